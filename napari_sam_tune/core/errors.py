@@ -1,0 +1,50 @@
+"""Exceptions a caller may want to tell apart, all rooted in `SamTuneError`.
+
+Each message says what was wrong and what to do about it, in words for the person at the screen.
+"""
+
+from __future__ import annotations
+
+
+class SamTuneError(Exception):
+    """Root of every exception this package raises on purpose."""
+
+
+class ImageError(SamTuneError, ValueError):
+    """An image cannot be read or is not an image."""
+
+
+class PromptError(SamTuneError, ValueError):
+    """A prompt cannot be answered: empty, outside the image, a box without area."""
+
+
+class MaskError(SamTuneError, ValueError):
+    """A mask cannot be stored: empty, or not of the image's shape."""
+
+
+class CheckpointError(SamTuneError, ValueError):
+    """A weights file does not fit, is damaged, or is not a weights file."""
+
+
+class CheckpointMissing(CheckpointError, FileNotFoundError):
+    """A weights file is not there and was not asked to be downloaded."""
+
+
+class ProjectError(SamTuneError):
+    """A project cannot be opened or does not hold what was asked for."""
+
+
+class StorageError(SamTuneError, OSError):
+    """The disk refused a write (full, read-only). Nothing is half-written; a retry may work."""
+
+
+class TrainingError(SamTuneError):
+    """A round could not be run to its end. The weights in use are untouched."""
+
+
+class WorkerDied(TrainingError):
+    """The training process ended without an answer."""
+
+
+class OutOfMemory(TrainingError):
+    """The device has too little memory, even for the smallest batch."""

@@ -1,0 +1,267 @@
+"""What a person says about an object, and what the model answers.
+
+This is the only module that knows both coordinate orders: SAM's and the public API's (x, y), and
+napari's and numpy's (row, column). `xy_from_rowcol` and `rowcol_from_xy` are the two doors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam_tune.core.errors import MaskError, PromptError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    Mask = NDArray[np.bool_]
+
+Point = tuple[float, float]
+Box = tuple[float, float, float, float]
+
+
+def xy_from_rowcol(rowcol: Sequence[float]) -> Point:
+    """Turn a napari position (row, column) into SAM's (x, y)."""
+    row, column = rowcol
+    return float(column), float(row)
+
+
+def rowcol_from_xy(xy: Sequence[float]) -> Point:
+    """Turn SAM's (x, y) into napari's (row, column)."""
+    x, y = xy
+    return float(y), float(x)
+
+
+def as_mask(mask: ArrayLike, shape: tuple[int, int] | None = None) -> Mask:
+    """Check a mask and return it as a boolean array.
+
+    Args:
+        mask: (H, W) boolean or integer array; nonzero is inside.
+        shape: the image's (H, W); None accepts any.
+
+    Raises:
+        MaskError: not two-dimensional, or not of the image's shape.
+    """
+    array = np.asarray(mask)
+    if array.ndim != 2:
+        raise MaskError(f"A mask has two dimensions (height, width); this one has {array.ndim}.")
+    if shape is not None and array.shape != tuple(shape):
+        raise MaskError(
+            f"The mask is {array.shape[0]} × {array.shape[1]} pixels but the image is "
+            f"{shape[0]} × {shape[1]}; resize the mask to the image."
+        )
+    return array if array.dtype == bool else array != 0
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Everything a person has said about one object so far; always the whole prompt.
+
+    Attributes:
+        points: (x, y) positions in image pixels; (0, 0) is the centre of the top-left pixel.
+        labels: one per point, 1 for "part of the object", 0 for "not part of it".
+        box: (x0, y0, x1, y1) in pixels, or None. Corners may come in any order.
+        mask: (H, W) bool, a first guess to start from, or None. Not part of equality.
+
+    Raises:
+        PromptError: nothing was said, numbers are not finite, a label is neither 0 nor 1, points
+            and labels differ in number, or the box has no area.
+    """
+
+    points: tuple[Point, ...] = ()
+    labels: tuple[int, ...] = ()
+    box: Box | None = None
+    mask: Mask | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        points, labels = _checked_points(self.points, self.labels)
+        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "box", _checked_box(self.box))
+        if self.mask is not None:
+            object.__setattr__(self, "mask", as_mask(self.mask))
+        if not points and self.box is None and self.mask is None:
+            raise PromptError("The prompt is empty: click a point, draw a box or give a mask.")
+
+    def clipped(self, shape: tuple[int, int]) -> Prompt:
+        """Return the prompt as it applies to an image of `shape` (H, W).
+
+        A box is cut to the image. Points may lie up to the outer edge of the border pixels.
+
+        Raises:
+            PromptError: a point or the whole box lies outside the image.
+            MaskError: the mask is not of the image's shape.
+        """
+        height, width = shape
+        for x, y in self.points:
+            if not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
+                raise PromptError(
+                    f"The point x={x:g}, y={y:g} lies outside the image, which is {width} wide and "
+                    f"{height} high. Points are (x, y), not (row, column)."
+                )
+        if self.mask is not None:
+            as_mask(self.mask, shape)
+        if self.box is None:
+            return self
+        x0, y0, x1, y1 = self.box
+        x0, x1 = max(x0, -0.5), min(x1, width - 0.5)
+        y0, y1 = max(y0, -0.5), min(y1, height - 0.5)
+        if x0 >= x1 or y0 >= y1:
+            raise PromptError(
+                f"The box {_format(self.box)} lies outside the image, which is {width} wide and "
+                f"{height} high. A box is (x0, y0, x1, y1)."
+            )
+        return replace(self, box=(x0, y0, x1, y1))
+
+    def add_point(self, x: float, y: float, label: int) -> Prompt:
+        """Return this prompt with one more point."""
+        return replace(self, points=(*self.points, (x, y)), labels=(*self.labels, label))
+
+    def without_mask(self) -> Prompt | None:
+        """Return the points and the box alone, or None where there are none."""
+        if not self.points and self.box is None:
+            return None
+        return replace(self, mask=None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return points, labels and box as plain JSON values; the mask is left out."""
+        return {
+            "points": [list(p) for p in self.points],
+            "labels": list(self.labels),
+            "box": None if self.box is None else list(self.box),
+            "mask": self.mask is not None,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Prompt:
+        """Rebuild the points, labels and box that `to_json` wrote."""
+        return cls(points=data["points"], labels=data["labels"], box=data["box"])
+
+
+def _checked_points(
+    points: Iterable[Sequence[float]], labels: Iterable[int]
+) -> tuple[tuple[Point, ...], tuple[int, ...]]:
+    checked = []
+    for point in points:
+        if len(point) != 2:
+            raise PromptError(f"A point is a pair (x, y); {point!r} is not.")
+        x, y = float(point[0]), float(point[1])
+        if not (np.isfinite(x) and np.isfinite(y)):
+            raise PromptError(f"The point ({x}, {y}) is not finite.")
+        checked.append((x, y))
+    signs = tuple(int(label) for label in labels)
+    if len(signs) != len(checked):
+        raise PromptError(
+            f"{len(checked)} points came with {len(signs)} labels; give one label (1 or 0) a point."
+        )
+    if any(sign not in (0, 1) for sign in signs):
+        raise PromptError("A point's label is 1 (inside the object) or 0 (outside it).")
+    return tuple(checked), signs
+
+
+def _checked_box(box: Sequence[float] | None) -> Box | None:
+    if box is None:
+        return None
+    if len(box) != 4:
+        raise PromptError(f"A box is (x0, y0, x1, y1); {box!r} is not.")
+    xa, ya, xb, yb = (float(v) for v in box)
+    if not np.isfinite([xa, ya, xb, yb]).all():
+        raise PromptError(f"The box {_format((xa, ya, xb, yb))} is not finite.")
+    x0, x1, y0, y1 = min(xa, xb), max(xa, xb), min(ya, yb), max(ya, yb)
+    if x0 == x1 or y0 == y1:
+        raise PromptError(
+            f"The box {_format((xa, ya, xb, yb))} has no area: draw it larger, or click a point."
+        )
+    return x0, y0, x1, y1
+
+
+def _format(box: Sequence[float]) -> str:
+    return "(" + ", ".join(f"{v:g}" for v in box) + ")"
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """The model's answer to a prompt.
+
+    Attributes:
+        mask: (H, W) bool, the mask proposed.
+        iou: the model's own estimate of that mask's IoU.
+        candidates: (mask, iou) pairs, best first; SAM's three for a single point, else one.
+        prompt: the prompt that was answered.
+        logits: (K, h, w) float32 low-resolution logits, one per candidate, in their order. They
+            may be fed back as the mask input of the next prompt.
+        chosen: which candidate `mask` is.
+        weights_version: the weights that answered.
+    """
+
+    mask: Mask
+    iou: float
+    candidates: tuple[tuple[Mask, float], ...]
+    prompt: Prompt
+    logits: NDArray[np.float32] = field(repr=False)
+    weights_version: str
+    chosen: int = 0
+
+    def choose(self, index: int) -> Proposal:
+        """Return the proposal with another candidate on top; `index` wraps around."""
+        index %= len(self.candidates)
+        mask, iou = self.candidates[index]
+        return replace(self, mask=mask, iou=iou, chosen=index)
+
+
+@dataclass(frozen=True, eq=False)
+class Correction:
+    """Pixels a person painted or erased by hand; the model never changes them back.
+
+    Attributes:
+        locked: (H, W) bool, the pixels that were touched.
+        values: (H, W) bool, what they were set to; False wherever `locked` is False.
+    """
+
+    locked: Mask
+    values: Mask
+
+    @classmethod
+    def between(cls, before: Mask, after: Mask, earlier: Correction | None = None) -> Correction:
+        """Lock the pixels that differ between two masks, on top of an earlier correction."""
+        locked = before != after
+        if earlier is not None:
+            locked = locked | earlier.locked
+        return cls(locked=locked, values=after & locked)
+
+    def apply(self, mask: Mask) -> Mask:
+        """Return `mask` with the painted pixels put back."""
+        return np.where(self.locked, self.values, mask)
+
+    @property
+    def painted_pixels(self) -> int:
+        """How many pixels were touched by hand."""
+        return int(np.count_nonzero(self.locked))
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What one accepted mask cost the person.
+
+    Attributes:
+        clicks: points clicked, both signs.
+        boxes: boxes drawn.
+        strokes: strokes of brush or eraser.
+        painted_pixels: pixels changed by hand.
+        seconds: time from the first prompt to accepting.
+    """
+
+    clicks: int = 0
+    boxes: int = 0
+    strokes: int = 0
+    painted_pixels: int = 0
+    seconds: float = 0.0
+
+    @property
+    def actions(self) -> int:
+        """Clicks, boxes and strokes together."""
+        return self.clicks + self.boxes + self.strokes
