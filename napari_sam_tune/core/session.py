@@ -1,0 +1,595 @@
+"""The whole product without pixels: open, prompt, correct, accept, learn, swap, undo.
+
+A session belongs to one thread, the caller's; only `progress`, `round_finished`, `failed` and the
+two fields of `state` a round changes may fire on the runner's reader thread. New weights are
+promoted (written to the project) where the round ends and *applied* to the predictor by whoever
+owns it: here at the next call that needs the model, in the dock by the inference thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from napari_sam_tune.core.effort import EffortRow, effort_by_version
+from napari_sam_tune.core.embeddings import EmbeddingCache
+from napari_sam_tune.core.errors import MaskError, ProjectError, SamTuneError, StorageError
+from napari_sam_tune.core.errors import TrainingError as TrainingError
+from napari_sam_tune.core.gate import decide
+from napari_sam_tune.core.images import content_hash
+from napari_sam_tune.core.open_object import EffortMeter, History, OpenObject, Step
+from napari_sam_tune.core.project import Annotation, ImageRecord, NewAnnotation, Project
+from napari_sam_tune.core.prompts import Correction, Effort, Prompt, Proposal, as_mask
+from napari_sam_tune.core.rounds import AutoRounds, Round, RoundReport, plan_round, report_of
+from napari_sam_tune.core.runners import (
+    Message,
+    RoundCancelled,
+    RoundFailed,
+    Runner,
+    make_runner,
+)
+from napari_sam_tune.core.state import SessionState
+from napari_sam_tune.core.training.config import TrainConfig
+from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_sam_tune.core.predictor import Predictor
+
+
+@dataclass(frozen=True, eq=False)
+class ProposalRequest:
+    """A question on its way to the model; whoever owns the predictor answers it.
+
+    Attributes:
+        image_id: the image it is about.
+        generation: grows with every request; an answer to an older one is stale.
+        prompt: the whole prompt, with the painted mask in place.
+        previous: the proposal whose logits go along, or None.
+    """
+
+    image_id: str
+    generation: int
+    prompt: Prompt
+    previous: Proposal | None
+
+
+class Session:
+    """A person (or a robot) labelling one project with one model.
+
+    Args:
+        project: where everything accepted goes.
+        predictor: the live model. Its base must be the project's base.
+        runner: "inline" trains in the calling thread, "process" in a process of its own; or a
+            `Runner`.
+        config: how rounds train.
+        auto: when rounds start by themselves; a number means "every so many masks"; None never.
+        source: who accepts: "person" or "robot".
+
+    Raises:
+        ProjectError: the project was begun with another base model.
+
+    Attributes:
+        state: the evented `SessionState`.
+        object_changed: fires with the `OpenObject` in progress.
+        annotations_changed: fires with the image id whose accepted masks changed.
+        progress: fires with the round's `Progress`.
+        round_finished: fires with the `Round` that ended.
+        failed: fires with a sentence when something went wrong that lost nothing.
+    """
+
+    object_changed = Signal(OpenObject)
+    annotations_changed = Signal(str)
+    progress = Signal(Progress)
+    round_finished = Signal(Round)
+    failed = Signal(str)
+
+    def __init__(
+        self,
+        project: Project,
+        predictor: Predictor,
+        runner: str | Runner = "inline",
+        *,
+        config: TrainConfig | None = None,
+        auto: AutoRounds | int | None = None,
+        source: str = "person",
+    ) -> None:
+        project.set_base(predictor.ref)
+        self.project = project
+        self.predictor = predictor
+        self.config = config or TrainConfig()
+        self.auto = AutoRounds(every=auto) if isinstance(auto, int) else auto
+        self.embeddings = EmbeddingCache(project.path / "embeddings.zarr")
+        self.state = SessionState(weights_version=project.current_version)
+        self._runner = make_runner(runner)
+        self._source = source
+        self._objects: dict[str, OpenObject] = {}
+        self._histories: dict[str, History] = {}
+        self._effort = EffortMeter()
+        self._generation = 0
+        self._fresh: set[str] = set()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._last_round: Round | None = None
+        self._round_began = 0.0
+        self._closed = False
+        label = project.place().get("label")
+        if isinstance(label, str):
+            self.state.label = label
+
+    # ---------------------------------------------------------------- images
+
+    def register(
+        self,
+        image: NDArray[Any],
+        image_id: str,
+        *,
+        path: Path | str | None = None,
+        group: str | None = None,
+        stratum: str | None = None,
+    ) -> ImageRecord:
+        """Make an image known to the project without opening it.
+
+        Args:
+            image: (H, W), (H, W, C) or (C, H, W) array of any dtype.
+            image_id: its name in the project.
+            path: the file it came from; without one the array is copied into the project.
+            group: images of one part, one lot or one film; groups are never split between
+                training and judging.
+            stratum: the class to balance the split by.
+        """
+        height, width = image_shape(image)
+        return self.project.add_image(
+            image_id,
+            shape=(height, width),
+            content_hash=content_hash(image),
+            path=path,
+            array=None if path is not None else image,
+            group=group,
+            stratum=stratum,
+        )
+
+    def open_image(
+        self,
+        image: NDArray[Any],
+        image_id: str,
+        *,
+        path: Path | str | None = None,
+        group: str | None = None,
+        stratum: str | None = None,
+    ) -> ImageRecord:
+        """Register an image, encode it (or take its embedding from the cache) and show it.
+
+        See `register` for the arguments.
+        """
+        record = self.register(image, image_id, path=path, group=group, stratum=stratum)
+        self.apply_swap()
+        try:
+            show_image(self.predictor, self.embeddings, image, record.content_hash)
+        except StorageError as error:
+            self.failed.emit(f"The image's embedding could not be kept: {error}")
+            self.predictor.set_image(image)
+        self.show(image_id)
+        return record
+
+    def show(self, image_id: str) -> None:
+        """Make a registered image the open one; its object in progress and its undo come back."""
+        record = self.project.image(image_id)
+        self._histories.setdefault(image_id, History(record.shape))
+        self.state.image_id = image_id
+        self.project.remember(image_id=image_id)
+        self._publish()
+
+    def mark_done(
+        self, image_id: str | None = None, done: bool = True, *, empty: bool = False
+    ) -> None:
+        """Mark an image as done, or (`empty`) as done with no defect in it."""
+        self.project.mark_done(image_id or self._open_id(), done, empty=empty)
+
+    # ------------------------------------------------------------ the object
+
+    @property
+    def object(self) -> OpenObject:
+        """The object in progress on the open image."""
+        return self._objects.get(self.state.image_id or "", OpenObject())
+
+    def propose(self, prompt: Prompt) -> Proposal:
+        """Answer a prompt now; painted pixels are kept, earlier logits go along by themselves.
+
+        Raises:
+            PromptError: the prompt lies outside the image.
+            ProjectError: no image is open.
+        """
+        request = self.request(prompt)
+        self.apply_swap()
+        with self._runner.stepping_aside():
+            proposal = self.predictor.propose(request.prompt, previous=request.previous)
+        self.receive(request, proposal)
+        shown = self.object.mask
+        return proposal if shown is None else replace(proposal, mask=shown)
+
+    def request(self, prompt: Prompt) -> ProposalRequest:
+        """First half of `propose`, for a face whose predictor lives in another thread."""
+        image_id = self._open_id()
+        prompt = prompt.clipped(self.project.image(image_id).shape)
+        before = self.object
+        self._effort.said(prompt, before.prompt)
+        after, asked, previous = before.asking(prompt)
+        self._generation += 1
+        self._advance(after)
+        return ProposalRequest(image_id, self._generation, asked, previous)
+
+    def receive(self, request: ProposalRequest, proposal: Proposal) -> bool:
+        """Second half of `propose`. Returns False, changing nothing, for a stale answer."""
+        if request.generation != self._generation or request.image_id != self.state.image_id:
+            return False
+        answered = self.object.answer(proposal)
+        self._histories[request.image_id].amend(answered)
+        self._objects[request.image_id] = answered
+        self._publish()
+        return True
+
+    def paint(self, mask: ArrayLike) -> None:
+        """Take the mask as brush and eraser left it; (H, W) bool. The changes are locked."""
+        painted = as_mask(mask, self._open_shape())
+        self._effort.stroke()
+        self._advance(self.object.paint(painted))
+
+    def cycle_candidate(self) -> None:
+        """Show the model's next candidate for a single point, if it made several."""
+        current = self.object
+        if current.proposal is not None and len(current.proposal.candidates) > 1:
+            proposal = current.proposal.choose(current.proposal.chosen + 1)
+            self._advance(replace(current, proposal=proposal))
+
+    def reject(self) -> None:
+        """Drop the object in progress; `undo` brings it back."""
+        if not self.object.is_empty:
+            self._advance(OpenObject())
+
+    # ------------------------------------------------------------- accepting
+
+    def accept(self, mask: ArrayLike | None = None, label: str | None = None) -> Annotation:
+        """Keep the object; returns when the record would survive a kill and a power cut.
+
+        Args:
+            mask: (H, W) bool the person settled on; None takes the proposal as corrected.
+            label: its class; None takes `state.label`.
+
+        Raises:
+            MaskError: there is nothing to accept, or the mask is empty or of another shape.
+            StorageError: the disk refused; the object stays open and a retry works.
+        """
+        current = self.object
+        final = current.mask if mask is None else as_mask(mask, self._open_shape())
+        if final is None:
+            raise MaskError("There is nothing to accept yet: click on an object first.")
+        correction = current.correction
+        if mask is not None and current.proposal is not None:
+            correction = Correction.between(current.proposal.mask, final)
+        painted = 0 if correction is None else correction.painted_pixels
+        return self._keep(current, final, label, correction, self._effort.reading(painted))
+
+    def adopt(self, mask: ArrayLike, label: str | None = None) -> Annotation:
+        """Take over a mask made elsewhere as it is, without prompts.
+
+        Raises:
+            MaskError: the mask is empty or not of the image's shape.
+        """
+        final = as_mask(mask, self._open_shape())
+        return self._keep(None, final, label, None, Effort(), source="adopted")
+
+    def delete(self, annotation_id: str) -> None:
+        """Remove an accepted object; `undo` brings it back."""
+        self.project.delete(annotation_id)
+        self._fresh.discard(annotation_id)
+        self._advance(self.object, removed=annotation_id)
+        self._annotations_touched()
+
+    def reopen(self, annotation_id: str) -> None:
+        """Take an accepted object up again; accepting it supersedes the record."""
+        annotation = self.project.annotation(annotation_id)
+        if annotation.image_id != self.state.image_id:
+            raise ProjectError(f"That object is on {annotation.image_id}: open that image first.")
+        self.state.label = annotation.label
+        self._advance(OpenObject(start=annotation.mask, reopened=annotation_id))
+
+    def _keep(
+        self,
+        current: OpenObject | None,
+        mask: NDArray[Any],
+        label: str | None,
+        correction: Correction | None,
+        effort: Effort,
+        source: str | None = None,
+    ) -> Annotation:
+        current = current or OpenObject()
+        proposal = current.proposal
+        new = NewAnnotation(
+            image_id=self._open_id(),
+            mask=mask,
+            label=label or self.state.label,
+            prompts=current.answered,
+            weights_version=proposal.weights_version if proposal else self.state.weights_version,
+            proposal_mask=proposal.mask if proposal else None,
+            predicted_iou=proposal.iou if proposal else None,
+            locked=correction.locked if correction else None,
+            effort=effort,
+            supersedes=current.reopened,
+            source=source or self._source,
+        )
+        annotation = self.project.add(new)
+        # From here on the record is on disk; nothing below may raise before it is accounted for.
+        self._fresh.add(annotation.id)
+        self.state.masks_since_round += 1
+        remaining = self.object if source == "adopted" else OpenObject()
+        if source != "adopted":
+            self._effort.reset()
+        self._advance(remaining, added=annotation.id, removed=current.reopened)
+        self._annotations_touched()
+        self.consider_round(idle_seconds=0.0)
+        return annotation
+
+    # ---------------------------------------------------------- undo and redo
+
+    def undo(self) -> bool:
+        """Take the last step back: a prompt, a stroke, an accept, a deletion. False if none."""
+        history = self._history()
+        if history is None or not history.done:
+            return False
+        step = history.done[-1]
+        self._exchange(history, remove=step.added, restore=step.removed)
+        history.undone.append(history.done.pop())
+        self._settle(step.before)
+        return True
+
+    def redo(self) -> bool:
+        """Repeat the step last taken back. False if there is none."""
+        history = self._history()
+        if history is None or not history.undone:
+            return False
+        step = history.undone[-1]
+        self._exchange(history, remove=step.removed, restore=step.added)
+        history.done.append(history.undone.pop())
+        self._settle(history.done[-1].after)
+        return True
+
+    def _exchange(self, history: History, *, remove: str | None, restore: str | None) -> None:
+        """Remove one annotation and bring back another, both as new records on disk."""
+        if restore is not None:
+            new_id = self.project.restore(restore).id
+            history.rename(restore, new_id)
+            self._fresh.add(new_id)
+        if remove is not None:
+            self.project.delete(remove)
+            self._fresh.discard(remove)
+        if remove is not None or restore is not None:
+            self._annotations_touched()
+
+    def _settle(self, current: OpenObject) -> None:
+        self._generation += 1  # an answer still on its way belongs to what was undone
+        self._objects[self._open_id()] = current
+        self._publish()
+
+    # ----------------------------------------------------------------- rounds
+
+    @property
+    def weights_version(self) -> str:
+        """The version in use: "base" or a content hash."""
+        return self.state.weights_version
+
+    def fine_tune(self, wait: bool = True, config: TrainConfig | None = None) -> Round | None:
+        """Train a candidate on the accepted masks, judge it, and promote it if it is better.
+
+        Args:
+            wait: return the finished `Round`; else return None at once (the "inline" runner
+                always trains before it returns).
+            config: for this round only.
+
+        Raises:
+            TrainingError: a round is under way, or there are too few masks.
+        """
+        if self._closed:
+            raise TrainingError("The session is closed.")
+        if not self._idle.is_set():
+            raise TrainingError("A round is already under way; wait for it or cancel it.")
+        job = self._job(config or self.config)
+        self._idle.clear()
+        self._round_began = monotonic()
+        self._fresh_at_start, self._fresh = self._fresh, set()
+        self.state.masks_since_round = 0
+        self.state.training = True
+        try:
+            self._runner.start(job, self._on_runner_message)
+        except SamTuneError as error:
+            self._end_round(self._failed_round(str(error)))
+        if not wait:
+            return None
+        self._idle.wait()
+        return self._last_round
+
+    def cancel(self) -> None:
+        """Stop the round under way, within a training step."""
+        self._runner.cancel()
+
+    def consider_round(self, idle_seconds: float) -> None:
+        """Start a round in the background if the rules in `auto` ask for one."""
+        if self.auto is None or not self._idle.is_set() or self._closed:
+            return
+        if self.auto.due(self.state.masks_since_round, idle_seconds):
+            try:
+                self.fine_tune(wait=False)
+            except TrainingError as error:
+                # Not enough to learn from yet: ask again after as many more masks.
+                self.state.masks_since_round = 0
+                self.failed.emit(str(error))
+
+    def rollback(self, version: str) -> None:
+        """Use an earlier version (or "base") from the next proposal on.
+
+        Raises:
+            ProjectError: the project has no such version.
+        """
+        self.project.promote(version, report={"rollback_from": self.state.weights_version})
+        self.state.weights_version = version
+
+    def apply_swap(self) -> bool:
+        """Load the version in use into the predictor if it is not there yet.
+
+        To be called by whoever owns the predictor. Returns whether weights were swapped.
+        """
+        version = self.state.weights_version
+        if self.predictor.weights_version == version:
+            return False
+        if version == "base":
+            self.predictor.load_base()
+        else:
+            tensors, _ = self.project.load_weights(version)
+            self.predictor.load(tensors, version)
+        return True
+
+    def effort(self) -> list[EffortRow]:
+        """What accepted masks cost, by the weights version that proposed them."""
+        return effort_by_version(self.project)
+
+    def _job(self, config: TrainConfig) -> TrainingJob:
+        self.project.refresh()
+        plan = plan_round(self.project.annotations(), self._fresh)
+        return TrainingJob(
+            project=str(self.project.path),
+            base=self.predictor.ref,
+            parent=self.state.weights_version,
+            train_ids=plan.train_ids,
+            judge_ids=plan.judge_ids,
+            config=config,
+            device=str(self.predictor.device),
+            threads=None,
+        )
+
+    def _on_runner_message(self, message: Message) -> None:
+        """Runs on the runner's thread."""
+        if isinstance(message, Progress):
+            self.progress.emit(message)
+        elif isinstance(message, Candidate):
+            self._end_round(self._judged_round(message))
+        elif isinstance(message, RoundCancelled):
+            report = RoundReport("The round was cancelled; the weights in use stay.")
+            self._end_round(replace(self._kept_round(report), cancelled=True))
+        elif isinstance(message, RoundFailed):
+            self._end_round(self._failed_round(message.message, message.detail))
+
+    def _judged_round(self, candidate: Candidate) -> Round:
+        verdict = decide(candidate.scores, self.config)
+        report = report_of(candidate, verdict)
+        self.project.refresh()
+        in_use = self.project.current_version
+        if verdict.promote and in_use != candidate.parent:
+            sentence = (
+                "Not taken over: it was judged against other weights than those now in use "
+                f"({in_use}). Fine-tune again."
+            )
+            return replace(self._kept_round(replace(report, sentence=sentence)), version=in_use)
+        if not verdict.promote:
+            return replace(self._kept_round(report), candidate=candidate.version)
+        try:
+            self.project.promote(candidate.version, report=report.to_json())
+        except SamTuneError as error:
+            return self._failed_round(str(error))
+        return Round(True, candidate.version, candidate.version, report, self._round_seconds())
+
+    def _kept_round(self, report: RoundReport) -> Round:
+        return Round(False, self.state.weights_version, None, report, self._round_seconds())
+
+    def _failed_round(self, message: str, detail: str = "") -> Round:
+        return self._kept_round(RoundReport(message, error=message, detail=detail))
+
+    def _round_seconds(self) -> float:
+        return monotonic() - self._round_began
+
+    def _end_round(self, finished: Round) -> None:
+        self._last_round = finished
+        if finished.report.verdict is None:
+            # Nothing was judged: those masks still count as new for the next candidate.
+            self._fresh |= self._fresh_at_start
+        self.state.weights_version = finished.version
+        self.state.training = False
+        self._idle.set()
+        self.round_finished.emit(finished)
+        if finished.error is not None:
+            self.failed.emit(finished.error)
+
+    # ------------------------------------------------------------ housekeeping
+
+    def close(self) -> None:
+        """Stop the round under way and the worker; remember where the person stopped."""
+        if self._closed:
+            return
+        self._closed = True
+        self._runner.close()
+        self._idle.wait(timeout=10)
+        try:
+            self.project.remember(label=self.state.label)
+        except StorageError as error:
+            self.failed.emit(str(error))
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open_id(self) -> str:
+        if self.state.image_id is None:
+            raise ProjectError("No image is open: open one first.")
+        return self.state.image_id
+
+    def _open_shape(self) -> tuple[int, int]:
+        return self.project.image(self._open_id()).shape
+
+    def _history(self) -> History | None:
+        return self._histories.get(self.state.image_id or "")
+
+    def _advance(
+        self, after: OpenObject, *, added: str | None = None, removed: str | None = None
+    ) -> None:
+        image_id = self._open_id()
+        self._histories[image_id].push(Step(self.object, after, added, removed))
+        self._objects[image_id] = after
+        self._publish()
+
+    def _annotations_touched(self) -> None:
+        self.annotations_changed.emit(self._open_id())
+
+    def _publish(self) -> None:
+        history = self._history()
+        self.state.can_undo = history is not None and bool(history.done)
+        self.state.can_redo = history is not None and bool(history.undone)
+        self.object_changed.emit(self.object)
+
+
+def image_shape(image: NDArray[Any]) -> tuple[int, int]:
+    """Return (H, W) of an image in any layout the product reads."""
+    from napari_sam_tune.core.images import spatial_shape
+
+    return spatial_shape(image)
+
+
+def show_image(
+    predictor: Predictor, cache: EmbeddingCache, image: NDArray[Any], image_hash: str
+) -> None:
+    """Make `image` the predictor's open image, through the embedding cache.
+
+    Raises:
+        StorageError: the new embedding could not be written; the predictor is unchanged.
+    """
+    embedding = cache.get(predictor.encoder_key, image_hash)
+    predictor.set_image(image, embedding)
+    if embedding is None:
+        cache.put(predictor.encoder_key, image_hash, predictor.embedding)

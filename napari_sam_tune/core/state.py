@@ -1,0 +1,36 @@
+"""What a face of the product (dock, command line, service) may watch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from psygnal import SignalGroupDescriptor
+
+
+@dataclass
+class SessionState:
+    """The session's small, evented state; `state.events.<field>` fires when a field changes.
+
+    A round that runs in another process changes `training` and `weights_version` from a reader
+    thread: a graphical face connects with `thread="main"`. Arrays never live here.
+
+    Attributes:
+        image_id: the open image, or None.
+        label: the class the next accepted mask gets.
+        training: a round is under way.
+        weights_version: the version in use: "base" or a content hash.
+        masks_since_round: masks accepted since the last round began.
+        can_undo: there is a step to take back on the open image.
+        can_redo: there is a step to repeat on the open image.
+    """
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    image_id: str | None = None
+    label: str = "defect"
+    training: bool = False
+    weights_version: str = "base"
+    masks_since_round: int = 0
+    can_undo: bool = False
+    can_redo: bool = False
