@@ -1,0 +1,356 @@
+"""The only live SAM: encodes images, answers prompts, takes new weights while in use.
+
+On a fresh embedding the masks, IoU estimates and logits equal `segment_anything.SamPredictor`'s
+bit for bit; embeddings from the cache are fp16 (largest relative error 2⁻¹¹ per feature), which
+moves logits by about 0.01 and so flips only mask pixels whose logit is that close to zero.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional
+
+from napari_sam_tune.core.checkpoints import LoadedModel, load_model, resolve_device
+from napari_sam_tune.core.embeddings import Embedding
+from napari_sam_tune.core.errors import CheckpointError, ImageError, SamTuneError
+from napari_sam_tune.core.images import to_rgb8
+from napari_sam_tune.core.prompts import Prompt, Proposal
+from napari_sam_tune.core.weights import check_weights, content_version
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike, NDArray
+    from segment_anything.modeling import Sam
+    from torch import Tensor
+
+    from napari_sam_tune.core.project import BaseRef
+
+    Mask = NDArray[np.bool_]
+    Shape = tuple[int, int]
+
+BASE: Final = "base"
+PREPROCESSING_VERSION: Final = 1
+"""Raised when `to_rgb8` or the resizing changes what the encoder sees: old embeddings go stale."""
+MASK_LOGIT: Final = 6.9
+"""Logit of a pixel surely inside a mask prompt, about log(.999 / .001); outside is its negative."""
+
+_BASE_ENCODERS: Final[dict[str, str]] = {}
+"""Content of each base file's encoder, by the file's SHA-256."""
+
+
+def resized_shape(shape: Shape, side: int) -> Shape:
+    """The (h, w) an image of `shape` (H, W) has for the encoder: longest side `side`, none below 1.
+
+    As segment-anything's `ResizeLongestSide`, which rounds the short side of very long images to 0.
+    """
+    scale = side * 1.0 / max(shape)
+    height, width = (max(1, int(length * scale + 0.5)) for length in shape)
+    return height, width
+
+
+def mask_to_logits(mask: Mask, side: int, low_res: int) -> NDArray[np.float32]:
+    """Turn a mask into the logits SAM takes as mask input.
+
+    The mask is averaged down into the encoder's padded frame, so a thin line stays as a lower
+    probability, and the probability p becomes log(p / (1 - p)), limited to ± `MASK_LOGIT`.
+
+    Args:
+        mask: (H, W) bool, in image pixels.
+        side: the encoder's input side, in px (1024 for the official models).
+        low_res: side of SAM's low-resolution logits (256 for the official models).
+
+    Returns:
+        (1, low_res, low_res) float32; the padding is outside.
+    """
+    height, width = resized_shape(mask.shape, side)
+    grey = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
+    framed = np.zeros((side, side), np.float32)
+    framed[:height, :width] = np.asarray(grey.resize((width, height), Image.Resampling.BILINEAR))
+    cell = side // low_res
+    inside = framed.reshape(low_res, cell, low_res, cell).mean(axis=(1, 3)) / 255
+    probability = np.clip(inside, 1e-3, 1 - 1e-3)
+    logits = np.log(probability / (1 - probability)).clip(-MASK_LOGIT, MASK_LOGIT)
+    return logits[None].astype(np.float32)
+
+
+class Predictor:
+    """A SAM, the image that is open in it, and the weights in use.
+
+    Not thread-safe: one thread owns it.
+
+    Args:
+        model: what `load_model` returned.
+    """
+
+    def __init__(self, model: LoadedModel) -> None:
+        self.sam: Sam = model.sam
+        self.ref: BaseRef = model.ref
+        self.weights_version = BASE
+        self._base: dict[str, Tensor] = {}  # the base model's values of whatever was ever replaced
+        self._encoder_version = ""  # content of swapped encoder tensors; "" is the base's encoder
+        self._features: Tensor | None = None
+        self._original: Shape = (0, 0)
+        self._input: Shape = (0, 0)
+        self._positions: Tensor | None = None
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        name_or_path: str | Path,
+        device: str | torch.device = "auto",
+        *,
+        download: bool = False,
+    ) -> Predictor:
+        """Load a base model: "starter", "vit_b", "vit_l", "vit_h" or a path; see `load_model`."""
+        return cls(load_model(name_or_path, resolve_device(device), download=download))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model runs."""
+        return torch.device(self.sam.device)
+
+    @property
+    def encoder_key(self) -> str:
+        """What an embedding depends on besides the image: encoder weights and preprocessing.
+
+        16 hex digits. A decoder hot swap leaves it as it is.
+        """
+        # hashing a ViT-H takes seconds, so each file's encoder is hashed once a process
+        if self.ref.sha256 not in _BASE_ENCODERS:
+            _BASE_ENCODERS[self.ref.sha256] = content_version(self._base_encoder())
+        base = _BASE_ENCODERS[self.ref.sha256]
+        parts = f"{base}+{self._encoder_version}+{self.input_side}+{PREPROCESSING_VERSION}"
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+    @property
+    def image_shape(self) -> Shape:
+        """(H, W) of the open image.
+
+        Raises:
+            SamTuneError: no image is open.
+        """
+        self._open_features()
+        return self._original
+
+    @property
+    def input_side(self) -> int:
+        """Side of the square, padded encoder input, in px."""
+        return int(self.sam.image_encoder.img_size)
+
+    def embed(self, image: ArrayLike) -> Embedding:
+        """Encode an image for the cache; the open image stays open.
+
+        Args:
+            image: (H, W[, C]) array as `to_rgb8` takes it.
+
+        Raises:
+            ImageError: not an image.
+        """
+        rgb = to_rgb8(np.asarray(image))
+        features, input_size = self._encode(rgb)
+        return _for_the_cache(features, (rgb.shape[0], rgb.shape[1]), input_size)
+
+    @property
+    def embedding(self) -> Embedding:
+        """The open image's embedding, for the cache.
+
+        Raises:
+            SamTuneError: no image is open.
+        """
+        return _for_the_cache(self._open_features(), self._original, self._input)
+
+    def set_image(self, image: ArrayLike, embedding: Embedding | None = None) -> None:
+        """Open an image; the next prompts are about it.
+
+        Args:
+            image: (H, W[, C]) array as `to_rgb8` takes it.
+            embedding: of the same image, from the cache; the encoder is not run then.
+
+        Raises:
+            ImageError: not an image, or the embedding is of one of another size.
+        """
+        rgb = to_rgb8(np.asarray(image))
+        shape = (rgb.shape[0], rgb.shape[1])
+        if embedding is None:
+            features, input_size = self._encode(rgb)
+        else:
+            features, input_size = self._restored(embedding, shape)
+        self._features, self._original, self._input = features, shape, input_size
+
+    def propose(self, prompt: Prompt, previous: Proposal | None = None) -> Proposal:
+        """Answer a prompt about the open image.
+
+        A single point, alone, is ambiguous: SAM's three candidates come back, best first.
+        Anything more gets one. A mask in the prompt is the mask input (see `mask_to_logits`), and
+        goes before the previous proposal's logits.
+
+        Args:
+            prompt: the whole prompt; what lies over the image's edge is clipped.
+            previous: the proposal being corrected; its chosen candidate's logits are fed back.
+
+        Raises:
+            SamTuneError: no image is open.
+            PromptError: nothing of the prompt lies in the image.
+            MaskError: the prompt's mask is not of the image's shape.
+        """
+        features = self._open_features()
+        asked = prompt.clipped(self._original)
+        mask_input = self._mask_input(asked, previous)
+        ambiguous = len(asked.points) == 1 and asked.box is None and mask_input is None
+        with torch.inference_mode():
+            logits, ious = self._decode(features, asked, mask_input, ambiguous)
+            # the sort is stable, so ties keep SAM's order
+            order = torch.argsort(ious[0], descending=True, stable=True).tolist()
+            masks = [self._full_size(logits[:, i : i + 1]) for i in order]
+            kept = logits[0, order].cpu().numpy()
+            scores = [float(score) for score in ious[0, order].cpu()]
+        return Proposal(
+            mask=masks[0],
+            iou=scores[0],
+            candidates=tuple(zip(masks, scores, strict=True)),
+            prompt=prompt,
+            logits=kept,
+            weights_version=self.weights_version,
+        )
+
+    def load(self, tensors: Mapping[str, Tensor], version: str) -> None:
+        """Hot swap: the base model with these tensors in place of its own.
+
+        Parts an earlier swap replaced and this one does not go back to the base model. All or
+        nothing. The open image's embedding stays, unless the encoder itself changes: then the
+        image must be set again.
+
+        Args:
+            tensors: by name in the SAM's state dict.
+            version: what proposals will say answered them.
+
+        Raises:
+            CheckpointError: a tensor does not fit; the weights in use stay.
+        """
+        own = check_weights(self.sam, tensors)
+        self._swap(own, tensors)
+        self.weights_version = version
+
+    def load_base(self) -> None:
+        """Go back to the base model's weights."""
+        self._swap({}, {})
+        self.weights_version = BASE
+
+    def _swap(self, own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+        encoder = {n: t for n, t in tensors.items() if n.startswith("image_encoder.")}
+        encoder_version = content_version(encoder) if encoder else ""
+        current = dict(self.sam.state_dict(keep_vars=True))
+        with torch.no_grad():
+            for name, tensor in own.items():
+                self._base.setdefault(name, tensor.detach().clone())
+            for name, value in self._base.items():
+                current[name].copy_(tensors.get(name, value))
+        self._positions = None
+        if encoder_version != self._encoder_version:
+            self._features = None
+            self._encoder_version = encoder_version
+
+    def _base_encoder(self) -> dict[str, Tensor]:
+        state = self.sam.image_encoder.state_dict(prefix="image_encoder.")
+        return {name: self._base.get(name, tensor) for name, tensor in state.items()}
+
+    def _open_features(self) -> Tensor:
+        if self._features is None:
+            raise SamTuneError("No image is open: call set_image first.")
+        return self._features
+
+    def _encode(self, rgb: NDArray[np.uint8]) -> tuple[Tensor, Shape]:
+        """Encode (H, W, 3) uint8 into (1, C, h, w) float32; also the size after resizing."""
+        height, width = resized_shape((rgb.shape[0], rgb.shape[1]), self.input_side)
+        small = Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR)
+        pixels = torch.from_numpy(np.array(small)).to(self.device).permute(2, 0, 1).contiguous()
+        with torch.inference_mode():
+            features: Tensor = self.sam.image_encoder(self.sam.preprocess(pixels[None]))
+        return features, (height, width)
+
+    def _restored(self, embedding: Embedding, shape: Shape) -> tuple[Tensor, Shape]:
+        encoder = self.sam.prompt_encoder
+        wanted = (encoder.embed_dim, *encoder.image_embedding_size)
+        if tuple(embedding.original_size) != shape or embedding.features.shape != wanted:
+            raise ImageError(
+                f"The embedding is of a {embedding.original_size} image with features "
+                f"{embedding.features.shape}, but the image is {shape} and this model's features "
+                f"are {wanted}; encode the image anew."
+            )
+        features = torch.from_numpy(np.ascontiguousarray(embedding.features)).to(self.device)
+        return features.float()[None], resized_shape(shape, self.input_side)
+
+    def _mask_input(self, prompt: Prompt, previous: Proposal | None) -> Tensor | None:
+        low_res = int(self.sam.prompt_encoder.mask_input_size[0])
+        if prompt.mask is not None:
+            logits = mask_to_logits(prompt.mask, self.input_side, low_res)
+        elif previous is not None:
+            logits = previous.logits[previous.chosen][None]
+            if logits.shape != (1, low_res, low_res):
+                raise CheckpointError(
+                    f"The previous proposal's logits are {logits.shape[1:]}, made by another model "
+                    f"than this one ({low_res}, {low_res}); propose without it."
+                )
+        else:
+            return None
+        return torch.from_numpy(logits).to(self.device)[None]
+
+    def _decode(
+        self, features: Tensor, prompt: Prompt, mask_input: Tensor | None, ambiguous: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Low-resolution logits (1, K, h, w) and IoU estimates (1, K), in SAM's order."""
+        sparse, dense = self.sam.prompt_encoder(
+            points=self._points(prompt), boxes=self._box(prompt), masks=mask_input
+        )
+        if self._positions is None:
+            self._positions = self.sam.prompt_encoder.get_dense_pe()
+        logits, ious = self.sam.mask_decoder(
+            image_embeddings=features,
+            image_pe=self._positions,
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=ambiguous,
+        )
+        return logits, ious
+
+    def _points(self, prompt: Prompt) -> tuple[Tensor, Tensor] | None:
+        if not prompt.points:
+            return None
+        labels = torch.tensor([prompt.labels], dtype=torch.int, device=self.device)
+        return self._in_frame(np.array(prompt.points))[None], labels
+
+    def _box(self, prompt: Prompt) -> Tensor | None:
+        if prompt.box is None:
+            return None
+        return self._in_frame(np.array(prompt.box).reshape(2, 2)).reshape(1, 4)
+
+    def _in_frame(self, xy: NDArray[np.float64]) -> Tensor:
+        """Move (N, 2) positions from image pixels to the encoder's input frame."""
+        (height, width), (h, w) = self._original, self._input
+        # rounded to float32 before it reaches the device: MPS has no float64
+        framed = (xy * np.array([w / width, h / height])).astype(np.float32)
+        return torch.from_numpy(framed).to(self.device)
+
+    def _full_size(self, logits: Tensor) -> Mask:
+        """Scale (1, 1, h, w) logits up to the image and threshold them, as `postprocess_masks`.
+
+        One candidate at a time: three floats for each pixel of an 8k × 8k image are 768 MB.
+        """
+        side = self.input_side
+        framed = functional.interpolate(logits, (side, side), mode="bilinear", align_corners=False)
+        cropped = framed[..., : self._input[0], : self._input[1]]
+        full = functional.interpolate(cropped, self._original, mode="bilinear", align_corners=False)
+        mask: Mask = (full[0, 0] > self.sam.mask_threshold).cpu().numpy()
+        return mask
+
+
+def _for_the_cache(features: Tensor, original_size: Shape, input_size: Shape) -> Embedding:
+    half = features[0].to("cpu", torch.float16).numpy()
+    return Embedding(features=half, original_size=original_size, input_size=input_size)
