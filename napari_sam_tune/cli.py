@@ -1,0 +1,214 @@
+"""The command line: every verb a thin call into the core."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from napari_sam_tune.core.errors import SamTuneError
+
+if TYPE_CHECKING:
+    from napari_sam_tune.core.rounds import Round
+    from napari_sam_tune.core.simulate import ObjectResult
+
+console = Console()
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Label defects by clicking; SAM learns from every accepted mask while you go on.",
+)
+starter_app = typer.Typer(no_args_is_help=True, help="Train and measure the embedded model.")
+app.add_typer(starter_app, name="starter")
+
+Model = Annotated[
+    str, typer.Option(help="starter, vit_b, vit_l, vit_h, or the path of a weights file.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+
+
+def main() -> None:
+    """Run the command line; our own errors become one plain line and exit code 1."""
+    try:
+        app()
+    except (SamTuneError, FileExistsError) as error:
+        Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False)
+        sys.exit(1)
+
+
+def _progress_bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+@app.command()
+def demo(
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Let a robot click; needs no display.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Folder for the demo's project and results.")] = Path(
+        "napari-sam-tune-demo"
+    ),
+    model: Model = "starter",
+) -> None:
+    """Open sample defect images ready to click, or run the whole loop without a display."""
+    reason = None if headless else _why_headless()
+    if reason is not None:
+        console.print(f"{reason} Running the demo headless: a robot does the clicking.")
+    if headless or reason is not None:
+        _demo_headless(out, model)
+        return
+    from napari_sam_tune.ui.demo import run_demo
+
+    run_demo(out, model)
+
+
+def _why_headless() -> str | None:
+    """Say why napari cannot open a window here, or None if it can."""
+    if sys.platform.startswith("linux") and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
+        return "There is no display."
+    if not any(importlib.util.find_spec(name) for name in ("PyQt6", "PySide6", "PyQt5")):
+        return 'No Qt is installed (pip install "napari-sam-tune[all]" brings it).'
+    return None
+
+
+def _demo_headless(out: Path, model: str) -> None:
+    from napari_sam_tune.core.rounds import Round
+    from napari_sam_tune.demo import run_headless
+
+    def report(name: str, event: ObjectResult | Round) -> None:
+        if isinstance(event, Round):
+            console.print(_round_line(event), highlight=False)
+        else:
+            console.print(
+                f"{name:>8}  {event.stem} #{event.object} {event.label}: {event.clicks} clicks"
+                + ("" if event.reached else " (gave up)"),
+                highlight=False,
+            )
+
+    document = run_headless(out, model=model, report=report)
+    before, after = (document[k]["cumulative_clicks"] for k in ("frozen", "learning"))
+    console.print(
+        f"\n{document['learning']['objects']} masks: {after} clicks while learning, {before} with "
+        f"the weights frozen.\nEverything is in [bold]{out}[/]: project, masks, coco.json, "
+        "weights.pth, report.json, clicks.png.",
+        highlight=False,
+    )
+
+
+def _round_line(finished: Round) -> str:
+    outcome = "new weights in use" if finished.promoted else "weights kept"
+    return f"[bold]   round[/]  {outcome}: {finished.report} ({finished.seconds:.0f} s)"
+
+
+@app.command()
+def embed(
+    folder: Annotated[Path, typer.Argument(help="Folder of images.")],
+    project: Annotated[Path, typer.Option(help="Project folder; made if it is absent.")],
+    model: Model = "starter",
+    device: Device = "auto",
+) -> None:
+    """Encode a whole folder ahead, so that every first click is quick. Resumes where it stopped."""
+    from napari_sam_tune.core.embed_folder import embed_folder
+    from napari_sam_tune.core.predictor import Predictor
+    from napari_sam_tune.core.project import Project
+
+    opened = Project.open(project)
+    predictor = Predictor.from_checkpoint(model, device=device)
+    unreadable = []
+    with _progress_bar() as bar:
+        task = bar.add_task("Encoding", total=None)
+        for step in embed_folder(opened, predictor, folder):
+            bar.update(task, completed=step.done, total=step.total)
+            if step.error is not None:
+                unreadable.append(step.error)
+    for message in unreadable:
+        console.print(f"[yellow]Skipped:[/] {message}", highlight=False)
+
+
+@app.command()
+def simulate(
+    images: Annotated[Path, typer.Option(help="Folder of images.")],
+    masks: Annotated[Path, typer.Option(help="Folder of true masks, paired by stem.")],
+    out: Annotated[Path, typer.Option(help="JSON file for the report.")],
+    learn: Annotated[
+        bool, typer.Option("--learn/--frozen", help="Fine-tune between images, or never.")
+    ] = True,
+    model: Model = "starter",
+    project: Annotated[
+        Path | None, typer.Option(help="Keep the project here; else it is thrown away.")
+    ] = None,
+    every: Annotated[int, typer.Option(min=1, help="Accepted masks between rounds.")] = 10,
+    max_clicks: Annotated[int, typer.Option(min=1, help="The robot gives up after so many.")] = 20,
+    target: Annotated[float, typer.Option(min=0, max=1, help="Score it is content with.")] = 0.85,
+    noise: Annotated[
+        float, typer.Option(min=0, max=1, help="0 clicks the centre of the error, 1 anywhere.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of the order of groups and the noise.")] = 0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N groups.")] = None,
+    manifest: Annotated[Path | None, typer.Option(help="CSV with a row per stem.")] = None,
+    class_column: Annotated[str | None, typer.Option(help="Its column of classes.")] = None,
+    group_column: Annotated[str | None, typer.Option(help="Its column of groups.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Find out how many clicks learning would save on images you have labelled already."""
+    from napari_sam_tune.core.labelled_images import read_pairs
+    from napari_sam_tune.core.predictor import Predictor
+    from napari_sam_tune.core.project import Project
+    from napari_sam_tune.core.rounds import Round
+    from napari_sam_tune.core.session import Session
+    from napari_sam_tune.core.simulate import Robot, order_groups, run_sequence
+
+    pairs = read_pairs(
+        images, masks, manifest=manifest, class_column=class_column, group_column=group_column
+    )
+    groups = order_groups(pairs, seed, limit)
+    robot = Robot(max_clicks=max_clicks, target=target, noise=noise, seed=seed)
+    with TemporaryDirectory() as scratch, _progress_bar() as bar:
+        task = bar.add_task("Labelling", total=sum(len(group) for group in groups))
+        stems: set[str] = set()
+
+        def report(event: ObjectResult | Round) -> None:
+            if isinstance(event, Round):
+                bar.console.print(_round_line(event), highlight=False)
+            else:
+                stems.add(event.stem)
+                bar.update(task, completed=len(stems))
+
+        session = Session(
+            Project.open(project or Path(scratch) / "project"),
+            Predictor.from_checkpoint(model, device=device),
+            source="robot",
+        )
+        with session:
+            result = run_sequence(
+                session, groups, robot, every=every if learn else None, report=report
+            )
+        bar.update(task, completed=sum(len(group) for group in groups))
+    document = result.to_json()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    summary = document["summary"]
+    console.print(
+        f"{summary['objects']} objects, {summary['cumulative_clicks']} clicks; report in {out}",
+        highlight=False,
+    )
+
+
+if __name__ == "__main__":
+    main()
