@@ -1,0 +1,98 @@
+"""Every number a round depends on, documented and checked."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class GateConfig(BaseModel):
+    """What a candidate must show on held-out objects to replace the weights in use.
+
+    Scores are IoU or tolerant F1, from 0 to 1. The error rates these defaults lead to are asked
+    by simulation in `tests/core/test_gate.py`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    """One-sided bootstrap confidence that the gain is above `smallest_gain`."""
+    smallest_gain: float = Field(default=0.0, ge=0, lt=1)
+    """A gain must be above this to count; 0 takes any gain that is sure."""
+    fewest_objects: int = Field(default=3, ge=1)
+    """With fewer held-out objects no candidate is promoted."""
+    class_loss: float = Field(default=0.05, ge=0, le=1)
+    """A class whose mean score falls by more than this, surely, stops the promotion."""
+    class_objects: int = Field(default=3, ge=1)
+    """A class needs this many held-out objects to be able to stop a promotion."""
+    resamples: int = Field(default=2000, ge=100)
+    """Bootstrap resamples."""
+
+
+class TrainConfig(BaseModel):
+    """How one round of fine-tuning is run.
+
+    The defaults suit rounds of well under a minute on two CPU cores while a person goes on
+    labelling; sources of the recipe are in `loss.py` and `prompting.py`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    parts: tuple[str, ...] = Field(default=("mask_decoder",), min_length=1)
+    """Prefixes of the parameter names to train, e.g. ("mask_decoder", "prompt_encoder"). The mask
+    decoder includes the head that predicts IoU, which must never be left stale."""
+    steps: int = Field(default=60, ge=1)
+    """Optimiser steps in a round."""
+    batch_size: int = Field(default=8, ge=1)
+    """Prompts in a step; an object may be prompted more than once."""
+    prompts_per_image: int = Field(default=4, ge=1)
+    """At most so many of them come from one image, in one call of the decoder."""
+    learning_rate: float = Field(default=1e-4, gt=0)
+    """AdamW's learning rate at its peak."""
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the steps over which the learning rate rises; then it falls along a cosine."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """AdamW's decay towards zero; 0 because `pull` is a decay towards something better."""
+    clip: float = Field(default=1.0, gt=0)
+    """Largest norm of the gradient."""
+    pull: float = Field(default=0.05, ge=0, lt=1)
+    """Share of the distance from the base weights that a round takes back (L2-SP)."""
+    recent: int = Field(default=20, ge=1)
+    """How many of the newest masks count as recent; all older ones are replayed beside them."""
+    recent_weight: float = Field(default=2.0, ge=1)
+    """How much oftener a recent mask is drawn than an older one."""
+    real_prompt_share: float = Field(default=0.5, ge=0, le=1)
+    """How often an object is prompted as the person really did, where that is recorded."""
+    box_share: float = Field(default=0.4, ge=0, le=1)
+    """Share of simulated prompts that start with a box; the others start with a point."""
+    correction_share: float = Field(default=0.4, ge=0, le=1)
+    """Share of calls in which simulated prompts go on with clicks on the model's errors."""
+    corrections: int = Field(default=8, ge=2)
+    """At most so many correction clicks; between 2 and this are drawn, small numbers oftener."""
+    mask_input_share: float = Field(default=0.5, ge=0, le=1)
+    """How often such a prompt also carries the logits of the answer before it."""
+    draws: int = Field(default=3, ge=3)
+    """How often each held-out object is judged with another point, box and robot."""
+    robot_clicks: int = Field(default=3, ge=2)
+    """Clicks of the judging robot."""
+    judge_objects: int = Field(default=24, ge=1)
+    """At most so many held-out objects judge a candidate, spread over images and classes."""
+    look_every: int = Field(default=20, ge=1)
+    """Steps between two quick looks at held-out objects, for the live curve."""
+    look_objects: int = Field(default=8, ge=0)
+    """Held-out objects in a quick look."""
+    memory: int = Field(default=1 << 30, ge=0)
+    """Bytes of embeddings (fp16) kept in memory; the rest is read again when it is drawn."""
+    seed: int = Field(default=0, ge=0)
+    """The same seed and job give the same weights on a CPU with the same number of threads."""
+    gate: GateConfig = GateConfig()
+    """What the candidate must show to be promoted."""
+
+    @model_validator(mode="after")
+    def _no_part_within_another(self) -> TrainConfig:
+        """Refuse parts that name the same parameters twice."""
+        for part in self.parts:
+            if any(other != part and part.startswith(f"{other}.") for other in self.parts):
+                raise ValueError(f"The part {part!r} lies within another of {self.parts}.")
+        if len(set(self.parts)) != len(self.parts):
+            raise ValueError(f"A part is named twice in {self.parts}.")
+        return self

@@ -1,0 +1,128 @@
+"""What goes into a round and what comes out of it; plain values that cross a process boundary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from napari_sam_tune.core.errors import TrainingError
+
+if TYPE_CHECKING:
+    from napari_sam_tune.core.project import BaseRef
+    from napari_sam_tune.core.training.config import TrainConfig
+
+Phase = Literal["loading", "encoding", "training", "judging"]
+PromptKind = Literal["point", "box", "robot"]
+
+
+class DivergedError(TrainingError):
+    """The loss or its gradient was not a finite number; nothing was saved."""
+
+    kind = "nan"
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """One round to be run: which masks, from which weights, how.
+
+    Attributes:
+        project: path of the project's folder.
+        base: the base model the project was begun with.
+        parent: version of the weights in use, "base" or 12 hex digits; training starts from them
+            and the candidate is compared with them.
+        train_ids: annotations to learn from.
+        judge_ids: annotations to judge by; none of them may be in `train_ids`.
+        config: how to train.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        threads: torch's CPU threads, or None to leave them as they are.
+
+    Raises:
+        TrainingError: nothing to learn from, or an annotation both trains and judges.
+    """
+
+    project: str
+    base: BaseRef
+    parent: str
+    train_ids: tuple[str, ...]
+    judge_ids: tuple[str, ...]
+    config: TrainConfig
+    device: str = "auto"
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.train_ids:
+            raise TrainingError("There is no accepted mask to learn from; accept a few first.")
+        both = set(self.train_ids) & set(self.judge_ids)
+        if both:
+            raise TrainingError(
+                f"{len(both)} annotations are meant both to train and to judge, so the judgement "
+                f"would be worthless: {', '.join(sorted(both)[:3])}."
+            )
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a round is.
+
+    Attributes:
+        step: optimiser steps done (or images encoded, while encoding).
+        steps: how many there will be.
+        loss: of the latest step; None before the first.
+        held_out: mean score on a few held-out objects with one point and one box each, from 0 to
+            1; None where this step did not look. Only for the curve: it decides nothing.
+        seconds_left: estimate, None while unknown.
+        phase: what is being done.
+    """
+
+    step: int
+    steps: int
+    loss: float | None
+    held_out: float | None
+    seconds_left: float | None
+    phase: Phase
+
+
+@dataclass(frozen=True)
+class ObjectScore:
+    """How one held-out object fared with the weights in use and with the candidate.
+
+    Attributes:
+        annotation_id: the object.
+        image_id: the image it lies on.
+        label: its class.
+        prompt: a point, a box, or a robot's few clicks on the model's own errors.
+        draw: which of several random draws of that prompt.
+        current: score of the weights in use, from 0 to 1.
+        candidate: score of the candidate on the same prompt, from 0 to 1.
+    """
+
+    annotation_id: str
+    image_id: str
+    label: str
+    prompt: PromptKind
+    draw: int
+    current: float
+    candidate: float
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Weights a round has made and saved in the project; whether they are used the gate decides.
+
+    Attributes:
+        version: of the saved weights, 12 hex digits.
+        parent: version they were trained from and judged against.
+        scores: paired scores on held-out objects.
+        losses: training loss of every step.
+        seconds: the whole round.
+        steps: optimiser steps.
+        masks: annotations there were to learn from.
+    """
+
+    version: str
+    parent: str
+    scores: tuple[ObjectScore, ...]
+    losses: tuple[float, ...]
+    seconds: float
+    steps: int
+    masks: int
