@@ -14,11 +14,11 @@ class GateConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    confidence: float = Field(default=0.92, gt=0.5, lt=1)
     """One-sided bootstrap confidence that the gain is above `smallest_gain`."""
     smallest_gain: float = Field(default=0.0, ge=0, lt=1)
     """A gain must be above this to count; 0 takes any gain that is sure."""
-    fewest_objects: int = Field(default=3, ge=1)
+    fewest_objects: int = Field(default=4, ge=1)
     """With fewer held-out objects no candidate is promoted."""
     class_loss: float = Field(default=0.05, ge=0, le=1)
     """A class whose mean score falls by more than this, surely, stops the promotion."""
