@@ -61,6 +61,7 @@ def run_headless(
 
     Raises:
         FileExistsError: `out` already holds a project.
+
     """
     if (out / "project").exists():
         raise FileExistsError(f"{out / 'project'} exists already: choose another --out folder.")
@@ -97,9 +98,7 @@ def run_headless(
     return document
 
 
-def _copied(
-    groups: Sequence[Sequence[LabelledImage]], folder: Path
-) -> list[list[LabelledImage]]:
+def _copied(groups: Sequence[Sequence[LabelledImage]], folder: Path) -> list[list[LabelledImage]]:
     """Copy the images beside the project, so that the folder can be moved as a whole."""
     folder.mkdir(parents=True, exist_ok=True)
     return [
@@ -117,9 +116,7 @@ def _copied(
     ]
 
 
-def _report(
-    frozen: SequenceResult, learning: SequenceResult, session: Session
-) -> dict[str, Any]:
+def _report(frozen: SequenceResult, learning: SequenceResult, session: Session) -> dict[str, Any]:
     return {
         "weights_version": session.weights_version,
         "effort_by_version": [asdict(row) for row in session.effort()],
@@ -149,6 +146,7 @@ def draw_clicks(frozen: Sequence[int], learning: Sequence[int], path: Path) -> N
         frozen: clicks for each object in order, weights never changed.
         learning: the same objects in the same order, with rounds in between.
         path: where the picture goes.
+
     """
     from matplotlib.figure import Figure
 
@@ -158,8 +156,13 @@ def draw_clicks(frozen: Sequence[int], learning: Sequence[int], path: Path) -> N
     for clicks, name, colour in ((frozen, "frozen", "#888888"), (learning, "learning", "#d1495b")):
         smooth = np.convolve(clicks, np.ones(window) / window, mode="valid")
         total = sum(clicks)
-        axes.plot(np.arange(window, len(clicks) + 1), smooth, color=colour, lw=2,
-                  label=f"{name}: {total} clicks in all")
+        axes.plot(
+            np.arange(window, len(clicks) + 1),
+            smooth,
+            color=colour,
+            lw=2,
+            label=f"{name}: {total} clicks in all",
+        )
     axes.set_xlabel("accepted masks")
     axes.set_ylabel(f"clicks per mask (mean of {window})")
     axes.set_ylim(bottom=0)

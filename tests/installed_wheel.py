@@ -22,7 +22,9 @@ def check(holds: bool, what: str) -> None:
 
 
 check("site-packages" in str(package), f"imported from {package}")
-check(not {"torch", "napari", "qtpy"} & set(sys.modules), "importing loads neither torch nor napari")
+check(
+    not {"torch", "napari", "qtpy"} & set(sys.modules), "importing loads neither torch nor napari"
+)
 check(seconds < 0.1, f"importing takes {seconds * 1000:.0f} ms")
 
 manifest = npe2.PluginManifest.from_distribution("napari-sam-tune")

@@ -23,6 +23,7 @@ class EffortRow:
         painted_pixels: pixels changed by hand per mask.
         seconds: seconds per mask.
         actions_error: standard error of clicks + boxes + strokes per mask; None for one mask.
+
     """
 
     version: str

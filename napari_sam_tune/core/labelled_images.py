@@ -30,6 +30,7 @@ class LabelledImage:
         mask: path of the mask, an image whose nonzero pixels are objects.
         label: class of its objects.
         group: images of one part, lot or film share a group.
+
     """
 
     stem: str
@@ -66,6 +67,7 @@ def read_pairs(
 
     Raises:
         SamTuneError: no pairs, two files of one stem, or the manifest lacks a column or a stem.
+
     """
     by_stem = _by_stem(masks)
     rows = {} if manifest is None else _manifest_rows(manifest, class_column, group_column)
@@ -132,6 +134,7 @@ def true_objects(pair: LabelledImage, shape: tuple[int, int]) -> list[LabelledOb
 
     Raises:
         ImageError: the mask is not of the image's `shape` (H, W).
+
     """
     mask = read_image(pair.mask)
     if mask.ndim == 3:

@@ -31,6 +31,7 @@ class OpenObject:
         correction: pixels painted by hand, or None.
         answered: the prompts the model answered, in order, without mask arrays.
         reopened: id of the annotation being corrected, or None.
+
     """
 
     prompt: Prompt | None = None
@@ -60,6 +61,7 @@ class OpenObject:
             the object with the new prompt; the prompt as the model gets it (a painted or re-opened
             mask goes in as the mask prompt); and the proposal whose logits go along, which is the
             last one if the new prompt says more than the old.
+
         """
         mask = self.mask
         if (self.correction is not None or self.proposal is None) and mask is not None:
@@ -156,6 +158,7 @@ class Step:
         after: and after it.
         added: id of the annotation the step wrote, or None.
         removed: id of the annotation the step removed or superseded, or None.
+
     """
 
     before: OpenObject

@@ -31,6 +31,7 @@ class AutoRounds:
         idle_seconds: or after this long without an action, if `idle_masks` masks are new; None
             never.
         idle_masks: see `idle_seconds`.
+
     """
 
     every: int | None = 10
@@ -61,6 +62,7 @@ def plan_round(annotations: Sequence[Annotation], fresh: Collection[str]) -> Rou
 
     Raises:
         TrainingError: too few masks to learn anything from.
+
     """
     if len(annotations) < FEWEST_MASKS:
         raise TrainingError(
@@ -96,6 +98,7 @@ class RoundReport:
         masks: masks learnt from.
         error: what went wrong, or None.
         detail: technical detail of the error.
+
     """
 
     sentence: str
@@ -125,6 +128,7 @@ class Round:
         report: what happened; `str(report)` is one sentence.
         seconds: from start to end.
         cancelled: the person stopped it.
+
     """
 
     promoted: bool

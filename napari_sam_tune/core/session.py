@@ -8,33 +8,23 @@ owns it: here at the next call that needs the model, in the dock by the inferenc
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, replace
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from napari_sam_tune.core.effort import EffortRow, effort_by_version
 from napari_sam_tune.core.embeddings import EmbeddingCache
-from napari_sam_tune.core.errors import MaskError, ProjectError, SamTuneError, StorageError
-from napari_sam_tune.core.errors import TrainingError as TrainingError
-from napari_sam_tune.core.gate import decide
-from napari_sam_tune.core.images import content_hash
+from napari_sam_tune.core.errors import MaskError, ProjectError, StorageError
+from napari_sam_tune.core.images import content_hash, spatial_shape
+from napari_sam_tune.core.learner import Learner
 from napari_sam_tune.core.open_object import EffortMeter, History, OpenObject, Step
 from napari_sam_tune.core.project import Annotation, ImageRecord, NewAnnotation, Project
 from napari_sam_tune.core.prompts import Correction, Effort, Prompt, Proposal, as_mask
-from napari_sam_tune.core.rounds import AutoRounds, Round, RoundReport, plan_round, report_of
-from napari_sam_tune.core.runners import (
-    Message,
-    RoundCancelled,
-    RoundFailed,
-    Runner,
-    make_runner,
-)
+from napari_sam_tune.core.rounds import AutoRounds, Round
+from napari_sam_tune.core.runners import Runner, make_runner
 from napari_sam_tune.core.state import SessionState
 from napari_sam_tune.core.training.config import TrainConfig
-from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +43,7 @@ class ProposalRequest:
         generation: grows with every request; an answer to an older one is stale.
         prompt: the whole prompt, with the painted mask in place.
         previous: the proposal whose logits go along, or None.
+
     """
 
     image_id: str
@@ -83,12 +74,11 @@ class Session:
         progress: fires with the round's `Progress`.
         round_finished: fires with the `Round` that ended.
         failed: fires with a sentence when something went wrong that lost nothing.
+
     """
 
     object_changed = Signal(OpenObject)
     annotations_changed = Signal(str)
-    progress = Signal(Progress)
-    round_finished = Signal(Round)
     failed = Signal(str)
 
     def __init__(
@@ -104,21 +94,25 @@ class Session:
         project.set_base(predictor.ref)
         self.project = project
         self.predictor = predictor
-        self.config = config or TrainConfig()
-        self.auto = AutoRounds(every=auto) if isinstance(auto, int) else auto
         self.embeddings = EmbeddingCache(project.path / "embeddings.zarr")
         self.state = SessionState(weights_version=project.current_version)
-        self._runner = make_runner(runner)
+        self.learner = Learner(
+            project,
+            self.state,
+            make_runner(runner),
+            config=config or TrainConfig(),
+            auto=AutoRounds(every=auto) if isinstance(auto, int) else auto,
+            base=predictor.ref,
+            device=str(predictor.device),
+        )
+        self.progress = self.learner.progress
+        self.round_finished = self.learner.round_finished
+        self.learner.failed.connect(self.failed.emit)
         self._source = source
         self._objects: dict[str, OpenObject] = {}
         self._histories: dict[str, History] = {}
         self._effort = EffortMeter()
         self._generation = 0
-        self._fresh: set[str] = set()
-        self._idle = threading.Event()
-        self._idle.set()
-        self._last_round: Round | None = None
-        self._round_began = 0.0
         self._closed = False
         label = project.place().get("label")
         if isinstance(label, str):
@@ -144,8 +138,9 @@ class Session:
             group: images of one part, one lot or one film; groups are never split between
                 training and judging.
             stratum: the class to balance the split by.
+
         """
-        height, width = image_shape(image)
+        height, width = spatial_shape(image)
         return self.project.add_image(
             image_id,
             shape=(height, width),
@@ -181,6 +176,7 @@ class Session:
 
     def show(self, image_id: str) -> None:
         """Make a registered image the open one; its object in progress and its undo come back."""
+        self.learner.follow_project()
         record = self.project.image(image_id)
         self._histories.setdefault(image_id, History(record.shape))
         self.state.image_id = image_id
@@ -206,10 +202,11 @@ class Session:
         Raises:
             PromptError: the prompt lies outside the image.
             ProjectError: no image is open.
+
         """
         request = self.request(prompt)
         self.apply_swap()
-        with self._runner.stepping_aside():
+        with self.learner.runner.stepping_aside():
             proposal = self.predictor.propose(request.prompt, previous=request.previous)
         self.receive(request, proposal)
         shown = self.object.mask
@@ -266,6 +263,7 @@ class Session:
         Raises:
             MaskError: there is nothing to accept, or the mask is empty or of another shape.
             StorageError: the disk refused; the object stays open and a retry works.
+
         """
         current = self.object
         final = current.mask if mask is None else as_mask(mask, self._open_shape())
@@ -282,6 +280,7 @@ class Session:
 
         Raises:
             MaskError: the mask is empty or not of the image's shape.
+
         """
         final = as_mask(mask, self._open_shape())
         return self._keep(None, final, label, None, Effort(), source="adopted")
@@ -289,7 +288,6 @@ class Session:
     def delete(self, annotation_id: str) -> None:
         """Remove an accepted object; `undo` brings it back."""
         self.project.delete(annotation_id)
-        self._fresh.discard(annotation_id)
         self._advance(self.object, removed=annotation_id)
         self._annotations_touched()
 
@@ -327,8 +325,7 @@ class Session:
         )
         annotation = self.project.add(new)
         # From here on the record is on disk; nothing below may raise before it is accounted for.
-        self._fresh.add(annotation.id)
-        self.state.masks_since_round += 1
+        self.learner.accepted(annotation.id)
         remaining = self.object if source == "adopted" else OpenObject()
         if source != "adopted":
             self._effort.reset()
@@ -366,10 +363,8 @@ class Session:
         if restore is not None:
             new_id = self.project.restore(restore).id
             history.rename(restore, new_id)
-            self._fresh.add(new_id)
         if remove is not None:
             self.project.delete(remove)
-            self._fresh.discard(remove)
         if remove is not None or restore is not None:
             self._annotations_touched()
 
@@ -395,50 +390,26 @@ class Session:
 
         Raises:
             TrainingError: a round is under way, or there are too few masks.
+
         """
-        if self._closed:
-            raise TrainingError("The session is closed.")
-        if not self._idle.is_set():
-            raise TrainingError("A round is already under way; wait for it or cancel it.")
-        job = self._job(config or self.config)
-        self._idle.clear()
-        self._round_began = monotonic()
-        self._fresh_at_start, self._fresh = self._fresh, set()
-        self.state.masks_since_round = 0
-        self.state.training = True
-        try:
-            self._runner.start(job, self._on_runner_message)
-        except SamTuneError as error:
-            self._end_round(self._failed_round(str(error)))
-        if not wait:
-            return None
-        self._idle.wait()
-        return self._last_round
+        return self.learner.start(config, wait=wait)
 
     def cancel(self) -> None:
         """Stop the round under way, within a training step."""
-        self._runner.cancel()
+        self.learner.cancel()
 
     def consider_round(self, idle_seconds: float) -> None:
-        """Start a round in the background if the rules in `auto` ask for one."""
-        if self.auto is None or not self._idle.is_set() or self._closed:
-            return
-        if self.auto.due(self.state.masks_since_round, idle_seconds):
-            try:
-                self.fine_tune(wait=False)
-            except TrainingError as error:
-                # Not enough to learn from yet: ask again after as many more masks.
-                self.state.masks_since_round = 0
-                self.failed.emit(str(error))
+        """Start a round in the background if `auto` asks for one after such a rest."""
+        self.learner.start_if_due(idle_seconds)
 
     def rollback(self, version: str) -> None:
         """Use an earlier version (or "base") from the next proposal on.
 
         Raises:
             ProjectError: the project has no such version.
+
         """
-        self.project.promote(version, report={"rollback_from": self.state.weights_version})
-        self.state.weights_version = version
+        self.learner.rollback(version)
 
     def apply_swap(self) -> bool:
         """Load the version in use into the predictor if it is not there yet.
@@ -459,72 +430,6 @@ class Session:
         """What accepted masks cost, by the weights version that proposed them."""
         return effort_by_version(self.project)
 
-    def _job(self, config: TrainConfig) -> TrainingJob:
-        self.project.refresh()
-        plan = plan_round(self.project.annotations(), self._fresh)
-        return TrainingJob(
-            project=str(self.project.path),
-            base=self.predictor.ref,
-            parent=self.state.weights_version,
-            train_ids=plan.train_ids,
-            judge_ids=plan.judge_ids,
-            config=config,
-            device=str(self.predictor.device),
-            threads=None,
-        )
-
-    def _on_runner_message(self, message: Message) -> None:
-        """Runs on the runner's thread."""
-        if isinstance(message, Progress):
-            self.progress.emit(message)
-        elif isinstance(message, Candidate):
-            self._end_round(self._judged_round(message))
-        elif isinstance(message, RoundCancelled):
-            report = RoundReport("The round was cancelled; the weights in use stay.")
-            self._end_round(replace(self._kept_round(report), cancelled=True))
-        elif isinstance(message, RoundFailed):
-            self._end_round(self._failed_round(message.message, message.detail))
-
-    def _judged_round(self, candidate: Candidate) -> Round:
-        verdict = decide(candidate.scores, self.config)
-        report = report_of(candidate, verdict)
-        self.project.refresh()
-        in_use = self.project.current_version
-        if verdict.promote and in_use != candidate.parent:
-            sentence = (
-                "Not taken over: it was judged against other weights than those now in use "
-                f"({in_use}). Fine-tune again."
-            )
-            return replace(self._kept_round(replace(report, sentence=sentence)), version=in_use)
-        if not verdict.promote:
-            return replace(self._kept_round(report), candidate=candidate.version)
-        try:
-            self.project.promote(candidate.version, report=report.to_json())
-        except SamTuneError as error:
-            return self._failed_round(str(error))
-        return Round(True, candidate.version, candidate.version, report, self._round_seconds())
-
-    def _kept_round(self, report: RoundReport) -> Round:
-        return Round(False, self.state.weights_version, None, report, self._round_seconds())
-
-    def _failed_round(self, message: str, detail: str = "") -> Round:
-        return self._kept_round(RoundReport(message, error=message, detail=detail))
-
-    def _round_seconds(self) -> float:
-        return monotonic() - self._round_began
-
-    def _end_round(self, finished: Round) -> None:
-        self._last_round = finished
-        if finished.report.verdict is None:
-            # Nothing was judged: those masks still count as new for the next candidate.
-            self._fresh |= self._fresh_at_start
-        self.state.weights_version = finished.version
-        self.state.training = False
-        self._idle.set()
-        self.round_finished.emit(finished)
-        if finished.error is not None:
-            self.failed.emit(finished.error)
-
     # ------------------------------------------------------------ housekeeping
 
     def close(self) -> None:
@@ -532,8 +437,7 @@ class Session:
         if self._closed:
             return
         self._closed = True
-        self._runner.close()
-        self._idle.wait(timeout=10)
+        self.learner.close()
         try:
             self.project.remember(label=self.state.label)
         except StorageError as error:
@@ -574,13 +478,6 @@ class Session:
         self.object_changed.emit(self.object)
 
 
-def image_shape(image: NDArray[Any]) -> tuple[int, int]:
-    """Return (H, W) of an image in any layout the product reads."""
-    from napari_sam_tune.core.images import spatial_shape
-
-    return spatial_shape(image)
-
-
 def show_image(
     predictor: Predictor, cache: EmbeddingCache, image: NDArray[Any], image_hash: str
 ) -> None:
@@ -588,6 +485,7 @@ def show_image(
 
     Raises:
         StorageError: the new embedding could not be written; the predictor is unchanged.
+
     """
     embedding = cache.get(predictor.encoder_key, image_hash)
     predictor.set_image(image, embedding)

@@ -1,4 +1,4 @@
-"""The robot annotator and the sequence protocol: how many clicks does learning save?
+"""The robot annotator and the sequence protocol, which tell how many clicks learning saves.
 
 Images come in a fixed order. Every object of a group is first labelled with the weights in use,
 which is its score, and only then learnt from ("test then train", Kontogianni et al. 2020). The
@@ -41,6 +41,7 @@ class Robot:
         target: the score at which it is content.
         noise: 0 clicks the centre of the largest error, 1 anywhere in it.
         seed: of the noise and of the order of groups.
+
     """
 
     max_clicks: int = 20
@@ -64,6 +65,7 @@ class ObjectResult:
             off the record until `LEVELS` are measured; after that the last value stands.
         weights_version: the weights that answered.
         painted_pixels: what a person would have painted at the end.
+
     """
 
     stem: str
@@ -124,7 +126,9 @@ def summarise(objects: Sequence[ObjectResult]) -> dict[str, Any]:
     scores = np.array([row.score_at for row in objects])
     return {
         "objects": len(objects),
-        "noc": {f"{level:.2f}": round(float(_clicks_to(scores, level).mean()), 3) for level in LEVELS},
+        "noc": {
+            f"{level:.2f}": round(float(_clicks_to(scores, level).mean()), 3) for level in LEVELS
+        },
         "failure_rate": round(float(np.mean([not row.reached for row in objects])), 4),
         "mean_iou_at": [round(float(v), 4) for v in ious.mean(axis=0)],
         "mean_score_at": [round(float(v), 4) for v in scores.mean(axis=0)],
@@ -133,11 +137,11 @@ def summarise(objects: Sequence[ObjectResult]) -> dict[str, Any]:
     }
 
 
-def _clicks_to(scores: NDArray[np.float64], level: float) -> NDArray[np.int64]:
-    """Return for each row of (N, K) scores the first click that reaches `level`, else K."""
+def _mean_clicks_to(scores: NDArray[np.float64], level: float) -> float:
+    """Average over (N, K) scores the first click that reaches `level`, K where none does."""
     reached = scores >= level
-    first = reached.argmax(axis=1) + 1
-    return np.where(reached.any(axis=1), first, scores.shape[1])
+    first = np.where(reached.any(axis=1), reached.argmax(axis=1) + 1, scores.shape[1])
+    return round(float(first.mean()), 3)
 
 
 def order_groups(
@@ -171,6 +175,7 @@ def run_sequence(
 
     Returns:
         The results so far; rounds that failed or were refused are among `rounds`.
+
     """
     result = SequenceResult()
     rng = np.random.default_rng(robot.seed)
@@ -257,7 +262,9 @@ class _Clicker:
 
     def run(self, propose: Callable[[Prompt], Proposal], target: float) -> None:
         """Click until `target` or the cap is reached."""
-        while len(self.scores) < self.robot.max_clicks and max(self.scores[-1:], default=0) < target:
+        while (
+            len(self.scores) < self.robot.max_clicks and max(self.scores[-1:], default=0) < target
+        ):
             predicted = self.proposal.mask if self.scores else None
             x, y, label = next_click(predicted, self.truth, noise=self.robot.noise, rng=self.rng)
             if self.prompt is None:
@@ -272,9 +279,7 @@ class _Clicker:
 
     def run_on(self, session: Session, target: float) -> None:
         """Go on past the accepted mask, off the record, to measure clicks to higher scores."""
-        self.run(
-            lambda prompt: session.predictor.propose(prompt, previous=self.proposal), target
-        )
+        self.run(lambda prompt: session.predictor.propose(prompt, previous=self.proposal), target)
 
     def padded(self, values: list[float]) -> tuple[float, ...]:
         """Let the last value stand up to the cap."""

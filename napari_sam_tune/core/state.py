@@ -23,6 +23,7 @@ class SessionState:
         masks_since_round: masks accepted since the last round began.
         can_undo: there is a step to take back on the open image.
         can_redo: there is a step to repeat on the open image.
+
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()

@@ -32,6 +32,7 @@ def label_image(annotations: Sequence[Annotation], shape: tuple[int, int]) -> ND
 
     Raises:
         SamTuneError: more objects than 16 bits can number.
+
     """
     if len(annotations) > _MOST_OBJECTS:
         raise SamTuneError(
