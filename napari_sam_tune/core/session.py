@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
+from napari_sam_tune.core.annotations import Annotation, NewAnnotation, Source
 from napari_sam_tune.core.effort import EffortRow, effort_by_version
 from napari_sam_tune.core.embeddings import EmbeddingCache
 from napari_sam_tune.core.errors import MaskError, ProjectError, StorageError
 from napari_sam_tune.core.images import content_hash, spatial_shape
 from napari_sam_tune.core.learner import Learner
 from napari_sam_tune.core.open_object import EffortMeter, History, OpenObject, Step
-from napari_sam_tune.core.project import Annotation, ImageRecord, NewAnnotation, Project
+from napari_sam_tune.core.project import ImageRecord, Project
 from napari_sam_tune.core.prompts import Correction, Effort, Prompt, Proposal, as_mask
 from napari_sam_tune.core.rounds import AutoRounds, Round
 from napari_sam_tune.core.runners import Runner, make_runner
@@ -89,7 +90,7 @@ class Session:
         *,
         config: TrainConfig | None = None,
         auto: AutoRounds | int | None = None,
-        source: str = "person",
+        source: Source = "person",
     ) -> None:
         project.set_base(predictor.ref)
         self.project = project
@@ -306,7 +307,7 @@ class Session:
         label: str | None,
         correction: Correction | None,
         effort: Effort,
-        source: str | None = None,
+        source: Source | None = None,
     ) -> Annotation:
         current = current or OpenObject()
         proposal = current.proposal

@@ -126,9 +126,7 @@ def summarise(objects: Sequence[ObjectResult]) -> dict[str, Any]:
     scores = np.array([row.score_at for row in objects])
     return {
         "objects": len(objects),
-        "noc": {
-            f"{level:.2f}": round(float(_clicks_to(scores, level).mean()), 3) for level in LEVELS
-        },
+        "noc": {f"{level:.2f}": _mean_clicks_to(scores, level) for level in LEVELS},
         "failure_rate": round(float(np.mean([not row.reached for row in objects])), 4),
         "mean_iou_at": [round(float(v), 4) for v in ious.mean(axis=0)],
         "mean_score_at": [round(float(v), 4) for v in scores.mean(axis=0)],
