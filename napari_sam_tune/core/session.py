@@ -20,7 +20,6 @@ from napari_sam_tune.core.errors import MaskError, ProjectError, StorageError
 from napari_sam_tune.core.images import content_hash, spatial_shape
 from napari_sam_tune.core.learner import Learner
 from napari_sam_tune.core.open_object import EffortMeter, History, OpenObject, Step
-from napari_sam_tune.core.project import ImageRecord, Project
 from napari_sam_tune.core.prompts import Correction, Effort, Prompt, Proposal, as_mask
 from napari_sam_tune.core.rounds import AutoRounds, Round
 from napari_sam_tune.core.runners import Runner, make_runner
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from napari_sam_tune.core.predictor import Predictor
+    from napari_sam_tune.core.project import ImageRecord, Project
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +193,7 @@ class Session:
     # ------------------------------------------------------------ the object
 
     @property
-    def object(self) -> OpenObject:
+    def open_object(self) -> OpenObject:
         """The object in progress on the open image."""
         return self._objects.get(self.state.image_id or "", OpenObject())
 
@@ -210,14 +210,14 @@ class Session:
         with self.learner.runner.stepping_aside():
             proposal = self.predictor.propose(request.prompt, previous=request.previous)
         self.receive(request, proposal)
-        shown = self.object.mask
+        shown = self.open_object.mask
         return proposal if shown is None else replace(proposal, mask=shown)
 
     def request(self, prompt: Prompt) -> ProposalRequest:
         """First half of `propose`, for a face whose predictor lives in another thread."""
         image_id = self._open_id()
         prompt = prompt.clipped(self.project.image(image_id).shape)
-        before = self.object
+        before = self.open_object
         self._effort.said(prompt, before.prompt)
         after, asked, previous = before.asking(prompt)
         self._generation += 1
@@ -228,7 +228,7 @@ class Session:
         """Second half of `propose`. Returns False, changing nothing, for a stale answer."""
         if request.generation != self._generation or request.image_id != self.state.image_id:
             return False
-        answered = self.object.answer(proposal)
+        answered = self.open_object.answer(proposal)
         self._histories[request.image_id].amend(answered)
         self._objects[request.image_id] = answered
         self._publish()
@@ -238,18 +238,18 @@ class Session:
         """Take the mask as brush and eraser left it; (H, W) bool. The changes are locked."""
         painted = as_mask(mask, self._open_shape())
         self._effort.stroke()
-        self._advance(self.object.paint(painted))
+        self._advance(self.open_object.paint(painted))
 
     def cycle_candidate(self) -> None:
         """Show the model's next candidate for a single point, if it made several."""
-        current = self.object
+        current = self.open_object
         if current.proposal is not None and len(current.proposal.candidates) > 1:
             proposal = current.proposal.choose(current.proposal.chosen + 1)
             self._advance(replace(current, proposal=proposal))
 
     def reject(self) -> None:
         """Drop the object in progress; `undo` brings it back."""
-        if not self.object.is_empty:
+        if not self.open_object.is_empty:
             self._advance(OpenObject())
 
     # ------------------------------------------------------------- accepting
@@ -266,7 +266,7 @@ class Session:
             StorageError: the disk refused; the object stays open and a retry works.
 
         """
-        current = self.object
+        current = self.open_object
         final = current.mask if mask is None else as_mask(mask, self._open_shape())
         if final is None:
             raise MaskError("There is nothing to accept yet: click on an object first.")
@@ -289,7 +289,7 @@ class Session:
     def delete(self, annotation_id: str) -> None:
         """Remove an accepted object; `undo` brings it back."""
         self.project.delete(annotation_id)
-        self._advance(self.object, removed=annotation_id)
+        self._advance(self.open_object, removed=annotation_id)
         self._annotations_touched()
 
     def reopen(self, annotation_id: str) -> None:
@@ -327,7 +327,7 @@ class Session:
         annotation = self.project.add(new)
         # From here on the record is on disk; nothing below may raise before it is accounted for.
         self.learner.accepted(annotation.id)
-        remaining = self.object if source == "adopted" else OpenObject()
+        remaining = self.open_object if source == "adopted" else OpenObject()
         if source != "adopted":
             self._effort.reset()
         self._advance(remaining, added=annotation.id, removed=current.reopened)
@@ -465,7 +465,7 @@ class Session:
         self, after: OpenObject, *, added: str | None = None, removed: str | None = None
     ) -> None:
         image_id = self._open_id()
-        self._histories[image_id].push(Step(self.object, after, added, removed))
+        self._histories[image_id].push(Step(self.open_object, after, added, removed))
         self._objects[image_id] = after
         self._publish()
 
@@ -476,7 +476,7 @@ class Session:
         history = self._history()
         self.state.can_undo = history is not None and bool(history.done)
         self.state.can_redo = history is not None and bool(history.undone)
-        self.object_changed.emit(self.object)
+        self.object_changed.emit(self.open_object)
 
 
 def show_image(
