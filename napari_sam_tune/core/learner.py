@@ -114,6 +114,10 @@ class Learner:
         """Stop the round under way, within a training step."""
         self.runner.cancel()
 
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the round under way; False if it takes longer than `timeout` seconds."""
+        return self._idle.wait(timeout)
+
     def close(self) -> None:
         """Stop the round under way and the runner."""
         self._closed = True

@@ -1,0 +1,275 @@
+"""The whole product without pixels, as a script would use it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from napari_sam_tune import Predictor, Project, Prompt, SamTuneError, Session, TrainConfig
+from napari_sam_tune.core.rounds import AutoRounds, plan_round
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+QUICK = TrainConfig(steps=3, judge_objects=4)
+CENTRES = [(30, 30), (90, 35), (35, 95), (95, 90), (60, 60), (30, 62), (62, 28), (90, 62), (60, 95)]
+
+
+def blobs(seed: int = 0) -> np.ndarray:
+    """A grey image (128, 128) uint8 with dark discs on a noisy ground at `CENTRES`."""
+    rng = np.random.default_rng(seed)
+    image = rng.normal(150, 8, (128, 128))
+    rows, columns = np.mgrid[:128, :128]
+    for x, y in CENTRES:
+        image[(columns - x) ** 2 + (rows - y) ** 2 < 49] -= 70
+    return image.clip(0, 255).astype(np.uint8)
+
+
+def disc(x: int, y: int, radius: int = 7) -> np.ndarray:
+    rows, columns = np.mgrid[:128, :128]
+    return (columns - x) ** 2 + (rows - y) ** 2 < radius**2
+
+
+@pytest.fixture(scope="module")
+def predictor() -> Predictor:
+    return Predictor.from_checkpoint("starter", device="cpu")
+
+
+@pytest.fixture
+def session(tmp_path: Path, predictor: Predictor) -> Iterator[Session]:
+    predictor.load_base()
+    with Session(Project.open(tmp_path / "p"), predictor, config=QUICK) as session:
+        session.open_image(blobs(), "blobs.png")
+        yield session
+
+
+def click(x: float, y: float, label: int = 1) -> Prompt:
+    return Prompt(points=[(x, y)], labels=[label])
+
+
+def label_all(session: Session) -> None:
+    for x, y in CENTRES:
+        session.propose(click(x, y))
+        session.accept(mask=disc(x, y))
+
+
+def test_click_correct_accept(session: Session) -> None:
+    first = session.propose(click(30, 30))
+    assert len(first.candidates) == 3
+    second = session.propose(first.prompt.add_point(60, 60, 0))
+    assert len(second.candidates) == 1
+
+    annotation = session.accept(label="pit")
+
+    (stored,) = Project.open(session.project.path).annotations()
+    assert stored.id == annotation.id
+    assert (stored.label, stored.image_id, stored.weights_version) == ("pit", "blobs.png", "base")
+    np.testing.assert_array_equal(stored.mask, second.mask)
+    assert [p.points for p in stored.prompts] == [((30, 30),), ((30, 30), (60, 60))]
+    assert (stored.effort.clicks, stored.effort.boxes, stored.effort.strokes) == (2, 0, 0)
+    assert session.open_object.is_empty
+
+
+def test_previous_logits_go_along_by_themselves(session: Session) -> None:
+    first = session.propose(click(30, 30))
+    longer = first.prompt.add_point(34, 30, 1)
+    second = session.propose(longer)
+    fed = session.predictor.propose(longer, previous=first)
+    unfed = session.predictor.propose(longer)
+    np.testing.assert_array_equal(second.logits, fed.logits)
+    assert not np.array_equal(second.logits, unfed.logits)
+
+
+def test_clicks_never_undo_paint(session: Session) -> None:
+    session.propose(click(30, 30))
+    painted = session.open_object.mask.copy()
+    painted[100:110, 5:25] = True
+    painted[28:32, 28:32] = False
+    session.paint(painted)
+    after = session.propose(session.open_object.prompt.add_point(90, 35, 1))
+    assert after.mask[100:110, 5:25].all()
+    assert not after.mask[28:32, 28:32].any()
+    annotation = session.accept()
+    assert annotation.effort.strokes == 1
+    assert annotation.locked[100:110, 5:25].all()
+
+
+def test_undo_and_redo_reach_back_through_accepts(session: Session) -> None:
+    first = session.propose(click(30, 30))
+    session.propose(first.prompt.add_point(60, 60, 0))
+    accepted = session.accept(mask=disc(30, 30))
+    session.propose(click(90, 35))
+    for _ in range(2):
+        session.undo()
+    assert session.project.annotations() == []
+    assert session.open_object.prompt.points == ((30, 30), (60, 60))
+    session.undo()
+    np.testing.assert_array_equal(session.open_object.mask, first.mask)
+    session.undo()
+    assert session.open_object.is_empty
+    assert session.undo() is False
+
+    while session.redo():
+        pass
+    (restored,) = session.project.annotations()
+    np.testing.assert_array_equal(restored.mask, accepted.mask)
+    assert restored.prompts == accepted.prompts
+    assert session.open_object.prompt == click(90, 35)
+
+
+def test_reopening_supersedes_and_deleting_can_be_undone(session: Session) -> None:
+    session.adopt(disc(30, 30), "pit")
+    (old,) = session.project.annotations()
+    session.reopen(old.id)
+    session.paint(disc(30, 30, 9))
+    new = session.accept()
+    assert new.supersedes == old.id
+    assert [a.id for a in session.project.annotations()] == [new.id]
+
+    session.delete(new.id)
+    assert session.project.annotations() == []
+    session.undo()
+    (back,) = session.project.annotations()
+    np.testing.assert_array_equal(back.mask, disc(30, 30, 9))
+    while session.undo():
+        pass
+    assert session.project.annotations() == []
+
+
+def test_work_in_progress_waits_while_another_image_is_open(session: Session) -> None:
+    proposal = session.propose(click(30, 30))
+    session.open_image(blobs(1), "other.png")
+    assert session.open_object.is_empty
+    assert session.undo() is False
+    session.open_image(blobs(), "blobs.png")
+    np.testing.assert_array_equal(session.open_object.mask, proposal.mask)
+
+
+def test_a_stale_answer_changes_nothing(session: Session) -> None:
+    old = session.request(click(30, 30))
+    new = session.request(click(90, 35))
+    answer = session.predictor.propose(old.prompt)
+    assert session.receive(old, answer) is False
+    assert session.open_object.proposal is None
+    assert session.receive(new, session.predictor.propose(new.prompt)) is True
+
+
+def test_nothing_to_accept_is_refused_and_loses_nothing(session: Session) -> None:
+    with pytest.raises(SamTuneError, match="click on an object first"):
+        session.accept()
+    session.propose(click(30, 30))
+    with pytest.raises(SamTuneError, match="empty"):
+        session.accept(mask=np.zeros((128, 128), bool))
+    with pytest.raises(SamTuneError, match="resize the mask"):
+        session.accept(mask=np.ones((5, 5), bool))
+    assert session.open_object.prompt == click(30, 30)
+
+
+def test_effort_of_undone_work_counts(session: Session) -> None:
+    session.propose(click(30, 30))
+    session.undo()
+    session.propose(click(31, 31))
+    session.reject()
+    session.propose(Prompt(box=(20, 20, 40, 40)))
+    effort = session.accept().effort
+    assert (effort.clicks, effort.boxes) == (2, 1)
+    (row,) = session.effort()
+    assert (row.version, row.masks, row.clicks) == ("base", 1, 2)
+
+
+def test_a_round_is_judged_and_promotion_answers_the_next_click(session: Session) -> None:
+    label_all(session)
+    before = session.propose(click(30, 30))
+    finished = session.fine_tune(wait=True)
+    assert finished is not None
+    assert finished.error is None
+    assert str(finished.report)
+    assert len(finished.report.losses) == QUICK.steps
+    assert finished.version == session.weights_version
+    assert finished.candidate in {v.version for v in session.project.versions()}
+
+    session.rollback(finished.candidate)  # any version can be put in use, promoted or not
+    after = session.propose(click(30, 30))
+    assert after.weights_version == finished.candidate
+    assert not np.array_equal(after.logits, before.logits)
+
+    session.rollback("base")
+    again = session.propose(click(30, 30))
+    np.testing.assert_array_equal(again.logits, before.logits)
+
+
+def test_versions_in_use_survive_closing(session: Session, predictor: Predictor) -> None:
+    label_all(session)
+    version = session.fine_tune().candidate
+    session.rollback(version)
+    session.state.label = "pit"
+    session.close()
+    with Session(Project.open(session.project.path), predictor) as reopened:
+        assert reopened.weights_version == version
+        assert reopened.state.label == "pit"
+        assert reopened.project.place()["image_id"] == "blobs.png"
+
+
+def test_held_out_objects_never_train(session: Session) -> None:
+    label_all(session)
+    annotations = session.project.annotations()
+    plan = plan_round(annotations, fresh={a.id for a in annotations})
+    assert not set(plan.train_ids) & set(plan.judge_ids)
+    assert {a.id for a in annotations if a.split == "held_out"} <= set(plan.judge_ids)
+    assert set(plan.train_ids) | set(plan.judge_ids) == {a.id for a in annotations}
+
+
+def test_rounds_start_by_themselves(tmp_path: Path, predictor: Predictor) -> None:
+    predictor.load_base()
+    rounds = []
+    project = Project.open(tmp_path / "p")
+    with Session(project, predictor, config=QUICK, auto=AutoRounds(every=5)) as session:
+        session.round_finished.connect(rounds.append)
+        session.open_image(blobs(), "blobs.png")
+        label_all(session)
+    assert len(rounds) == 1
+    assert rounds[0].error is None
+
+
+def test_too_few_masks_is_said(session: Session) -> None:
+    with pytest.raises(SamTuneError, match="at least 4 accepted masks"):
+        session.fine_tune()
+    assert session.state.training is False
+
+
+def test_a_round_in_its_own_process(tmp_path: Path, predictor: Predictor) -> None:
+    predictor.load_base()
+    project = Project.open(tmp_path / "p")
+    with Session(project, predictor, "process", config=QUICK) as session:
+        session.open_image(blobs(), "blobs.png")
+        label_all(session)
+        fell = threading.Event()
+        session.state.events.training.connect(lambda on: on or fell.set())
+        assert session.fine_tune(wait=False) is None
+        assert session.state.training
+        with pytest.raises(SamTuneError, match="already under way"):
+            session.fine_tune()
+        assert session.propose(click(30, 30)).mask.any()  # clicks are answered meanwhile
+        assert fell.wait(120)
+
+        endless = QUICK.model_copy(update={"steps": 100_000})
+        finished = []
+        session.round_finished.connect(finished.append)
+        session.fine_tune(wait=False, config=endless)
+        session.cancel()
+        assert session.learner.wait(60)
+        assert finished[0].cancelled
+        assert not session.state.training
+        assert session.weights_version == project.current_version
+
+
+def test_opening_with_another_base_is_refused(session: Session, predictor: Predictor) -> None:
+    class Other:
+        ref = type(predictor.ref)(name="other", sha256="0" * 64)
+
+    with pytest.raises(SamTuneError, match="other"):
+        Session(Project.open(session.project.path), Other())
