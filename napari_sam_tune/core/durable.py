@@ -1,0 +1,153 @@
+"""Writes that happen completely or not at all, and that survive a kill and a power cut.
+
+Whatever is written is built under a temporary name in a `pending` folder on the same disk, flushed,
+renamed into place, and the rename is flushed too. What a dead writer left in `pending` is never
+looked at, and is removed after a day.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_sam_tune.core.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DAY = 24 * 60 * 60
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_REFUSED = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+
+
+@contextmanager
+def saving(what: str, where: Path) -> Iterator[None]:
+    """Turn the system's refusal of a write into a `StorageError` that says what to do.
+
+    Args:
+        what: what is being saved, as the subject of a sentence ("The mask").
+        where: the place a person can look at.
+    """
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        refusal = StorageError(
+            f"{what} was not saved in {where}: {_reason(error)} Nothing is half-written."
+        )
+        refusal.errno = error.errno
+        raise refusal from error
+
+
+def _reason(error: OSError) -> str:
+    if error.errno in _FULL:
+        return "the disk is full. Free some space and try again."
+    if error.errno in _REFUSED:
+        return "the folder cannot be written to. Check its permissions and try again."
+    if error.errno == errno.ENOENT:
+        return "the folder is gone. Put it back and try again."
+    return f"the system says “{error.strerror or error}”. Check the disk and try again."
+
+
+def flush_file(path: Path) -> None:
+    """Force a file's content to the disk."""
+    # Windows flushes only what is open for writing.
+    _flush(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+
+
+def flush_folder(path: Path) -> None:
+    """Force a folder's list of names to the disk; Windows does so by itself and offers no call."""
+    if os.name == "posix":
+        _flush(path, os.O_RDONLY)
+
+
+def _flush(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def pending_folder(pending: Path) -> Iterator[Path]:
+    """Give a fresh folder to build something in, and remove what was not published from it."""
+    pending.mkdir(exist_ok=True)
+    folder = pending / f"{os.getpid()}-{secrets.token_hex(8)}"
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        # A folder that cannot be removed now is removed by `clear_stale`; the error that brought us
+        # here is the one to report.
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def publish_folder(built: Path, final: Path, *, durable: bool = True) -> bool:
+    """Move a finished folder to its name.
+
+    Args:
+        built: the folder in `pending`.
+        final: its name from now on; its parent must exist on the same disk.
+        durable: flush everything. Without it, a power cut may damage the folder (a kill may not).
+
+    Returns:
+        False where a non-empty folder of that name was already there: the first writer wins.
+    """
+    if durable:
+        _flush_tree(built)
+    try:
+        built.rename(final)
+    except OSError:
+        if final.exists():
+            return False
+        raise
+    if durable:
+        try:
+            flush_folder(final.parent)
+        except OSError:
+            final.rename(built)  # not certain to last, so it must not be seen either
+            raise
+    return True
+
+
+def _flush_tree(folder: Path) -> None:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _flush_tree(Path(entry.path))
+            else:
+                flush_file(Path(entry.path))
+    flush_folder(folder)
+
+
+def publish_file(built: Path, final: Path) -> None:
+    """Move a finished file to its name, replacing what was there."""
+    flush_file(built)
+    built.replace(final)
+    flush_folder(final.parent)
+
+
+def clear_stale(pending: Path) -> None:
+    """Remove what writers that died more than a day ago left behind."""
+    if not pending.is_dir():
+        return
+    oldest = time.time() - _DAY
+    for left in pending.iterdir():
+        # Another process may clear the same folder at the same time.
+        if left.is_dir() and _modified(left) < oldest:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")

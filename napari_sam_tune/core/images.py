@@ -1,0 +1,257 @@
+"""Images from disk, and the one preprocessing that turns any of them into what the encoder wants.
+
+PNG, JPEG, BMP and WebP are read by Pillow, TIFF by tifffile. Pixels are returned as they are
+stored: no stretching, no rotation by EXIF, so that a mask drawn on an image fits the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam_tune.core.errors import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import ArrayLike, NDArray
+    from PIL.Image import Image
+
+    Pixels = NDArray[np.generic]
+
+IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp"})
+_TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
+# Pillow's modes whose pixels are already what an array should hold; the rest go through RGB(A).
+_PLAIN_MODES = frozenset({"1", "L", "LA", "RGB", "RGBA", "I", "I;16", "I;16B", "I;16L", "F"})
+_MID_GREY = 128
+_SAMPLES = 4_000_000
+_BLOCK_VALUES = 8_000_000
+
+
+def list_images(folder: str | Path, *, recursive: bool = False) -> list[Path]:
+    """List the images of a folder by their suffix, without opening them.
+
+    Args:
+        folder: where to look. Hidden files and folders are left out.
+        recursive: look into its subfolders as well.
+
+    Returns:
+        Paths in natural order: `a2.png` before `a10.png`.
+
+    Raises:
+        ImageError: the folder is not there or cannot be read.
+    """
+    try:
+        found = list(_walk(Path(folder), recursive))
+    except OSError as error:
+        raise ImageError(
+            f"The folder {folder} cannot be read: {error.strerror}. Check its name and permissions."
+        ) from error
+    return sorted(found, key=_natural)
+
+
+def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if recursive:
+                    yield from _walk(Path(entry.path), recursive)
+            elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES and entry.is_file():  # noqa: PTH122  a Path per file doubles the time of a large folder
+                yield Path(entry.path)
+
+
+def _natural(path: Path) -> list[tuple[int, int, str]]:
+    parts = re.split(r"([0-9]+)", str(path).casefold())
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
+
+
+def read_image(path: str | Path) -> Pixels:
+    """Read an image file exactly as stored.
+
+    Args:
+        path: a PNG, TIFF, JPEG, BMP or WebP file.
+
+    Returns:
+        (H, W) or (H, W, C) array; bool, uint8, uint16 or float as the file has it. Palettes and
+        CMYK become RGB or RGBA. A TIFF keeps whatever axes it has; `to_rgb8` refuses stacks.
+
+    Raises:
+        ImageError: the file is missing, truncated, or not an image whatever its name says.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ImageError(f"There is no image file {path}. Check its name, or whether it was moved.")
+    # The decoders raise whatever comes to mind on damaged files (OSError, ValueError, SyntaxError,
+    # struct.error, IndexError, zlib.error …): every one of them means the same to the person.
+    try:
+        pixels = _read_tiff(path) if path.suffix.lower() in _TIFF_SUFFIXES else _read_other(path)
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:
+        raise ImageError(
+            f"{path} cannot be read as an image; it is damaged, cut short, or of another type than "
+            f"its name says ({error}). Export or copy it again."
+        ) from error
+    if pixels.size == 0:
+        raise ImageError(f"{path} holds no pixels. Export or copy it again.")
+    return pixels
+
+
+def _read_tiff(path: Path) -> Pixels:
+    import tifffile
+
+    with tifffile.TiffFile(path) as tiff:
+        stored = tiff.series[0].dtype
+        try:
+            return np.asarray(tiff.asarray())
+        except ValueError as error:
+            if "imagecodecs" not in str(error):
+                raise
+            needs = str(error)
+    # tifffile decodes LZW and JPEG only with imagecodecs; Pillow can, but halves 16-bit colour.
+    pixels = _read_other(path)
+    if pixels.dtype != stored:
+        raise ImageError(
+            f"{path} is compressed in a way that cannot be read here in full depth ({needs}). "
+            "Run `pip install imagecodecs`, or save the file without compression."
+        )
+    return pixels
+
+
+def _read_other(path: Path) -> Pixels:
+    from PIL import Image
+
+    if _is_deep_colour_png(path):
+        return _read_deep_colour_png(path)
+    with Image.open(path) as image:
+        return _as_array(image)
+
+
+def _as_array(image: Image) -> Pixels:
+    if image.mode in _PLAIN_MODES:
+        return np.asarray(image)
+    see_through = image.mode in {"PA", "RGBa", "La"} or "transparency" in image.info
+    return np.asarray(image.convert("RGBA" if see_through else "RGB"))
+
+
+def _is_deep_colour_png(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(26)
+    return head[:8] == b"\x89PNG\r\n\x1a\n" and head[24:26] in {b"\x10\x02", b"\x10\x06"}
+
+
+def _read_deep_colour_png(path: Path) -> Pixels:
+    # Pillow reads 16-bit colour as 8-bit. torchvision, which segment-anything needs anyway, does
+    # not; it costs the import of torch, so only these files pay for it.
+    from torchvision.io import ImageReadMode, decode_image, read_file
+
+    channels_first = decode_image(read_file(os.fspath(path)), mode=ImageReadMode.UNCHANGED)
+    return np.ascontiguousarray(channels_first.permute(1, 2, 0).numpy())
+
+
+def to_rgb8(image: ArrayLike) -> NDArray[np.uint8]:
+    """Turn any image into the 8-bit RGB the encoder wants; the only preprocessing there is.
+
+    8-bit values are kept. Anything else is stretched linearly, all channels alike, from the 0.1th
+    to the 99.9th percentile of its finite values: from the data, never from display contrast.
+
+    Args:
+        image: grey (H, W), or (H, W, C) with C of 1, 2 (grey and alpha), 3 or 4 (RGBA), or
+            (C, H, W) with C of 1, 3 or 4 where the last axis cannot be channels. bool, integer or
+            float of any range; NaN becomes black, infinities black and white. Alpha is dropped.
+
+    Returns:
+        (H, W, 3) uint8, C-contiguous. A constant image that is not 8-bit is mid grey.
+
+    Raises:
+        ImageError: no pixels, not numbers, or not the shape of an image.
+    """
+    array = np.asarray(image)
+    if array.dtype.kind not in "buif":
+        raise ImageError(
+            f"An image holds real numbers; this array holds {array.dtype}. Convert it first."
+        )
+    colour = _colour_channels(array)
+    if colour.dtype == np.uint8:
+        grey_or_rgb = colour
+    elif colour.dtype == np.bool_:
+        grey_or_rgb = colour.astype(np.uint8) * np.uint8(255)
+    else:
+        grey_or_rgb = _stretched(colour)
+    height, width = colour.shape[:2]
+    return np.ascontiguousarray(np.broadcast_to(grey_or_rgb, (height, width, 3)))
+
+
+def _colour_channels(array: Pixels) -> Pixels:
+    """Return (H, W, 1) or (H, W, 3), without alpha, or refuse the shape."""
+    if array.size == 0:
+        raise ImageError(f"The image is empty: its shape is {array.shape}.")
+    if array.ndim == 2:
+        return array[:, :, None]
+    if array.ndim == 3 and array.shape[-1] not in (1, 2, 3, 4) and array.shape[0] in (1, 3, 4):
+        array = np.moveaxis(array, 0, -1)
+    if array.ndim != 3 or array.shape[-1] > 4:
+        raise ImageError(
+            "An image is (height, width), (height, width, channels) or (channels, height, width) "
+            f"with 1 to 4 channels; this array has the shape {array.shape}. "
+            "Open the planes of a stack one by one."
+        )
+    return array[:, :, : 1 if array.shape[-1] < 3 else 3]
+
+
+def _stretched(colour: Pixels) -> NDArray[np.uint8]:
+    low, high = _range(colour)
+    # Half of each end first: the difference of two large floats may overflow.
+    span = high / 2 - low / 2
+    if span == 0:
+        return np.full(colour.shape, _MID_GREY, np.uint8)
+    out = np.empty(colour.shape, np.uint8)
+    rows = max(1, _BLOCK_VALUES // (colour.shape[1] * colour.shape[2]))
+    for start in range(0, len(colour), rows):
+        block = colour[start : start + rows].astype(np.float64)
+        np.nan_to_num(block, copy=False, nan=low, posinf=high, neginf=low)
+        np.clip(block, low, high, out=block)
+        out[start : start + rows] = np.rint((block / 2 - low / 2) / span * 255)
+    return out
+
+
+def _range(colour: Pixels) -> tuple[float, float]:
+    # A regular sample tells percentiles well enough, and an 8k × 8k image is sorted in no time.
+    stride = max(1, int(np.ceil(np.sqrt(colour.size / _SAMPLES))))
+    sample = _finite(colour[::stride, ::stride])
+    if sample.size:
+        low, high = np.percentile(sample, (0.1, 99.9), method="nearest")
+        if low < high:
+            return float(low), float(high)
+    everything = _finite(colour)
+    if everything.size == 0:
+        return 0.0, 0.0
+    return float(everything.min()), float(everything.max())
+
+
+def _finite(values: Pixels) -> NDArray[np.float64]:
+    wide = np.asarray(values, dtype=np.float64).ravel()
+    return wide[np.isfinite(wide)]
+
+
+def content_hash(image: ArrayLike) -> str:
+    """Name an image by what it shows: 32 hex digits of the SHA-256 of shape, type and pixels.
+
+    Args:
+        image: the array as given or as `read_image` returns it; not preprocessed. Byte order and
+            memory layout do not matter.
+    """
+    array = np.asarray(image)
+    array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    digest = hashlib.sha256(f"{array.shape} {array.dtype.str}".encode())
+    digest.update(struct.pack("<q", array.size))
+    digest.update(array.reshape(-1).view(np.uint8).data if array.size else b"")
+    return digest.hexdigest()[:32]
