@@ -1,0 +1,61 @@
+"""The demo without a display: the main job, from the command line to what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+from pycocotools.coco import COCO
+
+from napari_sam_tune import Predictor, Project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_demo_labels_learns_and_leaves_everything_behind(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    command = [sys.executable, "-m", "napari_sam_tune.cli", "demo", "--out", str(out)]
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=290, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    if sys.platform.startswith("linux"):
+        assert "There is no display" in done.stdout
+
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert len(report["rounds"]) >= 2
+    assert all(r["report"]["error"] is None for r in report["rounds"])
+    assert all(r["report"]["sentence"] for r in report["rounds"])
+    annotations = Project.open(out / "project", create=False).annotations()
+    assert len(annotations) == report["learning"]["objects"]
+    assert sum(row["masks"] for row in report["effort_by_version"]) == len(annotations)
+
+    coco = COCO(out / "coco.json")
+    assert len(coco.anns) == len(annotations)
+    by_record = {a.id: a for a in annotations}
+    for row in coco.anns.values():
+        truth = by_record[row["attributes"]["record"]].mask
+        np.testing.assert_array_equal(coco.annToMask(row).astype(bool), truth)
+
+    for record in Project.open(out / "project").images():
+        labels = np.asarray(Image.open(out / "masks" / f"{record.id.rsplit('.', 1)[0]}.png"))
+        own = [a for a in annotations if a.image_id == record.id]
+        assert labels.shape == record.shape
+        assert set(np.unique(labels)) <= set(range(len(own) + 1))
+    assert Image.open(out / "clicks.png").size[0] > 500
+
+    tuned = Predictor.from_checkpoint(out / "weights.pth", device="cpu")
+    tuned.set_image(np.full((40, 60), 120, np.uint8))
+
+    again = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert again.returncode == 1
+    assert "choose another --out" in again.stderr
