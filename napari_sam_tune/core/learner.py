@@ -60,6 +60,7 @@ class Learner:
         self._base, self._device = base, device
         self._fresh: set[str] = set()  # accepted since a candidate was last judged
         self._fresh_in_round: set[str] = set()
+        self._config_in_round = config
         self._idle = threading.Event()
         self._idle.set()
         self._closed = False
@@ -82,7 +83,8 @@ class Learner:
             raise TrainingError("The session is closed.")
         if not self._idle.is_set():
             raise TrainingError("A round is already under way; wait for it or cancel it.")
-        job = self._job(config or self.config)
+        self._config_in_round = config or self.config
+        job = self._job(self._config_in_round)
         self._idle.clear()
         self._began = monotonic()
         self._fresh_in_round, self._fresh = self._fresh, set()
@@ -167,7 +169,7 @@ class Learner:
             self._end(self._failure(message.message, message.detail))
 
     def _judged(self, candidate: Candidate) -> Round:
-        verdict = decide(candidate.scores, self.config.gate)
+        verdict = decide(candidate.scores, self._config_in_round)
         report = report_of(candidate, verdict)
         try:
             self._project.refresh()
