@@ -22,6 +22,7 @@ class AnnotationTable:
 
     Args:
         records: where they lie.
+
     """
 
     def __init__(self, records: RecordStore) -> None:
@@ -53,6 +54,7 @@ class AnnotationTable:
 
         Raises:
             ProjectError: names them and says what to do.
+
         """
         if self._unreadable:
             raise ProjectError(
@@ -88,6 +90,7 @@ class AnnotationTable:
         Args:
             deleted: id to deleted (True) or restored (False), where either was ever said.
             image_id: only those of this image; None for all.
+
         """
         every: Iterable[Annotation] = (
             self._by_id.values() if image_id is None else self._by_image.get(image_id, ())

@@ -49,6 +49,7 @@ class NewAnnotation:
         effort: what it cost.
         supersedes: the annotation this is an edit of, or None.
         source: who made it.
+
     """
 
     image_id: str
@@ -71,6 +72,7 @@ class NewAnnotation:
 
         Raises:
             MaskError: a mask is not of the image's shape, or the accepted one is empty.
+
         """
         mask = as_mask(self.mask, shape)
         if not mask.any():
@@ -125,6 +127,7 @@ class Annotation:
         area: pixels in the mask.
         supersedes: the annotation it is an edit of, or None.
         source: "person", "robot" or "adopted".
+
     """
 
     id: str
@@ -151,6 +154,7 @@ class Annotation:
 
         Raises:
             ProjectError: an attribute is missing or senseless.
+
         """
         try:
             height, width = stored["shape"]
@@ -189,6 +193,7 @@ class Annotation:
 
         Raises:
             ProjectError: its file is gone or damaged.
+
         """
         return self._full(self._checked_bits(), _MASK)
 

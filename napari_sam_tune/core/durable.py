@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _DAY = 24 * 60 * 60
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _REFUSED = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
@@ -33,6 +33,7 @@ def saving(what: str, where: Path) -> Iterator[None]:
     Args:
         what: what is being saved, as the subject of a sentence ("The mask").
         where: the place a person can look at.
+
     """
     try:
         yield
@@ -47,7 +48,7 @@ def saving(what: str, where: Path) -> Iterator[None]:
 
 
 def _reason(error: OSError) -> str:
-    if error.errno in _FULL:
+    if error.errno in DISK_FULL:
         return "the disk is full. Free some space and try again."
     if error.errno in _REFUSED:
         return "the folder cannot be written to. Check its permissions and try again."
@@ -100,6 +101,7 @@ def publish_folder(built: Path, final: Path, *, durable: bool = True) -> bool:
 
     Returns:
         False where a non-empty folder of that name was already there: the first writer wins.
+
     """
     if durable:
         _flush_tree(built)

@@ -36,6 +36,7 @@ class Embedding:
         features: (C, h, w) float16.
         original_size: (H, W) of the image in pixels.
         input_size: (h, w) it was resized to before padding.
+
     """
 
     features: NDArray[np.float16]
@@ -56,6 +57,7 @@ class EmbeddingCache:
     Args:
         path: the cache's folder, a zarr group; made at the first `put`.
         max_bytes: how much it may hold. Pinned entries are never given up, so it may hold more.
+
     """
 
     def __init__(self, path: str | Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
@@ -81,6 +83,7 @@ class EmbeddingCache:
         Args:
             encoder_key: names the encoder's weights and preprocessing.
             image_hash: `images.content_hash` of the image.
+
         """
         store = self._store(encoder_key)
         try:
@@ -100,6 +103,7 @@ class EmbeddingCache:
 
         Raises:
             StorageError: the disk refused; nothing is half-written.
+
         """
         features = np.ascontiguousarray(embedding.features, dtype=np.float16)
         attributes = {
@@ -137,6 +141,7 @@ class EmbeddingCache:
 
         Returns:
             How many were given up.
+
         """
         entries = sorted(self._entries())
         total = sum(entry.size for entry in entries)

@@ -46,6 +46,7 @@ def list_images(folder: str | Path, *, recursive: bool = False) -> list[Path]:
 
     Raises:
         ImageError: the folder is not there or cannot be read.
+
     """
     try:
         found = list(_walk(Path(folder), recursive))
@@ -85,6 +86,7 @@ def read_image(path: str | Path) -> Pixels:
 
     Raises:
         ImageError: the file is missing, truncated, or not an image whatever its name says.
+
     """
     path = Path(path)
     if not path.is_file():
@@ -173,6 +175,7 @@ def to_rgb8(image: ArrayLike) -> NDArray[np.uint8]:
 
     Raises:
         ImageError: no pixels, not numbers, or not the shape of an image.
+
     """
     array = np.asarray(image)
     if array.dtype.kind not in "buif":
@@ -188,6 +191,17 @@ def to_rgb8(image: ArrayLike) -> NDArray[np.uint8]:
         grey_or_rgb = _stretched(colour)
     height, width = colour.shape[:2]
     return np.ascontiguousarray(np.broadcast_to(grey_or_rgb, (height, width, 3)))
+
+
+def spatial_shape(image: ArrayLike) -> tuple[int, int]:
+    """Return an image's (H, W), by the rules of `to_rgb8`.
+
+    Raises:
+        ImageError: no pixels, or not the shape of an image.
+
+    """
+    height, width = _colour_channels(np.asarray(image)).shape[:2]
+    return height, width
 
 
 def _colour_channels(array: Pixels) -> Pixels:
@@ -248,6 +262,7 @@ def content_hash(image: ArrayLike) -> str:
     Args:
         image: the array as given or as `read_image` returns it; not preprocessed. Byte order and
             memory layout do not matter.
+
     """
     array = np.asarray(image)
     array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from napari_sam_tune.core.errors import ProjectError
 
@@ -22,6 +22,7 @@ class BaseRef:
     Attributes:
         name: "starter", "vit_b", … or a path.
         sha256: of the checkpoint file.
+
     """
 
     name: str
@@ -41,6 +42,7 @@ class ImageRecord:
         path: the file, relative to the project folder with forward slashes; absolute only on
             another drive; None where the pixels were copied into the project.
         stratum: what the split is balanced by, or None.
+
     """
 
     id: str
@@ -60,6 +62,7 @@ class Promotion:
         version: "base" or 12 hex digits.
         time: UTC, seconds since 1970.
         report: what the gate said, as plain values.
+
     """
 
     version: str
@@ -67,8 +70,16 @@ class Promotion:
     report: dict[str, Any]
 
 
-class WeightsInfo(TypedDict):
-    """A saved weights version: its name, when it was saved (UTC seconds), and what it says."""
+@dataclass(frozen=True)
+class WeightsInfo:
+    """A saved weights version.
+
+    Attributes:
+        version: 12 hex digits of its content hash.
+        created: UTC, seconds since 1970.
+        info: what it says about itself.
+
+    """
 
     version: str
     created: float
@@ -83,6 +94,7 @@ class Ledger:
         groups: group name to (stratum, split).
         marks: image id to (done, empty).
         deleted: annotation id to whether it was deleted (True) or restored (False) last.
+
     """
 
     base: BaseRef | None = None
@@ -105,6 +117,7 @@ class Ledger:
 
         Raises:
             ProjectError: an entry lacks what its kind must have.
+
         """
         for entry in entries:
             try:
@@ -130,10 +143,7 @@ class Ledger:
                 self.deleted[entry["annotation"]] = kind == "delete"
             case "weights":
                 version = entry["version"]
-                known_weights = WeightsInfo(
-                    version=version, created=entry["time"], info=entry["info"]
-                )
-                self.weights.setdefault(version, known_weights)
+                self.weights.setdefault(version, WeightsInfo(version, entry["time"], entry["info"]))
             case "promote":
                 promotion = Promotion(entry["version"], entry["time"], entry["report"])
                 self.promotions.append(promotion)

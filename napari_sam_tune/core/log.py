@@ -29,6 +29,7 @@ class AppendLog:
 
     Args:
         path: the file; it must exist.
+
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,6 +41,7 @@ class AppendLog:
 
         Raises:
             StorageError: the disk refused. What a full disk took of the line is skipped by readers.
+
         """
         line = json.dumps(entry, ensure_ascii=False, default=_plain, separators=(",", ":"))
         with saving("The change", self.path):
@@ -50,6 +52,7 @@ class AppendLog:
 
         Raises:
             ProjectError: the file is gone, or shorter than it was.
+
         """
         try:
             size = self.path.stat().st_size

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from napari_sam_tune.core.durable import (
+    DISK_FULL,
     clear_stale,
     flush_file,
     flush_folder,
@@ -28,6 +29,7 @@ class ProjectFolder:
     Args:
         path: the project's folder. Symbolic links are followed once, here, because relative paths
             with `..` are taken by the system from where a link leads.
+
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -46,6 +48,7 @@ class ProjectFolder:
         Raises:
             ProjectError: it is not a project, was made by a newer release, lacks a part, cannot be
                 written to, or is not there and is not to be created.
+
         """
         if not self.marker.is_file():
             self._refuse_what_is_not_empty(create=create)
@@ -134,7 +137,9 @@ class ProjectFolder:
             with pending_folder(self.pending):
                 pass
         except OSError as error:
+            if error.errno in DISK_FULL:  # looking at one's masks and exporting them must go on
+                return
             raise ProjectError(
                 f"The project {self.path} cannot be written to ({error.strerror}), so no mask "
-                "could be accepted. Change its permissions, free some space, or copy it elsewhere."
+                "could be accepted. Change its permissions, or copy it elsewhere."
             ) from error

@@ -36,6 +36,7 @@ class RecordStore:
         root: the zarr group's folder.
         pending: where arrays are built; on the same disk, outside `root` so that no reader of the
             group meets half an array.
+
     """
 
     def __init__(self, root: Path, pending: Path) -> None:
@@ -49,6 +50,7 @@ class RecordStore:
 
         Raises:
             StorageError: the disk refused.
+
         """
         if (self.root / _METADATA).is_file():
             return
@@ -106,6 +108,7 @@ class RecordStore:
 
         Raises:
             StorageError: the disk refused; nothing is half-written, and a retry may work.
+
         """
         with saving(what, self.root), pending_folder(self.pending) as build:
             _write_array(build, array, attributes, compress=compress)
@@ -116,6 +119,7 @@ class RecordStore:
 
         Raises:
             ProjectError: the record is not there, or half of it was deleted.
+
         """
         folder = self.root / name
         try:
@@ -133,6 +137,7 @@ class RecordStore:
 
         Raises:
             ProjectError: the record is not there, or damaged.
+
         """
         import zarr
         from zarr.storage import LocalStore

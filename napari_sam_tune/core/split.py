@@ -29,6 +29,7 @@ def split_group(groups: Mapping[str, tuple[str | None, Split]], stratum: str | N
     Args:
         groups: what was decided so far, group name to (stratum, split).
         stratum: a class or other property to balance by; None is a stratum of its own.
+
     """
     if len(groups) < _TRAIN_FIRST:
         return "train"
@@ -43,6 +44,7 @@ def place(shape: tuple[int, int], box: tuple[int, int, int, int]) -> tuple[int, 
     Args:
         shape: the image's (H, W).
         box: the object's (y0, x0, y1, x1) in pixels, ends excluded.
+
     """
     y0, x0, y1, x1 = box
     return (y0 + y1) * _CELLS // (2 * shape[0]), (x0 + x1) * _CELLS // (2 * shape[1])

@@ -1,0 +1,133 @@
+"""The weights of a project: the base model, saved versions, and which of them is in use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_sam_tune.core.durable import flush_folder, pending_folder, publish_file, saving
+from napari_sam_tune.core.errors import ProjectError
+from napari_sam_tune.core.ledger import BASE_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from napari_sam_tune.core.journal import Journal
+    from napari_sam_tune.core.ledger import BaseRef, Promotion, WeightsInfo
+    from napari_sam_tune.core.project_folder import ProjectFolder
+
+
+class WeightsOfProject:
+    """The part of `Project` that knows its weights versions."""
+
+    path: Path
+    _folder: ProjectFolder
+    _journal: Journal
+
+    @property
+    def base(self) -> BaseRef | None:
+        """The base model the project's weights build on, or None before the first round."""
+        return self._journal.read().base
+
+    def set_base(self, ref: BaseRef) -> None:
+        """Record the base model; once and for all.
+
+        Raises:
+            ProjectError: the project builds on another one.
+            StorageError: the disk refused.
+
+        """
+        recorded = self.base or self._journal.append("base", name=ref.name, sha256=ref.sha256).base
+        if recorded is None or recorded.sha256 != ref.sha256:
+            raise ProjectError(
+                f"This project builds on the model {_describe(recorded)}, not on {_describe(ref)}: "
+                "its weights versions would not fit. Choose that model, or start a new project."
+            )
+
+    def save_weights(self, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> str:
+        """Save tuned weights under their content hash; not yet in use, see `promote`.
+
+        Args:
+            tensors: name to tensor, only what was trained.
+            info: plain values that describe them.
+
+        Returns:
+            The version: 12 hex digits.
+
+        Raises:
+            StorageError: the disk refused.
+
+        """
+        from napari_sam_tune.core.weights import write_weights
+
+        with saving("The weights", self._folder.weights):
+            self._folder.weights.mkdir(exist_ok=True)
+            flush_folder(self.path)
+            with pending_folder(self._folder.pending) as build:
+                version = write_weights(build / "new.safetensors", tensors, info)
+                publish_file(build / "new.safetensors", self._weights_file(version))
+        self._journal.append("weights", version=version, info=dict(info))
+        return version
+
+    def _weights_file(self, version: str) -> Path:
+        return self._folder.weights / f"{version}.safetensors"
+
+    def weights_path(self, version: str) -> Path:
+        """Return the file of a weights version.
+
+        Raises:
+            ProjectError: it is the base model, which is not in the project, or its file is gone.
+
+        """
+        if version == BASE_VERSION:
+            raise ProjectError("“base” is the model itself; the project keeps no copy of it.")
+        file = self._weights_file(version)
+        if not file.is_file():
+            raise ProjectError(
+                f"The weights version {version} is not in {file.parent}. Restore the file from a "
+                "backup, or roll back to another version."
+            )
+        return file
+
+    def load_weights(self, version: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Read a weights version: its tensors by name, on the CPU, and what it says about itself.
+
+        Raises:
+            ProjectError: there is no such file in the project.
+            CheckpointError: the file is damaged.
+
+        """
+        from napari_sam_tune.core.weights import read_weights
+
+        return read_weights(self.weights_path(version))
+
+    def versions(self) -> list[WeightsInfo]:
+        """Return the weights versions saved, oldest first."""
+        return list(self._journal.read().weights.values())
+
+    def promote(self, version: str, *, report: Mapping[str, Any]) -> None:
+        """Put a weights version to use; "base" rolls back to the base model.
+
+        Raises:
+            ProjectError: there is no such version.
+            StorageError: the disk refused.
+
+        """
+        if version != BASE_VERSION:
+            self.weights_path(version)
+        self._journal.append("promote", version=version, report=dict(report))
+
+    @property
+    def current_version(self) -> str:
+        """The weights in use: "base" or 12 hex digits."""
+        return self._journal.read().current_version
+
+    def promotions(self) -> list[Promotion]:
+        """Return every change of the weights in use, oldest first."""
+        return list(self._journal.read().promotions)
+
+
+def _describe(ref: BaseRef | None) -> str:
+    return "none" if ref is None else f"“{ref.name}” (SHA-256 {ref.sha256[:12]}…)"
