@@ -170,6 +170,21 @@ def load_model(
     return LoadedModel(sam.to(target), BaseRef(str(name_or_path), sha256), architecture)
 
 
+def load_base(ref: BaseRef, device: str | torch.device = "cpu") -> LoadedModel:
+    """Load the base model a project was begun with, and make sure that it is that one.
+
+    Raises:
+        CheckpointError: the file has changed since; else as `load_model`.
+    """
+    model = load_model(ref.name, device)
+    if model.ref.sha256 != ref.sha256:
+        raise CheckpointError(
+            f"The base model {ref.name} is not the file this project was begun with (SHA-256 "
+            f"{model.ref.sha256} instead of {ref.sha256}). Put the original file back."
+        )
+    return model
+
+
 def _find(name_or_path: str | Path, download: bool, progress: DownloadProgress | None) -> Path:
     name = str(name_or_path)
     if name == STARTER:

@@ -117,7 +117,7 @@ def download_checkpoint(name: str, progress: DownloadProgress | None = None) -> 
     if checkpoint.path.exists():
         return checkpoint.path
     import pooch
-    import requests  # type: ignore[import-untyped]
+    import requests
 
     target = checkpoint.path
     try:

@@ -76,8 +76,8 @@ def mask_to_logits(mask: Mask, side: int, low_res: int) -> NDArray[np.float32]:
     cell = side // low_res
     inside = framed.reshape(low_res, cell, low_res, cell).mean(axis=(1, 3)) / 255
     probability = np.clip(inside, 1e-3, 1 - 1e-3)
-    logits = np.log(probability / (1 - probability)).clip(-MASK_LOGIT, MASK_LOGIT)
-    return logits[None].astype(np.float32)
+    logits: NDArray[np.float32] = np.log(probability / (1 - probability)).astype(np.float32)
+    return logits.clip(-MASK_LOGIT, MASK_LOGIT)[None]
 
 
 class Predictor:

@@ -1,0 +1,235 @@
+"""The process at the other end of `ProcessRunner`: trains, and exits when its parent is gone.
+
+Run as `python -m napari_sam_tune.core.worker`; see `worker_process` for how the two meet. Messages
+in are (word, job or None) with the words run, cancel, pause, resume; messages out are a runner's.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from multiprocessing.connection import Listener
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from napari_sam_tune.core.errors import OutOfMemory, SamTuneError, StorageError
+from napari_sam_tune.core.runners import RoundCancelled, RoundFailed
+from napari_sam_tune.core.training.job import DivergedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from multiprocessing.connection import Connection
+
+    from torch import Tensor
+
+    from napari_sam_tune.core.checkpoints import LoadedModel
+    from napari_sam_tune.core.runners import Message
+    from napari_sam_tune.core.training.job import TrainingJob
+
+ENCODER: Final = "image_encoder"
+NICENESS: Final = 10
+OOM_SCORE: Final = "500"
+"""Linux takes the process with the highest score first; 0 is usual, so the viewer survives."""
+_OUT_OF_MEMORY: Final = (
+    "There was not enough memory to train, even with the smallest batch. Close other programs, "
+    "choose the CPU as device, or use a smaller model."
+)
+
+
+def steps_of(
+    job: TrainingJob,
+    cancelled: Callable[[], bool],
+    *,
+    base_model: Callable[[TrainingJob], LoadedModel | None] = lambda _: None,
+    between_steps: Callable[[], object] = lambda: None,
+) -> Iterator[Message]:
+    """Run a round; yields its progress and, last, exactly one terminal message.
+
+    Args:
+        job: the round.
+        cancelled: asked between two steps.
+        base_model: returns the base model where it is kept loaded; the round may change it.
+        between_steps: called between two steps; may wait.
+    """
+    steps = None
+    try:
+        from napari_sam_tune.core.training.fit import fit
+
+        steps = fit(job, model=base_model(job))
+        while True:
+            between_steps()
+            if cancelled():
+                yield RoundCancelled()
+                return
+            yield next(steps)
+    except StopIteration as end:
+        yield RoundCancelled() if cancelled() else end.value
+    except Exception as error:  # whatever it is, the person is told, with the traceback
+        yield failure_of(error)
+    finally:
+        if steps is not None:
+            steps.close()
+
+
+def failure_of(error: Exception) -> RoundFailed:
+    """Say what stopped a round, for programs and for a person."""
+    detail = "".join(traceback.format_exception(error))
+    if isinstance(error, DivergedError):
+        return RoundFailed("nan", str(error), detail)
+    if isinstance(error, StorageError):
+        return RoundFailed("disk_full", str(error), detail)
+    if isinstance(error, OutOfMemory):
+        return RoundFailed("out_of_memory", str(error) or _OUT_OF_MEMORY, detail)
+    if _is_out_of_memory(error):
+        return RoundFailed("out_of_memory", _OUT_OF_MEMORY, detail)
+    if isinstance(error, SamTuneError):
+        return RoundFailed("error", str(error), detail)
+    return RoundFailed(
+        "error",
+        f"The round stopped on an unexpected error ({type(error).__name__}: {error}). The weights "
+        "in use are as they were. Please report it with the details.",
+        detail,
+    )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Torch's CPU allocator has no exception class of its own, its CUDA allocator has."""
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
+    )
+
+
+class Worker:
+    """Runs the rounds that arrive over a connection, one after the other, in the main thread."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._jobs: queue.SimpleQueue[TrainingJob] = queue.SimpleQueue()
+        self._cancelled = threading.Event()
+        self._may_run = threading.Event()
+        self._may_run.set()
+        self._models = _BaseModels()
+
+    def work(self) -> None:
+        """Serve until the parent goes, which ends the process."""
+        threading.Thread(target=self._listen, daemon=True).start()
+        import torch
+
+        from napari_sam_tune.core.training import fit  # noqa: F401 - ahead of the first round
+
+        budget = max(1, _cores() - 1)
+        while True:
+            job = self._jobs.get()
+            torch.set_num_threads(budget)
+            self._run(job)
+
+    def _run(self, job: TrainingJob) -> None:
+        for message in steps_of(
+            job,
+            self._cancelled.is_set,
+            base_model=self._models.fresh,
+            between_steps=self._may_run.wait,
+        ):
+            self._connection.send(message)
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                word, job = self._connection.recv()
+                self._obey(word, job)
+        except (EOFError, OSError):
+            os._exit(0)
+
+    def _obey(self, word: str, job: Any) -> None:
+        if word == "run":
+            self._cancelled.clear()
+            self._may_run.set()
+            self._jobs.put(job)
+        elif word == "cancel":
+            self._cancelled.set()
+            self._may_run.set()
+        elif word == "pause":
+            self._may_run.clear()
+        elif word == "resume":
+            self._may_run.set()
+
+
+class _BaseModels:
+    """Keeps the latest base model loaded, and gives it out as if freshly loaded."""
+
+    def __init__(self) -> None:
+        self._key: object = None
+        self._model: LoadedModel | None = None
+        self._state: dict[str, Tensor] = {}
+
+    def fresh(self, job: TrainingJob) -> LoadedModel:
+        """Return the job's base model with the weights of its file."""
+        from napari_sam_tune.core.checkpoints import load_base
+
+        if self._model is None or self._key != (job.base, job.device):
+            self._model = None  # the old one makes room before the new one is loaded
+            self._model = load_base(job.base, job.device)
+            self._key = job.base, job.device
+            self._state = {
+                name: tensor.clone()
+                for name, tensor in self._model.sam.state_dict().items()
+                if not name.startswith(ENCODER)
+            }
+        model = self._model
+        model.sam.load_state_dict(self._state, strict=False)
+        if any(part.startswith(ENCODER) or not part for part in job.config.parts):
+            # the encoder is too big for a second copy: after this round it is read again
+            self._model = None
+        return model
+
+
+def _cores() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _yield_to_others() -> None:
+    """Take a lower priority than the viewer's, and be the one to go when memory runs out."""
+    if os.name == "nt":
+        import psutil  # type: ignore[import-untyped]
+
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+        return
+    os.nice(NICENESS)
+    score = Path("/proc/self/oom_score_adj")
+    if score.exists():
+        score.write_text(OOM_SCORE)
+
+
+def _exit_with_parent() -> None:
+    """The parent never writes again, so this returns when it has closed the pipe or died."""
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+def main() -> None:
+    """Meet the parent, then serve it until it is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the parent's to answer
+    faulthandler.enable()
+    key = bytes.fromhex(sys.stdin.buffer.readline().decode())
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    _yield_to_others()
+    with Listener(authkey=key) as listener:
+        sys.stdout.write(json.dumps(listener.address) + "\n")
+        sys.stdout.flush()
+        connection = listener.accept()
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads stdout from here on
+    Worker(connection).work()
+
+
+if __name__ == "__main__":
+    main()
