@@ -38,6 +38,7 @@ class TrainingJob:
 
     Raises:
         TrainingError: nothing to learn from, or an annotation both trains and judges.
+
     """
 
     project: str
@@ -72,6 +73,7 @@ class Progress:
             1; None where this step did not look. Only for the curve: it decides nothing.
         seconds_left: estimate, None while unknown.
         phase: what is being done.
+
     """
 
     step: int
@@ -94,6 +96,7 @@ class ObjectScore:
         draw: which of several random draws of that prompt.
         current: score of the weights in use, from 0 to 1.
         candidate: score of the candidate on the same prompt, from 0 to 1.
+
     """
 
     annotation_id: str
@@ -117,6 +120,7 @@ class Candidate:
         seconds: the whole round.
         steps: optimiser steps.
         masks: annotations there were to learn from.
+
     """
 
     version: str

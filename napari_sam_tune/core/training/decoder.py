@@ -1,0 +1,135 @@
+"""Prompts as tokens, and what a SAM answers to many of them on one image, with gradients.
+
+`SamPredictor.predict_torch` runs without gradients and takes prompts of one kind at a time. Here a
+single point with segment-anything's padding token and a box's two corners are both two tokens, and
+each further click is one more, so prompts of different kinds share a call of the decoder: order
+does not matter to it, and the sparse embeddings equal `PromptEncoder`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from segment_anything.modeling import PromptEncoder, Sam
+    from torch import Tensor
+
+PADDING, NEGATIVE, POSITIVE, TOP_LEFT, BOTTOM_RIGHT = -1, 0, 1, 2, 3
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """One prompt in the encoder's input frame.
+
+    Attributes:
+        coords: (T, 2) float32, (x, y) in input pixels.
+        kinds: (T,) int64: `PADDING`, `NEGATIVE`, `POSITIVE`, `TOP_LEFT` or `BOTTOM_RIGHT`.
+
+    """
+
+    coords: NDArray[np.float32]
+    kinds: NDArray[np.int64]
+
+    @classmethod
+    def of_point(cls, xy: NDArray[np.float32], label: int = POSITIVE) -> Tokens:
+        """Return a first click at (2,)."""
+        return cls(np.stack([xy, np.zeros_like(xy)]), np.array([label, PADDING]))
+
+    @classmethod
+    def of_box(cls, corners: NDArray[np.float32]) -> Tokens:
+        """Return a box from its corners (2, 2)."""
+        return cls(corners, np.array([TOP_LEFT, BOTTOM_RIGHT]))
+
+    def with_clicks(self, xy: NDArray[np.float32], labels: NDArray[np.int64]) -> Tokens:
+        """Return the prompt with further clicks at (K, 2)."""
+        return Tokens(np.concatenate([self.coords, xy]), np.concatenate([self.kinds, labels]))
+
+    @property
+    def start(self) -> Tokens:
+        """The first click, or the box alone."""
+        return Tokens(self.coords[:2], self.kinds[:2])
+
+    @property
+    def is_single_point(self) -> bool:
+        """Whether this is one click and nothing more."""
+        return len(self.kinds) == 2 and self.kinds[1] == PADDING
+
+
+class Answer(NamedTuple):
+    """What the decoder says to N prompts.
+
+    Attributes:
+        logits: (N, 4, grid, grid) of all mask tokens.
+        ious: (N, 4), predicted.
+        ambiguous: (N,) bool, where the three masks of a single point are on offer and token 0 is
+            not; elsewhere only token 0 is.
+
+    """
+
+    logits: Tensor
+    ious: Tensor
+    ambiguous: Tensor
+
+    def chosen(self) -> Tensor:
+        """Return the logits a person would see, (N, grid, grid): the best by predicted IoU."""
+        best = torch.where(self.ambiguous, self.ious[:, 1:].argmax(dim=1) + 1, 0)
+        return self.logits[torch.arange(len(best), device=best.device), best]
+
+
+def answer(
+    sam: Sam,
+    features: Tensor,
+    positions: Tensor,
+    prompts: Sequence[Tokens],
+    mask_inputs: Tensor | None = None,
+    has_mask: Tensor | None = None,
+) -> Answer:
+    """Answer prompts about one image as the predictor would, in one call of the decoder.
+
+    Args:
+        sam: the model.
+        features: (1, C, h, w) embedding of the image.
+        positions: (1, C, h, w), `prompt_encoder.get_dense_pe()`; constant, so computed once.
+        prompts: N prompts of T tokens each.
+        mask_inputs: (N, 1, grid, grid) logits of earlier answers, or None.
+        has_mask: (N,) bool, which of them to use; None uses all.
+
+    """
+    encoder = sam.prompt_encoder
+    coords = torch.from_numpy(np.stack([p.coords for p in prompts])).to(features.device)
+    kinds = torch.from_numpy(np.stack([p.kinds for p in prompts])).to(features.device)
+    dense = encoder.no_mask_embed.weight.reshape(1, -1, 1, 1).expand(
+        len(prompts), -1, *encoder.image_embedding_size
+    )
+    single = torch.tensor([p.is_single_point for p in prompts], device=features.device)
+    if mask_inputs is not None:
+        used = torch.ones_like(single) if has_mask is None else has_mask
+        dense = torch.where(used[:, None, None, None], encoder.mask_downscaling(mask_inputs), dense)
+        # a mask settles what the click meant: the predictor asks for one mask then
+        single = single & ~used
+    logits, ious = sam.mask_decoder.predict_masks(
+        image_embeddings=features,
+        image_pe=positions,
+        sparse_prompt_embeddings=_embedded(encoder, coords, kinds),
+        dense_prompt_embeddings=dense,
+    )
+    return Answer(logits, ious, single)
+
+
+def _embedded(encoder: PromptEncoder, coords: Tensor, kinds: Tensor) -> Tensor:
+    """Return sparse embeddings (N, T, C) of coords (N, T, 2) and kinds (N, T)."""
+    # + 0.5: segment-anything moves positions to the centre of the pixel
+    embedded = encoder.pe_layer.forward_with_coords(coords + 0.5, encoder.input_image_size)
+    embedded = embedded.masked_fill((kinds == PADDING)[..., None], 0.0)
+    layers = [*encoder.point_embeddings, encoder.not_a_point_embed]
+    offsets = torch.cat([layer.weight for layer in layers])
+    # PADDING is -1, which is the last of the offsets
+    tokens: Tensor = embedded + offsets[kinds]
+    return tokens

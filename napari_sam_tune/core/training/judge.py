@@ -1,0 +1,181 @@
+"""How well a model does on held-out objects, for the gate and for the live curve.
+
+Every object is asked about with several draws of a point, of a box, and of a robot that corrects
+the model's own errors for a few clicks. The draws depend on the object and the seed alone, so two
+models get the same prompts. Recorded correction clicks are never used: they answered the errors
+of an older model, and would flatter whichever model is most like it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_sam_tune.core.errors import MaskError
+from napari_sam_tune.core.scoring import is_thin, next_click, score
+from napari_sam_tune.core.training.decoder import Tokens, answer
+from napari_sam_tune.core.training.job import ObjectScore, PromptKind
+from napari_sam_tune.core.training.prompting import jittered
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from segment_anything.modeling import Sam
+    from torch import Tensor
+
+    from napari_sam_tune.core.project import Annotation
+    from napari_sam_tune.core.prompts import Mask
+    from napari_sam_tune.core.training.config import TrainConfig
+    from napari_sam_tune.core.training.examples import EmbeddedImages, Example
+
+Scores = dict[tuple[PromptKind, int], float]
+"""Score from 0 to 1 of each (prompt, draw) of one object."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Asks a model about held-out objects.
+
+    Attributes:
+        sam: the model; its weights are those at the time of asking.
+        images: the embeddings.
+        device: where the decoder runs.
+        config: how many draws and clicks.
+
+    """
+
+    sam: Sam
+    images: EmbeddedImages
+    device: torch.device
+    config: TrainConfig
+
+    @torch.no_grad()
+    def judge(self, example: Example, *, draws: int, robot: bool = True) -> Scores:
+        """Return the scores of one object.
+
+        Args:
+            example: the held-out object.
+            draws: how many points and boxes; the first point is the object's centre, the first
+                box tight.
+            robot: also go on clicking from each point.
+
+        """
+        asked = _Asked(self, example)
+        rngs = [_rng(self.config.seed, example.annotation, draw) for draw in range(draws)]
+        points = [asked.point(rng, careful=draw == 0) for draw, rng in enumerate(rngs)]
+        boxes = [asked.box(rng, careful=draw == 0) for draw, rng in enumerate(rngs)]
+        logits = asked.answers(points + boxes)
+        scores: Scores = {("point", i): asked.score(logits[i]) for i in range(draws)}
+        scores |= {("box", i): asked.score(logits[draws + i]) for i in range(draws)}
+        if robot:
+            scores |= self._robot(asked, points, logits[:draws])
+        return scores
+
+    def _robot(self, asked: _Asked, prompts: list[Tokens], logits: Tensor) -> Scores:
+        """Go on clicking from first points and the answers (N, grid, grid) to them."""
+        for _ in range(self.config.robot_clicks - 1):
+            prompts = [asked.corrected(*pair) for pair in zip(prompts, logits, strict=True)]
+            logits = asked.answers(prompts, logits)
+        return {("robot", draw): asked.score(answer) for draw, answer in enumerate(logits)}
+
+
+class _Asked:
+    """One held-out object while it is asked about; its truth is kept cut to its box."""
+
+    def __init__(self, judge: Judge, example: Example) -> None:
+        self._sam, self._frame = judge.sam, example.frame
+        self._features = judge.images.features(example.annotation.image_id, judge.device)
+        self._positions = judge.sam.prompt_encoder.get_dense_pe()
+        self._bbox = example.annotation.bbox
+        self._truth = example.annotation.cropped_mask
+        self._thin = is_thin(self._truth)
+        self._example = example
+
+    def point(self, rng: np.random.Generator, *, careful: bool) -> Tokens:
+        """Return a first click: the object's centre, or anywhere in it."""
+        x, y, _ = next_click(None, self._truth, noise=0.0 if careful else 1.0, rng=rng)
+        xy = (x + self._bbox[1], y + self._bbox[0])
+        return Tokens.of_point(self._frame.to_input(xy))
+
+    def box(self, rng: np.random.Generator, *, careful: bool) -> Tokens:
+        """Return a box: tight, or drawn as by hand."""
+        corners = self._example.box
+        return Tokens.of_box(corners if careful else jittered(corners, self._frame, rng))
+
+    def answers(self, prompts: Sequence[Tokens], previous: Tensor | None = None) -> Tensor:
+        """Return what a person would see, (N, grid, grid) logits."""
+        mask_inputs = None if previous is None else previous[:, None]
+        return answer(self._sam, self._features, self._positions, prompts, mask_inputs).chosen()
+
+    def score(self, logits: Tensor) -> float:
+        """Score an answer (grid, grid) in image pixels."""
+        predicted, truth, _ = self._in_pixels(logits)
+        return score(predicted, truth, thin=self._thin)
+
+    def corrected(self, prompt: Tokens, logits: Tensor) -> Tokens:
+        """Return the prompt with the robot's next click on the error of the answer to it."""
+        predicted, truth, (left, top) = self._in_pixels(logits)
+        try:
+            x, y, label = next_click(predicted, truth)
+        except MaskError:  # nothing is wrong: the robot confirms, to keep the prompts as long
+            x, y, label = next_click(None, truth)
+        xy = self._frame.to_input([[x + left, y + top]])
+        return prompt.with_clicks(xy, np.array([label]))
+
+    def _in_pixels(self, logits: Tensor) -> tuple[Mask, Mask, tuple[int, int]]:
+        """Return answer and truth in the window that holds both, and its (left, top) corner."""
+        low_resolution = logits.float().cpu().numpy()
+        window = self._frame.window(low_resolution, self._bbox)
+        predicted = self._frame.drawn(low_resolution, window, self._sam.mask_threshold)
+        y0, x0, y1, x1 = self._bbox
+        truth = np.zeros(predicted.shape, bool)
+        truth[y0 - window[0] : y1 - window[0], x0 - window[1] : x1 - window[1]] = self._truth
+        return predicted, truth, (window[1], window[0])
+
+
+def choose_judges(annotations: Sequence[Annotation], config: TrainConfig) -> list[Annotation]:
+    """Choose the held-out objects that judge: at most `judge_objects`, spread over the classes.
+
+    The choice depends on the seed and on which objects there are, not on their order.
+    """
+    rng = np.random.default_rng(config.seed)
+    ordered = sorted(annotations, key=lambda annotation: annotation.id)
+    shuffled = [ordered[i] for i in rng.permutation(len(ordered))]
+    turns: dict[str, int] = {}
+    ranked = []
+    for annotation in shuffled:
+        turn = turns[annotation.label] = turns.get(annotation.label, -1) + 1
+        ranked.append((turn, annotation))
+    ranked.sort(key=lambda pair: pair[0])  # stable: every class once, then every class again …
+    return [annotation for _, annotation in ranked[: config.judge_objects]]
+
+
+def paired(
+    judges: Sequence[Example], current: Mapping[str, Scores], candidate: Mapping[str, Scores]
+) -> tuple[ObjectScore, ...]:
+    """Pair two models' scores, each by annotation id."""
+    pairs = []
+    for example in judges:
+        annotation = example.annotation
+        for (prompt, draw), before in current[annotation.id].items():
+            after = candidate[annotation.id][prompt, draw]
+            pairs.append(
+                ObjectScore(
+                    annotation.id,
+                    annotation.image_id,
+                    annotation.label,
+                    prompt,
+                    draw,
+                    before,
+                    after,
+                )
+            )
+    return tuple(pairs)
+
+
+def _rng(seed: int, annotation: Annotation, draw: int) -> np.random.Generator:
+    return np.random.default_rng([seed, zlib.crc32(annotation.id.encode()), draw])
