@@ -151,12 +151,17 @@ def _is_deep_colour_png(path: Path) -> bool:
 
 
 def _read_deep_colour_png(path: Path) -> Pixels:
-    # Pillow reads 16-bit colour as 8-bit. torchvision, which segment-anything needs anyway, does
-    # not; it costs the import of torch, so only these files pay for it.
-    from torchvision.io import ImageReadMode, decode_image, read_file
+    # Pillow keeps 8 of 16 bits in colour. Asked for the wrong byte order it keeps the other 8.
+    high, low = (_decoded_as(path, byte_order).astype(np.uint16) for byte_order in "BL")
+    return high * np.uint16(256) + low
 
-    channels_first = decode_image(read_file(os.fspath(path)), mode=ImageReadMode.UNCHANGED)
-    return np.ascontiguousarray(channels_first.permute(1, 2, 0).numpy())
+
+def _decoded_as(path: Path, byte_order: str) -> Pixels:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        image.tile = [tile._replace(args=f"{image.mode};16{byte_order}") for tile in image.tile]
+        return np.asarray(image)
 
 
 def to_rgb8(image: ArrayLike) -> NDArray[np.uint8]:
