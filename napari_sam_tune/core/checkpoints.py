@@ -12,6 +12,7 @@ import hashlib
 import pickle
 import re
 import struct
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -251,7 +252,9 @@ def read_state(path: Path) -> State:
         if path.suffix == ".safetensors":
             content: object = load_file(path)
         else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():  # of other pickle protocols: read or refused, below
+                warnings.filterwarnings("ignore", "Detected pickle protocol")
+                content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
     except _UNREADABLE as error:

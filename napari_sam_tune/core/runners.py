@@ -12,7 +12,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, Protocol, runtime_checkable
 
-from napari_sam_tune.core.errors import SamTuneError, TrainingError
+from napari_sam_tune.core.errors import SamTuneError, TrainingError, WorkerDied
 from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class Runner(Protocol):
         """Begin a round.
 
         Raises:
-            TrainingError: a round is under way, or the runner is closed.
+            TrainingError: a round is under way, the runner is closed, or no process could be
+                started.
         """
 
     def cancel(self) -> None:
@@ -224,8 +225,14 @@ class ProcessRunner:
     def _living_worker(self) -> WorkerProcess:
         from napari_sam_tune.core.worker_process import WorkerProcess
 
-        if self._worker is None:
-            self._worker = WorkerProcess(self._received, self._ended)
+        if self._worker is None or not self._worker.alive:
+            try:
+                self._worker = WorkerProcess(self._received, self._ended)
+            except OSError as error:
+                raise WorkerDied(
+                    f"The training process could not be started ({error.strerror}). Close other "
+                    "programs and fine-tune again."
+                ) from error
         return self._worker
 
     def _end_stuck(self, under_way: _Round, worker: WorkerProcess) -> None:
@@ -248,8 +255,9 @@ class ProcessRunner:
     def _ended(self, worker: WorkerProcess) -> None:
         """On the worker's thread: the process is gone and nothing more will arrive."""
         with self._lock:
-            if self._worker is worker:
-                self._worker = None
+            if self._worker is not worker:
+                return  # it died while idle and another has taken its place
+            self._worker = None
         self._finish(RoundFailed("worker_died", worker.epitaph, worker.last_words))
 
     def _finish(self, message: Terminal) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 LAST_WORDS_BYTES: Final = 4000
+EXIT_SECONDS: Final = 2.0
 
 
 class WorkerProcess:
@@ -56,6 +57,11 @@ class WorkerProcess:
         self.pid = self._process.pid
         self._thread = threading.Thread(target=self._follow, name="sam-tune-worker", daemon=True)
         self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
 
     @property
     def epitaph(self) -> str:
@@ -120,8 +126,11 @@ class WorkerProcess:
         return connection
 
     def _bury(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        try:
+            self._process.wait(EXIT_SECONDS)  # its own exit code says more than ours
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         with self._lock:
             if self._connection is not None:
                 self._connection.close()

@@ -1,0 +1,203 @@
+"""Base models: found by name or path, read without running anything, refused in plain words."""
+
+import os
+import pickle
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from segment_anything import SamPredictor, sam_model_registry
+
+from napari_sam_tune.core import checkpoints
+from napari_sam_tune.core.checkpoints import (
+    load_base,
+    load_model,
+    read_state,
+    resolve_device,
+    sam_state_dict,
+    save_sam_checkpoint,
+    starter_path,
+)
+from napari_sam_tune.core.errors import (
+    CheckpointError,
+    CheckpointMissing,
+    SamTuneError,
+    StorageError,
+)
+from napari_sam_tune.core.project import BaseRef
+
+
+@pytest.fixture(scope="module")
+def starter():
+    return load_model("starter")
+
+
+@pytest.fixture(scope="module")
+def vit_b_file(tmp_path_factory):
+    """A file of vit_b's shape, as segment-anything writes it."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("official") / "sam_vit_b.pth"
+    torch.save(sam_model_registry["vit_b"]().state_dict(), path)
+    return path
+
+
+def test_the_starter_is_there(starter):
+    assert starter.architecture == "starter"
+    assert starter.ref == BaseRef("starter", checkpoints.file_sha256(starter_path()))
+    assert not starter.sam.training
+    assert load_base(starter.ref).ref == starter.ref
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_an_export_loads_by_path(starter, tmp_path, suffix):
+    path = tmp_path / f"tuned model{suffix}"
+    if suffix == ".pth":
+        save_sam_checkpoint(starter.sam, path)
+    else:
+        save_file(sam_state_dict(starter.sam), path)
+    again = load_model(path)
+    assert again.architecture == "starter"
+    assert again.ref.name == str(path)
+    ours, theirs = starter.sam.state_dict(), again.sam.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert torch.equal(starter.sam.pixel_mean, again.sam.pixel_mean)
+
+
+def test_vit_b_goes_both_ways(vit_b_file, tmp_path):
+    model = load_model(vit_b_file)
+    assert model.architecture == "vit_b"
+    theirs = sam_model_registry["vit_b"](checkpoint=str(vit_b_file))
+    ours = model.sam.state_dict()
+    assert all(torch.equal(ours[name], value) for name, value in theirs.state_dict().items())
+    assert torch.equal(model.sam.pixel_std, theirs.pixel_std)
+    save_sam_checkpoint(model.sam, tmp_path / "export.pth")
+    SamPredictor(sam_model_registry["vit_b"](checkpoint=str(tmp_path / "export.pth")))
+    assert all(
+        type(value) is torch.Tensor for value in read_state(tmp_path / "export.pth").values()
+    )
+
+
+@pytest.mark.parametrize(("wrapper", "prefix"), [("model", "module."), ("state_dict", "sam.")])
+def test_what_trainers_wrap_around_is_taken_off(starter, tmp_path, wrapper, prefix):
+    state = {prefix + name: value.half() for name, value in starter.sam.state_dict().items()}
+    torch.save({wrapper: state, "epoch": 3}, tmp_path / "wrapped.pth")
+    model = load_model(tmp_path / "wrapped.pth")
+    assert model.architecture == "starter"
+    assert {value.dtype for value in model.sam.state_dict().values()} == {torch.float32}
+
+
+class Payload:
+    """A pickle that makes a file when it is read."""
+
+    def __init__(self, target):
+        self.target = target
+
+    def __reduce__(self):
+        return Path.touch, (self.target,)
+
+
+@pytest.mark.parametrize("write", ["torch", "legacy", "pickle"])
+def test_a_pickle_that_would_run_code_is_refused_and_does_not_run(tmp_path, write):
+    target, path = tmp_path / "ran", tmp_path / "model.pth"
+    content = {"image_encoder.patch_embed.proj.weight": Payload(target)}
+    if write == "pickle":
+        path.write_bytes(pickle.dumps(content))
+    else:
+        torch.save(content, path, _use_new_zipfile_serialization=write == "torch")
+    with pytest.raises(CheckpointError, match=r"model\.pth was refused: reading it would run code"):
+        load_model(path)
+    assert not target.exists()
+
+
+def test_damaged_files_are_refused(starter, tmp_path):
+    save_sam_checkpoint(starter.sam, tmp_path / "good.pth")
+    save_file(sam_state_dict(starter.sam), tmp_path / "good.safetensors")
+    rng = random.Random(0)
+    for suffix in (".pth", ".safetensors"):
+        content = (tmp_path / f"good{suffix}").read_bytes()
+        path = tmp_path / f"damaged{suffix}"
+        for length in (0, 1, 8, 100, 5000, len(content) // 2, len(content) - 1):
+            path.write_bytes(content[:length])
+            with pytest.raises(CheckpointError, match="damaged"):
+                load_model(path)
+        path.write_bytes(rng.randbytes(4000))
+        with pytest.raises(CheckpointError, match="damaged"):
+            load_model(path)
+
+
+def test_other_files_are_refused_by_what_is_wrong_with_them(starter, tmp_path):
+    def refuse(content, complaint, name="file.pth"):
+        torch.save(content, tmp_path / name)
+        with pytest.raises(CheckpointError, match=complaint):
+            load_model(tmp_path / name)
+
+    state = starter.sam.state_dict()
+    first = "image_encoder.stage2.0.weight"
+    refuse({**state, first: torch.zeros(2, 3)}, rf"{first} is \(2, 3\) instead of")
+    refuse({name: v for name, v in state.items() if "iou_token" not in name}, "iou_token.* missing")
+    refuse({**state, "extra.weight": torch.zeros(1)}, "extra.weight is not part of it")
+    refuse({"conv1.weight": torch.zeros(1)}, "no image encoder")
+    refuse({"image_encoder.patch_embed.proj.weight": torch.zeros(3, 3)}, "unknown kind")
+    refuse([1, 2, 3], "no model weights")
+    (tmp_path / "notes.pth").write_text("these are my notes")
+    with pytest.raises(CheckpointError, match="another kind of file"):
+        load_model(tmp_path / "notes.pth")
+
+
+def test_what_is_not_there_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("SAM_TUNE_CHECKPOINTS", str(tmp_path))
+    with pytest.raises(
+        CheckpointMissing, match=r"By hand: download https://.*01ec64\.pth.*SHA-256"
+    ):
+        load_model("vit_b")
+    with pytest.raises(FileNotFoundError, match="starter, vit_b"):
+        load_model("vit_x")
+    with pytest.raises(CheckpointError, match="is a folder"):
+        load_model(tmp_path)
+    (tmp_path / "sam_vit_b_01ec64.pth").write_bytes(b"half a download")
+    with pytest.raises(CheckpointError, match="damaged or not the published vit_b"):
+        load_model("vit_b")
+
+
+def test_a_base_that_was_exchanged_is_noticed(starter, tmp_path):
+    path = tmp_path / "base.pth"
+    save_sam_checkpoint(starter.sam, path)
+    with pytest.raises(CheckpointError, match="not the file this project was begun with"):
+        load_base(BaseRef(str(path), "0" * 64))
+
+
+def test_devices():
+    assert resolve_device("cpu").type == "cpu"
+    assert resolve_device("auto").type in ("cuda", "mps", "cpu")
+    with pytest.raises(SamTuneError, match="not a device"):
+        resolve_device("toaster")
+    absent = "mps" if not torch.backends.mps.is_available() else "cuda"
+    with pytest.raises(SamTuneError, match=r"no .* device that torch"):
+        resolve_device(absent)
+
+
+def test_torch_and_torchvision_that_do_not_fit_are_named(monkeypatch):
+    def unfit(_):
+        raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr(checkpoints, "import_module", unfit)
+    with pytest.raises(SamTuneError, match=r"torch \d.* and torchvision \d.*pip install"):
+        load_model("starter")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_is_said(starter, tmp_path, monkeypatch):
+    full = os.open("/dev/full", os.O_WRONLY)
+    real = os.open
+
+    def on_a_full_disk(path, flags, *rest, **named):
+        return os.dup(full) if flags & os.O_CREAT else real(path, flags, *rest, **named)
+
+    monkeypatch.setattr(os, "open", on_a_full_disk)
+    with pytest.raises(StorageError, match="disk is full"):
+        save_sam_checkpoint(starter.sam, tmp_path / "export.pth")
+    monkeypatch.undo()
+    os.close(full)
+    assert not (tmp_path / "export.pth").exists()
