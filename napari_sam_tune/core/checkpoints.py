@@ -71,6 +71,7 @@ class LoadedModel:
         sam: the model, float32, on the device asked for.
         ref: its name (or path) and the SHA-256 of its file.
         architecture: "starter", "vit_b", "vit_l" or "vit_h".
+
     """
 
     sam: Sam
@@ -84,6 +85,7 @@ def segment_anything() -> Any:
     Raises:
         SamTuneError: torch and torchvision were not built for each other; says which versions
             were found and how to reinstall them.
+
     """
     try:
         return import_module("segment_anything")
@@ -114,6 +116,7 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
 
     Raises:
         SamTuneError: the device asked for by name is not on this machine.
+
     """
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if device == "auto":
@@ -160,6 +163,7 @@ def load_model(
         CheckpointError: the file is damaged, would run code, or does not hold a SAM; names what
             does not fit.
         SamTuneError: no such device, or torch and torchvision do not fit each other.
+
     """
     target = resolve_device(device)
     path = _find(name_or_path, download, progress)
@@ -176,6 +180,7 @@ def load_base(ref: BaseRef, device: str | torch.device = "cpu") -> LoadedModel:
 
     Raises:
         CheckpointError: the file has changed since; else as `load_model`.
+
     """
     model = load_model(ref.name, device)
     if model.ref.sha256 != ref.sha256:
@@ -247,6 +252,7 @@ def read_state(path: Path) -> State:
 
     Raises:
         CheckpointError: the file is damaged, would run code, or holds no tensors.
+
     """
     try:
         if path.suffix == ".safetensors":
@@ -294,6 +300,7 @@ def detect_architecture(state: Mapping[str, torch.Tensor], path: Path) -> str:
 
     Raises:
         CheckpointError: it is none of them.
+
     """
     if "image_encoder.stage2.0.weight" in state:
         return STARTER
@@ -358,6 +365,7 @@ def save_sam_checkpoint(sam: Sam, path: Path) -> None:
 
     Raises:
         StorageError: the disk is full or not writable.
+
     """
     with replacing_file(Path(path)) as file:
         torch.save(sam_state_dict(sam), file)

@@ -34,6 +34,7 @@ class OfficialCheckpoint:
         url: where Meta publishes it.
         sha256: hex digest of the whole file.
         size: for people, e.g. "375 MB".
+
     """
 
     name: str
@@ -92,6 +93,7 @@ def official(name: str) -> OfficialCheckpoint:
 
     Raises:
         CheckpointError: there is none of that name.
+
     """
     if name not in OFFICIAL:
         raise CheckpointError(
@@ -112,6 +114,7 @@ def download_checkpoint(name: str, progress: DownloadProgress | None = None) -> 
         CheckpointMissing: the server could not be reached; says how to do it by hand. What had
             arrived is kept, and the next call goes on from there.
         StorageError: the disk is full or not writable.
+
     """
     checkpoint = official(name)
     if checkpoint.path.exists():

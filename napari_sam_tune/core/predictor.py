@@ -68,6 +68,7 @@ def mask_to_logits(mask: Mask, side: int, low_res: int) -> NDArray[np.float32]:
 
     Returns:
         (1, low_res, low_res) float32; the padding is outside.
+
     """
     height, width = resized_shape(mask.shape, side)
     grey = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
@@ -87,6 +88,7 @@ class Predictor:
 
     Args:
         model: what `load_model` returned.
+
     """
 
     def __init__(self, model: LoadedModel) -> None:
@@ -135,6 +137,7 @@ class Predictor:
 
         Raises:
             SamTuneError: no image is open.
+
         """
         self._open_features()
         return self._original
@@ -152,6 +155,7 @@ class Predictor:
 
         Raises:
             ImageError: not an image.
+
         """
         rgb = to_rgb8(np.asarray(image))
         features, input_size = self._encode(rgb)
@@ -163,6 +167,7 @@ class Predictor:
 
         Raises:
             SamTuneError: no image is open.
+
         """
         return _for_the_cache(self._open_features(), self._original, self._input)
 
@@ -175,6 +180,7 @@ class Predictor:
 
         Raises:
             ImageError: not an image, or the embedding is of one of another size.
+
         """
         rgb = to_rgb8(np.asarray(image))
         shape = (rgb.shape[0], rgb.shape[1])
@@ -199,6 +205,7 @@ class Predictor:
             SamTuneError: no image is open.
             PromptError: nothing of the prompt lies in the image.
             MaskError: the prompt's mask is not of the image's shape.
+
         """
         features = self._open_features()
         asked = prompt.clipped(self._original)
@@ -233,6 +240,7 @@ class Predictor:
 
         Raises:
             CheckpointError: a tensor does not fit; the weights in use stay.
+
         """
         own = check_weights(self.sam, tensors)
         self._swap(own, tensors)

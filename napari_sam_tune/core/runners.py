@@ -32,6 +32,7 @@ class RoundFailed:
         kind: what went wrong, for programs.
         message: what went wrong and what to do, for a person.
         detail: traceback or the last lines the worker wrote, for a bug report.
+
     """
 
     kind: FailureKind
@@ -62,6 +63,7 @@ class Runner(Protocol):
         Raises:
             TrainingError: a round is under way, the runner is closed, or no process could be
                 started.
+
         """
 
     def cancel(self) -> None:
@@ -290,6 +292,7 @@ def make_runner(runner: str | Runner) -> Runner:
 
     Raises:
         SamTuneError: there is no runner of that name.
+
     """
     if not isinstance(runner, str):
         return runner

@@ -53,6 +53,7 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], info: Mapping[str, 
     Raises:
         CheckpointError: there are no tensors.
         StorageError: the disk is full or not writable; an earlier file is untouched.
+
     """
     if not tensors:
         raise CheckpointError("A weights file without a tensor would say nothing.")
@@ -69,6 +70,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         CheckpointMissing: there is no such file.
         CheckpointError: it is damaged, or not a weights file of this program.
+
     """
     with _opened(path) as file:
         info = _info(file, path)
@@ -111,6 +113,7 @@ def check_weights(model: Module, tensors: Mapping[str, Tensor]) -> dict[str, Ten
     Raises:
         CheckpointError: a name the model does not have, another shape, a type that is not
             floating point, or numbers that are not finite; names the first few.
+
     """
     own = _named_tensors(model)
     problems = []
@@ -136,6 +139,7 @@ def apply_weights(model: Module, tensors: Mapping[str, Tensor]) -> None:
 
     Raises:
         CheckpointError: see `check_weights`; the model is unchanged.
+
     """
     own = check_weights(model, tensors)
     with torch.no_grad():
@@ -154,6 +158,7 @@ def replacing_file(path: Path) -> Iterator[IO[bytes]]:
 
     Raises:
         StorageError: the disk is full or not writable; nothing half-written is left.
+
     """
     temporary = None
     try:

@@ -6,6 +6,7 @@ in are (word, job or None) with the words run, cancel, pause, resume; messages o
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import json
 import os
@@ -26,13 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
 
-    from torch import Tensor
-
     from napari_sam_tune.core.checkpoints import LoadedModel
     from napari_sam_tune.core.runners import Message
     from napari_sam_tune.core.training.job import TrainingJob
 
-ENCODER: Final = "image_encoder"
 NICENESS: Final = 10
 OOM_SCORE: Final = "500"
 """Linux takes the process with the highest score first; 0 is usual, so the viewer survives."""
@@ -42,39 +40,46 @@ _OUT_OF_MEMORY: Final = (
 )
 
 
+class _Cancelled(Exception):  # noqa: N818 - nothing went wrong
+    """Raised inside a round to leave it."""
+
+
 def steps_of(
     job: TrainingJob,
     cancelled: Callable[[], bool],
     *,
     base_model: Callable[[TrainingJob], LoadedModel | None] = lambda _: None,
-    between_steps: Callable[[], object] = lambda: None,
+    pause: Callable[[], object] = lambda: None,
 ) -> Iterator[Message]:
     """Run a round; yields its progress and, last, exactly one terminal message.
 
     Args:
         job: the round.
-        cancelled: asked between two steps.
-        base_model: returns the base model where it is kept loaded; the round may change it.
-        between_steps: called between two steps; may wait.
+        cancelled: asked between forward, backward and optimiser steps.
+        base_model: returns the base model where it is kept loaded.
+        pause: called before `cancelled` is asked; may wait.
+
     """
-    steps = None
+
+    def checkpoint() -> None:
+        pause()
+        if cancelled():
+            raise _Cancelled
+
     try:
         from napari_sam_tune.core.training.fit import fit
 
-        steps = fit(job, model=base_model(job))
-        while True:
-            between_steps()
-            if cancelled():
-                yield RoundCancelled()
-                return
-            yield next(steps)
+        steps = fit(job, model=base_model(job), checkpoint=checkpoint)
+        with contextlib.closing(steps):
+            while True:
+                checkpoint()
+                yield next(steps)
+    except _Cancelled:
+        yield RoundCancelled()
     except StopIteration as end:
-        yield RoundCancelled() if cancelled() else end.value
+        yield end.value
     except Exception as error:  # whatever it is, the person is told, with the traceback
         yield failure_of(error)
-    finally:
-        if steps is not None:
-            steps.close()
 
 
 def failure_of(error: Exception) -> RoundFailed:
@@ -115,7 +120,7 @@ class Worker:
         self._cancelled = threading.Event()
         self._may_run = threading.Event()
         self._may_run.set()
-        self._models = _BaseModels()
+        self._model = _BaseModel()
 
     def work(self) -> None:
         """Serve until the parent goes, which ends the process."""
@@ -134,8 +139,8 @@ class Worker:
         for message in steps_of(
             job,
             self._cancelled.is_set,
-            base_model=self._models.fresh,
-            between_steps=self._may_run.wait,
+            base_model=self._model.of,
+            pause=self._may_run.wait,
         ):
             self._connection.send(message)
 
@@ -161,33 +166,20 @@ class Worker:
             self._may_run.set()
 
 
-class _BaseModels:
-    """Keeps the latest base model loaded, and gives it out as if freshly loaded."""
+class _BaseModel:
+    """Keeps the latest base model loaded between rounds, which give it back as it was."""
 
     def __init__(self) -> None:
-        self._key: object = None
         self._model: LoadedModel | None = None
-        self._state: dict[str, Tensor] = {}
 
-    def fresh(self, job: TrainingJob) -> LoadedModel:
-        """Return the job's base model with the weights of its file."""
+    def of(self, job: TrainingJob) -> LoadedModel:
+        """Return the job's base model, on the CPU."""
         from napari_sam_tune.core.checkpoints import load_base
 
-        if self._model is None or self._key != (job.base, job.device):
+        if self._model is None or self._model.ref != job.base:
             self._model = None  # the old one makes room before the new one is loaded
-            self._model = load_base(job.base, job.device)
-            self._key = job.base, job.device
-            self._state = {
-                name: tensor.clone()
-                for name, tensor in self._model.sam.state_dict().items()
-                if not name.startswith(ENCODER)
-            }
-        model = self._model
-        model.sam.load_state_dict(self._state, strict=False)
-        if any(part.startswith(ENCODER) or not part for part in job.config.parts):
-            # the encoder is too big for a second copy: after this round it is read again
-            self._model = None
-        return model
+            self._model = load_base(job.base)
+        return self._model
 
 
 def _cores() -> int:

@@ -35,6 +35,7 @@ class WorkerProcess:
     Args:
         received: called with each message, on this object's thread.
         ended: called once on that thread, when the process has ended and been reaped.
+
     """
 
     def __init__(
