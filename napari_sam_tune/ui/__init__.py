@@ -1,0 +1,1 @@
+"""The napari dock: one face of `Session`. Only modules below here import napari and Qt."""

@@ -1,0 +1,464 @@
+"""Binds the object in progress: mouse and keys to `Session`, and `Session` to layers and panel."""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from napari.layers import Image, Labels
+from qtpy.QtCore import QObject, QTimer
+
+from napari_sam_tune.core.errors import ImageError, PromptError, SamTuneError, StorageError
+from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.ui.inference import Kind
+from napari_sam_tune.ui.labelling import ClassSnapshot, ObjectSnapshot
+from napari_sam_tune.ui.layers import AcceptedObject, labels_to_masks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from napari_sam_tune.core.open_object import OpenObject
+    from napari_sam_tune.core.prompts import Mask, Proposal
+    from napari_sam_tune.core.session import ProposalRequest
+    from napari_sam_tune.ui.opening import Opening, ReadImage
+    from napari_sam_tune.ui.workplace import Workplace
+
+_MODES = {"click": "pan_zoom", "brush": "paint", "eraser": "erase"}
+_COLOURS = ("#e5554f", "#f4b942", "#5b8def", "#b07cff", "#4fc38a", "#ff8fb1", "#8d99ae", "#c0ca33")
+
+
+class Annotating(QObject):
+    """Clicks, boxes and strokes in; masks and decisions out.
+
+    Attributes:
+        actions: what can be done by key or button, by name.
+    """
+
+    def __init__(self, place: Workplace, opening: Opening, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._place, self._opening, self._session = place, opening, place.session
+        self._negative = False
+        self._picking: Literal["reopen", "delete"] | None = None
+        self._is_asking = False
+        self._following: Prompt | None = None  # said while an answer was awaited
+        self._then: Callable[[], None] | None = None
+        self._swapped: Literal["new", "old"] | None = None
+        self._crops: dict[str, Mask] = {}
+        self._adopting: deque[Mask] = deque()
+        self.actions: dict[str, Callable[[], None]] = {
+            "accept": partial(self._after_answer, self._accept),
+            "sign": self._switch_sign,
+            "candidate": partial(self._after_answer, self._session.cycle_candidate),
+            "reject": partial(self._dropping_answer, self._session.reject),
+            "clear": partial(self._dropping_answer, self._session.reject),
+            "undo": partial(self._dropping_answer, self._session.undo),
+            "redo": partial(self._dropping_answer, self._session.redo),
+            "earlier": self._switch_earlier,
+            "reopen": partial(self._pick, "reopen"),
+            "delete": partial(self._pick, "delete"),
+            "done": partial(self._finish_image, empty=False),
+            "no_defect": partial(self._finish_image, empty=True),
+            "previous_image": partial(self._go, -1),
+            "next_image": partial(self._go, 1),
+            "next_class": partial(self._choose_class_at, None),
+            **{f"class_{n}": partial(self._choose_class_at, n - 1) for n in (1, 2, 3)},
+        }
+        opening.opened.connect(self._on_image_opened)
+        opening.ready.connect(self.refresh)
+        self._session.object_changed.connect(self._on_session_object_changed)
+        self._session.annotations_changed.connect(self._on_session_annotations_changed)
+        self._session.state.events.label.connect(self.show_classes)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._session.object_changed.disconnect(self._on_session_object_changed)
+        self._session.annotations_changed.disconnect(self._on_session_annotations_changed)
+        self._session.state.events.label.disconnect(self.show_classes)
+        self._adopting.clear()
+
+    # ------------------------------------------------------------- the mouse
+
+    def is_prompting(self) -> bool:
+        """Whether a click on the canvas is a prompt now."""
+        viewer, layers = self._place.viewer, self._place.layers
+        if not layers.is_open or viewer.dims.ndisplay != 2:
+            return False
+        active = viewer.layers.selection.active
+        is_ours = active is None or layers.is_own(active) or isinstance(active, Image)
+        return is_ours and (active is None or str(active.mode) == "pan_zoom")
+
+    def on_click(self, world: Sequence[float], *, negative: bool) -> None:
+        """A point, or the choice of an accepted object."""
+        self._place.touch()
+        if self._picking is not None:
+            self._pick_at(self._picking, world)
+            return
+        xy = self._place.layers.xy_at(world)
+        if xy is None:
+            return
+        label = 0 if negative != self._negative else 1
+        prompt = self._said()
+        if label == 0 and prompt is None and self._session.open_object.mask is None:
+            self._place.tell("Click on the defect first; then take away what does not belong.")
+            return
+        self.ask(
+            Prompt(points=[xy], labels=[label]) if prompt is None else prompt.add_point(*xy, label)
+        )
+
+    def on_box_drawing(self, start: Sequence[float], end: Sequence[float]) -> None:
+        """Show the box while it is drawn."""
+        self._place.layers.show_box(self._place.layers.box_between(start, end))
+
+    def on_box(self, start: Sequence[float], end: Sequence[float]) -> None:
+        """A box around the object; it replaces an earlier one."""
+        self._place.touch()
+        said = self._said()
+        points, labels = (said.points, said.labels) if said is not None else ((), ())
+        try:
+            box = self._place.layers.box_between(start, end)
+            prompt = Prompt(points=points, labels=labels, box=box)
+        except PromptError as error:
+            self._place.layers.show_prompt(said)
+            self._place.complain(error)
+            return
+        self.ask(prompt)
+
+    def _said(self) -> Prompt | None:
+        prompt = self._following or self._session.open_object.prompt
+        return None if prompt is None else prompt.without_mask()
+
+    # ------------------------------------------------------ asking the model
+
+    def ask(self, prompt: Prompt) -> None:
+        """Put the whole prompt to the model; what is said meanwhile follows in one go."""
+        self._swapped = None
+        if self._is_asking:
+            self._following = prompt
+            self._place.layers.show_prompt(prompt)
+            return
+        try:
+            request = self._session.request(prompt)
+        except SamTuneError as error:
+            self._place.layers.show_prompt(self._session.open_object.prompt)
+            self._place.complain(error)
+            return
+        self._is_asking = True
+        self._place.settle()
+        self._place.inference.submit(
+            Kind.PROPOSE,
+            partial(self._answer_on_thread, request),
+            partial(self._on_answered, request),
+            self._on_answer_failed,
+        )
+        self.refresh()
+
+    def ask_anew(self) -> None:
+        """Let the weights that came into use answer the open prompt; the old mask is kept aside."""
+        prompt = self._said()
+        if prompt is None or self._is_asking or not self._opening.is_ready:
+            return
+        self.ask(prompt)
+        self._swapped = "new"
+        self.refresh()
+
+    def _answer_on_thread(self, request: ProposalRequest) -> Proposal:
+        if self._opening.encoded_id != request.image_id:
+            raise ImageError("The image could not be prepared for the model; open it again.")
+        self._session.apply_swap()
+        with self._session.learner.runner.stepping_aside():
+            return self._session.predictor.propose(request.prompt, previous=request.previous)
+
+    def _on_answered(self, request: ProposalRequest, proposal: Proposal) -> None:
+        self._is_asking = False
+        self._session.receive(request, proposal)
+        following, self._following = self._following, None
+        if following is not None:
+            self.ask(following)
+            return
+        then, self._then = self._then, None
+        if then is not None:
+            then()
+
+    def _on_answer_failed(self, error: Exception) -> None:
+        self._is_asking, self._following, self._then = False, None, None
+        self._session.undo()
+        self._place.complain(error)
+
+    def _after_answer(self, action: Callable[[], Any]) -> None:
+        """Do something with the mask that is on its way, or at once if none is."""
+        if self._is_asking:
+            self._then = partial(self._do, action)
+        else:
+            self._do(action)
+
+    def _dropping_answer(self, action: Callable[[], Any]) -> None:
+        self._drop_answer()
+        self._do(action)
+        self._mend()
+
+    def _drop_answer(self) -> None:
+        self._place.inference.forget(Kind.PROPOSE)
+        self._is_asking, self._following, self._then = False, None, None
+
+    def _mend(self) -> None:
+        """Ask again where a step leads back to a prompt whose answer never came."""
+        current = self._session.open_object
+        if current.prompt is not None and current.mask is None and not self._is_asking:
+            self._session.undo()
+            self.ask(current.prompt)
+
+    def _do(self, action: Callable[[], Any]) -> None:
+        self._place.touch()
+        self._swapped = None
+        try:
+            action()
+        except StorageError as error:
+            self._place.complain(error, "Try again", partial(self._do, action))
+        except SamTuneError as error:
+            self._place.complain(error)
+        else:
+            self._place.settle()
+        self.refresh()
+
+    # ------------------------------------------------------------- decisions
+
+    def _accept(self) -> None:
+        self._session.accept()
+        self._set_tool("click")
+
+    def _switch_sign(self) -> None:
+        self._negative = not self._negative
+        self.refresh()
+
+    def _switch_earlier(self) -> None:
+        if self._swapped is None or self._is_asking:
+            return
+        going_back = self._swapped == "new"
+        self._do(self._session.undo if going_back else self._session.redo)
+        self._swapped = "old" if going_back else "new"
+        self.refresh()
+
+    def _pick(self, what: Literal["reopen", "delete"]) -> None:
+        """By key: the object under the mouse; without one there, the next click chooses."""
+        if self._picking is None and self._place.layers.is_open:
+            under = self._place.layers.id_at(self._place.viewer.cursor.position)
+            if under is not None:
+                self._take(what, under)
+                return
+        self._picking = None if self._picking == what else what
+        self.refresh()
+
+    def _pick_at(self, what: Literal["reopen", "delete"], world: Sequence[float]) -> None:
+        self._picking = None
+        annotation_id = self._place.layers.id_at(world)
+        if annotation_id is None:
+            self._place.tell("There is no accepted object at that place.")
+            self.refresh()
+            return
+        self._take(what, annotation_id)
+
+    def _take(self, what: Literal["reopen", "delete"], annotation_id: str) -> None:
+        self._picking = None
+        if what == "delete":
+            self._dropping_answer(partial(self._session.delete, annotation_id))
+        elif self._session.open_object.is_empty:
+            self._dropping_answer(partial(self._session.reopen, annotation_id))
+        else:
+            self._place.tell("Accept or reject the object in progress first.")
+            self.refresh()
+
+    def _finish_image(self, *, empty: bool) -> None:
+        project, image_id = self._session.project, self._session.state.image_id
+        if image_id is None:
+            return
+        was = project.is_empty(image_id) if empty else project.is_done(image_id)
+        self._do(partial(self._session.mark_done, done=not was, empty=empty and not was))
+        self._opening.show_place()
+        if was or self._place.panel.notice.notice is not None:
+            return
+        if not self._opening.go_to_unfinished():
+            self._place.tell("Every image is done. Well worked!")
+
+    def _go(self, by: int) -> None:
+        self._place.touch()
+        self._drop_answer()
+        if not self._opening.go(by):
+            self._place.tell("This is the last image." if by > 0 else "This is the first image.")
+
+    def set_tool(self, tool: str) -> None:
+        """Let the mouse click, paint or erase."""
+        self._place.touch()
+        self._set_tool(tool)
+
+    def _set_tool(self, tool: str) -> None:
+        if not self._place.layers.is_open:
+            return
+        proposal = self._place.layers.proposal
+        self._place.viewer.layers.selection.active = proposal
+        proposal.selected_label = 1
+        proposal.mode = _MODES[tool]
+
+    # --------------------------------------------------------------- classes
+
+    def edit_class(self, name: str, colour: str) -> None:
+        """Add a class (an empty colour takes the next free one) or change its colour."""
+        known = self._session.project.classes()
+        if not colour:
+            free = [c for c in _COLOURS if c not in known.values()]
+            colour = known.get(name) or (free or list(_COLOURS))[0]
+        self._do(partial(self._session.project.set_class, name, colour))
+        self.choose_class(name)
+        self._show_accepted()
+
+    def choose_class(self, name: str) -> None:
+        """Give the next accepted mask this class."""
+        self._session.state.label = name
+        self._do(partial(self._session.project.remember, label=name))
+        self.show_classes()
+
+    def _choose_class_at(self, index: int | None) -> None:
+        names = list(self._session.project.classes())
+        if index is None:
+            current = names.index(self._session.state.label) if names else 0
+            index = (current + 1) % max(len(names), 1)
+        if index < len(names):
+            self.choose_class(names[index])
+
+    def show_classes(self, *_: object) -> None:
+        """Show the classes; there is always the current one."""
+        project, current = self._session.project, self._session.state.label
+        if current not in project.classes():
+            free = [c for c in _COLOURS if c not in project.classes().values()]
+            project.set_class(current, (free or list(_COLOURS))[0])
+        keys = self._place.panel.keys
+        rows = tuple(
+            (name, colour, keys.get(f"class_{n}", ""))
+            for n, (name, colour) in enumerate(project.classes().items(), start=1)
+        )
+        self._place.panel.classes.show_classes(ClassSnapshot(rows, current))
+
+    # -------------------------------------------------------------- adopting
+
+    def adoptable(self) -> list[Labels]:
+        """Return the person's own Labels layers that fit the open image."""
+        layers = self._place.layers
+        if not layers.is_open:
+            return []
+        return [
+            x
+            for x in self._place.viewer.layers
+            if isinstance(x, Labels) and not layers.is_own(x) and x.data.shape == layers.shape
+        ]
+
+    def adopt(self, name: str) -> None:
+        """Take every label of a Labels layer over as an accepted object of the current class."""
+        layer = next((x for x in self.adoptable() if x.name == name), None)
+        if layer is None:
+            return
+        layer.visible = False
+        self._adopting.extend(labels_to_masks(layer.data).values())
+        self._adopt_next()
+
+    def _adopt_next(self) -> None:
+        if not self._adopting:
+            self._show_accepted()
+            return
+        self._do(partial(self._session.adopt, self._adopting.popleft()))
+        # One at a time, so that the viewer stays alive.
+        QTimer.singleShot(0, self._adopt_next)
+
+    # --------------------------------------------------------------- showing
+
+    def _on_image_opened(self, read: ReadImage) -> None:
+        self._drop_answer()
+        self._picking = self._swapped = None
+        self._crops = dict(read.crops)
+        proposal = self._place.layers.proposal
+        proposal.events.paint.connect(self._on_proposal_painted)
+        proposal.events.mode.connect(self.refresh)
+        self.show_classes()
+        self._show_accepted()
+        self._on_session_object_changed(self._session.open_object)
+        self._mend()
+
+    def _on_proposal_painted(self, _: object = None) -> None:
+        self._place.touch()
+        self._do(partial(self._session.paint, self._place.layers.proposed_mask()))
+
+    def _on_session_object_changed(self, current: OpenObject) -> None:
+        layers = self._place.layers
+        if not layers.is_open:
+            return
+        layers.show_prompt(current.prompt)
+        layers.show_proposal(current.mask)
+        self.refresh()
+
+    def _on_session_annotations_changed(self, _: str) -> None:
+        if not self._adopting:
+            self._show_accepted()
+        self._opening.show_place()
+
+    def show_preferences(self) -> None:
+        """Follow changed preferences."""
+        self._show_accepted()
+        self.show_classes()
+
+    def _show_accepted(self) -> None:
+        session, layers = self._session, self._place.layers
+        if not layers.is_open or session.state.image_id is None:
+            return
+        colours = session.project.classes()
+        reopened = session.open_object.reopened
+        shown = []
+        for annotation in session.project.annotations(session.state.image_id):
+            if annotation.id not in self._crops:
+                self._crops[annotation.id] = annotation.cropped_mask
+            if annotation.id == reopened:
+                continue
+            corner = (annotation.bbox[0], annotation.bbox[1])
+            colour = colours.get(annotation.label, _COLOURS[0])
+            shown.append(
+                AcceptedObject(annotation.id, self._crops[annotation.id], corner, colour)
+            )
+        layers.show_accepted(shown, cover=self._place.preferences.cover_neighbours)
+
+    def refresh(self, *_: object) -> None:
+        """Show the object in progress on the panel."""
+        state, current = self._session.state, self._session.open_object
+        layers = self._place.layers
+        mode = str(layers.proposal.mode) if layers.is_open else "pan_zoom"
+        candidates = 0 if current.proposal is None else len(current.proposal.candidates)
+        self._place.panel.object.show_object(
+            ObjectSnapshot(
+                headline=self._headline(current),
+                can_accept=self._is_asking or (current.mask is not None and current.mask.any()),
+                is_open=not current.is_empty,
+                candidates=candidates,
+                negative=self._negative,
+                has_earlier=self._swapped is not None and not self._is_asking,
+                can_undo=state.can_undo,
+                can_redo=state.can_redo,
+                tool={"paint": "brush", "erase": "eraser"}.get(mode, "click"),
+                picking=self._picking,
+            )
+        )
+
+    def _headline(self, current: OpenObject) -> str:
+        if self._picking is not None:
+            word = "correct" if self._picking == "reopen" else "delete"
+            return f"Click the accepted object to {word}."
+        if not self._opening.is_ready:
+            return "Preparing the image. Click already: the mask comes as soon as it is ready."
+        if current.is_empty:
+            return "Click on a defect, or draw a box around it."
+        if current.correction is not None:
+            return "Painted pixels stay as you set them, whatever you click."
+        if current.proposal is None:
+            if current.reopened is not None:
+                return "Correct it by clicks or paint, then accept."
+            return "Asking the model…"
+        guess = ""
+        if len(current.proposal.candidates) > 1:
+            guess = f" · guess {current.proposal.chosen + 1} of {len(current.proposal.candidates)}"
+        return f"Proposal, {current.proposal.iou:.0%} sure of itself{guess}"

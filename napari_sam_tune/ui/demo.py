@@ -1,0 +1,34 @@
+"""`napari-sam-tune demo`: napari with the sample images, ready to click."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import napari
+
+from napari_sam_tune.ui.plugin import label_and_learn
+from napari_sam_tune.ui.queue import SAMPLE_IMAGES
+from napari_sam_tune.ui.start import Choices
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run_demo(out: Path, model: str) -> None:
+    """Open the samples in napari and wait until it is closed.
+
+    Args:
+        out: folder that gets copies of the images (once) and the project; a second start goes on
+            where the first one stopped.
+        model: base model.
+    """
+    images = out / "images"
+    if not images.exists():
+        shutil.copytree(SAMPLE_IMAGES, images)
+    viewer = napari.Viewer(title="napari-sam-tune demo")
+    panel = label_and_learn(viewer)
+    viewer.window.add_dock_widget(panel, name="Label and learn", area="right")
+    panel.start.show_choices(Choices(project=out / "project", model=model))
+    panel.controller.open_folder(images)
+    napari.run()

@@ -1,0 +1,44 @@
+"""What to tell a person when something failed: what is the case, and what to do."""
+
+from __future__ import annotations
+
+import logging
+
+from napari_sam_tune.core.errors import (
+    CheckpointMissing,
+    OutOfMemory,
+    SamTuneError,
+    StorageError,
+    WorkerDied,
+)
+
+_log = logging.getLogger(__name__)
+_ADVICE = (
+    (StorageError, "Nothing is lost: free some space or fix the permissions, then try again."),
+    (WorkerDied, "The weights in use stay; the next round starts a new worker."),
+    (OutOfMemory, "Close other programs, choose a smaller model, or run on the processor."),
+    (CheckpointMissing, ""),
+)
+
+
+def explain(error: BaseException) -> str:
+    """Put an error into words for the person at the screen; the log gets the rest."""
+    _log.info("shown to the person", exc_info=error)
+    if _is_out_of_memory(error):
+        return (
+            "The model does not fit into memory. Close other programs, choose a smaller model, or "
+            "let it run on the processor (“Runs on” in the start view)."
+        )
+    if isinstance(error, SamTuneError):
+        advice = next((text for kind, text in _ADVICE if isinstance(error, kind)), "")
+        return f"{error} {advice}".strip()
+    _log.error("unexpected", exc_info=error)
+    return (
+        f"Something unexpected happened ({type(error).__name__}: {error}). What you accepted is "
+        "safe. If it comes back, please report it with the text in Help ▸ napari info and the log."
+    )
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    # torch's OutOfMemoryError is a RuntimeError; naming its class would import torch here.
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"

@@ -1,0 +1,97 @@
+"""What the mouse means on the canvas: a click, a box, or napari's own business."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from napari.components import ViewerModel
+
+LEFT, RIGHT, MIDDLE = 1, 2, 3
+# A hand is not still: below so many screen pixels a press and release is a click.
+_CLICK_PIXELS = 5.0
+
+
+class Listener(Protocol):
+    """Who gets the gestures; positions are in world coordinates."""
+
+    def on_click(self, world: Sequence[float], *, negative: bool) -> None:
+        """The canvas was clicked."""
+
+    def on_box_drawing(self, start: Sequence[float], end: Sequence[float]) -> None:
+        """A box is being drawn."""
+
+    def on_box(self, start: Sequence[float], end: Sequence[float]) -> None:
+        """A box was drawn."""
+
+
+class Gestures:
+    """A mouse callback for `viewer.mouse_drag_callbacks`.
+
+    Args:
+        listener: who gets clicks and boxes.
+        is_prompting: whether the mouse is ours now, and not the brush's or another layer's.
+
+    Attributes:
+        drag_draws_box: a plain drag draws a box; else it moves the view and Ctrl + drag draws one.
+        is_panning: the pan key is held.
+    """
+
+    def __init__(self, listener: Listener, is_prompting: Callable[[], bool]) -> None:
+        self._listener = listener
+        self._is_prompting = is_prompting
+        self.drag_draws_box = True
+        self.is_panning = False
+
+    def __call__(self, viewer: ViewerModel, event: Any) -> Generator[None, None, None]:
+        """Follow one press of a mouse button to its release."""
+        if event.button == MIDDLE:
+            yield from _move_view(viewer, event)
+            return
+        ours = event.button in (LEFT, RIGHT) and "Alt" not in event.modifiers
+        if self.is_panning or not ours or not self._is_prompting():
+            return
+        draws = event.button == LEFT and self.drag_draws_box != ("Control" in event.modifiers)
+        if draws and viewer.scene.camera.mouse_pan:
+            viewer.scene.camera.mouse_pan = False
+            try:
+                yield from self._follow(event, draws)
+            finally:
+                viewer.scene.camera.mouse_pan = True
+        else:
+            yield from self._follow(event, draws)
+
+    def _follow(self, event: Any, draws: bool) -> Generator[None, None, None]:
+        press, start = np.array(event.pos, float), tuple(event.position)
+        negative = event.button == RIGHT or "Shift" in event.modifiers
+        moved = False
+        yield
+        while event.type == "mouse_move":
+            moved = moved or _distance(event, press) > _CLICK_PIXELS
+            if moved and draws:
+                self._listener.on_box_drawing(start, tuple(event.position))
+            yield
+        if not moved and _distance(event, press) <= _CLICK_PIXELS:
+            self._listener.on_click(start, negative=negative)
+        elif draws:
+            self._listener.on_box(start, tuple(event.position))
+
+
+def _distance(event: Any, press: Any) -> float:
+    return float(np.linalg.norm(np.array(event.pos, float) - press))
+
+
+def _move_view(viewer: ViewerModel, event: Any) -> Generator[None, None, None]:
+    start = np.array(event.position)
+    yield
+    while event.type == "mouse_move":
+        displayed = list(viewer.dims.displayed)
+        by = (start - np.array(event.position))[displayed]
+        center = np.array(viewer.scene.camera.center, float)
+        center[-len(displayed) :] += by
+        viewer.scene.camera.center = tuple(center)
+        yield

@@ -1,0 +1,68 @@
+"""Is it helping? What an accepted mask cost the person, by the weights that proposed it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_sam_tune.ui.history import fill, table
+from napari_sam_tune.ui.style import Text
+
+# Means over fewer masks than this say more about the masks than about the weights.
+_FEWEST_MASKS = 5
+
+
+@dataclass(frozen=True)
+class HelpingRow:
+    """Mean effort per accepted mask under one version, oldest version first."""
+
+    name: str
+    masks: int
+    clicks: float
+    strokes: float
+    seconds: float
+
+
+class HelpingView(QWidget):
+    """One sentence and the figures behind it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        self._verdict = Text()
+        self._table = table("Weights", "Masks", "Clicks", "Strokes", "Seconds")
+        column.addWidget(self._verdict)
+        column.addWidget(self._table)
+        self.show_effort(())
+
+    def show_effort(self, rows: tuple[HelpingRow, ...]) -> None:
+        """Show what accepted masks cost."""
+        self._verdict.setText(verdict(rows))
+        self._table.setVisible(bool(rows))
+        texts = [
+            (r.name, str(r.masks), f"{r.clicks:.1f}", f"{r.strokes:.1f}", f"{r.seconds:.0f}")
+            for r in rows
+        ]
+        fill(self._table, texts, ["mean per accepted mask"] * len(rows))
+
+
+def verdict(rows: tuple[HelpingRow, ...]) -> str:
+    """Say in one sentence whether the learnt weights save work; rows are oldest first."""
+    if not rows:
+        return "Accept some masks, and this shows what each one cost you."
+    if len(rows) < 2:
+        return "One set of weights so far: there is nothing to compare with yet."
+    first, last = rows[0], rows[-1]
+    if min(first.masks, last.masks) < _FEWEST_MASKS:
+        return f"Too few masks to compare yet; {_FEWEST_MASKS} with each version are needed."
+    before, after = first.clicks + first.strokes, last.clicks + last.strokes
+    change = (after - before) / before if before else 0.0
+    if abs(change) < 0.05:
+        return f"No clear change: {after:.1f} clicks and strokes per mask, {before:.1f} at first."
+    word = "less" if change < 0 else "more"
+    return (
+        f"{abs(change):.0%} {word} work per mask: {after:.1f} clicks and strokes, "
+        f"{before:.1f} at first."
+    )

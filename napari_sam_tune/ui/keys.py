@@ -1,0 +1,157 @@
+"""Keys: what can be done by key, the defaults, and binding them without stealing napari's own.
+
+The defaults are free on every layer type of napari 0.9. They can be changed in Preferences; what
+is changed there is bound again at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari.utils.interactions import Shortcut
+from napari.utils.key_bindings import coerce_keybinding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+
+    from app_model.types import KeyBinding
+    from napari.components import ViewerModel
+    from napari.utils.key_bindings import KeymapProvider
+
+# The one place that names every action; the manifest's Preferences page uses the same names.
+DEFAULT_KEYS: dict[str, str] = {
+    "accept": "Q",
+    "sign": "W",
+    "candidate": "G",
+    "reject": "J",
+    "clear": "Shift-C",
+    "undo": "U",
+    "redo": "Shift-U",
+    "earlier": "H",
+    "reopen": "Shift-E",
+    "delete": "Shift-D",
+    "previous_image": ",",
+    "next_image": ".",
+    "done": "K",
+    "no_defect": "Shift-N",
+    "next_class": "N",
+    "class_1": "8",
+    "class_2": "9",
+    "class_3": "0",
+    "fine_tune": "Shift-T",
+}
+# Bound beside the configurable ones on the plugin's own layers, where napari's own undo would only
+# know about paint.
+_UNDO_KEYS = {"Ctrl-Z": "undo", "Ctrl-Shift-Z": "redo"}
+_PAN_KEY = "Space"
+
+
+def key_text(key: str) -> str:
+    """Return a key as it is written on a button: "Shift-C" becomes "⇧C" or "Shift+C"."""
+    return Shortcut(key).platform if is_key(key) else key
+
+
+def is_key(key: str) -> bool:
+    """Whether napari understands `key`; half-typed ones in Preferences are not."""
+    try:
+        binding = coerce_keybinding(key)
+    except ValueError:
+        return False
+    return str(binding.parts[-1].key) != ""
+
+
+@dataclass
+class KeyMap:
+    """The keys bound on one viewer, and how to give them back.
+
+    Attributes:
+        viewer: its keymap gets every action.
+        actions: what to call for each name in `DEFAULT_KEYS`.
+        on_pan: called with True while the pan key is held, False when it is released.
+    """
+
+    viewer: ViewerModel
+    actions: Mapping[str, Callable[[], None]]
+    on_pan: Callable[[bool], None]
+
+    def __post_init__(self) -> None:
+        self._bound: list[tuple[KeymapProvider, KeyBinding, object]] = []
+        self.keys = dict(DEFAULT_KEYS)
+
+    def bind(self, keys: Mapping[str, str], own_layers: list[KeymapProvider]) -> list[str]:
+        """Bind the actions anew.
+
+        Args:
+            keys: action name to key; missing, half-typed and doubled ones keep the default.
+            own_layers: layers of the plugin, on which its keys win over napari's.
+
+        Returns:
+            sentences about keys that could not be used.
+        """
+        self.release()
+        self.keys, problems = _usable(keys)
+        for name, key in self.keys.items():
+            self._bind(self.viewer, key, self.actions[name])
+            for layer in own_layers:
+                self._bind(layer, key, self.actions[name])
+        for key, name in _UNDO_KEYS.items():
+            for provider in (self.viewer, *own_layers):
+                self._bind(provider, key, self.actions[name])
+        self._bind_pan()
+        return problems
+
+    def close(self) -> None:
+        """Give all keys back."""
+        self.release()
+
+    def release(self) -> None:
+        """Unbind everything, putting back what was bound before."""
+        for provider, binding, before in reversed(self._bound):
+            provider.keymap.pop(binding, None)
+            if before is not None:
+                provider.keymap[binding] = before
+        self._bound.clear()
+
+    def _bind(self, provider: KeymapProvider, key: str, action: Callable[..., object]) -> None:
+        def pressed(_: object) -> None:
+            action()
+
+        self._put(provider, coerce_keybinding(key), pressed)
+
+    def _bind_pan(self) -> None:
+        # Space stays napari's "hold to move the view"; it only also tells us not to draw a box.
+        binding = coerce_keybinding(_PAN_KEY)
+        napari_own = type(self.viewer).class_keymap.get(binding)
+
+        def held(viewer: ViewerModel) -> Generator[None, None, None]:
+            self.on_pan(True)
+            below = napari_own(viewer) if napari_own is not None else None
+            if below is not None:
+                next(below, None)
+            yield
+            if below is not None:
+                next(below, None)
+            self.on_pan(False)
+
+        self._put(self.viewer, binding, held)
+
+    def _put(self, provider: KeymapProvider, binding: KeyBinding, action: object) -> None:
+        self._bound.append((provider, binding, provider.keymap.get(binding)))
+        provider.keymap[binding] = action
+
+
+def _usable(keys: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    chosen: dict[str, str] = {}
+    problems = []
+    for name, default in DEFAULT_KEYS.items():
+        key = keys.get(name, default).strip()
+        taken = next((other for other, k in chosen.items() if k.lower() == key.lower()), None)
+        if not is_key(key):
+            problems.append(f"“{key}” is not a key; {name.replace('_', ' ')} stays on {default}.")
+            key = default
+        elif taken is not None:
+            problems.append(f"{key} is already the key for {taken.replace('_', ' ')}.")
+            key = default
+        chosen[name] = key
+    return chosen, problems

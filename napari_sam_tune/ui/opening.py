@@ -1,0 +1,235 @@
+"""Opening images: read, show, encode; and encoding the neighbours while nothing else is asked."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+from qtpy.QtCore import QObject, Signal
+
+from napari_sam_tune.core.errors import SamTuneError, StorageError
+from napari_sam_tune.core.images import content_hash, spatial_shape, to_rgb8
+from napari_sam_tune.core.session import show_image
+from napari_sam_tune.ui.inference import Kind
+from napari_sam_tune.ui.labelling import ImageSnapshot
+from napari_sam_tune.ui.layers import OWN
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.project import ImageRecord
+    from napari_sam_tune.core.prompts import Mask
+    from napari_sam_tune.core.session import Session
+    from napari_sam_tune.ui.queue import QueuedImage
+    from napari_sam_tune.ui.workplace import Workplace
+
+# With so few cores, encoding ahead would take from the round and from the clicks.
+_FEW_CORES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class ReadImage:
+    """An image as it comes back from the inference thread.
+
+    Attributes:
+        queued: where it came from.
+        pixels: (H, W) or (H, W, C).
+        record: the project's.
+        crops: cropped masks of its accepted objects by annotation id.
+    """
+
+    queued: QueuedImage
+    pixels: NDArray[Any]
+    record: ImageRecord
+    crops: dict[str, Mask]
+
+
+class Opening(QObject):
+    """Keeps the open image, its layers and the predictor together.
+
+    Attributes:
+        opened: emitted with a `ReadImage` when it is on the screen and can be clicked.
+        ready: emitted when the model has it too.
+        is_ready: the model has the open image.
+    """
+
+    opened = Signal(object)
+    ready = Signal()
+
+    def __init__(self, place: Workplace, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._place = place
+        self._shown: Image | None = None
+        self.encoded_id: str | None = None  # written by the inference thread only
+        self.is_ready = False
+        self._ahead: set[str] = set()
+        place.inference.idle.connect(self._on_inference_idle)
+
+    def open_current(self) -> None:
+        """Open the queue's current image."""
+        place = self._place
+        queued = place.queue.current
+        self.is_ready = False
+        place.inference.forget(Kind.ENCODE, Kind.PROPOSE, Kind.PREVIEW, Kind.AHEAD)
+        place.inference.submit(
+            Kind.READ, partial(_read, place.session, queued), self._on_read, self._on_read_failed
+        )
+
+    def go(self, by: int) -> bool:
+        """Open the image `by` places on; False at the end of the queue."""
+        if not self._place.queue.step(by):
+            return False
+        self.open_current()
+        return True
+
+    def go_to_unfinished(self) -> bool:
+        """Open the next image that is not done, from here on and around; False if there is none."""
+        queue, project = self._place.queue, self._place.session.project
+        count = len(queue.images)
+        for by in range(1, count):
+            position = (queue.position + by) % count
+            if not project.is_done(queue.images[position].id):
+                queue.position = position
+                self.open_current()
+                return True
+        return False
+
+    def show_place(self) -> None:
+        """Show which image is open and whether it is done."""
+        queue, project = self._place.queue, self._place.session.project
+        image_id = queue.current.id
+        known = {record.id for record in project.images()}
+        is_known = image_id in known
+        self._place.panel.image.show_image(
+            ImageSnapshot(
+                name=image_id,
+                position=queue.position + 1,
+                count=len(queue.images),
+                finished=sum(q.id in known and project.is_done(q.id) for q in queue.images),
+                done=is_known and project.is_done(image_id),
+                empty=is_known and project.is_empty(image_id),
+                objects=len(project.annotations(image_id)) if is_known else 0,
+            )
+        )
+
+    def close(self) -> None:
+        """Take the plugin's layers off the viewer."""
+        self._place.inference.idle.disconnect(self._on_inference_idle)
+        self._place.layers.close()
+        self._remove_shown()
+
+    def _on_read(self, read: ReadImage) -> None:
+        layer = self._layer_of(read)
+        self._place.layers.open(layer, read.record.shape)
+        self._place.session.show(read.record.id)
+        self._place.settle()
+        self.show_place()
+        self.opened.emit(read)
+        self._encode(read)
+
+    def _on_read_failed(self, error: Exception) -> None:
+        self.show_place()
+        self._place.complain(error, "Next image", lambda: self.go(1))
+
+    def _encode(self, read: ReadImage) -> None:
+        self._place.inference.submit(
+            Kind.ENCODE,
+            partial(self._encode_on_thread, read),
+            self._on_encoded,
+            self._on_encode_failed,
+        )
+
+    def _encode_on_thread(self, read: ReadImage) -> StorageError | None:
+        session = self._place.session
+        self.encoded_id = None
+        session.apply_swap()
+        problem = None
+        with session.learner.runner.stepping_aside():
+            try:
+                show_image(
+                    session.predictor, session.embeddings, read.pixels, read.record.content_hash
+                )
+            except StorageError as error:
+                # The model has the image all the same; only the cache does not.
+                problem = error
+        self.encoded_id = read.record.id
+        return problem
+
+    def _on_encoded(self, problem: StorageError | None) -> None:
+        self.is_ready = True
+        if problem is not None:
+            self._place.complain(problem)
+        self.ready.emit()
+
+    def _on_encode_failed(self, error: Exception) -> None:
+        self._place.complain(error, "Try again", self.open_current)
+
+    def _layer_of(self, read: ReadImage) -> Image:
+        viewer, queued = self._place.viewer, read.queued
+        self._place.layers.close()
+        self._remove_shown()
+        if queued.layer is not None:
+            for other in self._place.queue.images:
+                if other.layer is not None:
+                    other.layer.visible = other.layer is queued.layer
+            if queued.plane:
+                steps = (*queued.plane, *viewer.dims.current_step[len(queued.plane) :])
+                viewer.dims.current_step = steps
+            return queued.layer
+        self._shown = Image(displayable(read.pixels), name=queued.id, metadata={OWN: "image"})
+        viewer.layers.append(self._shown)
+        viewer.reset_view()
+        return self._shown
+
+    def _remove_shown(self) -> None:
+        if self._shown is not None and self._shown in self._place.viewer.layers:
+            self._place.viewer.layers.remove(self._shown)
+        self._shown = None
+
+    # ----------------------------------------------------------- encoding ahead
+
+    def _on_inference_idle(self) -> None:
+        session = self._place.session
+        few = (os.cpu_count() or 1) <= _FEW_CORES
+        if not self.is_ready or (session.state.training and few):
+            return
+        for queued in self._place.queue.neighbours():
+            if queued.id not in self._ahead:
+                self._ahead.add(queued.id)
+                work = partial(_encode_ahead, session, queued)
+                self._place.inference.submit(Kind.AHEAD, work, _ignore, _ignore)
+                return
+
+
+def displayable(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return an image as napari shows it: grey and RGB(A) as they are, the rest as 8-bit RGB."""
+    is_colour = pixels.ndim == 3 and pixels.shape[-1] in (3, 4) and pixels.dtype == np.uint8
+    return pixels if pixels.ndim == 2 or is_colour else to_rgb8(pixels)
+
+
+def _read(session: Session, queued: QueuedImage) -> ReadImage:
+    pixels = queued.read()
+    record = session.register(pixels, queued.id, path=queued.path)
+    crops = {a.id: a.cropped_mask for a in session.project.annotations(record.id)}
+    return ReadImage(queued, pixels, record, crops)
+
+
+def _encode_ahead(session: Session, queued: QueuedImage) -> None:
+    predictor, cache = session.predictor, session.embeddings
+    try:
+        pixels = queued.read()
+        spatial_shape(pixels)
+        image_hash = content_hash(pixels)
+        if not cache.contains(predictor.encoder_key, image_hash):
+            cache.put(predictor.encoder_key, image_hash, predictor.embed(pixels))
+    except SamTuneError:
+        # It will be said when the image is really opened; ahead of that it bothers nobody.
+        return
+
+
+def _ignore(_: object) -> None:
+    """Encoding ahead ends without a word, well or badly."""

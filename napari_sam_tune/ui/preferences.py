@@ -1,0 +1,76 @@
+"""What a person can change in napari's Preferences; the manifest declares the page."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from napari.settings import get_plugin_settings
+
+from napari_sam_tune.ui.keys import DEFAULT_KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_log = logging.getLogger(__name__)
+_PLUGIN = "napari-sam-tune"
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """A snapshot of the settings; see `napari.yaml` for what each means."""
+
+    preview_on_hover: bool = False
+    drag_draws_box: bool = True
+    cover_neighbours: bool = False
+    automatic_rounds: bool = True
+    masks_per_round: int = 8
+    keys: dict[str, str] = field(default_factory=lambda: dict(DEFAULT_KEYS))
+
+
+class PreferencesSource:
+    """napari's settings of this plugin, read and watched.
+
+    Where napari does not know the plugin (a checkout that is not installed, or one on Windows
+    without symlinks) it says so in the log, and the defaults hold.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self._settings: Any = get_plugin_settings(_PLUGIN)
+        except KeyError:
+            self._settings = None
+            _log.warning(
+                "napari does not know the plugin %s, so its page in Preferences is missing and the "
+                "defaults hold. Install it (pip install -e .); on Windows, check that "
+                "napari_sam_tune/napari.yaml is a link or a copy of napari.yaml.",
+                _PLUGIN,
+            )
+
+    def read(self) -> Preferences:
+        """Return what is set now."""
+        if self._settings is None:
+            return Preferences()
+        keys = self._settings.keys.model_dump()
+        return Preferences(**self._settings.labelling.model_dump(), keys=keys)
+
+    def save_rounds(self, automatic: bool, masks_per_round: int) -> None:
+        """Keep what the panel's own switch was set to."""
+        if self._settings is not None:
+            self._settings.labelling.update(
+                {"automatic_rounds": automatic, "masks_per_round": masks_per_round}
+            )
+
+    def watch(self, changed: Callable[..., None]) -> None:
+        """Call `changed` with an event when something was changed."""
+        for group in self._groups():
+            group.events.connect(changed)
+
+    def unwatch(self, changed: Callable[..., None]) -> None:
+        """Stop calling `changed`."""
+        for group in self._groups():
+            group.events.disconnect(changed)
+
+    def _groups(self) -> list[Any]:
+        return [] if self._settings is None else [self._settings.labelling, self._settings.keys]

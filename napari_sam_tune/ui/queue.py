@@ -1,0 +1,148 @@
+"""The images to be labelled, in order: files of a folder, or layers of the viewer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+
+from napari_sam_tune.core.errors import ImageError
+from napari_sam_tune.core.images import list_images, read_image
+from napari_sam_tune.ui.layers import OWN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari.components import ViewerModel
+    from numpy.typing import NDArray
+
+PROJECT_NAME = "sam-tune.project"
+# Not taken from `napari_sam_tune.demo`: that imports torch, which must not happen in this thread.
+SAMPLE_IMAGES = Path(__file__).parents[1] / "resources" / "samples" / "images"
+
+
+@dataclass(frozen=True, eq=False)
+class QueuedImage:
+    """One image of the queue.
+
+    Attributes:
+        id: its name in the project.
+        path: its file, or None where it exists only in the viewer.
+        layer: its layer, or None where it is read when its turn comes.
+        plane: index of the plane shown, for layers of more than two dimensions.
+    """
+
+    id: str
+    path: Path | None = None
+    layer: Image | None = None
+    plane: tuple[int, ...] = ()
+
+    def read(self) -> NDArray[Any]:
+        """Return the pixels, (H, W) or (H, W, C); may take a while.
+
+        Raises:
+            ImageError: the file cannot be read.
+        """
+        if self.layer is not None:
+            data = self.layer.data[0] if self.layer.multiscale else self.layer.data
+            return np.asarray(data[self.plane] if self.plane else data)
+        if self.path is None:
+            raise ImageError(f"{self.id} has neither a file nor a layer.")
+        return read_image(self.path)
+
+
+class ImageQueue:
+    """Images in order, and which one is open.
+
+    Args:
+        images: at least one.
+        home: where the project goes unless another place is chosen.
+    """
+
+    def __init__(self, images: Iterable[QueuedImage], home: Path) -> None:
+        self.images = tuple(images)
+        self.home = home
+        self.position = 0
+
+    @property
+    def current(self) -> QueuedImage:
+        """The open image."""
+        return self.images[self.position]
+
+    def go_to(self, image_id: str) -> bool:
+        """Move to an image by its id; False if it is not here."""
+        ids = [image.id for image in self.images]
+        if image_id not in ids:
+            return False
+        self.position = ids.index(image_id)
+        return True
+
+    def step(self, by: int) -> bool:
+        """Move forward or back; False at the end."""
+        if not 0 <= self.position + by < len(self.images):
+            return False
+        self.position += by
+        return True
+
+    def neighbours(self) -> list[QueuedImage]:
+        """The images likely to be opened next, likeliest first."""
+        order = (1, 2, -1)
+        places = [self.position + by for by in order]
+        return [self.images[p] for p in places if 0 <= p < len(self.images)]
+
+
+def folder_queue(folder: Path) -> ImageQueue:
+    """Queue the images of a folder.
+
+    Raises:
+        ImageError: the folder cannot be read or holds no image.
+    """
+    paths = list_images(folder)
+    if not paths:
+        raise ImageError(
+            f"There is no image in {folder}. PNG, JPEG, TIFF, BMP and WebP files are looked for; "
+            "choose the folder they are in."
+        )
+    return ImageQueue([QueuedImage(p.name, path=p) for p in paths], folder / PROJECT_NAME)
+
+
+def viewer_queue(viewer: ViewerModel, unsaved_home: Path) -> ImageQueue:
+    """Queue the Image layers of a viewer; a stack is queued plane by plane.
+
+    Args:
+        viewer: whose layers.
+        unsaved_home: where the project goes if the images do not come from one folder.
+
+    Raises:
+        ImageError: there is no Image layer.
+    """
+    images = [queued for layer in image_layers(viewer) for queued in _queued(layer)]
+    if not images:
+        raise ImageError(
+            "There is no image in the viewer. Drag one in, or choose a folder of images."
+        )
+    folders = {image.path.parent if image.path else None for image in images}
+    folder = folders.pop() if len(folders) == 1 else None
+    return ImageQueue(images, unsaved_home if folder is None else folder / PROJECT_NAME)
+
+
+def image_layers(viewer: ViewerModel) -> list[Image]:
+    """Return the person's Image layers, from below."""
+    return [x for x in viewer.layers if isinstance(x, Image) and OWN not in x.metadata]
+
+
+def _queued(layer: Image) -> list[QueuedImage]:
+    path = Path(layer.source.path) if layer.source.path else None
+    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+    leading = shape[: layer.ndim - 2]
+    if not leading:
+        is_file = path is not None and path.is_file()
+        return [QueuedImage(layer.name, path=path if is_file else None, layer=layer)]
+    # A plane of a stack is no file of its own: its pixels are copied into the project.
+    return [
+        QueuedImage(f"{layer.name} [{', '.join(map(str, index))}]", layer=layer, plane=index)
+        for index in np.ndindex(*leading)
+    ]

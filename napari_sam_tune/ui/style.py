@@ -1,0 +1,137 @@
+"""How the panel looks: a few rules on top of napari's theme, and the widgets that carry them."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QElidingLabel
+
+ACCENT, GOOD, WARNING, BAD = "#2a9d8f", "#39d353", "#e9a23b", "#e5554f"
+
+STYLE = f"""
+QWidget#panel QLabel {{ background: transparent; }}
+QWidget#panel QLabel[role="title"] {{ font-weight: 600; }}
+QWidget#panel QLabel[role="heading"] {{ font-size: 15pt; font-weight: 600; }}
+QWidget#panel QLabel[role="quiet"] {{ color: rgba(140, 145, 150, 255); }}
+QWidget#panel QLabel[role="key"] {{
+    color: rgba(165, 170, 175, 255); background: rgba(127, 127, 127, 50);
+    border-radius: 3px; padding: 0px 4px; font-size: 8pt;
+}}
+QWidget#panel QLabel[role="badge"] {{
+    color: white; background: {ACCENT}; border-radius: 8px; padding: 2px 8px; font-weight: 600;
+}}
+QWidget#panel QFrame[role="card"] {{
+    background: rgba(127, 127, 127, 28); border: none; border-radius: 6px;
+}}
+QWidget#panel QPushButton {{ padding: 5px 8px; min-height: 18px; }}
+QWidget#panel QPushButton[role="primary"] {{
+    background: {ACCENT}; color: white; font-weight: 600;
+}}
+QWidget#panel QPushButton[role="primary"]:hover {{ background: #34b3a3; }}
+QWidget#panel QPushButton[role="primary"]:disabled {{
+    background: rgba(127, 127, 127, 60); color: rgba(160, 160, 160, 200);
+}}
+QWidget#panel QPushButton:checked {{ background: {ACCENT}; color: white; }}
+QWidget#panel QPushButton:focus {{ border: 1px solid {ACCENT}; }}
+QWidget#panel QFrame[role="notice"][level="info"] {{
+    background: rgba(42, 157, 143, 45); border-left: 3px solid {ACCENT}; border-radius: 3px;
+}}
+QWidget#panel QFrame[role="notice"][level="warning"] {{
+    background: rgba(233, 162, 59, 40); border-left: 3px solid {WARNING}; border-radius: 3px;
+}}
+QWidget#panel QFrame[role="notice"][level="error"] {{
+    background: rgba(229, 85, 79, 45); border-left: 3px solid {BAD}; border-radius: 3px;
+}}
+"""
+
+
+class Text(QLabel):
+    """A wrapping label in one of the roles of `STYLE`."""
+
+    def __init__(self, text: str = "", role: str = "", *, wrap: bool = True) -> None:
+        super().__init__(text)
+        self.setWordWrap(wrap)
+        if role:
+            self.setProperty("role", role)
+        if wrap:
+            self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
+
+
+class OneLine(QElidingLabel):
+    """A label of one line that is cut with an ellipsis where it is too long."""
+
+    def __init__(self, role: str = "") -> None:
+        super().__init__()
+        if role:
+            self.setProperty("role", role)
+
+    def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
+        """Show `text`, the whole of it as a tool tip."""
+        super().setText(text)
+        self.setToolTip(text)
+
+
+class KeyButton(QPushButton):
+    """A button with its key written on it.
+
+    Args:
+        action: name of what it does, as in `keys.DEFAULT_KEYS`.
+        text: what stands on it.
+        tip: tool tip.
+    """
+
+    def __init__(self, action: str, text: str, tip: str = "", *, primary: bool = False) -> None:
+        super().__init__(text)
+        self.action = action
+        self.setToolTip(tip)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        if primary:
+            self.setProperty("role", "primary")
+        self._key = Text("", "key", wrap=False)
+        self._key.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(6, 0, 6, 0)
+        row.addStretch()
+        row.addWidget(self._key)
+        self._key.hide()
+
+    def show_key(self, key: str) -> None:
+        """Write the key on the button."""
+        self._key.setText(key)
+        self._key.setVisible(bool(key))
+        # Room for the key on the right, the same on the left so that the text stays centred.
+        room = self._key.sizeHint().width() + 10 if key else 8
+        self.setStyleSheet(f"padding-right: {room}px; padding-left: 8px; text-align: left;")
+
+
+class Section(QFrame):
+    """A card with a title line; add widgets to `body`."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.setProperty("role", "card")
+        self.body = QVBoxLayout(self)
+        self.body.setContentsMargins(10, 8, 10, 10)
+        self.body.setSpacing(6)
+        self.title = Text(title, "title", wrap=False)
+        self.head = QHBoxLayout()
+        self.head.addWidget(self.title)
+        self.head.addStretch()
+        self.body.addLayout(self.head)
+
+
+def row(*widgets: QWidget, spacing: int = 6) -> QHBoxLayout:
+    """Return the widgets side by side, sharing the width."""
+    layout = QHBoxLayout()
+    layout.setSpacing(spacing)
+    for widget in widgets:
+        layout.addWidget(widget, 1)
+    return layout
