@@ -432,7 +432,7 @@ class Annotating(QObject):
         self._place.panel.object.show_object(
             ObjectSnapshot(
                 headline=self._headline(current),
-                can_accept=self._is_asking or (current.mask is not None and current.mask.any()),
+                can_accept=self._is_asking or (current.mask is not None and bool(current.mask.any())),
                 is_open=not current.is_empty,
                 candidates=candidates,
                 negative=self._negative,
@@ -461,4 +461,4 @@ class Annotating(QObject):
         guess = ""
         if len(current.proposal.candidates) > 1:
             guess = f" · guess {current.proposal.chosen + 1} of {len(current.proposal.candidates)}"
-        return f"Proposal, {current.proposal.iou:.0%} sure of itself{guess}"
+        return f"Proposal, confidence {min(max(current.proposal.iou, 0.0), 1.0):.0%}{guess}"

@@ -226,7 +226,11 @@ class Controller(QObject):
         if event.value is self._layers.image:
             QTimer.singleShot(0, self._leave)
         else:
-            QTimer.singleShot(0, self._opening.open_current)
+            QTimer.singleShot(0, self._lay_again)
+
+    def _lay_again(self) -> None:
+        if self._opening is not None:
+            self._opening.open_current()
 
     def _on_viewer_layers_changed(self, _: Event | None = None) -> None:
         self.panel.start.show_images_in_viewer(len(image_layers(self.viewer)))
@@ -237,6 +241,8 @@ class Controller(QObject):
 
     def _leave(self) -> None:
         """Close the project and show the start view again."""
+        if self._is_closed:
+            return
         self._stop_work()
         self.panel.show_start()
         self._on_viewer_layers_changed()

@@ -48,8 +48,8 @@ _PAN_KEY = "Space"
 
 
 def key_text(key: str) -> str:
-    """Return a key as it is written on a button: "Shift-C" becomes "⇧C" or "Shift+C"."""
-    return Shortcut(key).platform if is_key(key) else key
+    """Return a key as it is written on a button: "Shift-C" becomes "⇧C"."""
+    return Shortcut(key).platform.replace("⇧+", "⇧") if is_key(key) else key
 
 
 def is_key(key: str) -> bool:

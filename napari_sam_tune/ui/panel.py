@@ -60,7 +60,7 @@ class Panel(QWidget):
         column.setContentsMargins(8, 8, 8, 8)
         column.addWidget(self.notice)
         column.addWidget(self._pages, 1)
-        self.setMinimumWidth(300)
+        self.setMinimumWidth(350)
 
     def show_start(self) -> None:
         """Show the empty state."""
@@ -124,6 +124,7 @@ def _scrolling(widget: QWidget) -> QScrollArea:
 def _folded(title: str, widget: QWidget) -> QCollapsible:
     fold = QCollapsible(title)
     fold.setDuration(0)
+    fold.setContentsMargins(0, 0, 0, 0)
     fold.addWidget(widget)
     fold.collapse(animate=False)
     return fold

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QPushButton,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -21,10 +22,10 @@ from qtpy.QtWidgets import (
 from napari_sam_tune.ui.style import Section, Text
 
 MODELS = {
-    "starter": "Starter (comes with the plugin, fast)",
-    "vit_b": "SAM ViT-B (375 MB, once)",
-    "vit_l": "SAM ViT-L (1.2 GB, once)",
-    "vit_h": "SAM ViT-H (2.6 GB, once)",
+    "starter": "Starter (built in)",
+    "vit_b": "SAM ViT-B (375 MB)",
+    "vit_l": "SAM ViT-L (1.2 GB)",
+    "vit_h": "SAM ViT-H (2.6 GB)",
 }
 DEVICES = {
     "auto": "Automatic",
@@ -113,6 +114,8 @@ class StartView(QWidget):
         self._viewer.clicked.connect(self.viewer_chosen)
         samples = QPushButton("Try it on sample images")
         samples.clicked.connect(self.samples_chosen)
+        for button in (self._viewer, samples):
+            button.setProperty("role", "wide")
         for button in (folder, self._viewer, samples):
             section.body.addWidget(button)
         self.show_images_in_viewer(0)
@@ -171,8 +174,9 @@ class StartView(QWidget):
 
 def _combo(items: dict[str, str]) -> QComboBox:
     combo = QComboBox()
-    combo.setMinimumContentsLength(12)
+    combo.setMinimumContentsLength(18)
     combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     for value, text in items.items():
         combo.addItem(text, value)
     return combo

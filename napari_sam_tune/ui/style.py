@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QRectF, QSize, Qt
+from qtpy.QtGui import QColor, QFont, QFontMetrics, QPainter
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -14,6 +17,9 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
+if TYPE_CHECKING:
+    from qtpy.QtGui import QPaintEvent
+
 ACCENT, GOOD, WARNING, BAD = "#2a9d8f", "#39d353", "#e9a23b", "#e5554f"
 
 STYLE = f"""
@@ -21,20 +27,17 @@ QWidget#panel QLabel {{ background: transparent; }}
 QWidget#panel QLabel[role="title"] {{ font-weight: 600; }}
 QWidget#panel QLabel[role="heading"] {{ font-size: 15pt; font-weight: 600; }}
 QWidget#panel QLabel[role="quiet"] {{ color: rgba(140, 145, 150, 255); }}
-QWidget#panel QLabel[role="key"] {{
-    color: rgba(165, 170, 175, 255); background: rgba(127, 127, 127, 50);
-    border-radius: 3px; padding: 0px 4px; font-size: 8pt;
-}}
 QWidget#panel QLabel[role="badge"] {{
     color: white; background: {ACCENT}; border-radius: 8px; padding: 2px 8px; font-weight: 600;
 }}
 QWidget#panel QFrame[role="card"] {{
     background: rgba(127, 127, 127, 28); border: none; border-radius: 6px;
 }}
-QWidget#panel QPushButton {{ padding: 5px 8px; min-height: 18px; }}
+QWidget#panel QPushButton {{ padding: 4px 8px; min-height: 18px; text-align: left; }}
 QWidget#panel QPushButton[role="primary"] {{
     background: {ACCENT}; color: white; font-weight: 600;
 }}
+QWidget#panel QPushButton[role="wide"] {{ text-align: center; }}
 QWidget#panel QPushButton[role="primary"]:hover {{ background: #34b3a3; }}
 QWidget#panel QPushButton[role="primary"]:disabled {{
     background: rgba(127, 127, 127, 60); color: rgba(160, 160, 160, 200);
@@ -62,7 +65,7 @@ class Text(QLabel):
         if role:
             self.setProperty("role", role)
         if wrap:
-            self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
+            self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
 
 
 class OneLine(QElidingLabel):
@@ -80,7 +83,7 @@ class OneLine(QElidingLabel):
 
 
 class KeyButton(QPushButton):
-    """A button with its key written on it.
+    """A button with its key written at its right end.
 
     Args:
         action: name of what it does, as in `keys.DEFAULT_KEYS`.
@@ -91,25 +94,54 @@ class KeyButton(QPushButton):
     def __init__(self, action: str, text: str, tip: str = "", *, primary: bool = False) -> None:
         super().__init__(text)
         self.action = action
+        self.key = ""
         self.setToolTip(tip)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
         if primary:
             self.setProperty("role", "primary")
-        self._key = Text("", "key", wrap=False)
-        self._key.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(6, 0, 6, 0)
-        row.addStretch()
-        row.addWidget(self._key)
-        self._key.hide()
 
     def show_key(self, key: str) -> None:
         """Write the key on the button."""
-        self._key.setText(key)
-        self._key.setVisible(bool(key))
-        # Room for the key on the right, the same on the left so that the text stays centred.
-        room = self._key.sizeHint().width() + 10 if key else 8
-        self.setStyleSheet(f"padding-right: {room}px; padding-left: 8px; text-align: left;")
+        self.key = key
+        self.updateGeometry()
+        self.update()
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return room for the text and the key."""
+        hint = super().sizeHint()
+        return QSize(hint.width() + self._key_width(), hint.height())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return what `sizeHint` does: neither text nor key may be cut."""
+        return self.sizeHint()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Draw the button, then the key on it."""
+        super().paintEvent(event)
+        if not self.key:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(self._key_font())
+        width = self._key_width() - 6
+        chip = QRectF(self.width() - width - 6, self.height() / 2 - 8, width, 16)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(127, 127, 127, 70))
+        painter.drawRoundedRect(chip, 3, 3)
+        ink = QColor(self.palette().color(self.foregroundRole()))
+        ink.setAlpha(190 if self.isEnabled() else 90)
+        painter.setPen(ink)
+        painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, self.key)
+
+    def _key_font(self) -> QFont:
+        font = QFont(self.font())
+        font.setPointSizeF(max(font.pointSizeF() - 2, 7.0))
+        return font
+
+    def _key_width(self) -> int:
+        """Return the chip's width with the gap before it, in px."""
+        if not self.key:
+            return 0
+        return max(16, QFontMetrics(self._key_font()).horizontalAdvance(self.key) + 8) + 8
 
 
 class Section(QFrame):
