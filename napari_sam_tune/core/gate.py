@@ -84,6 +84,7 @@ def decide(scores: Sequence[ObjectScore], config: TrainConfig | None = None) -> 
     """
     config = config or TrainConfig()
     gate = config.gate
+    scores = sorted(scores, key=lambda score: (score.annotation_id, score.prompt, score.draw))
     rng = np.random.default_rng(config.seed)
     by_class = _changes(scores, lambda score: score.label)
     gains = _object_gains(scores)
@@ -109,8 +110,7 @@ def _object_gains(scores: Iterable[ObjectScore]) -> NDArray[np.float64]:
     gains: dict[str, list[float]] = {}
     for score in scores:
         gains.setdefault(score.annotation_id, []).append(score.candidate - score.current)
-    # sorted, so that the verdict does not depend on the order of the scores
-    return np.array([np.mean(gains[object_id]) for object_id in sorted(gains)])
+    return np.array([np.mean(values) for values in gains.values()])
 
 
 def _confidence(
@@ -172,7 +172,7 @@ def _reason(
     counted = f"{objects} held-out object{'' if objects == 1 else 's'}"
     if objects < gate.fewest_objects:
         return (
-            f"Not used: there {'is' if objects == 1 else 'are'} only {counted} to judge by and "
+            f"Not used: {counted} {'is' if objects == 1 else 'are'} too few to judge by, "
             f"{gate.fewest_objects} are needed; accept masks on more images."
         )
     if worse:

@@ -40,11 +40,11 @@ class TrainConfig(BaseModel):
     parts: tuple[str, ...] = Field(default=("mask_decoder",), min_length=1)
     """Prefixes of the parameter names to train, e.g. ("mask_decoder", "prompt_encoder"). The mask
     decoder includes the head that predicts IoU, which must never be left stale."""
-    steps: int = Field(default=60, ge=1)
+    steps: int = Field(default=40, ge=1)
     """Optimiser steps in a round."""
-    batch_size: int = Field(default=8, ge=1)
+    batch_size: int = Field(default=6, ge=1)
     """Prompts in a step; an object may be prompted more than once."""
-    prompts_per_image: int = Field(default=4, ge=1)
+    prompts_per_image: int = Field(default=3, ge=1)
     """At most so many of them come from one image, in one call of the decoder."""
     learning_rate: float = Field(default=1e-4, gt=0)
     """AdamW's learning rate at its peak."""
@@ -76,9 +76,9 @@ class TrainConfig(BaseModel):
     """Clicks of the judging robot."""
     judge_objects: int = Field(default=24, ge=1)
     """At most so many held-out objects judge a candidate, spread over images and classes."""
-    look_every: int = Field(default=20, ge=1)
+    look_every: int = Field(default=10, ge=1)
     """Steps between two quick looks at held-out objects, for the live curve."""
-    look_objects: int = Field(default=8, ge=0)
+    look_objects: int = Field(default=6, ge=0)
     """Held-out objects in a quick look."""
     memory: int = Field(default=1 << 30, ge=0)
     """Bytes of embeddings (fp16) kept in memory; the rest is read again when it is drawn."""

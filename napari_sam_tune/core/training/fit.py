@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_sam_tune.core.checkpoints import LoadedModel, load_model, resolve_device
+from napari_sam_tune.core.checkpoints import LoadedModel, load_base, resolve_device
 from napari_sam_tune.core.embeddings import EmbeddingCache
 from napari_sam_tune.core.errors import OutOfMemory, TrainingError
 from napari_sam_tune.core.predictor import BASE, Predictor
@@ -89,7 +89,7 @@ def fit(
     project = Project.open(job.project, create=False)
     device = resolve_device(job.device)
     # the encoder, most of a model, is only moved to the device if something must be encoded
-    model = model or load_model(job.base.name, "cpu")
+    model = model or load_base(job.base, "cpu")
     sam = model.sam
     _check_base(model, job)
     images = EmbeddedImages(
