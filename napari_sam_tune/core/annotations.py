@@ -80,21 +80,33 @@ class NewAnnotation:
                 "The mask is empty: there is nothing to accept. Click or paint the object, or mark "
                 "the image as “no defect here”."
             )
-        bits = np.where(mask, _MASK, np.uint8(0))
-        for layer, bit in ((self.proposal_mask, _PROPOSAL), (self.locked, _LOCKED)):
+        layers = {_MASK: mask}
+        for bit, layer in ((_PROPOSAL, self.proposal_mask), (_LOCKED, self.locked)):
             if layer is not None:
-                bits |= np.where(as_mask(layer, shape), bit, np.uint8(0))
-        crop = bounding_box(bits != 0)
-        return bits[crop[0] : crop[2], crop[1] : crop[3]], self._attributes(mask, crop)
+                layers[bit] = as_mask(layer, shape)
+        # Everything below works on the cut-out: an object is small, its image may be 8k × 8k.
+        boxes = [bounding_box(layer) for layer in layers.values() if layer.any()]
+        y0, x0 = np.min(boxes, axis=0)[:2].tolist()
+        y1, x1 = np.max(boxes, axis=0)[2:].tolist()
+        bits = np.zeros((y1 - y0, x1 - x0), np.uint8)
+        for bit, layer in layers.items():
+            bits |= np.where(layer[y0:y1, x0:x1], bit, np.uint8(0))
+        return bits, self._attributes(shape, bits, boxes[0], (y0, x0, y1, x1))
 
-    def _attributes(self, mask: Mask, crop: BoundingBox) -> dict[str, Any]:
+    def _attributes(
+        self,
+        shape: tuple[int, int],
+        bits: NDArray[np.uint8],
+        bbox: BoundingBox,
+        crop: BoundingBox,
+    ) -> dict[str, Any]:
         return {
             "image_id": self.image_id,
             "label": self.label,
-            "shape": list(mask.shape),
+            "shape": list(shape),
             "crop": list(crop),
-            "bbox": list(bounding_box(mask)),
-            "area": int(np.count_nonzero(mask)),
+            "bbox": list(bbox),
+            "area": int(np.count_nonzero(bits & _MASK)),
             "has_proposal": self.proposal_mask is not None,
             "has_locked": self.locked is not None,
             "prompts": [prompt.to_json() for prompt in self.prompts],
@@ -110,8 +122,8 @@ class NewAnnotation:
 class Annotation:
     """An accepted mask as the project holds it. Two are equal if their ids are.
 
-    Masks are read from disk each time they are asked for, about 1 ms: a project of 10,000 of them
-    need not fit in memory.
+    Masks are read from disk each time they are asked for, about 1 ms, and prompts when they first
+    are: a project of 10,000 of them need not fit in memory.
 
     Attributes:
         id: sorts by time.
@@ -143,7 +155,9 @@ class Annotation:
     area: int = field(compare=False)
     supersedes: str | None = field(compare=False)
     source: Source = field(compare=False)
-    _stored: Mapping[str, Any] = field(compare=False, repr=False)
+    _crop: BoundingBox = field(compare=False, repr=False)
+    _has_proposal: bool = field(compare=False, repr=False)
+    _has_locked: bool = field(compare=False, repr=False)
     _records: RecordStore = field(compare=False, repr=False)
 
     @classmethod
@@ -159,6 +173,7 @@ class Annotation:
         try:
             height, width = stored["shape"]
             y0, x0, y1, x1 = stored["bbox"]
+            top, left, bottom, right = stored["crop"]
             return cls(
                 id=annotation_id,
                 image_id=stored["image_id"],
@@ -173,7 +188,9 @@ class Annotation:
                 area=stored["area"],
                 supersedes=stored["supersedes"],
                 source=stored["source"],
-                _stored=stored,
+                _crop=(top, left, bottom, right),
+                _has_proposal=stored["has_proposal"],
+                _has_locked=stored["has_locked"],
                 _records=records,
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -183,8 +200,14 @@ class Annotation:
 
     @cached_property
     def prompts(self) -> tuple[Prompt, ...]:
-        """The whole prompt of each answered proposal, in order, without mask inputs."""
-        said = (p for p in self._stored["prompts"] if p["points"] or p["box"] is not None)
+        """The whole prompt of each answered proposal, in order, without mask inputs.
+
+        Raises:
+            ProjectError: its file is gone or damaged.
+
+        """
+        stored = self._records.attributes(self.id)["prompts"]
+        said = (p for p in stored if p["points"] or p["box"] is not None)
         return tuple(Prompt.from_json(p) for p in said)
 
     @property
@@ -201,29 +224,29 @@ class Annotation:
     def cropped_mask(self) -> Mask:
         """The mask inside `bbox`, bool: all of it, without the empty surroundings."""
         y0, x0, y1, x1 = self.bbox
-        top, left, _, _ = self._stored["crop"]
+        top, left, _, _ = self._crop
         bits = self._checked_bits()[y0 - top : y1 - top, x0 - left : x1 - left]
         return np.asarray(bits & _MASK, dtype=bool)
 
     @property
     def proposal_mask(self) -> Mask | None:
         """The model's proposal before paint, (H, W) bool, or None where there was none."""
-        return self._full(self._checked_bits(), _PROPOSAL) if self._stored["has_proposal"] else None
+        return self._full(self._checked_bits(), _PROPOSAL) if self._has_proposal else None
 
     @property
     def locked(self) -> Mask | None:
         """The pixels a person painted or erased, (H, W) bool, or None where none were."""
-        return self._full(self._checked_bits(), _LOCKED) if self._stored["has_locked"] else None
+        return self._full(self._checked_bits(), _LOCKED) if self._has_locked else None
 
     def _full(self, bits: NDArray[np.uint8], bit: np.uint8) -> Mask:
         full = np.zeros(self.shape, bool)
-        y0, x0, y1, x1 = self._stored["crop"]
+        y0, x0, y1, x1 = self._crop
         full[y0:y1, x0:x1] = (bits & bit) != 0
         return full
 
     def _checked_bits(self) -> NDArray[np.uint8]:
         bits: NDArray[np.uint8] = self._records.read(self.id)
-        y0, x0, y1, x1 = self._stored["crop"]
+        y0, x0, y1, x1 = self._crop
         # zarr reads a missing chunk as zeros without a word.
         if bits.shape != (y1 - y0, x1 - x0) or np.count_nonzero(bits & _MASK) != self.area:
             raise ProjectError(
@@ -236,8 +259,9 @@ class Annotation:
 def bounding_box(mask: Mask) -> BoundingBox:
     """Return (y0, x0, y1, x1) of a mask that is not empty, ends excluded."""
     rows = np.flatnonzero(mask.any(axis=1))
-    columns = np.flatnonzero(mask.any(axis=0))
-    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    columns = np.flatnonzero(mask[top:bottom].any(axis=0))
+    return top, int(columns[0]), bottom, int(columns[-1]) + 1
 
 
 class Clock:
