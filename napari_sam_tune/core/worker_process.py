@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.connection import Connection
 
-LAST_WORDS_BYTES: Final = 4000
+LAST_WORDS_BYTES: Final = 16_000
 EXIT_SECONDS: Final = 2.0
 
 

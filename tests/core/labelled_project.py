@@ -1,0 +1,64 @@
+"""A small project with accepted masks, and jobs on it; as a script, an application that trains.
+
+    python labelled_project.py PROJECT
+
+The script has no `if __name__ == "__main__":` on purpose: it starts a long round in a worker
+process, prints the worker's process id once it trains, and waits to be killed.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from napari_sam_tune.core.checkpoints import file_sha256, starter_path
+from napari_sam_tune.core.images import content_hash
+from napari_sam_tune.core.project import BaseRef, NewAnnotation, Project
+from napari_sam_tune.core.runners import ProcessRunner
+from napari_sam_tune.core.training.config import TrainConfig
+from napari_sam_tune.core.training.job import TrainingJob
+
+CENTRES = [(16, 16), (48, 16), (16, 48), (48, 48)]
+
+
+def accept_masks(path: Path) -> Project:
+    """Two images of four dark discs each, all accepted."""
+    project = Project.open(path)
+    rows, columns = np.mgrid[:64, :64]
+    for name in ("a.png", "b.png"):
+        discs = [(columns - x) ** 2 + (rows - y) ** 2 < 49 for x, y in CENTRES]
+        image = np.where(np.any(discs, axis=0), 60, 170).astype(np.uint8) + len(project.images())
+        image = image.astype(np.uint8)
+        project.add_image(name, shape=(64, 64), content_hash=content_hash(image), array=image)
+        for disc in discs:
+            project.add(NewAnnotation(name, disc, "pore"))
+    return project
+
+
+def job_on(project: Project, steps: int = 2, **changes: object) -> TrainingJob:
+    """A round that learns from all masks but two and is judged by those."""
+    ids = [annotation.id for annotation in project.annotations()]
+    config = {"batch_size": 2, "prompts_per_image": 2, "look_objects": 0, "robot_clicks": 2}
+    return TrainingJob(
+        project=str(project.path),
+        base=changes.pop("base", BaseRef("starter", file_sha256(starter_path()))),
+        parent="base",
+        train_ids=tuple(ids[:-2]),
+        judge_ids=tuple(ids[-2:]),
+        config=TrainConfig(steps=steps, **{**config, **changes}),
+        device="cpu",
+        threads=1,
+    )
+
+
+if sys.argv[0] == __file__:
+    opened = accept_masks(Path(sys.argv[1]))
+    runner = ProcessRunner()
+
+    def say_when_training(message: object) -> None:
+        if getattr(message, "phase", "") == "training" and message.step == 1:
+            sys.stdout.write(f"{runner.worker_pid}\n")
+            sys.stdout.flush()
+
+    runner.start(job_on(opened, steps=100_000), say_when_training)
+    runner.wait()

@@ -1,0 +1,274 @@
+"""Rounds in a process of their own, with real processes: it dies, is killed, outlives nobody."""
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import labelled_project
+import psutil
+import pytest
+import torch
+from labelled_project import accept_masks, job_on
+
+from napari_sam_tune.core.errors import TrainingError
+from napari_sam_tune.core.project import BaseRef
+from napari_sam_tune.core.runners import InlineRunner, ProcessRunner, RoundCancelled
+from napari_sam_tune.core.training.job import Candidate, Progress
+
+LONG = 100_000
+SOON = 120
+"""Seconds; only a machine that hangs needs them."""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    torch.set_num_threads(1)
+    return accept_masks(tmp_path_factory.mktemp("rounds") / "p")
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """A worker that several tests use, as a session does."""
+    runner = ProcessRunner()
+    yield runner
+    runner.close()
+    assert runner.worker_pid is None
+
+
+@pytest.fixture
+def runner():
+    runner = ProcessRunner()
+    yield runner
+    runner.close()
+
+
+class Heard:
+    """Listens to a round from its reader thread."""
+
+    def __init__(self):
+        self.messages = []
+        self.training = threading.Event()
+        self.ended = threading.Event()
+        self.latest = queue.SimpleQueue()
+
+    def __call__(self, message):
+        self.messages.append(message)
+        self.latest.put(message)
+        if isinstance(message, Progress):
+            if message.phase == "training" and message.step > 0:
+                self.training.set()
+        else:
+            self.ended.set()
+
+    def quiet_for(self, seconds):
+        """How many messages came before it was quiet for so long."""
+        count = 0
+        with contextlib.suppress(queue.Empty):
+            while self.latest.get(timeout=seconds):
+                count += 1
+        return count
+
+    @property
+    def end(self):
+        """The one terminal message."""
+        terminal = [m for m in self.messages if not isinstance(m, Progress)]
+        assert len(terminal) == 1
+        assert terminal[0] is self.messages[-1]
+        return terminal[0]
+
+
+def begin(runner, project, steps=LONG):
+    """Start a round and wait until it trains."""
+    heard = Heard()
+    runner.start(job_on(project, steps=steps), heard)
+    assert heard.training.wait(SOON)
+    return heard
+
+
+def gone(pid):
+    """Whether a process is no more, or only waits for somebody to ask how it ended."""
+    try:
+        psutil.Process(pid).wait(SOON)
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.TimeoutExpired:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    return True
+
+
+def test_a_round_there_makes_what_a_round_here_makes(shared, project):
+    inline = []
+    InlineRunner().start(job_on(project), inline.append)
+    heard = Heard()
+    shared.start(job_on(project), heard)
+    with pytest.raises(TrainingError, match="already under way"):
+        shared.start(job_on(project), heard)
+    assert shared.wait(SOON)
+    assert isinstance(heard.end, Candidate)
+    assert heard.end.version == inline[-1].version
+    assert heard.end.scores == inline[-1].scores
+    assert isinstance(heard.messages[0], Progress)
+
+
+def test_the_worker_lives_on_between_rounds_and_has_a_low_priority(shared, project):
+    heard = Heard()
+    shared.start(job_on(project), heard)
+    assert shared.wait(SOON)
+    pid = shared.worker_pid
+    shared.start(job_on(project, seed=5), heard := Heard())
+    assert shared.wait(SOON)
+    assert isinstance(heard.end, Candidate)
+    assert shared.worker_pid == pid
+    if os.name == "posix":
+        assert psutil.Process(pid).nice() == psutil.Process().nice() + 10
+
+
+def test_cancelling_keeps_the_worker(shared, project):
+    heard = begin(shared, project)
+    pid = shared.worker_pid
+    shared.cancel()
+    shared.cancel()
+    assert shared.wait(SOON)
+    assert heard.end == RoundCancelled()
+    shared.start(job_on(project), heard := Heard())
+    assert shared.wait(SOON)
+    assert isinstance(heard.end, Candidate)
+    assert shared.worker_pid == pid
+
+
+def test_it_steps_aside_while_clicks_are_answered(shared, project):
+    heard = begin(shared, project)
+    with shared.stepping_aside():
+        with shared.stepping_aside():
+            pass
+        heard.quiet_for(1.0)  # what was on its way has arrived
+        assert heard.quiet_for(1.0) == 0
+    assert isinstance(heard.latest.get(timeout=SOON), Progress)
+    with shared.stepping_aside():
+        shared.cancel()
+        assert shared.wait(SOON)
+    assert heard.end == RoundCancelled()
+
+
+def test_a_failure_ends_the_round_and_not_the_worker(shared, project):
+    heard = Heard()
+    shared.start(job_on(project, base=BaseRef("/nowhere/model.pth", "0" * 64)), heard)
+    assert shared.wait(SOON)
+    assert heard.end.kind == "error"
+    assert "/nowhere/model.pth" in heard.end.message
+    shared.start(job_on(project, steps=5, learning_rate=1e30), heard := Heard())
+    assert shared.wait(SOON)
+    assert heard.end.kind == "nan"
+
+
+def test_the_next_round_may_start_from_the_end_of_one(shared, project):
+    second = Heard()
+
+    def listen(message):
+        if not isinstance(message, Progress):
+            shared.start(job_on(project), second)
+
+    shared.start(job_on(project), listen)
+    assert second.ended.wait(SOON)
+    assert isinstance(second.end, Candidate)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_listeners_bug_is_reported_and_ends_nothing(shared, project, monkeypatch):
+    heard, reported = Heard(), []
+    monkeypatch.setattr(threading, "excepthook", lambda args: reported.append(args.exc_value))
+
+    def listen(message):
+        heard(message)
+        raise LookupError("a bug in the face")
+
+    shared.start(job_on(project), listen)
+    assert shared.wait(SOON)
+    assert isinstance(heard.end, Candidate)
+    assert len(reported) == len(heard.messages)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills with a signal")
+@pytest.mark.parametrize("number", ["SIGKILL", "SIGSEGV"])
+def test_a_worker_that_dies_ends_its_round_and_the_next_gets_a_new_one(shared, project, number):
+    heard = begin(shared, project)
+    pid = shared.worker_pid
+    os.kill(pid, getattr(signal, number))
+    assert shared.wait(SOON)
+    assert heard.end.kind == "worker_died"
+    assert "weights in use are as they were" in heard.end.message
+    if number == "SIGSEGV":
+        assert "Segmentation fault" in heard.end.detail
+    else:
+        assert "ran out of memory" in heard.end.message
+    shared.start(job_on(project), heard := Heard())
+    assert shared.wait(SOON)
+    assert isinstance(heard.end, Candidate)
+    assert shared.worker_pid != pid
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills with a signal")
+def test_an_idle_worker_that_dies_is_replaced(shared, project):
+    shared.warm()
+    pid = shared.worker_pid
+    os.kill(pid, signal.SIGKILL)
+    assert gone(pid)
+    shared.start(job_on(project), heard := Heard())
+    assert shared.wait(SOON)
+    assert isinstance(heard.end, Candidate)
+
+
+def test_a_worker_stuck_in_a_step_is_ended_by_cancel(shared, project, monkeypatch):
+    monkeypatch.setattr(ProcessRunner, "CANCEL_GRACE_SECONDS", 0.1)
+    heard = begin(shared, project)
+    pid = shared.worker_pid
+    psutil.Process(pid).suspend()
+    shared.cancel()
+    assert shared.wait(SOON)
+    assert heard.end == RoundCancelled()
+    assert gone(pid)
+
+
+def test_nothing_in_the_working_folder_is_imported(shared, project, tmp_path, monkeypatch):
+    (tmp_path / "random.py").write_text("raise SystemExit('not the standard library')")
+    monkeypatch.chdir(tmp_path)
+    assert shared.worker_pid is None  # the test before ended it
+    heard = begin(shared, project)
+    shared.cancel()
+    assert shared.wait(SOON)
+    assert heard.end == RoundCancelled()
+
+
+@pytest.mark.parametrize("when", ["starting", "training"])
+def test_closing_ends_the_round_and_the_process(runner, project, when):
+    if when == "training":
+        heard = begin(runner, project)
+    else:
+        heard = Heard()
+        runner.start(job_on(project), heard)
+    pid = runner.worker_pid
+    runner.close()
+    runner.close()
+    assert heard.end == RoundCancelled()
+    assert runner.wait(0)
+    assert not psutil.pid_exists(pid)
+    with pytest.raises(TrainingError, match="closed"):
+        runner.start(job_on(project), heard)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills with a signal")
+def test_no_orphan_stays_when_the_application_is_killed(tmp_path):
+    script = Path(labelled_project.__file__)
+    with subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path / "p")], stdout=subprocess.PIPE, cwd=tmp_path
+    ) as application:
+        worker = int(application.stdout.readline())
+        assert psutil.Process(worker).ppid() == application.pid
+        application.kill()
+        application.wait()
+        assert gone(worker)
