@@ -48,6 +48,7 @@ class ChannelNorm(nn.LayerNorm):
     """Layer norm over the channels of a (B, C, H, W) tensor; a free permute in channels-last."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Same shape."""
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
@@ -64,6 +65,7 @@ class ResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Same shape."""
         out: Tensor = x + self.conv2(functional.relu(self.conv1(self.norm(x))))
         return out
 
@@ -108,13 +110,12 @@ class StarterEncoder(nn.Module):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-            if isinstance(module, ResidualBlock):
-                continue
         for module in self.modules():
             if isinstance(module, ResidualBlock):
                 module.conv2.weight.data.mul_(0.3)
 
     def forward(self, image: Tensor) -> Tensor:
+        """See the class."""
         fine = self.stage8(self.stage4(self.stage2(image)))
         tokens = self.stage16(fine).permute(0, 2, 3, 1)
         for block in self.blocks:
@@ -132,7 +133,7 @@ def build_starter(image_size: int = IMAGE_SIZE) -> Sam:
     """
     cells = image_size // STRIDE
     sam = Sam(
-        image_encoder=StarterEncoder(image_size),  # type: ignore[arg-type]
+        image_encoder=StarterEncoder(image_size),
         prompt_encoder=PromptEncoder(
             embed_dim=EMBED_DIM,
             image_embedding_size=(cells, cells),
@@ -154,6 +155,15 @@ def build_starter(image_size: int = IMAGE_SIZE) -> Sam:
     return sam.eval()
 
 
+def set_image_size(sam: Sam, image_size: int) -> None:
+    """Let a starter work at another input size (px, longest side); no weight changes."""
+    cells = image_size // STRIDE
+    sam.image_encoder.img_size = image_size
+    sam.prompt_encoder.input_image_size = (image_size, image_size)
+    sam.prompt_encoder.image_embedding_size = (cells, cells)
+    sam.prompt_encoder.mask_input_size = (4 * cells, 4 * cells)
+
+
 def parameter_count(module: nn.Module) -> int:
     """How many numbers `module` holds."""
     return sum(parameter.numel() for parameter in module.parameters())
@@ -163,4 +173,5 @@ def empty_state(image_size: int = IMAGE_SIZE, seed: int = 0) -> dict[str, Tensor
     """A freshly initialised state dict, the same for the same seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return build_starter(image_size).state_dict()
+        state: dict[str, Tensor] = build_starter(image_size).state_dict()
+    return state

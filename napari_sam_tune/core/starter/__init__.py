@@ -1,0 +1,1 @@
+"""The starter: our own small promptable model, and everything it was made with."""

@@ -1,0 +1,253 @@
+"""One training step: an image is encoded once and clicked on many times.
+
+The recipe is SAM's (Kirillov et al. 2023, appendix A; losses as in sam2's `loss_fns`): 20·focal +
+dice + |predicted IoU - true IoU|, best of three candidates by focal + dice, IoU on all of them; a
+first point or box, then corrections with the previous logits as mask input. Every round is
+backpropagated on its own into the embedding, which is backpropagated into the encoder once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from . import prompting
+from .architecture import set_image_size
+
+if TYPE_CHECKING:
+    from segment_anything.modeling import MaskDecoder, Sam
+
+    from .batches import Batch
+    from .prompting import Prompts
+
+FOCAL_WEIGHT: Final = 20.0
+FOCAL_ALPHA: Final = 0.25
+FOCAL_GAMMA: Final = 2.0
+MASK_INPUT_CHANCE: Final = 0.85
+"""Share of correction rounds that see the previous logits."""
+BOX_CHANCE: Final = 0.3
+AUXILIARY_WEIGHT: Final = 1.0
+LOGIT_LIMIT: Final = 20.0
+"""Previous logits are clamped to this, so that one certain px cannot drown the mask encoder."""
+
+
+@dataclasses.dataclass(frozen=True)
+class StepRecord:
+    """What one step did: mean losses, IoU (not differentiable) after each trained round."""
+
+    loss: float
+    auxiliary: float
+    first_iou: float
+    last_iou: float
+    rounds: int
+    seconds: float
+
+
+class DefectMap(nn.Module):
+    """A training-only head: the union of all defects, straight from the embedding.
+
+    (B, C, S / 8, S / 8) to (B, S / 2, S / 2) logits. It gives the encoder a dense gradient from
+    the first step, long before the decoder has learnt to read a click; it is not shipped.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.project = nn.Conv2d(width, 16, 1)
+        if self.project.bias is not None:
+            nn.init.constant_(self.project.bias, -2.0)  # most px are sound
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """See the class."""
+        return functional.pixel_shuffle(self.project(embedding), 4)[:, 0]
+
+
+def normalise(sam: Sam, images: Tensor, sizes: Tensor) -> Tensor:
+    """As `Sam.preprocess`: normalise the content, keep the padding at 0."""
+    scaled: Tensor = (images.float() - sam.pixel_mean) / sam.pixel_std
+    place = torch.arange(images.shape[-1], device=images.device)
+    rows = place[None, :] < sizes[:, :1]
+    cols = place[None, :] < sizes[:, 1:]
+    return scaled * (rows[:, None, :, None] & cols[:, None, None, :])
+
+
+def decode(
+    decoder: MaskDecoder,
+    embeddings: Tensor,
+    positions: Tensor,
+    sparse: Tensor,
+    dense: Tensor,
+    masks: int = 4,
+) -> tuple[Tensor, Tensor]:
+    """`MaskDecoder.predict_masks` for prompts on different images.
+
+    embeddings: (N, C, h, w), one per prompt. Returns logits (N, masks, 4h, 4w), float32, of the
+    first `masks` mask tokens and the predicted IoU (N, masks).
+    """
+    own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
+    tokens = torch.cat([own.expand(len(sparse), -1, -1), sparse], dim=1)
+    source = embeddings + dense
+    n, c, h, w = source.shape
+    hidden, source = decoder.transformer(source, positions.expand(n, -1, -1, -1), tokens)
+    upscaled = decoder.output_upscaling(source.transpose(1, 2).reshape(n, c, h, w))
+    kernels = torch.stack(
+        [decoder.output_hypernetworks_mlps[i](hidden[:, 1 + i]) for i in range(masks)], dim=1
+    )
+    logits = (kernels @ upscaled.flatten(2)).view(n, masks, 4 * h, 4 * w)
+    quality = decoder.iou_prediction_head(hidden[:, 0])[:, :masks]
+    return logits.float(), quality.float()
+
+
+def iou(logits: Tensor, truth: Tensor) -> Tensor:
+    """IoU (N, M) of thresholded logits (N, M, G, G) with truth (N, G, G); 1 if both are empty."""
+    predicted, truth = logits > 0, truth[:, None]
+    union = (predicted | truth).sum((2, 3))
+    return torch.where(union == 0, 1.0, (predicted & truth).sum((2, 3)) / union.clamp(min=1))
+
+
+def mask_losses(logits: Tensor, truth: Tensor, balance: float = 0.0) -> Tensor:
+    """20·focal + dice of each of M masks, (N, M).
+
+    `balance` from 0 to 1 puts cross entropy with equal weight inside and outside in the focal
+    term's place: focal loss alone first teaches that every mask is empty.
+    """
+    target = truth[:, None].float().expand_as(logits)
+    probability = logits.sigmoid()
+    cross = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    miss = probability + target - 2 * probability * target
+    alpha = FOCAL_ALPHA * target + (1 - FOCAL_ALPHA) * (1 - target)
+    dense = (1 - balance) * FOCAL_WEIGHT * (alpha * cross * miss**FOCAL_GAMMA).mean((2, 3))
+    if balance > 0:
+        inside = (cross * target).sum((2, 3)) / target.sum((2, 3)).clamp(min=1)
+        outside = (cross * (1 - target)).sum((2, 3)) / (1 - target).sum((2, 3)).clamp(min=1)
+        dense = dense + balance * (inside + outside) / 2
+    overlap = 2 * (probability * target).sum((2, 3))
+    dice = 1 - (overlap + 1) / (probability.sum((2, 3)) + target.sum((2, 3)) + 1)
+    return dense + dice
+
+
+def round_loss(
+    logits: Tensor, quality: Tensor, truth: Tensor, ambiguous: Tensor, balance: float = 0.0
+) -> Tensor:
+    """Loss of one round, a scalar.
+
+    logits (N, 4, G, G) or (N, 1, G, G). The single mask always learns; where `ambiguous` (N,), a
+    lone point, so does the best of the three others. The IoU head learns on every mask.
+    """
+    losses = mask_losses(logits, truth, balance)
+    total = losses[:, 0].mean()
+    if losses.shape[1] > 1:
+        best = losses[:, 1:].min(1).values
+        total = total + (best * ambiguous).sum() / ambiguous.sum().clamp(min=1)
+    error = (quality - iou(logits.detach(), truth)).abs()
+    return total + error.mean(1).mean()
+
+
+def auxiliary_loss(logits: Tensor, truth: Tensor) -> Tensor:
+    """Balanced cross entropy and dice of the defect map (B, G, G)."""
+    target = truth.float()
+    share = target.mean().clamp(0.02, 0.5)
+    cross = functional.binary_cross_entropy_with_logits(logits, target, pos_weight=0.3 / share)
+    probability = logits.sigmoid()
+    overlap = 2 * (probability * target).sum((1, 2))
+    dice = 1 - (overlap + 1) / (probability.sum((1, 2)) + target.sum((1, 2)) + 1)
+    return cross + dice.mean()
+
+
+def chosen(logits: Tensor, quality: Tensor, ambiguous: Tensor) -> Tensor:
+    """The logits (N, G, G) a person is shown.
+
+    Of a lone point the candidate with the best predicted IoU, else the single mask.
+    """
+    if logits.shape[1] == 1:
+        return logits[:, 0]
+    best = 1 + quality[:, 1:].argmax(1)
+    index = torch.where(ambiguous, best, 0)
+    return logits[torch.arange(len(logits), device=logits.device), index]
+
+
+def train_step(
+    sam: Sam,
+    head: DefectMap,
+    batch: Batch,
+    generator: torch.Generator,
+    *,
+    corrections: int,
+    bf16: bool,
+    balance: float = 0.0,
+) -> StepRecord:
+    """Accumulate the gradients of one batch.
+
+    The first round, the last and one in between are trained; the others only run forward, to reach
+    the states that many clicks lead to.
+    """
+    began = time.monotonic()
+    device = sam.device
+    set_image_size(sam, batch.images.shape[-1])
+    images = torch.from_numpy(batch.images).to(device)
+    truth = torch.from_numpy(batch.targets).to(device)
+    objects = truth.shape[1]
+    truth = truth.flatten(0, 1)
+    pixels = normalise(sam, images, torch.from_numpy(batch.sizes).to(device))
+    with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        encoded = sam.image_encoder(pixels.contiguous(memory_format=torch.channels_last))
+    embedding = encoded.detach().float().requires_grad_()
+
+    auxiliary = AUXILIARY_WEIGHT * auxiliary_loss(
+        head(embedding), torch.from_numpy(batch.defects).to(device)
+    )
+    auxiliary.backward()  # type: ignore[no-untyped-call]
+
+    boxed = (torch.rand(len(truth), generator=generator) < BOX_CHANCE).to(device)
+    points = prompting.first_points(truth, generator)
+    prompts = prompting.mixed(points, prompting.first_boxes(truth, generator), boxed)
+    middle = int(torch.randint(1, corrections + 1, (1,), generator=generator)) if corrections else 0
+    trained = {0, middle, corrections}
+    previous: Tensor | None = None
+    losses: list[float] = []
+    first = last = 0.0
+    for turn in range(corrections + 1):
+        if previous is not None:
+            prompts = prompts.with_clicks(*prompting.correction(previous > 0, truth, generator))
+        seen = previous if float(torch.rand(1, generator=generator)) < MASK_INPUT_CHANCE else None
+        with (
+            torch.set_grad_enabled(turn in trained),
+            torch.autocast(device.type, torch.bfloat16, enabled=bf16),
+        ):
+            logits, quality = answer(sam, embedding, objects, prompts, seen, 4 if turn == 0 else 1)
+        if turn in trained:
+            loss = round_loss(logits, quality, truth, ~boxed, balance) / len(trained)
+            loss.backward()  # type: ignore[no-untyped-call]
+            losses.append(float(loss.detach()))
+        previous = chosen(logits.detach(), quality.detach(), ~boxed).clamp(
+            -LOGIT_LIMIT, LOGIT_LIMIT
+        )
+        last = float(iou(previous[:, None], truth).mean())
+        first = last if turn == 0 else first
+    encoded.backward(embedding.grad.to(encoded.dtype))
+    seconds = time.monotonic() - began
+    return StepRecord(sum(losses), float(auxiliary.detach()), first, last, corrections, seconds)
+
+
+def answer(
+    sam: Sam, embedding: Tensor, objects: int, prompts: Prompts, seen: Tensor | None, masks: int
+) -> tuple[Tensor, Tensor]:
+    """Logits (N, masks, G, G) and predicted IoU (N, masks) of one round.
+
+    embedding (B, C, h, w) with `objects` prompts each, N = B·objects; `seen` (N, G, G) are the
+    previous logits or None.
+    """
+    encoder = sam.prompt_encoder
+    sparse = prompting.embed(encoder, prompts)
+    if seen is None:
+        cells = encoder.image_embedding_size
+        dense = encoder.no_mask_embed.weight.view(1, -1, 1, 1).expand(len(sparse), -1, *cells)
+    else:
+        dense = encoder.mask_downscaling(seen[:, None])
+    repeated = embedding.repeat_interleave(objects, dim=0)
+    positions = encoder.get_dense_pe()
+    return decode(sam.mask_decoder, repeated, positions, sparse, dense, masks)

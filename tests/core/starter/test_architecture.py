@@ -1,0 +1,138 @@
+"""The starter is a Sam: shapes, names and the file it is stored in."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from segment_anything import SamPredictor
+
+from napari_sam_tune.core.starter.architecture import (
+    EMBED_DIM,
+    NECK,
+    QKV_LAYERS,
+    STRIDE,
+    build_starter,
+    empty_state,
+    parameter_count,
+)
+from napari_sam_tune.core.starter.prompting import (
+    Prompts,
+    boxes_of,
+    correction,
+    depth,
+    embed,
+    first_points,
+)
+from napari_sam_tune.core.starter.rounds import decode
+from napari_sam_tune.core.starter.weights import (
+    load_starter_state,
+    save_starter_state,
+    starter_metadata,
+)
+
+
+@pytest.fixture(scope="module")
+def sam():
+    torch.set_num_threads(1)
+    sam = build_starter()
+    sam.load_state_dict(empty_state(seed=1))
+    return sam
+
+
+@pytest.mark.parametrize("size", [128, 512])
+def test_embedding_has_stride_8_at_every_size(sam, size):
+    with torch.no_grad():
+        embedding = sam.image_encoder(torch.randn(1, 3, size, size))
+    assert embedding.shape == (1, EMBED_DIM, size // STRIDE, size // STRIDE)
+    assert embedding.isfinite().all()
+
+
+def test_lora_finds_what_it_looks_for(sam):
+    names = dict(sam.named_modules())
+    assert len(QKV_LAYERS) >= 2
+    assert all(isinstance(names[name], torch.nn.Linear) for name in QKV_LAYERS)
+    assert all(names[n].out_features == 3 * names[n].in_features for n in QKV_LAYERS)
+    assert NECK in names
+
+
+def test_one_state_dict_serves_every_size(sam):
+    small = build_starter(256)
+    small.load_state_dict(sam.state_dict())
+    assert parameter_count(small) == parameter_count(sam)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (5, 700, 3), (300, 200, 3)])
+def test_segment_anythings_predictor_runs_on_it(sam, shape):
+    predictor = SamPredictor(sam)
+    image = torch.randint(0, 255, shape, dtype=torch.uint8).numpy()
+    predictor.set_image(image)
+    point = torch.zeros(1, 2).numpy()
+    masks, quality, logits = predictor.predict(point, torch.ones(1).numpy())
+    assert masks.shape == (3, *shape[:2])
+    assert torch.isfinite(torch.from_numpy(logits)).all()
+    assert torch.isfinite(torch.from_numpy(quality)).all()
+
+
+def test_batched_decoding_equals_segment_anythings(sam):
+    small = build_starter(128)
+    small.load_state_dict(sam.state_dict())
+    embeddings = torch.randn(2, EMBED_DIM, 16, 16)
+    coords = torch.tensor([[[5.0, 9.0]], [[60.0, 100.0]]])
+    labels = torch.ones(2, 1)
+    positions = small.prompt_encoder.get_dense_pe()
+    with torch.no_grad():
+        padded = Prompts(
+            torch.cat([coords, torch.zeros(2, 1, 2)], dim=1), torch.tensor([[1, -1], [1, -1]])
+        )
+        sparse, dense = small.prompt_encoder((coords, labels), None, None)
+        torch.testing.assert_close(embed(small.prompt_encoder, padded), sparse)
+        logits, quality = decode(small.mask_decoder, embeddings, positions, sparse, dense)
+        for i in range(2):
+            own = small.mask_decoder.predict_masks(
+                embeddings[i : i + 1], positions, sparse[i : i + 1], dense[i : i + 1]
+            )
+            torch.testing.assert_close(logits[i : i + 1], own[0], atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(quality[i : i + 1], own[1], atol=1e-5, rtol=1e-4)
+
+
+def test_weights_come_back_as_they_were(sam, tmp_path):
+    path = tmp_path / "starter.safetensors"
+    save_starter_state(sam.state_dict(), path, {"steps": "7"})
+    state = load_starter_state(path)
+    assert starter_metadata(path)["steps"] == "7"
+    assert path.stat().st_size < 20e6
+    for name, tensor in sam.state_dict().items():
+        assert state[name].dtype == torch.float32
+        torch.testing.assert_close(state[name], tensor, atol=1e-3, rtol=1e-3)
+
+
+def test_other_files_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        load_starter_state(tmp_path / "none.safetensors")
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(b"not a model at all")
+    with pytest.raises(ValueError, match="other"):
+        load_starter_state(other)
+
+
+def test_clicks_fall_where_they_should():
+    truth = torch.zeros(2, 64, 64, dtype=torch.bool)
+    truth[0, 10:30, 20:50] = True
+    truth[1, :9, :9] = True
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(10):
+        points = first_points(truth, generator).coords[:, 0]
+        cells = (points / 2).long()
+        assert truth[[0, 1], cells[:, 1], cells[:, 0]].all()
+    deepest = depth(truth).flatten(1).argmax(1)
+    row, column = int(deepest[0]) // 64, int(deepest[0]) % 64
+    assert 14 <= row < 26
+    assert 28 <= column < 42
+    assert boxes_of(truth)[0].tolist() == [40, 20, 99, 59]
+    predicted = truth.clone()
+    predicted[0, 12:28, 20:40] = False
+    predicted[1, 40:60, 40:60] = True
+    coords, labels = correction(predicted, truth, generator)
+    assert labels.tolist() == [1, 0]
+    cells = (coords / 2).long()
+    assert (predicted ^ truth)[[0, 1], cells[:, 1], cells[:, 0]].all()
