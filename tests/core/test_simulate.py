@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from napari_sam_tune import SamTuneError
+from napari_sam_tune import Predictor, Project, SamTuneError, Session, TrainConfig
 from napari_sam_tune.cli import app
 from napari_sam_tune.core.labelled_images import LabelledImage, read_pairs, true_objects
-from napari_sam_tune.core.simulate import order_groups, summarise
+from napari_sam_tune.core.simulate import Robot, order_groups, run_sequence, summarise
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,12 +80,30 @@ def test_frozen_report_holds_what_was_promised(folder: Path) -> None:
 
 
 def test_learning_scores_a_group_before_it_trains_on_it(folder: Path) -> None:
-    report = simulate(folder, "--learn", "--max-clicks", "2", "--every", "4")
-    assert len(report["rounds"]) == 3
-    versions = {}
-    for row in report["objects"]:
-        versions.setdefault(row["group"], set()).add(row["weights_version"])
-    assert all(len(used) == 1 for used in versions.values())
+    pairs = read_pairs(
+        folder / "images",
+        folder / "masks",
+        manifest=folder / "manifest.csv",
+        class_column="kind",
+        group_column="part",
+    )
+    session = Session(
+        Project.open(folder / "project"),
+        Predictor.from_checkpoint("starter", device="cpu"),
+        config=TrainConfig(steps=2, judge_objects=2),
+        source="robot",
+    )
+    with session:
+        result = run_sequence(session, order_groups(pairs, 0), Robot(max_clicks=2), every=4)
+    assert len(result.rounds) == 3
+    versions: dict[str, set[str]] = {}
+    for row in result.objects:
+        versions.setdefault(row.group, set()).add(row.weights_version)
+    used = [version for group in versions.values() for version in group]
+    assert len(used) == 3  # one version a group: nothing changed while it was scored
+    assert used[0] == "base"
+    assert used[1:] == [r.version for r in result.rounds[:2]]
+    assert result.to_json()["summary"]["seconds"]["training"] > 0
 
 
 def test_groups_stay_whole_and_the_seed_shuffles_them() -> None:
@@ -134,7 +152,7 @@ def test_real_photographs(magnetic_tile: Path, tmp_path: Path) -> None:
     arguments = [
         *("simulate", "--images", magnetic_tile / "images", "--masks", magnetic_tile / "masks"),
         *("--manifest", magnetic_tile / "manifest.csv", "--class-column", "class"),
-        *("--group-column", "tile", "--limit", "2", "--max-clicks", "3", "--every", "2"),
+        *("--group-column", "tile", "--limit", "1", "--max-clicks", "3", "--every", "4"),
         *("--device", "cpu", "--out", out),
     ]
     result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
