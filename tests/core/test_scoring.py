@@ -39,9 +39,7 @@ def test_a_thin_line_two_pixels_off_is_right_and_three_off_is_wrong():
     assert score(far, truth) == 0.0
     half = truth & (np.arange(60) < 30)
     precision, recall = 1.0, 27 / 50  # 25 columns and 2 px beyond them
-    assert tolerant_f1(half, truth) == pytest.approx(
-        2 * precision * recall / (precision + recall)
-    )
+    assert tolerant_f1(half, truth) == pytest.approx(2 * precision * recall / (precision + recall))
 
 
 def test_tolerance_is_euclidean():

@@ -1,0 +1,122 @@
+"""One training step on cached embeddings against the decoder's bare forward and backward.
+
+The step is `fit`'s own, taken from its generator: reading embeddings, drawing prompts, the loss,
+the optimiser, the pull towards the base. The bare operation sends as many prompts of as many
+tokens through `mask_decoder` and back, with the mean of its output as the loss. Both alternate in
+one run.
+
+    python benchmarks/training_step.py [--model starter|vit_b] [--steps 20] [--threads 1]
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from segment_anything import sam_model_registry
+
+from napari_sam_tune.core.checkpoints import LoadedModel
+from napari_sam_tune.core.embeddings import Embedding, EmbeddingCache
+from napari_sam_tune.core.images import content_hash
+from napari_sam_tune.core.predictor import Predictor, resized_shape
+from napari_sam_tune.core.project import BaseRef, NewAnnotation, Project
+from napari_sam_tune.core.starter.architecture import build_starter
+from napari_sam_tune.core.training.config import TrainConfig
+from napari_sam_tune.core.training.fit import fit
+from napari_sam_tune.core.training.job import TrainingJob
+
+ASKED = 1.25
+SHAPE = (384, 512)
+IMAGES, OBJECTS = 8, 3
+
+
+def a_project(folder: Path, predictor: Predictor) -> Project:
+    """Images with a few discs each, their embeddings (noise) in the cache."""
+    project = Project.open(folder)
+    cache = EmbeddingCache(project.path / "embeddings.zarr")
+    rng = np.random.default_rng(0)
+    encoder = predictor.sam.prompt_encoder
+    rows, columns = np.ogrid[: SHAPE[0], : SHAPE[1]]
+    for number in range(IMAGES):
+        image = rng.integers(0, 255, SHAPE, dtype=np.uint8)
+        name, key = f"{number}.png", content_hash(image)
+        project.add_image(name, shape=SHAPE, content_hash=key, array=image)
+        features = rng.normal(size=(encoder.embed_dim, *encoder.image_embedding_size))
+        size = resized_shape(SHAPE, predictor.input_side)
+        cache.put(predictor.encoder_key, key, Embedding(features.astype(np.float16), SHAPE, size))
+        for y, x in rng.integers(40, 340, (OBJECTS, 2)):
+            mask = (rows - y) ** 2 + (columns - x) ** 2 < 30**2
+            project.add(NewAnnotation(name, mask, "disc"))
+    return project
+
+
+def bare_step(sam: torch.nn.Module, config: TrainConfig) -> float:
+    """Time forward and backward of one step's prompts, in seconds."""
+    encoder, decoder = sam.prompt_encoder, sam.mask_decoder
+    features = torch.randn(1, encoder.embed_dim, *encoder.image_embedding_size)
+    positions = encoder.get_dense_pe()
+    began = time.perf_counter()
+    for first in range(0, config.batch_size, config.prompts_per_image):
+        count = min(config.prompts_per_image, config.batch_size - first)
+        points = torch.rand(count, 1, 2) * 300, torch.ones(count, 1)
+        sparse, dense = encoder(points=points, boxes=None, masks=None)
+        masks, ious = decoder.predict_masks(
+            image_embeddings=features,
+            image_pe=positions,
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+        )
+        (masks.mean() + ious.mean()).backward()
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="starter", choices=["starter", "vit_b"])
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    sam = build_starter() if given.model == "starter" else sam_model_registry["vit_b"]().eval()
+    model = LoadedModel(sam, BaseRef(given.model, "0" * 64), given.model)
+    bare = copy.deepcopy(sam).requires_grad_(False)
+    bare.mask_decoder.requires_grad_(True)
+    table = Table("prompts", "step [ms]", "bare [ms]", "ratio", "asked")
+    with tempfile.TemporaryDirectory() as folder:
+        project = a_project(Path(folder) / "p.project", Predictor(model))
+        ids = tuple(annotation.id for annotation in project.annotations())
+        for name, share in (("the same", 0.0), ("with corrections, as in use", None)):
+            config = TrainConfig(steps=given.steps)
+            if share is not None:
+                config = TrainConfig(steps=given.steps, correction_share=share)
+            job = TrainingJob(str(project.path), model.ref, "base", ids, (), config, "cpu")
+            ours, theirs = [], []
+            steps = fit(job, model=model)
+            while next(steps).phase != "training":
+                pass
+            for _ in range(given.steps - 1):
+                theirs.append(bare_step(bare, config))
+                began = time.perf_counter()
+                next(steps)
+                ours.append(time.perf_counter() - began)
+            steps.close()
+            step, plain = statistics.median(ours), statistics.median(theirs)
+            if share is None:  # a step has corrections or not: the mean says what a round costs
+                step, plain = statistics.fmean(ours), statistics.fmean(theirs)
+            asked = f"≤ {ASKED}" if share is not None else ""
+            row = f"{step * 1e3:.0f}", f"{plain * 1e3:.0f}", f"{step / plain:.2f}", asked
+            table.add_row(name, *row)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
