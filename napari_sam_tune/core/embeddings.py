@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from napari_sam_tune.core.durable import clear_stale
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.records import RecordStore
 
@@ -63,11 +64,12 @@ class EmbeddingCache:
     def __init__(self, path: str | Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
         self.path = Path(path)
         self.max_bytes = max_bytes
+        self._pending = self.path / ".pending"
         self._pinned: set[str] = set()
         self._bytes: int | None = None
 
     def _store(self, encoder_key: str) -> RecordStore:
-        return RecordStore(self.path / encoder_key, self.path / ".pending")
+        return RecordStore(self.path / encoder_key, self._pending)
 
     def contains(self, encoder_key: str, image_hash: str) -> bool:
         """Tell whether there is an entry, without reading its features."""
@@ -112,7 +114,7 @@ class EmbeddingCache:
             "input_size": [int(side) for side in embedding.input_size],
         }
         store = self._store(encoder_key)
-        RecordStore(self.path, self.path / ".pending").create()
+        RecordStore(self.path, self._pending).create()
         store.create()
         if not self._write(store, image_hash, features, attributes):
             if self.get(encoder_key, image_hash) is not None:
@@ -159,6 +161,7 @@ class EmbeddingCache:
 
     def _size(self) -> int:
         if self._bytes is None:
+            clear_stale(self._pending)
             self._bytes = sum(entry.size for entry in self._entries())
         return self._bytes
 

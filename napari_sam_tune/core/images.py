@@ -133,8 +133,14 @@ def _read_other(path: Path) -> Pixels:
 
     if _is_deep_colour_png(path):
         return _read_deep_colour_png(path)
-    with Image.open(path) as image:
-        return _as_array(image)
+    try:
+        with Image.open(path) as image:
+            return _as_array(image)
+    except Image.DecompressionBombError as error:
+        raise ImageError(
+            f"{path} has too many pixels for a file of its type ({error}). Save it as TIFF, or cut "
+            "it into tiles."
+        ) from error
 
 
 def _as_array(image: Image) -> Pixels:
