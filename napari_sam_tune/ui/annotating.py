@@ -33,6 +33,7 @@ class Annotating(QObject):
 
     Attributes:
         actions: what can be done by key or button, by name.
+
     """
 
     def __init__(self, place: Workplace, opening: Opening, parent: QObject | None = None) -> None:
@@ -45,13 +46,14 @@ class Annotating(QObject):
         self._then: Callable[[], None] | None = None
         self._swapped: Literal["new", "old"] | None = None
         self._crops: dict[str, Mask] = {}
+        self._hidden: str | None = None  # the accepted object that is taken up for correction
         self._adopting: deque[Mask] = deque()
         self.actions: dict[str, Callable[[], None]] = {
             "accept": partial(self._after_answer, self._accept),
             "sign": self._switch_sign,
             "candidate": partial(self._after_answer, self._session.cycle_candidate),
             "reject": partial(self._dropping_answer, self._session.reject),
-            "clear": partial(self._dropping_answer, self._session.reject),
+            "clear": partial(self._dropping_answer, self._clear),
             "undo": partial(self._dropping_answer, self._session.undo),
             "redo": partial(self._dropping_answer, self._session.redo),
             "earlier": self._switch_earlier,
@@ -227,6 +229,13 @@ class Annotating(QObject):
         self._session.accept()
         self._set_tool("click")
 
+    def _clear(self) -> None:
+        """Start the object again; one that was taken up for correction stays taken up."""
+        reopened = self._session.open_object.reopened
+        self._session.reject()
+        if reopened is not None:
+            self._session.reopen(reopened)
+
     def _switch_sign(self) -> None:
         self._negative = not self._negative
         self.refresh()
@@ -392,6 +401,8 @@ class Annotating(QObject):
             return
         layers.show_prompt(current.prompt)
         layers.show_proposal(current.mask)
+        if current.reopened != self._hidden:
+            self._show_accepted()
         self.refresh()
 
     def _on_session_annotations_changed(self, _: str) -> None:
@@ -409,18 +420,16 @@ class Annotating(QObject):
         if not layers.is_open or session.state.image_id is None:
             return
         colours = session.project.classes()
-        reopened = session.open_object.reopened
+        self._hidden = session.open_object.reopened
         shown = []
         for annotation in session.project.annotations(session.state.image_id):
             if annotation.id not in self._crops:
                 self._crops[annotation.id] = annotation.cropped_mask
-            if annotation.id == reopened:
+            if annotation.id == self._hidden:
                 continue
             corner = (annotation.bbox[0], annotation.bbox[1])
             colour = colours.get(annotation.label, _COLOURS[0])
-            shown.append(
-                AcceptedObject(annotation.id, self._crops[annotation.id], corner, colour)
-            )
+            shown.append(AcceptedObject(annotation.id, self._crops[annotation.id], corner, colour))
         layers.show_accepted(shown, cover=self._place.preferences.cover_neighbours)
 
     def refresh(self, *_: object) -> None:
@@ -432,7 +441,8 @@ class Annotating(QObject):
         self._place.panel.object.show_object(
             ObjectSnapshot(
                 headline=self._headline(current),
-                can_accept=self._is_asking or (current.mask is not None and bool(current.mask.any())),
+                can_accept=self._is_asking
+                or (current.mask is not None and bool(current.mask.any())),
                 is_open=not current.is_empty,
                 candidates=candidates,
                 negative=self._negative,

@@ -22,7 +22,16 @@ from napari_sam_tune.ui.layers import LabellingLayers
 from napari_sam_tune.ui.notice import Notice
 from napari_sam_tune.ui.opening import Opening
 from napari_sam_tune.ui.preferences import PreferencesSource
-from napari_sam_tune.ui.queue import SAMPLE_IMAGES, ImageQueue, folder_queue, image_layers, viewer_queue
+from napari_sam_tune.ui.preview import Preview
+from napari_sam_tune.ui.queue import (
+    SAMPLE_IMAGES,
+    ImageQueue,
+    folder_queue,
+    image_layers,
+    viewer_queue,
+)
+from napari_sam_tune.ui.recent import load_recent, save_recent
+from napari_sam_tune.ui.start import Choices
 from napari_sam_tune.ui.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -35,7 +44,6 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.runners import Runner
     from napari_sam_tune.core.training.config import TrainConfig
     from napari_sam_tune.ui.panel import Panel
-    from napari_sam_tune.ui.start import Choices
 
 
 class Controller(QObject):
@@ -50,6 +58,7 @@ class Controller(QObject):
     Attributes:
         place: the person at work, or None while nothing is open.
         opened: emitted when a project is open and its first image asked for.
+
     """
 
     opened = Signal()
@@ -72,6 +81,7 @@ class Controller(QObject):
         self._opening: Opening | None = None
         self._annotating: Annotating | None = None
         self._fine_tuning: FineTuning | None = None
+        self._preview: Preview | None = None
         self._keys: KeyMap | None = None
         self._double_click: list[Any] = []
         self._is_closed = False
@@ -84,6 +94,15 @@ class Controller(QObject):
         """Label the images of a folder."""
         self._begin(partial(folder_queue, folder))
 
+    def resume(self) -> None:
+        """Go on where the person stopped last time."""
+        recent = load_recent()
+        if recent is None:
+            self._show_resume()
+            return
+        self.panel.start.show_choices(Choices(recent.project, recent.model, recent.device))
+        self.open_folder(recent.folder)
+
     def open_viewer(self) -> None:
         """Label the images that are in the viewer."""
         self._begin(lambda: viewer_queue(self.viewer, _documents() / "viewer.project"))
@@ -91,7 +110,7 @@ class Controller(QObject):
     def open_samples(self) -> None:
         """Label the sample images that come with the plugin."""
         queue = partial(folder_queue, SAMPLE_IMAGES)
-        self._begin(lambda: _at(queue(), _documents() / "samples.project"))
+        self._begin(lambda: ImageQueue(queue().images, _documents() / "samples.project"))
 
     def _begin(self, make_queue: Callable[[], ImageQueue]) -> None:
         try:
@@ -111,11 +130,13 @@ class Controller(QObject):
         self._inference.submit(
             Kind.LOAD,
             partial(_open_project_and_model, queue.home, choices, download),
-            partial(self._on_loaded, queue),
+            partial(self._on_loaded, queue, choices),
             partial(self._on_choices_failed, queue, choices),
         )
 
-    def _on_loaded(self, queue: ImageQueue, loaded: tuple[Project, Predictor]) -> None:
+    def _on_loaded(
+        self, queue: ImageQueue, choices: Choices, loaded: tuple[Project, Predictor]
+    ) -> None:
         from napari_sam_tune.core.session import Session
 
         project, predictor = loaded
@@ -126,6 +147,8 @@ class Controller(QObject):
             self.panel.notice.show_notice(Notice(str(error), "error"))
             return
         self.panel.notice.show_notice(None)
+        if queue.folder is not None:
+            save_recent(queue.folder, project.path, choices)
         image_id = project.place().get("image_id")
         if isinstance(image_id, str):
             queue.go_to(image_id)
@@ -146,6 +169,7 @@ class Controller(QObject):
         self._opening = Opening(place, self)
         self._annotating = Annotating(place, self._opening, self)
         self._fine_tuning = FineTuning(place, self._annotating, self)
+        self._preview = Preview(place, self._opening, self._annotating, self)
         self._gestures = Gestures(self._annotating, self._annotating.is_prompting)
         self.viewer.mouse_drag_callbacks.append(self._gestures)
         # Two quick clicks are two prompts here, not napari's zoom.
@@ -244,6 +268,8 @@ class Controller(QObject):
         if self._is_closed:
             return
         self._stop_work()
+        self.panel.start.show_choices(Choices())
+        self._show_resume()
         self.panel.show_start()
         self._on_viewer_layers_changed()
 
@@ -265,11 +291,12 @@ class Controller(QObject):
         self._preferences.unwatch(self._on_preferences_changed)
         self.viewer.mouse_drag_callbacks.remove(self._gestures)
         self.viewer.mouse_double_click_callbacks.extend(self._double_click)
-        for part in (self._keys, self._fine_tuning, self._annotating, self._opening):
+        parts = (self._preview, self._fine_tuning, self._annotating, self._opening)
+        for part in (self._keys, *parts):
             part.close()
-        for part in (self._fine_tuning, self._annotating, self._opening):
+        for part in parts:
             part.deleteLater()
-        self._keys = self._fine_tuning = self._annotating = self._opening = None
+        self._keys = self._preview = self._fine_tuning = self._annotating = self._opening = None
         place.session.close()
 
     # --------------------------------------------------------------- the panel
@@ -279,6 +306,7 @@ class Controller(QObject):
         panel.start.folder_chosen.connect(self.open_folder)
         panel.start.viewer_chosen.connect(self.open_viewer)
         panel.start.samples_chosen.connect(self.open_samples)
+        panel.start.resume_chosen.connect(self.resume)
         panel.image.leave.connect(self._leave)
         panel.image.action.connect(self._on_panel_action)
         panel.object.action.connect(self._on_panel_action)
@@ -296,7 +324,12 @@ class Controller(QObject):
         for event in (self.viewer.layers.events.inserted, self.viewer.layers.events.removed):
             event.connect(self._on_viewer_layers_changed)
         self._on_viewer_layers_changed()
+        self._show_resume()
         panel.show_keys(DEFAULT_KEYS)
+
+    def _show_resume(self) -> None:
+        recent = load_recent()
+        self.panel.start.show_resume(None if recent is None else recent.folder)
 
     def _disconnect_viewer(self) -> None:
         for event in (self.viewer.layers.events.inserted, self.viewer.layers.events.removed):
@@ -365,10 +398,6 @@ def _import_model_code() -> None:
     finally:
         if hide:
             del sys.modules["triton"]
-
-
-def _at(queue: ImageQueue, home: Path) -> ImageQueue:
-    return ImageQueue(queue.images, home)
 
 
 def _documents() -> Path:

@@ -22,6 +22,7 @@ def run_demo(out: Path, model: str) -> None:
         out: folder that gets copies of the images (once) and the project; a second start goes on
             where the first one stopped.
         model: base model.
+
     """
     images = out / "images"
     if not images.exists():

@@ -38,6 +38,7 @@ class FineTuning(QObject):
 
     Attributes:
         swapped: emitted when other weights have come into use.
+
     """
 
     swapped = Signal()

@@ -39,6 +39,7 @@ class Gestures:
     Attributes:
         drag_draws_box: a plain drag draws a box; else it moves the view and Ctrl + drag draws one.
         is_panning: the pan key is held.
+
     """
 
     def __init__(self, listener: Listener, is_prompting: Callable[[], bool]) -> None:

@@ -29,6 +29,7 @@ class VersionRow:
         score: what it scored on held-out objects when it was judged, or "".
         in_use: whether it answers now.
         detail: what got better and what got worse, for the tool tip.
+
     """
 
     version: str
@@ -44,6 +45,7 @@ class HistoryView(QWidget):
 
     Attributes:
         rollback: emitted with the version to go back to.
+
     """
 
     rollback = Signal(str)

@@ -43,6 +43,7 @@ class Task:
         work: runs on the inference thread.
         done: gets what `work` returned, on the viewer's thread.
         failed: gets what `work` raised, on the viewer's thread.
+
     """
 
     kind: Kind
@@ -56,6 +57,7 @@ class Inference(QObject):
 
     Attributes:
         idle: emitted when the queue ran empty.
+
     """
 
     idle = Signal()

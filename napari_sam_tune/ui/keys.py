@@ -69,6 +69,7 @@ class KeyMap:
         viewer: its keymap gets every action.
         actions: what to call for each name in `DEFAULT_KEYS`.
         on_pan: called with True while the pan key is held, False when it is released.
+
     """
 
     viewer: ViewerModel
@@ -88,6 +89,7 @@ class KeyMap:
 
         Returns:
             sentences about keys that could not be used.
+
         """
         self.release()
         self.keys, problems = _usable(keys)

@@ -35,6 +35,7 @@ class ImageSnapshot:
         done: this one is done.
         empty: this one has no defect.
         objects: accepted objects on it.
+
     """
 
     name: str
@@ -69,6 +70,7 @@ class ObjectSnapshot:
         can_redo: there is one to repeat.
         tool: what the mouse does.
         picking: the next click picks an accepted object for this, or None.
+
     """
 
     headline: str
@@ -111,6 +113,7 @@ class ImageView(_ActionView):
 
     Attributes:
         leave: emitted to close the project and choose other images.
+
     """
 
     leave = Signal()
@@ -154,6 +157,7 @@ class ClassView(QWidget):
     Attributes:
         chosen: emitted with the name of the class picked.
         edited: emitted with name and "#rrggbb" of a class added or recoloured.
+
     """
 
     chosen = Signal(str)
@@ -221,6 +225,7 @@ class ObjectView(_ActionView):
     Attributes:
         tool_chosen: emitted with the `Tool` picked.
         adopt: emitted with the name of a Labels layer whose masks are to be taken over.
+
     """
 
     tool_chosen = Signal(str)
@@ -239,8 +244,11 @@ class ObjectView(_ActionView):
         self.buttons["sign"].setCheckable(True)
         self._button("undo", "Undo", "Take the last click, stroke or accept back (also Ctrl+Z)")
         self._button("redo", "Redo")
-        self._button("reject", "Reject", "Drop this proposal")
-        self._button("earlier", "Old mask", "The mask of the weights before the swap, and back")
+        self._button("reject", "Reject", "Drop this object")
+        self._button("clear", "Clear clicks", "Start this object again")
+        self._button(
+            "earlier", "Old or new mask", "The mask of the weights before the swap, and back"
+        )
         self._button("reopen", "Correct…", "Take an accepted object up again")
         self._button("delete", "Delete…", "Remove an accepted object")
         for button in ("reopen", "delete"):
@@ -248,10 +256,11 @@ class ObjectView(_ActionView):
         for left, right in (
             ("candidate", "sign"),
             ("undo", "redo"),
-            ("reject", "earlier"),
+            ("reject", "clear"),
             ("reopen", "delete"),
         ):
             section.body.addLayout(row(self.buttons[left], self.buttons[right]))
+        section.body.addWidget(self.buttons["earlier"])
         self._gestures = Text("", "quiet")
         section.body.addWidget(self._gestures)
         self._adopt = QToolButton()
@@ -311,10 +320,11 @@ class ObjectView(_ActionView):
             "undo": shown.can_undo,
             "redo": shown.can_redo,
             "reject": shown.is_open,
-            "earlier": shown.has_earlier,
+            "clear": shown.is_open,
         }
         for name, value in enabled.items():
             self.buttons[name].setEnabled(value)
+        self.buttons["earlier"].setVisible(shown.has_earlier)
         self.buttons["sign"].setChecked(shown.negative)
         self.buttons["reopen"].setChecked(shown.picking == "reopen")
         self.buttons["delete"].setChecked(shown.picking == "delete")
@@ -325,4 +335,3 @@ def _chip(colour: str) -> QIcon:
     pixmap = QPixmap(12, 12)
     pixmap.fill(QColor(colour) if colour else Qt.GlobalColor.gray)
     return QIcon(pixmap)
-

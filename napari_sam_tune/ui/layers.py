@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 OWN = "napari_sam_tune"
 """Key in a layer's metadata that marks it as the plugin's own; the value is its role."""
 
-_PROPOSAL_COLOUR = (0.10, 0.85, 1.00, 0.60)
+Colour = tuple[float, float, float, float]
+_PROPOSAL_COLOUR: Colour = (0.10, 0.85, 1.00, 0.65)
+_PREVIEW_COLOUR: Colour = (0.10, 0.85, 1.00, 1.00)
 _POSITIVE, _NEGATIVE = "#39d353", "#ff5a52"
 # Lightness of one class's objects alternates a little, so that touching neighbours can be told.
 _SHADES = (0.0, 0.10, -0.10, 0.18)
@@ -45,6 +47,7 @@ class AcceptedObject:
         mask: bool, cut to the bounding box.
         corner: (row, column) of the box's first pixel.
         colour: its class's colour, "#rrggbb".
+
     """
 
     id: str
@@ -62,6 +65,7 @@ class LabellingLayers:
     Attributes:
         image: the open image's layer, or None.
         shape: (H, W) of the open image.
+
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
@@ -79,17 +83,13 @@ class LabellingLayers:
         Args:
             image: its layer; of a stack, the last two dimensions count.
             shape: (H, W) of the image.
+
         """
         self.close()
         self.image, self.shape = image, shape
         self._add("accepted", Labels(np.zeros(shape, np.int32), opacity=0.55))
         self._add("box", _box_layer())
-        proposal = Labels(
-            np.zeros(shape, np.uint8),
-            colormap=DirectLabelColormap(
-                color_dict={None: _PROPOSAL_COLOUR, 0: (0, 0, 0, 0), 1: _PROPOSAL_COLOUR}
-            ),
-        )
+        proposal = Labels(np.zeros(shape, np.uint8), colormap=_one_colour(_PROPOSAL_COLOUR))
         self._add("proposal", proposal)
         self._add("clicks", _clicks_layer())
         self.viewer.layers.selection.active = proposal
@@ -179,6 +179,21 @@ class LabellingLayers:
         np.copyto(data, mask.astype(np.uint8))
         self.proposal.refresh(extent=False)
 
+    def show_preview(self, mask: Mask | None) -> None:
+        """Show the outline a click would give, or none; its layer comes with the first one."""
+        layer: Labels | None = self._own.get("preview")
+        if layer is None:
+            if mask is None or not self.is_open:
+                return
+            active = self.viewer.layers.selection.active
+            layer = Labels(np.zeros(self.shape, np.uint8), colormap=_one_colour(_PREVIEW_COLOUR))
+            layer.contour = 2
+            self._add("preview", layer)
+            self.viewer.layers.selection.active = active
+        elif mask is None and not layer.data.any():
+            return
+        layer.data = np.zeros(self.shape, np.uint8) if mask is None else mask.astype(np.uint8)
+
     def proposed_mask(self) -> Mask:
         """Return the proposal layer as (H, W) bool, as brush and eraser left it."""
         return np.asarray(self.proposal.data != 0)
@@ -213,6 +228,7 @@ class LabellingLayers:
         Args:
             objects: in the order they were accepted.
             cover: whether later masks cover their neighbours, or stop at them.
+
         """
         data = np.zeros(self.shape, np.int32)
         for value, shown in enumerate(objects, start=1):
@@ -260,6 +276,10 @@ def _box_layer() -> Shapes:
     return layer
 
 
+def _one_colour(colour: Colour) -> DirectLabelColormap:
+    return DirectLabelColormap(color_dict={None: colour, 0: (0, 0, 0, 0), 1: colour})
+
+
 def _class_colours(colours: Sequence[str]) -> DirectLabelColormap:
     table: dict[int | None, Any] = {None: (0, 0, 0, 0), 0: (0, 0, 0, 0)}
     seen: dict[str, int] = {}
@@ -269,7 +289,7 @@ def _class_colours(colours: Sequence[str]) -> DirectLabelColormap:
     return DirectLabelColormap(color_dict=table)
 
 
-def _shaded(colour: str, by: float) -> tuple[float, float, float, float]:
+def _shaded(colour: str, by: float) -> Colour:
     red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
     hue, light, saturation = rgb_to_hls(red, green, blue)
     return (*hls_to_rgb(hue, float(np.clip(light + by, 0.1, 0.9)), saturation), 1.0)

@@ -37,6 +37,7 @@ class LearningSnapshot:
         outcome: what the last round changed, in one sentence.
         automatic: rounds start by themselves.
         every: accepted masks between them.
+
     """
 
     version: str = "base"
@@ -58,6 +59,7 @@ class CurveSnapshot:
     Attributes:
         losses: (step, loss) pairs.
         scores: (step, score from 0 to 1) pairs, on held-out objects.
+
     """
 
     losses: tuple[tuple[int, float], ...] = ()
@@ -70,6 +72,7 @@ class LearningView(QWidget):
     Attributes:
         action: emitted with "fine_tune" or "cancel".
         automatic_changed: emitted with (on, masks between rounds).
+
     """
 
     action = Signal(str)

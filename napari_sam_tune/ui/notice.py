@@ -26,6 +26,7 @@ class Notice:
         busy: something is going on; shows a moving bar.
         remedy: what stands on the button that helps, or None.
         act: what that button does.
+
     """
 
     text: str

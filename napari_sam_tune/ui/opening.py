@@ -40,6 +40,7 @@ class ReadImage:
         pixels: (H, W) or (H, W, C).
         record: the project's.
         crops: cropped masks of its accepted objects by annotation id.
+
     """
 
     queued: QueuedImage
@@ -55,6 +56,7 @@ class Opening(QObject):
         opened: emitted with a `ReadImage` when it is on the screen and can be clicked.
         ready: emitted when the model has it too.
         is_ready: the model has the open image.
+
     """
 
     opened = Signal(object)

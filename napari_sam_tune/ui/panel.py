@@ -34,6 +34,7 @@ class Panel(QWidget):
         left: emitted when napari takes the panel out of its dock.
         helping_opened: emitted when "Is it helping?" is unfolded.
         controller: what stands behind the panel.
+
     """
 
     left = Signal()
@@ -124,7 +125,7 @@ def _scrolling(widget: QWidget) -> QScrollArea:
 def _folded(title: str, widget: QWidget) -> QCollapsible:
     fold = QCollapsible(title)
     fold.setDuration(0)
-    fold.setContentsMargins(0, 0, 0, 0)
+    fold.layout().setContentsMargins(0, 0, 0, 0)
     fold.addWidget(widget)
     fold.collapse(animate=False)
     return fold

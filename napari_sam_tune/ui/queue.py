@@ -33,6 +33,7 @@ class QueuedImage:
         path: its file, or None where it exists only in the viewer.
         layer: its layer, or None where it is read when its turn comes.
         plane: index of the plane shown, for layers of more than two dimensions.
+
     """
 
     id: str
@@ -45,6 +46,7 @@ class QueuedImage:
 
         Raises:
             ImageError: the file cannot be read.
+
         """
         if self.layer is not None:
             data = self.layer.data[0] if self.layer.multiscale else self.layer.data
@@ -60,11 +62,16 @@ class ImageQueue:
     Args:
         images: at least one.
         home: where the project goes unless another place is chosen.
+        folder: the folder they are the images of, or None.
+
     """
 
-    def __init__(self, images: Iterable[QueuedImage], home: Path) -> None:
+    def __init__(
+        self, images: Iterable[QueuedImage], home: Path, folder: Path | None = None
+    ) -> None:
         self.images = tuple(images)
         self.home = home
+        self.folder = folder
         self.position = 0
 
     @property
@@ -99,6 +106,7 @@ def folder_queue(folder: Path) -> ImageQueue:
 
     Raises:
         ImageError: the folder cannot be read or holds no image.
+
     """
     paths = list_images(folder)
     if not paths:
@@ -106,7 +114,8 @@ def folder_queue(folder: Path) -> ImageQueue:
             f"There is no image in {folder}. PNG, JPEG, TIFF, BMP and WebP files are looked for; "
             "choose the folder they are in."
         )
-    return ImageQueue([QueuedImage(p.name, path=p) for p in paths], folder / PROJECT_NAME)
+    images = [QueuedImage(path.name, path=path) for path in paths]
+    return ImageQueue(images, folder / PROJECT_NAME, folder)
 
 
 def viewer_queue(viewer: ViewerModel, unsaved_home: Path) -> ImageQueue:
@@ -118,6 +127,7 @@ def viewer_queue(viewer: ViewerModel, unsaved_home: Path) -> ImageQueue:
 
     Raises:
         ImageError: there is no Image layer.
+
     """
     images = [queued for layer in image_layers(viewer) for queued in _queued(layer)]
     if not images:

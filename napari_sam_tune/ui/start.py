@@ -43,6 +43,7 @@ class Choices:
         project: folder of the project, or None for the default place.
         model: a model's name or the path of a weights file.
         device: "auto", "cpu", "cuda" or "mps".
+
     """
 
     project: Path | None = None
@@ -57,11 +58,14 @@ class StartView(QWidget):
         folder_chosen: emitted with the `Path` of a folder of images.
         viewer_chosen: emitted to label the images in the viewer.
         samples_chosen: emitted to label the plugin's sample images.
+        resume_chosen: emitted to go on where the person stopped last time.
+
     """
 
     folder_chosen = Signal(object)
     viewer_chosen = Signal()
     samples_chosen = Signal()
+    resume_chosen = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,10 +109,23 @@ class StartView(QWidget):
             f"Label the {noun} in the viewer" if count else "No image in the viewer yet"
         )
 
+    def show_resume(self, folder: Path | None) -> None:
+        """Offer to go on with a folder, or not."""
+        self._resume.setVisible(folder is not None)
+        if folder is not None:
+            self._resume.setText(f"Go on with “{folder.name}”")
+            self._resume.setToolTip(str(folder))
+        # The likeliest thing to do is the one that stands out.
+        self._folder.setProperty("role", "primary" if folder is None else "wide")
+        self._folder.style().unpolish(self._folder)
+        self._folder.style().polish(self._folder)
+
     def _images(self) -> Section:
         section = Section("Where are your images?")
-        folder = QPushButton("Choose a folder of images…")
-        folder.setProperty("role", "primary")
+        self._resume = QPushButton()
+        self._resume.setProperty("role", "primary")
+        self._resume.clicked.connect(self.resume_chosen)
+        folder = self._folder = QPushButton("Choose a folder of images…")
         folder.clicked.connect(self._on_folder_clicked)
         self._viewer = QPushButton()
         self._viewer.clicked.connect(self.viewer_chosen)
@@ -116,8 +133,9 @@ class StartView(QWidget):
         samples.clicked.connect(self.samples_chosen)
         for button in (self._viewer, samples):
             button.setProperty("role", "wide")
-        for button in (folder, self._viewer, samples):
+        for button in (self._resume, folder, self._viewer, samples):
             section.body.addWidget(button)
+        self.show_resume(None)
         self.show_images_in_viewer(0)
         return section
 

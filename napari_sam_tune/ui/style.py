@@ -35,14 +35,16 @@ QWidget#panel QFrame[role="card"] {{
 }}
 QWidget#panel QPushButton {{ padding: 4px 8px; min-height: 18px; text-align: left; }}
 QWidget#panel QPushButton[role="primary"] {{
-    background: {ACCENT}; color: white; font-weight: 600;
+    background: {ACCENT}; color: white; font-weight: 600; text-align: center;
 }}
 QWidget#panel QPushButton[role="wide"] {{ text-align: center; }}
 QWidget#panel QPushButton[role="primary"]:hover {{ background: #34b3a3; }}
 QWidget#panel QPushButton[role="primary"]:disabled {{
     background: rgba(127, 127, 127, 60); color: rgba(160, 160, 160, 200);
 }}
-QWidget#panel QPushButton:checked {{ background: {ACCENT}; color: white; }}
+QWidget#panel QPushButton:checked {{
+    background: rgba(42, 157, 143, 110); border: 1px solid {ACCENT};
+}}
 QWidget#panel QPushButton:focus {{ border: 1px solid {ACCENT}; }}
 QWidget#panel QFrame[role="notice"][level="info"] {{
     background: rgba(42, 157, 143, 45); border-left: 3px solid {ACCENT}; border-radius: 3px;
@@ -89,6 +91,7 @@ class KeyButton(QPushButton):
         action: name of what it does, as in `keys.DEFAULT_KEYS`.
         text: what stands on it.
         tip: tool tip.
+
     """
 
     def __init__(self, action: str, text: str, tip: str = "", *, primary: bool = False) -> None:

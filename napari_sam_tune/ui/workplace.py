@@ -33,6 +33,7 @@ class Workplace:
         queue: the images.
         preferences: replaced as a whole when they change.
         last_action: time of the person's last action, on the monotonic clock.
+
     """
 
     viewer: ViewerModel

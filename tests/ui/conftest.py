@@ -1,0 +1,220 @@
+"""A real viewer, a hand on its canvas, images worth clicking, and a watch for what leaks."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+from napari_sam_tune.ui.controller import Controller
+from napari_sam_tune.ui.panel import Panel
+from napari_sam_tune.ui.start import Choices
+
+if TYPE_CHECKING:
+    import napari
+
+_SIDE = 192
+_STEPS_IN_A_DRAG = 8
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the real home: settings, recent folder, documents."""
+    from napari import settings
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_DOCUMENTS_DIR", str(tmp_path / "documents"))
+    monkeypatch.setattr(settings, "_CFG_PATH", str(tmp_path / "napari" / "settings.yaml"))
+    settings._clear_plugin_settings_cache()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """Fail where a test leaves an inference thread or a worker process behind."""
+    yield
+    left = [t.name for t in threading.enumerate() if "sam-tune" in t.name]
+    workers = [p.pid for p in psutil.Process().children() if "napari_sam_tune" in _line(p)]
+    assert not left, f"threads left: {left}"
+    assert not workers, f"workers left: {workers}"
+
+
+def _line(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
+@dataclass(frozen=True)
+class Blobs:
+    """A folder of images with bright discs, and where the discs are: (x, y, radius)."""
+
+    folder: Path
+    discs: tuple[tuple[int, int, int], ...]
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> Blobs:
+    discs = ((45, 45, 18), (130, 50, 22), (60, 130, 20), (140, 140, 16))
+    folder = tmp_path / "images of parts"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:_SIDE, :_SIDE]
+    for number in range(3):
+        grey = rng.normal(90, 8, (_SIDE, _SIDE))
+        for x, y, radius in discs:
+            grey[(columns - x) ** 2 + (rows - y) ** 2 <= radius**2] += 90
+        pixels = grey.clip(0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"part {number + 1}.png")
+    return Blobs(folder, discs)
+
+
+class Hand:
+    """A person's hand: real mouse and key events on the canvas; positions are (x, y) pixels."""
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        self._viewer = viewer
+        self._canvas = viewer.window._qt_viewer.canvas
+        self.native = self._canvas.native
+
+    def at(self, xy: tuple[float, float]) -> QPoint:
+        """Return where image pixel `xy` is on the canvas."""
+        image = next(x for x in self._viewer.layers if x._type_string == "image" and x.visible)
+        world = image.data_to_world((xy[1], xy[0]))
+        view = self._canvas.view
+        where = (view.transform * view.scene.transform).map([world[1], world[0]])
+        return QPoint(round(where[0]), round(where[1]))
+
+    def click(
+        self,
+        xy: tuple[float, float],
+        button: Qt.MouseButton = Qt.MouseButton.LeftButton,
+        modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+    ) -> None:
+        QTest.mouseClick(self.native, button, modifier, self.at(xy))
+
+    def hover(self, xy: tuple[float, float]) -> None:
+        self._send(QEvent.Type.MouseMove, QPointF(self.at(xy)), Qt.MouseButton.NoButton)
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        a, b = QPointF(self.at(start)), QPointF(self.at(end))
+        QTest.mousePress(
+            self.native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, a.toPoint()
+        )
+        for step in range(1, _STEPS_IN_A_DRAG + 1):
+            self._send(
+                QEvent.Type.MouseMove,
+                a + (b - a) * (step / _STEPS_IN_A_DRAG),
+                Qt.MouseButton.LeftButton,
+            )
+            # napari takes in a move at most every 5 ms and the last one on a timer
+            QTest.qWait(6)
+        QTest.mouseRelease(
+            self.native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, b.toPoint()
+        )
+
+    def press(
+        self, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
+    ) -> None:
+        QTest.keyClick(self.native, key, modifier)
+
+    def _send(self, kind: QEvent.Type, where: QPointF, buttons: Qt.MouseButton) -> None:
+        event = QMouseEvent(
+            kind,
+            where,
+            self.native.mapToGlobal(where),
+            Qt.MouseButton.NoButton,
+            buttons,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        QApplication.sendEvent(self.native, event)
+
+
+@dataclass
+class Desk:
+    """The dock in a real viewer, with somebody sitting at it."""
+
+    viewer: napari.Viewer
+    panel: Panel
+    controller: Controller
+    hand: Hand
+    wait: Callable[..., None]
+
+    @property
+    def session(self) -> Any:
+        return self.controller.place.session
+
+    @property
+    def said(self) -> str:
+        """What the notice says, or nothing."""
+        notice = self.panel.notice.notice
+        return "" if notice is None else notice.text
+
+    def open(self, folder: Path, **choices: Any) -> None:
+        """Choose a folder and wait until the model has its first image."""
+        if choices:
+            self.panel.start.show_choices(Choices(**choices))
+        self.panel.start.folder_chosen.emit(folder)
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        self.wait(lambda: self.controller._opening is not None)
+        self.wait(lambda: self.controller._opening.is_ready)
+
+    def propose(self, xy: tuple[float, float], **how: Any) -> Any:
+        """Click and wait for the mask."""
+        self.hand.click(xy, **how)
+        return self.answer()
+
+    def answer(self) -> Any:
+        """Wait until nothing is asked any more; return the object in progress."""
+        self.wait(lambda: not self.controller._annotating._is_asking)
+        return self.session.open_object
+
+    def shot(self, name: str) -> None:
+        """Keep a screenshot where SAM_TUNE_SHOTS says so."""
+        folder = os.environ.get("SAM_TUNE_SHOTS")
+        if folder is not None:
+            QApplication.processEvents()
+            self.viewer.screenshot(
+                str(Path(folder) / f"{name}.png"), canvas_only=False, flash=False
+            )
+
+
+@pytest.fixture
+def make_desk(make_napari_viewer: Any, qtbot: Any) -> Iterator[Callable[..., Desk]]:
+    desks: list[Desk] = []
+
+    def wait(until: Callable[[], bool]) -> None:
+        qtbot.waitUntil(until, timeout=120_000)
+
+    def make(**options: Any) -> Desk:
+        viewer = make_napari_viewer(show=True)
+        viewer.window._qt_window.resize(1280, 900)
+        panel = Panel()
+        controller = Controller(viewer, panel, **{"runner": "inline", **options})
+        panel.controller = controller
+        viewer.window.add_dock_widget(panel, name="Label and learn", area="right")
+        desks.append(Desk(viewer, panel, controller, Hand(viewer), wait))
+        return desks[-1]
+
+    yield make
+    for desk in desks:
+        desk.controller.close()
+
+
+@pytest.fixture
+def desk(make_desk: Callable[..., Desk]) -> Desk:
+    return make_desk()

@@ -1,0 +1,164 @@
+"""The dock in a real viewer, used by mouse and keys."""
+
+from __future__ import annotations
+
+import numpy as np
+from qtpy.QtCore import Qt
+
+LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+
+
+def test_click_box_paint_accept_and_undo(desk, blobs):
+    desk.open(blobs.folder)
+    x, y, radius = blobs.discs[0]
+
+    first = desk.propose((x, y))
+    assert np.allclose(first.prompt.points, [(x, y)], atol=1.0)
+    assert len(first.proposal.candidates) == 3
+    assert (desk.controller._layers.proposal.data.astype(bool) == first.mask).all()
+
+    desk.hand.press(Qt.Key.Key_G)
+    assert desk.session.open_object.proposal.chosen == 1
+
+    desk.propose((x + 3, y), button=RIGHT)
+    desk.propose((x - 3, y), modifier=SHIFT)
+    assert desk.session.open_object.prompt.labels == (1, 0, 0)
+
+    desk.hand.press(Qt.Key.Key_W)
+    desk.propose((x, y + 30))
+    desk.hand.press(Qt.Key.Key_W)
+    assert desk.session.open_object.prompt.labels == (1, 0, 0, 0)
+    desk.hand.press(Qt.Key.Key_U)
+    assert desk.session.open_object.prompt.labels == (1, 0, 0)
+
+    center = desk.viewer.scene.camera.center
+    desk.hand.drag((x - radius, y - radius), (x + radius, y + radius))
+    boxed = desk.answer()
+    assert np.allclose(boxed.prompt.box, (x - radius, y - radius, x + radius, y + radius), atol=1.5)
+    assert desk.viewer.scene.camera.center == center
+
+    desk.hand.press(Qt.Key.Key_P)
+    before = desk.session.open_object.mask
+    desk.hand.drag((100, 10), (120, 10))
+    painted = desk.session.open_object
+    assert painted.correction is not None
+    assert painted.mask[10, 110]
+    desk.hand.press(Qt.Key.Key_U)
+    assert (desk.session.open_object.mask == before).all()
+    desk.hand.press(Qt.Key.Key_U, SHIFT)
+    assert desk.session.open_object.mask[10, 110]
+
+    desk.hand.press(Qt.Key.Key_Q)
+    (annotation,) = desk.session.project.annotations()
+    assert annotation.mask[10, 110]
+    assert annotation.effort.strokes == 1
+    assert annotation.effort.boxes == 1
+    assert desk.controller._layers.accepted.data[10, 110] == 1
+    assert desk.session.open_object.is_empty
+    assert not desk.controller._layers.proposal.data.any()
+
+    desk.hand.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert desk.session.project.annotations() == []
+    assert desk.session.open_object.mask[10, 110]
+
+
+def test_space_and_drag_moves_the_view(desk, blobs):
+    desk.open(blobs.folder)
+    center = np.array(desk.viewer.scene.camera.center)
+    from qtpy.QtTest import QTest
+
+    QTest.keyPress(desk.hand.native, Qt.Key.Key_Space)
+    desk.hand.drag((60, 60), (100, 60))
+    QTest.keyRelease(desk.hand.native, Qt.Key.Key_Space)
+    assert not np.allclose(desk.viewer.scene.camera.center, center)
+    assert desk.session.open_object.is_empty
+    desk.propose((45, 45))
+    assert desk.session.open_object.prompt.labels == (1,)
+
+
+def test_correct_and_delete_by_key_under_the_mouse(desk, blobs):
+    desk.open(blobs.folder)
+    mask = np.zeros((192, 192), bool)
+    mask[30:60, 30:60] = True
+    desk.session.adopt(mask)
+    desk.hand.hover((45, 45))
+    desk.hand.press(Qt.Key.Key_E, SHIFT)
+    assert (desk.session.open_object.mask == mask).all()
+    assert not desk.controller._layers.accepted.data.any()
+    desk.propose((40, 40))
+    desk.hand.press(Qt.Key.Key_Q)
+    (annotation,) = desk.session.project.annotations()
+    assert annotation.supersedes is not None
+
+    desk.panel.object.buttons["delete"].click()
+    inside = np.argwhere(annotation.mask)[0]
+    desk.hand.click((float(inside[1]), float(inside[0])))
+    assert desk.session.project.annotations() == []
+
+
+def test_classes_done_and_navigation(desk, blobs):
+    desk.open(blobs.folder)
+    desk.panel.classes.edited.emit("scratch", "")
+    desk.hand.press(Qt.Key.Key_8)
+    assert desk.session.state.label == "defect"
+    desk.hand.press(Qt.Key.Key_N)
+    assert desk.session.state.label == "scratch"
+    assert len(set(desk.session.project.classes().values())) == 2
+
+    desk.hand.press(Qt.Key.Key_Period)
+    desk.wait(lambda: desk.session.state.image_id == "part 2.png")
+    desk.wait_ready()
+    desk.hand.press(Qt.Key.Key_N, SHIFT)
+    assert desk.session.project.is_empty("part 2.png")
+    desk.wait(lambda: desk.session.state.image_id == "part 3.png")
+    desk.hand.press(Qt.Key.Key_Comma)
+    desk.wait(lambda: desk.session.state.image_id == "part 2.png")
+
+
+def test_opening_again_is_where_one_stopped(make_desk, blobs):
+    first = make_desk()
+    first.open(blobs.folder)
+    first.panel.classes.edited.emit("pore", "#00ff00")
+    first.hand.press(Qt.Key.Key_Period)
+    first.wait(lambda: first.session.state.image_id == "part 2.png")
+    first.wait_ready()
+    first.propose((45, 45))
+    first.hand.press(Qt.Key.Key_Q)
+    accepted = first.controller._layers.accepted.data.copy()
+    first.panel.image.leave.emit()
+    assert first.controller.place is None
+    assert [x.name for x in first.viewer.layers] == []
+
+    first.panel.start.resume_chosen.emit()
+    first.wait_ready()
+    assert first.session.state.image_id == "part 2.png"
+    assert first.session.state.label == "pore"
+    assert (first.controller._layers.accepted.data == accepted).all()
+
+
+def test_labels_layer_is_adopted_with_scale(desk, blobs):
+    rng = np.random.default_rng(1)
+    image = desk.viewer.add_image(
+        rng.integers(0, 255, (80, 100), dtype=np.uint8),
+        name="plate",
+        scale=(2, 2),
+        translate=(5, 9),
+    )
+    labels = np.zeros((80, 100), int)
+    labels[10:20, 10:20], labels[30:50, 40:60] = 3, 7
+    desk.viewer.add_labels(labels, name="mine", scale=(2, 2), translate=(5, 9))
+    desk.panel.start.viewer_chosen.emit()
+    desk.wait_ready()
+    desk.panel.object.adopt.emit("mine")
+    desk.wait(lambda: len(desk.session.project.annotations()) == 2)
+    shown = desk.controller._layers.accepted
+    desk.wait(lambda: shown.data.max() == 2)
+    assert (shown.scale == image.scale).all()
+    assert (shown.translate == image.translate).all()
+    first, second = desk.session.project.annotations()
+    assert (first.mask == (labels == 3)).all()
+    assert (second.mask == (labels == 7)).all()
+
+    opened = desk.propose((50.0, 40.0))
+    assert np.allclose(opened.prompt.points, [(50, 40)], atol=1.0)
