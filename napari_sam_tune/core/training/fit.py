@@ -19,28 +19,20 @@ import torch
 
 from napari_sam_tune.core.checkpoints import LoadedModel, load_base, resolve_device
 from napari_sam_tune.core.embeddings import EmbeddingCache
-from napari_sam_tune.core.errors import OutOfMemory, TrainingError
+from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.predictor import BASE, Predictor
 from napari_sam_tune.core.project import Project
-from napari_sam_tune.core.training.decoder import answer
-from napari_sam_tune.core.training.examples import (
-    EmbeddedImages,
-    Example,
-    draw_schedule,
-    weigh,
-)
+from napari_sam_tune.core.training.examples import EmbeddedImages, Example, draw_schedule, weigh
 from napari_sam_tune.core.training.job import Candidate, DivergedError, Progress, TrainingJob
 from napari_sam_tune.core.training.judge import Judge, Scores, choose_judges, paired
-from napari_sam_tune.core.training.loss import prompt_loss
+from napari_sam_tune.core.training.lesson import Lesson
 from napari_sam_tune.core.training.parts import borrowed, names_of_parts
-from napari_sam_tune.core.training.prompting import draw_prompts, with_corrections
 from napari_sam_tune.core.weights import read_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from segment_anything.modeling import Sam
-    from torch import Tensor
 
     from napari_sam_tune.core.project import Annotation
     from napari_sam_tune.core.training.config import TrainConfig
@@ -63,8 +55,8 @@ def fit(
         job: what to train on, from where, and how.
         model: the base model `job.base` with its own weights, to save loading it; it is trained
             in place and has its weights back when the generator ends, is closed or raises.
-        checkpoint: called between forward, backward and optimiser steps and between judged
-            objects; it may block (to pause) or raise (to cancel), and then nothing is saved.
+        checkpoint: called between the decoder's forward, its backward and the optimiser's step,
+            while judging too; it may block (to pause) or raise (to cancel: nothing is saved).
 
     Yields:
         Progress, about once a step.
@@ -83,18 +75,16 @@ def fit(
     """
     began = monotonic()
     config = job.config
-    rng = np.random.default_rng(config.seed)
     yield Progress(0, config.steps, None, None, None, "loading")
 
     project = Project.open(job.project, create=False)
     device = resolve_device(job.device)
-    # the encoder, most of a model, is only moved to the device if something must be encoded
+    # on the CPU: its encoder, most of a model, only moves if something must be encoded
     model = model or load_base(job.base, "cpu")
-    sam = model.sam
     _check_base(model, job)
-    images = EmbeddedImages(
-        project, EmbeddingCache(project.path / "embeddings.zarr"), Predictor(model), config.memory
-    )
+    sam = model.sam
+    cache = EmbeddingCache(project.path / "embeddings.zarr")
+    images = EmbeddedImages(project, cache, Predictor(model), config.memory)
 
     # what was deleted since the job was made is left out
     living = {annotation.id: annotation for annotation in project.annotations()}
@@ -104,10 +94,10 @@ def fit(
     judges = choose_judges([living[i] for i in job.judge_ids if i in living], config)
     examples = _examples(learn_from, images, weigh(learn_from, config))
     judging = _examples(judges, images, [1.0] * len(judges))
-    schedule = draw_schedule(examples, config, rng)
+    schedule = draw_schedule(examples, config, np.random.default_rng(config.seed))
 
-    drawn = [call[0].annotation.image_id for calls in schedule for call in calls]
-    missing = images.missing([*drawn, *(annotation.image_id for annotation in judges)])
+    drawn = [call[0] for calls in schedule for call in calls]
+    missing = images.missing([example.annotation.image_id for example in [*drawn, *judging]])
     with _on_device(sam, device, encoder=bool(missing)), _threads(job.threads):
         for done, image_id in enumerate(missing, start=1):
             checkpoint()
@@ -115,18 +105,23 @@ def fit(
             yield Progress(done, len(missing), None, None, None, "encoding")
 
     names = names_of_parts(sam, config.parts)
-    current = {} if job.parent == BASE else read_weights(project.weights_path(job.parent))[0]
+    in_use = {} if job.parent == BASE else read_weights(project.weights_path(job.parent))[0]
     with (
         _on_device(sam, device, encoder=False),
         _threads(job.threads),
-        borrowed(sam, names, current) as (lent, base),
+        borrowed(sam, names, in_use) as (lent, base),
     ):
-        judge = Judge(sam, images, device, config)
-        judging_began = monotonic()
+        positions = sam.prompt_encoder.get_dense_pe()
+        lesson = Lesson(
+            sam, images, device, config, positions, checkpoint, config.prompts_per_image
+        )
+        judge = Judge(sam, images, device, config, positions, checkpoint)
+
+        # the weights in use are judged first, while they are still in the model
         before: dict[str, Scores] = {}
+        judging_began = monotonic()
         for done, example in enumerate(judging):
             yield Progress(done, len(judging), None, None, None, "judging")
-            checkpoint()
             before[example.annotation.id] = judge.judge(example, draws=config.draws)
         judging_seconds = monotonic() - judging_began
 
@@ -136,62 +131,48 @@ def fit(
         )
         # a share of the way back to the base every step makes `pull` of it in a round
         pull = 1 - (1 - config.pull) ** (1 / config.steps)
-        positions = sam.prompt_encoder.get_dense_pe()
-        at_once = config.prompts_per_image
         losses: list[float] = []
-        real = 0
+        real_prompts = 0
+        held_out = _held_out(before[e.annotation.id] for e in judging[: config.look_objects])
         training_began = monotonic()
-        held_out = _held_out(judge, judging, config)
         yield Progress(0, config.steps, None, held_out, None, "training")
         for step, calls in enumerate(schedule):
-            for group in optimizer.param_groups:
-                group["lr"] = config.learning_rate * _schedule(step, config)
-            while True:
-                # drawn anew from the same seed if memory runs out half-way
-                step_rng = np.random.default_rng([config.seed, step])
-                optimizer.zero_grad()
-                loss, real_in_step = 0.0, 0
-                try:
-                    for call in calls:
-                        features = images.features(call[0].annotation.image_id, device)
-                        for part in _learn_call(
-                            sam, features, positions, call, config, step_rng, at_once
-                        ):
-                            checkpoint()
-                            part.loss.backward()  # type: ignore[no-untyped-call]
-                            checkpoint()
-                            loss += part.loss.item()
-                            real_in_step += part.real
-                    break
-                except RuntimeError as error:
-                    at_once = _fewer_at_once(at_once, error)
-            norm = torch.nn.utils.clip_grad_norm_(learning.values(), config.clip)
-            if not (math.isfinite(loss) and math.isfinite(norm.item())):
+            marks = lesson.gradients(calls, step)
+            norm = torch.nn.utils.clip_grad_norm_(learning.values(), config.clip).item()
+            if not (math.isfinite(marks.loss) and math.isfinite(norm)):
                 raise DivergedError(
                     f"The loss was not a finite number at step {step + 1} of {config.steps}. The "
                     "weights in use stay. Try a smaller learning rate, and look for masks or "
                     "images that are damaged."
                 )
+            optimizer.param_groups[0]["lr"] = _learning_rate(step, config)
             optimizer.step()
             with torch.no_grad():
                 for name, parameter in learning.items():
                     parameter.lerp_(base[name], pull)
-            losses.append(loss)
-            real += real_in_step
-            looks = (step + 1) % config.look_every == 0 or step + 1 == config.steps
-            held_out = _held_out(judge, judging, config) if looks else None
+            losses.append(marks.loss)
+            real_prompts += marks.real
+
+            held_out = None
+            if (step + 1) % config.look_every == 0 and step + 1 < config.steps:
+                looked_at = judging[: config.look_objects]
+                held_out = _held_out(judge.judge(e, draws=1, robot=False) for e in looked_at)
             seconds_a_step = (monotonic() - training_began) / (step + 1)
             left = seconds_a_step * (config.steps - step - 1) + judging_seconds
-            yield Progress(step + 1, config.steps, loss, held_out, left, "training")
+            yield Progress(step + 1, config.steps, marks.loss, held_out, left, "training")
 
         after: dict[str, Scores] = {}
         for done, example in enumerate(judging):
             left = judging_seconds * (1 - done / len(judging))
             yield Progress(done, len(judging), None, None, left, "judging")
-            checkpoint()
             after[example.annotation.id] = judge.judge(example, draws=config.draws)
+        held_out = _held_out(after[e.annotation.id] for e in judging[: config.look_objects])
+        # the last point of the curve
+        yield Progress(config.steps, config.steps, None, held_out, 0.0, "judging")
+
         scores = paired(judging, before, after)
-        info = _info(job, model, losses, scores, len(learn_from), real)
+        info = _info(job, model, losses, scores, len(learn_from), real_prompts)
+        # all that differs from the base: what learnt now, and what earlier rounds taught
         version = project.save_weights(lent, info)
     return Candidate(
         version=version,
@@ -204,69 +185,19 @@ def fit(
     )
 
 
-class _Part:
-    """Some prompts of a call: their share of the step's loss, and how many of them are real."""
-
-    def __init__(self, loss: Tensor, real: int) -> None:
-        self.loss, self.real = loss, real
-
-
-def _learn_call(
-    sam: Sam,
-    features: Tensor,
-    positions: Tensor,
-    call: Sequence[Example],
-    config: TrainConfig,
-    rng: np.random.Generator,
-    at_once: int,
-) -> Iterator[_Part]:
-    """Prompt the objects of one image and yield the loss, in parts of `at_once` prompts."""
-    drawn, corrections = draw_prompts(call, config, rng)
-    rows, columns = call[0].frame.valid
-    for first in range(0, len(call), at_once):
-        examples, prompts = call[first : first + at_once], drawn[first : first + at_once]
-        tokens = [prompt.tokens for prompt in prompts]
-        mask_inputs = has_mask = None
-        with _autocast(features.device):
-            if corrections:
-                with torch.no_grad():
-                    starts = [prompt.tokens.start for prompt in prompts]
-                    mask_inputs = answer(sam, features, positions, starts).chosen()[:, None].float()
-                wrong = (mask_inputs[:, 0, :rows, :columns] > 0).cpu().numpy()
-                tokens = [
-                    p.tokens if p.real else with_corrections(p.tokens, w, e, corrections, rng)
-                    for p, w, e in zip(prompts, wrong, examples, strict=True)
-                ]
-                given = rng.random(len(prompts)) < config.mask_input_share
-                has_mask = torch.from_numpy(given).to(features.device)
-            answered = answer(sam, features, positions, tokens, mask_inputs, has_mask)
-        targets = torch.from_numpy(np.stack([e.target for e in examples])).to(features.device)
-        loss = prompt_loss(
-            answered.logits[..., :rows, :columns],
-            answered.ious,
-            targets.float(),
-            answered.ambiguous,
-        )
-        yield _Part(loss.sum() / config.batch_size, sum(prompt.real for prompt in prompts))
-
-
-def _held_out(judge: Judge, judging: Sequence[Example], config: TrainConfig) -> float | None:
-    """Look at a few held-out objects, one point and one box each; None where there are none."""
-    scores = [
-        score
-        for example in judging[: config.look_objects]
-        for score in judge.judge(example, draws=1, robot=False).values()
-    ]
+def _held_out(looks: Iterable[Scores]) -> float | None:
+    """Return the mean of a few objects' first point and first box; None without objects."""
+    scores = [look[prompt, 0] for look in looks for prompt in ("point", "box")]
     return float(np.mean(scores)) if scores else None
 
 
-def _schedule(step: int, config: TrainConfig) -> float:
-    """Return the learning rate of a step as a share of its peak: warm-up, then half a cosine."""
+def _learning_rate(step: int, config: TrainConfig) -> float:
+    """Rise in a line, then fall along half a cosine; no step is wasted on a rate of zero."""
     warmup = max(1, round(config.warmup * config.steps))
     if step < warmup:
-        return (step + 1) / warmup
+        return config.learning_rate * (step + 1) / warmup
     progress = (step - warmup) / max(1, config.steps - warmup)
-    return 0.5 * (1 + math.cos(math.pi * progress))
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def _examples(
@@ -287,32 +218,6 @@ def _check_base(model: LoadedModel, job: TrainingJob) -> None:
         )
 
 
-def _fewer_at_once(at_once: int, error: RuntimeError) -> int:
-    """Return half as many prompts at once, if the error says that memory ran out."""
-    said = str(error).lower()
-    # CUDA has a type of its own; MPS and the CPU allocator only say so
-    if not (
-        isinstance(error, torch.cuda.OutOfMemoryError)
-        or "out of memory" in said
-        or "can't allocate memory" in said
-        or "not enough memory" in said
-    ):
-        raise error
-    if at_once == 1:
-        raise OutOfMemory(
-            "The device has too little memory to train on even one prompt at a time. Close other "
-            "programs that use it, or train on the CPU (device “cpu”)."
-        ) from error
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    return at_once // 2
-
-
-def _autocast(device: torch.device) -> torch.autocast:
-    """bf16 on CUDA, where it halves memory; elsewhere it is slower than float32 or missing."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
-
-
 @contextmanager
 def _threads(threads: int | None) -> Iterator[None]:
     """Give torch so many CPU threads for a while."""
@@ -328,9 +233,8 @@ def _threads(threads: int | None) -> Iterator[None]:
 def _on_device(sam: Sam, device: torch.device, *, encoder: bool) -> Iterator[None]:
     """Have the decoder on a device for a while, and the encoder too only if it is needed."""
     home = torch.device(sam.device)
-    moved = [sam] if encoder else [sam.prompt_encoder, sam.mask_decoder]
-    if home == device:
-        moved = []
+    parts = [sam] if encoder else [sam.prompt_encoder, sam.mask_decoder]
+    moved = [] if home == device else parts
     try:
         for module in moved:
             module.to(device)
@@ -346,7 +250,7 @@ def _info(
     losses: Sequence[float],
     scores: Sequence[ObjectScore],
     masks: int,
-    real: int,
+    real_prompts: int,
 ) -> dict[str, Any]:
     """Say in a weights file what it is, so that it can be used without the project."""
     config = job.config
@@ -361,7 +265,10 @@ def _info(
         "config": config.model_dump(mode="json"),
         "losses": [round(loss, 5) for loss in losses],
         "masks": masks,
-        "prompts": {"real": real, "simulated": config.steps * config.batch_size - real},
+        "prompts": {
+            "real": real_prompts,
+            "simulated": config.steps * config.batch_size - real_prompts,
+        },
         "scores": {
             "objects": len({score.annotation_id for score in scores}),
             "current": _mean([score.current for score in scores]),

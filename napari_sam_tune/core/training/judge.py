@@ -22,7 +22,7 @@ from napari_sam_tune.core.training.job import ObjectScore, PromptKind
 from napari_sam_tune.core.training.prompting import jittered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from segment_anything.modeling import Sam
     from torch import Tensor
@@ -45,6 +45,8 @@ class Judge:
         images: the embeddings.
         device: where the decoder runs.
         config: how many draws and clicks.
+        positions: (1, C, h, w), `prompt_encoder.get_dense_pe()`.
+        checkpoint: called before each call of the decoder.
 
     """
 
@@ -52,6 +54,8 @@ class Judge:
     images: EmbeddedImages
     device: torch.device
     config: TrainConfig
+    positions: Tensor
+    checkpoint: Callable[[], None]
 
     @torch.no_grad()
     def judge(self, example: Example, *, draws: int, robot: bool = True) -> Scores:
@@ -87,9 +91,8 @@ class _Asked:
     """One held-out object while it is asked about; its truth is kept cut to its box."""
 
     def __init__(self, judge: Judge, example: Example) -> None:
-        self._sam, self._frame = judge.sam, example.frame
+        self._judge, self._frame = judge, example.frame
         self._features = judge.images.features(example.annotation.image_id, judge.device)
-        self._positions = judge.sam.prompt_encoder.get_dense_pe()
         self._bbox = example.annotation.bbox
         self._truth = example.annotation.cropped_mask
         self._thin = is_thin(self._truth)
@@ -108,8 +111,10 @@ class _Asked:
 
     def answers(self, prompts: Sequence[Tokens], previous: Tensor | None = None) -> Tensor:
         """Return what a person would see, (N, grid, grid) logits."""
+        sam, positions = self._judge.sam, self._judge.positions
         mask_inputs = None if previous is None else previous[:, None]
-        return answer(self._sam, self._features, self._positions, prompts, mask_inputs).chosen()
+        self._judge.checkpoint()
+        return answer(sam, self._features, positions, prompts, mask_inputs).chosen()
 
     def score(self, logits: Tensor) -> float:
         """Score an answer (grid, grid) in image pixels."""
@@ -130,7 +135,7 @@ class _Asked:
         """Return answer and truth in the window that holds both, and its (left, top) corner."""
         low_resolution = logits.float().cpu().numpy()
         window = self._frame.window(low_resolution, self._bbox)
-        predicted = self._frame.drawn(low_resolution, window, self._sam.mask_threshold)
+        predicted = self._frame.drawn(low_resolution, window, self._judge.sam.mask_threshold)
         y0, x0, y1, x1 = self._bbox
         truth = np.zeros(predicted.shape, bool)
         truth[y0 - window[0] : y1 - window[0], x0 - window[1] : x1 - window[1]] = self._truth
