@@ -185,22 +185,3 @@ class History:
         """Let the newest step end in `after`: the model's answer belongs to the click."""
         if self.done:
             self.done[-1] = replace(self.done[-1], after=after)
-
-    def rename(self, old: str, new: str) -> None:
-        """Follow an annotation that was written again under another id."""
-
-        def renamed(step: Step) -> Step:
-            return replace(
-                step,
-                added=new if step.added == old else step.added,
-                removed=new if step.removed == old else step.removed,
-                before=_renamed(step.before, old, new),
-                after=_renamed(step.after, old, new),
-            )
-
-        self.done = deque(map(renamed, self.done), maxlen=self.done.maxlen)
-        self.undone = [renamed(step) for step in self.undone]
-
-
-def _renamed(open_object: OpenObject, old: str, new: str) -> OpenObject:
-    return replace(open_object, reopened=new) if open_object.reopened == old else open_object

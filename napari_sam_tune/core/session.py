@@ -115,6 +115,8 @@ class Session:
         self._effort = EffortMeter()
         self._generation = 0
         self._closed = False
+        annotated = {a.image_id for a in project.annotations()}
+        self.embeddings.pin(r.content_hash for r in project.images() if r.id in annotated)
         label = project.place().get("label")
         if isinstance(label, str):
             self.state.label = label
@@ -327,6 +329,7 @@ class Session:
         annotation = self.project.add(new)
         # From here on the record is on disk; nothing below may raise before it is accounted for.
         self.learner.accepted(annotation.id)
+        self.embeddings.pin([self.project.image(annotation.image_id).content_hash])
         remaining = self.open_object if source == "adopted" else OpenObject()
         if source != "adopted":
             self._effort.reset()
@@ -343,7 +346,7 @@ class Session:
         if history is None or not history.done:
             return False
         step = history.done[-1]
-        self._exchange(history, remove=step.added, restore=step.removed)
+        self._exchange(remove=step.added, restore=step.removed)
         history.undone.append(history.done.pop())
         self._settle(step.before)
         return True
@@ -354,16 +357,15 @@ class Session:
         if history is None or not history.undone:
             return False
         step = history.undone[-1]
-        self._exchange(history, remove=step.removed, restore=step.added)
+        self._exchange(remove=step.removed, restore=step.added)
         history.done.append(history.undone.pop())
         self._settle(history.done[-1].after)
         return True
 
-    def _exchange(self, history: History, *, remove: str | None, restore: str | None) -> None:
-        """Remove one annotation and bring back another, both as new records on disk."""
+    def _exchange(self, *, remove: str | None, restore: str | None) -> None:
+        """Take one annotation out of the project and bring another back."""
         if restore is not None:
-            new_id = self.project.restore(restore).id
-            history.rename(restore, new_id)
+            self.project.restore(restore)
         if remove is not None:
             self.project.delete(remove)
         if remove is not None or restore is not None:
