@@ -61,9 +61,7 @@ def main() -> None:
                     raise SystemExit("The swap did not happen, or it touched the encoder.")
     table = Table("what", "median, ms", "worst, ms", title="Hot swap (starter, one torch thread)")
     for name, seconds in (("a click", clicks), ("swap and click", swaps)):
-        table.add_row(
-            name, f"{statistics.median(seconds) * 1e3:.1f}", f"{max(seconds) * 1e3:.1f}"
-        )
+        table.add_row(name, f"{statistics.median(seconds) * 1e3:.1f}", f"{max(seconds) * 1e3:.1f}")
     extra = statistics.median(b - a for a, b in zip(clicks, swaps, strict=True)) * 1e3
     table.add_row("the swap alone", f"{extra:.1f}", "asked ≤ 100")
     Console().print(table)

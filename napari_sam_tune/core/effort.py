@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.project import Project
+    from napari_sam_tune.core.prompts import Effort
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class EffortRow:
 def effort_by_version(project: Project) -> list[EffortRow]:
     """Summarise the records made by prompting, in the order the versions were first used."""
     versions: dict[str, list[int]] = {}
-    efforts = []
+    efforts: list[Effort] = []
     for annotation in project.annotations():
         if annotation.source == "adopted":
             continue

@@ -158,7 +158,7 @@ def true_objects(pair: LabelledImage, shape: tuple[int, int]) -> list[LabelledOb
     return objects
 
 
-def _object_labels(mask: NDArray[np.generic]) -> NDArray[np.int32]:
+def _object_labels(mask: NDArray[Any]) -> NDArray[np.int32]:
     if mask.dtype != bool and not _is_picture(mask):
         return mask.astype(np.int32)
     threshold = mask.max() / 2 if mask.dtype != bool else 0

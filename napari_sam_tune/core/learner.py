@@ -13,12 +13,12 @@ from napari_sam_tune.core.errors import SamTuneError, TrainingError
 from napari_sam_tune.core.gate import decide
 from napari_sam_tune.core.rounds import AutoRounds, Round, RoundReport, plan_round, report_of
 from napari_sam_tune.core.runners import Message, RoundCancelled, RoundFailed, Runner
-from napari_sam_tune.core.training.config import TrainConfig
 from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.project import BaseRef, Project
     from napari_sam_tune.core.state import SessionState
+    from napari_sam_tune.core.training.config import TrainConfig
 
 
 class Learner:

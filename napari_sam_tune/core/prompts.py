@@ -72,8 +72,8 @@ class Prompt:
             and labels differ in number, or the box has no area.
     """
 
-    points: tuple[Point, ...] = ()
-    labels: tuple[int, ...] = ()
+    points: Sequence[Point] = ()
+    labels: Sequence[int] = ()
     box: Box | None = None
     mask: Mask | None = field(default=None, compare=False, repr=False)
 
