@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .defects import Defect, Mask
     from .surfaces import Rng
 
+EASY_TAIL: Final = 0.8
+"""Ease of the easiest pictures later on: real defects are often plain to see, most of these not."""
 LOGIT_STRIDE: Final = 2
 """Input px per px of the mask decoder's logits (256² logits for a 512² input)."""
 NON_SQUARE: Final = 0.4
@@ -111,9 +113,10 @@ def make_batch(spec: BatchSpec, index: int) -> Batch:
     targets = np.zeros((count, spec.objects, half, half), dtype=np.bool_)
     union = np.zeros((count, half, half), dtype=np.bool_)
     sizes = np.zeros((count, 2), dtype=np.int64)
-    ease = max(0.0, 1 - index / EASING) if spec.easing else 0.0
+    easing = max(0.0, 1 - index / EASING) if spec.easing else 0.0
     for i in range(count):
         extent = sizes[i] = _extent(rng, size)
+        ease = max(easing, EASY_TAIL * float(rng.random()) ** 3) if spec.easing else 0.0
         picture, defects = make_image(rng, (int(extent[0]), int(extent[1])), ease)
         colour = picture if picture.ndim == 3 else picture[..., None]
         images[i, :, : extent[0], : extent[1]] = colour.transpose(2, 0, 1)

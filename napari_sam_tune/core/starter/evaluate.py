@@ -8,6 +8,7 @@ own `SamPredictor`, so that the figures hold for anyone who loads the weights.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -24,7 +25,7 @@ from .architecture import IMAGE_SIZE, build_starter
 from .weights import load_starter_state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 Mask = npt.NDArray[np.bool_]
@@ -52,45 +53,63 @@ def _box(mask: Mask) -> npt.NDArray[np.int64]:
     return np.asarray([cols.min(), rows.min(), cols.max(), rows.max()])
 
 
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What the model showed after some clicks.
+
+    mask: (H, W); points: (x, y) so far, labels: 1 or 0 of each; candidates: (1 or 3, H, W) masks
+    and predicted: their predicted IoU.
+    """
+
+    mask: Mask
+    points: tuple[tuple[float, float], ...]
+    labels: tuple[int, ...]
+    candidates: Mask
+    predicted: npt.NDArray[np.float32]
+
+
+def answers(predictor: SamPredictor, truth: Mask) -> Iterator[Answer]:
+    """A robot clicks on one object of the image that `predictor` holds; ends where it is perfect.
+
+    The first click takes the candidate of the best predicted IoU, each next one feeds the previous
+    logits back.
+    """
+    points: tuple[tuple[float, float], ...] = ()
+    labels: tuple[int, ...] = ()
+    shown: Mask | None = None
+    logits = None
+    while shown is None or not np.array_equal(shown, truth):
+        x, y, label = scoring.next_click(shown, truth)
+        points, labels = (*points, (x, y)), (*labels, label)
+        candidates, predicted, low = predictor.predict(
+            np.asarray(points),
+            np.asarray(labels),
+            mask_input=logits,
+            multimask_output=len(points) == 1,
+        )
+        best = int(predicted.argmax())
+        shown, logits = candidates[best], low[best : best + 1]
+        yield Answer(shown, points, labels, candidates, predicted)
+
+
 def click_through(
     predictor: SamPredictor, truth: Mask, clicks: int = CLICKS, *, stem: str = "", kind: str = ""
 ) -> ObjectResult:
-    """Click on one object of the image that `predictor` holds until `clicks` is reached."""
+    """Click `clicks` times on one object of the image that `predictor` holds, and box it once."""
     thin = scoring.is_thin(truth)
-    points: list[tuple[float, float]] = []
-    labels: list[int] = []
-    shown: Mask | None = None
-    logits = None
-    ious: list[float] = []
-    scores: list[float] = []
-    predicted, true = np.zeros(0), np.zeros(0)
-    for click in range(clicks):
-        if shown is not None and np.array_equal(shown, truth):
-            ious.append(ious[-1])
-            scores.append(scores[-1])
-            continue
-        x, y, label = scoring.next_click(shown, truth)
-        points.append((x, y))
-        labels.append(label)
-        candidates, quality, low = predictor.predict(
-            np.asarray(points), np.asarray(labels), mask_input=logits, multimask_output=click == 0
-        )
-        best = int(quality.argmax())
-        if click == 0:
-            predicted = quality
-            true = np.asarray([scoring.iou(candidate, truth) for candidate in candidates])
-        shown, logits = candidates[best], low[best : best + 1]
-        ious.append(scoring.iou(shown, truth))
-        scores.append(scoring.score(shown, truth, thin=thin))
+    seen = list(itertools.islice(answers(predictor, truth), clicks))
+    ious = [scoring.iou(answer.mask, truth) for answer in seen]
+    scores = [scoring.score(answer.mask, truth, thin=thin) for answer in seen]
+    spare = clicks - len(seen)  # perfect before the cap
     boxed, _, _ = predictor.predict(box=_box(truth), multimask_output=False)
     return ObjectResult(
         stem,
         kind,
-        tuple(ious),
-        tuple(scores),
+        tuple(ious + ious[-1:] * spare),
+        tuple(scores + scores[-1:] * spare),
         scoring.iou(boxed[0], truth),
-        tuple(float(value) for value in predicted),
-        tuple(float(value) for value in true),
+        tuple(float(value) for value in seen[0].predicted),
+        tuple(scoring.iou(candidate, truth) for candidate in seen[0].candidates),
     )
 
 

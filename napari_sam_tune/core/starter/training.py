@@ -104,9 +104,9 @@ def new_run(seed: int, device: torch.device) -> Run:
     return Run(sam, head, average, optimizer)
 
 
-def learning_rate(step: int) -> float:
-    """Linear warm-up, a plateau, then inverse square root."""
-    warm = min(1.0, (step + 1) / WARM_UP)
+def learning_rate(step: int, left: float = 1.0) -> float:
+    """Linear warm-up, a plateau, then inverse square root; times the share `left` of annealing."""
+    warm = min(1.0, (step + 1) / WARM_UP) * left
     return float(LEARNING_RATE * warm * min(1.0, (PLATEAU / (step + 1)) ** 0.5))
 
 
@@ -116,11 +116,13 @@ def corrections_at(step: int, generator: torch.Generator) -> int:
     return int(torch.randint(1, most + 1, (1,), generator=generator))
 
 
-def advance(run: Run, batch: Batch, seed: int, *, bf16: bool) -> StepRecord:
-    """One optimizer step; `run.step` counts it."""
+def advance(
+    run: Run, batch: Batch, seed: int, *, bf16: bool = True, left: float = 1.0
+) -> StepRecord:
+    """One optimizer step; `run.step` counts it. `left` scales the learning rate."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + run.step)
     for group in run.optimizer.param_groups:
-        group["lr"] = learning_rate(run.step)
+        group["lr"] = learning_rate(run.step, left)
     start, end = BALANCED
     balance = min(1.0, max(0.0, (end - run.step) / (end - start)))
     record = train_step(
@@ -201,6 +203,7 @@ def train(
     *,
     hours: float | None = None,
     steps: int | None = None,
+    anneal: int = 0,
     seed: int = 0,
     sizes: Sequence[int] = (128, 256, 512),
     device: str = "cpu",
@@ -213,10 +216,11 @@ def train(
     """Train, or go on training, in the folder `run`; returns the best weights so far.
 
     Stops after `hours` of this call or at step number `steps` of the whole run, whichever comes
-    first; with neither it goes on until interrupted, and loses two minutes at most. Each step has
-    pictures of one of `sizes` px (repeat one to see it more often), `images` of them at 256 px,
-    with `objects` targets each. `progress` is called with the figures of every validation and, in
-    between, of the last `SHORT_REPORT` steps.
+    first; with neither it goes on until interrupted, and loses two minutes at most. The learning
+    rate falls to nothing over the last `anneal` of `steps`; keep a copy of the run from before, to
+    go on from. Each step has pictures of one of `sizes` px (repeat one to see it more often),
+    `images` of them at 256 px, with `objects` targets each. `progress` is called with the figures
+    of every validation and, in between, of the last `SHORT_REPORT` steps.
     """
     torch.set_num_threads(threads)
     run.mkdir(parents=True, exist_ok=True)
@@ -232,7 +236,8 @@ def train(
     with batches(spec, state.step, processes) as source:
         while (end is None or time.monotonic() < end) and (steps is None or state.step < steps):
             began = time.monotonic()
-            recent.append(advance(state, next(source), seed, bf16=True))
+            left = min(1.0, (steps - state.step) / anneal) if steps and anneal else 1.0
+            recent.append(advance(state, next(source), seed, left=left))
             state.seconds += time.monotonic() - began
             if len(recent) == SHORT_REPORT:
                 report({"step": state.step, **mean_of(recent)})
@@ -253,6 +258,7 @@ def _main() -> None:
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--hours", type=float)
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--anneal", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256, 512])
     parser.add_argument("--device", default="cpu")
