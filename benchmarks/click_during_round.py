@@ -48,7 +48,7 @@ def clicks(session: Session, count: int, pause: float, rng: np.random.Generator)
         began = time.perf_counter()
         session.propose(Prompt([(x, y)], [1]))
         seconds.append(time.perf_counter() - began)
-        session.clear()
+        session.reject()
     return seconds
 
 

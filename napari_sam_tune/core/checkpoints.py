@@ -256,7 +256,8 @@ def read_state(path: Path) -> State:
     """
     try:
         if path.suffix == ".safetensors":
-            content: object = load_file(path)
+            # copied: what safetensors returns is mapped, and dies with a file that is overwritten
+            content: object = {name: tensor.clone() for name, tensor in load_file(path).items()}
         else:
             with warnings.catch_warnings():  # of other pickle protocols: read or refused, below
                 warnings.filterwarnings("ignore", "Detected pickle protocol")

@@ -74,7 +74,8 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     with _opened(path) as file:
         info = _info(file, path)
-        return {name: file.get_tensor(name) for name in file.keys()}, info  # noqa: SIM118
+        # copied: what safetensors returns is mapped, and dies with a file that is overwritten
+        return {name: file.get_tensor(name).clone() for name in file.keys()}, info  # noqa: SIM118
 
 
 def read_info(path: Path) -> dict[str, Any]:

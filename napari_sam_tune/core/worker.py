@@ -13,7 +13,9 @@ import os
 import queue
 import signal
 import sys
+import tempfile
 import threading
+import time
 import traceback
 from multiprocessing.connection import Listener
 from pathlib import Path
@@ -34,13 +36,15 @@ if TYPE_CHECKING:
 NICENESS: Final = 10
 OOM_SCORE: Final = "500"
 """Linux takes the process with the highest score first; 0 is usual, so the viewer survives."""
+ADOPTION_SECONDS: Final = 1.0
+"""Between two looks at who the parent is."""
 _OUT_OF_MEMORY: Final = (
     "There was not enough memory to train, even with the smallest batch. Close other programs, "
     "choose the CPU as device, or use a smaller model."
 )
 
 
-class _Cancelled(Exception):  # noqa: N818 - nothing went wrong
+class _Cancelled(Exception):
     """Raised inside a round to leave it."""
 
 
@@ -203,24 +207,40 @@ def _yield_to_others() -> None:
 
 
 def _exit_with_parent() -> None:
-    """The parent never writes again, so this returns when it has closed the pipe or died."""
-    sys.stdin.buffer.read()
+    """End this process when the parent closes the pipe, on purpose or by dying."""
+    sys.stdin.buffer.read()  # it never writes again
     os._exit(0)
+
+
+def _exit_when_adopted(parent: int) -> None:
+    """End this process when it has another parent, even if a fork of the old one holds the pipe."""
+    while os.getppid() == parent:
+        time.sleep(ADOPTION_SECONDS)
+    os._exit(0)
+
+
+def _meet_parent() -> Connection:
+    """Listen where only this user can reach, say where, and wait for the parent."""
+    key = bytes.fromhex(sys.stdin.buffer.readline().decode())
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    # not left to Listener, which removes its folder at an orderly exit only
+    with tempfile.TemporaryDirectory(prefix="sam-tune-") as folder:
+        address = None if os.name == "nt" else str(Path(folder) / "worker")
+        with Listener(address, authkey=key) as listener:
+            sys.stdout.write(json.dumps(listener.address) + "\n")
+            sys.stdout.flush()
+            connection = listener.accept()
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads stdout from here on
+    return connection
 
 
 def main() -> None:
     """Meet the parent, then serve it until it is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the parent's to answer
     faulthandler.enable()
-    key = bytes.fromhex(sys.stdin.buffer.readline().decode())
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_when_adopted, args=[os.getppid()], daemon=True).start()
     _yield_to_others()
-    with Listener(authkey=key) as listener:
-        sys.stdout.write(json.dumps(listener.address) + "\n")
-        sys.stdout.flush()
-        connection = listener.accept()
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads stdout from here on
-    Worker(connection).work()
+    Worker(_meet_parent()).work()
 
 
 if __name__ == "__main__":

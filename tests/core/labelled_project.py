@@ -2,11 +2,15 @@
 
     python labelled_project.py PROJECT
 
-The script has no `if __name__ == "__main__":` on purpose: it starts a long round in a worker
-process, prints the worker's process id once it trains, and waits to be killed.
+The script has no `if __name__ == "__main__":` on purpose. It starts a long round in a worker
+process, prints the process ids of the worker and of a fork of itself (which holds all its pipes)
+once it trains, and waits to be killed.
 """
 
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -55,10 +59,17 @@ if sys.argv[0] == __file__:
     opened = accept_masks(Path(sys.argv[1]))
     runner = ProcessRunner()
 
-    def say_when_training(message: object) -> None:
-        if getattr(message, "phase", "") == "training" and message.step == 1:
-            sys.stdout.write(f"{runner.worker_pid}\n")
-            sys.stdout.flush()
+    training = threading.Event()
 
-    runner.start(job_on(opened, steps=100_000), say_when_training)
+    def note(message: object) -> None:
+        if getattr(message, "phase", "") == "training" and message.step == 1:
+            training.set()
+
+    runner.start(job_on(opened, steps=100_000), note)
+    training.wait()
+    fork = os.fork()
+    if not fork:
+        signal.pause()
+    sys.stdout.write(f"{runner.worker_pid} {fork}\n")
+    sys.stdout.flush()
     runner.wait()
