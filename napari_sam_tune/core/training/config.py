@@ -42,11 +42,11 @@ class TrainConfig(BaseModel):
     decoder includes the head that predicts IoU, which must never be left stale."""
     steps: int = Field(default=40, ge=1)
     """Optimiser steps in a round."""
-    batch_size: int = Field(default=6, ge=1)
+    batch_size: int = Field(default=4, ge=1)
     """Prompts in a step; an object may be prompted more than once."""
-    prompts_per_image: int = Field(default=3, ge=1)
+    prompts_per_image: int = Field(default=2, ge=1)
     """At most so many of them come from one image, in one call of the decoder."""
-    learning_rate: float = Field(default=1e-4, gt=0)
+    learning_rate: float = Field(default=2e-4, gt=0)
     """AdamW's learning rate at its peak."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """Share of the steps over which the learning rate rises; then it falls along a cosine."""
@@ -64,7 +64,7 @@ class TrainConfig(BaseModel):
     """How often an object is prompted as the person really did, where that is recorded."""
     box_share: float = Field(default=0.4, ge=0, le=1)
     """Share of simulated prompts that start with a box; the others start with a point."""
-    correction_share: float = Field(default=0.4, ge=0, le=1)
+    correction_share: float = Field(default=0.3, ge=0, le=1)
     """Share of calls in which simulated prompts go on with clicks on the model's errors."""
     corrections: int = Field(default=8, ge=2)
     """At most so many correction clicks; between 2 and this are drawn, small numbers oftener."""
