@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari.layers import Image, Labels
-from qtpy.QtCore import QObject, QTimer
+from napari.layers import Image
+from qtpy.QtCore import QObject
 
 from napari_sam_tune.core.errors import ImageError, PromptError, SamTuneError, StorageError
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.ui.inference import Kind
-from napari_sam_tune.ui.labelling import ClassSnapshot, ObjectSnapshot
-from napari_sam_tune.ui.layers import AcceptedObject, labels_to_masks
+from napari_sam_tune.ui.labelling import ObjectSnapshot, Tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from napari_sam_tune.core.open_object import OpenObject
-    from napari_sam_tune.core.prompts import Mask, Proposal
+    from napari_sam_tune.core.prompts import Proposal
     from napari_sam_tune.core.session import ProposalRequest
     from napari_sam_tune.ui.opening import Opening, ReadImage
     from napari_sam_tune.ui.workplace import Workplace
 
 _MODES = {"click": "pan_zoom", "brush": "paint", "eraser": "erase"}
-_COLOURS = ("#e5554f", "#f4b942", "#5b8def", "#b07cff", "#4fc38a", "#ff8fb1", "#8d99ae", "#c0ca33")
+_TOOLS: dict[str, Tool] = {"paint": "brush", "erase": "eraser"}
 
 
 class Annotating(QObject):
@@ -45,9 +43,6 @@ class Annotating(QObject):
         self._following: Prompt | None = None  # said while an answer was awaited
         self._then: Callable[[], None] | None = None
         self._swapped: Literal["new", "old"] | None = None
-        self._crops: dict[str, Mask] = {}
-        self._hidden: str | None = None  # the accepted object that is taken up for correction
-        self._adopting: deque[Mask] = deque()
         self.actions: dict[str, Callable[[], None]] = {
             "accept": partial(self._after_answer, self._accept),
             "sign": self._switch_sign,
@@ -63,21 +58,21 @@ class Annotating(QObject):
             "no_defect": partial(self._finish_image, empty=True),
             "previous_image": partial(self._go, -1),
             "next_image": partial(self._go, 1),
-            "next_class": partial(self._choose_class_at, None),
-            **{f"class_{n}": partial(self._choose_class_at, n - 1) for n in (1, 2, 3)},
         }
         opening.opened.connect(self._on_image_opened)
         opening.ready.connect(self.refresh)
         self._session.object_changed.connect(self._on_session_object_changed)
-        self._session.annotations_changed.connect(self._on_session_annotations_changed)
-        self._session.state.events.label.connect(self.show_classes)
+        for view in (place.panel.image, place.panel.object):
+            view.action.connect(self.act)
+        place.panel.object.tool_chosen.connect(self.set_tool)
+
+    def act(self, action: str) -> None:
+        """Do what a button says."""
+        self.actions[action]()
 
     def close(self) -> None:
         """Stop listening."""
         self._session.object_changed.disconnect(self._on_session_object_changed)
-        self._session.annotations_changed.disconnect(self._on_session_annotations_changed)
-        self._session.state.events.label.disconnect(self.show_classes)
-        self._adopting.clear()
 
     # ------------------------------------------------------------- the mouse
 
@@ -308,86 +303,14 @@ class Annotating(QObject):
         proposal.selected_label = 1
         proposal.mode = _MODES[tool]
 
-    # --------------------------------------------------------------- classes
-
-    def edit_class(self, name: str, colour: str) -> None:
-        """Add a class (an empty colour takes the next free one) or change its colour."""
-        known = self._session.project.classes()
-        if not colour:
-            free = [c for c in _COLOURS if c not in known.values()]
-            colour = known.get(name) or (free or list(_COLOURS))[0]
-        self._do(partial(self._session.project.set_class, name, colour))
-        self.choose_class(name)
-        self._show_accepted()
-
-    def choose_class(self, name: str) -> None:
-        """Give the next accepted mask this class."""
-        self._session.state.label = name
-        self._do(partial(self._session.project.remember, label=name))
-        self.show_classes()
-
-    def _choose_class_at(self, index: int | None) -> None:
-        names = list(self._session.project.classes())
-        if index is None:
-            current = names.index(self._session.state.label) if names else 0
-            index = (current + 1) % max(len(names), 1)
-        if index < len(names):
-            self.choose_class(names[index])
-
-    def show_classes(self, *_: object) -> None:
-        """Show the classes; there is always the current one."""
-        project, current = self._session.project, self._session.state.label
-        if current not in project.classes():
-            free = [c for c in _COLOURS if c not in project.classes().values()]
-            project.set_class(current, (free or list(_COLOURS))[0])
-        keys = self._place.panel.keys
-        rows = tuple(
-            (name, colour, keys.get(f"class_{n}", ""))
-            for n, (name, colour) in enumerate(project.classes().items(), start=1)
-        )
-        self._place.panel.classes.show_classes(ClassSnapshot(rows, current))
-
-    # -------------------------------------------------------------- adopting
-
-    def adoptable(self) -> list[Labels]:
-        """Return the person's own Labels layers that fit the open image."""
-        layers = self._place.layers
-        if not layers.is_open:
-            return []
-        return [
-            x
-            for x in self._place.viewer.layers
-            if isinstance(x, Labels) and not layers.is_own(x) and x.data.shape == layers.shape
-        ]
-
-    def adopt(self, name: str) -> None:
-        """Take every label of a Labels layer over as an accepted object of the current class."""
-        layer = next((x for x in self.adoptable() if x.name == name), None)
-        if layer is None:
-            return
-        layer.visible = False
-        self._adopting.extend(labels_to_masks(layer.data).values())
-        self._adopt_next()
-
-    def _adopt_next(self) -> None:
-        if not self._adopting:
-            self._show_accepted()
-            return
-        self._do(partial(self._session.adopt, self._adopting.popleft()))
-        # One at a time, so that the viewer stays alive.
-        QTimer.singleShot(0, self._adopt_next)
-
     # --------------------------------------------------------------- showing
 
-    def _on_image_opened(self, read: ReadImage) -> None:
+    def _on_image_opened(self, _: ReadImage) -> None:
         self._drop_answer()
         self._picking = self._swapped = None
-        self._crops = dict(read.crops)
         proposal = self._place.layers.proposal
         proposal.events.paint.connect(self._on_proposal_painted)
         proposal.events.mode.connect(self.refresh)
-        self.show_classes()
-        self._show_accepted()
         self._on_session_object_changed(self._session.open_object)
         self._mend()
 
@@ -401,36 +324,7 @@ class Annotating(QObject):
             return
         layers.show_prompt(current.prompt)
         layers.show_proposal(current.mask)
-        if current.reopened != self._hidden:
-            self._show_accepted()
         self.refresh()
-
-    def _on_session_annotations_changed(self, _: str) -> None:
-        if not self._adopting:
-            self._show_accepted()
-        self._opening.show_place()
-
-    def show_preferences(self) -> None:
-        """Follow changed preferences."""
-        self._show_accepted()
-        self.show_classes()
-
-    def _show_accepted(self) -> None:
-        session, layers = self._session, self._place.layers
-        if not layers.is_open or session.state.image_id is None:
-            return
-        colours = session.project.classes()
-        self._hidden = session.open_object.reopened
-        shown = []
-        for annotation in session.project.annotations(session.state.image_id):
-            if annotation.id not in self._crops:
-                self._crops[annotation.id] = annotation.cropped_mask
-            if annotation.id == self._hidden:
-                continue
-            corner = (annotation.bbox[0], annotation.bbox[1])
-            colour = colours.get(annotation.label, _COLOURS[0])
-            shown.append(AcceptedObject(annotation.id, self._crops[annotation.id], corner, colour))
-        layers.show_accepted(shown, cover=self._place.preferences.cover_neighbours)
 
     def refresh(self, *_: object) -> None:
         """Show the object in progress on the panel."""
@@ -449,7 +343,7 @@ class Annotating(QObject):
                 has_earlier=self._swapped is not None and not self._is_asking,
                 can_undo=state.can_undo,
                 can_redo=state.can_redo,
-                tool={"paint": "brush", "erase": "eraser"}.get(mode, "click"),
+                tool=_TOOLS.get(mode, "click"),
                 picking=self._picking,
             )
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import napari
 
-from napari_sam_tune.ui.plugin import label_and_learn
+from napari_sam_tune.ui.plugin import LabelAndLearn
 from napari_sam_tune.ui.queue import SAMPLE_IMAGES
 from napari_sam_tune.ui.start import Choices
 
@@ -28,7 +28,7 @@ def run_demo(out: Path, model: str) -> None:
     if not images.exists():
         shutil.copytree(SAMPLE_IMAGES, images)
     viewer = napari.Viewer(title="napari-sam-tune demo")
-    panel = label_and_learn(viewer)
+    panel = LabelAndLearn(viewer)
     viewer.window.add_dock_widget(panel, name="Label and learn", area="right")
     panel.start.show_choices(Choices(project=out / "project", model=model))
     panel.controller.open_folder(images)

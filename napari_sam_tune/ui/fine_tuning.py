@@ -66,10 +66,14 @@ class FineTuning(QObject):
         for name in ("training", "weights_version", "masks_since_round"):
             getattr(self._session.state.events, name).connect(self._tell_state)
         self._session.annotations_changed.connect(self.show_helping)
+        place.panel.learning.start.connect(self.start)
+        place.panel.learning.cancel.connect(self.cancel)
+        place.panel.history.rollback.connect(self.rollback)
+        place.panel.helping_opened.connect(self.show_helping)
         self._clock = QTimer(self)
         self._clock.timeout.connect(self._on_clock_ticked)
         self._clock.start(_LOOK_MILLISECONDS)
-        self.show_preferences()
+        self.follow_preferences()
         self.show_history()
         self.show_helping()
 
@@ -97,18 +101,20 @@ class FineTuning(QObject):
 
     # ---------------------------------------------------------------- rounds
 
-    def act(self, action: str) -> None:
-        """Start or cancel a round."""
+    def start(self) -> None:
+        """Start a round now."""
         self._place.touch()
-        if action == "cancel":
-            self._shown = replace(self._shown, doing="Stopping…", seconds_left=None)
-            self._session.cancel()
-            self.refresh()
-            return
         try:
             self._session.fine_tune(wait=False)
         except SamTuneError as error:
             self._place.panel.notice.show_notice(Notice(str(error), "warning"))
+
+    def cancel(self) -> None:
+        """Stop the round under way."""
+        self._place.touch()
+        self._shown = replace(self._shown, doing="Stopping…", seconds_left=None)
+        self._session.cancel()
+        self.refresh()
 
     def rollback(self, version: str) -> None:
         """Put another version in use."""
@@ -119,6 +125,7 @@ class FineTuning(QObject):
             self._place.complain(error)
             return
         self._shown = replace(self._shown, outcome=f"Back to {self._name(version)}.")
+        self.refresh()
         self._swap()
 
     def _swap(self) -> None:
@@ -169,7 +176,7 @@ class FineTuning(QObject):
 
     # --------------------------------------------------------------- showing
 
-    def show_preferences(self) -> None:
+    def follow_preferences(self) -> None:
         """Follow the preferences: when rounds start by themselves."""
         preferences = self._place.preferences
         self._session.learner.auto = (
@@ -198,17 +205,17 @@ class FineTuning(QObject):
         """Show the versions that have been in use, newest first."""
         in_use = self._session.state.weights_version
         rows = [VersionRow(_BASE, self._name(_BASE), "", "", in_use == _BASE)]
-        for promotion in self._first_promotions():
-            rows.append(
-                VersionRow(
-                    version=promotion.version,
-                    name=self._name(promotion.version),
-                    when=datetime.fromtimestamp(promotion.time).strftime("%d %b %H:%M"),
-                    score=_score(promotion.report),
-                    in_use=promotion.version == in_use,
-                    detail=_detail(promotion),
-                )
+        rows.extend(
+            VersionRow(
+                version=promotion.version,
+                name=self._name(promotion.version),
+                when=datetime.fromtimestamp(promotion.time).strftime("%d %b %H:%M"),
+                score=_score(promotion.report),
+                in_use=promotion.version == in_use,
+                detail=_detail(promotion),
             )
+            for promotion in self._first_promotions()
+        )
         self._place.panel.history.show_versions(tuple(reversed(rows)))
 
     def show_helping(self, *_: object) -> None:

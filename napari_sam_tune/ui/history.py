@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
@@ -16,6 +17,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam_tune.ui.style import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def table(*columns: str) -> QTableWidget:
     return widget
 
 
-def fill(widget: QTableWidget, rows: list[tuple[str, ...]], tips: list[str]) -> None:
+def fill(widget: QTableWidget, rows: Sequence[tuple[str, ...]], tips: Sequence[str]) -> None:
     """Write `rows` into a table made by `table`."""
     widget.setRowCount(len(rows))
     for index, (texts, tip) in enumerate(zip(rows, tips, strict=True)):

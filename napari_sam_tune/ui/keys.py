@@ -58,7 +58,8 @@ def is_key(key: str) -> bool:
         binding = coerce_keybinding(key)
     except ValueError:
         return False
-    return str(binding.parts[-1].key) != ""
+    part = binding.parts[-1]
+    return str(part.key) != "" and not part.is_modifier_key()
 
 
 @dataclass
@@ -124,7 +125,7 @@ class KeyMap:
     def _bind_pan(self) -> None:
         # Space stays napari's "hold to move the view"; it only also tells us not to draw a box.
         binding = coerce_keybinding(_PAN_KEY)
-        napari_own = type(self.viewer).class_keymap.get(binding)
+        napari_own = self.viewer.class_keymap.get(binding)
 
         def held(viewer: ViewerModel) -> Generator[None, None, None]:
             self.on_pan(True)
@@ -144,16 +145,22 @@ class KeyMap:
 
 
 def _usable(keys: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    chosen: dict[str, str] = {}
+    """Return a key for every action, no two the same, and what is wrong with those asked for."""
+    asked = {name: keys.get(name, default).strip() for name, default in DEFAULT_KEYS.items()}
     problems = []
-    for name, default in DEFAULT_KEYS.items():
-        key = keys.get(name, default).strip()
-        taken = next((other for other, k in chosen.items() if k.lower() == key.lower()), None)
+    for name, key in asked.items():
         if not is_key(key):
-            problems.append(f"“{key}” is not a key; {name.replace('_', ' ')} stays on {default}.")
-            key = default
-        elif taken is not None:
-            problems.append(f"{key} is already the key for {taken.replace('_', ' ')}.")
-            key = default
-        chosen[name] = key
+            asked[name] = DEFAULT_KEYS[name]
+            problems.append(f"“{key}” is not a key; {_words(name)} stays on {asked[name]}.")
+    # Actions that keep their default have it; one that was changed must find a free key.
+    chosen = {name: key for name, key in asked.items() if key == DEFAULT_KEYS[name]}
+    for name, key in asked.items():
+        owner = next((n for n, k in chosen.items() if k.lower() == key.lower() and n != name), None)
+        if owner is not None:
+            problems.append(f"{key} is already the key for {_words(owner)}.")
+        chosen.setdefault(name, DEFAULT_KEYS[name] if owner is not None else key)
     return chosen, problems
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

@@ -70,7 +70,7 @@ class LabellingLayers:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.viewer = viewer
-        self.image: Image | None = None
+        self.image: Any = None
         self.shape = (0, 0)
         self._own: dict[str, Layer] = {}
         self._ids: list[str] = []

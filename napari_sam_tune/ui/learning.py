@@ -70,12 +70,14 @@ class LearningView(QWidget):
     """The learning section.
 
     Attributes:
-        action: emitted with "fine_tune" or "cancel".
+        start: emitted to start a round.
+        cancel: emitted to stop the round under way.
         automatic_changed: emitted with (on, masks between rounds).
 
     """
 
-    action = Signal(str)
+    start = Signal()
+    cancel = Signal()
     automatic_changed = Signal(bool, int)
 
     def __init__(self) -> None:
@@ -87,13 +89,13 @@ class LearningView(QWidget):
         section.head.addWidget(self._badge)
         self._masks = Text("", "quiet")
         self.button = KeyButton("fine_tune", "Fine-tune now", "Learn from the accepted masks")
-        self.button.clicked.connect(lambda: self.action.emit("fine_tune"))
+        self.button.clicked.connect(self.start)
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(6)
         self._doing = Text("", "quiet")
         self._cancel = QPushButton("Cancel")
-        self._cancel.clicked.connect(lambda: self.action.emit("cancel"))
+        self._cancel.clicked.connect(self.cancel)
         status = QHBoxLayout()
         status.addWidget(self._doing, 1)
         status.addWidget(self._cancel)

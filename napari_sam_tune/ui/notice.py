@@ -33,7 +33,7 @@ class Notice:
     level: Level = "info"
     busy: bool = False
     remedy: str | None = None
-    act: Callable[[], None] | None = None
+    act: Callable[[], object] | None = None
 
 
 class NoticeBar(QFrame):

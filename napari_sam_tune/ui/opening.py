@@ -135,7 +135,7 @@ class Opening(QObject):
 
     def _on_read_failed(self, error: Exception) -> None:
         self.show_place()
-        self._place.complain(error, "Next image", lambda: self.go(1))
+        self._place.complain(error, "Next image", partial(self.go, 1))
 
     def _encode(self, read: ReadImage) -> None:
         self._place.inference.submit(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, Qt, Signal
-from qtpy.QtWidgets import QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_sam_tune.ui.helping import HelpingView
@@ -20,8 +20,6 @@ from napari_sam_tune.ui.style import STYLE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_sam_tune.ui.controller import Controller
-
 
 class Panel(QWidget):
     """The dock's widget.
@@ -33,13 +31,11 @@ class Panel(QWidget):
         image, classes, object, learning, history, helping: shown while labelling.
         left: emitted when napari takes the panel out of its dock.
         helping_opened: emitted when "Is it helping?" is unfolded.
-        controller: what stands behind the panel.
 
     """
 
     left = Signal()
     helping_opened = Signal()
-    controller: Controller
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,6 +58,8 @@ class Panel(QWidget):
         column.addWidget(self.notice)
         column.addWidget(self._pages, 1)
         self.setMinimumWidth(350)
+        # else napari adds a stretch below, and the panel gets half the height
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
     def show_start(self) -> None:
         """Show the empty state."""

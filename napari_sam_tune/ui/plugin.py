@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_sam_tune.ui.controller import Controller
+from napari_sam_tune.ui.panel import Panel
+
 if TYPE_CHECKING:
     import napari
 
-    from napari_sam_tune.ui.panel import Panel
 
+class LabelAndLearn(Panel):
+    """The dock; napari makes one from its menus.
 
-def label_and_learn(viewer: napari.viewer.Viewer) -> Panel:
-    """Make the dock; napari calls this from its menus."""
-    from napari_sam_tune.ui.controller import Controller
-    from napari_sam_tune.ui.panel import Panel
+    Args:
+        napari_viewer: the viewer it is docked in.
+    """
 
-    panel = Panel()
-    # The panel keeps its controller alive, and takes it along when it goes.
-    panel.controller = Controller(viewer, panel)
-    return panel
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        # napari hands plugins a proxy, whose layers are proxies too and never the same twice.
+        viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.controller = Controller(viewer, self)
 
 
 def sample_images() -> list[tuple[Any, dict[str, Any], str]]:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from napari_sam_tune.ui.opening import Opening
     from napari_sam_tune.ui.workplace import Workplace
 
-# Slower than this a preview lags behind the hand; then it stays off until the next image.
-_SLOWEST_SECONDS = 0.15
+# Slower than this, several times in a row, and it lags behind the hand: off until the next image.
+_SLOWEST_SECONDS, _SLOW_ANSWERS = 0.15, 3
 
 
 class Preview(QObject):
@@ -35,7 +35,7 @@ class Preview(QObject):
     ) -> None:
         super().__init__(parent)
         self._place, self._opening, self._annotating = place, opening, annotating
-        self._is_slow = False
+        self._slow_answers = 0
         opening.opened.connect(self._on_image_opened)
         place.viewer.mouse_move_callbacks.append(self._on_mouse_moved)
         place.session.object_changed.connect(self.clear)
@@ -51,11 +51,11 @@ class Preview(QObject):
         self._place.layers.show_preview(None)
 
     def _on_image_opened(self, _: object) -> None:
-        self._is_slow = False
+        self._slow_answers = 0
 
     def _on_mouse_moved(self, _: ViewerModel, event: Any) -> None:
         place = self._place
-        wanted = place.preferences.preview_on_hover and not self._is_slow
+        wanted = place.preferences.preview_on_hover and self._slow_answers < _SLOW_ANSWERS
         free = self._opening.is_ready and place.session.open_object.is_empty
         if not (wanted and free and self._annotating.is_prompting()):
             return
@@ -76,10 +76,10 @@ class Preview(QObject):
 
     def _on_proposed(self, answer: tuple[Mask | None, float]) -> None:
         mask, seconds = answer
-        self._is_slow = seconds > _SLOWEST_SECONDS
+        self._slow_answers = self._slow_answers + 1 if seconds > _SLOWEST_SECONDS else 0
         if self._place.session.open_object.is_empty:
-            self._place.layers.show_preview(None if self._is_slow else mask)
+            self._place.layers.show_preview(mask if self._slow_answers < _SLOW_ANSWERS else None)
 
     def _on_failed(self, _: Exception) -> None:
         # The same error comes with a click, and is said then.
-        self._is_slow = True
+        self._slow_answers = _SLOW_ANSWERS

@@ -61,7 +61,7 @@ class Workplace:
         self,
         error: Exception,
         remedy: str | None = None,
-        act: Callable[[], None] | None = None,
+        act: Callable[[], object] | None = None,
     ) -> None:
         """Show an error in the panel, with a button that may help."""
         self.panel.notice.show_notice(Notice(explain(error), "error", remedy=remedy, act=act))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,8 @@ from napari_sam_tune.ui.panel import Panel
 from napari_sam_tune.ui.start import Choices
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import napari
 
 _SIDE = 192
@@ -44,6 +45,10 @@ def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def nothing_left() -> Iterator[None]:
     """Fail where a test leaves an inference thread or a worker process behind."""
     yield
+    for thread in threading.enumerate():
+        if "sam-tune" in thread.name:
+            # it may be at the end of its last task, such as importing torch
+            thread.join(60)
     left = [t.name for t in threading.enumerate() if "sam-tune" in t.name]
     workers = [p.pid for p in psutil.Process().children() if "napari_sam_tune" in _line(p)]
     assert not left, f"threads left: {left}"
@@ -153,8 +158,16 @@ class Desk:
     wait: Callable[..., None]
 
     @property
+    def work(self) -> Any:
+        return self.controller.work
+
+    @property
     def session(self) -> Any:
-        return self.controller.place.session
+        return self.work.place.session
+
+    @property
+    def layers(self) -> Any:
+        return self.work.place.layers
 
     @property
     def said(self) -> str:
@@ -170,8 +183,8 @@ class Desk:
         self.wait_ready()
 
     def wait_ready(self) -> None:
-        self.wait(lambda: self.controller._opening is not None)
-        self.wait(lambda: self.controller._opening.is_ready)
+        self.wait(lambda: self.work is not None)
+        self.wait(lambda: self.work.opening.is_ready)
 
     def propose(self, xy: tuple[float, float], **how: Any) -> Any:
         """Click and wait for the mask."""
@@ -180,7 +193,7 @@ class Desk:
 
     def answer(self) -> Any:
         """Wait until nothing is asked any more; return the object in progress."""
-        self.wait(lambda: not self.controller._annotating._is_asking)
+        self.wait(lambda: not self.work.annotating._is_asking)
         return self.session.open_object
 
     def shot(self, name: str) -> None:

@@ -16,7 +16,7 @@ def test_click_box_paint_accept_and_undo(desk, blobs):
     first = desk.propose((x, y))
     assert np.allclose(first.prompt.points, [(x, y)], atol=1.0)
     assert len(first.proposal.candidates) == 3
-    assert (desk.controller._layers.proposal.data.astype(bool) == first.mask).all()
+    assert (desk.layers.proposal.data.astype(bool) == first.mask).all()
 
     desk.hand.press(Qt.Key.Key_G)
     assert desk.session.open_object.proposal.chosen == 1
@@ -54,9 +54,9 @@ def test_click_box_paint_accept_and_undo(desk, blobs):
     assert annotation.mask[10, 110]
     assert annotation.effort.strokes == 1
     assert annotation.effort.boxes == 1
-    assert desk.controller._layers.accepted.data[10, 110] == 1
+    assert desk.layers.accepted.data[10, 110] == 1
     assert desk.session.open_object.is_empty
-    assert not desk.controller._layers.proposal.data.any()
+    assert not desk.layers.proposal.data.any()
 
     desk.hand.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert desk.session.project.annotations() == []
@@ -85,7 +85,7 @@ def test_correct_and_delete_by_key_under_the_mouse(desk, blobs):
     desk.hand.hover((45, 45))
     desk.hand.press(Qt.Key.Key_E, SHIFT)
     assert (desk.session.open_object.mask == mask).all()
-    assert not desk.controller._layers.accepted.data.any()
+    assert not desk.layers.accepted.data.any()
     desk.propose((40, 40))
     desk.hand.press(Qt.Key.Key_Q)
     (annotation,) = desk.session.project.annotations()
@@ -125,16 +125,16 @@ def test_opening_again_is_where_one_stopped(make_desk, blobs):
     first.wait_ready()
     first.propose((45, 45))
     first.hand.press(Qt.Key.Key_Q)
-    accepted = first.controller._layers.accepted.data.copy()
+    accepted = first.layers.accepted.data.copy()
     first.panel.image.leave.emit()
-    assert first.controller.place is None
+    assert first.controller.work is None
     assert [x.name for x in first.viewer.layers] == []
 
     first.panel.start.resume_chosen.emit()
     first.wait_ready()
     assert first.session.state.image_id == "part 2.png"
     assert first.session.state.label == "pore"
-    assert (first.controller._layers.accepted.data == accepted).all()
+    assert (first.layers.accepted.data == accepted).all()
 
 
 def test_labels_layer_is_adopted_with_scale(desk, blobs):
@@ -152,7 +152,7 @@ def test_labels_layer_is_adopted_with_scale(desk, blobs):
     desk.wait_ready()
     desk.panel.object.adopt.emit("mine")
     desk.wait(lambda: len(desk.session.project.annotations()) == 2)
-    shown = desk.controller._layers.accepted
+    shown = desk.layers.accepted
     desk.wait(lambda: shown.data.max() == 2)
     assert (shown.scale == image.scale).all()
     assert (shown.translate == image.translate).all()
@@ -162,3 +162,57 @@ def test_labels_layer_is_adopted_with_scale(desk, blobs):
 
     opened = desk.propose((50.0, 40.0))
     assert np.allclose(opened.prompt.points, [(50, 40)], atol=1.0)
+
+
+def test_the_menus_open_the_dock_and_the_samples(make_napari_viewer):
+    viewer = make_napari_viewer(show=True)
+    _, panel = viewer.window.add_plugin_dock_widget("napari-sam-tune", "Label and learn")
+    assert not panel.is_working
+    panel.controller.close()
+
+    viewer.open_sample("napari-sam-tune", "defects")
+    assert len(viewer.layers) >= 4
+    shown = [x.name for x in viewer.layers if x.visible]
+    assert len(shown) == 1
+
+
+def test_preferences_change_keys_and_gestures_at_once(desk, blobs):
+    from napari.settings import get_plugin_settings
+
+    desk.open(blobs.folder)
+    settings = get_plugin_settings("napari-sam-tune")
+    settings.keys.accept = "Shift-K"
+    settings.labelling.drag_draws_box = False
+    assert desk.panel.object.buttons["accept"].key == "⇧K"
+    desk.propose((45, 45))
+    desk.hand.press(Qt.Key.Key_Q)
+    assert desk.session.project.annotations() == []
+    desk.hand.press(Qt.Key.Key_K, SHIFT)
+    assert len(desk.session.project.annotations()) == 1
+
+    center = np.array(desk.viewer.scene.camera.center)
+    desk.hand.drag((60, 60), (100, 60))
+    assert not np.allclose(desk.viewer.scene.camera.center, center)
+    assert desk.session.open_object.is_empty
+
+
+def test_layers_thrown_away_come_back(desk, blobs):
+    desk.open(blobs.folder)
+    first = desk.layers.proposal
+    desk.viewer.layers.remove(first)
+    desk.wait(lambda: desk.layers.is_open and desk.layers.proposal is not first)
+    desk.wait_ready()
+    assert desk.propose((45, 45)).mask is not None
+
+
+def test_preview_follows_the_mouse(desk, blobs):
+    from napari.settings import get_plugin_settings
+
+    get_plugin_settings("napari-sam-tune").labelling.preview_on_hover = True
+    desk.open(blobs.folder)
+    desk.hand.hover((45, 45))
+    desk.wait(lambda: "preview" in desk.viewer.layers)
+    assert desk.viewer.layers.selection.active is desk.layers.proposal
+    desk.propose((45, 45))
+    assert not desk.viewer.layers["preview"].data.any()
+    assert desk.session.open_object.prompt.labels == (1,)

@@ -1,0 +1,200 @@
+"""Parts of the dock that need no window: layers on a ViewerModel, keys, queue, thread, words."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.utils.key_bindings import coerce_keybinding
+from napari.utils.shortcuts import default_shortcuts
+from npe2 import PluginManifest
+
+from napari_sam_tune.core.errors import ImageError, StorageError
+from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.ui.faults import explain
+from napari_sam_tune.ui.helping import HelpingRow, verdict
+from napari_sam_tune.ui.inference import Inference, Kind
+from napari_sam_tune.ui.keys import DEFAULT_KEYS, KeyMap
+from napari_sam_tune.ui.layers import AcceptedObject, LabellingLayers
+from napari_sam_tune.ui.learning import duration
+from napari_sam_tune.ui.queue import folder_queue, viewer_queue
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+@pytest.fixture
+def layers(viewer):
+    image = viewer.add_image(np.zeros((40, 60), np.uint8), scale=(2, 2), translate=(10, 20))
+    layers = LabellingLayers(viewer)
+    layers.open(image, (40, 60))
+    return layers
+
+
+def _square(identity, corner, colour="#ff0000"):
+    return AcceptedObject(identity, np.ones((10, 10), bool), corner, colour)
+
+
+def test_layers_lie_on_the_image(viewer, layers):
+    for layer in layers.all_own:
+        assert (layer.scale == (2, 2)).all()
+        assert (layer.translate == (10, 20)).all()
+    assert viewer.layers.selection.active is layers.proposal
+    assert layers.xy_at((10 + 2 * 7, 20 + 2 * 8)) == (8.0, 7.0)
+    assert layers.xy_at((0, 0)) is None
+    assert layers.box_between((30, 60), (20, 40)) == (10.0, 5.0, 20.0, 10.0)
+
+
+@pytest.mark.parametrize(("cover", "owner"), [(False, "first"), (True, "second")])
+def test_neighbours_are_covered_only_if_asked(layers, cover, owner):
+    layers.show_accepted([_square("first", (5, 5)), _square("second", (10, 10))], cover=cover)
+    overlap = (10 + 2 * 12, 20 + 2 * 12)
+    assert layers.id_at(overlap) == owner
+    assert layers.id_at((10 + 2 * 30, 20 + 2 * 30)) is None
+
+
+def test_classes_have_their_colours(layers):
+    layers.show_accepted([_square("a", (0, 0), "#00ff00"), _square("b", (20, 20), "#0000ff")])
+    green, blue = (layers.accepted.get_color(value) for value in (1, 2))
+    assert np.argmax(green[:3]) == 1
+    assert np.argmax(blue[:3]) == 2
+
+
+def test_prompt_and_proposal_are_shown_and_taken_away(layers):
+    mask = np.zeros((40, 60), bool)
+    mask[3:9, 4:8] = True
+    layers.show_prompt(Prompt(points=((5, 6), (9, 3)), labels=(1, 0), box=(1, 2, 30, 35)))
+    layers.show_proposal(mask)
+    clicks, box = layers._own["clicks"], layers._own["box"]
+    assert clicks.data.tolist() == [[6, 5], [3, 9]]
+    assert clicks.face_color[0].tolist() != clicks.face_color[1].tolist()
+    assert box.nshapes == 1
+    assert (layers.proposed_mask() == mask).all()
+    layers.show_prompt(None)
+    layers.show_proposal(None)
+    assert len(clicks.data) == box.nshapes == 0
+    assert not layers.proposed_mask().any()
+
+
+def test_closing_leaves_the_persons_layers(viewer, layers):
+    layers.close()
+    assert [type(x).__name__ for x in viewer.layers] == ["Image"]
+    assert not layers.is_open
+
+
+def test_default_keys_are_free_in_napari():
+    taken = {str(binding) for bindings in default_shortcuts.values() for binding in bindings}
+    ours = {str(coerce_keybinding(key)) for key in DEFAULT_KEYS.values()}
+    assert len(ours) == len(DEFAULT_KEYS)
+    assert not ours & taken
+
+
+def test_keys_in_the_manifest_are_the_keys_bound():
+    manifest = PluginManifest.from_distribution("napari-sam-tune")
+    properties = manifest.contributions.configurations["keys"].properties
+    assert {name: p.default for name, p in properties.items()} == DEFAULT_KEYS
+    menus = manifest.contributions.menus
+    assert "napari/layers/annotate" in menus
+    assert len(manifest.contributions.sample_data) == 1
+
+
+def test_keys_are_bound_changed_and_given_back(viewer):
+    pressed = []
+    actions = {name: lambda name=name: pressed.append(name) for name in DEFAULT_KEYS}
+    viewer.bind_key("K", lambda _: pressed.append("somebody else's"))
+    keys = KeyMap(viewer, actions, lambda _: None)
+    assert keys.bind({"accept": "Ctrl-Enter"}, []) == []
+    viewer.keymap[coerce_keybinding("Ctrl-Enter")](viewer)
+    assert pressed == ["accept"]
+    assert coerce_keybinding("Q") not in viewer.keymap
+
+    problems = keys.bind({"accept": "Shift-", "sign": "G"}, [])
+    assert len(problems) == 2
+    assert keys.keys["accept"] == "Q"
+
+    keys.close()
+    viewer.keymap[coerce_keybinding("K")](viewer)
+    assert pressed[-1] == "somebody else's"
+
+
+def test_folder_is_queued_in_natural_order_and_the_project_lies_in_it(blobs):
+    queue = folder_queue(blobs.folder)
+    assert [image.id for image in queue.images] == ["part 1.png", "part 2.png", "part 3.png"]
+    assert queue.home.parent == blobs.folder
+    assert queue.go_to("part 3.png")
+    assert not queue.step(1)
+    assert [image.id for image in queue.neighbours()] == ["part 2.png"]
+
+
+def test_a_stack_is_queued_plane_by_plane(viewer, tmp_path):
+    stack = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
+    viewer.add_image(stack, name="stack")
+    viewer.add_image(np.zeros((4, 5, 3), np.uint8), name="colour", rgb=True)
+    queue = viewer_queue(viewer, tmp_path)
+    assert [image.id for image in queue.images] == ["stack [0]", "stack [1]", "stack [2]", "colour"]
+    assert (queue.images[1].read() == stack[1]).all()
+    with pytest.raises(ImageError, match="no image in the viewer"):
+        viewer_queue(ViewerModel(), tmp_path)
+
+
+@pytest.fixture
+def inference(qtbot):
+    inference = Inference()
+    yield inference
+    assert inference.close()
+
+
+def test_the_newest_task_of_a_kind_counts_and_urgent_ones_go_first(inference, qtbot):
+    gate, order, answers = threading.Event(), [], []
+
+    def task(name):
+        def work():
+            order.append(name)
+            return name
+
+        return work
+
+    def fail(_):
+        raise AssertionError
+
+    inference.submit(Kind.LOAD, gate.wait, lambda _: None, fail)
+    inference.submit(Kind.AHEAD, task("ahead"), answers.append, fail)
+    inference.submit(Kind.PROPOSE, task("old click"), answers.append, fail)
+    inference.submit(Kind.PROPOSE, task("click"), answers.append, fail)
+    inference.submit(Kind.ENCODE, task("open image"), answers.append, fail)
+    with qtbot.waitSignal(inference.idle):
+        gate.set()
+    assert order == answers == ["open image", "click", "ahead"]
+    assert not inference.busy(*Kind)
+
+
+def test_an_error_comes_back_as_an_error_and_the_thread_lives_on(inference, qtbot):
+    errors, answers = [], []
+
+    def broken():
+        raise ImageError("no picture")
+
+    with qtbot.waitSignal(inference.idle):
+        inference.submit(Kind.READ, broken, answers.append, errors.append)
+    with qtbot.waitSignal(inference.idle):
+        inference.submit(Kind.READ, lambda: 7, answers.append, errors.append)
+    assert answers == [7]
+    assert isinstance(errors[0], ImageError)
+
+
+def test_errors_are_put_into_words():
+    assert "Nothing is lost" in explain(StorageError("The disk is full."))
+    assert "smaller model" in explain(MemoryError())
+    assert "is safe" in explain(KeyError("x"))
+
+
+def test_is_it_helping_is_said_in_one_sentence():
+    base = HelpingRow("base model", 12, 3.0, 1.0, 20)
+    assert "nothing to compare" in verdict((base,))
+    assert "50% less work" in verdict((base, HelpingRow("version 1", 9, 2.0, 0.0, 9)))
+    assert "Too few" in verdict((base, HelpingRow("version 1", 2, 1.0, 0.0, 9)))
+    assert [duration(s) for s in (0.2, 44, 130, 4800)] == ["1 s", "44 s", "2 min", "1 h 20 min"]

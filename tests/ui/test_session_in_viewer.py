@@ -1,0 +1,158 @@
+"""A person's whole session: open, click, correct, accept, learn in a process, swapped weights."""
+
+from __future__ import annotations
+
+import psutil
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_sam_tune.core.errors import StorageError
+from napari_sam_tune.core.training.config import GateConfig, TrainConfig
+
+# Few, quick steps, and a gate that takes what is better at all: what is tested is the way through.
+QUICK = TrainConfig(
+    steps=24,
+    learning_rate=1e-3,
+    look_every=8,
+    gate=GateConfig(confidence=0.51, fewest_objects=1, class_loss=1.0),
+)
+
+
+def _accept_discs(desk, blobs) -> None:
+    """Label every disc of every image: click, correct with the brush, accept."""
+    for number in range(3):
+        desk.wait(lambda n=number: desk.session.state.image_id == f"part {n + 1}.png")
+        desk.wait_ready()
+        for x, y, radius in blobs.discs:
+            desk.propose((x, y))
+            layer = desk.layers.proposal
+            layer.data[:] = 0  # the eraser, in one go
+            layer.brush_size = 2 * radius
+            desk.hand.press(Qt.Key.Key_P)
+            desk.hand.click((x, y))
+            desk.hand.press(Qt.Key.Key_Q)
+        if number < 2:
+            desk.hand.press(Qt.Key.Key_Period)
+
+
+@pytest.mark.timeout(600)
+def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs):
+    desk = make_desk(runner="process", config=QUICK)
+    desk.shot("start")
+    desk.open(blobs.folder)
+    desk.panel.learning.automatic_changed.emit(False, 8)
+    _accept_discs(desk, blobs)
+    assert len(desk.session.project.annotations()) == 12
+
+    desk.propose((100, 100))
+    before = desk.session.open_object
+    assert before.proposal.weights_version == "base"
+    desk.shot("proposal")
+    desk.hand.press(Qt.Key.Key_T, Qt.KeyboardModifier.ShiftModifier)
+    desk.wait(lambda: desk.session.state.training)
+    desk.wait(lambda: len(desk.work.fine_tuning._curve.losses) > 4)
+    # the viewer answers while the round goes on
+    desk.propose((101, 101))
+    desk.shot("round")
+    clicked = desk.session.open_object
+
+    desk.wait(lambda: not desk.session.state.training)
+    version = desk.session.state.weights_version
+    assert version != "base", desk.work.fine_tuning._shown.outcome
+    desk.wait(lambda: desk.session.open_object.proposal.weights_version == version)
+    assert desk.session.open_object.prompt == clicked.prompt
+    assert desk.panel.learning._badge.text() == "version 1"
+    assert len(desk.session.project.annotations()) == 12
+
+    # the mask of the former weights is one key away, and so is the new one
+    new = desk.session.open_object
+    desk.hand.press(Qt.Key.Key_H)
+    assert desk.session.open_object.proposal.weights_version == "base"
+    desk.hand.press(Qt.Key.Key_H)
+    assert (desk.session.open_object.mask == new.mask).all()
+    desk.panel._helping_fold.expand(animate=False)
+    desk.shot("after the round")
+
+    desk.panel.history.table.selectRow(1)
+    desk.panel.history._back.click()
+    desk.wait(lambda: desk.session.predictor.weights_version == "base")
+    assert desk.session.state.weights_version == "base"
+    assert desk.panel.learning._badge.text() == "base model"
+
+
+@pytest.mark.timeout(600)
+def test_closing_the_viewer_during_a_round_leaves_nothing(make_desk, blobs):
+    desk = make_desk(runner="process", config=QUICK.model_copy(update={"steps": 100_000}))
+    desk.open(blobs.folder)
+    _accept_discs(desk, blobs)
+    if not desk.session.state.training:
+        desk.panel.learning.start.emit()
+    desk.wait(lambda: desk.work.fine_tuning._shown.fraction is not None)
+    worker = desk.session.learner.runner.worker_pid
+    desk.viewer.close()
+    desk.wait(lambda: desk.controller._is_closed)
+    desk.wait(lambda: not psutil.pid_exists(worker))
+
+
+def test_a_full_disk_keeps_the_mask_and_a_retry_works(desk, blobs, monkeypatch):
+    desk.open(blobs.folder)
+    desk.propose((45, 45))
+    mask = desk.session.open_object.mask
+    add = desk.session.project.add
+
+    def full(_):
+        raise StorageError("The mask could not be saved: the disk is full.")
+
+    monkeypatch.setattr(desk.session.project, "add", full)
+    desk.hand.press(Qt.Key.Key_Q)
+    assert "disk is full" in desk.said
+    assert "Nothing is lost" in desk.said
+    assert (desk.session.open_object.mask == mask).all()
+    desk.shot("disk full")
+    monkeypatch.setattr(desk.session.project, "add", add)
+    desk.panel.notice._remedy.click()
+    assert len(desk.session.project.annotations()) == 1
+    assert desk.said == ""
+
+
+def test_what_cannot_be_opened_is_said_in_words(desk, blobs, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    desk.panel.start.folder_chosen.emit(empty)
+    assert "no image" in desk.said
+
+    desk.panel.start.folder_chosen.emit(tmp_path / "nowhere")
+    assert "cannot be read" in desk.said
+
+    from napari_sam_tune.ui.start import Choices
+
+    desk.panel.start.show_choices(Choices(model=str(tmp_path / "gone.pth")))
+    desk.panel.start.folder_chosen.emit(blobs.folder)
+    desk.wait(lambda: "gone.pth" in desk.said)
+    assert desk.controller.work is None
+    desk.shot("model missing")
+
+    (blobs.folder / "part 0.png").write_text("this is no picture")
+    desk.panel.start.show_choices(Choices())
+    desk.panel.start.folder_chosen.emit(blobs.folder)
+    desk.wait(lambda: "part 0.png" in desk.said)
+    desk.panel.notice._remedy.click()
+    desk.wait_ready()
+    assert desk.session.state.image_id == "part 1.png"
+
+
+def test_a_dead_worker_is_said_and_the_next_round_starts_another(make_desk, blobs):
+    desk = make_desk(runner="process", config=QUICK.model_copy(update={"steps": 100_000}))
+    desk.open(blobs.folder)
+    desk.panel.learning.automatic_changed.emit(False, 8)
+    _accept_discs(desk, blobs)
+    desk.panel.learning.start.emit()
+    desk.wait(lambda: desk.work.fine_tuning._shown.fraction is not None)
+    psutil.Process(desk.session.learner.runner.worker_pid).kill()
+    desk.wait(lambda: not desk.session.state.training)
+    desk.wait(lambda: desk.said != "")
+    assert desk.session.weights_version == "base"
+    desk.panel.learning.start.emit()
+    desk.wait(lambda: desk.work.fine_tuning._shown.fraction is not None)
+    desk.panel.learning.cancel.emit()
+    desk.wait(lambda: not desk.session.state.training)
