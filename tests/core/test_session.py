@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +16,8 @@ from napari_sam_tune.core.rounds import AutoRounds, plan_round
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from napari_sam_tune.core.training.job import Progress
 
 QUICK = TrainConfig(steps=3, judge_objects=4)
 CENTRES = [(30, 30), (90, 35), (35, 95), (95, 90), (60, 60), (30, 62), (62, 28), (90, 62), (60, 95)]
@@ -276,3 +280,52 @@ def test_opening_with_another_base_is_refused(session: Session, predictor: Predi
 
     with pytest.raises(SamTuneError, match="other"):
         Session(Project.open(session.project.path), Other())
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_keeps_the_mask_open_and_a_retry_works(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proposal = session.propose(click(30, 30))
+    with monkeypatch.context() as full:
+        full.setattr(Path, "rename", refuse)
+        with pytest.raises(SamTuneError, match="disk is full"):
+            session.accept()
+        assert session.project.annotations() == []
+        np.testing.assert_array_equal(session.open_object.mask, proposal.mask)
+    session.accept()
+    assert len(session.project.annotations()) == 1
+
+
+def test_an_embedding_that_cannot_be_kept_costs_nothing_but_time(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    session.failed.connect(said.append)
+    image = blobs(2)
+    session.register(image, "other.png")
+    with monkeypatch.context() as full:
+        full.setattr(Path, "rename", refuse)
+        session.open_image(image, "other.png")
+    assert "disk is full" in said[0]
+    assert session.propose(click(30, 30)).mask.shape == image.shape
+
+
+def test_a_version_promoted_elsewhere_meanwhile_stays_in_use(session: Session) -> None:
+    label_all(session)
+    version = session.fine_tune().candidate
+    session.rollback("base")
+    elsewhere = Project.open(session.project.path)
+
+    def promote_elsewhere(progress: Progress) -> None:
+        if progress.step == 1 and elsewhere.current_version == "base":
+            elsewhere.promote(version, report={})
+
+    session.progress.connect(promote_elsewhere)
+    finished = session.fine_tune()
+    assert not finished.promoted
+    assert finished.version == session.weights_version == version
+    assert [p.version for p in session.project.promotions()][-1] == version
