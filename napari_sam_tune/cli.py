@@ -210,5 +210,66 @@ def simulate(
     )
 
 
+@starter_app.command("train")
+def starter_train(
+    run: Annotated[Path, typer.Option(help="Folder of the run; goes on where it stopped.")],
+    hours: Annotated[float | None, typer.Option(min=0, help="Stop after so long.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Stop at this step of the run.")] = None,
+    anneal: Annotated[
+        int, typer.Option(min=0, help="Let the learning rate fall over the last so many steps.")
+    ] = 0,
+    size: Annotated[
+        list[int] | None, typer.Option(help="Picture size in px; repeat to mix several.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the weights, the pictures and the prompts.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
+    threads: Annotated[int, typer.Option(min=1, help="Torch threads.")] = 1,
+    processes: Annotated[int, typer.Option(min=1, help="Processes that make pictures.")] = 1,
+) -> None:
+    """Train the embedded model on pictures this project makes; may be stopped at any moment."""
+    from napari_sam_tune.core.starter.training import train
+
+    best = train(
+        run,
+        hours=hours,
+        steps=steps,
+        anneal=anneal,
+        seed=seed,
+        sizes=size or (128, 256, 512),
+        device=device,
+        threads=threads,
+        processes=processes,
+        progress=lambda line: console.print_json(data=line, indent=None),
+    )
+    console.print(f"Best weights so far: {best}", highlight=False)
+
+
+@starter_app.command("evaluate")
+def starter_evaluate(
+    images: Annotated[Path, typer.Option(help="Folder of photographs.")],
+    masks: Annotated[Path, typer.Option(help="Folder of true masks, paired by stem.")],
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights to measure; else those of the package.")
+    ] = None,
+    manifest: Annotated[Path | None, typer.Option(help="CSV with columns stem and class.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many images.")] = None,
+    seed: Annotated[int, typer.Option(help="Which images, with --limit.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="Torch threads.")] = 1,
+) -> None:
+    """Measure the embedded model on labelled photographs, clicked by the robot."""
+    from napari_sam_tune.core.starter.evaluate import evaluate
+
+    figures = evaluate(
+        images,
+        masks,
+        weights=weights,
+        manifest=manifest,
+        limit=limit,
+        seed=seed,
+        threads=threads,
+    )
+    console.print_json(data=figures)
+
+
 if __name__ == "__main__":
     main()

@@ -133,6 +133,8 @@ class Worker:
 
         from napari_sam_tune.core.training import fit  # noqa: F401 - ahead of the first round
 
+        # The first optimiser of a process imports seconds' worth of torch.
+        torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
         budget = max(1, _cores() - 1)
         while True:
             job = self._jobs.get()
