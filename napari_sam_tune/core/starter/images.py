@@ -67,7 +67,7 @@ def _camera(rng: Rng, picture: Field) -> Picture:
     picture = picture + noise * np.float32(np.exp(rng.uniform(np.log(0.002), np.log(0.04))))
     picture = np.clip(picture, 0, 1) ** np.float32(np.exp(rng.normal(0, 0.25)))
     if rng.random() < 0.3:  # under- or overexposed
-        picture = picture * np.float32(rng.uniform(0.35, 1.25))
+        picture = picture * np.float32(rng.uniform(0.5, 1.25))
     return np.asarray(np.clip(picture * 255 + 0.5, 0, 255), dtype=np.uint8)
 
 

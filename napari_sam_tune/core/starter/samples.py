@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .defects import Mask
 
 PER_FAMILY: Final = 3
+SAMPLE_SEED: Final = 3
+"""Seed of the samples that are shipped."""
 SMALLEST: Final = 60
 """Defects of fewer px are drawn again: a sample must be worth a click."""
 
@@ -214,7 +216,7 @@ def _crowded(mask: Mask, labels: Labels) -> bool:
     return bool((labels[near] > 0).any())
 
 
-def write_samples(folder: Path, seed: int = 3) -> list[Path]:
+def write_samples(folder: Path, seed: int = SAMPLE_SEED) -> list[Path]:
     """Write `images/`, `masks/` and `manifest.csv` (stem, class, group) under `folder`."""
     (folder / "images").mkdir(parents=True, exist_ok=True)
     (folder / "masks").mkdir(exist_ok=True)

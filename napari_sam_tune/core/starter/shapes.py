@@ -108,8 +108,8 @@ def _ragged(rng: Rng, area: Field, size: float) -> Field:
         return area
     depth = size * rng.uniform(0.05, 0.35)
     soft = ndimage.gaussian_filter(area, depth, truncate=2.0)
-    rough = power_noise(rng, (area.shape[0], area.shape[1]), rng.uniform(1.0, 2.2))
-    level = soft + rough * np.float32(rng.uniform(0.02, 0.12))
+    rough = power_noise(rng, (area.shape[0], area.shape[1]), rng.uniform(1.4, 2.6))
+    level = soft + rough * np.float32(rng.uniform(0.02, 0.10))
     ragged = np.clip((level - 0.5) * np.float32(max(depth, 1.0) * 2) + 0.5, 0, 1)
     return np.where(soft > 0.02, ragged, 0).astype(np.float32)
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_sam_tune.core.starter.batches import BatchSpec, batches, make_batch
 from napari_sam_tune.core.starter.defects import KINDS
 from napari_sam_tune.core.starter.images import make_image
 from napari_sam_tune.core.starter.nuisances import NUISANCES
-from napari_sam_tune.core.starter.samples import FAMILIES, make_sample, write_samples
+from napari_sam_tune.core.starter.samples import (
+    FAMILIES,
+    SAMPLE_SEED,
+    make_sample,
+    write_samples,
+)
 from napari_sam_tune.core.starter.surfaces import FAMILIES as SURFACES
+from napari_sam_tune.core.starter.weights import starter_path
 
 
 @pytest.mark.parametrize("size", [96, (64, 160), (33, 70)])
@@ -83,3 +90,13 @@ def test_samples_are_reproducible_and_hard_enough(tmp_path):
     np.testing.assert_array_equal(picture, again)
     assert labels.max() >= 4
     assert (tmp_path / "a" / "manifest.csv").read_text().startswith("stem,class,group")
+
+
+def test_the_shipped_samples_are_what_the_code_makes():
+    shipped = starter_path().parent / "samples"
+    for number, family in enumerate(FAMILIES):
+        picture, labels = make_sample(np.random.default_rng([SAMPLE_SEED, number, 0]), family, 0)
+        with Image.open(shipped / "images" / f"{family.name}_1.png") as image:
+            np.testing.assert_allclose(np.asarray(image), picture, atol=1)
+        with Image.open(shipped / "masks" / f"{family.name}_1.png") as image:
+            np.testing.assert_array_equal(np.asarray(image), labels)

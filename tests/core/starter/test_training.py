@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from napari_sam_tune.core.starter import training
+from napari_sam_tune.core.starter import gallery, training
 from napari_sam_tune.core.starter.batches import BatchSpec, make_batch
 from napari_sam_tune.core.starter.evaluate import evaluate
 from napari_sam_tune.core.starter.weights import load_starter_state
@@ -78,3 +78,12 @@ def test_evaluate_reports_the_figures_of_the_card(tmp_path):
     assert figures["objects"] == 2
     assert set(figures["iou_at"]) == {1, 2, 3}
     assert 0 <= figures["box_iou"] <= 1
+
+
+def test_the_picture_sheet_has_three_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(gallery, "IMAGES", 5)
+    monkeypatch.setattr(gallery, "SIDE", 64)
+    _trained(tmp_path, 1)
+    gallery.write_gallery(tmp_path / "sheet.png", weights=tmp_path / "best.safetensors")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (5 * 64, 3 * 64)
