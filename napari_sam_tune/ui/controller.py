@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 from qtpy.QtCore import QCoreApplication, QObject
 
-from napari_sam_tune.core.errors import CheckpointMissing, SamTuneError
+from napari_sam_tune.core.errors import CheckpointMissing, ProjectError, SamTuneError, StorageError
 from napari_sam_tune.ui.faults import explain
 from napari_sam_tune.ui.inference import Inference, Kind
 from napari_sam_tune.ui.keys import DEFAULT_KEYS
@@ -159,6 +160,10 @@ class Controller(QObject):
         remedy, act = "Try again", partial(self._load, queue, choices, download=False)
         if isinstance(error, CheckpointMissing) and not Path(choices.model).suffix:
             remedy, act = "Download it now", partial(self._load, queue, choices, download=True)
+        elif isinstance(error, ProjectError | StorageError) and choices.project is None:
+            elsewhere = replace(choices, project=_documents() / f"{queue.home.parent.name}.project")
+            remedy = "Keep the project in my documents"
+            act = partial(self._load, queue, elsewhere, download=False)
         self.panel.notice.show_notice(Notice(explain(error), "error", remedy=remedy, act=act))
 
     def _on_viewer_layers_changed(self, _: Event | None = None) -> None:

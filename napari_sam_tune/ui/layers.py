@@ -251,9 +251,10 @@ def labels_to_masks(labels: NDArray[Any]) -> Mapping[int, Mask]:
 
 
 def _inherit_place(layer: Layer, image: Image) -> None:
+    """Put a two-dimensional layer where the last two dimensions of `image` are."""
     layer.scale, layer.translate = image.scale[-2:], image.translate[-2:]
-    layer.rotate, layer.shear = image.rotate, image.shear
-    layer.affine = image.affine
+    layer.rotate, layer.shear = image.rotate[-2:, -2:], image.shear[-1:]
+    layer.affine = image.affine.affine_matrix[-3:, -3:]
     layer.units = image.units[-2:]
 
 

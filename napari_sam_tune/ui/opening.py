@@ -70,6 +70,7 @@ class Opening(QObject):
         self.is_ready = False
         self._ahead: set[str] = set()
         place.inference.idle.connect(self._on_inference_idle)
+        place.viewer.dims.events.current_step.connect(self._on_slider_moved)
 
     def open_current(self) -> None:
         """Open the queue's current image."""
@@ -121,8 +122,17 @@ class Opening(QObject):
     def close(self) -> None:
         """Take the plugin's layers off the viewer."""
         self._place.inference.idle.disconnect(self._on_inference_idle)
+        self._place.viewer.dims.events.current_step.disconnect(self._on_slider_moved)
         self._place.layers.close()
         self._remove_shown()
+
+    def _on_slider_moved(self, _: object) -> None:
+        """Of a stack, the plane on the screen is the one that is labelled."""
+        queue = self._place.queue
+        plane = queue.current.plane
+        shown = tuple(self._place.viewer.dims.current_step[: len(plane)])
+        if shown != plane and queue.go_to_plane(queue.current.layer, shown):
+            self.open_current()
 
     def _on_read(self, read: ReadImage) -> None:
         layer = self._layer_of(read)

@@ -87,6 +87,14 @@ class ImageQueue:
         self.position = ids.index(image_id)
         return True
 
+    def go_to_plane(self, layer: Image | None, plane: tuple[int, ...]) -> bool:
+        """Move to a plane of a stack; False if it is not here."""
+        for position, image in enumerate(self.images):
+            if image.layer is layer and image.plane == plane:
+                self.position = position
+                return True
+        return False
+
     def step(self, by: int) -> bool:
         """Move forward or back; False at the end."""
         if not 0 <= self.position + by < len(self.images):

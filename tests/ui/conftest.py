@@ -211,7 +211,7 @@ def make_desk(make_napari_viewer: Any, qtbot: Any) -> Iterator[Callable[..., Des
     desks: list[Desk] = []
 
     def wait(until: Callable[[], bool]) -> None:
-        qtbot.waitUntil(until, timeout=120_000)
+        qtbot.waitUntil(until, timeout=300_000)
 
     def make(**options: Any) -> Desk:
         viewer = make_napari_viewer(show=True)

@@ -216,3 +216,18 @@ def test_preview_follows_the_mouse(desk, blobs):
     desk.propose((45, 45))
     assert not desk.viewer.layers["preview"].data.any()
     assert desk.session.open_object.prompt.labels == (1,)
+
+
+def test_the_slider_of_a_stack_opens_its_planes(desk):
+    rng = np.random.default_rng(2)
+    desk.viewer.add_image(rng.integers(0, 255, (3, 64, 64), dtype=np.uint8), name="stack")
+    desk.panel.start.viewer_chosen.emit()
+    desk.wait_ready()
+    assert desk.session.state.image_id == "stack [0]"
+    desk.viewer.dims.set_current_step(0, 2)
+    desk.wait(lambda: desk.session.state.image_id == "stack [2]")
+    desk.wait_ready()
+    assert desk.propose((20, 30)).mask.shape == (64, 64)
+    desk.hand.press(Qt.Key.Key_Comma)
+    desk.wait(lambda: desk.session.state.image_id == "stack [1]")
+    assert desk.viewer.dims.current_step[0] == 1

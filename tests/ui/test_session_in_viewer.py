@@ -35,7 +35,7 @@ def _accept_discs(desk, blobs) -> None:
             desk.hand.press(Qt.Key.Key_Period)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs):
     desk = make_desk(runner="process", config=QUICK)
     desk.shot("start")
@@ -80,7 +80,7 @@ def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs):
     assert desk.panel.learning._badge.text() == "base model"
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_closing_the_viewer_during_a_round_leaves_nothing(make_desk, blobs):
     desk = make_desk(runner="process", config=QUICK.model_copy(update={"steps": 100_000}))
     desk.open(blobs.folder)
@@ -141,6 +141,7 @@ def test_what_cannot_be_opened_is_said_in_words(desk, blobs, tmp_path):
     assert desk.session.state.image_id == "part 1.png"
 
 
+@pytest.mark.timeout(1200)
 def test_a_dead_worker_is_said_and_the_next_round_starts_another(make_desk, blobs):
     desk = make_desk(runner="process", config=QUICK.model_copy(update={"steps": 100_000}))
     desk.open(blobs.folder)

@@ -1,0 +1,173 @@
+"""Extra delay of a 10 ms timer in the viewer's event loop while the product works behind it.
+
+Asked: p99 at most 16 ms while clicking, encoding ahead and training go on. Phases follow each other
+in one run of one real viewer. "redrawing" draws masks like those of the clicks without asking the
+model, so what it costs is napari's and the graphics driver's (without a GPU, Mesa's software
+renderer draws on the processor, in this very thread).
+
+    xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/event_loop.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import napari
+import numpy as np
+from PIL import Image
+from qtpy.QtCore import QElapsedTimer, QPoint, Qt, QTimer
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+from rich.console import Console
+from rich.table import Table
+
+from napari_sam_tune.core.training.config import TrainConfig
+from napari_sam_tune.ui.controller import Controller
+from napari_sam_tune.ui.panel import Panel
+from napari_sam_tune.ui.start import Choices
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TICK_MS, CLICK_MS = 10, 300
+IMAGES, SIDE, MASKS = 40, 512, 8
+
+
+class Pulse:
+    """A 10 ms timer that notes by how much each tick came late, in ms."""
+
+    def __init__(self) -> None:
+        self._clock = QElapsedTimer()
+        self._timer = QTimer()
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self._on_tick)
+        self.late: list[float] = []
+        self._clock.start()
+        self._timer.start(TICK_MS)
+
+    def _on_tick(self) -> None:
+        self.late.append(max(0.0, self._clock.nsecsElapsed() / 1e6 - TICK_MS))
+        self._clock.restart()
+
+
+def make_images(folder: Path) -> None:
+    """Noise with a few bright discs, enough of them that encoding ahead does not run out."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    for number in range(IMAGES):
+        grey = rng.normal(90, 9, (SIDE, SIDE))
+        for x, y in rng.integers(40, SIDE - 40, (6, 2)):
+            grey[np.hypot(columns - x, rows - y) < 30] += 80
+        Image.fromarray(grey.clip(0, 255).astype(np.uint8)).save(folder / f"{number:02}.png")
+
+
+def spin(until: Callable[[], bool], seconds: float = 300) -> None:
+    """Run the event loop until something is the case."""
+    end = time.monotonic() + seconds
+    while not until():
+        if time.monotonic() > end:
+            raise TimeoutError("the viewer did not get there")
+        QApplication.processEvents()
+        time.sleep(0.002)
+
+
+def measure(name: str, seconds: float, act: Callable[[], None] | None) -> tuple[str, np.ndarray]:
+    """Run the event loop for some seconds, with something done every `CLICK_MS`."""
+    timer = QTimer()
+    if act is not None:
+        timer.timeout.connect(act)
+        timer.start(CLICK_MS)
+    pulse = Pulse()
+    loop_end = QTimer()
+    loop_end.setSingleShot(True)
+    loop_end.timeout.connect(QApplication.instance().quit)
+    loop_end.start(int(seconds * 1000))
+    QApplication.instance().exec()
+    timer.stop()
+    return name, np.array(pulse.late[1:])
+
+
+def main() -> None:
+    """Measure all phases and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=20.0, help="for each phase")
+    parser.add_argument("--model", default="starter")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "images"
+        folder.mkdir()
+        make_images(folder)
+        phases = run(folder, arguments.model, arguments.seconds)
+    show(phases)
+
+
+def run(folder: Path, model: str, seconds: float) -> list[tuple[str, np.ndarray]]:
+    """Measure in a viewer with the dock open on `folder`."""
+    viewer = napari.Viewer(show=True)
+    viewer.window._qt_window.resize(1200, 850)
+    panel = Panel()
+    controller = Controller(viewer, panel, config=TrainConfig(steps=100_000))
+    viewer.window.add_dock_widget(panel, name="Label and learn", area="right")
+    panel.start.show_choices(Choices(model=model))
+    controller.open_folder(folder)
+    spin(lambda: controller.work is not None and controller.work.opening.is_ready)
+    work = controller.work
+    panel.learning.automatic_changed.emit(False, 500)
+    canvas = viewer.window._qt_viewer.canvas.native
+    rng, turn = np.random.default_rng(1), count()
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+
+    def redraw() -> None:
+        x, y = rng.integers(60, SIDE - 60, 2)
+        work.place.layers.show_proposal(np.hypot(columns - x, rows - y) < 40)
+
+    def click() -> None:
+        if next(turn) % 4 == 3:
+            work.annotating.act("reject")
+            return
+        center = canvas.rect().center()
+        x, y = rng.integers(-200, 200, 2)
+        QTest.mouseClick(
+            canvas,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+            center + QPoint(int(x), int(y)),
+        )
+
+    def click_and_turn_pages() -> None:
+        click()
+        if next(turn) % 10 == 9 and work.opening.is_ready:
+            work.annotating.act("next_image")
+
+    phases = [measure("idle", seconds / 2, None), measure("redrawing", seconds, redraw)]
+    phases.append(measure("clicking", seconds, click))
+    phases.append(measure("clicking, encoding ahead", seconds, click_and_turn_pages))
+    spin(lambda: work.opening.is_ready)
+    for number in range(MASKS):
+        mask = np.hypot(columns - 60 - 45 * number, rows - 60 - 45 * number) < 25
+        work.place.session.adopt(mask)
+    work.fine_tuning.start()
+    spin(lambda: bool(work.fine_tuning._curve.losses))
+    phases.append(measure("clicking, training", seconds, click))
+    phases.append(measure("clicking, turning pages, training", seconds, click_and_turn_pages))
+    controller.close()
+    viewer.close()
+    return phases
+
+
+def show(phases: list[tuple[str, np.ndarray]]) -> None:
+    """Print how late the timer was in each phase."""
+    table = Table("phase", "ticks", "median ms", "p95 ms", "p99 ms", "max ms")
+    for name, late in phases:
+        figures = [f"{np.percentile(late, p):.1f}" for p in (50, 95, 99, 100)]
+        table.add_row(name, str(len(late)), *figures)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
