@@ -196,6 +196,7 @@ class ClassView(QWidget):
         for button in self._group.buttons():
             self._group.removeButton(button)
             self._grid.removeWidget(button)
+            button.hide()
             button.deleteLater()
         for index, (name, colour, key) in enumerate(snapshot.classes):
             button = KeyButton(name, name, f"The next mask is “{name}”")

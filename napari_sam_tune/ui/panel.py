@@ -57,7 +57,7 @@ class Panel(QWidget):
         column.setContentsMargins(8, 8, 8, 8)
         column.addWidget(self.notice)
         column.addWidget(self._pages, 1)
-        self.setMinimumWidth(350)
+        self.setMinimumWidth(376)
         # else napari adds a stretch below, and the panel gets half the height
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
@@ -106,7 +106,8 @@ class Panel(QWidget):
         self._helping_fold = _folded("Is it helping?", self.helping)
         self._helping_fold.toggled.connect(self._on_helping_toggled)
         column.addWidget(self._helping_fold)
-        column.addWidget(_folded("History of versions", self.history))
+        self._history_fold = _folded("History of versions", self.history)
+        column.addWidget(self._history_fold)
         column.addStretch()
         return page
 
