@@ -25,7 +25,7 @@ from .architecture import EMBED_DIM, build_starter
 from .batches import Batch, BatchSpec, batches
 from .rounds import DefectMap, StepRecord, train_step
 from .validation import validate
-from .weights import save_starter_state
+from .weights import load_starter_state, save_starter_state, starter_metadata
 
 if TYPE_CHECKING:
     from segment_anything.modeling import Sam
@@ -62,6 +62,7 @@ class Run:
     average: Sam
     optimizer: torch.optim.AdamW
     step: int = 0
+    begun: int = 0
     seconds: float = 0.0
     best: float = -1.0
 
@@ -73,6 +74,7 @@ class Run:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
+            "begun": self.begun,
             "seconds": self.seconds,
             "best": self.best,
         }
@@ -83,7 +85,8 @@ class Run:
         self.head.load_state_dict(state["head"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
+        self.step, self.begun = state["step"], state.get("begun", 0)
+        self.seconds, self.best = state["seconds"], state["best"]
 
 
 def new_run(seed: int, device: torch.device) -> Run:
@@ -104,9 +107,20 @@ def new_run(seed: int, device: torch.device) -> Run:
     return Run(sam, head, average, optimizer)
 
 
-def learning_rate(step: int, left: float = 1.0) -> float:
+def begin_from(run: Run, weights: Path) -> None:
+    """Let a new run go on from a weights file, at the step that the file names.
+
+    The optimizer and the training-only head begin anew, hence a second warm-up.
+    """
+    state = load_starter_state(weights)
+    run.sam.load_state_dict(state)
+    run.average.load_state_dict(state)
+    run.step = run.begun = int(starter_metadata(weights).get("steps", "0"))
+
+
+def learning_rate(step: int, begun: int = 0, left: float = 1.0) -> float:
     """Linear warm-up, a plateau, then inverse square root; times the share `left` of annealing."""
-    warm = min(1.0, (step + 1) / WARM_UP) * left
+    warm = min(1.0, (step - begun + 1) / WARM_UP) * left
     return float(LEARNING_RATE * warm * min(1.0, (PLATEAU / (step + 1)) ** 0.5))
 
 
@@ -122,7 +136,7 @@ def advance(
     """One optimizer step; `run.step` counts it. `left` scales the learning rate."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + run.step)
     for group in run.optimizer.param_groups:
-        group["lr"] = learning_rate(run.step, left)
+        group["lr"] = learning_rate(run.step, run.begun, left)
     start, end = BALANCED
     balance = min(1.0, max(0.0, (end - run.step) / (end - start)))
     record = train_step(
@@ -211,6 +225,7 @@ def train(
     images: int = 6,
     objects: int = 3,
     processes: int = 1,
+    start: Path | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Train, or go on training, in the folder `run`; returns the best weights so far.
@@ -219,16 +234,21 @@ def train(
     first; with neither it goes on until interrupted, and loses two minutes at most. The learning
     rate falls to nothing over the last `anneal` of `steps`; keep a copy of the run from before, to
     go on from. Each step has pictures of one of `sizes` px (repeat one to see it more often),
-    `images` of them at 256 px, with `objects` targets each. `progress` is called with the figures
-    of every validation and, in between, of the last `SHORT_REPORT` steps.
+    `images` of them at 256 px, with `objects` targets each. A new run begins from the weights
+    `start` if there are any, at the step they were trained to, and only better ones replace them.
+    `progress` is called with the figures of every validation and, in between, of the last
+    `SHORT_REPORT` steps.
     """
     torch.set_num_threads(threads)
     run.mkdir(parents=True, exist_ok=True)
+    report = progress or (lambda line: None)
     state = new_run(seed, torch.device(device))
     checkpoint = run / "checkpoint.pt"
     if checkpoint.exists():
         state.restore(torch.load(checkpoint, map_location=device, weights_only=True))
-    report = progress or (lambda line: None)
+    elif start is not None:
+        begin_from(state, start)
+        report(examine(state, run, seed))
     end = None if hours is None else time.monotonic() + hours * 3600
     spec = BatchSpec(images, objects, tuple(sizes), seed)
     saving, examining = _Timer(CHECKPOINT_SECONDS), _Timer(VALIDATION_SECONDS)
@@ -265,6 +285,7 @@ def _main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--images", type=int, default=6)
     parser.add_argument("--objects", type=int, default=3)
+    parser.add_argument("--start", type=Path)
     parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args()
 

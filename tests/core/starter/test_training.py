@@ -87,3 +87,14 @@ def test_the_picture_sheet_has_three_rows(tmp_path, monkeypatch):
     gallery.write_gallery(tmp_path / "sheet.png", weights=tmp_path / "best.safetensors")
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size == (5 * 64, 3 * 64)
+
+
+def test_a_new_run_goes_on_from_a_weights_file(tmp_path):
+    _trained(tmp_path / "first", 2)
+    start = tmp_path / "first" / "best.safetensors"
+    run = training.new_run(9, torch.device("cpu"))
+    training.begin_from(run, start)
+    assert run.step == run.begun == 2
+    for name, tensor in load_starter_state(start).items():
+        torch.testing.assert_close(run.sam.state_dict()[name], tensor)
+    assert training.learning_rate(run.step, run.begun) < training.LEARNING_RATE / 10
