@@ -130,6 +130,7 @@ def embed(
 
     opened = Project.open(project)
     predictor = Predictor.from_checkpoint(model, device=device)
+    opened.set_base(predictor.ref)  # another model's embeddings would be of no use
     unreadable = []
     with _progress_bar() as bar:
         task = bar.add_task("Encoding", total=None)

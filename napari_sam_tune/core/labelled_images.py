@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 from scipy import ndimage
 
 from napari_sam_tune.core.errors import ImageError, SamTuneError
-from napari_sam_tune.core.images import list_images, read_image, spatial_shape
+from napari_sam_tune.core.images import list_images, read_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -136,10 +137,8 @@ def true_objects(pair: LabelledImage, shape: tuple[int, int]) -> list[LabelledOb
         ImageError: the mask is not of the image's `shape` (H, W).
 
     """
-    mask = read_image(pair.mask)
-    if mask.ndim == 3:
-        mask = mask[..., :3].max(axis=-1)
-    if spatial_shape(mask) != shape:
+    mask = _read_mask(pair.mask)
+    if mask.shape != shape:
         raise ImageError(
             f"The mask {pair.mask.name} is {mask.shape[0]} × {mask.shape[1]} pixels, its image "
             f"{shape[0]} × {shape[1]}."
@@ -156,6 +155,24 @@ def true_objects(pair: LabelledImage, shape: tuple[int, int]) -> list[LabelledOb
             full[window] = inside
             objects.append(LabelledObject(number, full))
     return objects
+
+
+def _read_mask(path: Path) -> NDArray[Any]:
+    """Read a mask as (H, W): palette indices as they are, each colour of a painted one a label."""
+    pixels = read_image(path)
+    if path.suffix.lower() == ".png":
+        with Image.open(path) as picture:
+            if picture.mode == "P":
+                return np.asarray(picture)
+    if pixels.ndim == 2:
+        return pixels
+    colours = pixels[..., : 3 if pixels.shape[-1] >= 3 else 1].astype(np.uint32)
+    if (colours == colours[..., :1]).all():
+        return pixels[..., 0]
+    packed = (colours * np.array([1 << 16, 1 << 8, 1], np.uint32)).sum(axis=-1)
+    _, labels = np.unique(packed, return_inverse=True)
+    # Colours are numbered from the darkest; where there is no black, nothing is background.
+    return np.asarray(labels, np.int32).reshape(packed.shape) + int(packed.min() > 0)
 
 
 def _object_labels(mask: NDArray[Any]) -> NDArray[np.int32]:

@@ -11,7 +11,16 @@ from psygnal import Signal
 
 from napari_sam_tune.core.errors import SamTuneError, TrainingError
 from napari_sam_tune.core.gate import decide
-from napari_sam_tune.core.rounds import AutoRounds, Round, RoundReport, plan_round, report_of
+from napari_sam_tune.core.rounds import (
+    AutoRounds,
+    Round,
+    RoundPlan,
+    RoundReport,
+    plan_round,
+    report_of,
+    unlearnt_by,
+    what_is_missing,
+)
 from napari_sam_tune.core.runners import Message, RoundCancelled, RoundFailed, Runner
 from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
 
@@ -58,8 +67,6 @@ class Learner:
         self.runner = runner
         self._project, self._state = project, state
         self._base, self._device = base, device
-        self._fresh: set[str] = set()  # accepted since a candidate was last judged
-        self._fresh_in_round: set[str] = set()
         self._config_in_round = config
         self._idle = threading.Event()
         self._idle.set()
@@ -67,16 +74,13 @@ class Learner:
         self._began = 0.0
         self._last: Round | None = None
 
-    def accepted(self, annotation_id: str) -> None:
-        """Count a newly accepted annotation."""
-        self._fresh.add(annotation_id)
-        self._state.masks_since_round += 1
-
     def start(self, config: TrainConfig | None = None, *, wait: bool) -> Round | None:
         """Start a round; return it when it has ended (`wait`), or None at once.
 
+        With too few masks to lead to a promotion nothing is trained, and the round says so.
+
         Raises:
-            TrainingError: a round is under way, the learner is closed, or too few masks.
+            TrainingError: a round is under way, or the learner is closed.
 
         """
         if self._closed:
@@ -84,33 +88,38 @@ class Learner:
         if not self._idle.is_set():
             raise TrainingError("A round is already under way; wait for it or cancel it.")
         self._config_in_round = config or self.config
-        job = self._job(self._config_in_round)
-        self._idle.clear()
+        self.follow_project()
+        plan = plan_round(self._project.annotations(), unlearnt_by(self._project))
+        missing = what_is_missing(plan, self._config_in_round.gate.fewest_objects)
         self._began = monotonic()
-        self._fresh_in_round, self._fresh = self._fresh, set()
-        self._state.masks_since_round = 0
-        self._state.training = True
+        self._idle.clear()
         try:
-            self.runner.start(job, self._on_runner_message)
-        except SamTuneError as error:
-            self._end(self._failure(str(error)))
+            if missing is not None:
+                self._end(self._kept(RoundReport(missing)))
+            else:
+                self._state.training = True
+                self._state.masks_since_round = 0
+                self.runner.start(self._job(plan), self._on_runner_message)
+        except Exception as error:
+            # Whatever failed, a listener's bug included: the round is over and says so.
+            if not self._idle.is_set():
+                self._end(self._failure(f"The round could not be run: {error}"))
+            if not isinstance(error, SamTuneError):
+                raise
         if not wait:
             return None
         self._idle.wait()
         return self._last
 
     def start_if_due(self, idle_seconds: float) -> None:
-        """Start a round in the background if the rules in `auto` ask for one now."""
+        """Start a round in the background if the rules in `auto` ask for one and masks suffice."""
         if self.auto is None or self._closed or not self._idle.is_set():
             return
         if not self.auto.due(self._state.masks_since_round, idle_seconds):
             return
-        try:
+        plan = plan_round(self._project.annotations(), unlearnt_by(self._project))
+        if what_is_missing(plan, self.config.gate.fewest_objects) is None:
             self.start(wait=False)
-        except TrainingError as error:
-            # Not enough to learn from yet: ask again after as many more masks.
-            self._state.masks_since_round = 0
-            self.failed.emit(str(error))
 
     def cancel(self) -> None:
         """Stop the round under way, within a training step."""
@@ -142,16 +151,14 @@ class Learner:
         self._project.promote(version, report={"rolled_back_from": self._state.weights_version})
         self._state.weights_version = version
 
-    def _job(self, config: TrainConfig) -> TrainingJob:
-        self.follow_project()
-        plan = plan_round(self._project.annotations(), self._fresh)
+    def _job(self, plan: RoundPlan) -> TrainingJob:
         return TrainingJob(
             project=str(self._project.path),
             base=self._base,
             parent=self._state.weights_version,
             train_ids=plan.train_ids,
             judge_ids=plan.judge_ids,
-            config=config,
+            config=self._config_in_round,
             device=self._device,
             threads=None,
         )
@@ -169,16 +176,16 @@ class Learner:
             self._end(self._failure(message.message, message.detail))
 
     def _judged(self, candidate: Candidate) -> Round:
-        verdict = decide(candidate.scores, self._config_in_round)
-        report = report_of(candidate, verdict)
         try:
+            verdict = decide(candidate.scores, self._config_in_round)
+            report = report_of(candidate, verdict)
             self._project.refresh()
             in_use = self._project.current_version
             if verdict.promote and in_use == candidate.parent:
                 self._project.promote(candidate.version, report=report.to_json())
                 return Round(True, candidate.version, candidate.version, report, self._seconds())
-        except SamTuneError as error:
-            return self._failure(str(error))
+        except Exception as error:  # on the runner's thread nobody else would end the round
+            return self._failure(f"The candidate could not be put in use: {error}")
         if verdict.promote:
             sentence = (
                 f"Not taken over: {in_use} came into use meanwhile, and this candidate was not "
@@ -197,16 +204,15 @@ class Learner:
         return monotonic() - self._began
 
     def _end(self, finished: Round) -> None:
-        if finished.report.verdict is None:
-            # Nothing was judged: those masks are as new to the next candidate as they were.
-            self._fresh |= self._fresh_in_round
         self._last = finished
         try:
             self._state.weights_version = finished.version
-            self._state.training = False
         finally:
-            # Even if a listener of the state failed, nobody must wait for ever.
-            self._idle.set()
+            # Even if a listener of the state fails, nobody must wait for ever.
+            try:
+                self._state.training = False
+            finally:
+                self._idle.set()
         self.round_finished.emit(finished)
         if finished.error is not None:
             self.failed.emit(finished.error)

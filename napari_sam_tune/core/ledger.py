@@ -88,7 +88,7 @@ class WeightsInfo:
 
 @dataclass
 class Ledger:
-    """The log, folded. Where only one can be first (image, group, base), the earliest line counts.
+    """The log, folded. Where only one can be first (image, group), the earliest line counts.
 
     Attributes:
         groups: group name to (stratum, split).
@@ -131,7 +131,7 @@ class Ledger:
     def _apply(self, entry: dict[str, Any]) -> None:
         match entry["kind"]:
             case "base":
-                self.base = self.base or BaseRef(entry["name"], entry["sha256"])
+                self.base = BaseRef(entry["name"], entry["sha256"])
             case "image":
                 self._add_image(entry)
             case "relink":

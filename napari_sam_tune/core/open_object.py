@@ -64,12 +64,13 @@ class OpenObject:
 
         """
         mask = self.mask
-        if (self.correction is not None or self.proposal is None) and mask is not None:
-            # An explicit mask beats old logits: it holds what the person painted.
-            guess = mask if mask.any() else None
+        previous = self.proposal if _extends(prompt, self.prompt) else None
+        painted = self.correction is not None
+        # What was painted, and a mask re-opened that no logits speak for, go in as a mask.
+        if mask is not None and (painted or (self.start is not None and previous is None)):
+            guess = mask if mask.any() else self.start
             asked = prompt if prompt.mask is not None else replace(prompt, mask=guess)
             return replace(self, prompt=prompt), asked, None
-        previous = self.proposal if _extends(prompt, self.prompt) else None
         return replace(self, prompt=prompt), prompt, previous
 
     def answer(self, proposal: Proposal) -> OpenObject:
@@ -142,6 +143,13 @@ class EffortMeter:
         """Return the effort so far, up to this moment."""
         self.tick()
         return Effort(self.clicks, self.boxes, self.strokes, painted_pixels, self.seconds)
+
+    def give_back(self, effort: Effort) -> None:
+        """Count again what went into a mask whose acceptance was undone."""
+        self.clicks += effort.clicks
+        self.boxes += effort.boxes
+        self.strokes += effort.strokes
+        self.seconds += effort.seconds
 
     def reset(self) -> None:
         """Begin counting for the next mask; its clock starts at its first action."""

@@ -140,6 +140,9 @@ class Project(ImagesOfProject, WeightsOfProject):
         if not store.write(annotation_id, bits, attributes, what="The mask"):
             raise ProjectError(f"An annotation {annotation_id} exists already. Accept again.")
         annotation = Annotation.from_record(annotation_id, attributes, store)
+        if new.supersedes is not None and new.supersedes in self._journal.read().deleted:
+            # It was deleted and restored before: what was said of it then must not keep it alive.
+            self._journal.append("delete", annotation=new.supersedes)
         with self._table_lock:
             self._table.add(annotation)
         return annotation
@@ -154,6 +157,11 @@ class Project(ImagesOfProject, WeightsOfProject):
         if len(self._journal.read().groups) == 1:
             return split_place(cell, image.content_hash)
         return "train"
+
+    def annotated_images(self) -> list[ImageRecord]:
+        """Return the images that have at least one living annotation."""
+        annotated = {annotation.image_id for annotation in self.annotations()}
+        return [record for record in self.images() if record.id in annotated]
 
     def annotation(self, annotation_id: str) -> Annotation:
         """Return an annotation, living, superseded or deleted.

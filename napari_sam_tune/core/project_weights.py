@@ -28,18 +28,20 @@ class WeightsOfProject:
 
     @property
     def base(self) -> BaseRef | None:
-        """The base model the project's weights build on, or None before the first round."""
+        """The base model the project's weights build on, or None if no model was ever chosen."""
         return self._journal.read().base
 
     def set_base(self, ref: BaseRef) -> None:
-        """Record the base model; once and for all.
+        """Record the base model; once there are versions built on it, for good.
 
         Raises:
             ProjectError: the project builds on another one.
             StorageError: the disk refused.
 
         """
-        recorded = self.base or self._journal.append("base", name=ref.name, sha256=ref.sha256).base
+        recorded = self.base
+        if recorded is None or (recorded.sha256 != ref.sha256 and not self.versions()):
+            recorded = self._journal.append("base", name=ref.name, sha256=ref.sha256).base
         if recorded is None or recorded.sha256 != ref.sha256:
             raise ProjectError(
                 f"This project builds on the model {_describe(recorded)}, not on {_describe(ref)}: "

@@ -6,7 +6,8 @@ napari's and numpy's (row, column). `xy_from_rowcol` and `rowcol_from_xy` are th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
+from operator import add, sub
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -260,6 +261,12 @@ class Effort:
     strokes: int = 0
     painted_pixels: int = 0
     seconds: float = 0.0
+
+    def __add__(self, other: Effort) -> Effort:
+        return Effort(*map(add, astuple(self), astuple(other)))
+
+    def __sub__(self, other: Effort) -> Effort:
+        return Effort(*map(sub, astuple(self), astuple(other)))
 
     @property
     def actions(self) -> int:

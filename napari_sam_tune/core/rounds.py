@@ -5,21 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from napari_sam_tune.core.errors import TrainingError
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from napari_sam_tune.core.gate import Verdict
-    from napari_sam_tune.core.project import Annotation
+    from napari_sam_tune.core.project import Annotation, Project
     from napari_sam_tune.core.training.job import Candidate
 
-# A round needs something to learn from and something to be judged by.
-FEWEST_MASKS = 4
-# Below this many held-out objects, the newest training masks sit out this candidate and judge it.
-FEWEST_JUDGES = 8
-# ... but never more than this share of what there is to learn from.
-_LENT_SHARE = 1 / 3
+# Below this many held-out objects, the newest training masks sit out this candidate and judge it,
+# but never more than half of what there is to learn from.
+ENOUGH_JUDGES = 8
+_LENT_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -53,37 +49,49 @@ class RoundPlan:
     judge_ids: tuple[str, ...]
 
 
-def plan_round(annotations: Sequence[Annotation], fresh: Collection[str]) -> RoundPlan:
+def plan_round(annotations: Sequence[Annotation], unlearnt: Collection[str]) -> RoundPlan:
     """Divide the living annotations between learning and judging.
 
-    Held-out objects judge and never train. Where they are fewer than `FEWEST_JUDGES`, the newest
-    of the masks accepted since the last round (`fresh`, ids) stay out of this candidate and judge
-    it: no earlier version has learnt from them either.
-
-    Raises:
-        TrainingError: too few masks to learn anything from.
-
+    Held-out objects judge and never train. Where they are fewer than `ENOUGH_JUDGES`, the newest
+    of the masks the weights in use have not learnt from (`unlearnt`, ids) stay out of this
+    candidate and judge it.
     """
-    if len(annotations) < FEWEST_MASKS:
-        raise TrainingError(
-            f"A round needs at least {FEWEST_MASKS} accepted masks; there are {len(annotations)}. "
-            "Accept a few more, then fine-tune again."
-        )
     judge = [a.id for a in annotations if a.split == "held_out"]
     train = [a.id for a in annotations if a.split != "held_out"]
-    missing = FEWEST_JUDGES - len(judge)
-    if missing > 0:
-        candidates = [i for i in train if i in fresh]
-        count = min(missing, len(candidates), int(len(train) * _LENT_SHARE))
-        lent = candidates[len(candidates) - count :]
-        judge += lent
-        train = [i for i in train if i not in set(lent)]
-    if not train:
-        raise TrainingError(
-            "All accepted masks so far are held out for judging. Accept a few more on other "
-            "images, then fine-tune again."
-        )
-    return RoundPlan(tuple(train), tuple(judge))
+    lendable = [i for i in train if i in unlearnt]
+    count = max(0, min(ENOUGH_JUDGES - len(judge), len(lendable), int(len(train) * _LENT_SHARE)))
+    lent = set(lendable[len(lendable) - count :])
+    return RoundPlan(tuple(i for i in train if i not in lent), (*judge, *sorted(lent)))
+
+
+def unlearnt_by(project: Project) -> set[str]:
+    """Return the ids of living annotations that no version ever in use has learnt from.
+
+    Only a promotion makes the weights in use learn, so these are the objects first accepted after
+    the last one; an object corrected later counts from its first record on.
+    """
+    promoted = [p.time for p in project.promotions() if "rolled_back_from" not in p.report]
+    learnt_until = max(promoted, default=0.0)
+
+    def first_accepted(annotation: Annotation) -> float:
+        while annotation.supersedes is not None:
+            annotation = project.annotation(annotation.supersedes)
+        return annotation.created
+
+    return {a.id for a in project.annotations() if first_accepted(a) > learnt_until}
+
+
+def what_is_missing(plan: RoundPlan, fewest_judges: int) -> str | None:
+    """Say why a round as planned could not lead to a promotion, or None if it could."""
+    missing = fewest_judges - len(plan.judge_ids)
+    if plan.train_ids and missing <= 0:
+        return None
+    have = len(plan.train_ids) + len(plan.judge_ids)
+    more = max(1, 2 * missing - max(0, len(plan.train_ids) - len(plan.judge_ids)))
+    return (
+        f"Not started: with {have} accepted mask{'' if have == 1 else 's'} there are too few to "
+        f"learn from and to judge by. Accept about {more} more, then fine-tune again."
+    )
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,7 @@ class Session:
         self._objects: dict[str, OpenObject] = {}
         self._histories: dict[str, History] = {}
         self._effort = EffortMeter()
+        self._label_before: str | None = None  # the person's class, while an object is re-opened
         self._generation = 0
         self._closed = False
         annotated = {a.image_id for a in project.annotations()}
@@ -173,7 +174,6 @@ class Session:
             show_image(self.predictor, self.embeddings, image, record.content_hash)
         except StorageError as error:
             self.failed.emit(f"The image's embedding could not be kept: {error}")
-            self.predictor.set_image(image)
         self.show(image_id)
         return record
 
@@ -183,7 +183,11 @@ class Session:
         record = self.project.image(image_id)
         self._histories.setdefault(image_id, History(record.shape))
         self.state.image_id = image_id
-        self.project.remember(image_id=image_id)
+        try:
+            self.project.remember(image_id=image_id)
+        except StorageError as error:
+            # A full disk must not keep anybody from looking at an image.
+            self.failed.emit(str(error))
         self._publish()
 
     def mark_done(
@@ -209,8 +213,12 @@ class Session:
         """
         request = self.request(prompt)
         self.apply_swap()
-        with self.learner.runner.stepping_aside():
-            proposal = self.predictor.propose(request.prompt, previous=request.previous)
+        try:
+            with self.learner.runner.stepping_aside():
+                proposal = self.predictor.propose(request.prompt, previous=request.previous)
+        except Exception:
+            self.undo()  # what could not be answered was not said
+            raise
         self.receive(request, proposal)
         shown = self.open_object.mask
         return proposal if shown is None else replace(proposal, mask=shown)
@@ -289,16 +297,34 @@ class Session:
         return self._keep(None, final, label, None, Effort(), source="adopted")
 
     def delete(self, annotation_id: str) -> None:
-        """Remove an accepted object; `undo` brings it back."""
+        """Remove an accepted object of the open image; `undo` brings it back.
+
+        Raises:
+            ProjectError: it is on another image.
+            StorageError: the disk refused; the object stays.
+
+        """
+        self._on_open_image(annotation_id)
         self.project.delete(annotation_id)
         self._advance(self.open_object, removed=annotation_id)
         self._annotations_touched()
 
-    def reopen(self, annotation_id: str) -> None:
-        """Take an accepted object up again; accepting it supersedes the record."""
+    def _on_open_image(self, annotation_id: str) -> Annotation:
         annotation = self.project.annotation(annotation_id)
         if annotation.image_id != self.state.image_id:
             raise ProjectError(f"That object is on {annotation.image_id}: open that image first.")
+        return annotation
+
+    def reopen(self, annotation_id: str) -> None:
+        """Take an accepted object up again, with its class; accepting it supersedes the record.
+
+        Raises:
+            ProjectError: it is on another image.
+
+        """
+        annotation = self._on_open_image(annotation_id)
+        if self._label_before is None:
+            self._label_before = self.state.label
         self.state.label = annotation.label
         self._advance(OpenObject(start=annotation.mask, reopened=annotation_id))
 
@@ -313,12 +339,17 @@ class Session:
     ) -> Annotation:
         current = current or OpenObject()
         proposal = current.proposal
+        version = self.state.weights_version if proposal is None else proposal.weights_version
+        if current.reopened is not None:
+            old = self.project.annotation(current.reopened)
+            effort = old.effort + effort
+            version = old.weights_version if proposal is None else version
         new = NewAnnotation(
             image_id=self._open_id(),
             mask=mask,
             label=label or self.state.label,
             prompts=current.answered,
-            weights_version=proposal.weights_version if proposal else self.state.weights_version,
+            weights_version=version,
             proposal_mask=proposal.mask if proposal else None,
             predicted_iou=proposal.iou if proposal else None,
             locked=correction.locked if correction else None,
@@ -328,7 +359,7 @@ class Session:
         )
         annotation = self.project.add(new)
         # From here on the record is on disk; nothing below may raise before it is accounted for.
-        self.learner.accepted(annotation.id)
+        self.state.masks_since_round += 1
         self.embeddings.pin([self.project.image(annotation.image_id).content_hash])
         remaining = self.open_object if source == "adopted" else OpenObject()
         if source != "adopted":
@@ -348,6 +379,7 @@ class Session:
         step = history.done[-1]
         self._exchange(remove=step.added, restore=step.removed)
         history.undone.append(history.done.pop())
+        self._count_again(step)
         self._settle(step.before)
         return True
 
@@ -359,7 +391,9 @@ class Session:
         step = history.undone[-1]
         self._exchange(remove=step.removed, restore=step.added)
         history.done.append(history.undone.pop())
-        self._settle(history.done[-1].after)
+        if step.added is not None:
+            self._effort.reset()  # it is in the record again
+        self._settle(step.after)
         return True
 
     def _exchange(self, *, remove: str | None, restore: str | None) -> None:
@@ -370,6 +404,13 @@ class Session:
             self.project.delete(remove)
         if remove is not None or restore is not None:
             self._annotations_touched()
+
+    def _count_again(self, step: Step) -> None:
+        """Give the meter back the effort of a record that an undo took out."""
+        if step.added is None:
+            return
+        before = Effort() if step.removed is None else self.project.annotation(step.removed).effort
+        self._effort.give_back(self.project.annotation(step.added).effort - before)
 
     def _settle(self, current: OpenObject) -> None:
         self._generation += 1  # an answer still on its way belongs to what was undone
@@ -392,7 +433,7 @@ class Session:
             config: for this round only.
 
         Raises:
-            TrainingError: a round is under way, or there are too few masks.
+            TrainingError: a round is under way, or the session is closed.
 
         """
         return self.learner.start(config, wait=wait)
@@ -475,6 +516,8 @@ class Session:
         self.annotations_changed.emit(self._open_id())
 
     def _publish(self) -> None:
+        if self._label_before is not None and self.open_object.reopened is None:
+            self.state.label, self._label_before = self._label_before, None
         history = self._history()
         self.state.can_undo = history is not None and bool(history.done)
         self.state.can_redo = history is not None and bool(history.undone)
@@ -487,7 +530,7 @@ def show_image(
     """Make `image` the predictor's open image, through the embedding cache.
 
     Raises:
-        StorageError: the new embedding could not be written; the predictor is unchanged.
+        StorageError: the new embedding could not be written; the image is open all the same.
 
     """
     embedding = cache.get(predictor.encoder_key, image_hash)

@@ -204,7 +204,7 @@ def _yield_to_others() -> None:
         return
     os.nice(NICENESS)
     score = Path("/proc/self/oom_score_adj")
-    if score.exists():
+    with contextlib.suppress(OSError):  # not Linux, or a container that forbids it
         score.write_text(OOM_SCORE)
 
 

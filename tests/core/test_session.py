@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import torch
 
 from napari_sam_tune import Predictor, Project, Prompt, SamTuneError, Session, TrainConfig
-from napari_sam_tune.core.rounds import AutoRounds, plan_round
+from napari_sam_tune.core.rounds import AutoRounds, plan_round, unlearnt_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -224,7 +225,8 @@ def test_versions_in_use_survive_closing(session: Session, predictor: Predictor)
 def test_held_out_objects_never_train(session: Session) -> None:
     label_all(session)
     annotations = session.project.annotations()
-    plan = plan_round(annotations, fresh={a.id for a in annotations})
+    assert unlearnt_by(session.project) == {a.id for a in annotations}
+    plan = plan_round(annotations, unlearnt_by(session.project))
     assert not set(plan.train_ids) & set(plan.judge_ids)
     assert {a.id for a in annotations if a.split == "held_out"} <= set(plan.judge_ids)
     assert set(plan.train_ids) | set(plan.judge_ids) == {a.id for a in annotations}
@@ -243,8 +245,11 @@ def test_rounds_start_by_themselves(tmp_path: Path, predictor: Predictor) -> Non
 
 
 def test_too_few_masks_is_said(session: Session) -> None:
-    with pytest.raises(SamTuneError, match="at least 4 accepted masks"):
-        session.fine_tune()
+    session.propose(click(30, 30))
+    session.accept()
+    finished = session.fine_tune()
+    assert not finished.promoted
+    assert "Accept about" in str(finished.report)
     assert session.state.training is False
 
 
@@ -274,12 +279,85 @@ def test_a_round_in_its_own_process(tmp_path: Path, predictor: Predictor) -> Non
         assert session.weights_version == project.current_version
 
 
-def test_opening_with_another_base_is_refused(session: Session, predictor: Predictor) -> None:
-    class Other:
-        ref = type(predictor.ref)(name="other", sha256="0" * 64)
+def test_a_restored_object_can_be_corrected_like_any_other(session: Session) -> None:
+    session.adopt(disc(30, 30), "pit")
+    (first,) = session.project.annotations()
+    session.delete(first.id)
+    session.undo()
+    session.reopen(first.id)
+    session.paint(disc(30, 30, 9))
+    second = session.accept()
+    assert [a.id for a in session.project.annotations()] == [second.id]
+    session.undo()
+    assert [a.id for a in session.project.annotations()] == [first.id]
+    third = session.accept()
+    assert [a.id for a in session.project.annotations()] == [third.id]
 
-    with pytest.raises(SamTuneError, match="other"):
-        Session(Project.open(session.project.path), Other())
+
+def test_asking_anew_keeps_a_reopened_mask_in_the_question(session: Session) -> None:
+    session.adopt(disc(30, 30), "pit")
+    session.reopen(session.project.annotations()[0].id)
+    prompt = click(33, 30, label=0)
+    session.propose(prompt)
+    again = session.request(prompt)  # as after a swap
+    assert again.previous is None
+    assert again.prompt.mask is not None
+    assert again.prompt.mask.any()
+
+
+def test_correcting_an_object_leaves_the_class_of_the_next_alone(session: Session) -> None:
+    session.adopt(disc(30, 30), "pit")
+    session.state.label = "crack"
+    session.reopen(session.project.annotations()[0].id)
+    assert session.state.label == "pit"
+    assert session.accept().label == "pit"
+    assert session.state.label == "crack"
+
+
+def test_effort_is_neither_lost_nor_counted_twice_by_undo(session: Session) -> None:
+    first = session.propose(click(30, 30))
+    session.propose(first.prompt.add_point(34, 30, 1))
+    session.accept()
+    session.undo()
+    session.propose(session.open_object.prompt.add_point(60, 60, 0))
+    accepted = session.accept()
+    assert accepted.effort.clicks == 3
+    session.reopen(accepted.id)
+    session.propose(click(34, 34))
+    assert session.accept().effort.clicks == 4
+    session.undo()
+    session.redo()
+    session.propose(click(90, 35))
+    assert session.accept().effort.clicks == 1
+    assert sum(row.masks * row.clicks for row in session.effort()) == 5
+
+
+def test_a_prompt_that_fails_leaves_nothing_behind(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.propose(click(30, 30))
+    longer = session.open_object.prompt.add_point(60, 60, 0)
+    with monkeypatch.context() as broken:
+        broken.setattr(session.predictor.sam.mask_decoder, "forward", refuse_memory)
+        with pytest.raises(RuntimeError):
+            session.propose(longer)
+    assert session.open_object.prompt == click(30, 30)
+
+
+def refuse_memory(*_: object, **__: object) -> None:
+    raise RuntimeError("out of memory")
+
+
+def test_the_model_may_be_changed_until_weights_build_on_it(
+    tmp_path: Path, predictor: Predictor
+) -> None:
+    project = Project.open(tmp_path / "p")
+    project.set_base(type(predictor.ref)(name="other", sha256="0" * 64))
+    project.set_base(predictor.ref)
+    project.save_weights({"a": torch.zeros(1)}, {})
+    with pytest.raises(SamTuneError, match="start a new project"):
+        project.set_base(type(predictor.ref)(name="other", sha256="0" * 64))
+    assert Project.open(tmp_path / "p").base == predictor.ref
 
 
 def refuse(*_: object, **__: object) -> None:

@@ -53,8 +53,18 @@ class Example:
 
     @cached_property
     def real_prompts(self) -> tuple[Tokens, ...]:
-        """The prompts the person really gave, in order."""
-        kept = (p for p in self.annotation.prompts if len(p.points) <= _MOST_POINTS)
+        """The prompts the person really gave, in order.
+
+        Corrections of a mask that was there already are left out: without that mask, which is not
+        kept, "not here" alone would have to mean the whole object.
+        """
+        if self.annotation.supersedes is not None:
+            return ()
+        kept = (
+            p
+            for p in self.annotation.prompts
+            if len(p.points) <= _MOST_POINTS and (p.box is not None or any(p.labels))
+        )
         return tuple(tokens_of(prompt, self.frame) for prompt in kept)
 
     @property

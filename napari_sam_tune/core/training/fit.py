@@ -84,6 +84,7 @@ def fit(
     _check_base(model, job)
     sam = model.sam
     cache = EmbeddingCache(project.path / "embeddings.zarr")
+    cache.pin(record.content_hash for record in project.annotated_images())
     images = EmbeddedImages(project, cache, Predictor(model), config.memory)
 
     # what was deleted since the job was made is left out
