@@ -396,6 +396,7 @@ def test_a_version_promoted_elsewhere_meanwhile_stays_in_use(session: Session) -
     label_all(session)
     version = session.fine_tune().candidate
     session.rollback("base")
+    label_all(session)
     elsewhere = Project.open(session.project.path)
 
     def promote_elsewhere(progress: Progress) -> None:
