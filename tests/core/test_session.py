@@ -268,6 +268,7 @@ def test_a_round_in_its_own_process(tmp_path: Path, predictor: Predictor) -> Non
         assert session.propose(click(30, 30)).mask.any()  # clicks are answered meanwhile
         assert fell.wait(120)
 
+        label_all(session)
         endless = QUICK.model_copy(update={"steps": 100_000})
         finished = []
         session.round_finished.connect(finished.append)
