@@ -41,12 +41,14 @@ class Annotating(QObject):
         self._picking: Literal["reopen", "delete"] | None = None
         self._is_asking = False
         self._following: Prompt | None = None  # said while an answer was awaited
-        self._then: Callable[[], None] | None = None
+        self._then: list[Callable[[], object]] = []  # done in order once the answer is there
         self._swapped: Literal["new", "old"] | None = None
         self.actions: dict[str, Callable[[], None]] = {
-            "accept": partial(self._after_answer, self._accept),
+            "accept": partial(self._after_answer, partial(self._do, self._accept)),
             "sign": self._switch_sign,
-            "candidate": partial(self._after_answer, self._session.cycle_candidate),
+            "candidate": partial(
+                self._after_answer, partial(self._do, self._session.cycle_candidate)
+            ),
             "reject": partial(self._dropping_answer, self._session.reject),
             "clear": partial(self._dropping_answer, self._clear),
             "undo": partial(self._dropping_answer, self._session.undo),
@@ -168,26 +170,30 @@ class Annotating(QObject):
 
     def _on_answered(self, request: ProposalRequest, proposal: Proposal) -> None:
         self._is_asking = False
-        self._session.receive(request, proposal)
+        if not self._session.receive(request, proposal):
+            self._following, self._then = None, []
+            self.refresh()
+            return
         following, self._following = self._following, None
         if following is not None:
             self.ask(following)
             return
-        then, self._then = self._then, None
-        if then is not None:
-            then()
+        then, self._then = self._then, []
+        for action in then:
+            if action() is False:
+                return  # what was to come after it would leave the mask behind
 
     def _on_answer_failed(self, error: Exception) -> None:
-        self._is_asking, self._following, self._then = False, None, None
+        self._is_asking, self._following, self._then = False, None, []
         self._session.undo()
         self._place.complain(error)
 
-    def _after_answer(self, action: Callable[[], Any]) -> None:
+    def _after_answer(self, action: Callable[[], object]) -> None:
         """Do something with the mask that is on its way, or at once if none is."""
-        if self._is_asking:
-            self._then = partial(self._do, action)
-        else:
-            self._do(action)
+        if not self._is_asking:
+            action()
+        elif action not in self._then:
+            self._then.append(action)
 
     def _dropping_answer(self, action: Callable[[], Any]) -> None:
         self._drop_answer()
@@ -196,7 +202,7 @@ class Annotating(QObject):
 
     def _drop_answer(self) -> None:
         self._place.inference.forget(Kind.PROPOSE)
-        self._is_asking, self._following, self._then = False, None, None
+        self._is_asking, self._following, self._then = False, None, []
 
     def _mend(self) -> None:
         """Ask again where a step leads back to a prompt whose answer never came."""
@@ -205,9 +211,10 @@ class Annotating(QObject):
             self._session.undo()
             self.ask(current.prompt)
 
-    def _do(self, action: Callable[[], Any]) -> None:
+    def _do(self, action: Callable[[], Any]) -> bool:
         self._place.touch()
         self._swapped = None
+        succeeded = False
         try:
             action()
         except StorageError as error:
@@ -215,8 +222,10 @@ class Annotating(QObject):
         except SamTuneError as error:
             self._place.complain(error)
         else:
+            succeeded = True
             self._place.settle()
         self.refresh()
+        return succeeded
 
     # ------------------------------------------------------------- decisions
 
@@ -273,6 +282,9 @@ class Annotating(QObject):
             self.refresh()
 
     def _finish_image(self, *, empty: bool) -> None:
+        if self._then:
+            self._then.append(partial(self._finish_image, empty=empty))
+            return
         project, image_id = self._session.project, self._session.state.image_id
         if image_id is None:
             return
@@ -286,6 +298,9 @@ class Annotating(QObject):
 
     def _go(self, by: int) -> None:
         self._place.touch()
+        if self._then:  # a mask accepted before it was there is not left behind
+            self._then.append(partial(self._go, by))
+            return
         self._drop_answer()
         if not self._opening.go(by):
             self._place.tell("This is the last image." if by > 0 else "This is the first image.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from qtpy.QtCore import Qt
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
@@ -231,3 +232,16 @@ def test_the_slider_of_a_stack_opens_its_planes(desk):
     desk.hand.press(Qt.Key.Key_Comma)
     desk.wait(lambda: desk.session.state.image_id == "stack [1]")
     assert desk.viewer.dims.current_step[0] == 1
+
+
+@pytest.mark.parametrize("leaving", [Qt.Key.Key_Period, Qt.Key.Key_K])
+def test_accepted_before_the_answer_and_gone_on(desk, blobs, leaving):
+    desk.open(blobs.folder)
+    desk.hand.click((45, 45))
+    desk.hand.press(Qt.Key.Key_Q)
+    desk.hand.press(leaving)
+    desk.wait(lambda: desk.session.state.image_id == "part 2.png")
+    (annotation,) = desk.session.project.annotations()
+    assert annotation.image_id == "part 1.png"
+    assert desk.session.project.is_done("part 1.png") == (leaving == Qt.Key.Key_K)
+    assert desk.session.open_object.is_empty
