@@ -55,6 +55,7 @@ def test_neighbours_are_covered_only_if_asked(layers, cover, owner):
     overlap = (10 + 2 * 12, 20 + 2 * 12)
     assert layers.id_at(overlap) == owner
     assert layers.id_at((10 + 2 * 30, 20 + 2 * 30)) is None
+    assert not layers.accepted.editable
 
 
 def test_classes_have_their_colours(layers):
