@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import torch
 import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -203,6 +204,7 @@ def test_registering_is_idempotent_and_the_first_writer_wins(project: Project) -
     project.set_base(BaseRef("starter", "a" * 64))
     other.set_base(BaseRef("renamed", "a" * 64))
     assert other.base == BaseRef("starter", "a" * 64)
+    project.save_weights({"decoder": torch.zeros(1)}, {})
     with pytest.raises(ProjectError, match=r"starter.*vit_b"):
         other.set_base(BaseRef("vit_b", "b" * 64))
 
