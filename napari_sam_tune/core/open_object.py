@@ -54,6 +54,13 @@ class OpenObject:
         """Nothing was said, painted or re-opened yet."""
         return self.prompt is None and self.mask is None
 
+    @property
+    def awaiting(self) -> bool:
+        """Whether the prompt was not answered: the proposal, if any, is of an earlier one."""
+        if self.prompt is None:
+            return False
+        return self.proposal is None or self.answered[-1:] != (self.prompt.without_mask(),)
+
     def asking(self, prompt: Prompt) -> tuple[OpenObject, Prompt, Proposal | None]:
         """Prepare the question `prompt` puts to the model.
 
@@ -64,7 +71,8 @@ class OpenObject:
 
         """
         mask = self.mask
-        previous = self.proposal if _extends(prompt, self.prompt) else None
+        answered = self.answered[-1] if self.answered else None  # what the proposal is about
+        previous = self.proposal if _extends(prompt, answered) else None
         painted = self.correction is not None
         # What was painted, and a mask re-opened that no logits speak for, go in as a mask.
         if mask is not None and (painted or (self.start is not None and previous is None)):

@@ -115,6 +115,7 @@ class Session:
         self._effort = EffortMeter()
         self._label_before: str | None = None  # the person's class, while an object is re-opened
         self._generation = 0
+        self._asked_in: Step | None = None  # the step an answer on its way belongs to
         self._closed = False
         annotated = {a.image_id for a in project.annotations()}
         self.embeddings.pin(r.content_hash for r in project.images() if r.id in annotated)
@@ -225,21 +226,40 @@ class Session:
 
     def request(self, prompt: Prompt) -> ProposalRequest:
         """First half of `propose`, for a face whose predictor lives in another thread."""
-        image_id = self._open_id()
-        prompt = prompt.clipped(self.project.image(image_id).shape)
+        prompt = prompt.clipped(self._open_shape())
         before = self.open_object
         self._effort.said(prompt, before.prompt)
         after, asked, previous = before.asking(prompt)
-        self._generation += 1
         self._advance(after)
-        return ProposalRequest(image_id, self._generation, asked, previous)
+        return self._requested(asked, previous)
+
+    def request_again(self) -> ProposalRequest:
+        """Put the open object's unanswered prompt once more: no new step, no effort.
+
+        Raises:
+            ProjectError: no image is open, or nothing was said.
+
+        """
+        current = self.open_object
+        if current.prompt is None:
+            raise ProjectError("There is nothing to ask: click on an object first.")
+        _, asked, previous = current.asking(current.prompt)
+        return self._requested(asked, previous)
+
+    def _requested(self, asked: Prompt, previous: Proposal | None) -> ProposalRequest:
+        history = self._histories[self._open_id()]
+        self._asked_in = history.done[-1] if history.done else None
+        self._generation += 1
+        return ProposalRequest(self._open_id(), self._generation, asked, previous)
 
     def receive(self, request: ProposalRequest, proposal: Proposal) -> bool:
         """Second half of `propose`. Returns False, changing nothing, for a stale answer."""
         if request.generation != self._generation or request.image_id != self.state.image_id:
             return False
         answered = self.open_object.answer(proposal)
-        self._histories[request.image_id].amend(answered)
+        history = self._histories[request.image_id]
+        if history.done and history.done[-1] is self._asked_in:
+            history.amend(answered)
         self._objects[request.image_id] = answered
         self._publish()
         return True

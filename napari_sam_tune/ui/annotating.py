@@ -142,8 +142,11 @@ class Annotating(QObject):
             self._place.layers.show_prompt(self._session.open_object.prompt)
             self._place.complain(error)
             return
-        self._is_asking = True
         self._place.settle()
+        self._submit(request)
+
+    def _submit(self, request: ProposalRequest) -> None:
+        self._is_asking = True
         self._place.inference.submit(
             Kind.PROPOSE,
             partial(self._answer_on_thread, request),
@@ -206,10 +209,8 @@ class Annotating(QObject):
 
     def _mend(self) -> None:
         """Ask again where a step leads back to a prompt whose answer never came."""
-        current = self._session.open_object
-        if current.prompt is not None and current.mask is None and not self._is_asking:
-            self._session.undo()
-            self.ask(current.prompt)
+        if self._session.open_object.awaiting and not self._is_asking:
+            self._submit(self._session.request_again())
 
     def _do(self, action: Callable[[], Any]) -> bool:
         self._place.touch()

@@ -166,6 +166,26 @@ def test_a_stale_answer_changes_nothing(session: Session) -> None:
     assert session.receive(new, session.predictor.propose(new.prompt)) is True
 
 
+def test_a_prompt_without_its_answer_is_known_and_can_be_asked_again(session: Session) -> None:
+    first = session.propose(click(30, 30))
+    session.request(first.prompt.add_point(60, 60, 0))
+    assert session.open_object.awaiting
+    session.undo()
+    assert not session.open_object.awaiting
+    session.redo()
+    again = session.request_again()
+    assert again.previous is not None  # the logits of the first answer go along
+
+    painted = first.mask | disc(60, 95)
+    session.paint(painted)
+    assert session.receive(again, session.predictor.propose(again.prompt, again.previous))
+    assert not session.open_object.awaiting
+    session.undo()  # the stroke, not the answer
+    assert session.open_object.correction is None
+    assert len(session.open_object.prompt.points) == 2
+    assert session.open_object.awaiting
+
+
 def test_nothing_to_accept_is_refused_and_loses_nothing(session: Session) -> None:
     with pytest.raises(SamTuneError, match="click on an object first"):
         session.accept()
