@@ -88,6 +88,7 @@ class LabellingLayers:
         self.close()
         self.image, self.shape = image, shape
         self._add("accepted", Labels(np.zeros(shape, np.int32), opacity=0.55))
+        self.accepted.editable = False  # paint on it would look accepted and be none
         self._add("box", _box_layer())
         proposal = Labels(np.zeros(shape, np.uint8), colormap=_one_colour(_PROPOSAL_COLOUR))
         self._add("proposal", proposal)
@@ -239,6 +240,7 @@ class LabellingLayers:
         self._ids = [shown.id for shown in objects]
         self.accepted.colormap = _class_colours([shown.colour for shown in objects])
         self.accepted.data = data
+        self.accepted.editable = False  # napari makes a layer editable again with its data
 
     def _pixel(self) -> float:
         """Size of an image pixel in world units."""
