@@ -24,6 +24,7 @@ def run_demo(out: Path, model: str) -> None:
         model: base model.
 
     """
+    out = out.resolve()
     images = out / "images"
     if not images.exists():
         shutil.copytree(SAMPLE_IMAGES, images)
