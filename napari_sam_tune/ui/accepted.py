@@ -82,7 +82,10 @@ class Accepted(QObject):
 
     def _choose_next_class(self) -> None:
         names = list(self._session.project.classes())
-        self._choose_class_at((names.index(self._session.state.label) + 1) % len(names))
+        current = self._session.state.label
+        # A class that could not be saved is not among them.
+        after = names.index(current) + 1 if current in names else 0
+        self._choose_class_at(after % max(1, len(names)))
 
     def _choose_class_at(self, index: int) -> None:
         names = list(self._session.project.classes())
