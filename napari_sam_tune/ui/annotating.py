@@ -61,7 +61,9 @@ class Annotating(QObject):
             "previous_image": partial(self._go, -1),
             "next_image": partial(self._go, 1),
         }
+        opening.leaving.connect(self._drop_answer)
         opening.opened.connect(self._on_image_opened)
+        opening.ready.connect(self._mend)
         opening.ready.connect(self.refresh)
         self._session.object_changed.connect(self._on_session_object_changed)
         for view in (place.panel.image, place.panel.object):
@@ -81,7 +83,7 @@ class Annotating(QObject):
     def is_prompting(self) -> bool:
         """Whether a click on the canvas is a prompt now."""
         viewer, layers = self._place.viewer, self._place.layers
-        if not layers.is_open or viewer.dims.ndisplay != 2:
+        if not (layers.is_open and self._opening.is_shown) or viewer.dims.ndisplay != 2:
             return False
         active = viewer.layers.selection.active
         is_ours = active is None or layers.is_own(active) or isinstance(active, Image)
@@ -139,8 +141,10 @@ class Annotating(QObject):
         try:
             request = self._session.request(prompt)
         except SamTuneError as error:
+            self._then = []
             self._place.layers.show_prompt(self._session.open_object.prompt)
             self._place.complain(error)
+            self.refresh()
             return
         self._place.settle()
         self._submit(request)
@@ -161,7 +165,7 @@ class Annotating(QObject):
         if prompt is None or self._is_asking or not self._opening.is_ready:
             return
         self.ask(prompt)
-        self._swapped = "new"
+        self._swapped = "new" if self._is_asking else None
         self.refresh()
 
     def _answer_on_thread(self, request: ProposalRequest) -> Proposal:
@@ -188,6 +192,7 @@ class Annotating(QObject):
 
     def _on_answer_failed(self, error: Exception) -> None:
         self._is_asking, self._following, self._then = False, None, []
+        self._swapped = None
         self._session.undo()
         self._place.complain(error)
 
@@ -287,7 +292,7 @@ class Annotating(QObject):
             self._then.append(partial(self._finish_image, empty=empty))
             return
         project, image_id = self._session.project, self._session.state.image_id
-        if image_id is None:
+        if image_id is None or not self._opening.is_shown:
             return
         was = project.is_empty(image_id) if empty else project.is_done(image_id)
         self._do(partial(self._session.mark_done, done=not was, empty=empty and not was))
@@ -302,7 +307,6 @@ class Annotating(QObject):
         if self._then:  # a mask accepted before it was there is not left behind
             self._then.append(partial(self._go, by))
             return
-        self._drop_answer()
         if not self._opening.go(by):
             self._place.tell("This is the last image." if by > 0 else "This is the first image.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 from functools import partial
@@ -259,8 +260,12 @@ def _import_model_code() -> None:
         sys.modules["triton"] = None  # type: ignore[assignment]
     try:
         import segment_anything  # noqa: F401 - this imports torchvision
+        import torch
 
         import napari_sam_tune.core.predictor  # noqa: F401
+
+        # One core stays for the viewer: torch's threads wait by spinning, which starves it.
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
     finally:
         if hide:
             del sys.modules["triton"]

@@ -8,8 +8,10 @@ colours), `box` (Shapes), `proposal` (a Labels layer that napari's own brush and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from colorsys import hls_to_rgb, rgb_to_hls
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,22 +80,37 @@ class LabellingLayers:
     # ---------------------------------------------------------------- opening
 
     def open(self, image: Image, shape: tuple[int, int]) -> None:
-        """Lay fresh, empty layers over `image` and make the proposal layer the active one.
+        """Lay empty layers over `image` and make the proposal layer the active one.
+
+        Layers that are there already are used again: napari collects all garbage whenever a layer
+        is removed, which with torch in memory takes more than a second.
 
         Args:
             image: its layer; of a stack, the last two dimensions count.
             shape: (H, W) of the image.
 
         """
-        self.close()
-        self.image, self.shape = image, shape
-        self._add("accepted", Labels(np.zeros(shape, np.int32), opacity=0.55))
-        self.accepted.editable = False  # paint on it would look accepted and be none
-        self._add("box", _box_layer())
-        proposal = Labels(np.zeros(shape, np.uint8), colormap=_one_colour(_PROPOSAL_COLOUR))
-        self._add("proposal", proposal)
-        self._add("clicks", _clicks_layer())
-        self.viewer.layers.selection.active = proposal
+        self._forget_removed()
+        self.image, self.shape, self._ids = image, shape, []
+        for role, make in _MAKERS.items():
+            if role not in self._own:
+                self._add(role, make())
+            _inherit_place(self._own[role], image)
+        for role in ("accepted", "proposal"):
+            self._own[role].data = np.zeros(shape, self._own[role].data.dtype)
+        self.show_prompt(None)
+        self.show_preview(None)
+        self.proposal.mode = "pan_zoom"
+        self.viewer.layers.selection.active = self.proposal
+
+    def _forget_removed(self) -> None:
+        """Take away layers that lie below one that was thrown away: the order counts."""
+        roles = list(self._own)
+        lost = [n for n, role in enumerate(roles) if self._own[role] not in self.viewer.layers]
+        for role in roles[min(lost, default=len(roles)) :]:
+            layer = self._own.pop(role)
+            if layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)
 
     def close(self) -> None:
         """Take the plugin's layers off the viewer; the images stay."""
@@ -138,8 +155,8 @@ class LabellingLayers:
     def _add(self, role: str, layer: Layer) -> None:
         layer.name = role
         layer.metadata[OWN] = role
-        self.viewer.layers.append(layer)
         _inherit_place(layer, self.image)
+        self.viewer.layers.append(layer)
         self._own[role] = layer
 
     # ------------------------------------------------------------ coordinates
@@ -187,9 +204,8 @@ class LabellingLayers:
             if mask is None or not self.is_open:
                 return
             active = self.viewer.layers.selection.active
-            layer = Labels(np.zeros(self.shape, np.uint8), colormap=_one_colour(_PREVIEW_COLOUR))
-            layer.contour = 2
-            self._add("preview", layer)
+            self._add("preview", _mask_layer(_PREVIEW_COLOUR, contour=2))
+            layer = self._own["preview"]
             self.viewer.layers.selection.active = active
         elif mask is None and not layer.data.any():
             return
@@ -279,8 +295,15 @@ def _box_layer() -> Shapes:
     return layer
 
 
-def _one_colour(colour: Colour) -> DirectLabelColormap:
-    return DirectLabelColormap(color_dict={None: colour, 0: (0, 0, 0, 0), 1: colour})
+def _mask_layer(colour: Colour, contour: int = 0) -> Labels:
+    table = {None: colour, 0: (0, 0, 0, 0), 1: colour}
+    layer = Labels(np.zeros((1, 1), np.uint8), colormap=DirectLabelColormap(color_dict=table))
+    layer.contour = contour
+    return layer
+
+
+def _accepted_layer() -> Labels:
+    return Labels(np.zeros((1, 1), np.int32), opacity=0.55)
 
 
 def _class_colours(colours: Sequence[str]) -> DirectLabelColormap:
@@ -296,3 +319,12 @@ def _shaded(colour: str, by: float) -> Colour:
     red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
     hue, light, saturation = rgb_to_hls(red, green, blue)
     return (*hls_to_rgb(hue, float(np.clip(light + by, 0.1, 0.9)), saturation), 1.0)
+
+
+# From below; the order in which they are laid over the image.
+_MAKERS: dict[str, Callable[[], Layer]] = {
+    "accepted": _accepted_layer,
+    "box": _box_layer,
+    "proposal": partial(_mask_layer, _PROPOSAL_COLOUR),
+    "clicks": _clicks_layer,
+}

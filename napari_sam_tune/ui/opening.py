@@ -53,12 +53,14 @@ class Opening(QObject):
     """Keeps the open image, its layers and the predictor together.
 
     Attributes:
+        leaving: emitted before another image, or the same one again, is read.
         opened: emitted with a `ReadImage` when it is on the screen and can be clicked.
         ready: emitted when the model has it too.
         is_ready: the model has the open image.
 
     """
 
+    leaving = Signal()
     opened = Signal(object)
     ready = Signal()
 
@@ -66,6 +68,7 @@ class Opening(QObject):
         super().__init__(parent)
         self._place = place
         self._shown: Image | None = None
+        self._read: ReadImage | None = None  # what is on the screen
         self.encoded_id: str | None = None  # written by the inference thread only
         self.is_ready = False
         self._ahead: set[str] = set()
@@ -77,10 +80,16 @@ class Opening(QObject):
         place = self._place
         queued = place.queue.current
         self.is_ready = False
+        self.leaving.emit()
         place.inference.forget(Kind.ENCODE, Kind.PROPOSE, Kind.PREVIEW, Kind.AHEAD)
         place.inference.submit(
             Kind.READ, partial(_read, place.session, queued), self._on_read, self._on_read_failed
         )
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the image on the screen is the queue's current one: none is being read."""
+        return self._place.session.state.image_id == self._place.queue.current.id
 
     def go(self, by: int) -> bool:
         """Open the image `by` places on; False at the end of the queue."""
@@ -92,10 +101,10 @@ class Opening(QObject):
     def go_to_unfinished(self) -> bool:
         """Open the next image that is not done, from here on and around; False if there is none."""
         queue, project = self._place.queue, self._place.session.project
-        count = len(queue.images)
+        count, finished = len(queue.images), project.done_images()
         for by in range(1, count):
             position = (queue.position + by) % count
-            if not project.is_done(queue.images[position].id):
+            if queue.images[position].id not in finished:
                 queue.position = position
                 self.open_current()
                 return True
@@ -107,13 +116,14 @@ class Opening(QObject):
         image_id = queue.current.id
         known = {record.id for record in project.images()}
         is_known = image_id in known
+        finished = project.done_images()
         self._place.panel.image.show_image(
             ImageSnapshot(
                 name=image_id,
                 position=queue.position + 1,
                 count=len(queue.images),
-                finished=sum(q.id in known and project.is_done(q.id) for q in queue.images),
-                done=is_known and project.is_done(image_id),
+                finished=sum(q.id in known and q.id in finished for q in queue.images),
+                done=is_known and image_id in finished,
                 empty=is_known and project.is_empty(image_id),
                 objects=len(project.annotations(image_id)) if is_known else 0,
             )
@@ -135,6 +145,7 @@ class Opening(QObject):
             self.open_current()
 
     def _on_read(self, read: ReadImage) -> None:
+        self._read = read
         layer = self._layer_of(read)
         self._place.layers.open(layer, read.record.shape)
         self._place.session.show(read.record.id)
@@ -144,8 +155,17 @@ class Opening(QObject):
         self._encode(read)
 
     def _on_read_failed(self, error: Exception) -> None:
+        queue, image_id = self._place.queue, self._place.session.state.image_id
+        onward = partial(self._go_to, queue.position + 1)
+        if self._read is not None and image_id is not None and queue.go_to(image_id):
+            self._encode(self._read)  # the image on the screen stays the open one
         self.show_place()
-        self._place.complain(error, "Next image", partial(self.go, 1))
+        self._place.complain(error, "Next image", onward)
+
+    def _go_to(self, position: int) -> None:
+        if position < len(self._place.queue.images):
+            self._place.queue.position = position
+            self.open_current()
 
     def _encode(self, read: ReadImage) -> None:
         self._place.inference.submit(
@@ -182,8 +202,6 @@ class Opening(QObject):
 
     def _layer_of(self, read: ReadImage) -> Image:
         viewer, queued = self._place.viewer, read.queued
-        self._place.layers.close()
-        self._remove_shown()
         if queued.layer is not None:
             for other in self._place.queue.images:
                 if other.layer is not None:
@@ -192,10 +210,24 @@ class Opening(QObject):
                 steps = (*queued.plane, *viewer.dims.current_step[len(queued.plane) :])
                 viewer.dims.current_step = steps
             return queued.layer
-        self._shown = Image(displayable(read.pixels), name=queued.id, metadata={OWN: "image"})
-        viewer.layers.append(self._shown)
+        self._show_pixels(displayable(read.pixels), queued.id)
         viewer.reset_view()
         return self._shown
+
+    def _show_pixels(self, pixels: NDArray[Any], name: str) -> None:
+        """Show the pixels in the layer of the image before, if it is of the same kind."""
+        shown, layers = self._shown, self._place.viewer.layers
+        if shown is None or shown not in layers or shown.rgb != (pixels.ndim == 3):
+            new = Image(pixels, name=name, rgb=pixels.ndim == 3, metadata={OWN: "image"})
+            layers.insert(0 if shown is None or shown not in layers else layers.index(shown), new)
+            self._shown = new
+            if shown is not None and shown in layers:
+                self._place.layers.image = new  # the old one goes on purpose
+                layers.remove(shown)
+            return
+        shown.data, shown.name = pixels, name
+        if not shown.rgb:
+            shown.reset_contrast_limits()
 
     def _remove_shown(self) -> None:
         if self._shown is not None and self._shown in self._place.viewer.layers:
