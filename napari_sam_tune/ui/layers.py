@@ -8,7 +8,6 @@ colours), `box` (Shapes), `proposal` (a Labels layer that napari's own brush and
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from colorsys import hls_to_rgb, rgb_to_hls
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +20,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from napari_sam_tune.core.prompts import rowcol_from_xy, xy_from_rowcol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from napari.components import ViewerModel
     from numpy.typing import NDArray
@@ -75,6 +74,7 @@ class LabellingLayers:
         self.image: Any = None
         self.shape = (0, 0)
         self._own: dict[str, Layer] = {}
+        self._prompt: Prompt | None = None  # what clicks and box show
         self._ids: list[str] = []
 
     # ---------------------------------------------------------------- opening
@@ -189,13 +189,10 @@ class LabellingLayers:
     def show_proposal(self, mask: Mask | None) -> None:
         """Show the mask of the object in progress, or none."""
         data = self.proposal.data
-        if mask is None:
-            if data.any():
-                data[:] = 0
-                self.proposal.refresh(extent=False)
-            return
-        np.copyto(data, mask.astype(np.uint8))
-        self.proposal.refresh(extent=False)
+        wanted = np.zeros_like(data) if mask is None else mask.astype(data.dtype)
+        if not np.array_equal(data, wanted):
+            np.copyto(data, wanted)
+            self.proposal.refresh(extent=False)
 
     def show_preview(self, mask: Mask | None) -> None:
         """Show the outline a click would give, or none; its layer comes with the first one."""
@@ -217,6 +214,9 @@ class LabellingLayers:
 
     def show_prompt(self, prompt: Prompt | None) -> None:
         """Show the clicks and the box of the object in progress."""
+        if prompt is not None and prompt == self._prompt:
+            return
+        self._prompt = prompt
         points = [] if prompt is None else [rowcol_from_xy(p) for p in prompt.points]
         clicks: Points = self._own["clicks"]
         clicks.data = np.asarray(points, float).reshape(-1, 2)
@@ -230,6 +230,8 @@ class LabellingLayers:
 
     def show_box(self, box: Box | None) -> None:
         """Show a box (x0, y0, x1, y1), also while it is being drawn."""
+        if self._prompt is not None and box != self._prompt.box:
+            self._prompt = None  # what is drawn now is not the prompt's box
         layer: Shapes = self._own["box"]
         if box is None:
             if layer.nshapes:
