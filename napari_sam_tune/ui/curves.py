@@ -29,6 +29,7 @@ class CurveView(QWidget):
         item.setLabel("left", "loss", color=_LOSS)
         item.setLabel("right", "held-out score", color=_SCORE)
         item.showAxis("right")
+        item.getAxis("left").enableAutoSIPrefix(False)
         self._loss = item.plot([], [], pen=pyqtgraph.mkPen(_LOSS, width=2))
         self._right = pyqtgraph.ViewBox(enableMenu=False)
         self._right.setMouseEnabled(False, False)
