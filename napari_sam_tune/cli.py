@@ -225,7 +225,12 @@ def starter_train(
     seed: Annotated[int, typer.Option(help="Of the weights, the pictures and the prompts.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Torch threads.")] = 1,
+    images: Annotated[int, typer.Option(min=1, help="Pictures of 256 px in a step.")] = 6,
+    objects: Annotated[int, typer.Option(min=1, help="Targets in each picture.")] = 3,
     processes: Annotated[int, typer.Option(min=1, help="Processes that make pictures.")] = 1,
+    start: Annotated[
+        Path | None, typer.Option(help="Weights that a new run goes on from; else from nothing.")
+    ] = None,
 ) -> None:
     """Train the embedded model on pictures this project makes; may be stopped at any moment."""
     from napari_sam_tune.core.starter.training import train
@@ -239,7 +244,10 @@ def starter_train(
         sizes=size or (128, 256, 512),
         device=device,
         threads=threads,
+        images=images,
+        objects=objects,
         processes=processes,
+        start=start,
         progress=lambda line: console.print_json(data=line, indent=None),
     )
     console.print(f"Best weights so far: {best}", highlight=False)
@@ -256,6 +264,9 @@ def starter_evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many images.")] = None,
     seed: Annotated[int, typer.Option(help="Which images, with --limit.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Torch threads.")] = 1,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Also click with methods that need no model.")
+    ] = False,
 ) -> None:
     """Measure the embedded model on labelled photographs, clicked by the robot."""
     from napari_sam_tune.core.starter.evaluate import evaluate
@@ -268,6 +279,7 @@ def starter_evaluate(
         limit=limit,
         seed=seed,
         threads=threads,
+        compare=compare,
     )
     console.print_json(data=figures)
 

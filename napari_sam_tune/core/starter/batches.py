@@ -64,13 +64,15 @@ class Batch:
     """Pictures and targets.
 
     images: (B, 3, S, S) uint8, content at the top left; sizes: (B, 2) int, its height and width;
-    targets: (B, O, S / 2, S / 2) bool at the logits' resolution; defects: (B, S / 2, S / 2) bool,
-    the union of every defect in the picture.
+    targets: (B, O, S / 2, S / 2) bool at the logits' resolution; parts: (B, O) bool, whether the
+    target is only a part of a defect; defects: (B, S / 2, S / 2) bool, the union of every defect in
+    the picture.
     """
 
     images: npt.NDArray[np.uint8]
     sizes: npt.NDArray[np.int64]
     targets: npt.NDArray[np.bool_]
+    parts: npt.NDArray[np.bool_]
     defects: npt.NDArray[np.bool_]
 
 
@@ -86,14 +88,14 @@ def at_logit_size(mask: Mask, size: int) -> Mask:
     return np.asarray(covered >= 2, dtype=np.bool_)
 
 
-def _target(rng: Rng, defects: list[Defect], size: int, ease: float) -> Mask:
-    """A whole defect or one of its parts; never empty."""
+def _target(rng: Rng, defects: list[Defect], size: int, ease: float) -> tuple[Mask, bool]:
+    """A whole defect, or one of its parts and True; never empty."""
     defect = defects[int(rng.integers(len(defects)))]
-    mask = defect.mask
     if defect.parts and rng.random() < PART_CHANCE * (1 - ease):
-        mask = defect.parts[int(rng.integers(len(defect.parts)))]
-    half = at_logit_size(mask, size)
-    return half if half.any() else at_logit_size(defect.mask, size)
+        part = at_logit_size(defect.parts[int(rng.integers(len(defect.parts)))], size)
+        if part.any():
+            return part, True
+    return at_logit_size(defect.mask, size), False
 
 
 def _extent(rng: Rng, size: int) -> tuple[int, int]:
@@ -111,6 +113,7 @@ def make_batch(spec: BatchSpec, index: int) -> Batch:
     count, half = spec.count(size), size // LOGIT_STRIDE
     images = np.zeros((count, 3, size, size), dtype=np.uint8)
     targets = np.zeros((count, spec.objects, half, half), dtype=np.bool_)
+    parts = np.zeros((count, spec.objects), dtype=np.bool_)
     union = np.zeros((count, half, half), dtype=np.bool_)
     sizes = np.zeros((count, 2), dtype=np.int64)
     easing = max(0.0, 1 - index / EASING) if spec.easing else 0.0
@@ -121,9 +124,9 @@ def make_batch(spec: BatchSpec, index: int) -> Batch:
         colour = picture if picture.ndim == 3 else picture[..., None]
         images[i, :, : extent[0], : extent[1]] = colour.transpose(2, 0, 1)
         for j in range(spec.objects):
-            targets[i, j] = _target(rng, defects, size, ease)
+            targets[i, j], parts[i, j] = _target(rng, defects, size, ease)
         union[i] = at_logit_size(np.any([d.mask for d in defects], axis=0), size)
-    return Batch(images, sizes, targets, union)
+    return Batch(images, sizes, targets, parts, union)
 
 
 def write_batch(stream: BinaryIO, batch: Batch) -> None:

@@ -22,6 +22,7 @@ from napari_sam_tune.core.images import read_image, to_rgb8
 from napari_sam_tune.core.labelled_images import SMALLEST_OBJECT, read_pairs, true_objects
 
 from .architecture import IMAGE_SIZE, build_starter
+from .classical import clicks_without_a_model
 from .weights import load_starter_state
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 Mask = npt.NDArray[np.bool_]
 CLICKS: Final = 20
+COMPARED_AT: Final = 0.70
+"""Score to which methods without a neural model are timed in clicks."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +48,8 @@ class ObjectResult:
     """Predicted IoU of the three candidates of the first click."""
     true: tuple[float, ...]
     """Their true IoU."""
+    without_a_model: dict[str, int] = dataclasses.field(default_factory=dict)
+    """Clicks to `COMPARED_AT` by each method of `classical`, where they were compared."""
 
 
 def _box(mask: Mask) -> npt.NDArray[np.int64]:
@@ -129,7 +134,7 @@ def summarise(results: list[ObjectResult]) -> dict[str, Any]:
     true = np.concatenate([result.true for result in results])
     first = [r.true[int(np.argmax(r.predicted))] == max(r.true) for r in results]
     varied = predicted.std() > 0 and true.std() > 0
-    return {
+    figures = {
         "objects": len(results),
         "iou_at": {click: round(float(ious[:, click - 1].mean()), 4) for click in shown},
         "clicks_to_70": round(float(np.mean([clicks_to(r, 0.70) for r in results])), 2),
@@ -138,6 +143,10 @@ def summarise(results: list[ObjectResult]) -> dict[str, Any]:
         "iou_correlation": round(float(np.corrcoef(predicted, true)[0, 1]), 4) if varied else 0.0,
         "first_is_best": round(float(np.mean(first)), 4),
     }
+    for method in results[0].without_a_model:
+        clicks = np.mean([r.without_a_model[method] for r in results])
+        figures[f"clicks_to_70_{method}"] = round(float(clicks), 2)
+    return figures
 
 
 def evaluate(
@@ -151,12 +160,14 @@ def evaluate(
     seed: int = 0,
     image_size: int = IMAGE_SIZE,
     threads: int = 1,
+    compare: bool = False,
     progress: Callable[[ObjectResult], None] | None = None,
 ) -> dict[str, Any]:
     """Measure the starter on a folder of photographs and masks.
 
-    `limit` takes that many images, shuffled by `seed`. Returns the figures over all objects, and
-    under `classes` those of each class of the manifest.
+    `limit` takes that many images, shuffled by `seed`. With `compare` the same robot also clicks
+    with random walker, flood fill and GrabCut (seconds per object). Returns the figures over all
+    objects, and under `classes` those of each class of the manifest.
     """
     torch.set_num_threads(threads)
     sam = build_starter(image_size)
@@ -172,6 +183,9 @@ def evaluate(
         predictor.set_image(image)
         for truth in true_objects(pair, (image.shape[0], image.shape[1])):
             result = click_through(predictor, truth.mask, clicks, stem=pair.stem, kind=pair.label)
+            if compare:
+                others = clicks_without_a_model(image, truth.mask, COMPARED_AT, clicks)
+                result = dataclasses.replace(result, without_a_model=others)
             results.append(result)
             if progress:
                 progress(result)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from napari_sam_tune.core.starter import gallery, training
+from napari_sam_tune.core.starter import gallery, rounds, training
 from napari_sam_tune.core.starter.batches import BatchSpec, make_batch
 from napari_sam_tune.core.starter.evaluate import evaluate
 from napari_sam_tune.core.starter.weights import load_starter_state
@@ -38,6 +38,18 @@ def test_loss_falls_on_one_batch():
         losses.append(record.loss + record.auxiliary)
     assert np.isfinite(losses).all()
     assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
+
+
+def test_candidates_learn_wholes_and_parts():
+    truth = torch.zeros(2, 16, 16, dtype=torch.bool)
+    truth[:, 4:10, 4:10] = True
+    logits = torch.zeros(2, 4, 16, 16, requires_grad=True)
+    logits.data[:, 3, 0, 0] = 0.1  # the last of the three is never the best
+    parts, lone = torch.tensor([False, True]), torch.tensor([True, True])
+    rounds.round_loss(logits, torch.zeros(2, 4), truth, parts, lone).backward()
+    learnt = logits.grad.abs().sum((2, 3)) > 0
+    assert learnt[0].tolist() == [True, True, False, False]
+    assert learnt[1, 2]
 
 
 def test_an_interrupted_run_equals_an_uninterrupted_one(tmp_path):
@@ -74,8 +86,11 @@ def test_evaluate_reports_the_figures_of_the_card(tmp_path):
         weights=tmp_path / "run" / "best.safetensors",
         clicks=3,
         image_size=64,
+        compare=True,
     )
     assert figures["objects"] == 2
+    for method in ("random walker", "flood fill", "GrabCut"):  # two plain bright rectangles
+        assert figures[f"clicks_to_70_{method}"] == 1
     assert set(figures["iou_at"]) == {1, 2, 3}
     assert 0 <= figures["box_iou"] <= 1
 
