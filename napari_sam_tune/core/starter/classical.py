@@ -84,7 +84,9 @@ def flood_fill(image: Image, clicks: Clicks, tolerance: int) -> Mask:
         result = np.zeros(grey.shape, dtype=np.bool_)
         for x, y, own in clicks:
             if own == label:
-                result |= segmentation.flood(grey, (round(y), round(x)), tolerance=reach)
+                result |= segmentation.flood(  # type: ignore[no-untyped-call]
+                    grey, (round(y), round(x)), tolerance=reach
+                )
         return result
 
     return flooded(1, tolerance) & ~flooded(0, tolerance / 2)
