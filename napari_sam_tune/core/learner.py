@@ -161,6 +161,7 @@ class Learner:
             config=self._config_in_round,
             device=self._device,
             threads=None,
+            open_image_id=self._state.image_id,
         )
 
     def _on_runner_message(self, message: Message) -> None:

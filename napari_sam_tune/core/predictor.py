@@ -124,12 +124,24 @@ class Predictor:
 
         16 hex digits. A decoder hot swap leaves it as it is.
         """
+        return self._encoder_key(self._encoder_version)
+
+    def encoder_key_with(self, tensors: Mapping[str, Tensor]) -> str:
+        """What `encoder_key` would be after `load(tensors, …)`; nothing is loaded."""
+        return self._encoder_key(_encoder_version(tensors))
+
+    def _encoder_key(self, version: str) -> str:
         # hashing a ViT-H takes seconds, so each file's encoder is hashed once a process
         if self.ref.sha256 not in _BASE_ENCODERS:
             _BASE_ENCODERS[self.ref.sha256] = content_version(self._base_encoder())
         base = _BASE_ENCODERS[self.ref.sha256]
-        parts = f"{base}+{self._encoder_version}+{self.input_side}+{PREPROCESSING_VERSION}"
+        parts = f"{base}+{version}+{self.input_side}+{PREPROCESSING_VERSION}"
         return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+    @property
+    def has_image(self) -> bool:
+        """Whether an image is open; a swap of the encoder closes it."""
+        return self._features is not None
 
     @property
     def image_shape(self) -> Shape:
@@ -252,8 +264,7 @@ class Predictor:
         self.weights_version = BASE
 
     def _swap(self, own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
-        encoder = {n: t for n, t in tensors.items() if n.startswith("image_encoder.")}
-        encoder_version = content_version(encoder) if encoder else ""
+        encoder_version = _encoder_version(tensors)
         current = dict(self.sam.state_dict(keep_vars=True))
         with torch.no_grad():
             for name, tensor in own.items():
@@ -274,14 +285,18 @@ class Predictor:
             raise SamTuneError("No image is open: call set_image first.")
         return self._features
 
-    def _encode(self, rgb: NDArray[np.uint8]) -> tuple[Tensor, Shape]:
-        """Encode (H, W, 3) uint8 into (1, C, h, w) float32; also the size after resizing."""
+    def input_pixels(self, rgb: NDArray[np.uint8]) -> Tensor:
+        """Resize (H, W, 3) uint8 to the encoder's input: (1, 3, h, w) uint8, not yet padded."""
         height, width = resized_shape((rgb.shape[0], rgb.shape[1]), self.input_side)
         small = Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR)
-        pixels = torch.from_numpy(np.array(small)).to(self.device).permute(2, 0, 1).contiguous()
+        return torch.from_numpy(np.array(small)).permute(2, 0, 1).contiguous()[None]
+
+    def _encode(self, rgb: NDArray[np.uint8]) -> tuple[Tensor, Shape]:
+        """Encode (H, W, 3) uint8 into (1, C, h, w) float32; also the size after resizing."""
+        pixels = self.input_pixels(rgb)
         with torch.inference_mode():
-            features: Tensor = self.sam.image_encoder(self.sam.preprocess(pixels[None]))
-        return features, (height, width)
+            features = self.sam.image_encoder(self.sam.preprocess(pixels.to(self.device)))
+        return features, (pixels.shape[2], pixels.shape[3])
 
     def _restored(self, embedding: Embedding, shape: Shape) -> tuple[Tensor, Shape]:
         encoder = self.sam.prompt_encoder
@@ -357,6 +372,12 @@ class Predictor:
         full = functional.interpolate(cropped, self._original, mode="bilinear", align_corners=False)
         mask: Mask = (full[0, 0] > self.sam.mask_threshold).cpu().numpy()
         return mask
+
+
+def _encoder_version(tensors: Mapping[str, Tensor]) -> str:
+    """Name the content of swapped encoder tensors; "" where there are none: the base's encoder."""
+    encoder = {n: t for n, t in tensors.items() if n.startswith("image_encoder.")}
+    return content_version(encoder) if encoder else ""
 
 
 def _for_the_cache(features: Tensor, original_size: Shape, input_size: Shape) -> Embedding:

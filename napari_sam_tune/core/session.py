@@ -478,16 +478,27 @@ class Session:
     def apply_swap(self) -> bool:
         """Load the version in use into the predictor if it is not there yet.
 
-        To be called by whoever owns the predictor. Returns whether weights were swapped.
+        To be called by whoever owns the predictor. Returns whether weights were swapped. Where the
+        encoder changed, the open image is shown to it anew; the round has left its embedding.
+
+        Raises:
+            ProjectError, ImageError: the version or the open image cannot be read.
+            CheckpointError: the version does not fit the model.
+
         """
         version = self.state.weights_version
         if self.predictor.weights_version == version:
             return False
+        had_image = self.predictor.has_image
         if version == "base":
             self.predictor.load_base()
         else:
             tensors, _ = self.project.load_weights(version)
             self.predictor.load(tensors, version)
+        if had_image and not self.predictor.has_image and self.state.image_id is not None:
+            record = self.project.image(self.state.image_id)
+            pixels = self.project.read_image(record.id)
+            show_image(self.predictor, self.embeddings, pixels, record.content_hash)
         return True
 
     def effort(self) -> list[EffortRow]:

@@ -37,16 +37,18 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    parts: tuple[str, ...] = Field(default=("mask_decoder",), min_length=1)
-    """Prefixes of the parameter names to train, e.g. ("mask_decoder", "prompt_encoder"). The mask
-    decoder includes the head that predicts IoU, which must never be left stale."""
+    parts: tuple[str, ...] = ()
+    """Prefixes of the parameter names to train, e.g. ("mask_decoder", "image_encoder.neck"). None
+    at all means the whole model where its encoder is light enough to be run anew in every step, as
+    the starter's is, and the mask decoder on cached embeddings where it is not, as in the official
+    models. The mask decoder includes the head that predicts IoU, which must never be left stale."""
     steps: int = Field(default=40, ge=1)
     """Optimiser steps in a round."""
     batch_size: int = Field(default=4, ge=1)
     """Prompts in a step; an object may be prompted more than once."""
     prompts_per_image: int = Field(default=2, ge=1)
     """At most so many of them come from one image, in one call of the decoder."""
-    learning_rate: float = Field(default=2e-4, gt=0)
+    learning_rate: float = Field(default=3e-4, gt=0)
     """AdamW's learning rate at its peak."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """Share of the steps over which the learning rate rises; then it falls along a cosine."""
@@ -64,12 +66,13 @@ class TrainConfig(BaseModel):
     """How often an object is prompted as the person really did, where that is recorded."""
     box_share: float = Field(default=0.4, ge=0, le=1)
     """Share of simulated prompts that start with a box; the others start with a point."""
-    correction_share: float = Field(default=0.3, ge=0, le=1)
+    correction_share: float = Field(default=0.8, ge=0, le=1)
     """Share of calls in which simulated prompts go on with clicks on the model's errors."""
-    corrections: int = Field(default=8, ge=2)
-    """At most so many correction clicks; between 2 and this are drawn, small numbers oftener."""
-    mask_input_share: float = Field(default=0.5, ge=0, le=1)
-    """How often such a prompt also carries the logits of the answer before it."""
+    corrections: int = Field(default=6, ge=1)
+    """At most so many correction clicks; small numbers are drawn oftener. The first answer, the
+    last and one in between are taught; the others only lead to the next click."""
+    mask_input_share: float = Field(default=0.8, ge=0, le=1)
+    """How often an answer to a correction also sees the logits of the answer before it."""
     draws: int = Field(default=3, ge=3)
     """How often each held-out object is judged with another point, box and robot."""
     robot_clicks: int = Field(default=3, ge=2)

@@ -54,7 +54,11 @@ class Tokens:
     @property
     def start(self) -> Tokens:
         """The first click, or the box alone."""
-        return Tokens(self.coords[:2], self.kinds[:2])
+        return self.up_to(0)
+
+    def up_to(self, corrections: int) -> Tokens:
+        """The prompt as it was after so many clicks beyond its start."""
+        return Tokens(self.coords[: 2 + corrections], self.kinds[: 2 + corrections])
 
     @property
     def is_single_point(self) -> bool:

@@ -1,16 +1,17 @@
 """One round of fine-tuning, top to bottom.
 
-Images were encoded once, by the clicks that made the masks; a round runs only the prompt encoder
-and the mask decoder on those embeddings. It starts from the weights in use, replays all accepted
-masks, and is pulled a little towards the base model, so that many rounds do not drift away from
-what the base can do (L2-SP, Li et al. 2018).
+A model with a light encoder learns whole. With a heavy one images were encoded once, by the clicks
+that made the masks, and a round runs only the prompt encoder and the mask decoder on those
+embeddings. A round starts from the weights in use, replays all accepted masks, and is pulled a
+little towards the base model, so that many rounds do not drift away from what the base can do
+(L2-SP, Li et al. 2018).
 """
 
 from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,12 @@ from napari_sam_tune.core.training.examples import EmbeddedImages, Example, draw
 from napari_sam_tune.core.training.job import Candidate, DivergedError, Progress, TrainingJob
 from napari_sam_tune.core.training.judge import Judge, Scores, choose_judges, paired
 from napari_sam_tune.core.training.lesson import Lesson
-from napari_sam_tune.core.training.parts import borrowed, names_of_parts
+from napari_sam_tune.core.training.parts import (
+    borrowed,
+    names_of_parts,
+    parts_to_train,
+    trains_encoder,
+)
 from napari_sam_tune.core.weights import read_weights
 
 if TYPE_CHECKING:
@@ -83,9 +89,14 @@ def fit(
     model = model or load_base(job.base, "cpu")
     _check_base(model, job)
     sam = model.sam
+    names = names_of_parts(sam, parts_to_train(sam, config.parts))
+    encodes = trains_encoder(names)
+    in_use = {} if job.parent == BASE else read_weights(project.weights_path(job.parent))[0]
+    predictor = Predictor(model)
     cache = EmbeddingCache(project.path / "embeddings.zarr")
     cache.pin(record.content_hash for record in project.annotated_images())
-    images = EmbeddedImages(project, cache, Predictor(model), config.memory)
+    key = predictor.encoder_key_with(in_use)
+    images = EmbeddedImages(project, cache, predictor, key, config.memory)
 
     # what was deleted since the job was made is left out
     living = {annotation.id: annotation for annotation in project.annotations()}
@@ -97,24 +108,22 @@ def fit(
     judging = _examples(judges, images, [1.0] * len(judges))
     schedule = draw_schedule(examples, config, np.random.default_rng(config.seed))
 
-    drawn = [call[0] for calls in schedule for call in calls]
-    missing = images.missing([example.annotation.image_id for example in [*drawn, *judging]])
-    with _on_device(sam, device, encoder=bool(missing)), _threads(job.threads):
+    # an encoder that learns looks at the images themselves
+    embedded = [] if encodes else [call[0] for calls in schedule for call in calls]
+    missing = images.missing([example.annotation.image_id for example in [*embedded, *judging]])
+    with (
+        _on_device(sam, device, encoder=encodes or bool(missing)),
+        _threads(job.threads),
+        borrowed(predictor, names, in_use, job.parent) as (lent, base),
+    ):
         for done, image_id in enumerate(missing, start=1):
             checkpoint()
             images.fetch(image_id)
             yield Progress(done, len(missing), None, None, None, "encoding")
 
-    names = names_of_parts(sam, config.parts)
-    in_use = {} if job.parent == BASE else read_weights(project.weights_path(job.parent))[0]
-    with (
-        _on_device(sam, device, encoder=False),
-        _threads(job.threads),
-        borrowed(sam, names, in_use) as (lent, base),
-    ):
         positions = sam.prompt_encoder.get_dense_pe()
         lesson = Lesson(
-            sam, images, device, config, positions, checkpoint, config.prompts_per_image
+            sam, images, device, config, positions, checkpoint, encodes, config.prompts_per_image
         )
         judge = Judge(sam, images, device, config, positions, checkpoint)
 
@@ -125,6 +134,7 @@ def fit(
             yield Progress(done, len(judging), None, None, None, "judging")
             before[example.annotation.id] = judge.judge(example, draws=config.draws)
         judging_seconds = monotonic() - judging_began
+        judge = replace(judge, encodes=encodes)
 
         learning = {name: lent[name] for name in names}
         optimizer = torch.optim.AdamW(
@@ -171,8 +181,11 @@ def fit(
         # the last point of the curve
         yield Progress(config.steps, config.steps, None, held_out, 0.0, "judging")
 
+        if encodes and job.open_image_id is not None:
+            # so that a promotion need not stop the person's clicks to encode the image they are on
+            images.keep(job.open_image_id, predictor.encoder_key_with(lent), device)
         scores = paired(judging, before, after)
-        info = _info(job, model, losses, scores, len(learn_from), real_prompts)
+        info = _info(job, model, names, losses, scores, len(learn_from), real_prompts)
         # all that differs from the base: what learnt now, and what earlier rounds taught
         version = project.save_weights(lent, info)
     return Candidate(
@@ -248,6 +261,7 @@ def _on_device(sam: Sam, device: torch.device, *, encoder: bool) -> Iterator[Non
 def _info(
     job: TrainingJob,
     model: LoadedModel,
+    names: Sequence[str],
     losses: Sequence[float],
     scores: Sequence[ObjectScore],
     masks: int,
@@ -258,7 +272,7 @@ def _info(
     return {
         "base": asdict(job.base),
         "architecture": model.architecture,
-        "parts": list(config.parts),
+        "parts": list(config.parts or dict.fromkeys(name.partition(".")[0] for name in names)),
         "parent": job.parent,
         "pixel_mean": model.sam.pixel_mean.flatten().tolist(),
         "pixel_std": model.sam.pixel_std.flatten().tolist(),

@@ -35,6 +35,7 @@ class TrainingJob:
         config: how to train.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         threads: torch's CPU threads, or None to leave them as they are.
+        open_image_id: the image the person is on, which is encoded anew if the encoder learns.
 
     Raises:
         TrainingError: nothing to learn from, or an annotation both trains and judges.
@@ -49,6 +50,7 @@ class TrainingJob:
     config: TrainConfig
     device: str = "auto"
     threads: int | None = None
+    open_image_id: str | None = None
 
     def __post_init__(self) -> None:
         if not self.train_ids:

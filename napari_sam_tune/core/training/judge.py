@@ -47,6 +47,7 @@ class Judge:
         config: how many draws and clicks.
         positions: (1, C, h, w), `prompt_encoder.get_dense_pe()`.
         checkpoint: called before each call of the decoder.
+        encodes: the encoder has learnt: images are encoded anew.
 
     """
 
@@ -56,6 +57,7 @@ class Judge:
     config: TrainConfig
     positions: Tensor
     checkpoint: Callable[[], None]
+    encodes: bool = False
 
     @torch.no_grad()
     def judge(self, example: Example, *, draws: int, robot: bool = True) -> Scores:
@@ -92,7 +94,8 @@ class _Asked:
 
     def __init__(self, judge: Judge, example: Example) -> None:
         self._judge, self._frame = judge, example.frame
-        self._features = judge.images.features(example.annotation.image_id, judge.device)
+        source = judge.images.encode if judge.encodes else judge.images.features
+        self._features = source(example.annotation.image_id, judge.device)
         self._bbox = example.annotation.bbox
         self._truth = example.annotation.cropped_mask
         self._thin = is_thin(self._truth)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 from napari_sam_tune.core.errors import OutOfMemory
 from napari_sam_tune.core.training.decoder import answer
 from napari_sam_tune.core.training.loss import prompt_loss
-from napari_sam_tune.core.training.prompting import draw_prompts, with_corrections
+from napari_sam_tune.core.training.prompting import draw_prompts, with_correction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sam_tune.core.training.config import TrainConfig
-    from napari_sam_tune.core.training.decoder import Tokens
     from napari_sam_tune.core.training.examples import EmbeddedImages, Example
     from napari_sam_tune.core.training.prompting import DrawnPrompt
+
+
+_FLIPPED = 0.5
+"""Share of images seen upside down, and mirrored, where they are encoded anew anyway."""
 
 
 class Marks(NamedTuple):
@@ -49,6 +52,7 @@ class Lesson:
         config: how prompts are drawn.
         positions: (1, C, h, w), `prompt_encoder.get_dense_pe()`, the same all through a round.
         checkpoint: called between forward and backward.
+        encodes: the encoder learns too: images are encoded anew, flipped at random.
         at_once: prompts in a call of the decoder; halved for good when memory runs out.
 
     """
@@ -59,6 +63,7 @@ class Lesson:
     config: TrainConfig
     positions: Tensor
     checkpoint: Callable[[], None]
+    encodes: bool
     at_once: int
 
     def gradients(self, calls: Sequence[Sequence[Example]], step: int) -> Marks:
@@ -85,54 +90,72 @@ class Lesson:
 
     def _call(self, examples: Sequence[Example], rng: np.random.Generator) -> Marks:
         """Teach a few objects of one image."""
+        image_id = examples[0].annotation.image_id
+        if self.encodes:
+            flips = (bool(rng.random() < _FLIPPED), bool(rng.random() < _FLIPPED))
+            examples = [replace(example, flips=flips) for example in examples]
+            encoded = self.images.encode(image_id, self.device, flips)
+            # the decoder's many passes leave their gradients here, the encoder runs back once
+            features = encoded.detach().requires_grad_()
+        else:
+            features = self.images.features(image_id, self.device)
         prompts, corrections = draw_prompts(examples, self.config, rng)
-        features = self.images.features(examples[0].annotation.image_id, self.device)
         loss = 0.0
         for first in range(0, len(examples), self.at_once):
             some = slice(first, first + self.at_once)
-            graded = self._forward(features, examples[some], prompts[some], corrections, rng)
+            loss += self._rounds(features, examples[some], prompts[some], corrections, rng)
+        if self.encodes:
             self.checkpoint()
-            graded.backward()  # type: ignore[no-untyped-call]
+            encoded.backward(features.grad)  # type: ignore[no-untyped-call]
             self.checkpoint()
-            loss += graded.item()
         return Marks(loss, sum(prompt.real for prompt in prompts))
 
-    def _forward(
+    def _rounds(
         self,
         features: Tensor,
         examples: Sequence[Example],
         prompts: Sequence[DrawnPrompt],
         corrections: int,
         rng: np.random.Generator,
-    ) -> Tensor:
-        """Return these prompts' share of the step's loss."""
-        tokens = [prompt.tokens for prompt in prompts]
-        mask_inputs = has_mask = None
-        # bf16 halves memory on CUDA; elsewhere it is slower than float32 or missing
-        cuda = self.device.type == "cuda"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=cuda):
-            if corrections:
-                mask_inputs = self._first_answers(features, prompts)
-                tokens = _corrected(mask_inputs, examples, prompts, corrections, rng)
-                given = rng.random(len(prompts)) < self.config.mask_input_share
-                has_mask = torch.from_numpy(given).to(self.device)
-            answered = answer(self.sam, features, self.positions, tokens, mask_inputs, has_mask)
-        # padding is not part of the image: what is drawn there is nobody's loss
+    ) -> float:
+        """Answer, correct, answer again …; return these prompts' share of the step's loss."""
+        targets = torch.from_numpy(np.stack([e.target for e in examples])).to(self.device).float()
         rows, columns = examples[0].frame.valid
-        targets = torch.from_numpy(np.stack([e.target for e in examples])).to(self.device)
-        loss = prompt_loss(
-            answered.logits[..., :rows, :columns],
-            answered.ious,
-            targets.float(),
-            answered.ambiguous,
-        )
-        return loss.sum() / self.config.batch_size
-
-    @torch.no_grad()
-    def _first_answers(self, features: Tensor, prompts: Sequence[DrawnPrompt]) -> Tensor:
-        """Answer first points and boxes alone: (N, 1, grid, grid) float32 logits."""
-        starts = [prompt.tokens.start for prompt in prompts]
-        return answer(self.sam, features, self.positions, starts).chosen()[:, None].float()
+        between = int(rng.integers(1, corrections + 1)) if corrections else 0
+        taught = {0, between, corrections}
+        tokens = [prompt.tokens.start for prompt in prompts]
+        logits: Tensor | None = None
+        loss = 0.0
+        for turn in range(corrections + 1):
+            if logits is not None:
+                drawn = (logits[:, 0, :rows, :columns] > 0).cpu().numpy()
+                tokens = [
+                    p.tokens.up_to(turn) if p.real else with_correction(before, mask, e, rng)
+                    for p, before, mask, e in zip(prompts, tokens, drawn, examples, strict=True)
+                ]
+            given = torch.from_numpy(rng.random(len(prompts)) < self.config.mask_input_share)
+            # bf16 halves memory on CUDA; a decoder on a CPU is slower with it
+            cuda = self.device.type == "cuda"
+            with (
+                torch.set_grad_enabled(turn in taught),
+                torch.autocast(self.device.type, torch.bfloat16, enabled=cuda),
+            ):
+                answered = answer(
+                    self.sam, features, self.positions, tokens, logits, given.to(self.device)
+                )
+            logits = answered.chosen()[:, None].detach().float()
+            if turn not in taught:
+                continue
+            # padding is not part of the image: what is drawn there is nobody's loss
+            graded = prompt_loss(
+                answered.logits[..., :rows, :columns], answered.ious, targets, answered.ambiguous
+            )
+            share = graded.sum() / (self.config.batch_size * len(taught))
+            self.checkpoint()
+            share.backward()  # type: ignore[no-untyped-call]
+            self.checkpoint()
+            loss += share.item()
+        return loss
 
     def _halve(self, error: RuntimeError) -> None:
         """Train half as many prompts at once, if the error says that memory ran out."""
@@ -152,19 +175,3 @@ class Lesson:
         self.at_once //= 2
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-
-
-def _corrected(
-    first_answers: Tensor,
-    examples: Sequence[Example],
-    prompts: Sequence[DrawnPrompt],
-    corrections: int,
-    rng: np.random.Generator,
-) -> list[Tokens]:
-    """Give simulated prompts clicks on the errors of the first answers; real ones are whole."""
-    rows, columns = examples[0].frame.valid
-    drawn = (first_answers[:, 0, :rows, :columns] > 0).cpu().numpy()
-    return [
-        p.tokens if p.real else with_corrections(p.tokens, mask, e, corrections, rng)
-        for p, mask, e in zip(prompts, drawn, examples, strict=True)
-    ]

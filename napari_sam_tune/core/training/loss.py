@@ -87,6 +87,8 @@ def _best_of(logits: Tensor, ious: Tensor, targets: Tensor) -> Tensor:
     """Return (N,) from logits (N, K, h, w), ious (N, K) and targets (N, h, w)."""
     wanted = targets[:, None].expand_as(logits)
     drawing = FOCAL_WEIGHT * focal_loss(logits, wanted) + dice_loss(logits, wanted)
-    # the two masks that were not the best still learn to say so
+    # the one shown first learns beside the best: the person's meaning is no longer a guess
+    shown = drawing.gather(1, ious.argmax(dim=1, keepdim=True))[:, 0]
+    # the masks that were not the best still learn to say so
     knowing = (ious - true_iou(logits.detach(), wanted)).abs()
-    return drawing.amin(dim=1) + knowing.mean(dim=1)
+    return (drawing.amin(dim=1) + shown) / 2 + knowing.mean(dim=1)

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 
 from napari_sam_tune.core.errors import TrainingError
-from napari_sam_tune.core.weights import apply_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from segment_anything.modeling import Sam
     from torch import Tensor
+
+    from napari_sam_tune.core.predictor import Predictor
+
+
+LIGHT_ENCODER: Final = 20_000_000
+"""Parameters up to which an encoder is trained too: the starter's 5.5 and MobileSAM's 6 million
+take well under a second an image on a CPU, ViT-B's 90 million ten."""
+ENCODER: Final = "image_encoder"
+
+
+def parts_to_train(sam: Sam, parts: Sequence[str]) -> tuple[str, ...]:
+    """Return `parts`, or the default for this model where there are none.
+
+    That is the whole model if its encoder is light, and the mask decoder alone if it is not.
+    """
+    if parts:
+        return tuple(parts)
+    light = sum(p.numel() for p in sam.image_encoder.parameters()) <= LIGHT_ENCODER
+    whole = (ENCODER, "prompt_encoder", "mask_decoder")
+    return whole if light else ("mask_decoder",)
 
 
 def names_of_parts(sam: Sam, parts: Sequence[str]) -> list[str]:
@@ -23,7 +42,7 @@ def names_of_parts(sam: Sam, parts: Sequence[str]) -> list[str]:
     A part is a prefix of names: "mask_decoder", or "mask_decoder.iou_prediction_head".
 
     Raises:
-        TrainingError: a part names no parameter, or one of the image encoder.
+        TrainingError: a part names no parameter.
 
     """
     names = [name for name, _ in sam.named_parameters()]
@@ -34,26 +53,27 @@ def names_of_parts(sam: Sam, parts: Sequence[str]) -> list[str]:
             known = ", ".join(dict.fromkeys(name.partition(".")[0] for name in names))
             raise TrainingError(f"The model has no part {part!r}; its parts are {known}.")
         chosen |= found
-    if any(name.startswith("image_encoder.") for name in chosen):
-        raise TrainingError(
-            "A round trains on cached embeddings, so it cannot train the image encoder. Take parts "
-            "of mask_decoder or prompt_encoder."
-        )
     return [name for name in names if name in chosen]
+
+
+def trains_encoder(names: Iterable[str]) -> bool:
+    """Whether any of the names is of the image encoder, so that embeddings change."""
+    return any(name.startswith(f"{ENCODER}.") for name in names)
 
 
 @contextmanager
 def borrowed(
-    sam: Sam, names: Sequence[str], current: Mapping[str, Tensor]
+    predictor: Predictor, names: Sequence[str], current: Mapping[str, Tensor], version: str
 ) -> Iterator[tuple[dict[str, Tensor], dict[str, Tensor]]]:
     """Lend a base model for a round: only `names` may learn, from the weights in use.
 
     However the round ends, every parameter gets its value and its `requires_grad` back.
 
     Args:
-        sam: the base model.
+        predictor: of the base model.
         names: of the parameters to train.
         current: tensors of the weights in use, in place of the base model's own.
+        version: of the weights in use.
 
     Yields:
         The tensors that differ from the base or will, by name: the model's own, to train and to
@@ -63,12 +83,13 @@ def borrowed(
         CheckpointError: `current` does not fit the model.
 
     """
+    sam = predictor.sam
     own = dict(sam.named_parameters())
     asked = {name: parameter.requires_grad for name, parameter in own.items()}
     lent = {name: own[name] for name in own if name in set(names) | set(current)}
     base = {name: parameter.detach().clone() for name, parameter in lent.items()}
     try:
-        apply_weights(sam, current)
+        predictor.load(current, version)
         for name, parameter in own.items():
             parameter.requires_grad_(name in set(names))
         # eval(): TinyViT's batch norm must never learn from a batch of one
@@ -78,6 +99,7 @@ def borrowed(
         with torch.no_grad():
             for name, parameter in lent.items():
                 parameter.copy_(base[name])
+        predictor.load_base()
         for name, parameter in own.items():
             parameter.requires_grad_(asked[name])
             parameter.grad = None

@@ -1,11 +1,9 @@
 """How objects are prompted while learning: as the person really did, or as people do.
 
 Simulated prompts follow SAM's own training (Kirillov et al. 2023, appendix A): a first point in
-the mask, or a box with noise of 10 % of its sides and at most 20 px; then clicks on the errors of
-the answer, whose logits are the mask input half of the time. Points and boxes are always mixed: a
-decoder tuned on boxes alone stops answering points (lightning-sam#26). Where several corrections
-are drawn they answer the same first answer, not each other: one pass of the decoder instead of
-eight. Prompts that grew click by click come from the person.
+the mask, or a box with noise of 10 % of its sides and at most 20 px; then click after click, each
+on the error of the answer before it, whose logits are mostly the mask input. Points and boxes are
+always mixed: a decoder tuned on boxes alone stops answering points (lightning-sam#26).
 """
 
 from __future__ import annotations
@@ -104,26 +102,22 @@ def jittered(corners: Floats, frame: Frame, rng: np.random.Generator) -> Floats:
     return np.sort(moved, axis=0).astype(np.float32)
 
 
-def with_corrections(
-    start: Tokens, drawn: Mask, example: Example, count: int, rng: np.random.Generator
+def with_correction(
+    prompt: Tokens, drawn: Mask, example: Example, rng: np.random.Generator
 ) -> Tokens:
-    """Return a prompt with clicks on the errors of the answer to it.
+    """Return a prompt with a click on the error of the answer to it.
 
     Args:
-        start: the prompt answered.
+        prompt: the prompt answered.
         drawn: (rows, columns), the answer in the decoder's cells.
         example: the object.
-        count: how many clicks.
         rng: source of chance.
 
     """
     truth = example.target >= 0.5
-    # where nothing is wrong, people confirm: a click in the object changes nothing
-    error = drawn != truth if (drawn != truth).any() else truth
-    cells = rng.choice(np.argwhere(error), count)
-    labels = truth[cells[:, 0], cells[:, 1]].astype(np.int64)
     if (drawn != truth).any():
-        # the first click is the one a careful person would make
         x, y, label = next_click(drawn, truth, noise=_CARELESS, rng=rng)
-        cells[0], labels[0] = (int(y), int(x)), label
-    return start.with_clicks(example.frame.cell_to_input(cells[:, ::-1]), labels)
+    else:  # where nothing is wrong, people confirm: a click in the object changes nothing
+        x, y, label = next_click(None, truth, noise=_CARELESS, rng=rng)
+    at = example.frame.cell_to_input([(x, y)])
+    return prompt.with_clicks(at, np.array([label], np.int64))
