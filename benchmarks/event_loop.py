@@ -111,7 +111,7 @@ def run(folder: Path, model: str, seconds: float) -> list[tuple[str, np.ndarray]
     viewer = napari.Viewer(show=True)
     viewer.window._qt_window.resize(1200, 850)
     panel = Panel()
-    controller = Controller(viewer, panel, config=TrainConfig(steps=100_000))
+    controller = Controller(viewer, panel, config=TrainConfig(steps=100_000, prompts_per_mask=1e9))
     viewer.window.add_dock_widget(panel, name="Label and learn", area="right")
     panel.start.show_choices(Choices(model=model))
     controller.open_folder(folder)

@@ -36,6 +36,7 @@ from napari_sam_tune.core.training.job import TrainingJob
 ASKED = 1.25
 SHAPE = (384, 512)
 IMAGES, OBJECTS = 8, 3
+DECODER = ("mask_decoder",)
 
 
 def a_project(folder: Path, predictor: Predictor) -> Project:
@@ -95,9 +96,9 @@ def main() -> None:
         project = a_project(Path(folder) / "p.project", Predictor(model))
         ids = tuple(annotation.id for annotation in project.annotations())
         for name, share in (("the same", 0.0), ("with corrections, as in use", None)):
-            config = TrainConfig(steps=given.steps)
+            config = TrainConfig(steps=given.steps, parts=DECODER, prompts_per_mask=1e9)
             if share is not None:
-                config = TrainConfig(steps=given.steps, correction_share=share)
+                config = config.model_copy(update={"correction_share": share})
             job = TrainingJob(str(project.path), model.ref, "base", ids, (), config, "cpu")
             ours, theirs = [], []
             steps = fit(job, model=model)

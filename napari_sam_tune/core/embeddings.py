@@ -66,9 +66,11 @@ class EmbeddingCache:
         self.max_bytes = max_bytes
         self._pending = self.path / ".pending"
         self._pinned: set[str] = set()
+        self._encoder_in_use: str | None = None  # asked for last
         self._bytes: int | None = None
 
     def _store(self, encoder_key: str) -> RecordStore:
+        self._encoder_in_use = encoder_key
         return RecordStore(self.path / encoder_key, self._pending)
 
     def contains(self, encoder_key: str, image_hash: str) -> bool:
@@ -135,7 +137,11 @@ class EmbeddingCache:
         )
 
     def pin(self, image_hashes: Iterable[str]) -> None:
-        """Never give up these images' embeddings; adds to what was pinned before."""
+        """Never give up these images' embeddings; adds to what was pinned before.
+
+        Those of the encoder asked for last, that is: every round may teach the encoder, and what
+        earlier ones made of the images is of use only if somebody goes back to them.
+        """
         self._pinned.update(image_hashes)
 
     def evict(self) -> int:
@@ -151,7 +157,8 @@ class EmbeddingCache:
         for entry in entries:
             if total <= self.max_bytes * _KEEP_SHARE:
                 break
-            if entry.image_hash in self._pinned:
+            current = self._encoder_in_use in (None, entry.folder.parent.name)
+            if current and entry.image_hash in self._pinned:
                 continue
             shutil.rmtree(entry.folder, ignore_errors=True)  # another process may be doing the same
             total -= entry.size

@@ -171,12 +171,15 @@ class Session:
         """
         record = self.register(image, image_id, path=path, group=group, stratum=stratum)
         self.apply_swap()
+        self._set_image(image, record)
+        self.show(image_id)
+        return record
+
+    def _set_image(self, image: NDArray[Any], record: ImageRecord) -> None:
         try:
             show_image(self.predictor, self.embeddings, image, record.content_hash)
         except StorageError as error:
             self.failed.emit(f"The image's embedding could not be kept: {error}")
-        self.show(image_id)
-        return record
 
     def show(self, image_id: str) -> None:
         """Make a registered image the open one; its object in progress and its undo come back."""
@@ -497,8 +500,7 @@ class Session:
             self.predictor.load(tensors, version)
         if had_image and not self.predictor.has_image and self.state.image_id is not None:
             record = self.project.image(self.state.image_id)
-            pixels = self.project.read_image(record.id)
-            show_image(self.predictor, self.embeddings, pixels, record.content_hash)
+            self._set_image(self.project.read_image(record.id), record)
         return True
 
     def effort(self) -> list[EffortRow]:

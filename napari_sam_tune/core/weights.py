@@ -135,19 +135,6 @@ def check_weights(model: Module, tensors: Mapping[str, Tensor]) -> dict[str, Ten
     return {name: own[name] for name in tensors}
 
 
-def apply_weights(model: Module, tensors: Mapping[str, Tensor]) -> None:
-    """Copy tensors into a model in place, all of them or, where one does not fit, none.
-
-    Raises:
-        CheckpointError: see `check_weights`; the model is unchanged.
-
-    """
-    own = check_weights(model, tensors)
-    with torch.no_grad():
-        for name, tensor in tensors.items():
-            own[name].copy_(tensor)
-
-
 def _named_tensors(model: Module) -> dict[str, Tensor]:
     """Parameters and buffers by name, undetached, so that copying into them changes the model."""
     return dict(model.state_dict(keep_vars=True))

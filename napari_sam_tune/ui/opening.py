@@ -71,7 +71,7 @@ class Opening(QObject):
         self._read: ReadImage | None = None  # what is on the screen
         self.encoded_id: str | None = None  # written by the inference thread only
         self.is_ready = False
-        self._ahead: set[str] = set()
+        self._ahead: set[tuple[str, str]] = set()
         place.inference.idle.connect(self._on_inference_idle)
         place.viewer.dims.events.current_step.connect(self._on_slider_moved)
 
@@ -242,8 +242,10 @@ class Opening(QObject):
         if not self.is_ready or (session.state.training and few):
             return
         for queued in self._place.queue.neighbours():
-            if queued.id not in self._ahead:
-                self._ahead.add(queued.id)
+            # a round may have taught the encoder: what was encoded before is stale then
+            job = session.weights_version, queued.id
+            if job not in self._ahead:
+                self._ahead.add(job)
                 work = partial(_encode_ahead, session, queued)
                 self._place.inference.submit(Kind.AHEAD, work, _ignore, _ignore)
                 return

@@ -79,6 +79,16 @@ def test_longest_unused_goes_first_and_pinned_stay(cache: EmbeddingCache) -> Non
     assert kept == {"0", "1", "9", "new"}
 
 
+def test_a_taught_encoder_frees_what_the_one_before_it_pinned(cache: EmbeddingCache) -> None:
+    cache.put("before", "image", embedding())
+    cache.pin(["image"])
+    size = sum(f.stat().st_size for f in (cache.path / "before" / "image").iterdir())
+    cache.max_bytes = size + size // 2
+    cache.put("after", "image", embedding())
+    assert cache.contains("after", "image")
+    assert not cache.contains("before", "image")
+
+
 def test_deleting_the_cache_costs_only_time(cache: EmbeddingCache) -> None:
     cache.put("encoder", "image", embedding())
     shutil.rmtree(cache.path)

@@ -227,7 +227,9 @@ def test_a_round_is_judged_and_promotion_answers_the_next_click(session: Session
 
     session.rollback("base")
     again = session.propose(click(30, 30))
-    np.testing.assert_array_equal(again.logits, before.logits)
+    # the encoder changed twice: the image comes back from the fp16 cache
+    np.testing.assert_allclose(again.logits, before.logits, atol=0.05)
+    assert (again.mask != before.mask).sum() <= 2
 
 
 def test_versions_in_use_survive_closing(session: Session, predictor: Predictor) -> None:
@@ -289,7 +291,7 @@ def test_a_round_in_its_own_process(tmp_path: Path, predictor: Predictor) -> Non
         assert fell.wait(120)
 
         label_all(session)
-        endless = QUICK.model_copy(update={"steps": 100_000})
+        endless = QUICK.model_copy(update={"steps": 100_000, "prompts_per_mask": 1e9})
         finished = []
         session.round_finished.connect(finished.append)
         session.fine_tune(wait=False, config=endless)

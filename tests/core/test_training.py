@@ -213,10 +213,17 @@ def test_the_first_step_changes_every_part_of_the_decoder(project, model):
 def test_learning_one_image_by_heart_takes_the_loss_to_the_floor(project, model):
     first = project.annotations("0.png")
     how = {"steps": 80, "learning_rate": 2e-3, "pull": 0, "correction_share": 0}
-    config = SHORT.model_copy(update=how)
+    config = SHORT.model_copy(update=how | {"prompts_per_mask": 1000})
     job = TrainingJob(str(project.path), BASE, "base", tuple(a.id for a in first), (), config)
     candidate, _ = run(replace(job, device="cpu"), model)
     assert np.mean(candidate.losses[-5:]) < 0.25 * np.mean(candidate.losses[:5])
+
+
+def test_a_round_on_few_masks_is_short(project, model):
+    config = SHORT.model_copy(update={"steps": 50, "prompts_per_mask": 2})
+    candidate, seen = run(job_for(project, config), model)
+    assert candidate.steps == len(candidate.losses) == 4  # eight masks, four prompts a step
+    assert {p.steps for p in seen if p.phase == "training"} == {4}
 
 
 def test_the_same_job_makes_the_same_weights_and_another_seed_others(project, model):

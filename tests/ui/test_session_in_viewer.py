@@ -11,11 +11,13 @@ from napari_sam_tune.core.training.config import GateConfig, TrainConfig
 
 # Few, quick steps, and a gate that takes what is better at all: what is tested is the way through.
 QUICK = TrainConfig(
-    steps=24,
+    steps=12,
+    prompts_per_mask=100,
     learning_rate=1e-3,
     look_every=8,
     gate=GateConfig(confidence=0.51, fewest_objects=1, class_loss=1.0),
 )
+ENDLESS = QUICK.model_copy(update={"steps": 100_000, "prompts_per_mask": 1e9})
 
 
 def _accept_discs(desk, blobs, images: int = 3) -> None:
@@ -82,7 +84,7 @@ def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs):
 
 @pytest.mark.timeout(1200)
 def test_closing_the_viewer_during_a_round_leaves_nothing(make_desk, blobs):
-    desk = make_desk(runner="process", config=QUICK.model_copy(update={"steps": 100_000}))
+    desk = make_desk(runner="process", config=ENDLESS)
     desk.open(blobs.folder)
     _accept_discs(desk, blobs, images=1)
     desk.panel.learning.start.emit()
@@ -142,7 +144,7 @@ def test_what_cannot_be_opened_is_said_in_words(desk, blobs, tmp_path):
 
 @pytest.mark.timeout(1200)
 def test_a_dead_worker_is_said_and_the_next_round_starts_another(make_desk, blobs):
-    desk = make_desk(runner="process", config=QUICK.model_copy(update={"steps": 100_000}))
+    desk = make_desk(runner="process", config=ENDLESS)
     desk.open(blobs.folder)
     desk.panel.learning.automatic_changed.emit(False, 8)
     _accept_discs(desk, blobs, images=1)

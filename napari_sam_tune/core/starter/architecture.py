@@ -1,9 +1,10 @@
 """The starter's architecture: segment-anything's own `Sam` around a compact encoder of ours.
 
-The prompt encoder, the two-way transformer and the mask decoder are segment-anything 1.0's
-(Kirillov et al., "Segment Anything", 2023), only narrower. The image encoder is a plain residual
-convolution stem, global attention blocks at stride 16 and a fusion back up to stride 8: at
-stride 16 most real cracks are thinner than one cell and cannot be drawn at all.
+The two-way transformer and the mask decoder are segment-anything 1.0's (Kirillov et al., "Segment
+Anything", 2023), only narrower, and so are all weights of the prompt encoder, which also draws
+clicks and boxes into the mask input (`PaintingPromptEncoder`). The image encoder is a plain
+residual convolution stem, global attention blocks at stride 16 and a fusion back up to stride 8:
+at stride 16 most real cracks are thinner than one cell and cannot be drawn at all.
 
 Nothing in the encoder depends on the input's size, and the prompt encoder's positional Gaussian is
 scale free, so one state dict serves every `image_size`: it is trained mostly at 256 px and used
@@ -42,6 +43,14 @@ QKV_LAYERS: Final = tuple(f"image_encoder.blocks.{i}.attn.qkv" for i in range(AT
 NECK: Final = "image_encoder.neck"
 PIXEL_MEAN: Final = (123.675, 116.28, 103.53)
 PIXEL_STD: Final = (58.395, 57.12, 57.375)
+
+
+CLICK_RADIUS: Final = 2.0
+"""Of the disc that a click draws into the mask input, in px of the logits."""
+CLICK_LOGIT: Final = 10.0
+"""What it draws: this inside the object, its negative outside."""
+BOX_LOGIT: Final = -4.0
+"""What a box draws around itself, as long as there is no earlier answer."""
 
 
 class ChannelNorm(nn.LayerNorm):
@@ -126,6 +135,81 @@ class StarterEncoder(nn.Module):
         return embedding
 
 
+class PaintingPromptEncoder(PromptEncoder):  # type: ignore[misc]
+    """segment-anything's prompt encoder that also draws clicks and boxes into the mask input.
+
+    The position of a click reaches SAM's decoder only as Fourier features of long waves, and it
+    takes millions of masks to learn to read them to the px. Drawn as discs, as in RITM (Sofiiuk et
+    al. 2022), clicks are exact from the start. Weights, inputs and outputs are segment-anything's.
+    """
+
+    def forward(
+        self,
+        points: tuple[Tensor, Tensor] | None,
+        boxes: Tensor | None,
+        masks: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        """As `PromptEncoder.forward`."""
+        sparse, _ = super().forward(points, boxes, None)
+        coords, labels = [], []
+        if points is not None:
+            coords.append(points[0])
+            labels.append(points[1])
+        if boxes is not None:
+            coords.append(boxes.reshape(-1, 2, 2))
+            labels.append(torch.tensor([[2, 3]], device=boxes.device).expand(len(boxes), -1))
+        if not coords:
+            return sparse, super().forward(None, None, masks)[1]
+        return sparse, self.dense(torch.cat(coords, 1), torch.cat(labels, 1), masks)
+
+    def dense(self, coords: Tensor, labels: Tensor, masks: Tensor | None) -> Tensor:
+        """Dense embeddings (N, C, h, w) of prompts as tokens.
+
+        coords: (N, T, 2) as (x, y) in px of the encoder's input; labels: (N, T), 1 and 0 for clicks
+        inside and outside the object, 2 and 3 for a box's corners, -1 for padding; masks:
+        (N, 1, 4h, 4w), (1, 1, 4h, 4w) or None.
+        """
+        painted = self._painted(coords, labels, masks)
+        embedded: Tensor = self.mask_downscaling(painted)
+        if masks is not None:
+            return embedded
+        # what is drawn matters, not that there was a blank to draw on
+        blank = self.mask_downscaling(torch.zeros_like(painted[:1]))
+        dense: Tensor = self.no_mask_embed.weight.reshape(1, -1, 1, 1) + embedded - blank
+        return dense
+
+    def _painted(self, coords: Tensor, labels: Tensor, masks: Tensor | None) -> Tensor:
+        height, width = self.mask_input_size
+        stride = self.input_image_size[0] / height
+        rows = (torch.arange(height, device=coords.device) + 0.5) * stride - 0.5
+        cols = (torch.arange(width, device=coords.device) + 0.5) * stride - 0.5
+        if masks is None:
+            painted = self._boxed(coords, labels, rows, cols)
+        else:
+            painted = masks.expand(len(coords), -1, -1, -1)[:, 0]
+        for token in range(coords.shape[1]):
+            x, y, label = coords[:, token, 0], coords[:, token, 1], labels[:, token]
+            across, down = cols - x[:, None], rows - y[:, None]
+            distance = down[:, :, None] ** 2 + across[:, None, :] ** 2
+            clicked = ((label == 1) | (label == 0))[:, None, None]
+            near = (distance <= (CLICK_RADIUS * stride) ** 2) & clicked
+            logit = torch.where(label == 1, CLICK_LOGIT, -CLICK_LOGIT)[:, None, None]
+            painted = torch.where(near, logit.to(painted.dtype), painted)
+        return painted[:, None]
+
+    @staticmethod
+    def _boxed(coords: Tensor, labels: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
+        """Nothing but what lies outside the boxes: (N, 4h, 4w)."""
+        none = torch.zeros((), device=coords.device)
+        low = torch.where((labels == 2)[..., None], coords, none).sum(1)
+        high = torch.where((labels == 3)[..., None], coords, none).sum(1)
+        across = (cols >= low[:, :1]) & (cols <= high[:, :1])
+        down = (rows >= low[:, 1:]) & (rows <= high[:, 1:])
+        outside = ~(down[:, :, None] & across[:, None, :])
+        boxed = (labels == 3).any(1)[:, None, None]
+        return torch.where(outside & boxed, BOX_LOGIT, 0.0)
+
+
 def build_starter(image_size: int = IMAGE_SIZE) -> Sam:
     """An untrained starter in eval mode; every `image_size` shares one state dict.
 
@@ -134,7 +218,7 @@ def build_starter(image_size: int = IMAGE_SIZE) -> Sam:
     cells = image_size // STRIDE
     sam = Sam(
         image_encoder=StarterEncoder(image_size),
-        prompt_encoder=PromptEncoder(
+        prompt_encoder=PaintingPromptEncoder(
             embed_dim=EMBED_DIM,
             image_embedding_size=(cells, cells),
             input_image_size=(image_size, image_size),

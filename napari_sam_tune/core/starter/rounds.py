@@ -276,11 +276,8 @@ def answer(
     """
     encoder = sam.prompt_encoder
     sparse = prompting.embed(encoder, prompts)
-    if seen is None:
-        cells = encoder.image_embedding_size
-        dense = encoder.no_mask_embed.weight.view(1, -1, 1, 1).expand(len(sparse), -1, *cells)
-    else:
-        dense = encoder.mask_downscaling(seen[:, None])
+    mask_input = None if seen is None else seen[:, None]
+    dense = encoder.dense(prompts.coords, prompts.labels, mask_input)
     repeated = embedding.repeat_interleave(objects, dim=0)
     positions = encoder.get_dense_pe()
     return decode(sam.mask_decoder, repeated, positions, sparse, dense, masks)

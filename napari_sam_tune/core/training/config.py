@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
@@ -43,7 +45,10 @@ class TrainConfig(BaseModel):
     the starter's is, and the mask decoder on cached embeddings where it is not, as in the official
     models. The mask decoder includes the head that predicts IoU, which must never be left stale."""
     steps: int = Field(default=40, ge=1)
-    """Optimiser steps in a round."""
+    """Optimiser steps in a round, at most."""
+    prompts_per_mask: float = Field(default=6.0, gt=0)
+    """At most so many prompts of a round for each mask to learn from: with a handful of masks a
+    round is short, lest it learn them by heart."""
     batch_size: int = Field(default=4, ge=1)
     """Prompts in a step; an object may be prompted more than once."""
     prompts_per_image: int = Field(default=2, ge=1)
@@ -89,6 +94,11 @@ class TrainConfig(BaseModel):
     """The same seed and job give the same weights on a CPU with the same number of threads."""
     gate: GateConfig = GateConfig()
     """What the candidate must show to be promoted."""
+
+    def shortened(self, masks: int) -> TrainConfig:
+        """Return how a round on so many masks is run: with no more steps than they are good for."""
+        most = math.ceil(self.prompts_per_mask * masks / self.batch_size)
+        return self.model_copy(update={"steps": min(self.steps, most)})
 
     @model_validator(mode="after")
     def _no_part_within_another(self) -> TrainConfig:

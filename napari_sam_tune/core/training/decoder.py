@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
+from napari_sam_tune.core.starter.architecture import PaintingPromptEncoder
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -109,13 +111,12 @@ def answer(
     encoder = sam.prompt_encoder
     coords = torch.from_numpy(np.stack([p.coords for p in prompts])).to(features.device)
     kinds = torch.from_numpy(np.stack([p.kinds for p in prompts])).to(features.device)
-    dense = encoder.no_mask_embed.weight.reshape(1, -1, 1, 1).expand(
-        len(prompts), -1, *encoder.image_embedding_size
-    )
+    dense = _dense(encoder, coords, kinds, None)
     single = torch.tensor([p.is_single_point for p in prompts], device=features.device)
     if mask_inputs is not None:
         used = torch.ones_like(single) if has_mask is None else has_mask
-        dense = torch.where(used[:, None, None, None], encoder.mask_downscaling(mask_inputs), dense)
+        with_masks = _dense(encoder, coords, kinds, mask_inputs)
+        dense = torch.where(used[:, None, None, None], with_masks, dense)
         # a mask settles what the click meant: the predictor asks for one mask then
         single = single & ~used
     logits, ious = sam.mask_decoder.predict_masks(
@@ -125,6 +126,19 @@ def answer(
         dense_prompt_embeddings=dense,
     )
     return Answer(logits, ious, single)
+
+
+def _dense(
+    encoder: PromptEncoder, coords: Tensor, kinds: Tensor, mask_inputs: Tensor | None
+) -> Tensor:
+    """Return dense embeddings (N, C, h, w)."""
+    if isinstance(encoder, PaintingPromptEncoder):
+        return encoder.dense(coords, kinds, mask_inputs)
+    if mask_inputs is not None:
+        embedded: Tensor = encoder.mask_downscaling(mask_inputs)
+        return embedded
+    nothing: Tensor = encoder.no_mask_embed.weight.reshape(1, -1, 1, 1)
+    return nothing.expand(len(coords), -1, *encoder.image_embedding_size)
 
 
 def _embedded(encoder: PromptEncoder, coords: Tensor, kinds: Tensor) -> Tensor:

@@ -103,6 +103,7 @@ def fit(
     learn_from = [living[i] for i in job.train_ids if i in living]
     if not learn_from:
         raise TrainingError("All masks to learn from have been deleted meanwhile.")
+    config = config.shortened(len(learn_from))
     judges = choose_judges([living[i] for i in job.judge_ids if i in living], config)
     examples = _examples(learn_from, images, weigh(learn_from, config))
     judging = _examples(judges, images, [1.0] * len(judges))
@@ -185,7 +186,7 @@ def fit(
             # so that a promotion need not stop the person's clicks to encode the image they are on
             images.keep(job.open_image_id, predictor.encoder_key_with(lent), device)
         scores = paired(judging, before, after)
-        info = _info(job, model, names, losses, scores, len(learn_from), real_prompts)
+        info = _info(job, config, model, names, losses, scores, len(learn_from), real_prompts)
         # all that differs from the base: what learnt now, and what earlier rounds taught
         version = project.save_weights(lent, info)
     return Candidate(
@@ -260,6 +261,7 @@ def _on_device(sam: Sam, device: torch.device, *, encoder: bool) -> Iterator[Non
 
 def _info(
     job: TrainingJob,
+    config: TrainConfig,
     model: LoadedModel,
     names: Sequence[str],
     losses: Sequence[float],
@@ -268,7 +270,6 @@ def _info(
     real_prompts: int,
 ) -> dict[str, Any]:
     """Say in a weights file what it is, so that it can be used without the project."""
-    config = job.config
     return {
         "base": asdict(job.base),
         "architecture": model.architecture,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from segment_anything import SamPredictor
+from segment_anything.modeling import PromptEncoder
 
 from napari_sam_tune.core.starter.architecture import (
+    CLICK_LOGIT,
     EMBED_DIM,
     NECK,
     QKV_LAYERS,
@@ -53,6 +55,28 @@ def test_lora_finds_what_it_looks_for(sam):
     assert all(isinstance(names[name], torch.nn.Linear) for name in QKV_LAYERS)
     assert all(names[n].out_features == 3 * names[n].in_features for n in QKV_LAYERS)
     assert NECK in names
+
+
+def test_clicks_and_boxes_are_drawn_where_they_are(sam):
+    encoder = sam.prompt_encoder
+    coords = torch.tensor([[[100.0, 40.0], [300.0, 200.0]]])
+    labels = torch.tensor([[1, 0]])
+    answer = torch.full((1, 1, 256, 256), -3.0)
+    for before, elsewhere in ((None, 0.0), (answer, -3.0)):
+        drawn = encoder._painted(coords, labels, before)[0, 0]
+        (row, col), found = (drawn > 0).nonzero().float().mean(0), int((drawn > 0).sum())
+        assert 9 <= found <= 16  # a disc of radius 2
+        assert (2 * col + 0.5, 2 * row + 0.5) == pytest.approx((100, 40), abs=1)
+        assert int((drawn == -CLICK_LOGIT).sum()) in range(9, 17)
+        assert drawn[0, 0] == elsewhere
+    corners, kinds = torch.tensor([[[100.0, 40.0], [300.0, 200.0]]]), torch.tensor([[2, 3]])
+    boxed = encoder._painted(corners, kinds, None)[0, 0]
+    assert (boxed == 0).sum() == pytest.approx(100 * 80, rel=0.03)
+    assert boxed[60, 100] == 0
+    assert boxed[10, 100] < 0
+    # without a prompt to draw it is segment-anything's
+    plain = PromptEncoder.forward(encoder, None, None, answer)[1]
+    torch.testing.assert_close(encoder(None, None, answer)[1], plain, atol=0, rtol=0)
 
 
 def test_one_state_dict_serves_every_size(sam):

@@ -1,0 +1,196 @@
+"""How many clicks learning saves: the whole sequence, frozen and learning, and what it costs.
+
+Every run is kept in `--out` as JSON and not run again, so that the script may be stopped and
+started; figures that were not run are left out of the table. Needs a folder of photographs, one
+of masks, and a CSV with columns of classes and groups.
+
+    python benchmarks/learning.py --images D/images --masks D/masks --manifest D/manifest.csv \
+        --class-column class --group-column tile --out learning [--seeds 3] [--limit N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from segment_anything import SamPredictor
+
+from napari_sam_tune.core.labelled_images import read_pairs
+from napari_sam_tune.core.predictor import Predictor
+from napari_sam_tune.core.project import Project
+from napari_sam_tune.core.session import Session
+from napari_sam_tune.core.simulate import Robot, order_groups, run_sequence
+from napari_sam_tune.core.starter.evaluate import click_through
+from napari_sam_tune.core.starter.images import make_image
+from napari_sam_tune.demo import draw_clicks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+EVERY = 10
+SYNTHETIC_SEED = 424_242
+SYNTHETIC_SIDE = 256
+RESAMPLES = 2000
+
+Rows = list[dict[str, Any]]
+
+
+def sequence(given: argparse.Namespace, seed: int, noise: float, *, learn: bool) -> Rows:
+    """One run of the sequence protocol, from its file if it was run before."""
+    kind = "learning" if learn else "frozen"
+    path = given.out / f"{kind}-{seed}-noise{noise:g}.json"
+    if not path.exists():
+        pairs = read_pairs(
+            given.images,
+            given.masks,
+            manifest=given.manifest,
+            class_column=given.class_column,
+            group_column=given.group_column,
+        )
+        groups = order_groups(pairs, seed, given.limit)
+        robot = Robot(max_clicks=20, target=0.85, noise=noise, seed=seed)
+        with tempfile.TemporaryDirectory() as scratch:
+            project = Project.open(Path(scratch) / "project")
+            predictor = Predictor.from_checkpoint(given.model, device=given.device)
+            with Session(project, predictor, source="robot") as session:
+                result = run_sequence(session, groups, robot, every=EVERY if learn else None)
+                session.apply_swap()
+                document = result.to_json()
+                if learn:
+                    document["elsewhere"] = elsewhere(predictor, given.synthetic)
+        path.write_text(json.dumps(document), encoding="utf-8")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    rows: Rows = document["objects"]
+    return rows
+
+
+def elsewhere(predictor: Predictor, images: int) -> dict[str, float]:
+    """Scores on synthetic images after one and three clicks and from a box."""
+    sam = SamPredictor(predictor.sam)
+    found = []
+    for index in range(images):
+        rng = np.random.default_rng([SYNTHETIC_SEED, index])
+        picture, defects = make_image(rng, SYNTHETIC_SIDE)
+        sam.set_image(picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2))
+        result = click_through(sam, defects[0].mask, 3)
+        found.append((result.scores[0], result.scores[2], result.box_iou))
+    means = np.mean(found, axis=0)
+    return {"score_1": float(means[0]), "score_3": float(means[1]), "box": float(means[2])}
+
+
+def clicks(rows: Rows) -> int:
+    """All clicks of some objects."""
+    return sum(row["clicks"] for row in rows)
+
+
+def last_third(rows: Rows) -> Rows:
+    """The objects labelled last."""
+    return rows[len(rows) - len(rows) // 3 :]
+
+
+def mean_score(rows: Rows, click: int) -> float:
+    """Mean score after so many clicks."""
+    return float(np.mean([row["score_at"][click - 1] for row in rows]))
+
+
+def never(rows: Rows) -> float:
+    """Share of objects that never reached the target."""
+    return float(np.mean([not row["reached"] for row in rows]))
+
+
+def class_ratio(pairs: list[tuple[Rows, Rows]], name: str) -> tuple[float, float, float]:
+    """Learning / frozen clicks of one class, with a 95 % bootstrap interval over objects."""
+    both = [
+        (learnt["clicks"], plain["clicks"])
+        for frozen, learning in pairs
+        for plain, learnt in zip(frozen, learning, strict=True)
+        if plain["class"] == name
+    ]
+    values = np.array(both, float)
+    rng = np.random.default_rng(0)
+    drawn = values[rng.integers(0, len(values), (RESAMPLES, len(values)))].sum(1)
+    low, high = np.percentile(drawn[:, 0] / drawn[:, 1], [2.5, 97.5])
+    total = values.sum(0)
+    return float(total[0] / total[1]), float(low), float(high)
+
+
+def sequences(
+    given: argparse.Namespace, noise: float, seeds: Iterable[int]
+) -> list[tuple[Rows, Rows]]:
+    """(frozen, learning) of each seed, in the same order of objects."""
+    return [
+        (
+            sequence(given, seed, noise, learn=False),
+            sequence(given, seed, noise, learn=True),
+        )
+        for seed in seeds
+    ]
+
+
+def add_clicks(table: Table, pairs: list[tuple[Rows, Rows]], what: str, asked: str) -> None:
+    """A row of the ratio of clicks, of all objects and of the last third."""
+    ratios = [clicks(learning) / clicks(frozen) for frozen, learning in pairs]
+    thirds = [clicks(last_third(b)) / clicks(last_third(a)) for a, b in pairs]
+    seen = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+    late = ", ".join(f"{ratio:.2f}" for ratio in thirds)
+    table.add_row(
+        what, asked, f"{np.mean(ratios):.2f} ({seen}); last third {np.mean(thirds):.2f} ({late})"
+    )
+
+
+def main() -> None:
+    """Run what was not run yet and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("images", "masks", "out"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--manifest", type=Path)
+    parser.add_argument("--class-column")
+    parser.add_argument("--group-column")
+    parser.add_argument("--model", default="starter")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--noisy-seeds", type=int, default=1)
+    parser.add_argument("--limit", type=int, help="only so many groups")
+    parser.add_argument("--synthetic", type=int, default=500)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    given.out.mkdir(parents=True, exist_ok=True)
+    table = Table("what", "asked", "seen")
+    pairs = sequences(given, 0.0, range(given.seeds))
+    add_clicks(table, pairs, "clicks, learning / frozen", "≤ 0.60; last third ≤ 0.50")
+    ends = [(last_third(frozen), last_third(learning)) for frozen, learning in pairs]
+    for click in (1, 3):
+        gain = np.mean([mean_score(b, click) - mean_score(a, click) for a, b in ends])
+        table.add_row(f"last third: score after {click}", "+.15", f"{gain:+.3f}")
+    shares = np.mean([(never(a), never(b)) for a, b in ends], axis=0)
+    table.add_row("last third: never reached", "half", f"{shares[0]:.2f} to {shares[1]:.2f}")
+    for name in sorted({row["class"] for row in pairs[0][0]}):
+        ratio, low, high = class_ratio(pairs, name)
+        table.add_row(f"clicks, class {name}", "≤ 1.03", f"{ratio:.2f} ({low:.2f} to {high:.2f})")
+    if given.noisy_seeds:
+        noisy = sequences(given, 1.0, range(given.noisy_seeds))
+        add_clicks(table, noisy, "the same, careless clicks", "≤ 0.65")
+    before = elsewhere(Predictor.from_checkpoint(given.model, device=given.device), given.synthetic)
+    for seed in range(given.seeds):
+        path = given.out / f"learning-{seed}-noise0.json"
+        after = json.loads(path.read_text(encoding="utf-8"))["elsewhere"]
+        change = ", ".join(f"{name} {after[name] - before[name]:+.3f}" for name in before)
+        table.add_row(f"elsewhere, seed {seed}", "≥ −.02", change)
+    draw_clicks(
+        [row["clicks"] for row in pairs[0][0]],
+        [row["clicks"] for row in pairs[0][1]],
+        given.out / "clicks.png",
+    )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
