@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SAMPLES = Path(__file__).parent / "resources" / "samples"
 _ROBOT = Robot(max_clicks=12, target=0.8, noise=0.2, seed=0)
-_MASKS_BETWEEN_ROUNDS = 12
+_MASKS_BETWEEN_ROUNDS = 15
 
 
 def sample_pairs() -> list[LabelledImage]:

@@ -44,7 +44,7 @@ class TrainConfig(BaseModel):
     at all means the whole model where its encoder is light enough to be run anew in every step, as
     the starter's is, and the mask decoder on cached embeddings where it is not, as in the official
     models. The mask decoder includes the head that predicts IoU, which must never be left stale."""
-    steps: int = Field(default=40, ge=1)
+    steps: int = Field(default=24, ge=1)
     """Optimiser steps in a round, at most."""
     prompts_per_mask: float = Field(default=6.0, gt=0)
     """At most so many prompts of a round for each mask to learn from: with a handful of masks a
@@ -53,7 +53,7 @@ class TrainConfig(BaseModel):
     """Prompts in a step; an object may be prompted more than once."""
     prompts_per_image: int = Field(default=2, ge=1)
     """At most so many of them come from one image, in one call of the decoder."""
-    learning_rate: float = Field(default=3e-4, gt=0)
+    learning_rate: float = Field(default=2e-4, gt=0)
     """AdamW's learning rate at its peak."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """Share of the steps over which the learning rate rises; then it falls along a cosine."""
