@@ -9,10 +9,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from PIL import Image
 from pycocotools.coco import COCO
-
-import pytest
 
 from napari_sam_tune import Predictor, Project
 
