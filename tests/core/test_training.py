@@ -379,6 +379,16 @@ def test_a_light_encoder_learns_too_and_is_judged_like_any_other(project, model)
     predictor.load_base()
 
 
+def test_an_open_image_that_is_gone_costs_no_round(project, model, tmp_path, caplog):
+    gone = tmp_path / "gone.png"
+    gone.write_bytes(b"")
+    project.add_image("gone.png", shape=(90, 120), content_hash="0" * 64, path=gone)
+    gone.unlink()
+    candidate, _ = run(replace(job_for(project, WHOLE), open_image_id="gone.png"), model)
+    assert candidate.version in {v.version for v in project.versions()}
+    assert "could not be encoded" in caplog.text
+
+
 @pytest.mark.parametrize("flips", [(True, False), (False, True), (True, True)])
 def test_a_flipped_example_is_the_example_of_the_flipped_image(project, model, flips):
     axes = [axis for axis, flip in enumerate(flips) if flip]

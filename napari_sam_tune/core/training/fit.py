@@ -9,6 +9,7 @@ little towards the base model, so that many rounds do not drift away from what t
 
 from __future__ import annotations
 
+import logging
 import math
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -20,7 +21,7 @@ import torch
 
 from napari_sam_tune.core.checkpoints import LoadedModel, load_base, resolve_device
 from napari_sam_tune.core.embeddings import EmbeddingCache
-from napari_sam_tune.core.errors import TrainingError
+from napari_sam_tune.core.errors import ImageError, ProjectError, StorageError, TrainingError
 from napari_sam_tune.core.predictor import BASE, Predictor
 from napari_sam_tune.core.project import Project
 from napari_sam_tune.core.training.examples import EmbeddedImages, Example, draw_schedule, weigh
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project import Annotation
     from napari_sam_tune.core.training.config import TrainConfig
     from napari_sam_tune.core.training.job import ObjectScore
+
+
+_log = logging.getLogger(__name__)
 
 
 def go_on() -> None:
@@ -184,7 +188,10 @@ def fit(
 
         if encodes and job.open_image_id is not None:
             # so that a promotion need not stop the person's clicks to encode the image they are on
-            images.keep(job.open_image_id, predictor.encoder_key_with(lent), device)
+            try:
+                images.keep(job.open_image_id, predictor.encoder_key_with(lent), device)
+            except (ImageError, ProjectError, StorageError) as error:
+                _log.warning("The open image could not be encoded for the swap: %s", error)
         scores = paired(judging, before, after)
         info = _info(job, config, model, names, losses, scores, len(learn_from), real_prompts)
         # all that differs from the base: what learnt now, and what earlier rounds taught
