@@ -79,6 +79,17 @@ class LoadedModel:
     architecture: str
 
 
+LIGHT_ENCODER: Final = 20_000_000
+"""Parameters up to which an encoder is run freely on a CPU, in training too: the starter's 5.5 and
+MobileSAM's 6 million take well under a second an image, ViT-B's 90 million ten."""
+
+
+def has_light_encoder(sam: Sam) -> bool:
+    """Whether encoding an image costs so little that a CPU does it while the person waits."""
+    parameters: int = sum(p.numel() for p in sam.image_encoder.parameters())
+    return parameters <= LIGHT_ENCODER
+
+
 def segment_anything() -> Any:
     """Import segment-anything and return it.
 

@@ -2,12 +2,16 @@
 
 On a fresh embedding the masks, IoU estimates and logits equal `segment_anything.SamPredictor`'s
 bit for bit; embeddings from the cache are fp16 (largest relative error 2⁻¹¹ per feature), which
-moves logits by about 0.01 and so flips only mask pixels whose logit is that close to zero.
+moves logits by about 0.01 and so flips only mask pixels whose logit is that close to zero. Two
+things go beyond segment-anything, both only when asked for: `heed` makes answers agree with every
+click (`kriging`), `look_closer` answers from a crop around a small object (`zoom`).
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,12 +19,19 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from napari_sam_tune.core.checkpoints import LoadedModel, load_model, resolve_device
+from napari_sam_tune.core.checkpoints import (
+    LoadedModel,
+    has_light_encoder,
+    load_model,
+    resolve_device,
+)
 from napari_sam_tune.core.embeddings import Embedding
 from napari_sam_tune.core.errors import CheckpointError, ImageError, SamTuneError
 from napari_sam_tune.core.images import to_rgb8
+from napari_sam_tune.core.kriging import heed_clicks
 from napari_sam_tune.core.prompts import Prompt, Proposal
 from napari_sam_tune.core.weights import check_weights, content_version
+from napari_sam_tune.core.zoom import View, Window, holds, moved, shape_of, whole, window_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +51,9 @@ PREPROCESSING_VERSION: Final = 1
 """Raised when `to_rgb8` or the resizing changes what the encoder sees: old embeddings go stale."""
 MASK_LOGIT: Final = 6.9
 """Logit of a pixel surely inside a mask prompt, about log(.999 / .001); outside is its negative."""
+
+_VIEWS: Final = 4
+"""Crops of the open image that stay encoded: the person goes back and forth between objects."""
 
 _BASE_ENCODERS: Final[dict[str, str]] = {}
 """Content of each base file's encoder, by the file's SHA-256."""
@@ -97,9 +111,9 @@ class Predictor:
         self.weights_version = BASE
         self._base: dict[str, Tensor] = {}  # the base model's values of whatever was ever replaced
         self._encoder_version = ""  # content of swapped encoder tensors; "" is the base's encoder
-        self._features: Tensor | None = None
-        self._original: Shape = (0, 0)
-        self._input: Shape = (0, 0)
+        self._image: NDArray[np.uint8] | None = None  # (H, W, 3), the open image
+        self._whole: View | None = None
+        self._closer: OrderedDict[Window, View] = OrderedDict()
         self._positions: Tensor | None = None
 
     @classmethod
@@ -117,6 +131,11 @@ class Predictor:
     def device(self) -> torch.device:
         """Where the model runs."""
         return torch.device(self.sam.device)
+
+    @property
+    def encodes_fast(self) -> bool:
+        """Whether an image takes well under a second: on a GPU, or with a light encoder."""
+        return self.device.type != "cpu" or has_light_encoder(self.sam)
 
     @property
     def encoder_key(self) -> str:
@@ -141,7 +160,7 @@ class Predictor:
     @property
     def has_image(self) -> bool:
         """Whether an image is open; a swap of the encoder closes it."""
-        return self._features is not None
+        return self._whole is not None
 
     @property
     def image_shape(self) -> Shape:
@@ -151,8 +170,7 @@ class Predictor:
             SamTuneError: no image is open.
 
         """
-        self._open_features()
-        return self._original
+        return self._open_view().shape
 
     @property
     def input_side(self) -> int:
@@ -170,8 +188,7 @@ class Predictor:
 
         """
         rgb = to_rgb8(np.asarray(image))
-        features, input_size = self._encode(rgb)
-        return _for_the_cache(features, (rgb.shape[0], rgb.shape[1]), input_size)
+        return _for_the_cache(self._encode(rgb, whole((rgb.shape[0], rgb.shape[1]))))
 
     @property
     def embedding(self) -> Embedding:
@@ -181,7 +198,7 @@ class Predictor:
             SamTuneError: no image is open.
 
         """
-        return _for_the_cache(self._open_features(), self._original, self._input)
+        return _for_the_cache(self._open_view())
 
     def set_image(self, image: ArrayLike, embedding: Embedding | None = None) -> None:
         """Open an image; the next prompts are about it.
@@ -197,21 +214,26 @@ class Predictor:
         rgb = to_rgb8(np.asarray(image))
         shape = (rgb.shape[0], rgb.shape[1])
         if embedding is None:
-            features, input_size = self._encode(rgb)
+            view = self._encode(rgb, whole(shape))
         else:
-            features, input_size = self._restored(embedding, shape)
-        self._features, self._original, self._input = features, shape, input_size
+            view = self._restored(embedding, shape)
+        self._image, self._whole = rgb, view
+        self._closer.clear()
 
-    def propose(self, prompt: Prompt, previous: Proposal | None = None) -> Proposal:
+    def propose(
+        self, prompt: Prompt, previous: Proposal | None = None, *, heed: bool = False
+    ) -> Proposal:
         """Answer a prompt about the open image.
 
         A single point, alone, is ambiguous: SAM's three candidates come back, best first.
         Anything more gets one. A mask in the prompt is the mask input (see `mask_to_logits`), and
-        goes before the previous proposal's logits.
+        goes before the previous proposal's logits. A proposal that looked closer is corrected
+        where it looked, as long as all that was said lies there.
 
         Args:
             prompt: the whole prompt; what lies over the image's edge is clipped.
             previous: the proposal being corrected; its chosen candidate's logits are fed back.
+            heed: the answer agrees with every click, see `kriging`; else it is SAM's own.
 
         Raises:
             SamTuneError: no image is open.
@@ -219,15 +241,18 @@ class Predictor:
             MaskError: the prompt's mask is not of the image's shape.
 
         """
-        features = self._open_features()
-        asked = prompt.clipped(self._original)
-        mask_input = self._mask_input(asked, previous)
+        view = self._open_view()
+        asked = prompt.clipped(view.shape)
+        window = previous.window if previous is not None and asked.mask is None else None
+        if window is not None and holds(window, asked):
+            view = self._view(window)
+        mask_input = self._mask_input(asked, previous, view)
         ambiguous = len(asked.points) == 1 and asked.box is None and mask_input is None
         with torch.inference_mode():
-            logits, ious = self._decode(features, asked, mask_input, ambiguous)
+            logits, ious = self._decode(view, asked, mask_input, ambiguous=ambiguous, heed=heed)
             # the sort is stable, so ties keep SAM's order
             order = torch.argsort(ious[0], descending=True, stable=True).tolist()
-            masks = [self._full_size(logits[:, i : i + 1]) for i in order]
+            masks = [self._full_size(view, logits[:, i : i + 1]) for i in order]
             kept = logits[0, order].cpu().numpy()
             scores = [float(score) for score in ious[0, order].cpu()]
         return Proposal(
@@ -237,6 +262,49 @@ class Predictor:
             prompt=prompt,
             logits=kept,
             weights_version=self.weights_version,
+            window=None if view is self._whole else view.window,
+        )
+
+    def look_closer(self, proposal: Proposal, *, heed: bool = False) -> Proposal | None:
+        """Answer a proposal's prompt once more, from a crop around the object if it is small.
+
+        The proposal's logits go along as the mask input. Other candidates stay as they are.
+
+        Args:
+            proposal: about the open image, from the weights in use.
+            heed: as in `propose`.
+
+        Returns:
+            The closer answer, or None where the proposal has looked closely enough.
+
+        Raises:
+            SamTuneError: no image is open.
+
+        """
+        open_view = self._open_view()
+        current = proposal.window or open_view.window
+        asked = proposal.prompt.clipped(open_view.shape)
+        window = window_for(proposal.mask, asked, self.input_side, current)
+        if window == current:
+            return None
+        view = self._view(window)
+        with torch.inference_mode():
+            logits = self._moved(proposal, view)
+            chosen = proposal.chosen
+            mask_input = logits[None, chosen : chosen + 1]
+            answer, ious = self._decode(view, asked, mask_input, ambiguous=False, heed=heed)
+            mask, iou = self._full_size(view, answer), float(ious[0, 0])
+            logits[chosen] = answer[0, 0]
+        candidates = list(proposal.candidates)
+        candidates[chosen] = (mask, iou)
+        return replace(
+            proposal,
+            mask=mask,
+            iou=iou,
+            candidates=tuple(candidates),
+            logits=logits.cpu().numpy(),
+            weights_version=self.weights_version,
+            window=None if view is self._whole else window,
         )
 
     def load(self, tensors: Mapping[str, Tensor], version: str) -> None:
@@ -273,17 +341,32 @@ class Predictor:
                 current[name].copy_(tensors.get(name, value))
         self._positions = None
         if encoder_version != self._encoder_version:
-            self._features = None
+            self._whole = self._image = None
+            self._closer.clear()
             self._encoder_version = encoder_version
 
     def _base_encoder(self) -> dict[str, Tensor]:
         state = self.sam.image_encoder.state_dict(prefix="image_encoder.")
         return {name: self._base.get(name, tensor) for name, tensor in state.items()}
 
-    def _open_features(self) -> Tensor:
-        if self._features is None:
+    def _open_view(self) -> View:
+        if self._whole is None:
             raise SamTuneError("No image is open: call set_image first.")
-        return self._features
+        return self._whole
+
+    def _view(self, window: Window) -> View:
+        """Return a part of the open image as the encoder sees it, encoding it if need be."""
+        open_view = self._open_view()
+        if window == open_view.window:
+            return open_view
+        if window not in self._closer:
+            y0, x0, y1, x1 = window
+            crop = self._image[y0:y1, x0:x1]  # type: ignore[index]  # open together with the view
+            self._closer[window] = self._encode(crop, window)
+            while len(self._closer) > _VIEWS:
+                self._closer.popitem(last=False)
+        self._closer.move_to_end(window)
+        return self._closer[window]
 
     def input_pixels(self, rgb: NDArray[np.uint8]) -> Tensor:
         """Resize (H, W, 3) uint8 to the encoder's input: (1, 3, h, w) uint8, not yet padded."""
@@ -291,14 +374,14 @@ class Predictor:
         small = Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR)
         return torch.from_numpy(np.array(small)).permute(2, 0, 1).contiguous()[None]
 
-    def _encode(self, rgb: NDArray[np.uint8]) -> tuple[Tensor, Shape]:
-        """Encode (H, W, 3) uint8 into (1, C, h, w) float32; also the size after resizing."""
+    def _encode(self, rgb: NDArray[np.uint8], window: Window) -> View:
+        """Encode (H, W, 3) uint8, which is what `window` shows."""
         pixels = self.input_pixels(rgb)
         with torch.inference_mode():
             features = self.sam.image_encoder(self.sam.preprocess(pixels.to(self.device)))
-        return features, (pixels.shape[2], pixels.shape[3])
+        return View(window, (pixels.shape[2], pixels.shape[3]), features)
 
-    def _restored(self, embedding: Embedding, shape: Shape) -> tuple[Tensor, Shape]:
+    def _restored(self, embedding: Embedding, shape: Shape) -> View:
         encoder = self.sam.prompt_encoder
         wanted = (encoder.embed_dim, *encoder.image_embedding_size)
         if tuple(embedding.original_size) != shape or embedding.features.shape != wanted:
@@ -308,9 +391,9 @@ class Predictor:
                 f"are {wanted}; encode the image anew."
             )
         features = torch.from_numpy(np.ascontiguousarray(embedding.features)).to(self.device)
-        return features.float()[None], resized_shape(shape, self.input_side)
+        return View(whole(shape), resized_shape(shape, self.input_side), features.float()[None])
 
-    def _mask_input(self, prompt: Prompt, previous: Proposal | None) -> Tensor | None:
+    def _mask_input(self, prompt: Prompt, previous: Proposal | None, view: View) -> Tensor | None:
         low_res = int(self.sam.prompt_encoder.mask_input_size[0])
         if prompt.mask is not None:
             logits = mask_to_logits(prompt.mask, self.input_side, low_res)
@@ -321,57 +404,82 @@ class Predictor:
                     f"The previous proposal's logits are {logits.shape[1:]}, made by another model "
                     f"than this one ({low_res}, {low_res}); propose without it."
                 )
+            if (previous.window or self._open_view().window) != view.window:
+                chosen = previous.chosen
+                return self._moved(previous, view)[None, chosen : chosen + 1]
         else:
             return None
         return torch.from_numpy(logits).to(self.device)[None]
 
+    def _moved(self, proposal: Proposal, view: View) -> Tensor:
+        """Return a proposal's logits (K, h, h) as they would be in another view."""
+        window = proposal.window or self._open_view().window
+        source = window, resized_shape(shape_of(window), self.input_side)
+        logits = torch.from_numpy(proposal.logits).to(self.device)
+        return moved(logits, source, (view.window, view.input), self.input_side)
+
     def _decode(
-        self, features: Tensor, prompt: Prompt, mask_input: Tensor | None, ambiguous: bool
+        self,
+        view: View,
+        prompt: Prompt,
+        mask_input: Tensor | None,
+        *,
+        ambiguous: bool,
+        heed: bool,
     ) -> tuple[Tensor, Tensor]:
         """Low-resolution logits (1, K, h, w) and IoU estimates (1, K), in SAM's order."""
+        points = self._points(view, prompt)
         sparse, dense = self.sam.prompt_encoder(
-            points=self._points(prompt), boxes=self._box(prompt), masks=mask_input
+            points=points, boxes=self._box(view, prompt), masks=mask_input
         )
         if self._positions is None:
             self._positions = self.sam.prompt_encoder.get_dense_pe()
         logits, ious = self.sam.mask_decoder(
-            image_embeddings=features,
+            image_embeddings=view.features,
             image_pe=self._positions,
             sparse_prompt_embeddings=sparse,
             dense_prompt_embeddings=dense,
             multimask_output=ambiguous,
         )
+        if heed and points is not None:
+            logits = heed_clicks(logits, *points, self.input_side)
         return logits, ious
 
-    def _points(self, prompt: Prompt) -> tuple[Tensor, Tensor] | None:
+    def _points(self, view: View, prompt: Prompt) -> tuple[Tensor, Tensor] | None:
         if not prompt.points:
             return None
         labels = torch.tensor([prompt.labels], dtype=torch.int, device=self.device)
-        return self._in_frame(np.array(prompt.points))[None], labels
+        return _in_frame(view, np.array(prompt.points)).to(self.device)[None], labels
 
-    def _box(self, prompt: Prompt) -> Tensor | None:
+    def _box(self, view: View, prompt: Prompt) -> Tensor | None:
         if prompt.box is None:
             return None
-        return self._in_frame(np.array(prompt.box).reshape(2, 2)).reshape(1, 4)
+        return _in_frame(view, np.array(prompt.box).reshape(2, 2)).to(self.device).reshape(1, 4)
 
-    def _in_frame(self, xy: NDArray[np.float64]) -> Tensor:
-        """Move (N, 2) positions from image pixels to the encoder's input frame."""
-        (height, width), (h, w) = self._original, self._input
-        # rounded to float32 before it reaches the device: MPS has no float64
-        framed = (xy * np.array([w / width, h / height])).astype(np.float32)
-        return torch.from_numpy(framed).to(self.device)
-
-    def _full_size(self, logits: Tensor) -> Mask:
+    def _full_size(self, view: View, logits: Tensor) -> Mask:
         """Scale (1, 1, h, w) logits up to the image and threshold them, as `postprocess_masks`.
 
         One candidate at a time: three floats for each pixel of an 8k × 8k image are 768 MB.
         """
         side = self.input_side
         framed = functional.interpolate(logits, (side, side), mode="bilinear", align_corners=False)
-        cropped = framed[..., : self._input[0], : self._input[1]]
-        full = functional.interpolate(cropped, self._original, mode="bilinear", align_corners=False)
-        mask: Mask = (full[0, 0] > self.sam.mask_threshold).cpu().numpy()
+        cropped = framed[..., : view.input[0], : view.input[1]]
+        full = functional.interpolate(cropped, view.shape, mode="bilinear", align_corners=False)
+        drawn: Mask = (full[0, 0] > self.sam.mask_threshold).cpu().numpy()
+        if view is self._whole:
+            return drawn
+        mask = np.zeros(self.image_shape, bool)
+        y0, x0, y1, x1 = view.window
+        mask[y0:y1, x0:x1] = drawn
         return mask
+
+
+def _in_frame(view: View, xy: NDArray[np.float64]) -> Tensor:
+    """Move (N, 2) positions from image pixels to the encoder's input frame."""
+    (height, width), (h, w) = view.shape, view.input
+    y0, x0, _, _ = view.window
+    # rounded to float32 before it reaches the device: MPS has no float64
+    return torch.from_numpy(((xy - (x0, y0)) * (w / width, h / height)).astype(np.float32))
 
 
 def _encoder_version(tensors: Mapping[str, Tensor]) -> str:
@@ -380,6 +488,6 @@ def _encoder_version(tensors: Mapping[str, Tensor]) -> str:
     return content_version(encoder) if encoder else ""
 
 
-def _for_the_cache(features: Tensor, original_size: Shape, input_size: Shape) -> Embedding:
-    half = features[0].to("cpu", torch.float16).numpy()
-    return Embedding(features=half, original_size=original_size, input_size=input_size)
+def _for_the_cache(view: View) -> Embedding:
+    half = view.features[0].to("cpu", torch.float16).numpy()
+    return Embedding(features=half, original_size=view.shape, input_size=view.input)

@@ -197,6 +197,8 @@ class Proposal:
             may be fed back as the mask input of the next prompt.
         chosen: which candidate `mask` is.
         weights_version: the weights that answered.
+        window: the part (y0, x0, y1, x1) of the image the logits are of, in px, ends excluded;
+            None for the whole image. Nothing is drawn outside it.
     """
 
     mask: Mask
@@ -206,6 +208,7 @@ class Proposal:
     logits: NDArray[np.float32] = field(repr=False)
     weights_version: str
     chosen: int = 0
+    window: tuple[int, int, int, int] | None = None
 
     def choose(self, index: int) -> Proposal:
         """Return the proposal with another candidate on top; `index` wraps around."""

@@ -64,6 +64,8 @@ class Session:
         config: how rounds train.
         auto: when rounds start by themselves; a number means "every so many masks"; None never.
         source: who accepts: "person" or "robot".
+        zoom: small objects are answered once more from a crop around them; None where encoding a
+            crop takes well under a second: on a GPU, and with a light encoder.
 
     Raises:
         ProjectError: the project was begun with another base model.
@@ -91,10 +93,12 @@ class Session:
         config: TrainConfig | None = None,
         auto: AutoRounds | int | None = None,
         source: Source = "person",
+        zoom: bool | None = None,
     ) -> None:
         project.set_base(predictor.ref)
         self.project = project
         self.predictor = predictor
+        self.zoom = predictor.encodes_fast if zoom is None else zoom
         self.embeddings = EmbeddingCache(project.path / "embeddings.zarr")
         self.state = SessionState(weights_version=project.current_version)
         self.learner = Learner(
@@ -219,11 +223,15 @@ class Session:
         self.apply_swap()
         try:
             with self.learner.runner.stepping_aside():
-                proposal = self.predictor.propose(request.prompt, previous=request.previous)
+                proposal = self.answer(request)
+                closer = self.look_closer(proposal)
         except Exception:
             self.undo()  # what could not be answered was not said
             raise
         self.receive(request, proposal)
+        if closer is not None:
+            self.receive_closer(proposal, closer)
+            proposal = closer
         shown = self.open_object.mask
         return proposal if shown is None else replace(proposal, mask=shown)
 
@@ -235,6 +243,17 @@ class Session:
         after, asked, previous = before.asking(prompt)
         self._advance(after)
         return self._requested(asked, previous)
+
+    def answer(self, request: ProposalRequest) -> Proposal:
+        """Ask the model; to be called by whoever owns the predictor. See `Predictor.propose`."""
+        return self.predictor.propose(request.prompt, previous=request.previous, heed=True)
+
+    def look_closer(self, proposal: Proposal) -> Proposal | None:
+        """Ask once more from close by; to be called by whoever owns the predictor.
+
+        None where that is switched off or no use. See `Predictor.look_closer`.
+        """
+        return self.predictor.look_closer(proposal, heed=True) if self.zoom else None
 
     def request_again(self) -> ProposalRequest:
         """Put the open object's unanswered prompt once more: no new step, no effort.
@@ -264,6 +283,22 @@ class Session:
         if history.done and history.done[-1] is self._asked_in:
             history.amend(answered)
         self._objects[request.image_id] = answered
+        self._publish()
+        return True
+
+    def receive_closer(self, coarse: Proposal, closer: Proposal) -> bool:
+        """Put a closer answer in the place of the one received before; no step of its own.
+
+        Returns False, changing nothing, if that one is no longer shown.
+        """
+        before = self.open_object
+        if before.proposal is not coarse:
+            return False
+        after = replace(before, proposal=closer)
+        history = self._histories[self._open_id()]
+        if history.done and history.done[-1].after is before:
+            history.amend(after)
+        self._objects[self._open_id()] = after
         self._publish()
         return True
 

@@ -277,7 +277,12 @@ class _Clicker:
 
     def run_on(self, session: Session, target: float) -> None:
         """Go on past the accepted mask, off the record, to measure clicks to higher scores."""
-        self.run(lambda prompt: session.predictor.propose(prompt, previous=self.proposal), target)
+
+        def propose(prompt: Prompt) -> Proposal:
+            proposal = session.predictor.propose(prompt, previous=self.proposal, heed=True)
+            return session.look_closer(proposal) or proposal
+
+        self.run(propose, target)
 
     def padded(self, values: list[float]) -> tuple[float, ...]:
         """Let the last value stand up to the cap."""

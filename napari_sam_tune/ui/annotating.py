@@ -134,6 +134,7 @@ class Annotating(QObject):
     def ask(self, prompt: Prompt) -> None:
         """Put the whole prompt to the model; what is said meanwhile follows in one go."""
         self._swapped = None
+        self._place.inference.forget(Kind.CLOSER)
         if self._is_asking:
             self._following = prompt
             self._place.layers.show_prompt(prompt)
@@ -173,7 +174,7 @@ class Annotating(QObject):
             raise ImageError("The image could not be prepared for the model; open it again.")
         self._session.apply_swap()
         with self._session.learner.runner.stepping_aside():
-            return self._session.predictor.propose(request.prompt, previous=request.previous)
+            return self._session.answer(request)
 
     def _on_answered(self, request: ProposalRequest, proposal: Proposal) -> None:
         self._is_asking = False
@@ -185,10 +186,27 @@ class Annotating(QObject):
         if following is not None:
             self.ask(following)
             return
+        if not self._then:
+            self._look_closer(proposal)
         then, self._then = self._then, []
         for action in then:
             if action() is False:
                 return  # what was to come after it would leave the mask behind
+
+    def _look_closer(self, proposal: Proposal) -> None:
+        """Let a closer answer take the place of a small object's, when it is ready."""
+        if not self._session.zoom:
+            return
+
+        def on_thread() -> Proposal | None:
+            with self._session.learner.runner.stepping_aside():
+                return self._session.look_closer(proposal)
+
+        def done(closer: Proposal | None) -> None:
+            if closer is not None and self._session.receive_closer(proposal, closer):
+                self.refresh()
+
+        self._place.inference.submit(Kind.CLOSER, on_thread, done, self._place.complain)
 
     def _on_answer_failed(self, error: Exception) -> None:
         self._is_asking, self._following, self._then = False, None, []
@@ -209,7 +227,7 @@ class Annotating(QObject):
         self._mend()
 
     def _drop_answer(self) -> None:
-        self._place.inference.forget(Kind.PROPOSE)
+        self._place.inference.forget(Kind.PROPOSE, Kind.CLOSER)
         self._is_asking, self._following, self._then = False, None, []
 
     def _mend(self) -> None:

@@ -30,8 +30,9 @@ class Kind(IntEnum):
     READ = 2
     ENCODE = 3
     PROPOSE = 4
-    PREVIEW = 5
-    AHEAD = 6
+    CLOSER = 5
+    PREVIEW = 6
+    AHEAD = 7
 
 
 @dataclass(frozen=True, eq=False)

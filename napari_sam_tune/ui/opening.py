@@ -81,7 +81,7 @@ class Opening(QObject):
         queued = place.queue.current
         self.is_ready = False
         self.leaving.emit()
-        place.inference.forget(Kind.ENCODE, Kind.PROPOSE, Kind.PREVIEW, Kind.AHEAD)
+        place.inference.forget(Kind.ENCODE, Kind.PROPOSE, Kind.CLOSER, Kind.PREVIEW, Kind.AHEAD)
         place.inference.submit(
             Kind.READ, partial(_read, place.session, queued), self._on_read, self._on_read_failed
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
+from napari_sam_tune.core.checkpoints import has_light_encoder
 from napari_sam_tune.core.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.predictor import Predictor
 
 
-LIGHT_ENCODER: Final = 20_000_000
-"""Parameters up to which an encoder is trained too: the starter's 5.5 and MobileSAM's 6 million
-take well under a second an image on a CPU, ViT-B's 90 million ten."""
 ENCODER: Final = "image_encoder"
 
 
@@ -31,9 +29,8 @@ def parts_to_train(sam: Sam, parts: Sequence[str]) -> tuple[str, ...]:
     """
     if parts:
         return tuple(parts)
-    light = sum(p.numel() for p in sam.image_encoder.parameters()) <= LIGHT_ENCODER
     whole = (ENCODER, "prompt_encoder", "mask_decoder")
-    return whole if light else ("mask_decoder",)
+    return whole if has_light_encoder(sam) else ("mask_decoder",)
 
 
 def names_of_parts(sam: Sam, parts: Sequence[str]) -> list[str]:
