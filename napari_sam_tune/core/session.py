@@ -105,7 +105,7 @@ class Session:
             project,
             self.state,
             make_runner(runner),
-            config=config or TrainConfig(),
+            config=self._closely(config or TrainConfig()),
             auto=AutoRounds(every=auto) if isinstance(auto, int) else auto,
             base=predictor.ref,
             device=str(predictor.device),
@@ -494,7 +494,11 @@ class Session:
             TrainingError: a round is under way, or the session is closed.
 
         """
-        return self.learner.start(config, wait=wait)
+        return self.learner.start(config and self._closely(config), wait=wait)
+
+    def _closely(self, config: TrainConfig) -> TrainConfig:
+        """Training sees what the person sees: crops only where there are crops."""
+        return config if self.zoom else config.model_copy(update={"zoom_share": 0.0})
 
     def cancel(self) -> None:
         """Stop the round under way, within a training step."""

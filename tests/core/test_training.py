@@ -161,13 +161,13 @@ def test_prompts_are_answered_as_the_predictor_answers_them(model, prompt):
     features = torch.from_numpy(embedding.features).float()[None]
     positions = model.sam.prompt_encoder.get_dense_pe()
     tokens = [tokens_of(prompt, frame_of(predictor, (90, 120)))]
-    first = predictor.propose(prompt)
+    first = predictor.propose(prompt, heed=True)
     with torch.no_grad():
         ours = answer(model.sam, features, positions, tokens)
         torch.testing.assert_close(ours.chosen()[0], torch.from_numpy(first.logits[0]))
         assert bool(ours.ambiguous[0]) == (len(first.candidates) == 3)
         again = answer(model.sam, features, positions, tokens, ours.chosen()[:, None])
-    second = predictor.propose(prompt, previous=first)
+    second = predictor.propose(prompt, previous=first, heed=True)
     torch.testing.assert_close(
         again.chosen()[0], torch.from_numpy(second.logits[0]), rtol=1e-3, atol=1e-3
     )

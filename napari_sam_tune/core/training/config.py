@@ -78,6 +78,9 @@ class TrainConfig(BaseModel):
     last and one in between are taught; the others only lead to the next click."""
     mask_input_share: float = Field(default=0.8, ge=0, le=1)
     """How often an answer to a correction also sees the logits of the answer before it."""
+    zoom_share: float = Field(default=0.5, ge=0, le=1)
+    """How often a small object is looked at in a crop around it; where it is above 0 small objects
+    are judged so too. A session that does not look closer sets it to 0."""
     draws: int = Field(default=3, ge=3)
     """How often each held-out object is judged with another point, box and robot."""
     robot_clicks: int = Field(default=3, ge=2)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
+from napari_sam_tune.core.kriging import heed_clicks
 from napari_sam_tune.core.starter.architecture import PaintingPromptEncoder
 
 if TYPE_CHECKING:
@@ -76,17 +77,26 @@ class Answer(NamedTuple):
         ious: (N, 4), predicted.
         ambiguous: (N,) bool, where the three masks of a single point are on offer and token 0 is
             not; elsewhere only token 0 is.
+        coords, kinds: the tokens of all prompts, (N, T, 2) and (N, T).
+        side: of the encoder's input, in px.
 
     """
 
     logits: Tensor
     ious: Tensor
     ambiguous: Tensor
+    coords: Tensor
+    kinds: Tensor
+    side: int
 
     def chosen(self) -> Tensor:
-        """Return the logits a person would see, (N, grid, grid): the best by predicted IoU."""
+        """Return the logits a person would see, (N, grid, grid).
+
+        That is the best answer by predicted IoU, heeding every click.
+        """
         best = torch.where(self.ambiguous, self.ious[:, 1:].argmax(dim=1) + 1, 0)
-        return self.logits[torch.arange(len(best), device=best.device), best]
+        answers = self.logits[torch.arange(len(best), device=best.device), best]
+        return heed_clicks(answers[:, None], self.coords, self.kinds, self.side)[:, 0]
 
 
 def answer(
@@ -125,7 +135,7 @@ def answer(
         sparse_prompt_embeddings=_embedded(encoder, coords, kinds),
         dense_prompt_embeddings=dense,
     )
-    return Answer(logits, ious, single)
+    return Answer(logits, ious, single, coords, kinds, int(encoder.input_image_size[0]))
 
 
 def _dense(

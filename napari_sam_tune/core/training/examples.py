@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_sam_tune.core.embeddings import Embedding
 from napari_sam_tune.core.images import to_rgb8
+from napari_sam_tune.core.predictor import resized_shape
 from napari_sam_tune.core.training.decoder import NEGATIVE, POSITIVE, TOP_LEFT, Tokens
 from napari_sam_tune.core.training.frame import Frame
+from napari_sam_tune.core.zoom import Window, holds, shape_of, whole, window_around
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
 
     from napari_sam_tune.core.embeddings import EmbeddingCache
     from napari_sam_tune.core.predictor import Predictor
@@ -28,10 +29,15 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.training.config import TrainConfig
 
 Flips = tuple[bool, bool]
+Seen = tuple[str, Window | None]
+"""An image and the part of it that is looked at; None is all of it."""
+K = TypeVar("K")
 T = TypeVar("T")
 
 # Longer recorded prompts are left to the simulation: they are rare and as slow as they are long.
 _MOST_POINTS = 20
+# From how much smaller to how much larger a drawn window is than the one people see; logarithms.
+_SIZES = (-0.35, 0.4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +46,9 @@ class Example:
 
     Attributes:
         annotation: the mask as accepted, with the prompts a person gave.
-        frame: where its image lies in the decoder's grids.
+        frame: where its image, or the window, lies in the decoder's grids.
         weight: how often it is drawn, relative to the others.
+        window: the part of the image looked at, None for all of it.
         flips: whether it is seen upside down, and whether mirrored.
 
     """
@@ -49,13 +56,54 @@ class Example:
     annotation: Annotation
     frame: Frame
     weight: float = 1.0
+    window: Window | None = None
     flips: Flips = (False, False)
+
+    @property
+    def seen(self) -> Seen:
+        """What has to be encoded."""
+        return self.annotation.image_id, self.window
+
+    def from_close_by(self, rng: np.random.Generator | None = None) -> Window | None:
+        """Return the window in which a person would see the object, or None: in the whole image.
+
+        Args:
+            rng: draws another window of about that place and size.
+
+        """
+        shape, side = self.frame.original, self.frame.side
+        window = window_around(self.annotation.bbox, shape, side)
+        if window is None or rng is None:
+            return window
+        y0, x0, y1, x1 = self.annotation.bbox
+        size = max(shape_of(window)) * np.exp(rng.uniform(*_SIZES))
+        length = int(min(max(size, 1.2 * max(y1 - y0, x1 - x0)), max(shape)))
+        bounds = []
+        for axis, (low, high) in enumerate(((y0, y1), (x0, x1))):
+            room = min(length, shape[axis])
+            first = rng.integers(max(high - room, 0), min(low, shape[axis] - room) + 1)
+            bounds.append((int(first), int(first) + room))
+        (top, bottom), (left, right) = bounds
+        return top, left, bottom, right
+
+    def closer(self, window: Window) -> Example:
+        """Return the object as it is seen in a window that holds it."""
+        shape, side = shape_of(window), self.frame.side
+        frame = Frame(shape, resized_shape(shape, side), side, self.frame.grid)
+        return replace(self, window=window, frame=frame)
+
+    @property
+    def placed(self) -> Window:
+        """The mask's bounding box in what is seen, not flipped."""
+        y0, x0, y1, x1 = self.annotation.bbox
+        top, left, _, _ = self.window or whole(self.frame.original)
+        return y0 - top, x0 - left, y1 - top, x1 - left
 
     @cached_property
     def target(self) -> NDArray[np.float16]:
         """What the decoder should draw, (rows, columns) from 0 to 1; see `Frame.target`."""
         cropped = self.annotation.cropped_mask
-        y0, x0, y1, x1 = self.annotation.bbox
+        y0, x0, y1, x1 = self.placed
         height, width = self.frame.original
         if self.flips[0]:
             cropped, y0, y1 = cropped[::-1], height - y1, height - y0
@@ -72,17 +120,21 @@ class Example:
         """
         if self.annotation.supersedes is not None:
             return ()
+        window = self.window or whole(self.frame.original)
         kept = (
             p
             for p in self.annotation.prompts
-            if len(p.points) <= _MOST_POINTS and (p.box is not None or any(p.labels))
+            if len(p.points) <= _MOST_POINTS
+            and (p.box is not None or any(p.labels))
+            and (self.window is None or holds(window, p))
         )
-        return tuple(self._flipped(tokens_of(prompt, self.frame)) for prompt in kept)
+        corner = window[1], window[0]
+        return tuple(self._flipped(tokens_of(prompt, self.frame, corner)) for prompt in kept)
 
     @property
     def box(self) -> NDArray[np.float32]:
         """The corners of the tight box around the mask, (2, 2), in input pixels."""
-        y0, x0, y1, x1 = self.annotation.bbox
+        y0, x0, y1, x1 = self.placed
         # along the outer edges of the outermost pixels, so that one pixel has an area
         corners = self.frame.to_input([[x0 - 0.5, y0 - 0.5], [x1 - 0.5, y1 - 0.5]])
         return np.sort(self._mirrored(corners), axis=0)
@@ -102,12 +154,12 @@ class Example:
         return mirrored
 
 
-def tokens_of(prompt: Prompt, frame: Frame) -> Tokens:
-    """Turn a prompt in image pixels into tokens in the encoder's frame."""
-    points = frame.to_input(np.reshape(prompt.points, (-1, 2)))
+def tokens_of(prompt: Prompt, frame: Frame, corner: tuple[int, int] = (0, 0)) -> Tokens:
+    """Turn a prompt in image pixels into tokens in a frame whose (x, y) corner is given."""
+    points = frame.to_input(np.reshape(prompt.points, (-1, 2)) - corner)
     labels = np.array([POSITIVE if label else NEGATIVE for label in prompt.labels], np.int64)
     if prompt.box is not None:
-        box = Tokens.of_box(frame.to_input(np.reshape(prompt.box, (2, 2))))
+        box = Tokens.of_box(frame.to_input(np.reshape(prompt.box, (2, 2)) - corner))
         return box.with_clicks(points, labels)
     return Tokens.of_point(points[0], int(labels[0])).with_clicks(points[1:], labels[1:])
 
@@ -137,20 +189,21 @@ class EmbeddedImages:
     ) -> None:
         self._project, self._cache, self._predictor = project, cache, predictor
         self._key = key
-        self._features = _Memory[Embedding](max_bytes, lambda held: held.features.nbytes)
-        self._pixels = _Memory[Tensor](max_bytes, lambda held: held.nbytes)
+        self._features = _Memory[Seen, Embedding](max_bytes, lambda held: held.features.nbytes)
+        self._pixels = _Memory[str, Tensor](max_bytes // 2, lambda held: held.nbytes)
+        self._rgb = _Memory[str, NDArray[np.uint8]](max_bytes // 2, lambda held: held.nbytes)
 
-    def missing(self, image_ids: Sequence[str]) -> list[str]:
-        """Return the images that would have to be encoded, each once, in order."""
-        unique = dict.fromkeys(image_ids)
-        hashes = {i: self._project.image(i).content_hash for i in unique}
-        return [i for i in unique if not self._cache.contains(self._key, hashes[i])]
+    def missing(self, seen: Sequence[Seen]) -> list[Seen]:
+        """Return what would have to be encoded, each once, in order."""
+        return [
+            s for s in dict.fromkeys(seen) if not self._cache.contains(self._key, self._name(s))
+        ]
 
     def frame(self, image_id: str) -> Frame:
         """Return where an image lies in the decoder's grids, without reading its embedding."""
         return frame_of(self._predictor, self._project.image(image_id).shape)
 
-    def features(self, image_id: str, device: torch.device) -> Tensor:
+    def features(self, seen: Seen, device: torch.device) -> Tensor:
         """Return (1, C, h, w) float32 features on a device.
 
         Raises:
@@ -158,11 +211,11 @@ class EmbeddedImages:
             StorageError: it had to be encoded and the cache has no room for it.
 
         """
-        embedding = self._features.get(image_id, self.fetch)
+        embedding = self._features.get(seen, self.fetch)
         half = np.ascontiguousarray(embedding.features)
         return torch.from_numpy(half).to(device).float()[None]
 
-    def encode(self, image_id: str, device: torch.device, flips: Flips = (False, False)) -> Tensor:
+    def encode(self, seen: Seen, device: torch.device, flips: Flips = (False, False)) -> Tensor:
         """Return (1, C, h, w) float32 features from the encoder as it is now.
 
         With gradients, faster where bf16 is; without, exactly what the cache would hold.
@@ -172,7 +225,7 @@ class EmbeddedImages:
 
         """
         sam = self._predictor.sam
-        pixels = self._pixels.get(image_id, self._read).to(device)
+        pixels = self._input_pixels(seen).to(device)
         turned = [axis for axis, flip in zip((2, 3), flips, strict=True) if flip]
         framed = sam.preprocess(pixels.flip(turned))
         learning = torch.is_grad_enabled()
@@ -188,32 +241,51 @@ class EmbeddedImages:
     def keep(self, image_id: str, key: str, device: torch.device) -> None:
         """Encode an image as the encoder is now, and put it in the cache under `key`."""
         record = self._project.image(image_id)
-        features = self.encode(image_id, device)[0].to("cpu", torch.float16).numpy()
+        features = self.encode((image_id, None), device)[0].to("cpu", torch.float16).numpy()
         embedding = Embedding(features, record.shape, self.frame(image_id).input)
         self._cache.put(key, record.content_hash, embedding)
 
-    def _read(self, image_id: str) -> Tensor:
-        return self._predictor.input_pixels(to_rgb8(self._project.read_image(image_id)))
-
-    def fetch(self, image_id: str) -> Embedding:
-        """Read an embedding from the cache, or encode the image and put it there."""
-        content_hash = self._project.image(image_id).content_hash
-        embedding = self._cache.get(self._key, content_hash)
+    def fetch(self, seen: Seen) -> Embedding:
+        """Read an embedding from the cache, or encode what is seen and put it there."""
+        embedding = self._cache.get(self._key, self._name(seen))
         if embedding is None:
-            embedding = self._predictor.embed(self._project.read_image(image_id))
-            self._cache.put(self._key, content_hash, embedding)
+            image_id, window = seen
+            embedding = self._predictor.embed(self._part(image_id, window))
+            self._cache.put(self._key, self._name(seen), embedding)
         return embedding
 
+    def _name(self, seen: Seen) -> str:
+        """Name a view in the cache."""
+        image_id, window = seen
+        content_hash = self._project.image(image_id).content_hash
+        return content_hash if window is None else "-".join(map(str, (content_hash, *window)))
 
-class _Memory(Generic[T]):
+    def _part(self, image_id: str, window: Window | None) -> NDArray[np.uint8]:
+        """Return the pixels (H, W, 3) of an image or of a window in it."""
+        rgb = self._rgb.get(image_id, lambda i: to_rgb8(self._project.read_image(i)))
+        if window is None:
+            return rgb
+        y0, x0, y1, x1 = window
+        return rgb[y0:y1, x0:x1]
+
+    def _input_pixels(self, seen: Seen) -> Tensor:
+        image_id, window = seen
+        if window is None:
+            return self._pixels.get(
+                image_id, lambda i: self._predictor.input_pixels(self._part(i, None))
+            )
+        return self._predictor.input_pixels(self._part(image_id, window))
+
+
+class _Memory(Generic[K, T]):
     """Holds what was used last, up to so many bytes."""
 
     def __init__(self, max_bytes: int, size_of: Callable[[T], int]) -> None:
         self._max_bytes, self._size_of = max_bytes, size_of
-        self._held: OrderedDict[str, T] = OrderedDict()
+        self._held: OrderedDict[K, T] = OrderedDict()
         self._bytes = 0
 
-    def get(self, name: str, make: Callable[[str], T]) -> T:
+    def get(self, name: K, make: Callable[[K], T]) -> T:
         if name in self._held:
             self._held.move_to_end(name)
             return self._held[name]
@@ -234,8 +306,6 @@ def fast_bfloat16(device: torch.device) -> bool:
 
 def frame_of(predictor: Predictor, shape: tuple[int, int]) -> Frame:
     """Return the frame of an image of `shape` (H, W) for a predictor's model."""
-    from napari_sam_tune.core.predictor import resized_shape
-
     side = predictor.input_side
     grid = int(predictor.sam.prompt_encoder.mask_input_size[0])
     return Frame(shape, resized_shape(shape, side), side, grid)
@@ -253,11 +323,12 @@ def weigh(annotations: Sequence[Annotation], config: TrainConfig) -> list[float]
 
 
 def draw_schedule(
-    examples: Sequence[Example], config: TrainConfig, rng: np.random.Generator
+    examples: Sequence[Example], config: TrainConfig, rng: np.random.Generator, *, encodes: bool
 ) -> list[list[list[Example]]]:
-    """Draw what every step learns from: a step is a few calls, a call a few objects of an image.
+    """Draw what every step learns from: a step is a few calls, a call a few objects of one view.
 
     The whole schedule is drawn ahead, so that what has to be encoded is known before training.
+    Where `encodes` is true images are encoded in training anyway, and no window comes twice.
     """
     by_image: dict[str, list[Example]] = {}
     for example in examples:
@@ -265,7 +336,25 @@ def draw_schedule(
     images = list(by_image.values())
     weights = np.array([sum(e.weight for e in image) for image in images])
     shares = weights / weights.sum()
-    return [_draw_step(images, shares, config, rng) for _ in range(config.steps)]
+    schedule = []
+    for _ in range(config.steps):
+        step = _draw_step(images, shares, config, rng)
+        schedule.append([_looking_closer(call, config, rng, encodes) for call in step])
+    return schedule
+
+
+def _looking_closer(
+    call: list[Example], config: TrainConfig, rng: np.random.Generator, encodes: bool
+) -> list[Example]:
+    """Move some calls into a window around their first object, with those that fit in there."""
+    closely = rng.random() < config.zoom_share
+    window = call[0].from_close_by(rng if encodes else None) if closely else None
+    if window is None:
+        return call
+    y0, x0, y1, x1 = window
+    boxes = [example.annotation.bbox for example in call]
+    fit = [y0 <= box[0] and x0 <= box[1] and box[2] <= y1 and box[3] <= x1 for box in boxes]
+    return [(e if fits else call[0]).closer(window) for e, fits in zip(call, fit, strict=True)]
 
 
 def _draw_step(

@@ -111,19 +111,21 @@ def fit(
     judges = choose_judges([living[i] for i in job.judge_ids if i in living], config)
     examples = _examples(learn_from, images, weigh(learn_from, config))
     judging = _examples(judges, images, [1.0] * len(judges))
-    schedule = draw_schedule(examples, config, np.random.default_rng(config.seed))
+    if config.zoom_share > 0:
+        judging = [_as_a_person_sees(example) for example in judging]
+    schedule = draw_schedule(examples, config, np.random.default_rng(config.seed), encodes=encodes)
 
     # an encoder that learns looks at the images themselves
     embedded = [] if encodes else [call[0] for calls in schedule for call in calls]
-    missing = images.missing([example.annotation.image_id for example in [*embedded, *judging]])
+    missing = images.missing([example.seen for example in [*embedded, *judging]])
     with (
         _on_device(sam, device, encoder=encodes or bool(missing)),
         _threads(job.threads),
         borrowed(predictor, names, in_use, job.parent) as (lent, base),
     ):
-        for done, image_id in enumerate(missing, start=1):
+        for done, seen in enumerate(missing, start=1):
             checkpoint()
-            images.fetch(image_id)
+            images.fetch(seen)
             yield Progress(done, len(missing), None, None, None, "encoding")
 
         positions = sam.prompt_encoder.get_dense_pe()
@@ -229,6 +231,12 @@ def _examples(
         Example(annotation, images.frame(annotation.image_id), weight)
         for annotation, weight in zip(annotations, weights, strict=True)
     ]
+
+
+def _as_a_person_sees(example: Example) -> Example:
+    """Return a small object in the window around it."""
+    window = example.from_close_by()
+    return example if window is None else example.closer(window)
 
 
 def _check_base(model: LoadedModel, job: TrainingJob) -> None:

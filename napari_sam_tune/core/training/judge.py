@@ -95,8 +95,8 @@ class _Asked:
     def __init__(self, judge: Judge, example: Example) -> None:
         self._judge, self._frame = judge, example.frame
         source = judge.images.encode if judge.encodes else judge.images.features
-        self._features = source(example.annotation.image_id, judge.device)
-        self._bbox = example.annotation.bbox
+        self._features = source(example.seen, judge.device)
+        self._bbox = example.placed
         self._truth = example.annotation.cropped_mask
         self._thin = is_thin(self._truth)
         self._example = example

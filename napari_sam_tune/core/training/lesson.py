@@ -89,16 +89,16 @@ class Lesson:
             return Marks(sum(mark.loss for mark in marks), sum(mark.real for mark in marks))
 
     def _call(self, examples: Sequence[Example], rng: np.random.Generator) -> Marks:
-        """Teach a few objects of one image."""
-        image_id = examples[0].annotation.image_id
+        """Teach a few objects of one view."""
+        seen = examples[0].seen
         if self.encodes:
             flips = (bool(rng.random() < _FLIPPED), bool(rng.random() < _FLIPPED))
             examples = [replace(example, flips=flips) for example in examples]
-            encoded = self.images.encode(image_id, self.device, flips)
+            encoded = self.images.encode(seen, self.device, flips)
             # the decoder's many passes leave their gradients here, the encoder runs back once
             features = encoded.detach().requires_grad_()
         else:
-            features = self.images.features(image_id, self.device)
+            features = self.images.features(seen, self.device)
         prompts, corrections = draw_prompts(examples, self.config, rng)
         loss = 0.0
         for first in range(0, len(examples), self.at_once):

@@ -1,0 +1,72 @@
+"""Heeding clicks: every click on its own side, nothing moved without need."""
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_sam_tune.core.kriging import SURE, heed_clicks
+
+SIDE, SIZE = 512, 256
+
+
+def field(seed):
+    """Smooth logits of a blob: (1, 1, 256, 256)."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[: 2 * SIZE, : 2 * SIZE][:, ::2, ::2]
+    y, x, radius = rng.uniform(100, 400), rng.uniform(100, 400), rng.uniform(10, 150)
+    distance = np.hypot(rows - y, columns - x)
+    return torch.from_numpy(((radius - distance) / 8).clip(-12, 12)).float()[None, None]
+
+
+def at(logits, x, y):
+    return float(logits[0, 0, round(y / 2 - 0.25), round(x / 2 - 0.25)])
+
+
+click = st.tuples(st.integers(0, SIDE - 1), st.integers(0, SIDE - 1), st.integers(0, 1))
+
+
+@given(st.integers(0, 99), st.lists(click, min_size=1, max_size=12))
+def test_clicks_apart_from_each_other_lie_on_their_own_side(seed, clicks):
+    apart = []
+    for x, y, label in clicks:
+        if all(np.hypot(x - a, y - b) > 60 for a, b, _ in apart):
+            apart.append((x, y, label))
+    coords = torch.tensor([[(float(x), float(y)) for x, y, _ in apart]])
+    labels = torch.tensor([[label for *_, label in apart]])
+    heeded = heed_clicks(field(seed), coords, labels, SIDE)
+    for x, y, label in apart:
+        assert at(heeded, x, y) * (1 if label else -1) > SURE / 2
+    assert torch.isfinite(heeded).all()
+
+
+def test_what_is_heeded_already_is_left_alone():
+    logits = torch.full((1, 3, SIZE, SIZE), -SURE)
+    coords, labels = torch.tensor([[[100.0, 100.0], [0.0, 0.0]]]), torch.tensor([[0, -1]])
+    assert heed_clicks(logits, coords, labels, SIDE) is logits
+
+
+def test_a_click_moves_what_is_near_and_not_what_is_far():
+    logits = torch.full((1, 1, SIZE, SIZE), -4.0)
+    heeded = heed_clicks(logits, torch.tensor([[[256.0, 256.0]]]), torch.tensor([[1]]), SIDE)
+    drawn = heeded[0, 0] > 0
+    radius = (drawn.sum().item() / np.pi) ** 0.5
+    assert 5 < radius < 20  # cells: a click speaks for its surroundings, not for the image
+    torch.testing.assert_close(heeded[..., :64], logits[..., :64], atol=1e-4, rtol=0)
+
+
+def test_clicks_on_one_spot_that_contradict_each_other_make_no_extremes():
+    logits = torch.zeros(1, 1, SIZE, SIZE)
+    coords = torch.tensor([[[256.0, 256.0], [258.0, 256.0]]])
+    heeded = heed_clicks(logits, coords, torch.tensor([[1, 0]]), SIDE)
+    assert heeded.abs().max() < 20 * SURE
+
+
+def test_prompts_side_by_side_are_answered_as_alone():
+    logits = torch.cat([field(1), field(2)]).expand(2, 3, SIZE, SIZE)
+    coords = torch.tensor([[[30.0, 40.0], [300.0, 300.0]], [[400.0, 10.0], [0.0, 0.0]]])
+    labels = torch.tensor([[1, 0], [1, -1]])
+    both = heed_clicks(logits, coords, labels, SIDE)
+    for i in range(2):
+        alone = heed_clicks(logits[i : i + 1], coords[i : i + 1], labels[i : i + 1], SIDE)
+        torch.testing.assert_close(both[i : i + 1], alone, atol=1e-4, rtol=1e-4)
