@@ -21,8 +21,8 @@ from segment_anything import SamPredictor, sam_model_registry
 from napari_sam_tune import Predictor, Prompt
 from napari_sam_tune.core.checkpoints import LoadedModel, load_model
 from napari_sam_tune.core.embeddings import Embedding
-from napari_sam_tune.core.predictor import resized_shape
 from napari_sam_tune.core.project import BaseRef
+from napari_sam_tune.core.views import resized_shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable

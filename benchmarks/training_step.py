@@ -1,7 +1,7 @@
 """One training step on cached embeddings against the decoder's bare forward and backward.
 
 The step is `fit`'s own, taken from its generator: reading embeddings, drawing prompts, the loss,
-the optimiser, the pull towards the base. The bare operation sends as many prompts of as many
+the optimiser. The bare operation sends as many prompts of as many
 tokens through `mask_decoder` and back, with the mean of its output as the loss. Both alternate in
 one run.
 
@@ -26,12 +26,13 @@ from segment_anything import sam_model_registry
 from napari_sam_tune.core.checkpoints import LoadedModel
 from napari_sam_tune.core.embeddings import Embedding, EmbeddingCache
 from napari_sam_tune.core.images import content_hash
-from napari_sam_tune.core.predictor import Predictor, resized_shape
+from napari_sam_tune.core.predictor import Predictor
 from napari_sam_tune.core.project import BaseRef, NewAnnotation, Project
 from napari_sam_tune.core.starter.architecture import build_starter
 from napari_sam_tune.core.training.config import TrainConfig
 from napari_sam_tune.core.training.fit import fit
 from napari_sam_tune.core.training.job import TrainingJob
+from napari_sam_tune.core.views import resized_shape
 
 ASKED = 1.25
 SHAPE = (384, 512)

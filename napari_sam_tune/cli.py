@@ -165,6 +165,13 @@ def simulate(
     manifest: Annotated[Path | None, typer.Option(help="CSV with a row per stem.")] = None,
     class_column: Annotated[str | None, typer.Option(help="Its column of classes.")] = None,
     group_column: Annotated[str | None, typer.Option(help="Its column of groups.")] = None,
+    zoom: Annotated[
+        bool | None,
+        typer.Option(
+            "--zoom/--no-zoom",
+            help="Answer small objects from a crop around them; by itself where that is fast.",
+        ),
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Find out how many clicks learning would save on images you have labelled already."""
@@ -195,6 +202,7 @@ def simulate(
             Project.open(project or Path(scratch) / "project"),
             Predictor.from_checkpoint(model, device=device),
             source="robot",
+            zoom=zoom,
         )
         with session:
             result = run_sequence(

@@ -30,8 +30,17 @@ from napari_sam_tune.core.errors import CheckpointError, ImageError, SamTuneErro
 from napari_sam_tune.core.images import to_rgb8
 from napari_sam_tune.core.kriging import heed_clicks
 from napari_sam_tune.core.prompts import Prompt, Proposal
+from napari_sam_tune.core.views import (
+    View,
+    Window,
+    in_frame,
+    mask_to_logits,
+    resized_shape,
+    shape_of,
+    whole,
+)
 from napari_sam_tune.core.weights import check_weights, content_version
-from napari_sam_tune.core.zoom import View, Window, holds, moved, shape_of, whole, window_for
+from napari_sam_tune.core.zoom import holds, moved, window_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,50 +58,11 @@ if TYPE_CHECKING:
 BASE: Final = "base"
 PREPROCESSING_VERSION: Final = 1
 """Raised when `to_rgb8` or the resizing changes what the encoder sees: old embeddings go stale."""
-MASK_LOGIT: Final = 6.9
-"""Logit of a pixel surely inside a mask prompt, about log(.999 / .001); outside is its negative."""
-
 _VIEWS: Final = 4
 """Crops of the open image that stay encoded: the person goes back and forth between objects."""
 
 _BASE_ENCODERS: Final[dict[str, str]] = {}
 """Content of each base file's encoder, by the file's SHA-256."""
-
-
-def resized_shape(shape: Shape, side: int) -> Shape:
-    """The (h, w) an image of `shape` (H, W) has for the encoder: longest side `side`, none below 1.
-
-    As segment-anything's `ResizeLongestSide`, which rounds the short side of very long images to 0.
-    """
-    scale = side * 1.0 / max(shape)
-    height, width = (max(1, int(length * scale + 0.5)) for length in shape)
-    return height, width
-
-
-def mask_to_logits(mask: Mask, side: int, low_res: int) -> NDArray[np.float32]:
-    """Turn a mask into the logits SAM takes as mask input.
-
-    The mask is averaged down into the encoder's padded frame, so a thin line stays as a lower
-    probability, and the probability p becomes log(p / (1 - p)), limited to ± `MASK_LOGIT`.
-
-    Args:
-        mask: (H, W) bool, in image pixels.
-        side: the encoder's input side, in px (1024 for the official models).
-        low_res: side of SAM's low-resolution logits (256 for the official models).
-
-    Returns:
-        (1, low_res, low_res) float32; the padding is outside.
-
-    """
-    height, width = resized_shape(mask.shape, side)
-    grey = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
-    framed = np.zeros((side, side), np.float32)
-    framed[:height, :width] = np.asarray(grey.resize((width, height), Image.Resampling.BILINEAR))
-    cell = side // low_res
-    inside = framed.reshape(low_res, cell, low_res, cell).mean(axis=(1, 3)) / 255
-    probability = np.clip(inside, 1e-3, 1 - 1e-3)
-    logits: NDArray[np.float32] = np.log(probability / (1 - probability)).astype(np.float32)
-    return logits.clip(-MASK_LOGIT, MASK_LOGIT)[None]
 
 
 class Predictor:
@@ -449,12 +419,12 @@ class Predictor:
         if not prompt.points:
             return None
         labels = torch.tensor([prompt.labels], dtype=torch.int, device=self.device)
-        return _in_frame(view, np.array(prompt.points)).to(self.device)[None], labels
+        return in_frame(view, np.array(prompt.points)).to(self.device)[None], labels
 
     def _box(self, view: View, prompt: Prompt) -> Tensor | None:
         if prompt.box is None:
             return None
-        return _in_frame(view, np.array(prompt.box).reshape(2, 2)).to(self.device).reshape(1, 4)
+        return in_frame(view, np.array(prompt.box).reshape(2, 2)).to(self.device).reshape(1, 4)
 
     def _full_size(self, view: View, logits: Tensor) -> Mask:
         """Scale (1, 1, h, w) logits up to the image and threshold them, as `postprocess_masks`.
@@ -472,14 +442,6 @@ class Predictor:
         y0, x0, y1, x1 = view.window
         mask[y0:y1, x0:x1] = drawn
         return mask
-
-
-def _in_frame(view: View, xy: NDArray[np.float64]) -> Tensor:
-    """Move (N, 2) positions from image pixels to the encoder's input frame."""
-    (height, width), (h, w) = view.shape, view.input
-    y0, x0, _, _ = view.window
-    # rounded to float32 before it reaches the device: MPS has no float64
-    return torch.from_numpy(((xy - (x0, y0)) * (w / width, h / height)).astype(np.float32))
 
 
 def _encoder_version(tensors: Mapping[str, Tensor]) -> str:

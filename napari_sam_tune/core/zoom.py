@@ -7,21 +7,19 @@ chosen from what the coarse answer drew and what was clicked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
 from torch.nn import functional
 
+from napari_sam_tune.core.views import shape_of, whole
+
 if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sam_tune.core.prompts import Mask, Prompt
-
-Shape = tuple[int, int]
-Window = tuple[int, int, int, int]
-"""Part of an image, (y0, x0, y1, x1) in px, ends excluded."""
+    from napari_sam_tune.core.views import Shape, Window
 
 ROOM: Final = 3.0
 """Sides of a window, in those of what is in it."""
@@ -35,37 +33,6 @@ _LOOSE: Final = 1.8
 """Times the side of the best window at which one in use is given up."""
 OUTSIDE: Final = -10.0
 """Logit of what an answer did not see."""
-
-
-@dataclass(frozen=True, eq=False)
-class View:
-    """A part of an image as the encoder saw it.
-
-    Attributes:
-        window: which part.
-        input: (h, w) px of it in the encoder's padded input.
-        features: (1, C, rows, columns) float32.
-
-    """
-
-    window: Window
-    input: Shape
-    features: Tensor
-
-    @property
-    def shape(self) -> Shape:
-        """(H, W) of the part, in image px."""
-        return shape_of(self.window)
-
-
-def whole(shape: Shape) -> Window:
-    """Return the window that is the image."""
-    return 0, 0, *shape
-
-
-def shape_of(window: Window) -> Shape:
-    """Return (H, W) of a window."""
-    return window[2] - window[0], window[3] - window[1]
 
 
 def window_around(content: Window, shape: Shape, side: int) -> Window | None:

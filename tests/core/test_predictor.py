@@ -9,8 +9,8 @@ from segment_anything.build_sam import _build_sam
 from napari_sam_tune import Predictor, Prompt, SamTuneError
 from napari_sam_tune.core.checkpoints import LoadedModel
 from napari_sam_tune.core.errors import CheckpointError, ImageError, MaskError, PromptError
-from napari_sam_tune.core.predictor import mask_to_logits
 from napari_sam_tune.core.project import BaseRef
+from napari_sam_tune.core.views import mask_to_logits
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -212,7 +212,7 @@ def test_the_first_step_changes_every_part_of_the_decoder(project, model):
 
 def test_learning_one_image_by_heart_takes_the_loss_to_the_floor(project, model):
     first = project.annotations("0.png")
-    how = {"steps": 80, "learning_rate": 2e-3, "pull": 0, "correction_share": 0}
+    how = {"steps": 80, "learning_rate": 2e-3, "base_share": 0, "correction_share": 0}
     config = SHORT.model_copy(update=how | {"prompts_per_mask": 1000})
     job = TrainingJob(str(project.path), BASE, "base", tuple(a.id for a in first), (), config)
     candidate, _ = run(replace(job, device="cpu"), model)
@@ -263,7 +263,7 @@ def test_the_persons_real_prompts_are_used(project, model):
 
 def test_the_next_round_starts_from_the_weights_in_use(project, model):
     first, _ = run(job_for(project), model)
-    held = SHORT.model_copy(update={"learning_rate": 1e-12, "pull": 0})
+    held = SHORT.model_copy(update={"learning_rate": 1e-12, "base_share": 0})
     second, _ = run(job_for(project, held, parent=first.version), model)
     tensors, _ = read_weights(project.weights_path(first.version))
     followed, info = read_weights(project.weights_path(second.version))
@@ -272,8 +272,8 @@ def test_the_next_round_starts_from_the_weights_in_use(project, model):
     assert [s.current for s in second.scores] == pytest.approx(
         [s.candidate for s in first.scores], abs=1e-6
     )
-    # and is pulled back to the base: all the way, if asked, and learning nothing
-    back = held.model_copy(update={"pull": 0.999999})
+    # and is averaged with the base: the base alone, if asked, and learning nothing
+    back = held.model_copy(update={"base_share": 0.999999})
     third, _ = run(job_for(project, back, parent=first.version), model)
     returned, _ = read_weights(project.weights_path(third.version))
     base = model.sam.state_dict()
@@ -364,7 +364,7 @@ def test_a_light_encoder_learns_too_and_is_judged_like_any_other(project, model)
     changed = {n for n in tensors if not torch.equal(tensors[n], before[n])}
     assert {"image_encoder.stage2.0.weight", "image_encoder.neck.2.weight"} <= changed
     # the next round sees the weights in use through the cache, this one saw them while learning
-    held = WHOLE.model_copy(update={"learning_rate": 1e-12, "pull": 0})
+    held = WHOLE.model_copy(update={"learning_rate": 1e-12, "base_share": 0})
     second, _ = run(replace(job, parent=first.version, config=held), model)
     assert [s.current for s in second.scores] == [s.candidate for s in first.scores]
     # the person's image is ready for the swap

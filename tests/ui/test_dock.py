@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 from qtpy.QtCore import Qt
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
@@ -245,3 +246,28 @@ def test_accepted_before_the_answer_and_gone_on(desk, blobs, leaving):
     assert annotation.image_id == "part 1.png"
     assert desk.session.project.is_done("part 1.png") == (leaving == Qt.Key.Key_K)
     assert desk.session.open_object.is_empty
+
+
+def test_a_small_object_is_looked_at_closely_as_part_of_the_click(desk, tmp_path):
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:480, :480]
+    grey = rng.normal(90, 6, (480, 480))
+    grey[(columns - 300) ** 2 + (rows - 200) ** 2 <= 36] += 90
+    folder = tmp_path / "specks"
+    folder.mkdir()
+    Image.fromarray(grey.clip(0, 255).astype(np.uint8)).save(folder / "speck.png")
+    desk.open(folder)
+    desk.propose((300, 200))
+    desk.wait(lambda: desk.session.open_object.proposal.window is not None)
+    desk.shot("looked closely")
+    closer = desk.session.open_object
+    assert closer.mask[200, 300]
+    assert (desk.layers.proposal.data.astype(bool) == closer.mask).all()
+    # it was no step of its own
+    desk.hand.press(Qt.Key.Key_U)
+    assert desk.session.open_object.is_empty
+    desk.hand.press(Qt.Key.Key_U, SHIFT)
+    assert desk.session.open_object.proposal is closer.proposal
+    corrected = desk.propose((312, 200), button=RIGHT)
+    assert corrected.proposal.window == closer.proposal.window
+    assert not corrected.mask[200, 312]

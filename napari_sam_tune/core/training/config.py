@@ -58,11 +58,13 @@ class TrainConfig(BaseModel):
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """Share of the steps over which the learning rate rises; then it falls along a cosine."""
     weight_decay: float = Field(default=0.0, ge=0)
-    """AdamW's decay towards zero; 0 because `pull` is a decay towards something better."""
+    """AdamW's decay towards zero; 0 because `base_share` keeps the
+    weights near something better."""
     clip: float = Field(default=1.0, gt=0)
     """Largest norm of the gradient."""
-    pull: float = Field(default=0.05, ge=0, lt=1)
-    """Share of the distance from the base weights that a round takes back (L2-SP)."""
+    base_share: float = Field(default=0.5, ge=0, lt=1)
+    """Share of the base weights in the average with which a round ends (WiSE-FT, Wortsman et al.
+    2022): what was learnt holds on surfaces never seen, and many rounds do not drift away."""
     recent: int = Field(default=20, ge=1)
     """How many of the newest masks count as recent; all older ones are replayed beside them."""
     recent_weight: float = Field(default=2.0, ge=1)

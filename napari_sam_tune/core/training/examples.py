@@ -14,10 +14,10 @@ from torch import Tensor
 
 from napari_sam_tune.core.embeddings import Embedding
 from napari_sam_tune.core.images import to_rgb8
-from napari_sam_tune.core.predictor import resized_shape
 from napari_sam_tune.core.training.decoder import NEGATIVE, POSITIVE, TOP_LEFT, Tokens
 from napari_sam_tune.core.training.frame import Frame
-from napari_sam_tune.core.zoom import Window, holds, shape_of, whole, window_around
+from napari_sam_tune.core.views import Window, resized_shape, shape_of, whole
+from napari_sam_tune.core.zoom import holds, window_around
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -2,9 +2,9 @@
 
 A model with a light encoder learns whole. With a heavy one images were encoded once, by the clicks
 that made the masks, and a round runs only the prompt encoder and the mask decoder on those
-embeddings. A round starts from the weights in use, replays all accepted masks, and is pulled a
-little towards the base model, so that many rounds do not drift away from what the base can do
-(L2-SP, Li et al. 2018).
+embeddings. A round starts from the weights in use, replays all accepted masks, and ends in an
+average with the base model, so that what it learnt holds elsewhere too and many rounds do not
+drift away from what the base can do (WiSE-FT, Wortsman et al. 2022).
 """
 
 from __future__ import annotations
@@ -147,8 +147,6 @@ def fit(
         optimizer = torch.optim.AdamW(
             learning.values(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
-        # a share of the way back to the base every step makes `pull` of it in a round
-        pull = 1 - (1 - config.pull) ** (1 / config.steps)
         losses: list[float] = []
         real_prompts = 0
         held_out = _held_out(before[e.annotation.id] for e in judging[: config.look_objects])
@@ -165,9 +163,6 @@ def fit(
                 )
             optimizer.param_groups[0]["lr"] = _learning_rate(step, config)
             optimizer.step()
-            with torch.no_grad():
-                for name, parameter in learning.items():
-                    parameter.lerp_(base[name], pull)
             losses.append(marks.loss)
             real_prompts += marks.real
 
@@ -178,6 +173,10 @@ def fit(
             seconds_a_step = (monotonic() - training_began) / (step + 1)
             left = seconds_a_step * (config.steps - step - 1) + judging_seconds
             yield Progress(step + 1, config.steps, marks.loss, held_out, left, "training")
+
+        with torch.no_grad():
+            for name, parameter in learning.items():
+                parameter.lerp_(base[name], config.base_share)
 
         after: dict[str, Scores] = {}
         for done, example in enumerate(judging):

@@ -1,0 +1,101 @@
+"""What the encoder sees of an image: all of it or a window, resized and padded to a square.
+
+Positions (x, y) are in px of the image, or in px of the encoder's padded input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+from PIL import Image
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from napari_sam_tune.core.prompts import Mask
+
+Shape = tuple[int, int]
+Window = tuple[int, int, int, int]
+"""Part of an image, (y0, x0, y1, x1) in px, ends excluded."""
+
+MASK_LOGIT: Final = 6.9
+"""Logit of a pixel surely inside a mask prompt, about log(.999 / .001); outside is its negative."""
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A part of an image as the encoder saw it.
+
+    Attributes:
+        window: which part.
+        input: (h, w) px of it in the encoder's padded input.
+        features: (1, C, rows, columns) float32.
+
+    """
+
+    window: Window
+    input: Shape
+    features: Tensor
+
+    @property
+    def shape(self) -> Shape:
+        """(H, W) of the part, in image px."""
+        return shape_of(self.window)
+
+
+def whole(shape: Shape) -> Window:
+    """Return the window that is the image."""
+    return 0, 0, *shape
+
+
+def shape_of(window: Window) -> Shape:
+    """Return (H, W) of a window."""
+    return window[2] - window[0], window[3] - window[1]
+
+
+def resized_shape(shape: Shape, side: int) -> Shape:
+    """The (h, w) an image of `shape` (H, W) has for the encoder: longest side `side`, none below 1.
+
+    As segment-anything's `ResizeLongestSide`, which rounds the short side of very long images to 0.
+    """
+    scale = side * 1.0 / max(shape)
+    height, width = (max(1, int(length * scale + 0.5)) for length in shape)
+    return height, width
+
+
+def mask_to_logits(mask: Mask, side: int, low_res: int) -> NDArray[np.float32]:
+    """Turn a mask into the logits SAM takes as mask input.
+
+    The mask is averaged down into the encoder's padded frame, so a thin line stays as a lower
+    probability, and the probability p becomes log(p / (1 - p)), limited to ± `MASK_LOGIT`.
+
+    Args:
+        mask: (H, W) bool, in image pixels.
+        side: the encoder's input side, in px (1024 for the official models).
+        low_res: side of SAM's low-resolution logits (256 for the official models).
+
+    Returns:
+        (1, low_res, low_res) float32; the padding is outside.
+
+    """
+    height, width = resized_shape(mask.shape, side)
+    grey = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
+    framed = np.zeros((side, side), np.float32)
+    framed[:height, :width] = np.asarray(grey.resize((width, height), Image.Resampling.BILINEAR))
+    cell = side // low_res
+    inside = framed.reshape(low_res, cell, low_res, cell).mean(axis=(1, 3)) / 255
+    probability = np.clip(inside, 1e-3, 1 - 1e-3)
+    logits: NDArray[np.float32] = np.log(probability / (1 - probability)).astype(np.float32)
+    return logits.clip(-MASK_LOGIT, MASK_LOGIT)[None]
+
+
+def in_frame(view: View, xy: NDArray[np.float64]) -> Tensor:
+    """Move (N, 2) positions from image pixels to the encoder's input frame."""
+    (height, width), (h, w) = view.shape, view.input
+    y0, x0, _, _ = view.window
+    # rounded to float32 before it reaches the device: MPS has no float64
+    return torch.from_numpy(((xy - (x0, y0)) * (w / width, h / height)).astype(np.float32))
