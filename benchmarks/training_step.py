@@ -1,9 +1,8 @@
 """One training step on cached embeddings against the decoder's bare forward and backward.
 
 The step is `fit`'s own, taken from its generator: reading embeddings, drawing prompts, the loss,
-the optimiser. The bare operation sends as many prompts of as many
-tokens through `mask_decoder` and back, with the mean of its output as the loss. Both alternate in
-one run.
+the optimiser. The bare operation sends as many prompts of as many tokens through `mask_decoder`
+and back, with the mean of its output as the loss. Both alternate in one run.
 
     python benchmarks/training_step.py [--model starter|vit_b] [--steps 20] [--threads 1]
 """
@@ -16,6 +15,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -33,6 +33,9 @@ from napari_sam_tune.core.training.config import TrainConfig
 from napari_sam_tune.core.training.fit import fit
 from napari_sam_tune.core.training.job import TrainingJob
 from napari_sam_tune.core.views import resized_shape
+
+if TYPE_CHECKING:
+    from segment_anything.modeling import Sam
 
 ASKED = 1.25
 SHAPE = (384, 512)
@@ -60,7 +63,7 @@ def a_project(folder: Path, predictor: Predictor) -> Project:
     return project
 
 
-def bare_step(sam: torch.nn.Module, config: TrainConfig) -> float:
+def bare_step(sam: Sam, config: TrainConfig) -> float:
     """Time forward and backward of one step's prompts, in seconds."""
     encoder, decoder = sam.prompt_encoder, sam.mask_decoder
     features = torch.randn(1, encoder.embed_dim, *encoder.image_embedding_size)
@@ -80,6 +83,37 @@ def bare_step(sam: torch.nn.Module, config: TrainConfig) -> float:
     return time.perf_counter() - began
 
 
+def measured(name: str, steps: int) -> list[tuple[str, float, float]]:
+    """Return (what, seconds of our step, seconds of the bare step) without and with corrections."""
+    sam = build_starter() if name == "starter" else sam_model_registry[name]().eval()
+    model = LoadedModel(sam, BaseRef(name, "0" * 64), name)
+    bare = copy.deepcopy(sam).requires_grad_(False)
+    bare.mask_decoder.requires_grad_(True)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        project = a_project(Path(folder) / "p.project", Predictor(model))
+        ids = tuple(annotation.id for annotation in project.annotations())
+        for what, share in (("the same", 0.0), ("with corrections, as in use", None)):
+            config = TrainConfig(steps=steps, parts=DECODER, prompts_per_mask=1e9, zoom_share=0)
+            if share is not None:
+                config = config.model_copy(update={"correction_share": share})
+            job = TrainingJob(str(project.path), model.ref, "base", ids, (), config, "cpu")
+            ours, theirs = [], []
+            training = fit(job, model=model)
+            while next(training).phase != "training":
+                pass
+            for _ in range(steps - 1):
+                theirs.append(bare_step(bare, config))
+                began = time.perf_counter()
+                next(training)
+                ours.append(time.perf_counter() - began)
+            training.close()
+            # a step has corrections or not: the mean says what a round costs
+            average = statistics.fmean if share is None else statistics.median
+            rows.append((what, average(ours), average(theirs)))
+    return rows
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -88,35 +122,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    sam = build_starter() if given.model == "starter" else sam_model_registry["vit_b"]().eval()
-    model = LoadedModel(sam, BaseRef(given.model, "0" * 64), given.model)
-    bare = copy.deepcopy(sam).requires_grad_(False)
-    bare.mask_decoder.requires_grad_(True)
     table = Table("prompts", "step [ms]", "bare [ms]", "ratio", "asked")
-    with tempfile.TemporaryDirectory() as folder:
-        project = a_project(Path(folder) / "p.project", Predictor(model))
-        ids = tuple(annotation.id for annotation in project.annotations())
-        for name, share in (("the same", 0.0), ("with corrections, as in use", None)):
-            config = TrainConfig(steps=given.steps, parts=DECODER, prompts_per_mask=1e9)
-            if share is not None:
-                config = config.model_copy(update={"correction_share": share})
-            job = TrainingJob(str(project.path), model.ref, "base", ids, (), config, "cpu")
-            ours, theirs = [], []
-            steps = fit(job, model=model)
-            while next(steps).phase != "training":
-                pass
-            for _ in range(given.steps - 1):
-                theirs.append(bare_step(bare, config))
-                began = time.perf_counter()
-                next(steps)
-                ours.append(time.perf_counter() - began)
-            steps.close()
-            step, plain = statistics.median(ours), statistics.median(theirs)
-            if share is None:  # a step has corrections or not: the mean says what a round costs
-                step, plain = statistics.fmean(ours), statistics.fmean(theirs)
-            asked = f"≤ {ASKED}" if share is not None else ""
-            row = f"{step * 1e3:.0f}", f"{plain * 1e3:.0f}", f"{step / plain:.2f}", asked
-            table.add_row(name, *row)
+    for what, step, plain in measured(given.model, given.steps):
+        asked = f"≤ {ASKED}" if what == "the same" else ""
+        row = f"{step * 1e3:.0f}", f"{plain * 1e3:.0f}", f"{step / plain:.2f}", asked
+        table.add_row(what, *row)
     Console().print(table)
 
 

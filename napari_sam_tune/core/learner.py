@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,28 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project import BaseRef, Project
     from napari_sam_tune.core.state import SessionState
     from napari_sam_tune.core.training.config import TrainConfig
+
+
+_MOST_TRIES = 4
+"""After so many refusals in a row training starts from the weights in use again."""
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """A refused candidate: not good enough to be used, but further on than the weights in use.
+
+    Attributes:
+        version: of it.
+        parent: the weights in use that it was judged against.
+        learnt_ids: annotations it learnt from, which can no longer judge what comes of it.
+        times: how often in a row candidates were refused.
+
+    """
+
+    version: str
+    parent: str
+    learnt_ids: frozenset[str]
+    times: int
 
 
 class Learner:
@@ -73,6 +95,8 @@ class Learner:
         self._closed = False
         self._began = 0.0
         self._last: Round | None = None
+        self._tried: _Tried | None = None
+        self._learning_from: frozenset[str] = frozenset()
 
     def start(self, config: TrainConfig | None = None, *, wait: bool) -> Round | None:
         """Start a round; return it when it has ended (`wait`), or None at once.
@@ -89,7 +113,8 @@ class Learner:
             raise TrainingError("A round is already under way; wait for it or cancel it.")
         self._config_in_round = config or self.config
         self.follow_project()
-        plan = plan_round(self._project.annotations(), unlearnt_by(self._project))
+        self._tried = self._still_of_use()
+        plan = self._plan()
         missing = what_is_missing(plan, self._config_in_round.gate.fewest_objects)
         self._began = monotonic()
         self._idle.clear()
@@ -117,7 +142,7 @@ class Learner:
             return
         if not self.auto.due(self._state.masks_since_round, idle_seconds):
             return
-        plan = plan_round(self._project.annotations(), unlearnt_by(self._project))
+        plan = self._plan()
         if what_is_missing(plan, self.config.gate.fewest_objects) is None:
             self.start(wait=False)
 
@@ -151,7 +176,23 @@ class Learner:
         self._project.promote(version, report={"rolled_back_from": self._state.weights_version})
         self._state.weights_version = version
 
+    def _plan(self) -> RoundPlan:
+        unlearnt = unlearnt_by(self._project)
+        if self._tried is not None:
+            unlearnt -= self._tried.learnt_ids
+        return plan_round(self._project.annotations(), unlearnt)
+
+    def _still_of_use(self) -> _Tried | None:
+        """Return the refused candidate to go on from, if it is a child of the weights in use."""
+        tried = self._tried
+        if tried is None or tried.parent != self._state.weights_version:
+            return None
+        return None if tried.times >= _MOST_TRIES else tried
+
     def _job(self, plan: RoundPlan) -> TrainingJob:
+        self._learning_from = frozenset(plan.train_ids)
+        if self._tried is not None:
+            self._learning_from |= self._tried.learnt_ids
         return TrainingJob(
             project=str(self._project.path),
             base=self._base,
@@ -161,6 +202,7 @@ class Learner:
             config=self._config_in_round,
             device=self._device,
             threads=None,
+            go_on_from=None if self._tried is None else self._tried.version,
             open_image_id=self._state.image_id,
         )
 
@@ -184,6 +226,7 @@ class Learner:
             in_use = self._project.current_version
             if verdict.promote and in_use == candidate.parent:
                 self._project.promote(candidate.version, report=report.to_json())
+                self._tried = None
                 return Round(True, candidate.version, candidate.version, report, self._seconds())
         except Exception as error:  # on the runner's thread nobody else would end the round
             return self._failure(f"The candidate could not be put in use: {error}")
@@ -193,6 +236,8 @@ class Learner:
                 "judged against it. Fine-tune again."
             )
             report = replace(report, sentence=sentence)
+        times = 1 if self._tried is None else self._tried.times + 1
+        self._tried = _Tried(candidate.version, candidate.parent, self._learning_from, times)
         return replace(self._kept(report), version=in_use, candidate=candidate.version)
 
     def _kept(self, report: RoundReport) -> Round:

@@ -14,6 +14,7 @@ import torch
 
 from napari_sam_tune import Predictor, Project, Prompt, SamTuneError, Session, TrainConfig
 from napari_sam_tune.core.rounds import AutoRounds, plan_round, unlearnt_by
+from napari_sam_tune.core.training.config import GateConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -230,6 +231,41 @@ def test_a_round_is_judged_and_promotion_answers_the_next_click(session: Session
     # the encoder changed twice: the image comes back from the fp16 cache
     np.testing.assert_allclose(again.logits, before.logits, atol=0.05)
     assert (again.mask != before.mask).sum() <= 2
+
+
+def test_training_goes_on_from_a_refused_candidate_that_never_comes_into_use(
+    session: Session,
+) -> None:
+    label_all(session)
+    strict = QUICK.model_copy(update={"gate": GateConfig(smallest_gain=0.9)})
+    went_on_from, judges = [], []
+    for _ in range(5):
+        finished = session.fine_tune(config=strict)
+        assert finished is not None
+        assert not finished.promoted
+        assert session.weights_version == "base"
+        _, info = session.project.load_weights(finished.candidate)
+        assert info["parent"] == "base"
+        went_on_from.append(info["went_on_from"])
+        judges.append(finished.report.verdict.objects)
+    # not for ever: a line of training that leads nowhere is given up
+    assert went_on_from[0] == went_on_from[4] == "base"
+    assert "base" not in went_on_from[1:4]
+    assert len(set(went_on_from[1:4])) == 3
+    assert min(judges) >= QUICK.gate.fewest_objects
+
+
+def test_without_a_closer_look_training_has_none_either(
+    tmp_path: Path, predictor: Predictor
+) -> None:
+    predictor.load_base()
+    with Session(Project.open(tmp_path / "p"), predictor, config=QUICK, zoom=False) as session:
+        session.open_image(blobs(), "blobs.png")
+        label_all(session)
+        finished = session.fine_tune(config=QUICK)
+        assert finished is not None
+        _, info = session.project.load_weights(finished.candidate)
+        assert info["config"]["zoom_share"] == 0
 
 
 def test_versions_in_use_survive_closing(session: Session, predictor: Predictor) -> None:

@@ -56,10 +56,12 @@ def project(tmp_path):
     return project
 
 
-def job_for(project, config=SHORT, parent="base", judges=4):
+def job_for(project, config=SHORT, parent="base", judges=4, **how):
     ids = [annotation.id for annotation in project.annotations()]
     train, judge = ids[: len(ids) - judges], ids[len(ids) - judges :]
-    return TrainingJob(str(project.path), BASE, parent, tuple(train), tuple(judge), config, "cpu")
+    return TrainingJob(
+        str(project.path), BASE, parent, tuple(train), tuple(judge), config, "cpu", **how
+    )
 
 
 def run(job, model, **how):
@@ -261,22 +263,27 @@ def test_the_persons_real_prompts_are_used(project, model):
     assert used[1.0] >= 6
 
 
-def test_the_next_round_starts_from_the_weights_in_use(project, model):
+def test_the_next_round_goes_on_from_where_training_was_before_it_was_averaged(project, model):
     first, _ = run(job_for(project), model)
+    learnt = 1 - SHORT.base_share
     held = SHORT.model_copy(update={"learning_rate": 1e-12, "base_share": 0})
-    second, _ = run(job_for(project, held, parent=first.version), model)
     tensors, _ = read_weights(project.weights_path(first.version))
-    followed, info = read_weights(project.weights_path(second.version))
-    assert info["parent"] == first.version
-    assert max((tensors[n] - followed[n]).abs().max() for n in tensors) < 1e-6
-    assert [s.current for s in second.scores] == pytest.approx(
-        [s.candidate for s in first.scores], abs=1e-6
-    )
-    # and is averaged with the base: the base alone, if asked, and learning nothing
+    base = model.sam.state_dict()
+    for how in ({"parent": first.version}, {"go_on_from": first.version}):
+        second, _ = run(job_for(project, held, **how), model)
+        followed, info = read_weights(project.weights_path(second.version))
+        assert info["parent"] == how.get("parent", "base")
+        assert info["went_on_from"] == first.version
+        for name, tensor in tensors.items():
+            moved = followed[name] - base[name]
+            torch.testing.assert_close(moved, (tensor - base[name]) / learnt, atol=1e-5, rtol=1e-4)
+        # the weights in use are what is judged against, not those gone on from
+        in_use = [s.candidate if "parent" in how else s.current for s in first.scores]
+        assert [s.current for s in second.scores] == pytest.approx(in_use, abs=1e-6)
+    # all base and nothing learnt is the base
     back = held.model_copy(update={"base_share": 0.999999})
     third, _ = run(job_for(project, back, parent=first.version), model)
     returned, _ = read_weights(project.weights_path(third.version))
-    base = model.sam.state_dict()
     assert max((returned[n] - base[n]).abs().max() for n in returned) < 1e-6
 
 

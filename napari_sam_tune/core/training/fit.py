@@ -2,9 +2,10 @@
 
 A model with a light encoder learns whole. With a heavy one images were encoded once, by the clicks
 that made the masks, and a round runs only the prompt encoder and the mask decoder on those
-embeddings. A round starts from the weights in use, replays all accepted masks, and ends in an
-average with the base model, so that what it learnt holds elsewhere too and many rounds do not
-drift away from what the base can do (WiSE-FT, Wortsman et al. 2022).
+embeddings. A round replays all accepted masks and ends in an average with the base model, so that
+what it learnt holds elsewhere too and many rounds do not drift away from what the base can do
+(WiSE-FT, Wortsman et al. 2022). The next round goes on from where this one was before averaging:
+rounds are short, and what they learn adds up.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ from napari_sam_tune.core.training.parts import (
 from napari_sam_tune.core.weights import read_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     from segment_anything.modeling import Sam
+    from torch import Tensor
 
     from napari_sam_tune.core.project import Annotation
     from napari_sam_tune.core.training.config import TrainConfig
@@ -144,6 +146,7 @@ def fit(
         judge = replace(judge, encodes=encodes)
 
         learning = {name: lent[name] for name in names}
+        _go_on(project, job.go_on_from or job.parent, learning, base)
         optimizer = torch.optim.AdamW(
             learning.values(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
@@ -232,6 +235,23 @@ def _examples(
     ]
 
 
+@torch.no_grad()
+def _go_on(
+    project: Project,
+    version: str,
+    learning: Mapping[str, Tensor],
+    base: Mapping[str, Tensor],
+) -> None:
+    """Put parameters back to where a version's training was before it was averaged."""
+    if version == BASE:
+        return
+    averaged, info = read_weights(project.weights_path(version))
+    learnt_share = 1 - float(info.get("config", {}).get("base_share", 0.0))
+    for name, parameter in learning.items():
+        if name in averaged:
+            parameter.copy_(base[name]).lerp_(averaged[name].to(parameter), 1 / learnt_share)
+
+
 def _as_a_person_sees(example: Example) -> Example:
     """Return a small object in the window around it."""
     window = example.from_close_by()
@@ -289,6 +309,7 @@ def _info(
         "architecture": model.architecture,
         "parts": list(config.parts or dict.fromkeys(name.partition(".")[0] for name in names)),
         "parent": job.parent,
+        "went_on_from": job.go_on_from or job.parent,
         "pixel_mean": model.sam.pixel_mean.flatten().tolist(),
         "pixel_std": model.sam.pixel_std.flatten().tolist(),
         "input_size": int(model.sam.image_encoder.img_size),

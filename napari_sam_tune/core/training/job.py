@@ -28,13 +28,15 @@ class TrainingJob:
     Attributes:
         project: path of the project's folder.
         base: the base model the project was begun with.
-        parent: version of the weights in use, "base" or 12 hex digits; training starts from them
-            and the candidate is compared with them.
+        parent: version of the weights in use, "base" or 12 hex digits; the candidate is compared
+            with them.
         train_ids: annotations to learn from.
         judge_ids: annotations to judge by; none of them may be in `train_ids`.
         config: how to train.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         threads: torch's CPU threads, or None to leave them as they are.
+        go_on_from: version whose training goes on, a candidate that was refused; None goes on
+            from the parent.
         open_image_id: the image the person is on, which is encoded anew if the encoder learns.
 
     Raises:
@@ -50,6 +52,7 @@ class TrainingJob:
     config: TrainConfig
     device: str = "auto"
     threads: int | None = None
+    go_on_from: str | None = None
     open_image_id: str | None = None
 
     def __post_init__(self) -> None:
