@@ -190,6 +190,8 @@ class Learner:
         return None if tried.times >= _MOST_TRIES else tried
 
     def _job(self, plan: RoundPlan) -> TrainingJob:
+        # every round draws anew: training goes on, it does not start again
+        seed = self._config_in_round.seed + len(self._project.versions())
         self._learning_from = frozenset(plan.train_ids)
         if self._tried is not None:
             self._learning_from |= self._tried.learnt_ids
@@ -199,7 +201,7 @@ class Learner:
             parent=self._state.weights_version,
             train_ids=plan.train_ids,
             judge_ids=plan.judge_ids,
-            config=self._config_in_round,
+            config=self._config_in_round.model_copy(update={"seed": seed}),
             device=self._device,
             threads=None,
             go_on_from=None if self._tried is None else self._tried.version,

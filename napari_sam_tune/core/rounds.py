@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # Below this many held-out objects, the newest training masks sit out this candidate and judge it,
 # but never more than half of what there is to learn from.
-ENOUGH_JUDGES = 8
+ENOUGH_JUDGES = 16
 _LENT_SHARE = 0.5
 
 

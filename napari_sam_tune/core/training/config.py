@@ -58,8 +58,7 @@ class TrainConfig(BaseModel):
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """Share of the steps over which the learning rate rises; then it falls along a cosine."""
     weight_decay: float = Field(default=0.0, ge=0)
-    """AdamW's decay towards zero; 0 because `base_share` keeps the
-    weights near something better."""
+    """AdamW's decay towards zero; 0 because `base_share` keeps near something better."""
     clip: float = Field(default=1.0, gt=0)
     """Largest norm of the gradient."""
     base_share: float = Field(default=0.3, ge=0, lt=1)
