@@ -18,7 +18,7 @@ from napari_sam_tune.core.views import shape_of, whole
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_sam_tune.core.prompts import Mask, Prompt
+    from napari_sam_tune.core.prompts import Mask, Point, Prompt
     from napari_sam_tune.core.views import Shape, Window
 
 ROOM: Final = 3.0
@@ -86,14 +86,18 @@ def window_for(mask: Mask, prompt: Prompt, side: int, current: Window) -> Window
 def holds(window: Window, prompt: Prompt) -> bool:
     """Whether all that a prompt points at lies in a window."""
     y0, x0, y1, x1 = window
+    return all(x0 <= x <= x1 - 1 and y0 <= y <= y1 - 1 for x, y in _pointed_at(prompt))
+
+
+def _pointed_at(prompt: Prompt) -> list[Point]:
+    """Return the clicks and the corners of the box, (x, y)."""
     corners = [] if prompt.box is None else [prompt.box[:2], prompt.box[2:]]
-    return all(x0 <= x <= x1 - 1 and y0 <= y <= y1 - 1 for x, y in (*prompt.points, *corners))
+    return [*prompt.points, *corners]
 
 
 def _content(mask: Mask, prompt: Prompt) -> Window:
     """Return the smallest window around a mask and what was said."""
-    corners = [] if prompt.box is None else [prompt.box[:2], prompt.box[2:]]
-    said = np.array([*prompt.points, *corners]).reshape(-1, 2)[:, ::-1].round().astype(int)
+    said = np.array(_pointed_at(prompt)).reshape(-1, 2)[:, ::-1].round().astype(int)
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if len(rows):
         drawn = [[rows[0], columns[0]], [rows[-1], columns[-1]]]
