@@ -324,7 +324,7 @@ def test_a_round_in_its_own_process(tmp_path: Path, predictor: Predictor) -> Non
         with pytest.raises(SamTuneError, match="already under way"):
             session.fine_tune()
         assert session.propose(click(30, 30)).mask.any()  # clicks are answered meanwhile
-        assert fell.wait(120)
+        assert fell.wait(240)
 
         label_all(session)
         endless = QUICK.model_copy(update={"steps": 100_000, "prompts_per_mask": 1e9})
