@@ -55,6 +55,7 @@ class FineTuning(QObject):
         self._place, self._session, self._annotating = place, place.session, annotating
         self._shown = LearningSnapshot()
         self._curve = CurveSnapshot()
+        self._is_closed = False
         queued = Qt.ConnectionType.QueuedConnection
         self._progressed.connect(self._on_round_progressed, queued)
         self._finished.connect(self._on_round_finished, queued)
@@ -78,7 +79,8 @@ class FineTuning(QObject):
         self.show_helping()
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening; what was told before and arrives afterwards is dropped."""
+        self._is_closed = True
         self._clock.stop()
         self._session.progress.disconnect(self._tell_progress)
         self._session.round_finished.disconnect(self._tell_finished)
@@ -140,6 +142,8 @@ class FineTuning(QObject):
         self._annotating.ask_anew()
 
     def _on_round_progressed(self, progress: Progress) -> None:
+        if self._is_closed:
+            return
         if progress.phase == "training" and progress.loss is not None:
             self._curve = replace(
                 self._curve, losses=(*self._curve.losses, (progress.step, progress.loss))
@@ -160,6 +164,8 @@ class FineTuning(QObject):
         self.refresh()
 
     def _on_round_finished(self, finished: Round) -> None:
+        if self._is_closed:
+            return
         self._curve = CurveSnapshot()
         self._shown = replace(
             self._shown, outcome=str(finished.report), doing="", fraction=None, seconds_left=None
@@ -169,6 +175,8 @@ class FineTuning(QObject):
             self._swap()
 
     def _on_session_failed(self, text: str) -> None:
+        if self._is_closed:
+            return
         self._place.panel.notice.show_notice(Notice(text, "warning"))
 
     def _on_clock_ticked(self) -> None:
@@ -188,6 +196,8 @@ class FineTuning(QObject):
 
     def refresh(self) -> None:
         """Show where the learning is."""
+        if self._is_closed:
+            return
         state, preferences = self._session.state, self._place.preferences
         self._shown = replace(
             self._shown,
