@@ -249,7 +249,8 @@ def clicks_during(
         sleep(0.3)
         prompt = Prompt([(rng.uniform(0, width - 1), rng.uniform(0, height - 1))], [1])
         began = perf_counter()
-        session.predictor.propose(prompt, heed=True)
+        with session.learner.runner.stepping_aside():
+            session.predictor.propose(prompt, heed=True)
         seconds.append(perf_counter() - began)
     return seconds
 
