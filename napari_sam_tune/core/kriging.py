@@ -4,9 +4,9 @@ SAM's decoder may leave a click unheeded: nothing ties the mask at the click to 
 and a correction seldom spreads to the pixels around it. Here the logits are taken as the mean of a
 Gaussian process with a Gaussian covariance of the distance, and the clicks as observations of it;
 the posterior mean (simple kriging; Rasmussen and Williams 2006, chapter 2) is the answer. Where
-every click is heeded already nothing changes. Of its kin, backpropagating refinement (f-BRS,
-Sofiiuk et al. 2020) optimises features until clicks are heeded; this is closed, takes a millisecond
-and knows no model. What it saves is in `docs/learning.md`.
+every click is heeded by a clear margin nothing changes. Of its kin, backpropagating refinement
+(f-BRS, Sofiiuk et al. 2020) optimises features until clicks are heeded; this is closed, takes a
+millisecond and knows no model. What it saves is in `docs/learning.md`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def heed_clicks(logits: Tensor, coords: Tensor, labels: Tensor, side: int) -> Te
     said = logits[prompts, :, rows, columns].transpose(1, 2)  # (N, K, T)
     sign = torch.where(labels == 1, 1.0, -1.0)[:, None]
     lacking = sign * (SURE - sign * said).clamp(min=0) * clicked[:, None]
-    # one lookup for the usual case: a click heeded by a clear margin is none of our business
+    # a click heeded by a clear margin is none of our business
     if not bool((lacking != 0).any()):
         return logits
     line = torch.arange(size, device=logits.device, dtype=torch.float32)

@@ -113,7 +113,6 @@ class Learner:
             raise TrainingError("A round is already under way; wait for it or cancel it.")
         self._config_in_round = config or self.config
         self.follow_project()
-        self._tried = self._still_of_use()
         plan = self._plan()
         missing = what_is_missing(plan, self._config_in_round.gate.fewest_objects)
         self._began = monotonic()
@@ -177,6 +176,7 @@ class Learner:
         self._state.weights_version = version
 
     def _plan(self) -> RoundPlan:
+        self._tried = self._still_of_use()
         unlearnt = unlearnt_by(self._project)
         if self._tried is not None:
             unlearnt -= self._tried.learnt_ids

@@ -69,6 +69,8 @@ def window_for(mask: Mask, prompt: Prompt, side: int, current: Window) -> Window
     """
     shape = (mask.shape[0], mask.shape[1])
     content = _content(mask, prompt)
+    if content is None:
+        return current
     best = window_around(content, shape, side)
     if best is None:
         return whole(shape)
@@ -95,13 +97,15 @@ def _pointed_at(prompt: Prompt) -> list[Point]:
     return [*prompt.points, *corners]
 
 
-def _content(mask: Mask, prompt: Prompt) -> Window:
-    """Return the smallest window around a mask and what was said."""
+def _content(mask: Mask, prompt: Prompt) -> Window | None:
+    """Return the smallest window around a mask and what was said; None around nothing."""
     said = np.array(_pointed_at(prompt)).reshape(-1, 2)[:, ::-1].round().astype(int)
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if len(rows):
         drawn = [[rows[0], columns[0]], [rows[-1], columns[-1]]]
         said = np.concatenate([said, np.array(drawn)])
+    if len(said) == 0:
+        return None
     (y0, x0), (y1, x1) = said.min(axis=0), said.max(axis=0) + 1
     return int(y0), int(x0), int(y1), int(x1)
 

@@ -16,7 +16,8 @@ from napari_sam_tune.core.starter.architecture import build_starter
 from napari_sam_tune.core.training import lesson
 from napari_sam_tune.core.training.config import TrainConfig
 from napari_sam_tune.core.training.decoder import TOP_LEFT, answer
-from napari_sam_tune.core.training.examples import Example, frame_of, tokens_of
+from napari_sam_tune.core.training.embedded_images import frame_of
+from napari_sam_tune.core.training.examples import Example, tokens_of
 from napari_sam_tune.core.training.fit import fit
 from napari_sam_tune.core.training.frame import Frame
 from napari_sam_tune.core.training.job import DivergedError, TrainingJob

@@ -96,6 +96,11 @@ def test_a_window_is_kept_as_long_as_it_fits():
     assert not holds(window, Prompt([(510, 510), (10, 10)], [1, 0]))
 
 
+def test_where_nothing_was_drawn_or_pointed_at_there_is_nothing_to_look_at():
+    mask = np.zeros((1000, 1000), bool)
+    assert window_for(mask, Prompt(mask=~mask), SIDE, whole(mask.shape)) == whole(mask.shape)
+
+
 def test_a_small_object_is_looked_at_closely_and_corrected_there(predictor):
     rng = np.random.default_rng(0)
     image = rng.integers(150, 190, (700, 900), dtype=np.uint8)

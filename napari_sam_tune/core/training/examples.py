@@ -1,38 +1,28 @@
-"""What a round learns from: accepted masks, how often each is drawn, and their embeddings."""
+"""What a round learns from: accepted masks, how often each is drawn, and from how close by."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from napari_sam_tune.core.embeddings import Embedding
-from napari_sam_tune.core.images import to_rgb8
 from napari_sam_tune.core.training.decoder import NEGATIVE, POSITIVE, TOP_LEFT, Tokens
 from napari_sam_tune.core.training.frame import Frame
-from napari_sam_tune.core.views import Window, resized_shape, shape_of, whole
+from napari_sam_tune.core.views import resized_shape, shape_of, whole
 from napari_sam_tune.core.zoom import holds, window_around
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from napari_sam_tune.core.embeddings import EmbeddingCache
-    from napari_sam_tune.core.predictor import Predictor
-    from napari_sam_tune.core.project import Annotation, Project
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.project import Annotation
     from napari_sam_tune.core.prompts import Prompt
     from napari_sam_tune.core.training.config import TrainConfig
-
-Flips = tuple[bool, bool]
-Seen = tuple[str, Window | None]
-"""An image and the part of it that is looked at; None is all of it."""
-K = TypeVar("K")
-T = TypeVar("T")
+    from napari_sam_tune.core.training.embedded_images import Flips, Seen
+    from napari_sam_tune.core.views import Window
 
 # Longer recorded prompts are left to the simulation: they are rare and as slow as they are long.
 _MOST_POINTS = 20
@@ -162,153 +152,6 @@ def tokens_of(prompt: Prompt, frame: Frame, corner: tuple[int, int] = (0, 0)) ->
         box = Tokens.of_box(frame.to_input(np.reshape(prompt.box, (2, 2)) - corner))
         return box.with_clicks(points, labels)
     return Tokens.of_point(points[0], int(labels[0])).with_clicks(points[1:], labels[1:])
-
-
-class EmbeddedImages:
-    """What a round's decoder sees of each image.
-
-    Embeddings come from memory, else from the disk cache, else from the encoder. Where the encoder
-    itself learns they would be stale: `encode` runs it on pixels kept in memory.
-
-    Args:
-        project: the images.
-        cache: where embeddings are kept on disk.
-        predictor: encodes what is in neither, with the weights in use in it.
-        key: of those weights' encoder in the cache.
-        max_bytes: of fp16 features, or of pixels, kept in memory.
-
-    """
-
-    def __init__(
-        self,
-        project: Project,
-        cache: EmbeddingCache,
-        predictor: Predictor,
-        key: str,
-        max_bytes: int,
-    ) -> None:
-        self._project, self._cache, self._predictor = project, cache, predictor
-        self._key = key
-        self._features = _Memory[Seen, Embedding](max_bytes, lambda held: held.features.nbytes)
-        self._pixels = _Memory[str, Tensor](max_bytes // 2, lambda held: held.nbytes)
-        self._rgb = _Memory[str, NDArray[np.uint8]](max_bytes // 2, lambda held: held.nbytes)
-
-    def missing(self, seen: Sequence[Seen]) -> list[Seen]:
-        """Return what would have to be encoded, each once, in order."""
-        return [
-            s for s in dict.fromkeys(seen) if not self._cache.contains(self._key, self._name(s))
-        ]
-
-    def frame(self, image_id: str) -> Frame:
-        """Return where an image lies in the decoder's grids, without reading its embedding."""
-        return frame_of(self._predictor, self._project.image(image_id).shape)
-
-    def features(self, seen: Seen, device: torch.device) -> Tensor:
-        """Return (1, C, h, w) float32 features on a device.
-
-        Raises:
-            ImageError, ProjectError: it has to be encoded and the image cannot be read.
-            StorageError: it had to be encoded and the cache has no room for it.
-
-        """
-        embedding = self._features.get(seen, self.fetch)
-        half = np.ascontiguousarray(embedding.features)
-        return torch.from_numpy(half).to(device).float()[None]
-
-    def encode(self, seen: Seen, device: torch.device, flips: Flips = (False, False)) -> Tensor:
-        """Return (1, C, h, w) float32 features from the encoder as it is now.
-
-        With gradients, faster where bf16 is; without, exactly what the cache would hold.
-
-        Raises:
-            ImageError, ProjectError: the image cannot be read.
-
-        """
-        sam = self._predictor.sam
-        pixels = self._input_pixels(seen).to(device)
-        turned = [axis for axis, flip in zip((2, 3), flips, strict=True) if flip]
-        framed = sam.preprocess(pixels.flip(turned))
-        learning = torch.is_grad_enabled()
-        if learning:  # a convolution stem is faster so; a transformer does not mind
-            framed = framed.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(
-            device.type, torch.bfloat16, enabled=learning and fast_bfloat16(device)
-        ):
-            features: Tensor = sam.image_encoder(framed)
-        return features.float() if learning else features.half().float()
-
-    @torch.no_grad()
-    def keep(self, image_id: str, key: str, device: torch.device) -> None:
-        """Encode an image as the encoder is now, and put it in the cache under `key`."""
-        record = self._project.image(image_id)
-        features = self.encode((image_id, None), device)[0].to("cpu", torch.float16).numpy()
-        embedding = Embedding(features, record.shape, self.frame(image_id).input)
-        self._cache.put(key, record.content_hash, embedding)
-
-    def fetch(self, seen: Seen) -> Embedding:
-        """Read an embedding from the cache, or encode what is seen and put it there."""
-        embedding = self._cache.get(self._key, self._name(seen))
-        if embedding is None:
-            image_id, window = seen
-            embedding = self._predictor.embed(self._part(image_id, window))
-            self._cache.put(self._key, self._name(seen), embedding)
-        return embedding
-
-    def _name(self, seen: Seen) -> str:
-        """Name a view in the cache."""
-        image_id, window = seen
-        content_hash = self._project.image(image_id).content_hash
-        return content_hash if window is None else "-".join(map(str, (content_hash, *window)))
-
-    def _part(self, image_id: str, window: Window | None) -> NDArray[np.uint8]:
-        """Return the pixels (H, W, 3) of an image or of a window in it."""
-        rgb = self._rgb.get(image_id, lambda i: to_rgb8(self._project.read_image(i)))
-        if window is None:
-            return rgb
-        y0, x0, y1, x1 = window
-        return rgb[y0:y1, x0:x1]
-
-    def _input_pixels(self, seen: Seen) -> Tensor:
-        image_id, window = seen
-        if window is None:
-            return self._pixels.get(
-                image_id, lambda i: self._predictor.input_pixels(self._part(i, None))
-            )
-        return self._predictor.input_pixels(self._part(image_id, window))
-
-
-class _Memory(Generic[K, T]):
-    """Holds what was used last, up to so many bytes."""
-
-    def __init__(self, max_bytes: int, size_of: Callable[[T], int]) -> None:
-        self._max_bytes, self._size_of = max_bytes, size_of
-        self._held: OrderedDict[K, T] = OrderedDict()
-        self._bytes = 0
-
-    def get(self, name: K, make: Callable[[K], T]) -> T:
-        if name in self._held:
-            self._held.move_to_end(name)
-            return self._held[name]
-        made = self._held[name] = make(name)
-        self._bytes += self._size_of(made)
-        while self._bytes > self._max_bytes and len(self._held) > 1:
-            _, oldest = self._held.popitem(last=False)
-            self._bytes -= self._size_of(oldest)
-        return made
-
-
-def fast_bfloat16(device: torch.device) -> bool:
-    """Whether bf16 halves time or memory on a device; where it does not, it only costs digits."""
-    if device.type == "cpu":
-        return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
-    return device.type == "cuda"
-
-
-def frame_of(predictor: Predictor, shape: tuple[int, int]) -> Frame:
-    """Return the frame of an image of `shape` (H, W) for a predictor's model."""
-    side = predictor.input_side
-    grid = int(predictor.sam.prompt_encoder.mask_input_size[0])
-    return Frame(shape, resized_shape(shape, side), side, grid)
 
 
 def weigh(annotations: Sequence[Annotation], config: TrainConfig) -> list[float]:

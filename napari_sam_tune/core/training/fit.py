@@ -25,7 +25,8 @@ from napari_sam_tune.core.embeddings import EmbeddingCache
 from napari_sam_tune.core.errors import ImageError, ProjectError, StorageError, TrainingError
 from napari_sam_tune.core.predictor import BASE, Predictor
 from napari_sam_tune.core.project import Project
-from napari_sam_tune.core.training.examples import EmbeddedImages, Example, draw_schedule, weigh
+from napari_sam_tune.core.training.embedded_images import EmbeddedImages
+from napari_sam_tune.core.training.examples import Example, draw_schedule, weigh
 from napari_sam_tune.core.training.job import Candidate, DivergedError, Progress, TrainingJob
 from napari_sam_tune.core.training.judge import Judge, Scores, choose_judges, paired
 from napari_sam_tune.core.training.lesson import Lesson

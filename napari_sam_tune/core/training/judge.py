@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project import Annotation
     from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.training.config import TrainConfig
-    from napari_sam_tune.core.training.examples import EmbeddedImages, Example
+    from napari_sam_tune.core.training.embedded_images import EmbeddedImages
+    from napari_sam_tune.core.training.examples import Example
 
 Scores = dict[tuple[PromptKind, int], float]
 """Score from 0 to 1 of each (prompt, draw) of one object."""

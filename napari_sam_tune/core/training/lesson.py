@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sam_tune.core.training.config import TrainConfig
-    from napari_sam_tune.core.training.examples import EmbeddedImages, Example
+    from napari_sam_tune.core.training.embedded_images import EmbeddedImages
+    from napari_sam_tune.core.training.examples import Example
     from napari_sam_tune.core.training.prompting import DrawnPrompt
 
 
