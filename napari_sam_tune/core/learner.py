@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.training.config import TrainConfig
 
 
-_MOST_TRIES = 4
+_MOST_TRIES = 6
 """After so many refusals in a row training starts from the weights in use again."""
 
 
@@ -223,8 +223,9 @@ class Learner:
     def _judged(self, candidate: Candidate) -> Round:
         try:
             verdict = decide(candidate.scores, self._config_in_round)
-            report = report_of(candidate, verdict)
             self._project.refresh()
+            learnt = [a.label for a in self._project.annotations() if a.id in self._learning_from]
+            report = report_of(candidate, verdict, learnt)
             in_use = self._project.current_version
             if verdict.promote and in_use == candidate.parent:
                 self._project.promote(candidate.version, report=report.to_json())

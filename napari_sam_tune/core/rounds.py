@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project import Annotation, Project
     from napari_sam_tune.core.training.job import Candidate
 
-# Below this many held-out objects, the newest training masks sit out this candidate and judge it,
-# but never more than half of what there is to learn from.
+# Below these many held-out objects, of all classes and of each, the newest training masks sit out
+# this candidate and judge it, but never more than half of what there is to learn from.
 ENOUGH_JUDGES = 16
+ENOUGH_OF_A_CLASS = 3
 _LENT_SHARE = 0.5
 
 
@@ -30,7 +32,7 @@ class AutoRounds:
 
     """
 
-    every: int | None = 10
+    every: int | None = 8
     idle_seconds: float | None = None
     idle_masks: int = 4
 
@@ -52,16 +54,26 @@ class RoundPlan:
 def plan_round(annotations: Sequence[Annotation], unlearnt: Collection[str]) -> RoundPlan:
     """Divide the living annotations between learning and judging.
 
-    Held-out objects judge and never train. Where they are fewer than `ENOUGH_JUDGES`, the newest
+    Held-out objects judge and never train. Where they are too few, of a class or in all, the newest
     of the masks the weights in use have not learnt from (`unlearnt`, ids) stay out of this
-    candidate and judge it.
+    candidate and judge it: what nobody judges may get worse unseen.
     """
-    judge = [a.id for a in annotations if a.split == "held_out"]
-    train = [a.id for a in annotations if a.split != "held_out"]
-    lendable = [i for i in train if i in unlearnt]
-    count = max(0, min(ENOUGH_JUDGES - len(judge), len(lendable), int(len(train) * _LENT_SHARE)))
-    lent = set(lendable[len(lendable) - count :])
-    return RoundPlan(tuple(i for i in train if i not in lent), (*judge, *sorted(lent)))
+    judges = Counter(a.label for a in annotations if a.split == "held_out")
+    train = [a for a in annotations if a.split != "held_out"]
+    of_class = Counter(a.label for a in train)
+    newest_first = [a for a in reversed(train) if a.id in unlearnt]
+    lent: dict[str, str] = {}
+    for annotation in newest_first:
+        label = annotation.label
+        wanted = min(ENOUGH_OF_A_CLASS - judges[label], int(of_class[label] * _LENT_SHARE))
+        if list(lent.values()).count(label) < wanted:
+            lent[annotation.id] = label
+    most = min(ENOUGH_JUDGES - judges.total(), int(len(train) * _LENT_SHARE))
+    for annotation in newest_first:
+        if len(lent) < most:
+            lent.setdefault(annotation.id, annotation.label)
+    held_out = [a.id for a in annotations if a.split == "held_out"]
+    return RoundPlan(tuple(a.id for a in train if a.id not in lent), (*held_out, *sorted(lent)))
 
 
 def unlearnt_by(project: Project) -> set[str]:
@@ -163,10 +175,19 @@ class Round:
         }
 
 
-def report_of(candidate: Candidate, verdict: Verdict) -> RoundReport:
-    """Put the worker's figures and the gate's verdict together."""
+def report_of(candidate: Candidate, verdict: Verdict, learnt: Collection[str]) -> RoundReport:
+    """Put the worker's figures and the gate's verdict together.
+
+    Args:
+        candidate: what the round made.
+        verdict: what the gate said.
+        learnt: the classes learnt from; those that no object could judge are named.
+
+    """
+    unjudged = ", ".join(sorted(set(learnt) - set(verdict.by_class)))
+    unseen = f" Not judged, for want of masks: {unjudged}." if unjudged else ""
     return RoundReport(
-        sentence=verdict.reason,
+        sentence=verdict.reason + unseen,
         verdict=verdict,
         losses=candidate.losses,
         steps=candidate.steps,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -288,6 +289,19 @@ def test_held_out_objects_never_train(session: Session) -> None:
     assert not set(plan.train_ids) & set(plan.judge_ids)
     assert {a.id for a in annotations if a.split == "held_out"} <= set(plan.judge_ids)
     assert set(plan.train_ids) | set(plan.judge_ids) == {a.id for a in annotations}
+
+
+def test_a_class_without_held_out_objects_is_judged_by_its_newest(session: Session) -> None:
+    label_all(session)
+    common = [replace(a, split="held_out", label="pit") for a in session.project.annotations()]
+    rare = [replace(a, id=f"{a.id}-rare", split="train", label="fray") for a in common]
+    many = [replace(a, id=f"{a.id}-{i}") for i in range(4) for a in common]  # judges enough
+    everything = [*many, *rare]
+    plan = plan_round(everything, {a.id for a in everything})
+    lent = [a.id for a in rare if a.id in plan.judge_ids]
+    assert lent == [a.id for a in rare[-3:]]
+    assert not set(lent) & set(plan.train_ids)
+    assert not set(plan_round(everything, set()).judge_ids) & {a.id for a in rare}
 
 
 def test_rounds_start_by_themselves(tmp_path: Path, predictor: Predictor) -> None:

@@ -44,7 +44,7 @@ class TrainConfig(BaseModel):
     at all means the whole model where its encoder is light enough to be run anew in every step, as
     the starter's is, and the mask decoder on cached embeddings where it is not, as in the official
     models. The mask decoder includes the head that predicts IoU, which must never be left stale."""
-    steps: int = Field(default=40, ge=1)
+    steps: int = Field(default=24, ge=1)
     """Optimiser steps in a round, at most."""
     prompts_per_mask: float = Field(default=6.0, gt=0)
     """At most so many prompts of a round for each mask to learn from: with a handful of masks a
@@ -61,7 +61,7 @@ class TrainConfig(BaseModel):
     """AdamW's decay towards zero; 0 because `base_share` keeps near something better."""
     clip: float = Field(default=1.0, gt=0)
     """Largest norm of the gradient."""
-    base_share: float = Field(default=0.3, ge=0, lt=1)
+    base_share: float = Field(default=0.4, ge=0, lt=1)
     """Share of the base weights in the average with which a round ends (WiSE-FT, Wortsman et al.
     2022): what was learnt holds on surfaces never seen, and many rounds do not drift away."""
     recent: int = Field(default=20, ge=1)
@@ -88,7 +88,7 @@ class TrainConfig(BaseModel):
     """Clicks of the judging robot."""
     judge_objects: int = Field(default=24, ge=1)
     """At most so many held-out objects judge a candidate, spread over images and classes."""
-    look_every: int = Field(default=20, ge=1)
+    look_every: int = Field(default=12, ge=1)
     """Steps between two quick looks at held-out objects, for the live curve."""
     look_objects: int = Field(default=6, ge=0)
     """Held-out objects in a quick look."""
