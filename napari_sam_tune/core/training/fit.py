@@ -13,40 +13,50 @@ from __future__ import annotations
 import logging
 import math
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from napari_sam_tune.core.checkpoints import LoadedModel, load_base, resolve_device
+from napari_sam_tune.core.checkpoints import (
+    LoadedModel,
+    has_light_encoder,
+    load_base,
+    resolve_device,
+)
 from napari_sam_tune.core.embeddings import EmbeddingCache
 from napari_sam_tune.core.errors import ImageError, ProjectError, StorageError, TrainingError
 from napari_sam_tune.core.predictor import BASE, Predictor
 from napari_sam_tune.core.project import Project
+from napari_sam_tune.core.training.about import about
+from napari_sam_tune.core.training.course import Course
 from napari_sam_tune.core.training.embedded_images import EmbeddedImages
 from napari_sam_tune.core.training.examples import Example, draw_schedule, weigh
 from napari_sam_tune.core.training.job import Candidate, DivergedError, Progress, TrainingJob
 from napari_sam_tune.core.training.judge import Judge, Scores, choose_judges, paired
 from napari_sam_tune.core.training.lesson import Lesson
 from napari_sam_tune.core.training.parts import (
+    LentModel,
     borrowed,
-    names_of_parts,
-    parts_to_train,
+    learning_names,
     trains_encoder,
 )
-from napari_sam_tune.core.weights import read_weights
+from napari_sam_tune.core.training.placement import on_device, threads
+from napari_sam_tune.core.training.run_folder import RunFolder
+from napari_sam_tune.core.training.world import joined
+from napari_sam_tune.core.trunk import depth_of_trunk
+from napari_sam_tune.core.weights import content_version, read_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
-    from segment_anything.modeling import Sam
     from torch import Tensor
 
     from napari_sam_tune.core.project import Annotation
     from napari_sam_tune.core.training.config import TrainConfig
-    from napari_sam_tune.core.training.job import ObjectScore
 
 
 _log = logging.getLogger(__name__)
@@ -96,14 +106,15 @@ def fit(
     model = model or load_base(job.base, "cpu")
     _check_base(model, job)
     sam = model.sam
-    names = names_of_parts(sam, parts_to_train(sam, config.parts))
+    names = learning_names(sam, config)
     encodes = trains_encoder(names)
     in_use = {} if job.parent == BASE else read_weights(project.weights_path(job.parent))[0]
     predictor = Predictor(model)
     cache = EmbeddingCache(project.path / "embeddings.zarr")
     cache.pin(record.content_hash for record in project.annotated_images())
     key = predictor.encoder_key_with(in_use)
-    images = EmbeddedImages(project, cache, predictor, key, config.memory)
+    trunk = depth_of_trunk(sam.image_encoder, names) if encodes else None
+    images = EmbeddedImages(project, cache, predictor, key, config.memory, trunk)
 
     # what was deleted since the job was made is left out
     living = {annotation.id: annotation for annotation in project.annotations()}
@@ -116,15 +127,18 @@ def fit(
     judging = _examples(judges, images, [1.0] * len(judges))
     if config.zoom_share > 0:
         judging = [_as_a_person_sees(example) for example in judging]
-    schedule = draw_schedule(examples, config, np.random.default_rng(config.seed), encodes=encodes)
+    # where images are encoded in every step anyway, no window need come twice
+    anew = encodes and trunk is None
+    schedule = draw_schedule(examples, config, np.random.default_rng(config.seed), encodes=anew)
 
     # an encoder that learns looks at the images themselves
     embedded = [] if encodes else [call[0] for calls in schedule for call in calls]
     missing = images.missing([example.seen for example in [*embedded, *judging]])
     with (
-        _on_device(sam, device, encoder=encodes or bool(missing)),
-        _threads(job.threads),
-        borrowed(predictor, names, in_use, job.parent) as (lent, base),
+        joined(device) as world,
+        on_device(sam, device, encoder=encodes or bool(missing)),
+        threads(job.threads),
+        borrowed(predictor, config, in_use, job.parent) as lent,
     ):
         for done, seen in enumerate(missing, start=1):
             checkpoint()
@@ -132,82 +146,122 @@ def fit(
             yield Progress(done, len(missing), None, None, None, "encoding")
 
         positions = sam.prompt_encoder.get_dense_pe()
+        flips = has_light_encoder(sam)
+        at_once = config.prompts_per_image
         lesson = Lesson(
-            sam, images, device, config, positions, checkpoint, encodes, config.prompts_per_image
+            sam, images, device, config, positions, checkpoint, encodes, at_once, flips, world
         )
         judge = Judge(sam, images, device, config, positions, checkpoint)
 
         # the weights in use are judged first, while they are still in the model
         before: dict[str, Scores] = {}
         judging_began = monotonic()
-        for done, example in enumerate(judging):
+        for done, example in world.share(judging):
             yield Progress(done, len(judging), None, None, None, "judging")
             before[example.annotation.id] = judge.judge(example, draws=config.draws)
+        before = world.gathered(before)
         judging_seconds = monotonic() - judging_began
         judge = replace(judge, encodes=encodes)
 
-        learning = {name: lent[name] for name in names}
-        _go_on(project, job.go_on_from or job.parent, learning, base)
-        optimizer = torch.optim.AdamW(
-            learning.values(), lr=config.learning_rate, weight_decay=config.weight_decay
-        )
-        losses: list[float] = []
-        real_prompts = 0
-        held_out = _held_out(before[e.annotation.id] for e in judging[: config.look_objects])
-        training_began = monotonic()
-        yield Progress(0, config.steps, None, held_out, None, "training")
-        for step, calls in enumerate(schedule):
-            marks = lesson.gradients(calls, step)
-            norm = torch.nn.utils.clip_grad_norm_(learning.values(), config.clip).item()
-            if not (math.isfinite(marks.loss) and math.isfinite(norm)):
+        if (earlier := job.go_on_from or job.parent) != BASE:
+            averaged, said = read_weights(project.weights_path(earlier))
+            lent.go_on_from(averaged, said.get("config", {}).get("base_share", 0.0))
+        optimizer = _optimizer(lent.groups(sam), config)
+        course = Course(config)
+        best: dict[str, Tensor] = {}
+        run = RunFolder(Path(job.run), tensorboard=job.tensorboard) if job.run else None
+        if run is not None and job.resume:
+            course, best = run.restore(config, lent.learning, optimizer)
+
+        looked_at = judging[: config.look_objects]
+        held_out = _held_out(before[e.annotation.id] for e in looked_at)
+        training_began, first_step = monotonic(), course.steps
+        yield Progress(course.steps, config.steps, None, held_out, None, "training")
+        while not course.is_over:
+            step = course.steps
+            marks = lesson.gradients(schedule[step], step)
+            world.add_up(lent.learning.values())
+            norm = torch.nn.utils.clip_grad_norm_(lent.learning.values(), config.clip).item()
+            loss = world.total(marks.loss, device)
+            if not (math.isfinite(loss) and math.isfinite(norm)):
                 raise DivergedError(
                     f"The loss was not a finite number at step {step + 1} of {config.steps}. The "
-                    "weights in use stay. Try a smaller learning rate, and look for masks or "
-                    "images that are damaged."
+                    f"weights {'in use' if run is None else 'of the latest look'} stay. Try a "
+                    "smaller learning rate, and look for masks or images that are damaged."
                 )
-            optimizer.param_groups[0]["lr"] = _learning_rate(step, config)
-            optimizer.step()
-            losses.append(marks.loss)
-            real_prompts += marks.real
+            rate = course.rate
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * rate
+            with _learns_something(lent, norm, first=step == first_step):
+                optimizer.step()
+            course.losses.append(loss)
+            course.real_prompts += round(world.total(marks.real, device))
 
             held_out = None
-            if (step + 1) % config.look_every == 0 and step + 1 < config.steps:
-                looked_at = judging[: config.look_objects]
-                held_out = _held_out(judge.judge(e, draws=1, robot=False) for e in looked_at)
-            seconds_a_step = (monotonic() - training_began) / (step + 1)
-            left = seconds_a_step * (config.steps - step - 1) + judging_seconds
-            yield Progress(step + 1, config.steps, marks.loss, held_out, left, "training")
+            if course.looks_now:
+                looks = {
+                    e.annotation.id: judge.judge(e, draws=1, robot=False)
+                    for _, e in world.share(looked_at)
+                }
+                held_out = _held_out(world.gathered(looks).values())
+                better = held_out is not None and course.look(held_out)
+                if better and config.keep_best:
+                    best = {n: p.detach().clone() for n, p in lent.learning.items()}
+                if run is not None and world.rank == 0:
+                    run.keep(course, lent.learning, best, optimizer)
+                    if better or not config.keep_best:
+                        so_far = about(job, course, model, names, (), len(learn_from))
+                        run.write_weights(lent.tensors(), so_far)
+            if run is not None and world.rank == 0:
+                known = {"loss": loss, "held_out": held_out, "gradient_norm": norm, "rate": rate}
+                run.log(course.steps, known)
+            seconds_a_step = (monotonic() - training_began) / (course.steps - first_step)
+            left = seconds_a_step * (config.steps - course.steps) + judging_seconds
+            yield Progress(course.steps, config.steps, loss, held_out, left, "training")
 
-        with torch.no_grad():
-            for name, parameter in learning.items():
-                parameter.lerp_(base[name], config.base_share)
+        if config.keep_best and course.best_step < course.steps:
+            looks = {
+                e.annotation.id: judge.judge(e, draws=1, robot=False)
+                for _, e in world.share(looked_at)
+            }
+            last = _held_out(world.gathered(looks).values())
+            if last is not None and not course.look(last):
+                _put_back(best, lent.learning)
+        lent.average_with_base()
 
         after: dict[str, Scores] = {}
-        for done, example in enumerate(judging):
+        for done, example in world.share(judging):
             left = judging_seconds * (1 - done / len(judging))
             yield Progress(done, len(judging), None, None, left, "judging")
             after[example.annotation.id] = judge.judge(example, draws=config.draws)
-        held_out = _held_out(after[e.annotation.id] for e in judging[: config.look_objects])
+        after = world.gathered(after)
+        held_out = _held_out(after[e.annotation.id] for e in looked_at)
         # the last point of the curve
-        yield Progress(config.steps, config.steps, None, held_out, 0.0, "judging")
+        yield Progress(course.steps, config.steps, None, held_out, 0.0, "judging")
 
+        tensors = lent.tensors()
         if encodes and job.open_image_id is not None:
             # so that a promotion need not stop the person's clicks to encode the image they are on
             try:
-                images.keep(job.open_image_id, predictor.encoder_key_with(lent), device)
+                images.keep(job.open_image_id, predictor.encoder_key_with(tensors), device)
             except (ImageError, ProjectError, StorageError) as error:
                 _log.warning("The open image could not be encoded for the swap: %s", error)
         scores = paired(judging, before, after)
-        info = _info(job, config, model, names, losses, scores, len(learn_from), real_prompts)
-        # all that differs from the base: what learnt now, and what earlier rounds taught
-        version = project.save_weights(lent, info)
+        info = about(job, course, model, names, scores, len(learn_from))
+        version = content_version(tensors)
+        if world.rank == 0:
+            if run is not None:
+                run.write_weights(tensors, info)
+                run.close()
+            else:
+                project.save_weights(tensors, info)
     return Candidate(
         version=version,
         parent=job.parent,
         scores=scores,
-        losses=tuple(losses),
+        losses=tuple(course.losses),
         seconds=monotonic() - began,
-        steps=len(losses),
+        steps=course.steps,
         masks=len(learn_from),
     )
 
@@ -218,15 +272,6 @@ def _held_out(looks: Iterable[Scores]) -> float | None:
     return float(np.mean(scores)) if scores else None
 
 
-def _learning_rate(step: int, config: TrainConfig) -> float:
-    """Rise in a line, then fall along half a cosine; no step is wasted on a rate of zero."""
-    warmup = max(1, round(config.warmup * config.steps))
-    if step < warmup:
-        return config.learning_rate * (step + 1) / warmup
-    progress = (step - warmup) / max(1, config.steps - warmup)
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
-
-
 def _examples(
     annotations: Sequence[Annotation], images: EmbeddedImages, weights: Sequence[float]
 ) -> list[Example]:
@@ -234,23 +279,6 @@ def _examples(
         Example(annotation, images.frame(annotation.image_id), weight)
         for annotation, weight in zip(annotations, weights, strict=True)
     ]
-
-
-@torch.no_grad()
-def _go_on(
-    project: Project,
-    version: str,
-    learning: Mapping[str, Tensor],
-    base: Mapping[str, Tensor],
-) -> None:
-    """Put parameters back to where a version's training was before it was averaged."""
-    if version == BASE:
-        return
-    averaged, info = read_weights(project.weights_path(version))
-    learnt_share = 1 - float(info.get("config", {}).get("base_share", 0.0))
-    for name, parameter in learning.items():
-        if name in averaged:
-            parameter.copy_(base[name]).lerp_(averaged[name].to(parameter), 1 / learnt_share)
 
 
 def _as_a_person_sees(example: Example) -> Example:
@@ -269,65 +297,37 @@ def _check_base(model: LoadedModel, job: TrainingJob) -> None:
 
 
 @contextmanager
-def _threads(threads: int | None) -> Iterator[None]:
-    """Give torch so many CPU threads for a while."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
-    try:
+def _learns_something(lent: LentModel, norm: float, *, first: bool) -> Iterator[None]:
+    """Make sure that the first step changes weights: a loss without a gradient looks like work."""
+    if not first:
         yield
-    finally:
-        torch.set_num_threads(before)
+        return
+    if norm == 0:
+        raise TrainingError(
+            "The loss has no gradient, so nothing would be learnt. Choose another loss, or other "
+            "parts to train."
+        )
+    then = {name: parameter.detach().clone() for name, parameter in lent.learning.items()}
+    yield
+    if all(torch.equal(then[name], parameter) for name, parameter in lent.learning.items()):
+        raise TrainingError(
+            f"The first step changed no weight: the learning rate {lent.config.learning_rate:g} is "
+            "too small to be felt. Raise it."
+        )
 
 
-@contextmanager
-def _on_device(sam: Sam, device: torch.device, *, encoder: bool) -> Iterator[None]:
-    """Have the decoder on a device for a while, and the encoder too only if it is needed."""
-    home = torch.device(sam.device)
-    parts = [sam] if encoder else [sam.prompt_encoder, sam.mask_decoder]
-    moved = [] if home == device else parts
-    try:
-        for module in moved:
-            module.to(device)
-        yield
-    finally:
-        for module in moved:
-            module.to(home)
+def _optimizer(groups: list[dict[str, Any]], config: TrainConfig) -> torch.optim.Optimizer:
+    """Make the optimiser of parameter groups, each with a learning rate `peak`."""
+    match config.optimizer:
+        case "adamw":
+            return torch.optim.AdamW(groups)
+        case "adam":
+            return torch.optim.Adam(groups)
+        case "sgd":
+            return torch.optim.SGD(groups, momentum=0.9)
 
 
-def _info(
-    job: TrainingJob,
-    config: TrainConfig,
-    model: LoadedModel,
-    names: Sequence[str],
-    losses: Sequence[float],
-    scores: Sequence[ObjectScore],
-    masks: int,
-    real_prompts: int,
-) -> dict[str, Any]:
-    """Say in a weights file what it is, so that it can be used without the project."""
-    return {
-        "base": asdict(job.base),
-        "architecture": model.architecture,
-        "parts": list(config.parts or dict.fromkeys(name.partition(".")[0] for name in names)),
-        "parent": job.parent,
-        "went_on_from": job.go_on_from or job.parent,
-        "pixel_mean": model.sam.pixel_mean.flatten().tolist(),
-        "pixel_std": model.sam.pixel_std.flatten().tolist(),
-        "input_size": int(model.sam.image_encoder.img_size),
-        "config": config.model_dump(mode="json"),
-        "losses": [round(loss, 5) for loss in losses],
-        "masks": masks,
-        "prompts": {
-            "real": real_prompts,
-            "simulated": config.steps * config.batch_size - real_prompts,
-        },
-        "scores": {
-            "objects": len({score.annotation_id for score in scores}),
-            "current": _mean([score.current for score in scores]),
-            "candidate": _mean([score.candidate for score in scores]),
-        },
-    }
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return float(np.mean(values)) if values else None
+@torch.no_grad()
+def _put_back(best: Mapping[str, Tensor], learning: Mapping[str, Tensor]) -> None:
+    for name, tensor in best.items():
+        learning[name].copy_(tensor)
