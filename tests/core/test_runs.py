@@ -219,9 +219,10 @@ def test_the_command_trains_and_resumes(project, tmp_path):
     out = tmp_path / "run"
     settings = ["--set", "steps=1", "--set", "parts=decoder", "--set", "judge_objects=1"]
     command = ["train", str(project.path), "--out", str(out), "--device", "cpu", *settings]
-    done = CliRunner().invoke(app, command, catch_exceptions=False)
+    done = CliRunner().invoke(app, [*command, "--tensorboard"], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert "weights.safetensors" in done.output
+    assert list((out / "tensorboard").glob("events*"))
     resumed = ["train", str(project.path), "--out", str(out), "--device", "cpu", "--resume"]
     assert CliRunner().invoke(app, resumed, catch_exceptions=False).exit_code == 0
 
