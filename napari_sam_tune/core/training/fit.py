@@ -11,15 +11,12 @@ rounds are short, and what they learn adds up.
 from __future__ import annotations
 
 import logging
-import math
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from napari_sam_tune.core.checkpoints import (
     LoadedModel,
@@ -32,18 +29,13 @@ from napari_sam_tune.core.errors import ImageError, ProjectError, StorageError, 
 from napari_sam_tune.core.predictor import BASE, Predictor
 from napari_sam_tune.core.project import Project
 from napari_sam_tune.core.training.about import about
-from napari_sam_tune.core.training.course import Course
 from napari_sam_tune.core.training.embedded_images import EmbeddedImages
 from napari_sam_tune.core.training.examples import Example, draw_schedule, weigh
-from napari_sam_tune.core.training.job import Candidate, DivergedError, Progress, TrainingJob
+from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
 from napari_sam_tune.core.training.judge import Judge, Scores, choose_judges, paired
 from napari_sam_tune.core.training.lesson import Lesson
-from napari_sam_tune.core.training.parts import (
-    LentModel,
-    borrowed,
-    learning_names,
-    trains_encoder,
-)
+from napari_sam_tune.core.training.loop import Loop
+from napari_sam_tune.core.training.parts import borrowed, learning_names, trains_encoder
 from napari_sam_tune.core.training.placement import on_device, threads
 from napari_sam_tune.core.training.run_folder import RunFolder
 from napari_sam_tune.core.training.world import joined
@@ -51,12 +43,9 @@ from napari_sam_tune.core.trunk import depth_of_trunk
 from napari_sam_tune.core.weights import content_version, read_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-
-    from torch import Tensor
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
     from napari_sam_tune.core.project import Annotation
-    from napari_sam_tune.core.training.config import TrainConfig
 
 
 _log = logging.getLogger(__name__)
@@ -166,67 +155,31 @@ def fit(
         if (earlier := job.go_on_from or job.parent) != BASE:
             averaged, said = read_weights(project.weights_path(earlier))
             lent.go_on_from(averaged, said.get("config", {}).get("base_share", 0.0))
-        optimizer = _optimizer(lent.groups(sam), config)
-        course = Course(config)
-        best: dict[str, Tensor] = {}
-        run = RunFolder(Path(job.run), tensorboard=job.tensorboard) if job.run else None
-        if run is not None and job.resume:
-            course, best = run.restore(config, lent.learning, optimizer)
-
         looked_at = judging[: config.look_objects]
+        run = RunFolder(Path(job.run), tensorboard=job.tensorboard) if job.run else None
+
+        def look() -> float | None:
+            shared = world.share(looked_at)
+            looks = {e.annotation.id: judge.judge(e, draws=1, robot=False) for _, e in shared}
+            return _held_out(world.gathered(looks).values())
+
+        loop = Loop(
+            config,
+            lent.learning,
+            lent.groups(sam),
+            lambda step: lesson.gradients(schedule[step], step),
+            look,
+            lambda course: (
+                lent.tensors(),
+                about(job, course, model, names, (), len(learn_from)),
+            ),
+            device,
+            world,
+            run,
+            job.resume,
+        )
         held_out = _held_out(before[e.annotation.id] for e in looked_at)
-        training_began, first_step = monotonic(), course.steps
-        yield Progress(course.steps, config.steps, None, held_out, None, "training")
-        while not course.is_over:
-            step = course.steps
-            marks = lesson.gradients(schedule[step], step)
-            world.add_up(lent.learning.values())
-            norm = torch.nn.utils.clip_grad_norm_(lent.learning.values(), config.clip).item()
-            loss = world.total(marks.loss, device)
-            if not (math.isfinite(loss) and math.isfinite(norm)):
-                raise DivergedError(
-                    f"The loss was not a finite number at step {step + 1} of {config.steps}. The "
-                    f"weights {'in use' if run is None else 'of the latest look'} stay. Try a "
-                    "smaller learning rate, and look for masks or images that are damaged."
-                )
-            rate = course.rate
-            for group in optimizer.param_groups:
-                group["lr"] = group["peak"] * rate
-            with _learns_something(lent, norm, first=step == first_step):
-                optimizer.step()
-            course.losses.append(loss)
-            course.real_prompts += round(world.total(marks.real, device))
-
-            held_out = None
-            if course.looks_now:
-                looks = {
-                    e.annotation.id: judge.judge(e, draws=1, robot=False)
-                    for _, e in world.share(looked_at)
-                }
-                held_out = _held_out(world.gathered(looks).values())
-                better = held_out is not None and course.look(held_out)
-                if better and config.keep_best:
-                    best = {n: p.detach().clone() for n, p in lent.learning.items()}
-                if run is not None and world.rank == 0:
-                    run.keep(course, lent.learning, best, optimizer)
-                    if better or not config.keep_best:
-                        so_far = about(job, course, model, names, (), len(learn_from))
-                        run.write_weights(lent.tensors(), so_far)
-            if run is not None and world.rank == 0:
-                known = {"loss": loss, "held_out": held_out, "gradient_norm": norm, "rate": rate}
-                run.log(course.steps, known)
-            seconds_a_step = (monotonic() - training_began) / (course.steps - first_step)
-            left = seconds_a_step * (config.steps - course.steps) + judging_seconds
-            yield Progress(course.steps, config.steps, loss, held_out, left, "training")
-
-        if config.keep_best and course.best_step < course.steps:
-            looks = {
-                e.annotation.id: judge.judge(e, draws=1, robot=False)
-                for _, e in world.share(looked_at)
-            }
-            last = _held_out(world.gathered(looks).values())
-            if last is not None and not course.look(last):
-                _put_back(best, lent.learning)
+        course = yield from loop.learn(held_out, judging_seconds)
         lent.average_with_base()
 
         after: dict[str, Scores] = {}
@@ -294,40 +247,3 @@ def _check_base(model: LoadedModel, job: TrainingJob) -> None:
             f"{model.ref.name} ({model.ref.sha256[:12]}) was loaded: the file has changed. Put the "
             "old one back, or start a new project."
         )
-
-
-@contextmanager
-def _learns_something(lent: LentModel, norm: float, *, first: bool) -> Iterator[None]:
-    """Make sure that the first step changes weights: a loss without a gradient looks like work."""
-    if not first:
-        yield
-        return
-    if norm == 0:
-        raise TrainingError(
-            "The loss has no gradient, so nothing would be learnt. Choose another loss, or other "
-            "parts to train."
-        )
-    then = {name: parameter.detach().clone() for name, parameter in lent.learning.items()}
-    yield
-    if all(torch.equal(then[name], parameter) for name, parameter in lent.learning.items()):
-        raise TrainingError(
-            f"The first step changed no weight: the learning rate {lent.config.learning_rate:g} is "
-            "too small to be felt. Raise it."
-        )
-
-
-def _optimizer(groups: list[dict[str, Any]], config: TrainConfig) -> torch.optim.Optimizer:
-    """Make the optimiser of parameter groups, each with a learning rate `peak`."""
-    match config.optimizer:
-        case "adamw":
-            return torch.optim.AdamW(groups)
-        case "adam":
-            return torch.optim.Adam(groups)
-        case "sgd":
-            return torch.optim.SGD(groups, momentum=0.9)
-
-
-@torch.no_grad()
-def _put_back(best: Mapping[str, Tensor], learning: Mapping[str, Tensor]) -> None:
-    for name, tensor in best.items():
-        learning[name].copy_(tensor)
