@@ -158,8 +158,9 @@ class TrainConfig(BaseModel):
     are judged so too. A session that does not look closer sets it to 0."""
     draws: int = Field(default=3, ge=3)
     """How often each held-out object is judged with another point, box and robot."""
-    robot_clicks: int = Field(default=3, ge=2)
-    """Clicks of the judging robot."""
+    robot_clicks: int = Field(default=6, ge=2)
+    """Clicks of the judging robot, whose mean score from the second on counts: weights that start
+    well and are hard to correct cost clicks."""
     judge_objects: int = Field(default=24, ge=1)
     """At most so many held-out objects judge a candidate, spread over images and classes."""
     look_every: int = Field(default=12, ge=1)

@@ -83,11 +83,18 @@ class Judge:
         return scores
 
     def _robot(self, asked: _Asked, prompts: list[Tokens], logits: Tensor) -> Scores:
-        """Go on clicking from first points and the answers (N, grid, grid) to them."""
+        """Go on clicking from first points and the answers (N, grid, grid) to them.
+
+        The mean score along the way, as good as the number of clicks that a target takes, which a
+        single click too few would hide.
+        """
+        along: list[list[float]] = [[] for _ in prompts]
         for _ in range(self.config.robot_clicks - 1):
             prompts = [asked.corrected(*pair) for pair in zip(prompts, logits, strict=True)]
             logits = asked.answers(prompts, logits)
-        return {("robot", draw): asked.score(answer) for draw, answer in enumerate(logits)}
+            for scores, answered in zip(along, logits, strict=True):
+                scores.append(asked.score(answered))
+        return {("robot", draw): float(np.mean(scores)) for draw, scores in enumerate(along)}
 
 
 class _Asked:
