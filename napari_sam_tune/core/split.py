@@ -11,18 +11,21 @@ Only an import makes a test set: while a person labels, every mask is of use to 
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Literal
+from collections import Counter
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 Split = Literal["train", "held_out", "test"]
+SPLITS: Final[tuple[Split, ...]] = get_args(Split)
 
 _HELD_OUT_SHARE = 0.2
 _TRAIN_FIRST = 2
 _CELLS = 10
+_NO_SHARE = 1e-9
 
 
 def split_group(groups: Mapping[str, tuple[str | None, Split]], stratum: str | None) -> Split:
@@ -45,36 +48,39 @@ def split_group(groups: Mapping[str, tuple[str | None, Split]], stratum: str | N
 
 
 def split_groups(
-    strata: Mapping[str, str | None], *, val: float, test: float, seed: int
+    contents: Mapping[str, Mapping[str, int]], *, val: float, test: float, seed: int
 ) -> dict[str, Split]:
-    """Assign all groups of a data set at once, by systematic sampling.
+    """Assign all groups of a data set at once, each class in the shares asked for.
 
-    The groups are shuffled, sorted by stratum, and every 1/share-th of them is taken: of all
-    together, and of each stratum within one group of it, the share asked for.
+    Iterative stratification (Sechidis, Tsoumakas & Vlahavas 2011): the rarest class is dealt out
+    first, each of its groups to the split that lacks most of that class.
 
     Args:
-        strata: group name to its stratum (a class, or None).
+        contents: group name to how many of its images show each class ("" for none of them).
         val: share that is held out, from 0 to 1.
         test: share that tests; `val` and `test` together are at most 1.
-        seed: of the shuffling.
+        seed: of the order in which the groups of a class are dealt out.
 
     """
-    names = sorted(strata)
-    order = np.random.default_rng(seed).permutation(len(names))
-    shuffled = sorted((names[i] for i in order), key=lambda name: strata[name] or "")
-    tested = _every(shuffled, test)
-    rest = [name for name in shuffled if name not in tested]
-    held_out = _every(rest, val / (1 - test) if test < 1 else 0.0)
-    return {
-        name: "test" if name in tested else "held_out" if name in held_out else "train"
-        for name in names
+    rng = np.random.default_rng(seed)
+    names = sorted(contents)
+    left = [names[i] for i in rng.permutation(len(names))]
+    totals = sum((Counter(contents[name]) for name in names), Counter[str]())
+    shares = dict(zip(SPLITS, (1 - val - test, val, test), strict=True))
+    lacking = {
+        split: Counter({label: share * count for label, count in totals.items()})
+        for split, share in shares.items()
+        if share > _NO_SHARE
     }
-
-
-def _every(names: Sequence[str], share: float) -> set[str]:
-    """Take a share of a sequence, evenly from its beginning to its end."""
-    taken = np.floor(np.arange(len(names) + 1) * share + 0.5)
-    return {name for name, step in zip(names, np.diff(taken), strict=True) if step > 0}
+    splits: dict[str, Split] = {}
+    for label in sorted(totals, key=lambda label: (totals[label], label)):
+        for name in [name for name in left if label in contents[name]]:
+            # the one that lacks most of all classes where two lack the same of this one
+            split = max(lacking, key=lambda s: (lacking[s][label], sum(lacking[s].values())))
+            splits[name] = split
+            lacking[split].subtract(contents[name])
+            left.remove(name)
+    return splits
 
 
 def place(shape: tuple[int, int], box: tuple[int, int, int, int]) -> tuple[int, int]:
