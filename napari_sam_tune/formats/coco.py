@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 def coco_document(project: Project) -> dict[str, Any]:
     """Return the project's living annotations as a COCO "instances" document.
 
-    Images marked "no defect here" appear as images without objects. `score` is the model's own
-    IoU estimate; provenance stands in each annotation's `attributes`.
+    Images marked "no defect here" appear as images without objects. File names are the images'
+    names in the project, so they belong to the folder the images are in. `score` is the model's
+    own IoU estimate; provenance stands in each annotation's `attributes`.
     """
     annotations = project.annotations()
     names = sorted(set(project.classes()) | {a.label for a in annotations})
@@ -40,7 +41,7 @@ def coco_document(project: Project) -> dict[str, Any]:
         "images": [
             {
                 "id": images[record.id],
-                "file_name": record.path or record.id,
+                "file_name": record.id,
                 "height": record.shape[0],
                 "width": record.shape[1],
             }

@@ -62,7 +62,7 @@ class Format:
                 f"Reading {self.name} needs {error.name}, which is not installed: "
                 f'pip install "napari-sam-tune[{self.extra}]"'
             ) from error
-        dataset: Dataset = read(location)
+        dataset = _plainly_named(read(location))
         if not dataset.images:
             raise SamTuneError(f"There is no image in {location.path}.")
         return dataset if "masks" in self.needs else _grouped(dataset, location)
@@ -76,6 +76,16 @@ class Format:
                 raise SamTuneError(f"The format {self.name} takes no {option}.")
         if location.group_column is not None and location.manifest is None:
             raise SamTuneError("--group-column names a column of the --manifest: give both.")
+
+
+def _plainly_named(dataset: Dataset) -> Dataset:
+    """Call images by their file names alone, as a folder opened in the dock does, if these differ.
+
+    Where they do not, the folders stay in the names.
+    """
+    if len({image.path.name for image in dataset.images}) < len(dataset.images):
+        return dataset
+    return replace(dataset, images=[replace(i, name=i.path.name) for i in dataset.images])
 
 
 def _grouped(dataset: Dataset, location: Location) -> Dataset:
