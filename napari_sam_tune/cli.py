@@ -17,7 +17,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.core.split import SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -158,7 +157,7 @@ def import_(
     source: Annotated[
         Path | None, typer.Option("--from", help="The COCO, GeoJSON or CSV file.")
     ] = None,
-    images: Annotated[Path | None, typer.Option(help="Folder of images.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder of images, or one raster.")] = None,
     masks: Annotated[
         Path | None, typer.Option(help="Folder of true masks, paired by stem.")
     ] = None,
@@ -217,13 +216,13 @@ def import_(
 
 
 def _print_import(report: ImportReport, project: Path) -> None:
-    names = {"train": "train", "held_out": "validation", "test": "test"}
+    names: dict[Split, str] = {"train": "train", "held_out": "validation", "test": "test"}
     table = Table(title=f"Imported into {project}")
     for column in ("", *names.values(), "in all"):
         table.add_column(column, justify="right" if column else "left")
 
     def add_row(name: str, counts: Mapping[Split, int]) -> None:
-        cells = (str(counts.get(split, 0)) for split in SPLITS)
+        cells = (str(counts.get(split, 0)) for split in names)
         table.add_row(name, *cells, str(sum(counts.values())))
 
     add_row("images", report.images)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from napari_sam_tune import Project
 from napari_sam_tune.cli import app
 from napari_sam_tune.core.checkpoints import file_sha256, starter_path
-from napari_sam_tune.core.errors import ProjectError, SamTuneError
+from napari_sam_tune.core.errors import ImageError, ProjectError, SamTuneError
 from napari_sam_tune.core.images import content_hash, read_image
 from napari_sam_tune.core.project import BaseRef, NewAnnotation
 from napari_sam_tune.core.rounds import plan_round
@@ -183,6 +183,17 @@ def test_an_interrupted_import_goes_on_where_it_stopped(
     assert {a.id for a in added} <= {a.id for a in project.annotations()}
 
 
+def test_a_damaged_mask_stops_the_import_before_its_image(folder: Path) -> None:
+    whole = (folder / "masks" / "7.png").read_bytes()
+    (folder / "masks" / "7.png").write_bytes(whole[:60])  # its header is still good
+    with pytest.raises(ImageError, match=r"7\.png cannot be read as an image"):
+        import_folder(folder)
+    project = Project.open(folder / "p")
+    assert [record.id for record in project.images()] == [f"{n}.png" for n in range(7)]
+    (folder / "masks" / "7.png").write_bytes(whole)
+    assert len(import_folder(folder).annotations()) == 32
+
+
 def test_what_was_left_out_is_said(folder: Path) -> None:
     extra = np.zeros((*SHAPE, 3), np.uint8)
     save(folder / "images" / "unlabelled.png", extra)
@@ -230,6 +241,11 @@ def test_overlapping_coco_objects_keep_their_masks_and_a_single_image_is_split_b
     splits = [a.split for a in annotations]
     assert 15 <= splits.count("held_out") <= 25
     assert 15 <= splits.count("test") <= 25
+
+    tested = annotations[splits.index("test")]
+    beside = Project.open(tmp_path / "p").add(NewAnnotation("tile.png", tested.mask, "new"))
+    assert beside.split == "test"  # what is labelled later at a place that tests, tests as well
+    Project.open(tmp_path / "p").delete(beside.id)
 
     exported = coco_document(Project.open(tmp_path / "p"))
     (tmp_path / "out.json").write_text(json.dumps(exported), encoding="utf-8")
