@@ -21,7 +21,7 @@ from napari_sam_tune.core.errors import SamTuneError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_sam_tune.core.importing import ImportReport
+    from napari_sam_tune.core.import_report import ImportReport
     from napari_sam_tune.core.rounds import Round
     from napari_sam_tune.core.simulate import ObjectResult
     from napari_sam_tune.core.split import Split
@@ -187,12 +187,8 @@ def import_(
     """Make a project of images that are labelled already; run it again to go on or add to it."""
     from napari_sam_tune.core.checkpoints import STARTER, base_ref
     from napari_sam_tune.core.dataset import Location
-    from napari_sam_tune.core.importing import (
-        ImportOptions,
-        ImportReport,
-        checked_images,
-        import_images,
-    )
+    from napari_sam_tune.core.import_report import ImportReport
+    from napari_sam_tune.core.importing import ImportOptions, checked_images, import_images
     from napari_sam_tune.core.project import Project
     from napari_sam_tune.formats.registry import format_named
 

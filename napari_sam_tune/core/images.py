@@ -10,7 +10,6 @@ import hashlib
 import os
 import re
 import struct
-import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,12 +27,9 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.generic]
 
 IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp"})
-_TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
+TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 # Pillow's modes whose pixels are already what an array should hold; the rest go through RGB(A).
 _PLAIN_MODES = frozenset({"1", "L", "LA", "RGB", "RGBA", "I", "I;16", "I;16B", "I;16L", "F"})
-# Zeros shrink a thousandfold at most: what claims more, and is large, is no photograph.
-_LARGE_BYTES = 1 << 30
-_MOST_PACKED = 200
 _MID_GREY = 128
 _SAMPLES = 4_000_000
 _BLOCK_VALUES = 8_000_000
@@ -94,33 +90,16 @@ def read_image(path: str | Path) -> Pixels:
 
     """
     path = Path(path)
-    with _reading(path):
-        pixels = _read_tiff(path) if path.suffix.lower() in _TIFF_SUFFIXES else _read_other(path)
+    with reading(path):
+        pixels = _read_tiff(path) if path.suffix.lower() in TIFF_SUFFIXES else _read_other(path)
     if pixels.size == 0:
         raise ImageError(f"{path} holds no pixels. Export or copy it again.")
     return pixels
 
 
-def image_shape(path: str | Path) -> tuple[int, int]:
-    """Return an image file's (H, W) from its header, without decoding its pixels.
-
-    Args:
-        path: a PNG, TIFF, JPEG, BMP or WebP file.
-
-    Raises:
-        ImageError: the file is missing, not an image, or of so many pixels for its size that it
-            may have been made to fill the memory.
-
-    """
-    path = Path(path)
-    with _reading(path):
-        if path.suffix.lower() in _TIFF_SUFFIXES:
-            return _tiff_shape(path)
-        return _other_shape(path)
-
-
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
+    """Turn whatever goes wrong while an image file is read into an `ImageError`."""
     if not path.is_file():
         raise ImageError(f"There is no image file {path}. Check its name, or whether it was moved.")
     # The decoders raise whatever comes to mind on damaged files (OSError, ValueError, SyntaxError,
@@ -136,32 +115,8 @@ def _reading(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _tiff_shape(path: Path) -> tuple[int, int]:
-    import tifffile
-
-    with tifffile.TiffFile(path) as tiff:
-        series = tiff.series[0]
-        if series.nbytes > _LARGE_BYTES and series.nbytes > _MOST_PACKED * path.stat().st_size:
-            raise ImageError(
-                f"{path} claims {series.nbytes / 1e9:.1f} GB of pixels in a file of "
-                f"{path.stat().st_size / 1e6:.1f} MB. Export it again, or cut it into tiles."
-            )
-        return spatial_shape(np.broadcast_to(np.zeros((), np.uint8), series.shape))
-
-
-def _other_shape(path: Path) -> tuple[int, int]:
-    from PIL import Image
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                return image.height, image.width
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_many_pixels(path, error) from error
-
-
-def _too_many_pixels(path: Path, error: Exception) -> ImageError:
+def too_many_pixels(path: Path, error: Exception) -> ImageError:
+    """Say that Pillow takes a file for one made to fill the memory."""
     return ImageError(
         f"{path} has too many pixels for a file of its type ({error}). Save it as TIFF, or cut "
         "it into tiles."
@@ -198,7 +153,7 @@ def _read_other(path: Path) -> Pixels:
         with Image.open(path) as image:
             return _as_array(image)
     except Image.DecompressionBombError as error:
-        raise _too_many_pixels(path, error) from error
+        raise too_many_pixels(path, error) from error
 
 
 def _as_array(image: Image) -> Pixels:

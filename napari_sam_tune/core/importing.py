@@ -7,7 +7,7 @@ An import that was interrupted is simply run again: an object the project knows 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,9 @@ import numpy as np
 from napari_sam_tune.core.annotations import NewAnnotation, bounding_box
 from napari_sam_tune.core.class_colours import free_colour
 from napari_sam_tune.core.errors import ProjectError, SamTuneError
-from napari_sam_tune.core.images import content_hash, image_shape, read_image, spatial_shape
+from napari_sam_tune.core.image_header import image_shape
+from napari_sam_tune.core.images import content_hash, read_image, spatial_shape
+from napari_sam_tune.core.import_report import ImportedImage
 from napari_sam_tune.core.split import place, split_groups, split_place
 
 if TYPE_CHECKING:
@@ -63,61 +65,6 @@ class ImportOptions:
                 f"No object is smaller than {self.largest} and larger than {self.smallest} pixels: "
                 "swap the two limits."
             )
-
-
-@dataclass(frozen=True)
-class ImportedImage:
-    """One image of the data set is done.
-
-    Attributes:
-        record: the image as the project knows it now.
-        added: new records by (class, split).
-        there: objects that an earlier import added.
-        left_out: why objects were left out, to how many.
-        empty: the source says that it has no object: it is marked "no defect here".
-
-    """
-
-    record: ImageRecord
-    added: Counter[tuple[str, Split]]
-    there: int
-    left_out: Counter[str]
-    empty: bool
-
-
-@dataclass
-class ImportReport:
-    """What an import adds up to.
-
-    Attributes:
-        images: by split.
-        objects: new records by (class, split).
-        there: objects that an earlier import added.
-        empty: images without any object.
-        left_out: why images and objects were left out, to how many.
-
-    """
-
-    images: Counter[Split] = field(default_factory=Counter)
-    objects: Counter[tuple[str, Split]] = field(default_factory=Counter)
-    there: int = 0
-    empty: int = 0
-    left_out: Counter[str] = field(default_factory=Counter)
-
-    def objects_of(self, label: str | None = None) -> Counter[Split]:
-        """Return the new records by split; of all classes, or of one."""
-        counts: Counter[Split] = Counter()
-        for (of_class, split), count in self.objects.items():
-            counts[split] += count if label in (None, of_class) else 0
-        return counts
-
-    def take(self, image: ImportedImage) -> None:
-        """Count an image in."""
-        self.images[image.record.split] += 1
-        self.objects += image.added
-        self.there += image.there
-        self.empty += image.empty
-        self.left_out += image.left_out
 
 
 def checked_images(dataset: Dataset, options: ImportOptions) -> list[SourceImage]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.dataset import Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.core.images import image_shape, list_images
+from napari_sam_tune.core.image_header import image_shape
+from napari_sam_tune.core.images import list_images
 from napari_sam_tune.core.labelled_images import mask_objects, read_pairs, require_shape
 
 if TYPE_CHECKING:
