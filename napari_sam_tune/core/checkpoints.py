@@ -46,7 +46,7 @@ _VIT_BY_WIDTH: Final = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
 _WRAPPERS: Final = ("model", "state_dict", "model_state", "model_state_dict")
 """Keys under which trainers (MedSAM, micro-sam, Lightning) put the state dict proper."""
 _PREFIX: Final = re.compile(r"^(module\.|sam\.|model\.)+")
-_UNREADABLE: Final = (
+UNREADABLE: Final = (
     pickle.UnpicklingError,
     zipfile.BadZipFile,
     struct.error,
@@ -291,7 +291,7 @@ def read_state(path: Path) -> State:
                 content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise CheckpointError(_why_unreadable(path, error)) from error
     return _unwrapped(content, path)
 

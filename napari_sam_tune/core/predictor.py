@@ -29,6 +29,7 @@ from napari_sam_tune.core.embeddings import Embedding
 from napari_sam_tune.core.errors import CheckpointError, ImageError, SamTuneError
 from napari_sam_tune.core.images import to_rgb8
 from napari_sam_tune.core.kriging import heed_clicks
+from napari_sam_tune.core.lora import merged
 from napari_sam_tune.core.prompts import Prompt, Proposal
 from napari_sam_tune.core.views import (
     View,
@@ -285,24 +286,35 @@ class Predictor:
         image must be set again.
 
         Args:
-            tensors: by name in the SAM's state dict.
+            tensors: by name in the SAM's state dict, and adapters as `lora` names them.
             version: what proposals will say answered them.
 
         Raises:
             CheckpointError: a tensor does not fit; the weights in use stay.
 
         """
-        own = check_weights(self.sam, tensors)
-        self._swap(own, tensors)
+        plain = self.plain(tensors)
+        own = check_weights(self.sam, plain)
+        self._swap(own, plain, _encoder_version(tensors))
         self.weights_version = version
+
+    def plain(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the tensors of a weights file with its adapters merged into the base's weights.
+
+        Raises:
+            CheckpointError: an adapter does not fit the model.
+
+        """
+        return merged(tensors, {**self.sam.state_dict(), **self._base})
 
     def load_base(self) -> None:
         """Go back to the base model's weights."""
-        self._swap({}, {})
+        self._swap({}, {}, "")
         self.weights_version = BASE
 
-    def _swap(self, own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
-        encoder_version = _encoder_version(tensors)
+    def _swap(
+        self, own: Mapping[str, Tensor], tensors: Mapping[str, Tensor], encoder_version: str
+    ) -> None:
         current = dict(self.sam.state_dict(keep_vars=True))
         with torch.no_grad():
             for name, tensor in own.items():

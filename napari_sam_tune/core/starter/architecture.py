@@ -129,10 +129,15 @@ class StarterEncoder(nn.Module):
         tokens = self.stage16(fine).permute(0, 2, 3, 1)
         for block in self.blocks:
             tokens = block(tokens)
+        embedding: Tensor = self.neck(self.joined(fine, tokens))
+        return embedding
+
+    def joined(self, fine: Tensor, tokens: Tensor) -> Tensor:
+        """Fuse details (B, C, h, w) with context (B, h / 2, w / 2, C'): (B, C, h, w)."""
         context = self.context(tokens.permute(0, 3, 1, 2))
         context = functional.interpolate(context, scale_factor=2.0, mode="nearest")
-        embedding: Tensor = self.neck(self.fuse(fine + context))
-        return embedding
+        fused: Tensor = self.fuse(fine + context)
+        return fused
 
 
 class PaintingPromptEncoder(PromptEncoder):  # type: ignore[misc]

@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LossName = Literal["dice_focal_iou", "dice_ce", "bce", "mse"]
+Term = Literal["focal", "dice", "cross_entropy", "squared", "iou"]
+LOSSES: Final[Mapping[LossName, Mapping[Term, float]]] = {
+    "dice_focal_iou": {"focal": 20.0, "dice": 1.0, "iou": 1.0},
+    "dice_ce": {"dice": 1.0, "cross_entropy": 1.0, "iou": 1.0},
+    "bce": {"cross_entropy": 1.0, "iou": 1.0},
+    "mse": {"squared": 1.0, "iou": 1.0},
+}
+"""Terms of each loss and their weights; `loss.py` says what they are. All have the predicted IoU in
+them: a head left stale misleads."""
+Projection = Literal["q", "k", "v", "mlp", "decoder"]
 
 
 class GateConfig(BaseModel):
@@ -14,7 +30,7 @@ class GateConfig(BaseModel):
     by simulation in `tests/core/test_gate.py`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     confidence: float = Field(default=0.92, gt=0.5, lt=1)
     """One-sided bootstrap confidence that the gain is above `smallest_gain`."""
@@ -30,35 +46,93 @@ class GateConfig(BaseModel):
     """Bootstrap resamples."""
 
 
+class LoraConfig(BaseModel):
+    """Low-rank adapters (Hu et al. 2021) where `parts` names "lora"; see `core/lora.py`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    rank: int = Field(default=8, ge=1)
+    """Rank of each delta; from half the width of a layer on, the full matrix is smaller."""
+    alpha: float | None = Field(default=None, gt=0)
+    """The delta is scaled by alpha / rank; none means alpha = rank."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of a layer's inputs hidden from its delta while training."""
+    targets: tuple[Projection, ...] = Field(default=("q", "v"), min_length=1)
+    """Which projections: q, k and v of the encoder's attention, mlp for both layers of its
+    perceptrons, decoder for all projections of the mask decoder's attention."""
+    blocks: int | None = Field(default=None, ge=1)
+    """Only the encoder's last so many blocks (late LoRA): what comes before runs once an image.
+    None means all."""
+
+
+class PartConfig(BaseModel):
+    """What one part does otherwise than the rest."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    learning_rate: float | None = Field(default=None, gt=0)
+    """At its peak; none is that of the whole training."""
+    weight_decay: float | None = Field(default=None, ge=0)
+    """None is that of the whole training."""
+
+
 class TrainConfig(BaseModel):
-    """How one round of fine-tuning is run.
+    """How a training is run: a round behind the person's back, or a run from the command line.
 
     The defaults suit rounds of well under a minute on two CPU cores while a person goes on
-    labelling; sources of the recipe are in `loss.py` and `prompting.py`.
+    labelling; sources of the recipe are in `loss.py` and `prompting.py`. `for_a_run` returns those
+    of a run.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     parts: tuple[str, ...] = ()
-    """Prefixes of the parameter names to train, e.g. ("mask_decoder", "image_encoder.neck"). None
-    at all means the whole model where its encoder is light enough to be run anew in every step, as
-    the starter's is, and the mask decoder on cached embeddings where it is not, as in the official
-    models. The mask decoder includes the head that predicts IoU, which must never be left stale."""
+    """What is trained: decoder, decoder_without_iou, prompt_encoder, neck, norms, whole, lora, or
+    promptless, or prefixes of parameter names such as mask_decoder.transformer. None at all means
+    the whole model where its encoder is light enough to be run anew in every step, as the starter's
+    is, and the decoder on cached embeddings where it is not, as in the official models. The decoder
+    includes the head that predicts IoU, which is better not left stale."""
+    lora: LoraConfig = LoraConfig()
+    """The adapters, where parts names lora."""
+    part_settings: dict[str, PartConfig] = Field(default_factory=dict)
+    """Learning rate and weight decay by part, named as in `parts`, such as
+    {neck: {learning_rate: 1.0e-5}}."""
+    loss: LossName = "dice_focal_iou"
+    """What is asked of a mask; see `loss.py`."""
+    loss_weights: dict[Term, float] = Field(default_factory=dict)
+    """Weights of the loss's terms other than its own."""
+    loss_points: int = Field(default=0, ge=0)
+    """Pixels of the image itself, half of them about the object, on which the loss is taken
+    (PointRend, Kirillov et al. 2020): for objects thinner than a cell of the logits. 0 takes all
+    cells of the low-resolution logits."""
     steps: int = Field(default=24, ge=1)
     """Optimiser steps in a round, at most."""
     prompts_per_mask: float = Field(default=6.0, gt=0)
     """At most so many prompts of a round for each mask to learn from: with a handful of masks a
     round is short, lest it learn them by heart."""
     batch_size: int = Field(default=4, ge=1)
-    """Prompts in a step; an object may be prompted more than once."""
+    """Prompts in a step, whose gradients add up call by call; an object may be prompted twice."""
     prompts_per_image: int = Field(default=2, ge=1)
-    """At most so many of them come from one image, in one call of the decoder."""
+    """At most so many of them come from one image, in one call of the decoder: what memory holds at
+    once, whatever the batch."""
     learning_rate: float = Field(default=2e-4, gt=0)
-    """AdamW's learning rate at its peak."""
+    """The learning rate at its peak."""
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    """SGD has a momentum of .9."""
+    schedule: Literal["cosine", "constant", "step", "plateau"] = "cosine"
+    """How the learning rate falls: along half a cosine; not; to a tenth after two thirds of the
+    steps; to a half whenever `plateau_looks` looks at held-out objects in a row saw no gain."""
+    plateau_looks: int = Field(default=3, ge=1)
+    """See `schedule`."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the steps over which the learning rate rises; then it falls along a cosine."""
+    """Share of the steps over which the learning rate rises first."""
     weight_decay: float = Field(default=0.0, ge=0)
-    """AdamW's decay towards zero; 0 because `base_share` keeps near something better."""
+    """Decay towards zero; 0 because `base_share` keeps near something better."""
+    patience: int | None = Field(default=None, ge=1)
+    """Training ends after so many looks in a row without a gain; None never."""
+    keep_best: bool = False
+    """End with the weights of the best look, not the last. Never in a round: those that look are
+    those that judge, and choosing by them would flatter the candidate."""
     clip: float = Field(default=1.0, gt=0)
     """Largest norm of the gradient."""
     base_share: float = Field(default=0.4, ge=0, lt=1)
@@ -99,10 +173,30 @@ class TrainConfig(BaseModel):
     gate: GateConfig = GateConfig()
     """What the candidate must show to be promoted."""
 
+    @property
+    def loss_terms(self) -> dict[Term, float]:
+        """The loss's terms and their weights, those set by hand included."""
+        return {**LOSSES[self.loss], **self.loss_weights}
+
     def shortened(self, masks: int) -> TrainConfig:
         """Return how a round on so many masks is run: with no more steps than they are good for."""
         most = math.ceil(self.prompts_per_mask * masks / self.batch_size)
         return self.model_copy(update={"steps": min(self.steps, most)})
+
+    @classmethod
+    def for_a_run(cls) -> TrainConfig:
+        """Return the defaults of a run: long, with every mask as good as the next, best kept."""
+        return cls(
+            steps=400,
+            prompts_per_mask=1e6,
+            recent_weight=1.0,
+            base_share=0.0,
+            look_every=40,
+            look_objects=24,
+            judge_objects=200,
+            keep_best=True,
+            patience=5,
+        )
 
     @model_validator(mode="after")
     def _no_part_within_another(self) -> TrainConfig:

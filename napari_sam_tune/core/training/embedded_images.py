@@ -13,6 +13,7 @@ from torch import Tensor
 from napari_sam_tune.core.embeddings import Embedding
 from napari_sam_tune.core.images import to_rgb8
 from napari_sam_tune.core.training.frame import Frame
+from napari_sam_tune.core.trunk import Trunk, after, before
 from napari_sam_tune.core.views import Window, resized_shape
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class EmbeddedImages:
         predictor: encodes what is in neither, with the weights in use in it.
         key: of those weights' encoder in the cache.
         max_bytes: of fp16 features, or of pixels, kept in memory.
+        trunk: how many of the encoder's blocks stay frozen where it learns, see `core/trunk.py`;
+            what they make of an image is kept in memory. None where all of it runs every time.
 
     """
 
@@ -52,9 +55,13 @@ class EmbeddedImages:
         predictor: Predictor,
         key: str,
         max_bytes: int,
+        trunk: int | None = None,
     ) -> None:
         self._project, self._cache, self._predictor = project, cache, predictor
-        self._key = key
+        self._key, self._trunk = key, trunk
+        self._trunks = _Memory[tuple[Seen, Flips], Trunk](
+            max_bytes, lambda held: sum(part.nbytes for part in held)
+        )
         self._features = _Memory[Seen, Embedding](max_bytes, lambda held: held.features.nbytes)
         self._pixels = _Memory[str, Tensor](max_bytes // 2, lambda held: held.nbytes)
         self._rgb = _Memory[str, NDArray[np.uint8]](max_bytes // 2, lambda held: held.nbytes)
@@ -90,18 +97,35 @@ class EmbeddedImages:
             ImageError, ProjectError: the image cannot be read.
 
         """
-        sam = self._predictor.sam
-        pixels = self._input_pixels(seen).to(device)
-        turned = [axis for axis, flip in zip((2, 3), flips, strict=True) if flip]
-        framed = sam.preprocess(pixels.flip(turned))
+        encoder = self._predictor.sam.image_encoder
         learning = torch.is_grad_enabled()
-        if learning:  # a convolution stem is faster so; a transformer does not mind
-            framed = framed.contiguous(memory_format=torch.channels_last)
         with torch.autocast(
             device.type, torch.bfloat16, enabled=learning and fast_bfloat16(device)
         ):
-            features: Tensor = sam.image_encoder(framed)
+            if self._trunk is None:
+                features: Tensor = encoder(self._framed(seen, device, flips))
+            else:
+                kept = self._trunks.get((seen, flips), lambda _: self._grown(seen, device, flips))
+                trunk = tuple(part.to(device).float() for part in kept)
+                features = after(encoder, trunk, self._trunk)
         return features.float() if learning else features.half().float()
+
+    @torch.no_grad()
+    def _grown(self, seen: Seen, device: torch.device, flips: Flips) -> Trunk:
+        """Run the frozen blocks: fp16, on the CPU."""
+        encoder, depth = self._predictor.sam.image_encoder, self._trunk or 0
+        with torch.autocast(device.type, enabled=False):
+            trunk = before(encoder, self._framed(seen, device, flips), depth)
+        return tuple(part.to("cpu", torch.float16) for part in trunk)
+
+    def _framed(self, seen: Seen, device: torch.device, flips: Flips) -> Tensor:
+        """Return (1, 3, S, S), what the encoder takes."""
+        pixels = self._input_pixels(seen).to(device)
+        turned = [axis for axis, flip in zip((2, 3), flips, strict=True) if flip]
+        framed: Tensor = self._predictor.sam.preprocess(pixels.flip(turned))
+        if torch.is_grad_enabled():  # a convolution stem is faster so; a transformer does not mind
+            framed = framed.contiguous(memory_format=torch.channels_last)
+        return framed
 
     @torch.no_grad()
     def keep(self, image_id: str, key: str, device: torch.device) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.project import Annotation
-    from napari_sam_tune.core.prompts import Prompt
+    from napari_sam_tune.core.prompts import Mask, Prompt
     from napari_sam_tune.core.training.config import TrainConfig
     from napari_sam_tune.core.training.embedded_images import Flips, Seen
     from napari_sam_tune.core.views import Window
@@ -89,9 +89,9 @@ class Example:
         top, left, _, _ = self.window or whole(self.frame.original)
         return y0 - top, x0 - left, y1 - top, x1 - left
 
-    @cached_property
-    def target(self) -> NDArray[np.float16]:
-        """What the decoder should draw, (rows, columns) from 0 to 1; see `Frame.target`."""
+    @property
+    def shown(self) -> tuple[Mask, Window]:
+        """The mask cut to its bounding box, and that box in what is seen, flips done."""
         cropped = self.annotation.cropped_mask
         y0, x0, y1, x1 = self.placed
         height, width = self.frame.original
@@ -99,7 +99,12 @@ class Example:
             cropped, y0, y1 = cropped[::-1], height - y1, height - y0
         if self.flips[1]:
             cropped, x0, x1 = cropped[:, ::-1], width - x1, width - x0
-        return self.frame.target(cropped, (y0, x0, y1, x1)).astype(np.float16)
+        return cropped, (y0, x0, y1, x1)
+
+    @cached_property
+    def target(self) -> NDArray[np.float16]:
+        """What the decoder should draw, (rows, columns) from 0 to 1; see `Frame.target`."""
+        return self.frame.target(*self.shown).astype(np.float16)
 
     @cached_property
     def real_prompts(self) -> tuple[Tokens, ...]:

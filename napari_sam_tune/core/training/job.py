@@ -38,6 +38,10 @@ class TrainingJob:
         go_on_from: version whose training goes on, a candidate that was refused; None goes on
             from the parent.
         open_image_id: the image the person is on, which is encoded anew if the encoder learns.
+        run: folder of a run from the command line, which gets the weights and what is needed to go
+            on; None for a round, whose candidate goes into the project.
+        resume: go on with what is in that folder.
+        tensorboard: write TensorBoard's logs there too.
 
     Raises:
         TrainingError: nothing to learn from, or an annotation both trains and judges.
@@ -54,6 +58,9 @@ class TrainingJob:
     threads: int | None = None
     go_on_from: str | None = None
     open_image_id: str | None = None
+    run: str | None = None
+    resume: bool = False
+    tensorboard: bool = False
 
     def __post_init__(self) -> None:
         if not self.train_ids:
@@ -115,7 +122,7 @@ class ObjectScore:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Weights a round has made and saved in the project; whether they are used the gate decides.
+    """Weights a training has made and saved; whether they are used the gate decides.
 
     Attributes:
         version: of the saved weights, 12 hex digits.

@@ -12,6 +12,7 @@ from napari_sam_tune.core.errors import OutOfMemory
 from napari_sam_tune.core.training.decoder import answer
 from napari_sam_tune.core.training.loss import prompt_loss
 from napari_sam_tune.core.training.prompting import draw_prompts, with_correction
+from napari_sam_tune.core.training.targets import at_points, on_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.training.embedded_images import EmbeddedImages
     from napari_sam_tune.core.training.examples import Example
     from napari_sam_tune.core.training.prompting import DrawnPrompt
+    from napari_sam_tune.core.training.world import World
 
 
 _FLIPPED = 0.5
-"""Share of images seen upside down, and mirrored, where they are encoded anew anyway."""
+"""Share of images seen upside down, and mirrored, where encoding them anew costs little."""
 
 
 class Marks(NamedTuple):
@@ -53,8 +55,10 @@ class Lesson:
         config: how prompts are drawn.
         positions: (1, C, h, w), `prompt_encoder.get_dense_pe()`, the same all through a round.
         checkpoint: called between forward and backward.
-        encodes: the encoder learns too: images are encoded anew, flipped at random.
+        encodes: the encoder learns too: images are encoded anew.
         at_once: prompts in a call of the decoder; halved for good when memory runs out.
+        flips: images that are encoded anew are flipped at random.
+        world: the processes that share a step's calls.
 
     """
 
@@ -66,6 +70,8 @@ class Lesson:
     checkpoint: Callable[[], None]
     encodes: bool
     at_once: int
+    flips: bool
+    world: World
 
     def gradients(self, calls: Sequence[Sequence[Example]], step: int) -> Marks:
         """Leave the gradients of a step's loss in the parameters.
@@ -80,10 +86,13 @@ class Lesson:
         """
         while True:
             self.sam.zero_grad()
-            # drawn anew from the same seed if memory ran out half-way
-            rng = np.random.default_rng([self.config.seed, step])
             try:
-                marks = [self._call(call, rng) for call in calls]
+                # a call's prompts depend on nothing but its place: whoever does it draws the same,
+                # and so does a step begun anew because memory ran out
+                marks = [
+                    self._call(call, np.random.default_rng([self.config.seed, step, place]))
+                    for place, call in self.world.share(calls)
+                ]
             except RuntimeError as error:
                 self._halve(error)
                 continue
@@ -93,7 +102,8 @@ class Lesson:
         """Teach a few objects of one view."""
         seen = examples[0].seen
         if self.encodes:
-            flips = (bool(rng.random() < _FLIPPED), bool(rng.random() < _FLIPPED))
+            share = _FLIPPED if self.flips else 0.0
+            flips = (bool(rng.random() < share), bool(rng.random() < share))
             examples = [replace(example, flips=flips) for example in examples]
             encoded = self.images.encode(seen, self.device, flips)
             # the decoder's many passes leave their gradients here, the encoder runs back once
@@ -120,7 +130,7 @@ class Lesson:
         rng: np.random.Generator,
     ) -> float:
         """Answer, correct, answer again …; return these prompts' share of the step's loss."""
-        targets = torch.from_numpy(np.stack([e.target for e in examples])).to(self.device).float()
+        targets = on_cells(examples, self.device)
         rows, columns = examples[0].frame.valid
         between = int(rng.integers(1, corrections + 1)) if corrections else 0
         taught = {0, between, corrections}
@@ -148,8 +158,13 @@ class Lesson:
             if turn not in taught:
                 continue
             # padding is not part of the image: what is drawn there is nobody's loss
+            drawn_at, wanted = answered.logits[..., :rows, :columns], targets
+            if self.config.loss_points:
+                drawn_at, wanted = at_points(
+                    answered.logits, examples, self.config.loss_points, rng
+                )
             graded = prompt_loss(
-                answered.logits[..., :rows, :columns], answered.ious, targets, answered.ambiguous
+                drawn_at, answered.ious, wanted, answered.ambiguous, self.config.loss_terms
             )
             share = graded.sum() / (self.config.batch_size * len(taught))
             self.checkpoint()

@@ -1,8 +1,9 @@
 """What a decoder is asked to be good at: the masks, and knowing how good they are.
 
-20 · focal (γ 2; Lin et al. 2017) + dice (Milletari et al. 2016) of the best of the masks offered,
-and |IoU predicted − IoU true| of all of them, as in sam2's `loss_fns` (Ravi et al. 2024). The loss
-is taken on logits, never on a thresholded mask, whose gradient is zero.
+A loss is a sum of terms (`config.LOSSES`). The default is 20 · focal (γ 2; Lin et al. 2017) + dice
+(Milletari et al. 2016) of the best of the masks offered, and |IoU predicted − IoU true| of all of
+them, as in sam2's `loss_fns` (Ravi et al. 2024). The loss is taken on logits, never on a
+thresholded mask, whose gradient is zero.
 
 Focal's α is .5 and not sam2's .25, which counts a missed pixel a third of a wrong one: in a short
 round on few images that shrinks large, faint objects. One round of 40 × 6 prompts, magnetic tiles,
@@ -13,16 +14,23 @@ fray −.05, uneven −.01 (all +.06, spread .11).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch.nn import functional
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from torch import Tensor
 
-FOCAL_WEIGHT = 20.0
+    from napari_sam_tune.core.training.config import Term
+
 _ALPHA, _GAMMA = 0.5, 2.0
+_SURE: Final = 6.0
+"""The logit that squared differences aim at, inside; its negative outside: a mask as sure as SAM's
+own are. Squared differences of thresholded or squashed logits have no gradient where a mask is
+missed altogether, those of the logits have one everywhere."""
 
 
 def focal_loss(logits: Tensor, targets: Tensor) -> Tensor:
@@ -58,15 +66,44 @@ def true_iou(logits: Tensor, targets: Tensor) -> Tensor:
     return overlap / (drawn | wanted).sum(dim=(-2, -1)).clamp(min=1)
 
 
-def prompt_loss(logits: Tensor, ious: Tensor, targets: Tensor, ambiguous: Tensor) -> Tensor:
+def cross_entropy_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean binary cross entropy over pixels; shapes as in `focal_loss`."""
+    losses = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    return losses.mean(dim=(-2, -1))
+
+
+def squared_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean squared difference to sure logits, of which 1 is a coin toss; shapes above.
+
+    Least squares, as in LSGAN (Mao et al. 2017).
+    """
+    return (logits / _SURE - (2 * targets - 1)).square().mean(dim=(-2, -1))
+
+
+_DRAWING: Final[Mapping[str, Callable[[Tensor, Tensor], Tensor]]] = {
+    "focal": focal_loss,
+    "dice": dice_loss,
+    "cross_entropy": cross_entropy_loss,
+    "squared": squared_loss,
+}
+
+
+def prompt_loss(
+    logits: Tensor,
+    ious: Tensor,
+    targets: Tensor,
+    ambiguous: Tensor,
+    terms: Mapping[Term, float],
+) -> Tensor:
     """Return the loss of each prompt.
 
     Args:
-        logits: (N, 4, h, w) of all mask tokens, cropped to the image's part of the grid.
+        logits: (N, 4, h, w) of all mask tokens, where the image is.
         ious: (N, 4) predicted.
         targets: (N, h, w), from 0 to 1, none of them empty.
         ambiguous: (N,) bool, where the three masks of a single point were offered; elsewhere only
             token 0 was.
+        terms: weight of each term, `TrainConfig.loss_terms`.
 
     Returns:
         (N,).
@@ -78,17 +115,20 @@ def prompt_loss(logits: Tensor, ious: Tensor, targets: Tensor, ambiguous: Tensor
     for several, tokens in ((True, slice(1, None)), (False, slice(0, 1))):
         rows = torch.nonzero(ambiguous == several)[:, 0]
         if len(rows):
-            chosen = _best_of(logits[rows, tokens], ious[rows, tokens], targets[rows])
+            chosen = _best_of(logits[rows, tokens], ious[rows, tokens], targets[rows], terms)
             losses = losses.index_copy(0, rows, chosen)
     return losses
 
 
-def _best_of(logits: Tensor, ious: Tensor, targets: Tensor) -> Tensor:
+def _best_of(logits: Tensor, ious: Tensor, targets: Tensor, terms: Mapping[Term, float]) -> Tensor:
     """Return (N,) from logits (N, K, h, w), ious (N, K) and targets (N, h, w)."""
     wanted = targets[:, None].expand_as(logits)
-    drawing = FOCAL_WEIGHT * focal_loss(logits, wanted) + dice_loss(logits, wanted)
+    drawing = logits.new_zeros(logits.shape[:2])
+    for term, weight in terms.items():
+        if term != "iou" and weight:
+            drawing = drawing + weight * _DRAWING[term](logits, wanted)
     # the one shown first learns beside the best: the person's meaning is no longer a guess
     shown = drawing.gather(1, ious.argmax(dim=1, keepdim=True))[:, 0]
     # the masks that were not the best still learn to say so
-    knowing = (ious - true_iou(logits.detach(), wanted)).abs()
-    return (drawing.amin(dim=1) + shown) / 2 + knowing.mean(dim=1)
+    knowing = (ious - true_iou(logits.detach(), wanted)).abs().mean(dim=1)
+    return (drawing.amin(dim=1) + shown) / 2 + terms.get("iou", 0.0) * knowing

@@ -1,0 +1,131 @@
+"""`napari-sam-tune train` and `napari-sam-tune config`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from napari_sam_tune.core.training.job import Progress as Step
+    from napari_sam_tune.core.training.run import RunResult
+
+console = Console()
+
+
+def train(
+    project: Annotated[Path, typer.Argument(help="Project with accepted masks.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run; made if it is absent.")],
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file; `napari-sam-tune config` prints one.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A setting, such as parts=lora, lora.rank=8 or steps=200."),
+    ] = None,
+    start: Annotated[
+        str, typer.Option(help="Version to start from: base, current, or its 12 digits.")
+    ] = "base",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out, with its own config.")
+    ] = False,
+    enter: Annotated[
+        bool, typer.Option("--enter", help="Put the weights in use if the gate finds them better.")
+    ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also write TensorBoard's logs.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    processes: Annotated[
+        int, typer.Option(min=1, help="Train with so many processes, one a GPU.")
+    ] = 1,
+) -> None:
+    """Train on a project's masks: decoder, LoRA, neck, norms or the whole model."""
+    from napari_sam_tune.core.training.world import is_alone, is_first
+
+    if processes > 1 and is_alone():
+        _launch(processes)
+        return
+    from napari_sam_tune.core.project import Project
+    from napari_sam_tune.core.training.config import TrainConfig
+    from napari_sam_tune.core.training.run import enter as enter_project
+    from napari_sam_tune.core.training.run import train as run
+    from napari_sam_tune.core.training.run_folder import CONFIG
+    from napari_sam_tune.core.training.settings import read_config, with_settings
+
+    opened = Project.open(project, create=False)
+    path = out / CONFIG if resume and config is None else config
+    chosen = with_settings(read_config(path) if path else TrainConfig.for_a_run(), set_ or [])
+    version = opened.current_version if start == "current" else start
+    training = run(
+        opened, out, chosen, start=version, resume=resume, device=device, tensorboard=tensorboard
+    )
+    result = _followed(training, show=is_first())
+    if not is_first():
+        return
+    console.print(
+        f"Held-out objects: {result.held_out_before:.3f} before, {result.held_out:.3f} now.\n"
+        f"Weights: [bold]{result.weights}[/]",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if enter:
+        enter_project(opened, result)
+        console.print(result.verdict.reason, highlight=False)
+
+
+def print_config() -> None:
+    """Print the defaults of a run as YAML, with a comment on every key."""
+    from napari_sam_tune.core.training.config import TrainConfig
+    from napari_sam_tune.core.training.settings import commented
+
+    sys.stdout.write(commented(TrainConfig.for_a_run()))
+
+
+def _followed(training: Generator[Step, None, RunResult], *, show: bool) -> RunResult:
+    """Show a training's progress until it ends."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[said]}"),
+        console=console,
+        disable=not show,
+    ) as bar:
+        task = bar.add_task("Loading", total=None, said="")
+        while True:
+            try:
+                step = next(training)
+            except StopIteration as ended:
+                result: RunResult = ended.value
+                return result
+            said = {"said": f"loss {step.loss:.3f}"} if step.loss is not None else {}
+            bar.update(
+                task,
+                description=step.phase.capitalize(),
+                completed=step.step,
+                total=step.steps,
+                **said,  # type: ignore[arg-type]
+            )
+
+
+def _launch(processes: int) -> None:
+    """Start this command again, in several processes that find each other."""
+    from torch.distributed.run import main as torchrun
+
+    torchrun(
+        [
+            "--standalone",
+            f"--nproc-per-node={processes}",
+            "--module",
+            "napari_sam_tune",
+            *sys.argv[1:],
+        ]
+    )

@@ -1,0 +1,148 @@
+"""A training from the command line: long, in a folder of its own, interruptible."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import yaml
+
+from napari_sam_tune.core.errors import TrainingError
+from napari_sam_tune.core.gate import Verdict, decide
+from napari_sam_tune.core.predictor import BASE
+from napari_sam_tune.core.rounds import report_of
+from napari_sam_tune.core.training.fit import fit
+from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
+from napari_sam_tune.core.training.run_folder import CONFIG, WEIGHTS
+from napari_sam_tune.core.training.world import is_first
+from napari_sam_tune.core.weights import read_weights, replacing_file
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+    from pathlib import Path
+
+    from napari_sam_tune.core.project import Project
+    from napari_sam_tune.core.training.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run has made.
+
+    Attributes:
+        weights: the weights file.
+        candidate: the weights' version, its scores on held-out objects, losses and seconds.
+        verdict: whether the gate would let it replace the weights it started from.
+
+    """
+
+    weights: Path
+    candidate: Candidate
+    verdict: Verdict
+
+    @property
+    def held_out(self) -> float:
+        """Mean score on held-out objects, from 0 to 1; 0 where there are none."""
+        return _mean(score.candidate for score in self.candidate.scores)
+
+    @property
+    def held_out_before(self) -> float:
+        """The same of the weights it started from."""
+        return _mean(score.current for score in self.candidate.scores)
+
+
+def _mean(scores: Iterable[float]) -> float:
+    return float(np.mean(values)) if (values := list(scores)) else 0.0
+
+
+def train(
+    project: Project,
+    out: Path,
+    config: TrainConfig,
+    *,
+    start: str = BASE,
+    resume: bool = False,
+    device: str = "auto",
+    tensorboard: bool = False,
+) -> Generator[Progress, None, RunResult]:
+    """Train on a project's masks into a folder.
+
+    Masks of the "train" split teach, those held out say when to stop and what was best; those of
+    the "test" split are not touched.
+
+    Args:
+        project: with a base model and accepted masks.
+        out: gets weights.safetensors, config.yaml, log.jsonl and what is needed to go on.
+        config: how.
+        start: the version to start from.
+        resume: go on with the run that is in `out`.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        tensorboard: write TensorBoard's logs too.
+
+    Yields:
+        Progress, as `fit` does.
+
+    Raises:
+        TrainingError: no base model, nothing to learn from, `out` holds a run already, or what
+            `fit` raises.
+        StorageError: the disk refused.
+
+    """
+    if project.base is None:
+        raise TrainingError(
+            "The project has no base model yet. Label something in it, or name a model when it is "
+            "made: napari-sam-tune import … --model starter."
+        )
+    if is_first():
+        _prepare(out, config, resume=resume)
+    annotations = project.annotations()
+    job = TrainingJob(
+        project=str(project.path),
+        base=project.base,
+        parent=start,
+        train_ids=tuple(a.id for a in annotations if a.split == "train"),
+        judge_ids=tuple(a.id for a in annotations if a.split == "held_out"),
+        config=config,
+        device=device,
+        run=str(out),
+        resume=resume,
+        tensorboard=tensorboard,
+    )
+    candidate = yield from fit(job)
+    return RunResult(out / WEIGHTS, candidate, decide(candidate.scores, config))
+
+
+def _prepare(out: Path, config: TrainConfig, *, resume: bool) -> None:
+    """Make a run's folder, with its config in it."""
+    if not resume and any((out / name).exists() for name in (WEIGHTS, CONFIG)):
+        raise TrainingError(
+            f"{out} holds a run already. Go on with it by --resume, or choose another folder."
+        )
+    with replacing_file(out / CONFIG) as file:
+        file.write(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False).encode())
+
+
+def enter(project: Project, result: RunResult) -> bool:
+    """Enter a run's weights into the project as a version; put it in use if the gate agrees.
+
+    Returns:
+        Whether it is in use now; an open dock of the project takes it over by itself.
+
+    Raises:
+        TrainingError: other weights have come into use since, which it was not judged against.
+        StorageError: the disk refused.
+
+    """
+    if project.current_version != result.candidate.parent:
+        raise TrainingError(
+            f"The run was judged against {result.candidate.parent}, but {project.current_version} "
+            f"is in use. Train again with --start {project.current_version}."
+        )
+    tensors, info = read_weights(result.weights)
+    version = project.save_weights(tensors, info)
+    if result.verdict.promote:
+        learnt = [a.label for a in project.annotations() if a.split == "train"]
+        report = report_of(result.candidate, result.verdict, learnt)
+        project.promote(version, report=report.to_json())
+    return result.verdict.promote
