@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from napari_sam_tune.commands.export import export_app
+from napari_sam_tune.commands.import_data import import_data
 from napari_sam_tune.commands.train import print_config, train
 from napari_sam_tune.core.errors import SamTuneError
 
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 starter_app = typer.Typer(no_args_is_help=True, help="Train and measure the embedded model.")
 app.add_typer(starter_app, name="starter")
+app.command("import")(import_data)
 app.add_typer(export_app, name="export")
 app.command()(train)
 app.command("config")(print_config)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.annotations import Annotation
 from napari_sam_tune.core.errors import ProjectError
-from napari_sam_tune.core.split import place
+from napari_sam_tune.core.split import Split, place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,7 +30,7 @@ class AnnotationTable:
         self._by_id: dict[str, Annotation] = {}
         self._by_image: dict[str, list[Annotation]] = {}
         self._superseded: set[str] = set()
-        self._held_places: set[tuple[str, tuple[int, int]]] = set()
+        self._kept_places: dict[tuple[str, tuple[int, int]], Split] = {}
         self._unreadable: dict[str, str] = {}
 
     def refresh(self) -> None:
@@ -72,17 +72,22 @@ class AnnotationTable:
         self._by_image.setdefault(annotation.image_id, []).append(annotation)
         if annotation.supersedes is not None:
             self._superseded.add(annotation.supersedes)
-        if annotation.split == "held_out":
+        if annotation.split != "train":
             cell = place(annotation.shape, annotation.bbox)
-            self._held_places.add((annotation.image_id, cell))
+            self._kept_places.setdefault((annotation.image_id, cell), annotation.split)
 
     def get(self, annotation_id: str) -> Annotation | None:
         """Return an annotation, living or not."""
         return self._by_id.get(annotation_id)
 
-    def was_held_out(self, image_id: str, cell: tuple[int, int]) -> bool:
-        """Tell whether an object at that place has ever judged: then none there may train."""
-        return (image_id, cell) in self._held_places
+    def kept_for(self, image_id: str, cell: tuple[int, int]) -> Split | None:
+        """Return "held_out" or "test" where an object at that place ever was: none may train."""
+        return self._kept_places.get((image_id, cell))
+
+    def origins(self, image_id: str) -> dict[str, Annotation]:
+        """Return what was ever imported into an image, by its origin, living or not."""
+        every = self._by_image.get(image_id, ())
+        return {a.origin: a for a in every if a.origin is not None}
 
     def living(self, deleted: Mapping[str, bool], image_id: str | None) -> list[Annotation]:
         """Return what is neither deleted nor superseded, in the order of time.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.records import RecordStore
     from napari_sam_tune.core.split import Split
 
-Source = Literal["person", "robot", "adopted"]
+Source = Literal["person", "robot", "adopted", "import"]
 BoundingBox = tuple[int, int, int, int]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MASK, _PROPOSAL, _LOCKED = np.uint8(1), np.uint8(2), np.uint8(4)
@@ -49,6 +49,9 @@ class NewAnnotation:
         effort: what it cost.
         supersedes: the annotation this is an edit of, or None.
         source: who made it.
+        origin: where an imported mask came from, "format/file/object"; else None.
+        split: decided by an import; None lets image and place decide. What its image or its place
+            is kept for comes first.
 
     """
 
@@ -63,6 +66,8 @@ class NewAnnotation:
     effort: Effort = field(default_factory=Effort)
     supersedes: str | None = None
     source: Source = "person"
+    origin: str | None = None
+    split: Split | None = None
 
     def checked(self, shape: tuple[int, int]) -> tuple[NDArray[np.uint8], dict[str, Any]]:
         """Return the array and the attributes to store.
@@ -115,6 +120,7 @@ class NewAnnotation:
             "effort": asdict(self.effort),
             "supersedes": self.supersedes,
             "source": self.source,
+            "origin": self.origin,
         }
 
 
@@ -133,12 +139,13 @@ class Annotation:
         predicted_iou: the model's own estimate for its proposal, or None.
         effort: what it cost the person.
         created: UTC, seconds since 1970.
-        split: "train" or "held_out", decided when it was accepted.
+        split: "train", "held_out" or "test", decided when it was accepted.
         shape: the image's (H, W).
         bbox: (y0, x0, y1, x1) of the mask in pixels, ends excluded.
         area: pixels in the mask.
         supersedes: the annotation it is an edit of, or None.
-        source: "person", "robot" or "adopted".
+        source: "person", "robot", "adopted" or "import".
+        origin: where an imported mask came from, "format/file/object"; else None.
 
     """
 
@@ -155,6 +162,7 @@ class Annotation:
     area: int = field(compare=False)
     supersedes: str | None = field(compare=False)
     source: Source = field(compare=False)
+    origin: str | None = field(compare=False)
     _crop: BoundingBox = field(compare=False, repr=False)
     _has_proposal: bool = field(compare=False, repr=False)
     _has_locked: bool = field(compare=False, repr=False)
@@ -188,6 +196,7 @@ class Annotation:
                 area=stored["area"],
                 supersedes=stored["supersedes"],
                 source=stored["source"],
+                origin=stored.get("origin"),  # records of the first release have none
                 _crop=(top, left, bottom, right),
                 _has_proposal=stored["has_proposal"],
                 _has_locked=stored["has_locked"],

@@ -186,6 +186,22 @@ def load_model(
     return LoadedModel(sam.to(target), BaseRef(str(name_or_path), sha256), architecture)
 
 
+def base_ref(name_or_path: str | Path) -> BaseRef:
+    """Name a base model and its hash without loading it.
+
+    An official model need not be on this machine: its hash is published.
+
+    Raises:
+        CheckpointMissing: there is no such file.
+        CheckpointError: it is a folder, or cannot be read.
+
+    """
+    name = str(name_or_path)
+    if name in OFFICIAL:
+        return BaseRef(name, OFFICIAL[name].sha256)
+    return BaseRef(name, file_sha256(_find(name, download=False, progress=None)))
+
+
 def load_base(ref: BaseRef, device: str | torch.device = "cpu") -> LoadedModel:
     """Load the base model a project was begun with, and make sure that it is that one.
 

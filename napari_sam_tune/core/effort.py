@@ -42,7 +42,7 @@ def effort_by_version(project: Project) -> list[EffortRow]:
     versions: dict[str, list[int]] = {}
     efforts: list[Effort] = []
     for annotation in project.annotations():
-        if annotation.source == "adopted":
+        if annotation.source in {"adopted", "import"}:  # they cost no clicks
             continue
         versions.setdefault(annotation.weights_version, []).append(len(efforts))
         efforts.append(annotation.effort)

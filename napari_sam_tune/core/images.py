@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import struct
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.generic]
 
 IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp"})
-_TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
+TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 # Pillow's modes whose pixels are already what an array should hold; the rest go through RGB(A).
 _PLAIN_MODES = frozenset({"1", "L", "LA", "RGB", "RGBA", "I", "I;16", "I;16B", "I;16L", "F"})
 _MID_GREY = 128
@@ -89,12 +90,22 @@ def read_image(path: str | Path) -> Pixels:
 
     """
     path = Path(path)
+    with reading(path):
+        pixels = _read_tiff(path) if path.suffix.lower() in TIFF_SUFFIXES else _read_other(path)
+    if pixels.size == 0:
+        raise ImageError(f"{path} holds no pixels. Export or copy it again.")
+    return pixels
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn whatever goes wrong while an image file is read into an `ImageError`."""
     if not path.is_file():
         raise ImageError(f"There is no image file {path}. Check its name, or whether it was moved.")
     # The decoders raise whatever comes to mind on damaged files (OSError, ValueError, SyntaxError,
     # struct.error, IndexError, zlib.error …): every one of them means the same to the person.
     try:
-        pixels = _read_tiff(path) if path.suffix.lower() in _TIFF_SUFFIXES else _read_other(path)
+        yield
     except (ImageError, MemoryError):
         raise
     except Exception as error:
@@ -102,9 +113,14 @@ def read_image(path: str | Path) -> Pixels:
             f"{path} cannot be read as an image; it is damaged, cut short, or of another type than "
             f"its name says ({error}). Export or copy it again."
         ) from error
-    if pixels.size == 0:
-        raise ImageError(f"{path} holds no pixels. Export or copy it again.")
-    return pixels
+
+
+def too_many_pixels(path: Path, error: Exception) -> ImageError:
+    """Say that Pillow takes a file for one made to fill the memory."""
+    return ImageError(
+        f"{path} has too many pixels for a file of its type ({error}). Save it as TIFF, or cut "
+        "it into tiles."
+    )
 
 
 def _read_tiff(path: Path) -> Pixels:
@@ -137,10 +153,7 @@ def _read_other(path: Path) -> Pixels:
         with Image.open(path) as image:
             return _as_array(image)
     except Image.DecompressionBombError as error:
-        raise ImageError(
-            f"{path} has too many pixels for a file of its type ({error}). Save it as TIFF, or cut "
-            "it into tiles."
-        ) from error
+        raise too_many_pixels(path, error) from error
 
 
 def _as_array(image: Image) -> Pixels:

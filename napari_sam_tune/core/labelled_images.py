@@ -15,10 +15,13 @@ from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.images import list_images, read_image
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 # Components smaller than this are specks of the mask's own making, not objects.
 SMALLEST_OBJECT = 10
+_LARGEST_NUMBER = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def read_pairs(
 
     """
     by_stem = _by_stem(masks)
-    rows = {} if manifest is None else _manifest_rows(manifest, class_column, group_column)
+    rows = {} if manifest is None else manifest_rows(manifest, class_column, group_column)
     pairs = []
     for stem, path in _by_stem(images).items():
         if stem not in by_stem:
@@ -100,9 +103,15 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     return paths
 
 
-def _manifest_rows(
+def manifest_rows(
     manifest: Path, class_column: str | None, group_column: str | None
 ) -> dict[str, tuple[str | None, str | None]]:
+    """Read a manifest: stem to (class, group), each None where no column was named.
+
+    Raises:
+        SamTuneError: it cannot be read or lacks a column.
+
+    """
     try:
         with manifest.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
@@ -127,7 +136,7 @@ def _manifest_rows(
 
 
 def true_objects(pair: LabelledImage, shape: tuple[int, int]) -> list[LabelledObject]:
-    """Read the objects of a mask file in the order of their numbers.
+    """Read the objects of a mask file in the order of their numbers, without specks.
 
     A mask of one nonzero value, or an 8-bit picture that is mostly black and white (grey edges
     from resizing or JPEG), holds one object per 8-connected component; any other integer mask
@@ -137,24 +146,42 @@ def true_objects(pair: LabelledImage, shape: tuple[int, int]) -> list[LabelledOb
         ImageError: the mask is not of the image's `shape` (H, W).
 
     """
-    mask = _read_mask(pair.mask)
-    if mask.shape != shape:
+    return [
+        found
+        for found in mask_objects(pair.mask, shape)
+        if np.count_nonzero(found.mask) >= SMALLEST_OBJECT
+    ]
+
+
+def mask_objects(path: Path, shape: tuple[int, int]) -> Iterator[LabelledObject]:
+    """Read the objects of a mask file one by one, specks and all; see `true_objects`.
+
+    Raises:
+        ImageError: the mask is not of the image's `shape` (H, W).
+
+    """
+    mask = _read_mask(path)
+    require_shape(path, mask.shape, shape)
+    labels = _object_labels(mask)
+    for number, window in enumerate(ndimage.find_objects(labels), start=1):
+        if window is not None:
+            full = np.zeros(shape, dtype=bool)
+            full[window] = labels[window] == number
+            yield LabelledObject(number, full)
+
+
+def require_shape(mask: Path, mask_shape: tuple[int, ...], shape: tuple[int, int]) -> None:
+    """Refuse a mask file that is not of its image's `shape` (H, W).
+
+    Raises:
+        ImageError: names the mask and both sizes.
+
+    """
+    if mask_shape != shape:
         raise ImageError(
-            f"The mask {pair.mask.name} is {mask.shape[0]} × {mask.shape[1]} pixels, its image "
+            f"The mask {mask.name} is {mask_shape[0]} × {mask_shape[1]} pixels, its image "
             f"{shape[0]} × {shape[1]}."
         )
-    labels = _object_labels(mask)
-    slices = ndimage.find_objects(labels)
-    objects = []
-    for number, window in enumerate(slices, start=1):
-        if window is None:
-            continue
-        inside = labels[window] == number
-        if np.count_nonzero(inside) >= SMALLEST_OBJECT:
-            full = np.zeros(shape, dtype=bool)
-            full[window] = inside
-            objects.append(LabelledObject(number, full))
-    return objects
 
 
 def _read_mask(path: Path) -> NDArray[Any]:
@@ -167,8 +194,10 @@ def _read_mask(path: Path) -> NDArray[Any]:
     if pixels.ndim == 2:
         return pixels
     colours = pixels[..., : 3 if pixels.shape[-1] >= 3 else 1].astype(np.uint32)
+    if pixels.shape[-1] in (2, 4):
+        colours[pixels[..., -1] == 0] = 0  # nothing was painted there, whatever its colour
     if (colours == colours[..., :1]).all():
-        return pixels[..., 0]
+        return colours[..., 0].astype(pixels.dtype)
     packed = (colours * np.array([1 << 16, 1 << 8, 1], np.uint32)).sum(axis=-1)
     _, labels = np.unique(packed, return_inverse=True)
     # Colours are numbered from the darkest; where there is no black, nothing is background.
@@ -176,7 +205,11 @@ def _read_mask(path: Path) -> NDArray[Any]:
 
 
 def _object_labels(mask: NDArray[Any]) -> NDArray[np.int32]:
+    if mask.dtype.kind in "if":
+        mask = np.where(mask > 0, mask, 0)  # negative and NaN: "not labelled"
     if mask.dtype != bool and not _is_picture(mask):
+        if mask.max() > _LARGEST_NUMBER:  # a table as long as the largest number would be too long
+            mask = np.unique(mask, return_inverse=True)[1].reshape(mask.shape) + int(mask.min() > 0)
         return mask.astype(np.int32)
     threshold = mask.max() / 2 if mask.dtype != bool else 0
     labelled, _ = ndimage.label(mask > threshold, structure=np.ones((3, 3), dtype=int))
@@ -184,8 +217,10 @@ def _object_labels(mask: NDArray[Any]) -> NDArray[np.int32]:
 
 
 def _is_picture(mask: NDArray[Any]) -> bool:
-    """Whether values mean brightness, not object numbers: one value, or mostly white."""
+    """Whether values mean brightness, not object numbers: one, fractions, or mostly white."""
     inside = mask[mask != 0]
     if inside.size == 0 or inside.min() == inside.max():
+        return True
+    if mask.dtype.kind == "f" and bool((inside != np.rint(inside)).any()):
         return True
     return mask.dtype == np.uint8 and bool(np.mean(inside >= 250) > 0.5)

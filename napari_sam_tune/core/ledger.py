@@ -38,7 +38,7 @@ class ImageRecord:
         shape: (H, W) in pixels.
         content_hash: of the pixels, see `images.content_hash`.
         group: images of one group train together or judge together.
-        split: "train" or "held_out", the same for the whole group.
+        split: "train", "held_out" or "test", the same for the whole group.
         path: the file, relative to the project folder with forward slashes; absolute only on
             another drive; None where the pixels were copied into the project.
         stratum: what the split is balanced by, or None.

@@ -120,6 +120,10 @@ class Project(ImagesOfProject, WeightsOfProject):
         """Return the ids of the images marked done, in one look at the log."""
         return {image_id for image_id, (done, _) in self._journal.read().marks.items() if done}
 
+    def is_marked(self, image_id: str) -> bool:
+        """Tell whether it was ever said of an image that it is done, empty, or not."""
+        return image_id in self._journal.read().marks
+
     def is_empty(self, image_id: str) -> bool:
         """Tell whether an image was marked as having no defect, and still has no mask."""
         marked = self._journal.read().marks.get(image_id, (False, False))[1]
@@ -136,7 +140,7 @@ class Project(ImagesOfProject, WeightsOfProject):
         """
         image = self.image(new.image_id)
         bits, attributes = new.checked(image.shape)
-        attributes["split"] = self._split(image, new.supersedes, attributes["bbox"])
+        attributes["split"] = self._split(image, new, attributes["bbox"])
         moment = self._clock.tick()
         attributes["created"] = moment / 1e6
         annotation_id = new_id(moment)
@@ -151,13 +155,15 @@ class Project(ImagesOfProject, WeightsOfProject):
             self._table.add(annotation)
         return annotation
 
-    def _split(self, image: ImageRecord, supersedes: str | None, bbox: list[int]) -> Split:
-        if supersedes is not None:
-            return self.annotation(supersedes).split
+    def _split(self, image: ImageRecord, new: NewAnnotation, bbox: list[int]) -> Split:
+        if new.supersedes is not None:
+            return self.annotation(new.supersedes).split
+        if image.split != "train":
+            return image.split
         y0, x0, y1, x1 = bbox
         cell = place(image.shape, (y0, x0, y1, x1))
-        if image.split == "held_out" or self._table.was_held_out(image.id, cell):
-            return "held_out"
+        if kept := self._table.kept_for(image.id, cell) or new.split:
+            return kept
         if len(self._journal.read().groups) == 1:
             return split_place(cell, image.content_hash)
         return "train"
@@ -192,6 +198,15 @@ class Project(ImagesOfProject, WeightsOfProject):
         self.refresh()
         with self._table_lock:
             return self._table.living(self._journal.read().deleted, image_id)
+
+    def imported(self, image_id: str) -> dict[str, Annotation]:
+        """Return what was ever imported into an image, by its origin.
+
+        Deleted and corrected annotations are among them: importing again must not bring them back.
+        """
+        self.refresh()
+        with self._table_lock:
+            return self._table.origins(image_id)
 
     def delete(self, annotation_id: str) -> None:
         """Take an annotation out; its record stays, and `restore` brings it back.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.journal import Journal
     from napari_sam_tune.core.ledger import ImageRecord
     from napari_sam_tune.core.project_folder import ProjectFolder
+    from napari_sam_tune.core.split import Split
 
 
 class ImagesOfProject:
@@ -38,6 +39,7 @@ class ImagesOfProject:
         array: ArrayLike | None = None,
         group: str | None = None,
         stratum: str | None = None,
+        split: Split | None = None,
     ) -> ImageRecord:
         """Register an image and decide its split; the same image again changes nothing.
 
@@ -49,6 +51,8 @@ class ImagesOfProject:
             array: its pixels, copied into the project; needed where there is no file.
             group: images that must not be split between training and judging; default its own.
             stratum: a class or the like, of which about a fifth is held out.
+            split: what the group is for, where that was decided outside; None decides here. What
+                was decided for its group before stands.
 
         Raises:
             ProjectError: the id is taken by an image of other content, or neither file nor pixels
@@ -68,7 +72,7 @@ class ImagesOfProject:
                 shape=[int(side) for side in shape],
                 content_hash=content_hash,
                 group=group,
-                split=split_group(self._journal.read().groups, stratum),
+                split=split or split_group(self._journal.read().groups, stratum),
                 path=stored_path,
                 stratum=stratum,
             ).images[image_id]

@@ -56,10 +56,10 @@ def plan_round(annotations: Sequence[Annotation], unlearnt: Collection[str]) -> 
 
     Held-out objects judge and never train. Where they are too few, of a class or in all, the newest
     of the masks the weights in use have not learnt from (`unlearnt`, ids) stay out of this
-    candidate and judge it: what nobody judges may get worse unseen.
+    candidate and judge it: what nobody judges may get worse unseen. Test objects are in neither.
     """
     judges = Counter(a.label for a in annotations if a.split == "held_out")
-    train = [a for a in annotations if a.split != "held_out"]
+    train = [a for a in annotations if a.split == "train"]
     of_class = Counter(a.label for a in train)
     newest_first = [a for a in reversed(train) if a.id in unlearnt]
     lent: dict[str, str] = {}

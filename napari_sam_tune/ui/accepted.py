@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer
 
+from napari_sam_tune.core.class_colours import CLASS_COLOURS, free_colour
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.ui.labelling import ClassSnapshot
 from napari_sam_tune.ui.layers import AcceptedObject, labels_to_masks
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from napari_sam_tune.ui.opening import Opening, ReadImage
     from napari_sam_tune.ui.workplace import Workplace
 
-_COLOURS = ("#e5554f", "#f4b942", "#5b8def", "#b07cff", "#4fc38a", "#ff8fb1", "#8d99ae", "#c0ca33")
 _CLASS_KEYS = (1, 2, 3)
 
 
@@ -93,8 +93,7 @@ class Accepted(QObject):
             self.choose_class(names[index])
 
     def _free_colour(self) -> str:
-        taken = set(self._session.project.classes().values())
-        return next((c for c in _COLOURS if c not in taken), _COLOURS[len(taken) % len(_COLOURS)])
+        return free_colour(self._session.project.classes())
 
     def show_classes(self, *_: object) -> None:
         """Show the classes; the current one is always among them."""
@@ -181,6 +180,6 @@ class Accepted(QObject):
             if annotation.id not in self._crops:
                 self._crops[annotation.id] = annotation.cropped_mask
             corner = (annotation.bbox[0], annotation.bbox[1])
-            colour = colours.get(annotation.label, _COLOURS[0])
+            colour = colours.get(annotation.label, CLASS_COLOURS[0])
             shown.append(AcceptedObject(annotation.id, self._crops[annotation.id], corner, colour))
         layers.show_accepted(shown, cover=self._place.preferences.cover_neighbours)

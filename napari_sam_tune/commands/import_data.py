@@ -1,0 +1,107 @@
+"""`napari-sam-tune import`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_sam_tune.core.import_report import ImportReport
+    from napari_sam_tune.core.split import Split
+
+console = Console()
+
+
+def import_data(
+    project: Annotated[Path, typer.Argument(help="Project folder; made if it is absent.")],
+    format_name: Annotated[
+        str, typer.Option("--format", help="folder (images and masks), coco, geojson or csv.")
+    ] = "folder",
+    source: Annotated[
+        Path | None, typer.Option("--from", help="The COCO, GeoJSON or CSV file.")
+    ] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder of images, or one raster.")] = None,
+    masks: Annotated[
+        Path | None, typer.Option(help="Folder of true masks, paired by stem.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Base model: its name or a weights file; a new project takes starter."),
+    ] = None,
+    manifest: Annotated[Path | None, typer.Option(help="CSV with a row per stem.")] = None,
+    class_column: Annotated[
+        str | None, typer.Option(help="Its column (GeoJSON: the property) of classes.")
+    ] = None,
+    group_column: Annotated[str | None, typer.Option(help="Its column of groups.")] = None,
+    smallest: Annotated[
+        int | None,
+        typer.Option(min=1, help="Leave out smaller objects, in px; masks: 10, others: 1."),
+    ] = None,
+    largest: Annotated[
+        int | None, typer.Option(min=1, help="Leave out larger objects, in px.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only N images, by the seed.")] = None,
+    val: Annotated[
+        float, typer.Option(min=0, max=1, help="Share held out to judge rounds.")
+    ] = 0.15,
+    test: Annotated[float, typer.Option(min=0, max=1, help="Share kept for evaluation.")] = 0.15,
+    seed: Annotated[int, typer.Option(min=0, help="Of the split and of --limit.")] = 0,
+) -> None:
+    """Make a project of images that are labelled already; run it again to go on or add to it."""
+    from napari_sam_tune.core.checkpoints import STARTER, base_ref
+    from napari_sam_tune.core.dataset import Location
+    from napari_sam_tune.core.import_report import ImportReport
+    from napari_sam_tune.core.importing import ImportOptions, checked_images, import_images
+    from napari_sam_tune.core.project import Project
+    from napari_sam_tune.formats.registry import format_named
+
+    known = format_named(format_name)
+    options = ImportOptions(smallest or known.smallest, largest, limit, val, test, seed)
+    base = None if model is None else base_ref(model)
+    location = Location(source, images, masks, manifest, class_column, group_column)
+    with console.status("Checking"):
+        dataset = known.read(location)
+        chosen = checked_images(dataset, options)
+    opened = Project.open(project)
+    if base is not None or opened.base is None:
+        opened.set_base(base or base_ref(STARTER))
+    report = ImportReport(left_out=Counter(dataset.left_out))
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(TextColumn("{task.description}"), *columns, console=console) as bar:
+        task = bar.add_task("Importing", total=len(chosen))
+        for step in import_images(opened, dataset.name, chosen, options):
+            report.take(step)
+            bar.advance(task)
+    _print_import(report, opened.path)
+
+
+def _print_import(report: ImportReport, project: Path) -> None:
+    names: dict[Split, str] = {"train": "train", "held_out": "validation", "test": "test"}
+    table = Table(title=f"Imported into {project}")
+    for column in ("", *names.values(), "in all"):
+        table.add_column(column, justify="right" if column else "left")
+
+    def add_row(name: str, counts: Mapping[Split, int]) -> None:
+        cells = (str(counts.get(split, 0)) for split in names)
+        table.add_row(name, *cells, str(sum(counts.values())))
+
+    add_row("images", report.images)
+    add_row("new objects", report.objects_of())
+    for label in sorted({label for label, _ in report.objects}):
+        add_row(f"  {label}", report.objects_of(label))
+    console.print(table)
+    said = {"image without objects, marked “no defect here”": report.empty}
+    said["object there already"] = report.there
+    for what, count in said.items():
+        if count:
+            console.print(f"{count} × {what}", highlight=False)
+    for what, count in sorted(report.left_out.items()):
+        console.print(f"[yellow]Left out:[/] {count} × {what}", highlight=False)

@@ -1,0 +1,109 @@
+"""COCO segmentations: polygons, run lengths and compressed run lengths, checked before decoding.
+
+pycocotools trusts what it is given: run lengths that end early leave the rest of a mask to whatever
+was in memory, and far-away polygon corners are walked to step by step.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from napari_sam_tune.core.errors import MaskError
+
+if TYPE_CHECKING:
+    from napari_sam_tune.core.prompts import Mask
+
+
+def check_segmentation(segmentation: object, shape: tuple[int, int], entry: str) -> None:
+    """Check that a segmentation describes a mask of an image.
+
+    Args:
+        segmentation: a list of polygons [x, y, x, y, …], or {"size": [H, W], "counts": …}.
+        shape: the image's (H, W).
+        entry: whose it is, for the error.
+
+    Raises:
+        MaskError: it is malformed, or of another size than the image.
+
+    """
+    if isinstance(segmentation, list):
+        for polygon in segmentation:
+            _check_polygon(polygon, shape, entry)
+    elif isinstance(segmentation, dict):
+        _check_runs(segmentation, shape, entry)
+    else:
+        raise MaskError(
+            f"{entry} has no segmentation (it says {segmentation!r:.60}); boxes alone are no masks."
+        )
+
+
+def _check_polygon(polygon: object, shape: tuple[int, int], entry: str) -> None:
+    try:
+        corners = np.asarray(polygon, dtype=np.float64)
+    except (ValueError, TypeError, OverflowError):
+        corners = np.empty(0)
+    if corners.ndim != 1 or corners.size < 6 or corners.size % 2 or not np.isfinite(corners).all():
+        raise MaskError(f"{entry} has a polygon that is not a list of three or more x, y pairs.")
+    height, width = shape
+    x, y = corners[::2], corners[1::2]
+    # A corner may lie a little outside; one this far off belongs to another image.
+    if min(x.min() + width, y.min() + height) < 0 or x.max() > 2 * width or y.max() > 2 * height:
+        raise MaskError(
+            f"{entry} has a polygon far outside its image, which is {height} × {width} pixels."
+        )
+
+
+def _check_runs(runs: dict[str, Any], shape: tuple[int, int], entry: str) -> None:
+    if runs.get("size") != list(shape):
+        raise MaskError(
+            f"{entry} has run lengths of the size {runs.get('size')}, its image is "
+            f"{shape[0]} × {shape[1]} pixels."
+        )
+    counts = runs.get("counts")
+    if isinstance(counts, str):
+        counts = _uncompressed(counts)
+    is_whole = isinstance(counts, list) and all(type(c) is int and c >= 0 for c in counts)
+    if not is_whole or sum(counts or ()) != shape[0] * shape[1]:
+        raise MaskError(f"{entry} has run lengths that do not add up to {shape[0]} × {shape[1]}.")
+
+
+def _uncompressed(text: str) -> list[int] | None:
+    """Read COCO's run lengths as `rleFrString` does: 5 bits a letter, differences from the third.
+
+    Returns:
+        None where a letter is none of COCO's, or the last number is cut short.
+
+    """
+    counts: list[int] = []
+    value = shift = 0
+    for letter in text:
+        code = ord(letter) - 48
+        if not 0 <= code < 64:
+            return None
+        value |= (code & 31) << shift
+        shift += 5
+        if code & 32:
+            continue
+        if code & 16:
+            value -= 1 << shift
+        counts.append(value + (counts[-2] if len(counts) > 2 else 0))
+        value = shift = 0
+    return None if shift else counts
+
+
+def decode_segmentation(segmentation: Any, shape: tuple[int, int]) -> Mask:
+    """Return the (H, W) bool mask of a segmentation that was checked.
+
+    The polygons of a list are parts of one object; COCO has no holes but in run lengths.
+    """
+    if not segmentation:
+        return np.zeros(shape, dtype=bool)
+    runs = segmentation
+    if isinstance(segmentation, list):
+        runs = coco_mask.merge(coco_mask.frPyObjects(segmentation, *shape))
+    elif isinstance(segmentation["counts"], list):
+        runs = coco_mask.frPyObjects(segmentation, *shape)
+    return np.asarray(coco_mask.decode(runs), dtype=bool)

@@ -1,0 +1,96 @@
+"""A CSV list of images and masks: columns image and mask, optionally class, group and split.
+
+An image may stand in several rows, one for each of its masks. An empty mask cell says that the
+image has no object.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from napari_sam_tune.core.dataset import DEFAULT_LABEL, Dataset
+from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.formats.folder import MaskedImage, MaskFile
+from napari_sam_tune.formats.reading import inside
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_sam_tune.core.dataset import Location
+    from napari_sam_tune.core.split import Split
+
+_SPLITS: Final[dict[str, Split | None]] = {
+    "": None,
+    "train": "train",
+    "val": "held_out",
+    "validation": "held_out",
+    "held_out": "held_out",
+    "test": "test",
+}
+
+
+def read_csv(location: Location) -> Dataset:
+    """Read a list; names are relative to its folder, or to `images` and `masks`.
+
+    Raises:
+        SamTuneError: it cannot be read, lacks a column, or a line (named) makes no sense.
+
+    """
+    path = location.path
+    if path is None:
+        raise SamTuneError("Give the CSV file.")
+    folders = location.images or path.parent, location.masks or path.parent
+    images: dict[str, MaskedImage] = {}
+    for number, row in _rows(path):
+        entry = f"{path.name}, line {number},"
+        read = _image(row, folders, entry)
+        known = images.get(read.name)
+        images[read.name] = read if known is None else _joined(known, read, entry)
+    return Dataset(f"csv/{path.name}", list(images.values()))
+
+
+def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restkey="", restval="")
+            missing = {"image", "mask"} - set(reader.fieldnames or ())
+            if missing:
+                raise SamTuneError(
+                    f"{path} has no column {', '.join(sorted(missing))}. Its first line names the "
+                    "columns: image, mask, and optionally class, group and split."
+                )
+            return [(reader.line_num, row) for row in reader]
+    except OSError as error:
+        raise SamTuneError(f"{path} cannot be read: {error.strerror}. Check its name.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SamTuneError(f"{path} is not a CSV file in UTF-8: {error}.") from error
+
+
+def _image(row: dict[str, str], folders: tuple[Path, Path], entry: str) -> MaskedImage:
+    image = inside(folders[0], row["image"], entry)
+    label = row.get("class") or DEFAULT_LABEL
+    masks: tuple[MaskFile, ...] = ()
+    if row["mask"]:
+        masks = (MaskFile(inside(folders[1], row["mask"], entry), row["mask"], label),)
+    split = row.get("split", "").strip().lower()
+    if split not in _SPLITS:
+        raise SamTuneError(f"{entry} has the split {split!r}; it is train, val or test.")
+    return MaskedImage(
+        path=image,
+        name=image.relative_to(folders[0]).as_posix(),
+        labels=frozenset({label} if masks else ()),
+        group=row.get("group") or None,
+        split=_SPLITS[split],
+        masks=masks,
+    )
+
+
+def _joined(known: MaskedImage, more: MaskedImage, entry: str) -> MaskedImage:
+    """Put the masks of two rows of one image together."""
+    if (known.group, known.split) != (more.group, more.split):
+        raise SamTuneError(f"{entry} gives {more.name} another group or split than a line before.")
+    if not more.masks or not known.masks or more.masks[0].path in {m.path for m in known.masks}:
+        raise SamTuneError(f"{entry} lists {more.name} with the same mask, or without one, again.")
+    return replace(known, masks=known.masks + more.masks, labels=known.labels | more.labels)

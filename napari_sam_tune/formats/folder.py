@@ -1,0 +1,87 @@
+"""A folder of images beside a folder of masks, paired by stem."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_sam_tune.core.dataset import Dataset, SourceImage, SourceObject
+from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.image_header import image_shape
+from napari_sam_tune.core.images import list_images
+from napari_sam_tune.core.labelled_images import mask_objects, read_pairs, require_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from napari_sam_tune.core.dataset import Location
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """A mask file of an image: see `labelled_images.true_objects` for how it is read.
+
+    Attributes:
+        path: the file.
+        name: by which its objects are known the next time.
+        label: class of its objects.
+
+    """
+
+    path: Path
+    name: str
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskedImage(SourceImage):
+    """An image with mask files of its size; several may overlap. Without any it has no object."""
+
+    masks: tuple[MaskFile, ...]
+
+    def check(self, shape: tuple[int, int]) -> None:
+        """Compare the sizes in the files' headers."""
+        for mask in self.masks:
+            require_shape(mask.path, image_shape(mask.path), shape)
+
+    def objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
+        """Read one mask file after the other."""
+        for mask in self.masks:
+            for found in mask_objects(mask.path, shape):
+                yield SourceObject(f"{mask.name}/{found.number}", found.mask, mask.label)
+
+
+def read_folder(location: Location) -> Dataset:
+    """Pair the images of a folder with the masks of another.
+
+    Raises:
+        SamTuneError: see `labelled_images.read_pairs`.
+
+    """
+    images, masks = location.images, location.masks
+    if images is None or masks is None:
+        raise SamTuneError("Give a folder of images and one of masks.")
+    if location.class_column is not None and location.manifest is None:
+        raise SamTuneError("--class-column names a column of the --manifest: give both.")
+    pairs = read_pairs(
+        images,
+        masks,
+        manifest=location.manifest,
+        class_column=location.class_column,
+        group_column=location.group_column,
+    )
+    found = [
+        MaskedImage(
+            path=pair.image,
+            name=pair.image.name,
+            labels=frozenset({pair.label}),
+            group=pair.group if location.group_column else None,
+            masks=(MaskFile(pair.mask, pair.mask.name, pair.label),),
+        )
+        for pair in pairs
+    ]
+    alone = len(list_images(images)) - len(found)
+    return Dataset(
+        f"folder/{masks.resolve().name}", found, {"image without a mask": alone} if alone else {}
+    )

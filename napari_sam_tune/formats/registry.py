@@ -1,0 +1,148 @@
+"""Every format that labelled data can be read from: its name, its reader, what the reader needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.labelled_images import SMALLEST_OBJECT, manifest_rows
+
+if TYPE_CHECKING:
+    from napari_sam_tune.core.dataset import Dataset, Location, SourceImage
+
+_OPTIONS: Final = {
+    "path": "--from",
+    "images": "--images",
+    "masks": "--masks",
+    "manifest": "--manifest",
+    "class_column": "--class-column",
+    "group_column": "--group-column",
+}
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of labelled data.
+
+    Attributes:
+        name: as people type it.
+        reader: "module:function" of a function from `Location` to `Dataset`; imported when used.
+        needs: the parts of a `Location` it cannot do without.
+        takes: the parts it understands beside those.
+        smallest: objects of fewer pixels are specks of the format's own making.
+        extra: what to install beside the package, or None.
+
+    """
+
+    name: str
+    reader: str
+    needs: tuple[str, ...]
+    takes: tuple[str, ...]
+    smallest: int = 1
+    extra: str | None = None
+
+    def read(self, location: Location) -> Dataset:
+        """Read a data set; its masks are read later, one by one.
+
+        Raises:
+            SamTuneError: something needed is missing, something given is not understood, or the
+                data set is malformed.
+
+        """
+        self._check(location)
+        module, function = self.reader.split(":")
+        try:
+            read = getattr(import_module(module), function)
+        except ModuleNotFoundError as error:
+            if self.extra is None:
+                raise
+            raise SamTuneError(
+                f"Reading {self.name} needs {error.name}, which is not installed: "
+                f'pip install "napari-sam-tune[{self.extra}]"'
+            ) from error
+        dataset = _plainly_named(read(location))
+        if not dataset.images:
+            raise SamTuneError(f"There is no image in {location.path}.")
+        return dataset if "masks" in self.needs else _grouped(dataset, location)
+
+    def _check(self, location: Location) -> None:
+        for part, option in _OPTIONS.items():
+            given = getattr(location, part) is not None
+            if part in self.needs and not given:
+                raise SamTuneError(f"The format {self.name} needs {option}.")
+            if given and part not in self.needs + self.takes:
+                raise SamTuneError(f"The format {self.name} takes no {option}.")
+        if location.group_column is not None and location.manifest is None:
+            raise SamTuneError("--group-column names a column of the --manifest: give both.")
+
+
+def _plainly_named(dataset: Dataset) -> Dataset:
+    """Call images by their file names alone, as a folder opened in the dock does, if these differ.
+
+    Where they do not, the folders stay in the names.
+    """
+    if len({image.path.name for image in dataset.images}) < len(dataset.images):
+        return dataset
+    return replace(dataset, images=[replace(i, name=i.path.name) for i in dataset.images])
+
+
+def _grouped(dataset: Dataset, location: Location) -> Dataset:
+    """Give the images the groups that a manifest knows them by."""
+    if location.manifest is None:
+        return dataset
+    rows = manifest_rows(location.manifest, None, location.group_column)
+
+    def with_group(image: SourceImage) -> SourceImage:
+        if image.path.stem not in rows:
+            raise SamTuneError(f"{location.manifest} has no row for the image {image.path.name}.")
+        return replace(image, group=rows[image.path.stem][1])
+
+    return replace(dataset, images=[with_group(image) for image in dataset.images])
+
+
+FORMATS: Final = {
+    known.name: known
+    for known in (
+        Format(
+            "folder",
+            "napari_sam_tune.formats.folder:read_folder",
+            needs=("images", "masks"),
+            takes=("manifest", "class_column", "group_column"),
+            smallest=SMALLEST_OBJECT,
+        ),
+        Format(
+            "coco",
+            "napari_sam_tune.formats.coco:read_coco",
+            needs=("path",),
+            takes=("images", "manifest", "group_column"),
+        ),
+        Format(
+            "geojson",
+            "napari_sam_tune.formats.geojson:read_geojson",
+            needs=("path",),
+            takes=("images", "class_column", "manifest", "group_column"),
+            extra="geo",
+        ),
+        Format(
+            "csv",
+            "napari_sam_tune.formats.csv_list:read_csv",
+            needs=("path",),
+            takes=("images", "masks"),
+            smallest=SMALLEST_OBJECT,
+        ),
+    )
+}
+
+
+def format_named(name: str) -> Format:
+    """Return a format by its name.
+
+    Raises:
+        SamTuneError: there is none of that name.
+
+    """
+    if name not in FORMATS:
+        raise SamTuneError(f"{name!r} is not a format; known are {', '.join(FORMATS)}.")
+    return FORMATS[name]

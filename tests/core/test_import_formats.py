@@ -1,0 +1,400 @@
+"""Readers of labelled data: what was written comes back pixel by pixel; bad entries are named."""
+
+from __future__ import annotations
+
+import csv
+import json
+import warnings
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import rasterio
+import rasterio.warp
+import shapely
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from pycocotools import mask as coco_mask
+from rasterio.features import shapes
+from rasterio.transform import from_origin
+from scipy import ndimage
+
+from napari_sam_tune.core.dataset import Dataset, Location
+from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.importing import ImportOptions, checked_images
+from napari_sam_tune.core.scoring import iou
+from napari_sam_tune.formats.registry import format_named
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHAPE = (24, 31)
+CATEGORIES = [{"id": 3, "name": "pore"}, {"id": 9, "name": "裂纹"}]
+
+
+def save(path: Path, pixels: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def image(folder: Path, name: str = "a.png", shape: tuple[int, int] = SHAPE) -> Path:
+    return save(folder / name, np.full(shape, 90, np.uint8))
+
+
+def write_json(path: Path, document: object) -> Path:
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+def read(name: str, **where: Any) -> list[tuple[str, list[tuple[str, np.ndarray]]]]:
+    """Every image of a data set that passes the checks: its name, its labels and masks."""
+    dataset = format_named(name).read(Location(**where))
+    assert isinstance(dataset, Dataset)
+    return [
+        (found.name, [(o.label, o.mask) for o in found.objects(SHAPE)])
+        for found in checked_images(dataset, ImportOptions())
+    ]
+
+
+# ---- what was written comes back ----
+
+
+@st.composite
+def mask_stacks(draw: st.DrawFn) -> list[np.ndarray]:
+    """A few masks with holes and parts, which may overlap."""
+    masks = []
+    for _ in range(draw(st.integers(1, 3))):
+        rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+        smooth = ndimage.gaussian_filter(rng.normal(size=SHAPE), draw(st.floats(0.3, 4)))
+        mask = smooth > np.quantile(smooth, draw(st.floats(0.05, 0.99)))
+        mask[draw(st.integers(0, 23)), draw(st.integers(0, 30))] = True
+        masks.append(mask)
+    return masks
+
+
+def as_polygons(mask: np.ndarray, transform: rasterio.Affine | None = None) -> dict[str, Any]:
+    options = {} if transform is None else {"transform": transform}
+    found = shapes(mask.astype(np.uint8), mask, **options)
+    parts = [shapely.geometry.shape(geometry) for geometry, _ in found]
+    return shapely.geometry.mapping(shapely.geometry.MultiPolygon(parts))
+
+
+def uncompressed(mask: np.ndarray) -> list[int]:
+    runs = np.flatnonzero(np.diff(mask.ravel(order="F").astype(int), prepend=0, append=2))
+    return np.diff(runs, prepend=0).tolist()
+
+
+@settings(max_examples=40, deadline=None)
+@given(masks=mask_stacks(), crs=st.sampled_from([None, "EPSG:32632"]))
+def test_masks_come_back_pixel_by_pixel(
+    tmp_path_factory: pytest.TempPathFactory, masks: list[np.ndarray], crs: str | None
+) -> None:
+    folder = tmp_path_factory.mktemp("formats")
+    size = list(SHAPE)
+    rows: list[dict[str, Any]] = []
+    for mask in masks:
+        packed = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))["counts"].decode()
+        for counts in (packed, uncompressed(mask)):
+            segmentation = {"size": size, "counts": counts}
+            rows.append({"id": len(rows), "image_id": 1, "category_id": 9})
+            rows[-1] |= {"segmentation": segmentation, "score": 0.5}
+    image(folder)
+    images = [{"id": 1, "file_name": "a.png", "height": 24, "width": 31}]
+    document = {"images": images, "annotations": rows, "categories": CATEGORIES}
+    ((_, found),) = read("coco", path=write_json(folder / "instances.json", document))
+    for (label, mask), truth in zip(found, np.repeat(masks, 2, axis=0), strict=True):
+        assert label == "裂纹"
+        np.testing.assert_array_equal(mask, truth)
+
+    transform = None if crs is None else from_origin(500_000.3, 5_200_000.7, 0.21, 0.37)
+    options = {} if crs is None else {"crs": crs, "transform": transform}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        with rasterio.open(
+            folder / "b.tif", "w", "GTiff", 31, 24, 1, dtype="uint8", **options
+        ) as raster:
+            raster.write(np.full((1, *SHAPE), 90, np.uint8))
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"kind": "pore"},
+            "geometry": as_polygons(mask, transform),
+        }
+        for mask in masks
+    ]
+    collection: dict[str, Any] = {"type": "FeatureCollection", "features": features}
+    if crs is not None:
+        collection["crs"] = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32632"}}
+    path = write_json(folder / "b.geojson", collection)
+    ((name, found),) = read("geojson", path=path, class_column="kind")
+    assert name == "b.tif"
+    for (label, mask), truth in zip(found, masks, strict=True):
+        assert label == "pore"
+        np.testing.assert_array_equal(mask, truth)
+
+
+def test_coco_polygons_are_parts_of_one_object_as_pycocotools_draws_them(tmp_path: Path) -> None:
+    polygons = [[2, 2, 9, 2, 9, 9, 2, 9], [15.5, 3, 28.2, 12, 14, 20]]
+    rows = [{"id": 1, "image_id": "x", "category_id": 3, "segmentation": polygons}]
+    images = [{"id": "x", "file_name": "deep/a.png"}, {"id": "y", "file_name": "a.png"}]
+    document = {"images": images, "annotations": rows, "categories": CATEGORIES}
+    image(tmp_path / "images" / "deep")
+    image(tmp_path / "images", "a.png")
+    path = write_json(tmp_path / "c.json", document)
+    found = dict(read("coco", path=path, images=tmp_path / "images"))
+    truth = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(polygons, *SHAPE)))
+    assert found["a.png"] == []
+    ((label, mask),) = found["deep/a.png"]
+    assert label == "pore"
+    np.testing.assert_array_equal(mask, truth.astype(bool))
+    assert mask[5, 5]
+    assert mask[10, 18]
+
+
+def test_longitude_and_latitude_are_brought_into_the_rasters_system(tmp_path: Path) -> None:
+    crs, transform = "EPSG:32632", from_origin(500_000, 5_200_000, 0.5, 0.5)
+    with rasterio.open(
+        tmp_path / "field.tif",
+        "w",
+        "GTiff",
+        31,
+        24,
+        3,
+        dtype="uint16",
+        crs=crs,
+        transform=transform,
+    ) as raster:
+        raster.write(np.full((3, *SHAPE), 900, np.uint16))
+    truth = np.zeros(SHAPE, bool)
+    truth[4:20, 6:25] = True
+    truth[8:12, 10:15] = False
+    moved = rasterio.warp.transform_geom(crs, "OGC:CRS84", as_polygons(truth, transform))
+    feature = {"type": "Feature", "id": "parcel 7", "properties": None, "geometry": moved}
+    path = write_json(tmp_path / "field.geojson", feature)
+    ((_, ((label, mask),)),) = read("geojson", path=path, images=tmp_path / "field.tif")
+    assert label == "defect"
+    assert iou(mask, truth) > 0.95
+
+    document = {**feature, "crs": None}  # these would be metres, and lie in the Atlantic
+    write_json(tmp_path / "field.geojson", document)
+    with pytest.raises(SamTuneError, match=r"No polygon of field\.geojson lies over field\.tif"):
+        read("geojson", path=tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["binary", "one bit", "rgba", "indexed", "palette", "painted"])
+def test_a_mask_file_may_be_of_any_kind(tmp_path: Path, kind: str) -> None:
+    numbers = np.zeros(SHAPE, np.uint8)
+    numbers[2:8, 2:9], numbers[12:20, 15:28] = 1, 2
+    colours = np.array([[0, 0, 0], [250, 20, 20], [20, 250, 20]], np.uint8)
+    path = tmp_path / "masks" / "a.png"
+    path.parent.mkdir()
+    if kind == "palette":
+        picture = Image.new("P", SHAPE[::-1])
+        picture.putdata(numbers.ravel().tolist())
+        picture.putpalette(colours.ravel().tolist())
+        picture.save(path)
+    elif kind == "rgba":  # white paint on nothing, where "nothing" is white as well
+        pixels = np.full((*SHAPE, 4), 255, np.uint8)
+        pixels[numbers == 0, 3] = 0
+        save(path, pixels)
+    elif kind == "indexed":  # 32 bits, numbers far beyond what a table could be as long as
+        path = path.with_suffix(".tif")
+        tifffile.imwrite(path, numbers.astype(np.uint32) * 2_000_000_000)
+    else:
+        binary = np.where(numbers > 0, 255, 0).astype(np.uint8)
+        save(path, {"binary": binary, "one bit": numbers > 0, "painted": colours[numbers]}[kind])
+    image(tmp_path / "images", "a.jpg")
+    ((name, found),) = read("folder", images=tmp_path / "images", masks=tmp_path / "masks")
+    assert name == "a.jpg"
+    # a painted mask is numbered from its darkest colour, here green
+    truths = sorted((numbers == n for n in (1, 2)), key=lambda m: m.sum())
+    for truth, mask in zip(truths, sorted((m for _, m in found), key=np.sum), strict=True):
+        np.testing.assert_array_equal(mask, truth)
+
+
+def test_a_csv_list_keeps_overlap_class_group_and_split(tmp_path: Path) -> None:
+    image(tmp_path, "im/a.png")
+    image(tmp_path, "im/b.png")
+    image(tmp_path, "im/c.png")
+    left, right = np.zeros((2, *SHAPE), np.uint8)
+    left[3:20, 2:18], right[5:15, 9:30] = 255, 255
+    save(tmp_path / "ma" / "l.png", left)
+    save(tmp_path / "ma" / "r.png", right)
+    rows = [
+        ["image", "mask", "class", "group", "split"],
+        ["im/a.png", "ma/l.png", "pore", "part 1", "val"],
+        ["im/a.png", "ma/r.png", "crack", "part 1", "val"],
+        ["im/b.png", "", "", "part 2", "test"],
+        ["im/c.png", "ma/l.png", "", "", ""],
+    ]
+    with (tmp_path / "list.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    dataset = format_named("csv").read(Location(path=tmp_path / "list.csv"))
+    assert [(i.name, i.group, i.split) for i in dataset.images] == [
+        ("a.png", "part 1", "held_out"),
+        ("b.png", "part 2", "test"),
+        ("c.png", None, None),
+    ]
+    found = dict(read("csv", path=tmp_path / "list.csv"))
+    assert [label for label, _ in found["a.png"]] == ["pore", "crack"]
+    np.testing.assert_array_equal(found["a.png"][0][1], left > 0)
+    np.testing.assert_array_equal(found["a.png"][1][1], right > 0)
+    assert found["b.png"] == []
+    assert found["c.png"][0][0] == "defect"
+
+
+# ---- bad entries ----
+
+
+def coco_document() -> dict[str, Any]:
+    packed = {"size": [24, 31], "counts": [700, 44]}
+    return {
+        "images": [{"id": 1, "file_name": "a.png", "height": 24, "width": 31}],
+        "annotations": [{"id": 5, "image_id": 1, "category_id": 3, "segmentation": packed}],
+        "categories": CATEGORIES,
+    }
+
+
+def _set(*keys: Any) -> Any:
+    """Return a fault: the last key is the value, the others lead to its place."""
+
+    def spoil(document: Any) -> None:
+        *way, last, value = keys
+        for key in way:
+            document = document[key]
+        document[last] = value
+
+    return spoil
+
+
+def _drop(key: str) -> Any:
+    return lambda document: document.pop(key)
+
+
+def _repeat(key: str) -> Any:
+    return lambda document: document[key].append(document[key][0])
+
+
+def _segmentation(value: object) -> Any:
+    return _set("annotations", 0, "segmentation", value)
+
+
+COCO_FAULTS = {
+    "no categories": (_drop("categories"), "no list “categories”"),
+    "no annotations": (_drop("annotations"), "no list “annotations”"),
+    "unknown category": (_set("annotations", 0, "category_id", 4), "annotation 5 .* category_id 4"),
+    "unknown image": (_set("annotations", 0, "image_id", 8), "annotation 5 .* image_id 8"),
+    "image twice": (_repeat("images"), "two of “images” have the id 1"),
+    "annotation twice": (_repeat("annotations"), "two of “annotations” have the id 5"),
+    "no id": (_set("annotations", 0, {}), "“annotations”, entry 0"),
+    "climbs": (_set("images", 0, "file_name", "../a.png"), "image 1 names the file"),
+    "climbs on Windows": (_set("images", 0, "file_name", "x\\..\\..\\a.png"), "names the file"),
+    "absolute": (_set("images", 0, "file_name", "/etc/a.png"), "image 1 names the file"),
+    "drive": (_set("images", 0, "file_name", "C:\\a.png"), "image 1 names the file"),
+    "no name": (_set("images", 0, "file_name", None), "image 1 has no file name"),
+    "absent": (_set("images", 0, "file_name", "b.png"), r"no image file .*b\.png"),
+    "other size": (_set("images", 0, "height", 25), r"a\.png is 24 × 31 .* says 25 × 31"),
+    "box only": (_segmentation(None), "annotation 5 of a.png has no segmentation"),
+    "size of runs": (_segmentation({"size": [31, 24], "counts": [744]}), "size .31, 24."),
+    "short runs": (_segmentation({"size": [24, 31], "counts": [700]}), "do not add up"),
+    "long runs": (_segmentation({"size": [24, 31], "counts": [700, 45]}), "do not add up"),
+    "negative runs": (_segmentation({"size": [24, 31], "counts": [-1, 745]}), "do not add up"),
+    "letters": (_segmentation({"size": [24, 31], "counts": "é?"}), "do not add up"),
+    "cut short": (_segmentation({"size": [24, 31], "counts": "hf"}), "do not add up"),
+    "odd polygon": (_segmentation([[1, 2, 3, 4, 5, 6, 7]]), "polygon that is not a list"),
+    "line": (_segmentation([[1, 2, 3, 4]]), "polygon that is not a list"),
+    "not a number": (_segmentation([[1, 2, float("nan"), 4, 5, 6]]), "polygon that is not"),
+    "far away": (_segmentation([[0, 0, 1e9, 0, 1e9, 1e9]]), "polygon far outside"),
+    "score": (_set("annotations", 0, "score", "high"), "annotation 5 has the score 'high'"),
+}
+
+
+@pytest.mark.parametrize("fault", COCO_FAULTS)
+def test_a_bad_coco_entry_is_named(tmp_path: Path, fault: str) -> None:
+    image(tmp_path)
+    document = coco_document()
+    assert len(read("coco", path=write_json(tmp_path / "c.json", document))[0][1]) == 1
+    spoil, message = COCO_FAULTS[fault]
+    spoil(document)
+    with pytest.raises(SamTuneError, match=message):
+        read("coco", path=write_json(tmp_path / "c.json", document))
+
+
+SQUARE = {"type": "Polygon", "coordinates": [[[2, 2], [9, 2], [9, 9], [2, 9], [2, 2]]]}
+GEOJSON_FAULTS = {
+    "point": ({"geometry": {"type": "Point", "coordinates": [1, 2]}}, "feature 0 is no Polygon"),
+    "no geometry": ({"geometry": None}, "feature 0 is no Polygon"),
+    "two corners": ({"geometry": {**SQUARE, "coordinates": [[[0, 0], [1, 1]]]}}, "malformed"),
+    "nonsense": ({"geometry": {**SQUARE, "coordinates": 7}}, "malformed"),
+    "no class": ({"properties": {}}, "feature 0 has no property 'kind'"),
+}
+
+
+@pytest.mark.parametrize("fault", GEOJSON_FAULTS)
+def test_a_bad_feature_is_named(tmp_path: Path, fault: str) -> None:
+    image(tmp_path)
+    change, message = GEOJSON_FAULTS[fault]
+    good = {"type": "Feature", "properties": {"kind": "pore"}, "geometry": SQUARE}
+    path = tmp_path / "a.geojson"
+    write_json(path, {"type": "FeatureCollection", "features": [good]})
+    ((_, ((_, mask),)),) = read("geojson", path=path, class_column="kind")
+    assert mask.sum() == 49
+    write_json(path, {"type": "FeatureCollection", "features": [{**good, **change}]})
+    with pytest.raises(SamTuneError, match=message):
+        read("geojson", path=path, class_column="kind")
+    twice = [{**good, "id": 4}, {**good, "id": 4}]
+    write_json(path, {"type": "FeatureCollection", "features": twice})
+    with pytest.raises(SamTuneError, match="feature 4 is there twice"):
+        read("geojson", path=path)
+
+
+def test_malformed_files_and_wrong_options_say_what_to_do(tmp_path: Path) -> None:
+    image(tmp_path)
+    path = tmp_path / "a.json"
+    path.write_text('{"images": [', encoding="utf-8")
+    for name in ("coco", "geojson"):
+        with pytest.raises(SamTuneError, match=r"a\.json is not valid JSON: .*line 1"):
+            read(name, path=path)
+    path.write_text("[" * 100_000, encoding="utf-8")
+    with pytest.raises(SamTuneError, match="is not valid JSON"):
+        read("coco", path=path)
+    for text, message in (
+        ("image,masks\na.png,b.png", "no column mask"),
+        ("image,mask\n../a.png,b.png", "line 2, names the file"),
+        ("image,mask\na.png,/b.png", "line 2, names the file"),
+        ("image,mask\na.png,b.png", r"no image file .*b\.png"),
+        ("image,mask,split\na.png,a.png,often", "line 2, has the split 'often'"),
+        ("image,mask\na.png,a.png\na.png,a.png", "line 3, lists a.png with the same mask"),
+    ):
+        (tmp_path / "l.csv").write_text(text, encoding="utf-8")
+        with pytest.raises(SamTuneError, match=message):
+            read("csv", path=tmp_path / "l.csv")
+    with pytest.raises(SamTuneError, match="coco needs --from"):
+        read("coco", images=tmp_path)
+    with pytest.raises(SamTuneError, match="coco takes no --masks"):
+        read("coco", path=path, masks=tmp_path)
+    with pytest.raises(SamTuneError, match="'yolo' is not a format; known are folder, coco"):
+        read("yolo", path=path)
+
+
+def test_what_claims_too_many_pixels_is_refused_unread(tmp_path: Path) -> None:
+    image(tmp_path / "images")
+    mask = save(tmp_path / "masks" / "a.png", np.zeros(SHAPE, np.uint8))
+    content = bytearray(mask.read_bytes())
+    content[16:24] = (30_000).to_bytes(4) * 2  # width and height, then the checksum of the header
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4)
+    mask.write_bytes(content)
+    where = {"images": tmp_path / "images", "masks": tmp_path / "masks"}
+    with pytest.raises(SamTuneError, match=r"a\.png has too many pixels"):
+        read("folder", **where)
+    mask.unlink()
+    tifffile.imwrite(mask.with_suffix(".tif"), np.zeros(SHAPE, np.uint8), compression="zlib")
+    with tifffile.TiffFile(mask.with_suffix(".tif"), mode="r+") as file:
+        for tag in ("ImageWidth", "ImageLength"):
+            file.pages[0].tags[tag].overwrite(60_000)
+    with pytest.raises(SamTuneError, match=r"a\.tif claims 3\.6 GB"):
+        read("folder", **where)
