@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from napari_sam_tune.commands import evaluate
+from napari_sam_tune.commands.terminal import Device, Model, console, progress_bar
 from napari_sam_tune.core.errors import SamTuneError
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.rounds import Round
     from napari_sam_tune.core.simulate import ObjectResult
 
-console = Console()
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -28,11 +28,7 @@ app = typer.Typer(
 )
 starter_app = typer.Typer(no_args_is_help=True, help="Train and measure the embedded model.")
 app.add_typer(starter_app, name="starter")
-
-Model = Annotated[
-    str, typer.Option(help="starter, vit_b, vit_l, vit_h, or the path of a weights file.")
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+app.command()(evaluate.evaluate)
 
 
 def main() -> None:
@@ -42,16 +38,6 @@ def main() -> None:
     except (SamTuneError, FileExistsError) as error:
         Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False)
         sys.exit(1)
-
-
-def _progress_bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    )
 
 
 @app.command()
@@ -132,7 +118,7 @@ def embed(
     predictor = Predictor.from_checkpoint(model, device=device)
     opened.set_base(predictor.ref)  # another model's embeddings would be of no use
     unreadable = []
-    with _progress_bar() as bar:
+    with progress_bar() as bar:
         task = bar.add_task("Encoding", total=None)
         for step in embed_folder(opened, predictor, folder):
             bar.update(task, completed=step.done, total=step.total)
@@ -187,7 +173,7 @@ def simulate(
     )
     groups = order_groups(pairs, seed, limit)
     robot = Robot(max_clicks=max_clicks, target=target, noise=noise, seed=seed)
-    with TemporaryDirectory() as scratch, _progress_bar() as bar:
+    with TemporaryDirectory() as scratch, progress_bar() as bar:
         task = bar.add_task("Labelling", total=sum(len(group) for group in groups))
         stems: set[str] = set()
 
