@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from napari_sam_tune.commands import evaluate
+from napari_sam_tune.commands.evaluate import evaluate
+from napari_sam_tune.commands.predict import predict
+from napari_sam_tune.commands.sweep import sweep
 from napari_sam_tune.commands.terminal import Device, Model, console, progress_bar
 from napari_sam_tune.core.errors import SamTuneError
 
@@ -28,7 +30,9 @@ app = typer.Typer(
 )
 starter_app = typer.Typer(no_args_is_help=True, help="Train and measure the embedded model.")
 app.add_typer(starter_app, name="starter")
-app.command()(evaluate.evaluate)
+app.command()(evaluate)
+app.command()(predict)
+app.command()(sweep)
 
 
 def main() -> None:
