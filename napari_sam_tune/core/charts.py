@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from napari_sam_tune.core.evaluation import PROMPTS
+from napari_sam_tune.core.measuring import IN_WORDS, PROMPTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ def draw_objects(objects: Sequence[ObjectComparison], path: Path) -> None:
         for chosen, colour in ((better, RED), (~better, GREY)):
             panel.scatter(before[chosen], after[chosen], s=22, color=colour, alpha=0.7, lw=0)
         panel.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), box_aspect=1)
-        panel.set_title(f"asked with a {prompt}: {better.sum()} of {len(objects)} better")
+        panel.set_title(f"asked with a {IN_WORDS[prompt]}: {better.sum()} of {len(objects)} better")
         panel.set_xlabel("IoU of the base model")
         panel.spines[["top", "right"]].set_visible(False)
         if prompt == PROMPTS[0]:
@@ -54,7 +54,7 @@ def draw_classes(classes: Mapping[str, Summary], path: Path) -> None:
         for place, summary in enumerate(classes.values()):
             _draw_class(panel, summary.metrics[f"{prompt}_iou"], place)
         panel.set_xlim(0, 1)
-        panel.set_title(f"asked with a {prompt}")
+        panel.set_title(f"asked with a {IN_WORDS[prompt]}")
         panel.set_xlabel("mean IoU")
         panel.spines[["top", "right", "left"]].set_visible(False)
         panel.tick_params(axis="y", length=0)
@@ -118,7 +118,8 @@ def draw_sweep(
         panel.set_xlabel(name)
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("score on held-out objects")
-    panels[0].legend(frameon=False)
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, frameon=False, loc="outside lower center", ncols=2)
     figure.savefig(path, dpi=130)
 
 

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from napari_sam_tune.core.evaluation import NOC_LEVELS, PROMPTS
+from napari_sam_tune.core.measuring import IN_WORDS, NOC_LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.evaluation import Measured, ObjectComparison
+    from napari_sam_tune.core.evaluation import ObjectComparison
+    from napari_sam_tune.core.measuring import Measured
 
 RESAMPLES: Final = 5000
 _SEED: Final = 0
@@ -52,8 +53,8 @@ _OF_ANSWERS: Final = {
 }
 METRICS: Final[Mapping[str, Metric]] = {
     **{
-        f"{prompt}_{key}": Metric(f"{name}, {prompt}", _of_answer(prompt, key), key == "iou_error")
-        for prompt in PROMPTS
+        f"{prompt}_{key}": Metric(f"{name}, {said}", _of_answer(prompt, key), key == "iou_error")
+        for prompt, said in IN_WORDS.items()
         for key, name in _OF_ANSWERS.items()
     },
     **{

@@ -103,8 +103,8 @@ def draw_before_after(
     answered = [mask for row in rows for mask in (row.base, row.tuned)]
     y0, x0, y1, x1 = _window(np.any([truth, *answered], axis=0))
     height = 2.65 * (y1 - y0) / (x1 - x0) + 0.3
-    figure = Figure(figsize=(11, len(rows) * height + 0.7), layout="constrained")
-    figure.suptitle(f"{title}\n", fontsize=12, x=0.01, y=0.985, va="top", ha="left")
+    figure = Figure(figsize=(11, len(rows) * height + 0.55), layout="constrained")
+    figure.suptitle(title, fontsize=12, x=0.01, ha="left")
     axes = figure.subplots(len(rows), 4, squeeze=False)
     for line, row in zip(axes, rows, strict=True):
         panels = (None, truth, row.base, row.tuned)

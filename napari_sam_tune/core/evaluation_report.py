@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from napari_sam_tune.core.charts import draw_classes, draw_losses, draw_objects
 from napari_sam_tune.core.comparison import METRICS, by_class, summarise
 from napari_sam_tune.core.drawing import Row, draw_before_after
-from napari_sam_tune.core.evaluation import PROMPTS, first_prompt
 from napari_sam_tune.core.images import to_rgb8
+from napari_sam_tune.core.measuring import IN_WORDS, PROMPTS, first_prompt
 from napari_sam_tune.core.tuned import use
 from napari_sam_tune.core.weights import replacing_file
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam_tune.core.comparison import Difference, Summary
-    from napari_sam_tune.core.evaluation import Evaluation, Measured, ObjectComparison, PromptName
+    from napari_sam_tune.core.evaluation import Evaluation, ObjectComparison
+    from napari_sam_tune.core.measuring import Measured, PromptName
     from napari_sam_tune.core.predictor import Predictor
     from napari_sam_tune.core.project import Project
     from napari_sam_tune.core.prompts import Mask
@@ -141,9 +142,8 @@ def _draw_pictures(
 
 
 def _row(kind: PromptName, truth: Mask, base: Mask, tuned: Mask, found: ObjectComparison) -> Row:
-    name = {"point": "click", "box": "box"}[kind]
     captions = _caption(found.base, kind), _caption(found.tuned, kind)
-    return Row(name, first_prompt(kind, truth), base, tuned, captions)
+    return Row(IN_WORDS[kind], first_prompt(kind, truth), base, tuned, captions)
 
 
 def _caption(measured: Measured, kind: PromptName) -> str:
@@ -205,10 +205,10 @@ def class_columns() -> tuple[str, ...]:
 def headline(summary: Summary) -> str:
     """Say in one sentence what tuning did."""
     parts = []
-    for prompt, name in (("point", "a click"), ("box", "a box")):
+    for prompt, name in IN_WORDS.items():
         found = summary.metrics[f"{prompt}_iou"]
         sure = "" if found.sure else " (not sure to differ)"
-        parts.append(f"{found.base:.2f} → {found.tuned:.2f} from {name}{sure}")
+        parts.append(f"{found.base:.2f} → {found.tuned:.2f} from a {name}{sure}")
     return f"Mean IoU on {summary.objects} objects: {', '.join(parts)}."
 
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from napari_sam_tune.core.checkpoints import load_base, resolve_device
 from napari_sam_tune.core.errors import ProjectError, TrainingError
-from napari_sam_tune.core.evaluation import choose_objects, measure
+from napari_sam_tune.core.evaluation import choose_objects
+from napari_sam_tune.core.measuring import measure
 from napari_sam_tune.core.predictor import Predictor
 from napari_sam_tune.core.tuned import TunedWeights
 from napari_sam_tune.core.weights import replacing_file

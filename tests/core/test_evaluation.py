@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from typing import TYPE_CHECKING
@@ -20,9 +21,10 @@ from napari_sam_tune import Predictor, SamTuneError
 from napari_sam_tune.cli import app
 from napari_sam_tune.core.comparison import bootstrap_interval, summarise
 from napari_sam_tune.core.errors import CheckpointError, ProjectError
-from napari_sam_tune.core.evaluation import Answer, Measured, ObjectComparison, evaluate, measure
+from napari_sam_tune.core.evaluation import ObjectComparison, choose_objects, evaluate
 from napari_sam_tune.core.evaluation_report import choose_pictures
 from napari_sam_tune.core.images import to_rgb8
+from napari_sam_tune.core.measuring import Answer, Measured, measure
 from napari_sam_tune.core.project import BaseRef
 from napari_sam_tune.core.scoring import boundary_iou, dice
 from napari_sam_tune.core.starter.evaluate import click_through
@@ -191,6 +193,21 @@ def test_weights_that_see_nothing_lose_everything(tmp_path: Path) -> None:
     assert only.tuned.point.iou == only.tuned.box.boundary_iou == 0
     assert only.base.box.iou > 0.5
     assert predictor.weights_version == "base"
+
+
+def test_a_test_set_goes_before_held_out_objects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = project_of_discs(tmp_path)
+    first, *others = project.annotations()
+    held_out = [a for a in others if a.split == "held_out"]
+    assert choose_objects(project)[:2] == (held_out, "held_out")
+    mixed = [dataclasses.replace(first, split="test"), *others]
+    monkeypatch.setattr(project, "annotations", lambda: mixed)
+    assert choose_objects(project) == ([first], "test", "")
+    chosen, split, remark = choose_objects(project, "held_out")
+    assert (chosen, split) == (held_out, "held_out")
+    assert "flatters" in remark
 
 
 def test_what_cannot_be_evaluated_says_why(tmp_path: Path) -> None:
