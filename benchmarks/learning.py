@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.labelled_images import LabelledImage
     from napari_sam_tune.core.rounds import Round
 
-EVERY = 8
+EVERY = 10
 SYNTHETIC_SEED = 424_242
 SYNTHETIC_SIDE = 256
 RESAMPLES = 2000

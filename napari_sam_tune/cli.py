@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from napari_sam_tune.commands.evaluate import evaluate
 from napari_sam_tune.commands.export import export_app
 from napari_sam_tune.commands.import_data import import_data
+from napari_sam_tune.commands.predict import predict
+from napari_sam_tune.commands.sweep import sweep
+from napari_sam_tune.commands.terminal import Device, Model, console, progress_bar
 from napari_sam_tune.commands.train import print_config, train
 from napari_sam_tune.core.errors import SamTuneError
 
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.rounds import Round
     from napari_sam_tune.core.simulate import ObjectResult
 
-console = Console()
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -32,14 +34,12 @@ app = typer.Typer(
 starter_app = typer.Typer(no_args_is_help=True, help="Train and measure the embedded model.")
 app.add_typer(starter_app, name="starter")
 app.command("import")(import_data)
-app.add_typer(export_app, name="export")
 app.command()(train)
 app.command("config")(print_config)
-
-Model = Annotated[
-    str, typer.Option(help="starter, vit_b, vit_l, vit_h, or the path of a weights file.")
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+app.command()(evaluate)
+app.command()(sweep)
+app.command()(predict)
+app.add_typer(export_app, name="export")
 
 
 def main() -> None:
@@ -49,16 +49,6 @@ def main() -> None:
     except (SamTuneError, FileExistsError) as error:
         Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False)
         sys.exit(1)
-
-
-def _progress_bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    )
 
 
 @app.command()
@@ -139,7 +129,7 @@ def embed(
     predictor = Predictor.from_checkpoint(model, device=device)
     opened.set_base(predictor.ref)  # another model's embeddings would be of no use
     unreadable = []
-    with _progress_bar() as bar:
+    with progress_bar() as bar:
         task = bar.add_task("Encoding", total=None)
         for step in embed_folder(opened, predictor, folder):
             bar.update(task, completed=step.done, total=step.total)
@@ -161,7 +151,7 @@ def simulate(
     project: Annotated[
         Path | None, typer.Option(help="Keep the project here; else it is thrown away.")
     ] = None,
-    every: Annotated[int, typer.Option(min=1, help="Accepted masks between rounds.")] = 8,
+    every: Annotated[int, typer.Option(min=1, help="Accepted masks between rounds.")] = 10,
     max_clicks: Annotated[int, typer.Option(min=1, help="The robot gives up after so many.")] = 20,
     target: Annotated[float, typer.Option(min=0, max=1, help="Score it is content with.")] = 0.85,
     noise: Annotated[
@@ -194,7 +184,7 @@ def simulate(
     )
     groups = order_groups(pairs, seed, limit)
     robot = Robot(max_clicks=max_clicks, target=target, noise=noise, seed=seed)
-    with TemporaryDirectory() as scratch, _progress_bar() as bar:
+    with TemporaryDirectory() as scratch, progress_bar() as bar:
         task = bar.add_task("Labelling", total=sum(len(group) for group in groups))
         stems: set[str] = set()
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from napari_sam_tune.commands.terminal import console
 
 export_app = typer.Typer(no_args_is_help=True, help="Take weights out of a project.")
 
@@ -30,7 +31,8 @@ def weights(
     from napari_sam_tune.core.errors import ProjectError
     from napari_sam_tune.core.predictor import BASE
     from napari_sam_tune.core.project import Project
-    from napari_sam_tune.formats.weights import Tuned, export_weights
+    from napari_sam_tune.core.tuned import TunedWeights
+    from napari_sam_tune.formats.weights import export_weights
 
     opened = Project.open(project, create=False)
     if opened.base is None:
@@ -38,6 +40,6 @@ def weights(
     chosen = opened.current_version if version == "current" else version
     if file is None and chosen != BASE:
         file = opened.weights_path(chosen)
-    tuned = Tuned(opened.base, {}, {}) if file is None else Tuned.read(file, opened.base)
-    export_weights(tuned, out, form, overwrite=overwrite)
-    Console().print(f"Written: [bold]{out}[/]", highlight=False, soft_wrap=True)
+    tuned = TunedWeights({}, {}, BASE) if file is None else TunedWeights.read(file)
+    export_weights(opened.base, tuned, out, form, overwrite=overwrite)
+    console.print(f"Written: [bold]{out}[/]", highlight=False, soft_wrap=True)

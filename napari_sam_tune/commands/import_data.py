@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from napari_sam_tune.commands.terminal import console, progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_sam_tune.core.import_report import ImportReport
     from napari_sam_tune.core.split import Split
-
-console = Console()
 
 
 def import_data(
@@ -74,8 +72,7 @@ def import_data(
     if base is not None or opened.base is None:
         opened.set_base(base or base_ref(STARTER))
     report = ImportReport(left_out=Counter(dataset.left_out))
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(TextColumn("{task.description}"), *columns, console=console) as bar:
+    with progress_bar() as bar:
         task = bar.add_task("Importing", total=len(chosen))
         for step in import_images(opened, dataset.name, chosen, options):
             report.take(step)

@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from napari_sam_tune.commands.terminal import Device, console, progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from napari_sam_tune.core.training.job import Progress as Step
+    from napari_sam_tune.core.training.job import Progress
     from napari_sam_tune.core.training.run import RunResult
-
-console = Console()
 
 
 def train(
@@ -41,7 +39,7 @@ def train(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Also write TensorBoard's logs.")
     ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    device: Device = "auto",
     processes: Annotated[
         int, typer.Option(min=1, help="Train with so many processes, one a GPU.")
     ] = 1,
@@ -88,32 +86,21 @@ def print_config() -> None:
     sys.stdout.write(commented(TrainConfig.for_a_run()))
 
 
-def _followed(training: Generator[Step, None, RunResult], *, show: bool) -> RunResult:
+def _followed(training: Generator[Progress, None, RunResult], *, show: bool) -> RunResult:
     """Show a training's progress until it ends."""
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[said]}"),
-        console=console,
-        disable=not show,
-    ) as bar:
-        task = bar.add_task("Loading", total=None, said="")
+    bar = progress_bar()
+    bar.disable = not show
+    with bar:
+        task = bar.add_task("Loading", total=None)
         while True:
             try:
                 step = next(training)
             except StopIteration as ended:
                 result: RunResult = ended.value
                 return result
-            said = {"said": f"loss {step.loss:.3f}"} if step.loss is not None else {}
-            bar.update(
-                task,
-                description=step.phase.capitalize(),
-                completed=step.step,
-                total=step.steps,
-                **said,  # type: ignore[arg-type]
-            )
+            loss = "" if step.loss is None else f", loss {step.loss:.3f}"
+            said = f"{step.phase.capitalize()}{loss}"
+            bar.update(task, description=said, completed=step.step, total=step.steps)
 
 
 def _launch(processes: int) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.training.config import TrainConfig
 
 
-_MOST_TRIES = 6
+_MOST_TRIES = 4
 """After so many refusals in a row training starts from the weights in use again."""
 
 

@@ -27,6 +27,9 @@ THIN_RADIUS = 4.0
 TOLERANCE = 2.0
 """How far apart, in pixels, two edges of a thin object may lie and still agree."""
 
+BOUNDARY_DILATION = 0.02
+"""Width of the edge that boundary IoU looks at, as a share of the image's diagonal."""
+
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 
 
@@ -39,6 +42,42 @@ def iou(a: ArrayLike, b: ArrayLike) -> float:
     a, b = _pair(a, b)
     union = np.count_nonzero(a | b)
     return 1.0 if union == 0 else float(np.count_nonzero(a & b) / union)
+
+
+def dice(a: ArrayLike, b: ArrayLike) -> float:
+    """Return twice the intersection over the sum of areas of two (H, W) masks; both empty: 1.
+
+    Raises:
+        MaskError: not two-dimensional, or of different shapes.
+    """
+    a, b = _pair(a, b)
+    areas = np.count_nonzero(a) + np.count_nonzero(b)
+    return 1.0 if areas == 0 else float(2 * np.count_nonzero(a & b) / areas)
+
+
+def boundary_iou(a: ArrayLike, b: ArrayLike, dilation: float = BOUNDARY_DILATION) -> float:
+    """Return the IoU of the inner edges of two (H, W) masks; two empty masks agree: 1.
+
+    An edge is as wide as `dilation` times the image's diagonal, rounded and at least one pixel,
+    counted in steps to any of eight neighbours; beyond the image is outside. Equal to the
+    reference implementation of Cheng et al., "Boundary IoU" (CVPR 2021).
+
+    Raises:
+        MaskError: not two-dimensional, or of different shapes.
+    """
+    a, b = _pair(a, b)
+    window = _bounding_box(a | b)
+    if window is None:
+        return 1.0
+    width = max(1, round(dilation * float(np.hypot(*a.shape))))
+    return iou(_inner_edge(a[window], width), _inner_edge(b[window], width))
+
+
+def _inner_edge(mask: Mask, width: int) -> Mask:
+    """Return the pixels of a mask that are within `width` steps of the outside."""
+    steps = ndimage.distance_transform_cdt(np.pad(mask, 1), metric="chessboard")[1:-1, 1:-1]
+    edge: Mask = mask & (steps <= width)
+    return edge
 
 
 def tolerant_f1(predicted: ArrayLike, truth: ArrayLike, tolerance: float = TOLERANCE) -> float:

@@ -219,7 +219,7 @@ def _label_object(
     seconds: dict[str, float],
 ) -> ObjectResult:
     """Click until content, accept the true mask (the person paints the rest), then measure on."""
-    clicker = _Clicker(target.mask, robot, rng, seconds)
+    clicker = Clicker(target.mask, robot, rng, seconds)
     clicker.run(session.propose, robot.target)
     clicks, reached = len(clicker.scores), clicker.scores[-1] >= robot.target
     last = clicker.proposal
@@ -242,8 +242,20 @@ def _label_object(
     )
 
 
-class _Clicker:
-    """The robot's hand on one object."""
+class Clicker:
+    """The robot's hand on one object.
+
+    Args:
+        truth: (H, W) mask of the object.
+        robot: how it clicks, and when it gives up.
+        rng: source of its noise.
+        seconds: the time that answers took is added to `seconds["proposing"]`.
+
+    Attributes:
+        ious, scores: of the answer to click 1, 2, …
+        prompt, proposal: the whole prompt so far, and the last answer.
+
+    """
 
     def __init__(
         self,

@@ -2,68 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.checkpoints import load_base, save_sam_checkpoint
 from napari_sam_tune.core.errors import CheckpointError, StorageError
 from napari_sam_tune.core.lora import adapted_weight
 from napari_sam_tune.core.predictor import Predictor
-from napari_sam_tune.core.weights import read_weights, write_weights
+from napari_sam_tune.core.tuned import TunedWeights, use
+from napari_sam_tune.core.weights import write_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from torch import Tensor
-
     from napari_sam_tune.core.project import BaseRef
 
 
-@dataclass(frozen=True)
-class Tuned:
-    """Tuned weights, ready to be written.
-
-    Attributes:
-        base: the model they belong to.
-        tensors: what differs from it, by name; empty for the base model itself.
-        info: what their file says about itself.
-
-    """
-
-    base: BaseRef
-    tensors: Mapping[str, Tensor]
-    info: Mapping[str, Any]
-
-    @classmethod
-    def read(cls, path: Path, base: BaseRef) -> Tuned:
-        """Read a weights file made on a base model.
-
-        Raises:
-            CheckpointMissing, CheckpointError: it cannot be read, or was made on another model.
-
-        """
-        tensors, info = read_weights(path)
-        made_on = info.get("base", {})
-        if made_on.get("sha256", base.sha256) != base.sha256:
-            raise CheckpointError(
-                f"{path.name} was made on the model {made_on.get('name')}, the project builds on "
-                f"{base.name}. Name the project it belongs to."
-            )
-        return cls(base, tensors, info)
-
-
-def _whole_sam(tuned: Tuned, path: Path) -> None:
-    predictor = Predictor(load_base(tuned.base))
-    predictor.load(tuned.tensors, "export")
+def _whole_sam(base: BaseRef, tuned: TunedWeights, path: Path) -> None:
+    predictor = Predictor(load_base(base))
+    use(predictor, tuned)
     save_sam_checkpoint(predictor.sam, path)
 
 
-def _ours(tuned: Tuned, path: Path) -> None:
+def _ours(_: BaseRef, tuned: TunedWeights, path: Path) -> None:
     write_weights(path, tuned.tensors, tuned.info)
 
 
-def _adapters(tuned: Tuned, path: Path) -> None:
+def _adapters(_: BaseRef, tuned: TunedWeights, path: Path) -> None:
     found = {name: t for name, t in tuned.tensors.items() if adapted_weight(name) is not None}
     if not found:
         raise CheckpointError(
@@ -73,7 +38,7 @@ def _adapters(tuned: Tuned, path: Path) -> None:
     write_weights(path, found, tuned.info)
 
 
-WRITERS: Final[Mapping[str, Callable[[Tuned, Path], None]]] = {
+WRITERS: Final[Mapping[str, Callable[[BaseRef, TunedWeights, Path], None]]] = {
     "sam": _whole_sam,
     "safetensors": _ours,
     "lora": _adapters,
@@ -82,17 +47,21 @@ WRITERS: Final[Mapping[str, Callable[[Tuned, Path], None]]] = {
 trained, with its description; lora: the adapters alone."""
 
 
-def export_weights(tuned: Tuned, path: Path, form: str, *, overwrite: bool = False) -> None:
+def export_weights(
+    base: BaseRef, tuned: TunedWeights, path: Path, form: str, *, overwrite: bool = False
+) -> None:
     """Write weights in a format, whole or not at all.
 
     Args:
-        tuned: the weights.
+        base: the model they belong to.
+        tuned: the weights; without a tensor they are the base model's own.
         path: of the file.
         form: one of `WRITERS`.
         overwrite: replace a file that is there.
 
     Raises:
-        CheckpointError: there is no such format, or it cannot hold these weights.
+        CheckpointError: there is no such format, it cannot hold these weights, or they were made on
+            another model.
         StorageError: the file is there already, or the disk refused.
 
     """
@@ -100,4 +69,10 @@ def export_weights(tuned: Tuned, path: Path, form: str, *, overwrite: bool = Fal
         raise CheckpointError(f"There is no format {form!r}; there are {', '.join(WRITERS)}.")
     if path.exists() and not overwrite:
         raise StorageError(f"{path} exists already; add --overwrite, or choose another name.")
-    WRITERS[form](tuned, path)
+    made_on = tuned.info.get("base", {})
+    if made_on.get("sha256", base.sha256) != base.sha256:
+        raise CheckpointError(
+            f"These weights were made on the model {made_on.get('name')}, the project builds on "
+            f"{base.name}. Name the project they belong to."
+        )
+    WRITERS[form](base, tuned, path)

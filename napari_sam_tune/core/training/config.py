@@ -105,7 +105,7 @@ class TrainConfig(BaseModel):
     """Pixels of the image itself, half of them about the object, on which the loss is taken
     (PointRend, Kirillov et al. 2020): for objects thinner than a cell of the logits. 0 takes all
     cells of the low-resolution logits."""
-    steps: int = Field(default=24, ge=1)
+    steps: int = Field(default=40, ge=1)
     """Optimiser steps in a round, at most."""
     prompts_per_mask: float = Field(default=6.0, gt=0)
     """At most so many prompts of a round for each mask to learn from: with a handful of masks a
@@ -135,7 +135,7 @@ class TrainConfig(BaseModel):
     those that judge, and choosing by them would flatter the candidate."""
     clip: float = Field(default=1.0, gt=0)
     """Largest norm of the gradient."""
-    base_share: float = Field(default=0.4, ge=0, lt=1)
+    base_share: float = Field(default=0.3, ge=0, lt=1)
     """Share of the base weights in the average with which a round ends (WiSE-FT, Wortsman et al.
     2022): what was learnt holds on surfaces never seen, and many rounds do not drift away."""
     recent: int = Field(default=20, ge=1)
@@ -163,7 +163,7 @@ class TrainConfig(BaseModel):
     well and are hard to correct cost clicks."""
     judge_objects: int = Field(default=24, ge=1)
     """At most so many held-out objects judge a candidate, spread over images and classes."""
-    look_every: int = Field(default=12, ge=1)
+    look_every: int = Field(default=20, ge=1)
     """Steps between two quick looks at held-out objects, for the live curve."""
     look_objects: int = Field(default=6, ge=0)
     """Held-out objects in a quick look."""

@@ -1,0 +1,80 @@
+"""`napari-sam-tune evaluate`: tuned weights against the base model."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_sam_tune.commands.terminal import Device, console, print_table, progress_bar
+
+if TYPE_CHECKING:
+    from napari_sam_tune.core.evaluation import Evaluation
+
+
+class Objects(StrEnum):
+    """Which objects of a project are evaluated on."""
+
+    test = "test"
+    held_out = "held_out"
+
+
+def evaluate(
+    project: Annotated[Path, typer.Argument(help="Project folder.")],
+    weights: Annotated[Path, typer.Option(help="Weights file of a run or a round.")],
+    out: Annotated[Path, typer.Option(help="Folder for the report.")],
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only so many objects, spread over the classes.")
+    ] = None,
+    split: Annotated[
+        Objects, typer.Option(help="Without a test set the held-out objects are used.")
+    ] = Objects.test,
+    device: Device = "auto",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a report that is there already.")
+    ] = False,
+) -> None:
+    """Compare tuned weights with the base model on objects that training never saw."""
+    from napari_sam_tune.core.evaluation import evaluate as compare
+    from napari_sam_tune.core.evaluation_report import METRICS_FILE, write_evaluation
+    from napari_sam_tune.core.project import Project
+    from napari_sam_tune.core.tuned import open_tuned
+
+    if (out / METRICS_FILE).exists() and not overwrite:
+        raise FileExistsError(f"{out} holds a report already: choose another --out or --overwrite.")
+    opened = Project.open(project, create=False)
+    predictor, tuned = open_tuned(weights, device=device)
+    with progress_bar() as bar:
+        task = bar.add_task("Evaluating", total=None)
+        evaluation = compare(
+            opened,
+            predictor,
+            tuned,
+            split=split.value,
+            limit=limit,
+            report=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    write_evaluation(out, evaluation, opened, predictor, tuned, weights)
+    _print(evaluation)
+    console.print(f"Report, charts and pictures are in [bold]{out}[/].", highlight=False)
+
+
+def _print(evaluation: Evaluation) -> None:
+    from napari_sam_tune.core.comparison import by_class, summarise
+    from napari_sam_tune.core.evaluation_report import (
+        METRIC_COLUMNS,
+        class_columns,
+        class_rows,
+        headline,
+        metric_rows,
+    )
+
+    summary, classes = summarise(evaluation.objects), by_class(evaluation.objects)
+    print_table(METRIC_COLUMNS, metric_rows(summary))
+    if len(classes) > 1:
+        print_table(class_columns(), class_rows(classes))
+    if evaluation.remark:
+        console.print(evaluation.remark, highlight=False)
+    console.print(f"[bold]{headline(summary)}[/]", highlight=False)
