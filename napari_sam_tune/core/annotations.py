@@ -49,6 +49,8 @@ class NewAnnotation:
         effort: what it cost.
         supersedes: the annotation this is an edit of, or None.
         source: who made it.
+        suggested_by: what proposed it without being asked: "everything", or "head:" and the head's
+            version; None where a person began it.
 
     """
 
@@ -63,6 +65,7 @@ class NewAnnotation:
     effort: Effort = field(default_factory=Effort)
     supersedes: str | None = None
     source: Source = "person"
+    suggested_by: str | None = None
 
     def checked(self, shape: tuple[int, int]) -> tuple[NDArray[np.uint8], dict[str, Any]]:
         """Return the array and the attributes to store.
@@ -115,6 +118,7 @@ class NewAnnotation:
             "effort": asdict(self.effort),
             "supersedes": self.supersedes,
             "source": self.source,
+            "suggested_by": self.suggested_by,
         }
 
 
@@ -139,6 +143,8 @@ class Annotation:
         area: pixels in the mask.
         supersedes: the annotation it is an edit of, or None.
         source: "person", "robot" or "adopted".
+        suggested_by: what proposed it without being asked, see `NewAnnotation`; None of a record
+            older than suggestions.
 
     """
 
@@ -155,6 +161,7 @@ class Annotation:
     area: int = field(compare=False)
     supersedes: str | None = field(compare=False)
     source: Source = field(compare=False)
+    suggested_by: str | None = field(compare=False)
     _crop: BoundingBox = field(compare=False, repr=False)
     _has_proposal: bool = field(compare=False, repr=False)
     _has_locked: bool = field(compare=False, repr=False)
@@ -188,6 +195,7 @@ class Annotation:
                 area=stored["area"],
                 supersedes=stored["supersedes"],
                 source=stored["source"],
+                suggested_by=stored.get("suggested_by"),
                 _crop=(top, left, bottom, right),
                 _has_proposal=stored["has_proposal"],
                 _has_locked=stored["has_locked"],

@@ -1,0 +1,125 @@
+"""Tutorial D: the promptless head from a few images, measured on all the others.
+
+    python benchmarks/promptless.py DATA [--share 0.08] [--steps 200] [--seed 0]
+
+DATA is a folder with images/, masks/ and manifest.csv (columns stem, class, tile). Whole tiles are
+drawn until their images make up the share; all other tiles are the test, and no tile is in both.
+Nothing is chosen by the test: the last weights are taken.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import numpy as np
+import torch
+
+from napari_sam_tune.core.images import content_hash, read_image, spatial_shape
+from napari_sam_tune.core.labelled_images import LabelledImage, read_pairs, true_objects
+from napari_sam_tune.core.predictor import Predictor
+from napari_sam_tune.core.project import ImageRecord, NewAnnotation, Project
+from napari_sam_tune.core.project_heads import keep_head, read_head
+from napari_sam_tune.core.training.promptless_fit import (
+    PromptlessConfig,
+    TrainedHead,
+    measure,
+    train_promptless,
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--share", type=float, default=0.08)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--classes", action="store_true", help="One channel for each class.")
+    parser.add_argument("--project", type=Path, help="Kept between runs, with its features.")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    with TemporaryDirectory() as scratch:
+        run(arguments, arguments.project or Path(scratch))
+
+
+def run(arguments: argparse.Namespace, folder: Path) -> None:
+    pairs = read_pairs(
+        arguments.data / "images",
+        arguments.data / "masks",
+        manifest=arguments.data / "manifest.csv",
+        class_column="class",
+        group_column="tile",
+    )
+    project = Project.open(folder)
+    fill(project, pairs)
+    train, test = split_by_group(project.images(), arguments.share, arguments.seed)
+    predictor = Predictor.from_checkpoint("starter", device="cpu")
+    config = PromptlessConfig(
+        steps=arguments.steps, seed=arguments.seed, single_class=not arguments.classes
+    )
+    began = perf_counter()
+    trained = drive(project, predictor, config, [record.id for record in train])
+    seconds = perf_counter() - began
+    file = keep_head(project, trained.tensors, trained.info)
+    scores = measure(read_head(predictor, file), project, test)
+    print(f"train: {len(train)} images of {groups(train)} tiles; {seconds:.0f} s")
+    print(f"test:  {len(test)} images of {groups(test)} tiles")
+    print(f"IoU by class {scores.iou}, mean {scores.mean:.3f}, by image {scores.image_iou:.3f}")
+    print(f"file {file.stat().st_size / 1e6:.1f} MB, loss at the end {trained.losses[-1]:.3f}")
+
+
+def fill(project: Project, pairs: list[LabelledImage]) -> None:
+    known = {record.id for record in project.images()}
+    for pair in pairs:
+        if pair.image.name in known:
+            continue
+        pixels = read_image(pair.image)
+        shape = spatial_shape(pixels)
+        project.add_image(
+            pair.image.name,
+            shape=shape,
+            content_hash=content_hash(pixels),
+            path=pair.image,
+            group=pair.group,
+            stratum=pair.label,
+        )
+        for target in true_objects(pair, shape):
+            project.add(NewAnnotation(pair.image.name, target.mask, pair.label, source="robot"))
+
+
+def split_by_group(
+    records: list[ImageRecord], share: float, seed: int
+) -> tuple[list[ImageRecord], list[ImageRecord]]:
+    """Draw whole groups until they hold the share of the images."""
+    names = sorted({record.group for record in records})
+    taken: set[str] = set()
+    for index in np.random.default_rng(seed).permutation(len(names)):
+        count = sum(record.group in taken for record in records)
+        more = sum(record.group == names[index] for record in records)
+        if count + more / 2 <= share * len(records):
+            taken.add(names[index])
+    inside = [record for record in records if record.group in taken]
+    return inside, [record for record in records if record.group not in taken]
+
+
+def groups(records: list[ImageRecord]) -> int:
+    return len({record.group for record in records})
+
+
+def drive(
+    project: Project, predictor: Predictor, config: PromptlessConfig, train_ids: list[str]
+) -> TrainedHead:
+    rounds = train_promptless(project, predictor, config, train_ids=train_ids, judge_ids=[])
+    while True:
+        try:
+            progress = next(rounds)
+        except StopIteration as end:
+            return end.value
+        if progress.step % 25 == 0:
+            print(progress.phase, progress.step, progress.loss, progress.seconds_left, flush=True)
+
+
+if __name__ == "__main__":
+    main()
