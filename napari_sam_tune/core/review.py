@@ -9,6 +9,7 @@ from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.suggestion_queue import SuggestionQueue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from napari_sam_tune.core.embeddings import EmbeddingCache
@@ -80,10 +81,20 @@ class Review:
         count = queue.decided + len(queue)
         return ReviewProgress(queue.decided + 1 if len(queue) else 0, count)
 
-    def find(self, kind: SuggestionKind, image_id: str) -> list[Suggestion]:
+    def find(
+        self,
+        kind: SuggestionKind,
+        image_id: str,
+        checkpoint: Callable[[], None] = lambda: None,
+    ) -> list[Suggestion]:
         """Look for objects on an image; for "everything" it must be the predictor's open one.
 
         To be called by whoever owns the predictor. An image marked as having no defect has none.
+
+        Args:
+            kind: what is to propose.
+            image_id: where.
+            checkpoint: called every few prompts; may raise to make room for something urgent.
 
         Raises:
             SamTuneError: the project has no trained head, or it is of another model.
@@ -103,7 +114,7 @@ class Review:
             image = self._project.read_image(image_id)
             found = suggest_with_head(self._newest_head(), image, image_hash)
         else:
-            found = suggest_everything(self._predictor)
+            found = suggest_everything(self._predictor, checkpoint=checkpoint)
         return without_accepted(found, self._project.annotations(image_id))
 
     def _newest_head(self) -> PromptlessModel:

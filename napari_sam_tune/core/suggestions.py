@@ -20,7 +20,7 @@ from napari_sam_tune.core.labelled_images import SMALLEST_OBJECT
 from napari_sam_tune.core.views import resized_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
     from segment_anything.modeling import Sam
@@ -44,7 +44,8 @@ _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 
 # A point costs the starter about 70 ms on one thread of a CPU: 64 of them are five seconds.
 _POINTS_PER_SIDE_CPU, _POINTS_PER_SIDE = 8, 24
-_POINTS_AT_ONCE = 16
+# A search can be interrupted between two calls of the decoder: on a CPU a click waits .3 s.
+_POINTS_AT_ONCE_CPU, _POINTS_AT_ONCE = 4, 16
 _WORKING_SIDE = 1024
 """Masks of larger images are made at this size: the decoder draws no finer than 1 : 4 of 1024."""
 # segment-anything's own .88 and .95 suit ViT-H on photographs. On eight magnetic tiles the starter
@@ -159,6 +160,7 @@ def suggest_everything(
     image: ArrayLike | None = None,
     *,
     points_per_side: int | None = None,
+    checkpoint: Callable[[], None] = lambda: None,
 ) -> list[Suggestion]:
     """Return what SAM draws at a grid of points, with the weights in use.
 
@@ -171,6 +173,7 @@ def suggest_everything(
         image: (H, W[, C]) array as `to_rgb8` takes it; it is encoded.
         points_per_side: of the grid; the time goes with its square. None takes what a device
             does in seconds.
+        checkpoint: called every few points; may raise to stop.
 
     Raises:
         SamTuneError: no image is open and none was given.
@@ -180,21 +183,32 @@ def suggest_everything(
     embedding = predictor.embedding if image is None else predictor.embed(image)
     shape = embedding.original_size
     working = resized_shape(shape, min(max(shape), _WORKING_SIDE))
+    on_cpu = predictor.device.type == "cpu"
     if points_per_side is None:
-        on_cpu = predictor.device.type == "cpu"
         points_per_side = _POINTS_PER_SIDE_CPU if on_cpu else _POINTS_PER_SIDE
-    generator = SamAutomaticMaskGenerator(
+    generator = _Interruptible(
         predictor.sam,
         points_per_side=points_per_side,
-        points_per_batch=_POINTS_AT_ONCE,
+        points_per_batch=_POINTS_AT_ONCE_CPU if on_cpu else _POINTS_AT_ONCE,
         pred_iou_thresh=_LEAST_IOU,
         stability_score_thresh=_LEAST_STABILITY,
     )
+    generator.checkpoint = checkpoint
     generator.predictor = _Encoded(predictor.sam, embedding)
     # its pixels are not looked at any more, only its size
     blank = np.broadcast_to(np.uint8(0), (*working, 3))
     found = [_from_everything(drawn, shape, predictor) for drawn in generator.generate(blank)]
     return [suggestion for suggestion in found if suggestion is not None]
+
+
+class _Interruptible(SamAutomaticMaskGenerator):  # type: ignore[misc]
+    """segment-anything's generator that looks up between two calls of the decoder."""
+
+    checkpoint: Callable[[], None]
+
+    def _process_batch(self, *given: Any) -> Any:
+        self.checkpoint()
+        return super()._process_batch(*given)
 
 
 class _Encoded(SamPredictor):  # type: ignore[misc]

@@ -394,6 +394,8 @@ class Annotating(QObject):
             return "Preparing the image. Click already: the mask comes as soon as it is ready."
         if current.is_empty:
             return "Click on a defect, or draw a box around it."
+        if current.is_suggestion:
+            return "A suggestion: accept it, reject it, or correct it by clicks and paint."
         if current.correction is not None:
             return "Painted pixels stay as you set them, whatever you click."
         if current.proposal is None:
