@@ -2,19 +2,19 @@
 
     python benchmarks/promptless.py DATA [--share 0.08] [--steps 200] [--seed 0]
 
-DATA is a folder with images/, masks/ and manifest.csv (columns stem, class, tile). Whole tiles are
-drawn until their images make up the share; all other tiles are the test, and no tile is in both.
+DATA is a folder with images/, masks/ and manifest.csv (columns stem, class, tile). The share is
+taken of each class, from its smallest tiles; the test is all tiles that nothing was taken from.
 Nothing is chosen by the test: the last weights are taken.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-import numpy as np
 import torch
 
 from napari_sam_tune.core.images import content_hash, read_image, spatial_shape
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace, folder: Path) -> None:
     )
     project = Project.open(folder)
     fill(project, pairs)
-    train, test = split_by_group(project.images(), arguments.share, arguments.seed)
+    train, test = split_by_group(project.images(), arguments.share)
     predictor = Predictor.from_checkpoint("starter", device="cpu")
     config = PromptlessConfig(
         steps=arguments.steps, seed=arguments.seed, single_class=not arguments.classes
@@ -63,10 +63,17 @@ def run(arguments: argparse.Namespace, folder: Path) -> None:
     trained = drive(project, predictor, config, [record.id for record in train])
     seconds = perf_counter() - began
     file = keep_head(project, trained.tensors, trained.info)
-    scores = measure(read_head(predictor, file), project, test)
+    model = read_head(predictor, file)
     print(f"train: {len(train)} images of {groups(train)} tiles; {seconds:.0f} s")
     print(f"test:  {len(test)} images of {groups(test)} tiles")
-    print(f"IoU by class {scores.iou}, mean {scores.mean:.3f}, by image {scores.image_iou:.3f}")
+    for stratum in sorted({str(record.stratum) for record in test}):
+        alike = [record for record in test if record.stratum == stratum]
+        own = measure(model, project, alike).image_iou
+        print(f"{stratum:10} {len(alike):4} images, IoU {own:.3f}", flush=True)
+    scores = measure(model, project, test)
+    print(
+        f"all        {scores.images:4} images, IoU {scores.image_iou:.3f}, pooled {scores.mean:.3f}"
+    )
     print(f"file {file.stat().st_size / 1e6:.1f} MB, loss at the end {trained.losses[-1]:.3f}")
 
 
@@ -90,18 +97,17 @@ def fill(project: Project, pairs: list[LabelledImage]) -> None:
 
 
 def split_by_group(
-    records: list[ImageRecord], share: float, seed: int
+    records: list[ImageRecord], share: float
 ) -> tuple[list[ImageRecord], list[ImageRecord]]:
-    """Draw whole groups until they hold the share of the images."""
-    names = sorted({record.group for record in records})
-    taken: set[str] = set()
-    for index in np.random.default_rng(seed).permutation(len(names)):
-        count = sum(record.group in taken for record in records)
-        more = sum(record.group == names[index] for record in records)
-        if count + more / 2 <= share * len(records):
-            taken.add(names[index])
-    inside = [record for record in records if record.group in taken]
-    return inside, [record for record in records if record.group not in taken]
+    """Take a share of each class from its smallest groups; no group taken from is in the test."""
+    sizes = Counter(record.group for record in records)
+    train: list[ImageRecord] = []
+    for stratum in sorted({str(record.stratum) for record in records}):
+        alike = [record for record in records if record.stratum == stratum]
+        alike.sort(key=lambda record: (sizes[record.group], record.group, record.id))
+        train += alike[: max(1, round(share * len(alike)))]
+    touched = {record.group for record in train}
+    return train, [record for record in records if record.group not in touched]
 
 
 def groups(records: list[ImageRecord]) -> int:

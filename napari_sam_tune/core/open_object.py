@@ -44,6 +44,11 @@ class OpenObject:
     reopened: str | None = None
     suggestion: Suggestion | None = None
 
+    @classmethod
+    def suggested(cls, suggestion: Suggestion) -> OpenObject:
+        """Return a suggestion as an object to be accepted, corrected or rejected."""
+        return cls(start=suggestion.full_mask, suggestion=suggestion)
+
     @property
     def mask(self) -> Mask | None:
         """The (H, W) mask shown: the proposal, or the mask re-opened, under the paint."""

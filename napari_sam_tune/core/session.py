@@ -495,7 +495,7 @@ class Session:
             StorageError: the disk refused; the suggestion stays and a retry works.
 
         """
-        self._require_suggestion()
+        self._shown_suggestion()
         return self.accept()
 
     def reject_suggestion(self) -> None:
@@ -505,8 +505,19 @@ class Session:
             MaskError: none is shown.
 
         """
-        self._require_suggestion()
+        self._shown_suggestion()
         self.reject()
+
+    def restart_suggestion(self) -> None:
+        """Take back what was said and painted on the suggestion shown.
+
+        Raises:
+            MaskError: none is shown.
+
+        """
+        suggestion = self._shown_suggestion()
+        if not self.open_object.is_suggestion:
+            self._advance(OpenObject.suggested(suggestion))
 
     def stop_suggesting(self) -> None:
         """Show no more suggestions; those that wait are forgotten, what was decided is not."""
@@ -523,9 +534,11 @@ class Session:
         if self.state.image_id is not None and self.open_object.is_untouched:
             self._show_next()
 
-    def _require_suggestion(self) -> None:
-        if self.open_object.suggestion is None:
+    def _shown_suggestion(self) -> Suggestion:
+        suggestion = self.open_object.suggestion
+        if suggestion is None:
             raise MaskError("No suggestion is shown: ask for some first.")
+        return suggestion
 
     def _show_next(self) -> None:
         """Put the next suggestion in the place of the one shown; no step of its own."""
@@ -539,7 +552,7 @@ class Session:
             return OpenObject()
         self._effort.tick()
         self._lend_label(suggestion.label)
-        return OpenObject(start=suggestion.full_mask, suggestion=suggestion)
+        return OpenObject.suggested(suggestion)
 
     def _lend_label(self, label: str | None) -> None:
         """Give the next accepted mask a class of its own; the person's comes back with None."""

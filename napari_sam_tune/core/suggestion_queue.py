@@ -45,10 +45,14 @@ class SuggestionQueue:
         return len(self._accepted) + len(self._rejected)
 
     def refresh(self, found: Iterable[Suggestion]) -> None:
-        """Put new suggestions in the place of those that wait; what was rejected stays away."""
-        self._waiting = [
-            one for one in found if not any(one.is_like(other) for other in self._rejected)
-        ]
+        """Put new suggestions in the place of those that wait.
+
+        What was rejected stays away, and of several of one object only the best comes in.
+        """
+        self._waiting = []
+        for one in sorted(found, key=lambda one: one.score, reverse=True):
+            if not any(one.is_like(other) for other in (*self._rejected, *self._waiting)):
+                self._waiting.append(one)
 
     def accept(self, suggestion: Suggestion) -> None:
         """Take a suggestion out; others of the same object, such as its parts, go as well."""

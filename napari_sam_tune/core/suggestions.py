@@ -40,6 +40,8 @@ _COVERED = 0.5
 """Share of a suggestion, or of an accepted mask, in the other from which nothing new is said."""
 _LARGEST = 0.4
 """Share of the image above which a mask is the background or the part, not a defect."""
+_ISLAND = 0.1
+"""Share of a mask's largest part below which another part is a slip of the decoder."""
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 
 # A point costs the starter about 70 ms on one thread of a CPU: 64 of them are five seconds.
@@ -230,7 +232,7 @@ class _Encoded(SamPredictor):  # type: ignore[misc]
 def _from_everything(
     drawn: dict[str, Any], shape: tuple[int, int], predictor: Predictor
 ) -> Suggestion | None:
-    mask = _at_size(drawn["segmentation"], shape)
+    mask = _without_islands(_at_size(drawn["segmentation"], shape))
     area = np.count_nonzero(mask)
     if not SMALLEST_OBJECT <= area <= _LARGEST * mask.size:
         return None
@@ -247,6 +249,15 @@ def _from_everything(
         source="everything",
         weights_version=predictor.weights_version,
     )
+
+
+def _without_islands(mask: Mask) -> Mask:
+    """Keep the largest 8-connected part and those that are not small beside it."""
+    parts, _ = ndimage.label(mask, structure=_EIGHT_NEIGHBOURS)
+    areas = np.bincount(parts.ravel())
+    areas[0] = 0
+    kept: Mask = (areas >= _ISLAND * areas.max()) & (areas > 0)
+    return kept[parts]
 
 
 def _at_size(mask: Mask, shape: tuple[int, int]) -> Mask:

@@ -258,7 +258,10 @@ class Annotating(QObject):
         self._set_tool("click")
 
     def _clear(self) -> None:
-        """Start the object again; one that was taken up for correction stays taken up."""
+        """Start the object again; one that was taken up or suggested is there as it was."""
+        if self._session.open_object.suggestion is not None:
+            self._session.restart_suggestion()
+            return
         reopened = self._session.open_object.reopened
         self._session.reject()
         if reopened is not None:

@@ -139,9 +139,9 @@ class Suggesting(QObject):
         suggestion = session.open_object.suggestion
         if suggestion is not None:
             counter = f"{progress.position} of {progress.count}"
-            sure = f"{1 - suggestion.uncertainty:.0%} sure"
-            name = "" if suggestion.label is None else f"“{suggestion.label}”, "
-            return SuggestionSnapshot(f"{name}{sure}.", counter, reviewing=True)
+            what = "an object" if suggestion.label is None else f"“{suggestion.label}”"
+            sentence = f"The model is {1 - suggestion.uncertainty:.0%} sure that this is {what}."
+            return SuggestionSnapshot(sentence, counter, reviewing=True)
         if progress.position:
             left = progress.count - progress.position + 1
             return SuggestionSnapshot(f"{left} more after this object.", reviewing=True)

@@ -71,6 +71,9 @@ def test_the_queue_asks_about_the_least_sure_first_and_forgets_no_rejection() ->
     assert queue.current is between
     nearly_the_same = suggestion(61, 21, 0.8)
     part = suggestion(60, 20, 0.8, radius=4)
+    double = suggestion(99, 61, 0.8)
+    queue.refresh([nearly_the_same, part, sure, double, between])
+    assert len([one for one in queue.waiting if one.is_like(double)]) == 1
     queue.refresh([nearly_the_same, part, sure])
     assert queue.waiting == [part, sure]
     queue.surest_first = True
