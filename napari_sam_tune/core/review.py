@@ -123,8 +123,8 @@ class Review:
         file = newest_head(self._project)
         if file is None:
             raise SamTuneError(
-                "This project has no trained head yet. Train one: napari-sam-tune train "
-                f"{self._project.path} --set parts=promptless. Or let SAM segment everything."
+                "This project has no trained head yet. Train one with “napari-sam-tune train "
+                "PROJECT --set parts=promptless”, or choose “Segment everything”."
             )
         if self._head is None or self._head[0] != file:
             self._head = file, read_head(self._predictor, file, self._cache)

@@ -55,14 +55,15 @@ class SuggestionQueue:
                 self._waiting.append(one)
 
     def accept(self, suggestion: Suggestion) -> None:
-        """Take a suggestion out; others of the same object, such as its parts, go as well."""
+        """Take a suggestion out; those of its parts and of what it is part of go as well."""
         self._accepted.append(suggestion)
-        self._leave(suggestion)
+        said = suggestion.mask, suggestion.bbox, suggestion.area
+        self._waiting = [one for one in self._waiting if not one.says_nothing_new(*said)]
 
     def reject(self, suggestion: Suggestion) -> None:
         """Take a suggestion out and never show one like it again."""
         self._rejected.append(suggestion)
-        self._leave(suggestion)
+        self._waiting = [one for one in self._waiting if not one.is_like(suggestion)]
 
     def restore(self, suggestion: Suggestion) -> None:
         """Take back what was said of a suggestion; it waits again."""
@@ -71,6 +72,3 @@ class SuggestionQueue:
                 said.remove(suggestion)
         if suggestion not in self._waiting:
             self._waiting.append(suggestion)
-
-    def _leave(self, suggestion: Suggestion) -> None:
-        self._waiting = [one for one in self._waiting if not one.is_like(suggestion)]

@@ -110,6 +110,10 @@ class Suggestion:
         ]
         return int(np.count_nonzero(parts[0] & parts[1]))
 
+    def says_nothing_new(self, mask: Mask, bbox: BoundingBox, area: int) -> bool:
+        """Whether half of it lies in an accepted mask cut to `bbox`, or half of that in it."""
+        return self.overlap(mask, bbox) > _COVERED * min(self.area, area)
+
     def is_like(self, other: Suggestion) -> bool:
         """Whether both are of one object: IoU above `SAME`."""
         shared = self.overlap(other.mask, other.bbox)
@@ -270,13 +274,10 @@ def _at_size(mask: Mask, shape: tuple[int, int]) -> Mask:
 def without_accepted(
     suggestions: Iterable[Suggestion], accepted: Sequence[Annotation]
 ) -> list[Suggestion]:
-    """Leave out suggestions that say nothing new: half in an accepted mask, or around one."""
+    """Leave out suggestions of what is accepted already, of its parts and its surroundings."""
     masks = [(annotation.cropped_mask, annotation.bbox, annotation.area) for annotation in accepted]
     return [
         suggestion
         for suggestion in suggestions
-        if not any(
-            suggestion.overlap(mask, bbox) > _COVERED * min(suggestion.area, area)
-            for mask, bbox, area in masks
-        )
+        if not any(suggestion.says_nothing_new(mask, bbox, area) for mask, bbox, area in masks)
     ]

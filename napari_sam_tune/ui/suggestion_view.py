@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from napari_sam_tune.ui.style import KeyButton, Section, Text, row
@@ -63,6 +63,9 @@ class SuggestionView(QWidget):
         self._orders.addItems(_ORDERS)
         self._orders.currentIndexChanged.connect(lambda n: self.order_chosen.emit(n == 1))
         self._sentence = Text("", "quiet")
+        # room for two lines, so that what lies below does not jump
+        self._sentence.setMinimumHeight(2 * self._sentence.fontMetrics().lineSpacing() + 4)
+        self._sentence.setAlignment(Qt.AlignmentFlag.AlignTop)
         section.body.addWidget(self.button)
         section.body.addLayout(row(self._kinds, self._orders))
         section.body.addWidget(self._sentence)

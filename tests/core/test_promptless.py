@@ -10,7 +10,7 @@ import torch
 from disc_project import SHAPE, draw, fill, small_starter, train
 from segment_anything.modeling import ImageEncoderViT, PromptEncoder, Sam
 
-from napari_sam_tune.core.errors import CheckpointError, TrainingError
+from napari_sam_tune.core.errors import CheckpointError, OutOfMemory, TrainingError
 from napari_sam_tune.core.images import content_hash
 from napari_sam_tune.core.project import Project
 from napari_sam_tune.core.project_heads import keep_head, newest_head, read_head
@@ -198,6 +198,17 @@ def test_a_training_that_diverges_keeps_its_last_good_weights(
     with pytest.raises(HeadDiverged, match="step 1 of 20; nothing was learnt yet") as e:
         train(project, predictor, judge_ids=[], steps=20)
     assert e.value.kept is None
+
+
+def test_too_little_memory_is_said(
+    project: Project, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 EB")
+
+    monkeypatch.setattr(promptless_lesson, "promptless_loss", full)
+    with pytest.raises(OutOfMemory, match="even one image"):
+        train(project, predictor)
 
 
 def test_what_cannot_be_trained_or_read_is_said(

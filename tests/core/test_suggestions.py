@@ -78,8 +78,11 @@ def test_the_queue_asks_about_the_least_sure_first_and_forgets_no_rejection() ->
     assert queue.waiting == [part, sure]
     queue.surest_first = True
     assert queue.current is sure
+    around, inside = suggestion(20, 20, 0.3, radius=16), suggestion(20, 20, 0.3, radius=3)
+    queue.refresh([part, sure, around, inside])
+    assert len(queue) == 4
     queue.accept(sure)
-    assert (queue.decided, len(queue)) == (2, 1)
+    assert (queue.decided, queue.waiting) == (2, [part])
     queue.restore(unsure)
     queue.restore(sure)
     assert queue.waiting == [sure, part, unsure]

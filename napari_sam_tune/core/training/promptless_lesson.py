@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from napari_sam_tune.core.errors import OutOfMemory
 from napari_sam_tune.core.promptless import frame_of
 
 if TYPE_CHECKING:
@@ -166,10 +167,24 @@ class PromptlessLesson:
         """Leave the gradients of a step's loss in the parameters, and return the loss.
 
         One image at a time: at full size a head's activations are most of the memory there is.
+
+        Raises:
+            OutOfMemory: the device cannot train on even one image.
+            ImageError, ProjectError: an image or a mask cannot be read.
+
         """
         self.neck.zero_grad()
         self.head.zero_grad()
-        return sum(self._one(view, 1 / len(batch)) for view in batch)
+        try:
+            return sum(self._one(view, 1 / len(batch)) for view in batch)
+        except RuntimeError as error:
+            # CUDA has a type of its own; MPS and the CPU's allocator only say so
+            if not any(sign in str(error).lower() for sign in ("out of memory", "allocate memory")):
+                raise
+            raise OutOfMemory(
+                "The device has too little memory to train a head on even one image at a time. "
+                "Close other programs that use it, or train on the CPU (device “cpu”)."
+            ) from error
 
     def _one(self, view: LabelledView, share: float) -> float:
         features = self.views.features(view).to(self.device)
