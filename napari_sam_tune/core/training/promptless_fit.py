@@ -48,13 +48,13 @@ class PromptlessConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    steps: int = Field(default=200, ge=1)
+    steps: int = Field(default=500, ge=1)
     """Optimiser steps."""
     batch_size: int = Field(default=4, ge=1)
     """Images in a step."""
     learning_rate: float = Field(default=1e-2, gt=0)
     """AdamW's learning rate at its peak; it falls along half a cosine."""
-    neck_rate: float = Field(default=0.1, ge=0)
+    neck_rate: float = Field(default=0.3, ge=0)
     """The neck's learning rate, in shares of the head's: it begins with weights worth keeping."""
     weight_decay: float = Field(default=1e-2, ge=0)
     """AdamW's decay towards zero."""
