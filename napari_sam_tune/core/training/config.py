@@ -88,7 +88,7 @@ class TrainConfig(BaseModel):
 
     parts: tuple[str, ...] = ()
     """What is trained: decoder, decoder_without_iou, prompt_encoder, neck, norms, whole, lora, or
-    promptless, or prefixes of parameter names such as mask_decoder.transformer. None at all means
+    prefixes of parameter names such as mask_decoder.transformer. None at all means
     the whole model where its encoder is light enough to be run anew in every step, as the starter's
     is, and the decoder on cached embeddings where it is not, as in the official models. The decoder
     includes the head that predicts IoU, which is better not left stale."""
