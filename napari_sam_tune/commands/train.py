@@ -44,7 +44,7 @@ def train(
         int, typer.Option(min=1, help="Train with so many processes, one a GPU.")
     ] = 1,
 ) -> None:
-    """Train on a project's masks: decoder, LoRA, neck, norms, the whole model, a promptless head."""
+    """Train on a project's masks: decoder, LoRA, neck, norms, whole model or a promptless head."""
     from napari_sam_tune.core.training.world import is_alone, is_first
 
     if processes > 1 and is_alone():

@@ -10,7 +10,7 @@ from napari_sam_tune.core.images import content_hash
 from napari_sam_tune.core.predictor import Predictor
 from napari_sam_tune.core.project import NewAnnotation, Project
 from napari_sam_tune.core.starter.architecture import set_image_size
-from napari_sam_tune.core.training.config import TrainConfig
+from napari_sam_tune.core.training.config import HeadConfig, TrainConfig
 from napari_sam_tune.core.training.promptless_fit import (
     TrainedHead,
     fit_head,
@@ -64,7 +64,11 @@ def fill(path: Path, images: int = 8) -> Project:
 
 
 def train(project: Project, predictor: Predictor, **changes: object) -> TrainedHead:
-    options = {name: changes.pop(name) for name in ("train_ids", "judge_ids") if name in changes}
+    """Train a head; `flips` and `single_class` are its own settings, the rest a run's."""
+    given = ("train_ids", "judge_ids", "run", "resume")
+    options = {name: changes.pop(name) for name in given if name in changes}
+    own = {name: changes.pop(name) for name in ("flips", "single_class") if name in changes}
+    changes["head"] = HeadConfig(**own)
     rounds = fit_head(project, predictor, QUICK.model_copy(update=changes), **options)
     while True:
         try:

@@ -104,11 +104,12 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     parts: tuple[str, ...] = ()
-    """What is trained: decoder, decoder_without_iou, prompt_encoder, neck, norms, whole, lora, promptless
-    (a head of its own, see docs/promptless.md), or prefixes of parameter names such as
-    mask_decoder.transformer. None at all means the whole model where its encoder is light enough to be run anew in every step, as the starter's
-    is, and the decoder on cached embeddings where it is not, as in the official models. The decoder
-    includes the head that predicts IoU, which is better not left stale."""
+    """What is trained: decoder, decoder_without_iou, prompt_encoder, neck, norms, whole, lora,
+    promptless (a head that needs no prompt), or prefixes of parameter names such as
+    mask_decoder.transformer. None at all means the whole model where its encoder is light enough to
+    be run anew in every step, as the starter's is, and the decoder on cached embeddings where it is
+    not, as in the official models. The decoder includes the head that predicts IoU, which is better
+    not left stale."""
     lora: LoraConfig = LoraConfig()
     """The adapters, where parts names lora."""
     head: HeadConfig = HeadConfig()
