@@ -124,7 +124,7 @@ class Review:
         if file is None:
             raise SamTuneError(
                 "This project has no trained head yet. Train one with “napari-sam-tune train "
-                "PROJECT --set parts=promptless”, or choose “Segment everything”."
+                "PROJECT --out RUN --set parts=promptless --enter”, or choose “Segment everything”."
             )
         if self._head is None or self._head[0] != file:
             self._head = file, read_head(self._predictor, file, self._cache)

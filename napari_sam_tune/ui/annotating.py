@@ -398,7 +398,7 @@ class Annotating(QObject):
         if current.is_empty:
             return "Click on a defect, or draw a box around it."
         if current.is_suggestion:
-            return "A suggestion: accept it, reject it, or correct it by clicks and paint."
+            return "A suggestion: accept, reject or correct it."
         if current.correction is not None:
             return "Painted pixels stay as you set them, whatever you click."
         if current.proposal is None:
