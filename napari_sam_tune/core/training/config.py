@@ -214,7 +214,7 @@ class TrainConfig(BaseModel):
             base_share=0.0,
             look_every=40,
             look_objects=24,
-            judge_objects=200,
+            judge_objects=60,
             keep_best=True,
             patience=5,
         )
