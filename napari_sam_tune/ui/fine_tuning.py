@@ -188,7 +188,8 @@ class FineTuning(QObject):
     def follow_preferences(self) -> None:
         """Follow the preferences: when rounds start by themselves, and what they change."""
         preferences, learner = self._place.preferences, self._session.learner
-        learner.config = learner.config.model_copy(update={"parts": preferences.parts or self._parts})
+        parts = preferences.parts or self._parts
+        learner.config = learner.config.model_copy(update={"parts": parts})
         learner.auto = (
             AutoRounds(preferences.masks_per_round, _IDLE_SECONDS, _IDLE_MASKS)
             if preferences.automatic_rounds
