@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 DEFAULT_LABEL: Final = "defect"
 """The class of objects whose source names none."""
 
+OWN_ORIGIN: Final = "napari-sam-tune/"
+"""Begins the origin of an object that was a record of another project; the record's id follows."""
+
 
 @dataclass(frozen=True, eq=False)
 class SourceObject:
@@ -26,6 +29,7 @@ class SourceObject:
         mask: (H, W) bool; all False where the source describes no pixel of the image.
         label: its class.
         score: a model's own estimate of the mask's IoU, or None.
+        record: its id, where it is a record that was exported from a project; else None.
 
     """
 
@@ -33,6 +37,7 @@ class SourceObject:
     mask: Mask
     label: str
     score: float | None = None
+    record: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
