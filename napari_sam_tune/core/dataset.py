@@ -92,12 +92,14 @@ class Dataset:
         name: format and file, the beginning of every object's origin.
         images: in the source's order.
         left_out: why the reader left images out, to how many.
+        named: the images' names are those of the project they were exported from.
 
     """
 
     name: str
     images: Sequence[SourceImage]
     left_out: Mapping[str, int] = field(default_factory=dict)
+    named: bool = False
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def _plainly_named(dataset: Dataset) -> Dataset:
 
     Where they do not, the folders stay in the names.
     """
-    if len({image.path.name for image in dataset.images}) < len(dataset.images):
+    if dataset.named or len({image.path.name for image in dataset.images}) < len(dataset.images):
         return dataset
     return replace(dataset, images=[replace(i, name=i.path.name) for i in dataset.images])
 
@@ -168,23 +168,39 @@ FORMATS: Final = {
             suffix=".json",
         ),
         Format(
+            "yolo",
+            "YOLO segmentation",
+            reader=f"{_HERE}.yolo:read_yolo",
+            needs=("path",),
+            takes=("images", "manifest", "group_column"),
+            writer=f"{_HERE}.yolo_out:write_yolo",
+        ),
+        Format(
             "labels",
             "label images, PNG",
+            reader=f"{_HERE}.label_pictures:read_labels",
+            needs=("path", "images"),
             writer=f"{_HERE}.label_images:write_label_pngs",
         ),
         Format(
             "labels-tiff",
             "label images, TIFF",
+            reader=f"{_HERE}.label_pictures:read_labels",
+            needs=("path", "images"),
             writer=f"{_HERE}.label_images:write_label_tiffs",
         ),
         Format(
             "semantic",
             "pictures of classes, PNG",
+            reader=f"{_HERE}.label_pictures:read_semantic",
+            needs=("path", "images"),
             writer=f"{_HERE}.label_images:write_semantic_pngs",
         ),
         Format(
             "semantic-tiff",
             "pictures of classes, TIFF",
+            reader=f"{_HERE}.label_pictures:read_semantic",
+            needs=("path", "images"),
             writer=f"{_HERE}.label_images:write_semantic_tiffs",
         ),
         Format(

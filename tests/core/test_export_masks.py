@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -18,7 +20,7 @@ from napari_sam_tune.core.exporting import images_out, selection
 from napari_sam_tune.core.images import content_hash
 from napari_sam_tune.core.project import NewAnnotation, Project
 from napari_sam_tune.formats.exporting import export
-from napari_sam_tune.formats.registry import format_named
+from napari_sam_tune.formats.registry import FORMATS, format_named
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -119,3 +121,110 @@ def test_nothing_is_overwritten_unasked_and_a_cancelled_export_leaves_nothing(
         written(project, "labels", tmp_path / "a.json", overwrite=True)
     with pytest.raises(SamTuneError, match="folder, but go out as coco"):
         written(project, "folder", tmp_path / "x")
+
+
+# ---- out and in again ----
+
+
+def settled(masks: list[np.ndarray]) -> list[np.ndarray]:
+    """What is left of masks where later ones lie over earlier ones."""
+    return [
+        mask & ~np.any([np.zeros(SHAPE, bool), *masks[n + 1 :]], axis=0)
+        for n, mask in enumerate(masks)
+    ]
+
+
+def filled(mask: np.ndarray) -> np.ndarray:
+    return np.asarray(ndimage.binary_fill_holes(mask))
+
+
+EXACT = ("coco", "cvat")
+FLAT = ("labels", "labels-tiff")
+WITHOUT_HOLES = ("coco-polygons",)
+
+
+def where(form: str, folder: Path) -> list[object]:
+    """The options an import needs for what an export wrote."""
+    options: list[object] = ["--format", form, "--from", folder / "out"]
+    if form.startswith(("coco", "cvat", "labels", "semantic")):
+        options += ["--images", folder / "images"]
+    return options
+
+
+def imported(form: str, folder: Path) -> Project:
+    run("import", folder / "q", *where(form, folder), "--val", 0, "--test", 0)
+    return Project.open(folder / "q")
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 2**32 - 1))
+@pytest.mark.parametrize("form", [*EXACT, *FLAT, *WITHOUT_HOLES, "yolo"])
+def test_what_went_out_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, form: str, seed: int
+) -> None:
+    folder = tmp_path_factory.mktemp("out")
+    project = make_project(folder, seed)
+    losses = written(project, form, folder / "out")
+    again = imported(form, folder)
+    assert {r.id for r in again.images()} == set(NAMES)
+    assert again.is_empty("none.png")
+    for name in NAMES:
+        before, after = project.annotations(name), again.annotations(name)
+        truths = [a.mask for a in before]
+        if form in FLAT:
+            truths = settled(truths)
+            assert losses["object wholly hidden by later ones"] >= sum(
+                not mask.any() for mask in truths
+            )
+        elif form in WITHOUT_HOLES:
+            truths = [filled(mask) for mask in truths]
+        seen = [(a, mask) for a, mask in zip(before, truths, strict=True) if mask.any()]
+        for (old, mask), new in zip(seen, after, strict=True):
+            assert (new.label, new.origin) == (old.label, f"napari-sam-tune/{old.id}")
+            if form != "cvat" or old.predicted_iou is not None:
+                assert new.predicted_iou == old.predicted_iou
+            if form == "yolo":
+                check_yolo(new.mask, mask)
+            else:
+                np.testing.assert_array_equal(new.mask, mask)
+    if form in EXACT[:1]:
+        assert not losses
+    if form in ("yolo", *WITHOUT_HOLES):
+        holes = sum(bool((filled(a.mask) != a.mask).any()) for a in project.annotations())
+        assert losses["object whose holes are filled"] == holes
+
+
+def check_yolo(found: np.ndarray, truth: np.ndarray) -> None:
+    """Everything is there; what is more are holes and lines from part to part."""
+    parts = ndimage.label(truth, np.ones((3, 3)))[1]
+    assert not (truth & ~found).any()
+    assert (found & ~filled(truth)).sum() <= (parts - 1) * max(SHAPE)
+    if parts == 1:
+        np.testing.assert_array_equal(found, filled(truth))
+
+
+OTHERS = [name for name, known in FORMATS.items() if known.writer and known.reader]
+
+
+@pytest.mark.parametrize("form", OTHERS)
+def test_a_projects_own_export_adds_nothing_to_it_and_twice_is_once(
+    tmp_path: Path, form: str
+) -> None:
+    project = make_project(tmp_path, 3)
+    project.delete(project.annotations()[0].id)
+    written(project, form, tmp_path / "out")
+    before = [(a.id, a.origin) for a in project.annotations()]
+    said = run("import", tmp_path / "p", *where(form, tmp_path))
+    if not form.startswith("semantic"):  # which has no objects, so parts that touch are another one
+        assert [(a.id, a.origin) for a in project.annotations()] == before, said
+    project = imported(form, tmp_path)
+    before = [(a.id, a.origin) for a in project.annotations()]
+    assert before
+    again = imported(form, tmp_path)
+    assert [(a.id, a.origin) for a in again.annotations()] == before
+    # through another project and back, an object is still the one it was
+    written(again, "coco", tmp_path / "back.json")
+    count = len(Project.open(tmp_path / "p").annotations())
+    back = ("--format", "coco", "--from", tmp_path / "back.json", "--images", tmp_path / "images")
+    run("import", tmp_path / "p", *back)
+    assert len(Project.open(tmp_path / "p").annotations()) == count
