@@ -39,7 +39,7 @@ def write_binary(
     """Write `masks/<image>/<number>.png`, of the image's size, 0 and 255, and `masks.csv`."""
     with (
         ExportedFolder(path) as folder,
-        _list(path).open("w", newline="", encoding="utf-8") as file,
+        (path / LIST).open("w", newline="", encoding="utf-8") as file,
     ):
         table = csv.writer(file)
         table.writerow(_COLUMNS)
@@ -58,10 +58,6 @@ def write_binary(
     return Counter()
 
 
-def _list(path: Path) -> Path:
-    return path / LIST if path.is_dir() else path
-
-
 def read_binary(location: Location) -> Dataset:
     """Read the list; images lie in `location.images`. Each mask file is one object.
 
@@ -71,7 +67,7 @@ def read_binary(location: Location) -> Dataset:
     """
     if location.path is None:
         raise SamTuneError(f"Give the folder, or the {LIST} in it.")
-    path = _list(location.path)
+    path = location.path / LIST if location.path.is_dir() else location.path
     folder = path.parent
     notes = read_notes(folder)
     stems = {note.name: stem for stem, note in notes.images.items()}

@@ -34,7 +34,7 @@ def write_labelme(
         for image in images:
             stem = folder.add(image)
             file = folder.copy_image(image, stem) if options.copy_images else image.name
-            document = {
+            document: dict[str, Any] = {
                 "version": "5.5.0",
                 "flags": {},
                 "shapes": [_shape(found) for found in image.objects],

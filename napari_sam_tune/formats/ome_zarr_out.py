@@ -73,11 +73,9 @@ def _write(
             group = listed.create_group(LABELS)
             dtype = np.uint16 if len(image.objects) <= np.iinfo(np.uint16).max else np.uint32
             _create(group, paint(image, dtype, losses), ("y", "x"), version)
-            said = [
-                _multiscale(LABELS, ("y", "x"), options, version),
-                _image_label(image.objects, classes, version),
-            ]
-            _describe(group, version, said[0] | said[1])
+            said = _multiscale(LABELS, ("y", "x"), options, version)
+            said |= _image_label(image.objects, classes, version)
+            _describe(group, version, said)
     return +losses
 
 
