@@ -11,7 +11,6 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 from PIL import Image
 
 from napari_sam_tune.core.errors import SamTuneError
@@ -36,7 +35,7 @@ _COLUMNS: Final = ("image", "mask", "class", "group", "split", "score", "record"
 def write_binary(
     images: Iterable[ImageOut], _: Mapping[str, str], path: Path, options: ExportOptions
 ) -> Counter[str]:
-    """Write `masks/<image>/<number>.png`, of the image's size, 0 and 255, and `masks.csv`."""
+    """Write `masks/<image>/<number>.png`, of the image's size and one bit, and `masks.csv`."""
     with (
         ExportedFolder(path) as folder,
         (path / LIST).open("w", newline="", encoding="utf-8") as file,
@@ -48,8 +47,7 @@ def write_binary(
             of_image = (image.group or "", FOLDERS[image.split] if image.split else "")
             for number, found in enumerate(image.objects, start=1):
                 name = f"masks/{stem}/{number}.png"
-                mask = found.full_mask(image.shape)
-                Image.fromarray(mask.astype(np.uint8) * np.uint8(255)).save(folder.file(name))
+                Image.fromarray(found.full_mask(image.shape)).save(folder.file(name))
                 folder.note(name, found)
                 score = "" if found.score is None else found.score
                 table.writerow((image.name, name, found.label, *of_image, score, found.id))

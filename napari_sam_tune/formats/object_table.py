@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from skimage.measure import regionprops_table
+from skimage.measure import regionprops
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images import spatial_shape
@@ -85,13 +85,14 @@ def _row(
     image: ImageOut, found: ObjectOut, grey: NDArray[Any] | None, options: ExportOptions
 ) -> Row:
     y0, x0, y1, x1 = found.bbox
-    measured = regionprops_table(  # type: ignore[no-untyped-call]
+    # regionprops_table would measure each object twice, once to learn the types of its columns
+    (region,) = regionprops(  # type: ignore[no-untyped-call]
         found.mask.astype(np.uint8),
         None if grey is None else grey[found.window],
-        properties=_SHAPE if grey is None else (*_SHAPE, *_BRIGHTNESS),
         spacing=(options.pixel_size, options.pixel_size),
     )
-    row: Row = {name: f"{float(value[0]):.6g}" for name, value in measured.items()}
+    names = _SHAPE if grey is None else (*_SHAPE, *_BRIGHTNESS)
+    row: Row = {name: f"{float(getattr(region, name)):.6g}" for name in names}
     row |= {"image": image.name, "record": found.id, "class": found.label}
     row |= {"split": image.split or "", "area_pixels": int(np.count_nonzero(found.mask))}
     row |= {"y0": y0, "x0": x0, "y1": y1, "x1": x1}

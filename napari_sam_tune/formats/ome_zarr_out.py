@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
+import zarr
 
 from napari_sam_tune.core.drawing import rgb
 from napari_sam_tune.core.errors import SamTuneError
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    import zarr
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.exporting import ImageOut, ObjectOut
@@ -57,41 +57,50 @@ def _write(
     options: ExportOptions,
     version: Version,
 ) -> Counter[str]:
-    import zarr
-
     losses: Counter[str] = Counter()
     with ExportedFolder(path) as folder:
         for image in images:
-            stem = folder.add(image)
-            root = zarr.open_group(
-                folder.file(f"{stem}.zarr"), mode="w", zarr_format=2 if version == "0.4" else 3
-            )
-            if options.copy_images:
-                _write_image(root, image, options, version)
-            listed = root.create_group("labels")
-            _describe(listed, version, {"labels": [LABELS]})
-            group = listed.create_group(LABELS)
-            dtype = np.uint16 if len(image.objects) <= np.iinfo(np.uint16).max else np.uint32
-            _create(group, paint(image, dtype, losses), ("y", "x"), version)
-            said = _multiscale(LABELS, ("y", "x"), options, version)
-            said |= _image_label(image.objects, classes, version)
-            _describe(group, version, said)
+            file = folder.file(f"{folder.add(image)}.zarr")
+            _write_one(file, image, classes, options, version, losses)
     return +losses
 
 
-def _write_image(
-    root: zarr.Group, image: ImageOut, options: ExportOptions, version: Version
+def _write_one(
+    file: Path,
+    image: ImageOut,
+    classes: Mapping[str, str],
+    options: ExportOptions,
+    version: Version,
+    losses: Counter[str],
 ) -> None:
+    pixels, axes = _pixels(image) if options.copy_images else (None, ())
+    described = {} if pixels is None else _multiscale(image.name, axes, options, version)
+    root = zarr.open_group(
+        file,
+        mode="w",
+        zarr_format=2 if version == "0.4" else 3,
+        attributes=_wrapped(described, version),
+    )
+    if pixels is not None:
+        _create(root, pixels, axes, version)
+    listed = root.create_group("labels", attributes=_wrapped({"labels": [LABELS]}, version))
+    described = _multiscale(LABELS, ("y", "x"), options, version)
+    described |= _image_label(image.objects, classes, version)
+    group = listed.create_group(LABELS, attributes=_wrapped(described, version))
+    dtype = np.uint16 if len(image.objects) <= np.iinfo(np.uint16).max else np.uint32
+    _create(group, paint(image, dtype, losses), ("y", "x"), version)
+
+
+def _pixels(image: ImageOut) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Return the pixels, channels first, and their axes."""
     if image.read is None:
         raise SamTuneError(f"{image.name} has no pixels to copy; export without images.")
     pixels = image.read()
-    axes: tuple[str, ...] = ("y", "x")
-    if pixels.ndim == 3:
-        axes = ("c", "y", "x")
-        if pixels.shape[:2] == spatial_shape(pixels):
-            pixels = np.moveaxis(pixels, -1, 0)
-    _create(root, np.ascontiguousarray(pixels), axes, version)
-    _describe(root, version, _multiscale(image.name, axes, options, version))
+    if pixels.ndim == 2:
+        return pixels, ("y", "x")
+    if pixels.shape[:2] == spatial_shape(pixels):
+        pixels = np.moveaxis(pixels, -1, 0)
+    return np.ascontiguousarray(pixels), ("c", "y", "x")
 
 
 def _create(group: zarr.Group, array: NDArray[Any], axes: Sequence[str], version: Version) -> None:
@@ -104,8 +113,8 @@ def _create(group: zarr.Group, array: NDArray[Any], axes: Sequence[str], version
     )
 
 
-def _describe(group: zarr.Group, version: Version, said: Attributes) -> None:
-    group.attrs.update(said if version == "0.4" else {"ome": {"version": version, **said}})
+def _wrapped(said: Attributes, version: Version) -> Attributes:
+    return said if version == "0.4" else {"ome": {"version": version, **said}}
 
 
 def _multiscale(
