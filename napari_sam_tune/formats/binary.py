@@ -50,7 +50,7 @@ def write_binary(
                 Image.fromarray(found.full_mask(image.shape)).save(folder.file(name))
                 folder.note(name, found)
                 score = "" if found.score is None else found.score
-                table.writerow((image.name, name, found.label, *of_image, score, found.id))
+                table.writerow((image.name, name, found.label, *of_image, score, found.id or ""))
             if not image.objects:
                 table.writerow((image.name, "", "", *of_image, "", ""))
     return Counter()
@@ -74,10 +74,9 @@ def read_binary(location: Location) -> Dataset:
         entry = f"{path.name}, line {number},"
         image = masked_image(row, (location.images or folder, folder), entry)
         image = replace(image, masks=tuple(replace(m, whole=True) for m in image.masks))
-        if row.get("record"):
-            score = _score(row.get("score", ""), entry)
-            masks = (replace(m, record=row["record"], score=score) for m in image.masks)
-            image = replace(image, masks=tuple(masks))
+        score, record = _score(row.get("score", ""), entry), row.get("record") or None
+        masks = (replace(m, record=record, score=score) for m in image.masks)
+        image = replace(image, masks=tuple(masks))
         known = found.get(row["image"])
         found[row["image"]] = image if known is None else joined(known, image, entry)
     images = [notes.named(i, stems.get(name, "")) for name, i in found.items()]

@@ -221,7 +221,7 @@ def _features(
         found[key] = Polygons(
             f"{file.name}/{key}",
             # our own export says where the class is
-            _label(properties, class_column or ("class" if record else None), entry),
+            _label(properties, class_column or ("class" if ours else None), entry),
             _polygons(row.get("geometry"), entry),
             ours.get("score") if isinstance(ours.get("score"), float) else None,
             record,

@@ -43,7 +43,7 @@ def write_geojson(
             document = {
                 "type": "FeatureCollection",
                 "crs": None if crs is None else _member(crs),
-                "features": [_feature(found, transform) for found in image.objects],
+                "features": [_feature(o, n, transform) for n, o in enumerate(image.objects)],
             }
             file = folder.file(f"{folder.add(image)}.geojson")
             file.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
@@ -69,13 +69,13 @@ def _member(crs: CRS) -> dict[str, Any]:
     return {"type": "name", "properties": {"name": name}}
 
 
-def _feature(found: ObjectOut, transform: Affine) -> dict[str, Any]:
+def _feature(found: ObjectOut, number: int, transform: Affine) -> dict[str, Any]:
     y0, x0, _, _ = found.bbox
     moved = transform @ Affine.translation(x0, y0)
     polygons = shapes(found.mask.astype(np.uint8), found.mask, transform=moved)
     return {
         "type": "Feature",
-        "id": found.id,
+        "id": found.id or number,
         "properties": {
             "class": found.label,
             "record": found.id,

@@ -93,7 +93,7 @@ def _row(
     )
     names = _SHAPE if grey is None else (*_SHAPE, *_BRIGHTNESS)
     row: Row = {name: f"{float(getattr(region, name)):.6g}" for name in names}
-    row |= {"image": image.name, "record": found.id, "class": found.label}
+    row |= {"image": image.name, "record": found.id or "", "class": found.label}
     row |= {"split": image.split or "", "area_pixels": int(np.count_nonzero(found.mask))}
     row |= {"y0": y0, "x0": x0, "y1": y1, "x1": x1}
     row |= {"pixel_size": options.pixel_size, "unit": options.unit}

@@ -17,7 +17,7 @@ from napari_sam_tune.core.drawing import rgb
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images import spatial_shape
 from napari_sam_tune.formats.folders import ExportedFolder
-from napari_sam_tune.formats.label_images import paint
+from napari_sam_tune.formats.label_images import numbers_of, paint, wide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -85,10 +85,9 @@ def _write_one(
         _create(root, pixels, axes, version)
     listed = root.create_group("labels", attributes=_wrapped({"labels": [LABELS]}, version))
     described = _multiscale(LABELS, ("y", "x"), options, version)
-    described |= _image_label(image.objects, classes, version)
+    described |= _image_label(image, classes, version)
     group = listed.create_group(LABELS, attributes=_wrapped(described, version))
-    dtype = np.uint16 if len(image.objects) <= np.iinfo(np.uint16).max else np.uint32
-    _create(group, paint(image, dtype, losses), ("y", "x"), version)
+    _create(group, paint(image, wide(image), losses), ("y", "x"), version)
 
 
 def _pixels(image: ImageOut) -> tuple[NDArray[Any], tuple[str, ...]]:
@@ -133,10 +132,8 @@ def _multiscale(
     return {"multiscales": [described | ({"version": version} if version == "0.4" else {})]}
 
 
-def _image_label(
-    objects: Sequence[ObjectOut], classes: Mapping[str, str], version: Version
-) -> Attributes:
-    numbered = list(enumerate(objects, start=1))
+def _image_label(image: ImageOut, classes: Mapping[str, str], version: Version) -> Attributes:
+    numbered = list(zip(numbers_of(image), image.objects, strict=True))
     described: Attributes = {
         "colors": [
             {"label-value": n, "rgba": [*rgb(classes[found.label]), _OPAQUE]}

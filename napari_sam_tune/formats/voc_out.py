@@ -54,7 +54,7 @@ def write_voc(
                 filename = copied.removeprefix("JPEGImages/")
             _write_xml(folder.file(f"Annotations/{stem}.xml"), image, filename)
             by_number = [OBJECT_COLOURS[k % len(OBJECT_COLOURS)] for k in range(MOST)]
-            objects = paint(image, "uint8", losses)
+            objects = paint(image, "uint8", losses, range(1, len(image.objects) + 1))
             _save(objects, by_number, folder.file(f"SegmentationObject/{stem}.png"))
             values = [numbers[found.label] for found in image.objects]
             of_class = paint(image, "uint8", Counter(), values)
@@ -98,7 +98,8 @@ def _add_object(root: ElementTree.Element, found: ObjectOut) -> None:
     y0, x0, y1, x1 = found.bbox  # VOC counts from 1, and its ends are inside
     box = ElementTree.SubElement(element, "bndbox")
     _add(box, xmin=x0 + 1, ymin=y0 + 1, xmax=x1, ymax=y1)
-    _add(element, record=found.id)
+    if found.id is not None:
+        _add(element, record=found.id)
     if found.score is not None:
         _add(element, score=found.score)
     if (said := found.provenance) is not None:
