@@ -25,7 +25,9 @@ def predict(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="Base model: starter, vit_b, vit_l, vit_h or a file; else the weights'."),
+        typer.Option(
+            help="Base model: starter, vit_b, vit_l, vit_h, vit_t or a file; else the weights'."
+        ),
     ] = None,
     box: Annotated[
         list[str] | None, typer.Option(help="X0,Y0,X1,Y1 in px; repeat for more objects.")

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_sam_tune.core.checkpoints import load_base, load_model, resolve_device
 from napari_sam_tune.core.errors import CheckpointError
 from napari_sam_tune.core.predictor import Predictor
-from napari_sam_tune.core.project import BaseRef
-from napari_sam_tune.core.weights import content_version, read_weights
+from napari_sam_tune.core.weights import base_named_in, content_version, read_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +59,7 @@ def open_tuned(
 
     """
     tuned = TunedWeights.read(weights)
-    ref = _base_of(tuned, weights)
+    ref = base_named_in(tuned.info, weights)
     target = resolve_device(device)
     loaded = load_base(ref, target) if model is None else load_model(model, target)
     if loaded.ref.sha256 != ref.sha256:
@@ -80,14 +79,3 @@ def use(predictor: Predictor, tuned: TunedWeights | None) -> None:
         predictor.load_base()
     else:
         predictor.load(tuned.tensors, tuned.version)
-
-
-def _base_of(tuned: TunedWeights, path: Path) -> BaseRef:
-    try:
-        base = tuned.info["base"]
-        return BaseRef(str(base["name"]), str(base["sha256"]))
-    except (KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"{path.name} does not say which base model it belongs to. Was it written by "
-            "`napari-sam-tune train` or by a round?"
-        ) from error

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from segment_anything import SamPredictor, sam_model_registry
 
-from napari_sam_tune.core import checkpoints
+from napari_sam_tune.core import architectures, checkpoints
 from napari_sam_tune.core.checkpoints import (
     load_base,
     load_model,
@@ -182,7 +182,7 @@ def test_torch_and_torchvision_that_do_not_fit_are_named(monkeypatch):
     def unfit(_):
         raise RuntimeError("operator torchvision::nms does not exist")
 
-    monkeypatch.setattr(checkpoints, "import_module", unfit)
+    monkeypatch.setattr(architectures, "import_module", unfit)
     with pytest.raises(SamTuneError, match=r"torch \d.* and torchvision \d.*pip install"):
         load_model("starter")
 
