@@ -45,7 +45,7 @@ def evaluate(
     if (out / METRICS_FILE).exists() and not overwrite:
         raise FileExistsError(f"{out} holds a report already: choose another --out or --overwrite.")
     opened = Project.open(project, create=False)
-    predictor, tuned = open_tuned(weights, device=device)
+    predictor, tuned = open_tuned(weights, device=device, base=opened.base)
     with progress_bar() as bar:
         task = bar.add_task("Evaluating", total=None)
         evaluation = compare(

@@ -66,6 +66,11 @@ def predict(
         predictor, tuned = Predictor.from_checkpoint(model or STARTER, device), None
     else:
         predictor, tuned = open_tuned(weights, model=model, device=device)
+        if baseline and not tuned.tensors:
+            raise PromptError(
+                f"{weights.name} is a whole model, not tuned weights that name their base model: "
+                "say by --model which one to set it beside."
+            )
     with progress_bar() as bar:
         for path in bar.track(paths, description="Predicting"):
             pixels = read_image(path)
