@@ -15,6 +15,13 @@ from napari_sam_tune.core.predictor import Predictor
 from napari_sam_tune.core.tuned import TunedWeights, use
 from napari_sam_tune.core.weights import write_weights
 from napari_sam_tune.formats.model_card import model_card
+from napari_sam_tune.formats.usage import (
+    half_names,
+    use_exported,
+    use_onnx,
+    use_ours,
+    use_sam,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,13 +37,12 @@ class WeightsFormat:
 
     Attributes:
         write: writes weights on their base to a path, which is a file or a new folder.
-        usage: Markdown, how to use what was written; `{file}` stands for its name, `{architecture}`
-            for the model's.
+        usage: says in Markdown how to use what was written, from its name and the architecture.
 
     """
 
     write: Callable[[BaseRef, TunedWeights, Path], None]
-    usage: str
+    usage: Callable[[str, str], str]
 
 
 def _merged(base: BaseRef, tuned: TunedWeights) -> Sam:
@@ -76,66 +82,18 @@ def _exported(base: BaseRef, tuned: TunedWeights, path: Path) -> None:
 
 
 def _halves(path: Path, suffix: str) -> tuple[Path, Path]:
-    """Return where encoder and decoder go: into a folder, or beside each other as NAME_encoder."""
-    if path.suffix == suffix:
-        names = (f"{path.stem}_encoder{suffix}", f"{path.stem}_decoder{suffix}")
-        return path.with_name(names[0]), path.with_name(names[1])
-    path.mkdir()
-    return path / f"encoder{suffix}", path / f"decoder{suffix}"
+    """Return where encoder and decoder go, a folder for them made."""
+    encoder, decoder = (path.parent / name for name in half_names(path.name, suffix))
+    encoder.parent.mkdir(exist_ok=True)
+    return encoder, decoder
 
-
-_AS_OURS: Final = """\
-```sh
-napari-sam-tune predict IMAGE --weights {file} --point X,Y --out DIR
-```
-
-It holds what differs from the base model, which must be on the machine."""
-
-_AS_GRAPHS: Final = """\
-Two graphs: the encoder makes an embedding of an image once, the decoder draws masks from points
-on it. Their inputs are described in docs/weights.md of napari-sam-tune.
-
-"""
 
 WRITERS: Final[Mapping[str, WeightsFormat]] = {
-    "sam": WeightsFormat(
-        _whole_sam,
-        """\
-```python
-from segment_anything import sam_model_registry
-
-sam = sam_model_registry["{architecture}"](checkpoint="{file}")
-```
-
-```sh
-napari-sam-tune predict IMAGE --model {file} --point X,Y --out DIR
-```
-
-segment_anything knows vit_b, vit_l and vit_h, MobileSAM's mobile_sam vit_t; napari-sam-tune loads
-these and its own starter.""",
-    ),
-    "safetensors": WeightsFormat(_ours, _AS_OURS),
-    "lora": WeightsFormat(_adapters, _AS_OURS),
-    "onnx": WeightsFormat(
-        _onnx,
-        _AS_GRAPHS
-        + """\
-```python
-import onnxruntime
-
-decoder = onnxruntime.InferenceSession("decoder.onnx")
-```""",
-    ),
-    "pt2": WeightsFormat(
-        _exported,
-        _AS_GRAPHS
-        + """\
-```python
-import torch
-
-decoder = torch.export.load("decoder.pt2").module()
-```""",
-    ),
+    "sam": WeightsFormat(_whole_sam, use_sam),
+    "safetensors": WeightsFormat(_ours, use_ours),
+    "lora": WeightsFormat(_adapters, use_ours),
+    "onnx": WeightsFormat(_onnx, use_onnx),
+    "pt2": WeightsFormat(_exported, use_exported),
 }
 """sam: a whole model as an ordinary SAM checkpoint, adapters merged; safetensors: only what was
 trained, with its description; lora: the adapters alone; onnx and pt2 (`torch.export`): encoder and
@@ -196,8 +154,7 @@ def _write_card(
 ) -> None:
     """Write the card into a folder, or beside a file."""
     architecture = tuned.info.get("architecture") or load_base(base).architecture
-    usage = WRITERS[form].usage.replace("{file}", path.name)
-    usage = usage.replace("{architecture}", architecture)
+    usage = WRITERS[form].usage(path.name, architecture)
     card = path / "README.md" if path.is_dir() else path.with_name(f"{path.name}.md")
     text = model_card(project, base, tuned, architecture, form, usage)
     card.write_text(text, encoding="utf-8")
