@@ -88,6 +88,37 @@ def test_what_trainers_wrap_around_is_taken_off(starter, tmp_path, wrapper, pref
     assert {value.dtype for value in model.sam.state_dict().values()} == {torch.float32}
 
 
+def test_micro_sam_puts_its_decoder_beside_the_model(starter, tmp_path):
+    state = {f"sam.{name}": value for name, value in starter.sam.state_dict().items()}
+    decoder = {"out_conv.weight": torch.zeros(3, 3)}
+    torch.save({"model_state": state, "decoder_state": decoder}, tmp_path / "micro.pt")
+    again = load_model(tmp_path / "micro.pt").sam.state_dict()
+    assert all(torch.equal(again[n], value) for n, value in starter.sam.state_dict().items())
+    torch.save(decoder, tmp_path / "decoder.pt")
+    with pytest.raises(CheckpointError, match="holds no image encoder"):
+        load_model(tmp_path / "decoder.pt")
+
+
+def test_micro_sams_adapters_are_merged(starter, tmp_path):
+    """As its PEFT_Sam names them: beside `qkv_proj`, added to q and v."""
+    layer, generator = "image_encoder.blocks.1.attn.qkv", torch.Generator().manual_seed(0)
+    state = dict(starter.sam.state_dict())
+    weight = state.pop(f"{layer}.weight")
+    state[f"{layer}.qkv_proj.weight"] = weight
+    state[f"{layer}.qkv_proj.bias"] = state.pop(f"{layer}.bias")
+    width, expected = weight.shape[1], weight.clone()
+    for part, rows in (("q", slice(0, width)), ("v", slice(2 * width, None))):
+        down = torch.randn(4, width, generator=generator)
+        up = torch.randn(width, 4, generator=generator)
+        state[f"{layer}.w_a_linear_{part}.weight"] = down
+        state[f"{layer}.w_b_linear_{part}.weight"] = up
+        expected[rows] += up @ down
+    torch.save({"model_state": state}, tmp_path / "lora.pt")
+    merged = load_model(tmp_path / "lora.pt").sam.state_dict()
+    assert torch.equal(merged[f"{layer}.weight"], expected)
+    assert set(merged) == set(starter.sam.state_dict())
+
+
 class Payload:
     """A pickle that makes a file when it is read."""
 
