@@ -10,6 +10,7 @@ import torch
 from napari_sam_tune.core.checkpoints import load_base, load_model, resolve_device
 from napari_sam_tune.core.errors import CheckpointError
 from napari_sam_tune.core.predictor import Predictor
+from napari_sam_tune.core.promptless import is_head
 from napari_sam_tune.core.weights import (
     base_named_in,
     content_version,
@@ -99,8 +100,9 @@ def open_tuned(
             loaded = whole if base is None else load_base(base, target)
         tuned = _beyond(loaded, whole)
     predictor = Predictor(loaded)
-    use(predictor, tuned)
-    use(predictor, None)
+    if not is_head(tuned.tensors):  # that is none of the model's own, and checked when it is used
+        use(predictor, tuned)
+        use(predictor, None)
     return predictor, tuned
 
 
