@@ -2,26 +2,67 @@
 
 from __future__ import annotations
 
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.checkpoints import load_base, save_sam_checkpoint
-from napari_sam_tune.core.errors import CheckpointError, StorageError
+from napari_sam_tune.core.durable import publish_file, saving
+from napari_sam_tune.core.errors import CheckpointError, ProjectError, StorageError
 from napari_sam_tune.core.lora import adapted_weight
 from napari_sam_tune.core.predictor import Predictor
 from napari_sam_tune.core.tuned import TunedWeights, use
 from napari_sam_tune.core.weights import write_weights
+from napari_sam_tune.formats.model_card import model_card
+from napari_sam_tune.formats.usage import (
+    half_names,
+    use_exported,
+    use_onnx,
+    use_ours,
+    use_sam,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
-    from napari_sam_tune.core.project import BaseRef
+    from segment_anything.modeling import Sam
+
+    from napari_sam_tune.core.project import BaseRef, Project
+
+
+@dataclass(frozen=True)
+class WeightsFormat:
+    """A format that weights go out in.
+
+    Attributes:
+        write: writes weights on their base to a path, which is a file or a new folder.
+        usage: says in Markdown how to use what was written, from its name and the architecture.
+        halves: suffix of encoder and decoder where they are two files, else "".
+
+    """
+
+    write: Callable[[BaseRef, TunedWeights, Path], None]
+    usage: Callable[[str, str], str]
+    halves: str = ""
+
+    def files(self, path: Path) -> list[Path]:
+        """Return what is written when `path` is asked for, the card last."""
+        if not self.halves:
+            return [path, path.with_name(f"{path.name}.md")]
+        halves = [path.parent / name for name in half_names(path.name, self.halves)]
+        in_folder = path.suffix != self.halves
+        return [*halves, path / "README.md" if in_folder else path.with_name(f"{path.name}.md")]
+
+
+def _merged(base: BaseRef, tuned: TunedWeights) -> Sam:
+    predictor = Predictor(load_base(base))
+    use(predictor, tuned)
+    return predictor.sam
 
 
 def _whole_sam(base: BaseRef, tuned: TunedWeights, path: Path) -> None:
-    predictor = Predictor(load_base(base))
-    use(predictor, tuned)
-    save_sam_checkpoint(predictor.sam, path)
+    save_sam_checkpoint(_merged(base, tuned), path)
 
 
 def _ours(_: BaseRef, tuned: TunedWeights, path: Path) -> None:
@@ -38,41 +79,104 @@ def _adapters(_: BaseRef, tuned: TunedWeights, path: Path) -> None:
     write_weights(path, found, tuned.info)
 
 
-WRITERS: Final[Mapping[str, Callable[[BaseRef, TunedWeights, Path], None]]] = {
-    "sam": _whole_sam,
-    "safetensors": _ours,
-    "lora": _adapters,
+def _onnx(base: BaseRef, tuned: TunedWeights, path: Path) -> None:
+    from napari_sam_tune.formats.graphs import write_onnx
+
+    encoder, decoder, _ = WRITERS["onnx"].files(path)
+    encoder.parent.mkdir(exist_ok=True)
+    write_onnx(_merged(base, tuned), encoder, decoder)
+
+
+def _exported(base: BaseRef, tuned: TunedWeights, path: Path) -> None:
+    from napari_sam_tune.formats.graphs import write_exported
+
+    encoder, decoder, _ = WRITERS["pt2"].files(path)
+    encoder.parent.mkdir(exist_ok=True)
+    write_exported(_merged(base, tuned), encoder, decoder)
+
+
+WRITERS: Final[Mapping[str, WeightsFormat]] = {
+    "sam": WeightsFormat(_whole_sam, use_sam),
+    "safetensors": WeightsFormat(_ours, use_ours),
+    "lora": WeightsFormat(_adapters, use_ours),
+    "onnx": WeightsFormat(_onnx, use_onnx, halves=".onnx"),
+    "pt2": WeightsFormat(_exported, use_exported, halves=".pt2"),
 }
 """sam: a whole model as an ordinary SAM checkpoint, adapters merged; safetensors: only what was
-trained, with its description; lora: the adapters alone."""
+trained, with its description; lora: the adapters alone; onnx and pt2 (`torch.export`): encoder and
+decoder as graphs, adapters merged."""
 
 
 def export_weights(
-    base: BaseRef, tuned: TunedWeights, path: Path, form: str, *, overwrite: bool = False
-) -> None:
-    """Write weights in a format, whole or not at all.
+    project: Project, tuned: TunedWeights, path: Path, form: str, *, overwrite: bool = False
+) -> list[Path]:
+    """Write weights in a format and a model card beside them.
+
+    All files are built before the first one is moved to its place.
 
     Args:
-        base: the model they belong to.
+        project: they belong to.
         tuned: the weights; without a tensor they are the base model's own.
-        path: of the file.
+        path: of the file; of a folder, or a name for two files, where the format is two graphs.
         form: one of `WRITERS`.
-        overwrite: replace a file that is there.
+        overwrite: replace files that are there.
+
+    Returns:
+        The files, the card last.
 
     Raises:
         CheckpointError: there is no such format, it cannot hold these weights, or they were made on
             another model.
-        StorageError: the file is there already, or the disk refused.
+        ProjectError: the project has no base model.
+        StorageError: a file is there already, or the disk refused.
 
     """
     if form not in WRITERS:
         raise CheckpointError(f"There is no format {form!r}; there are {', '.join(WRITERS)}.")
-    if path.exists() and not overwrite:
-        raise StorageError(f"{path} exists already; add --overwrite, or choose another name.")
+    base = _base_of(project, tuned)
+    path = path.absolute()  # "." has a name then
+    for file in WRITERS[form].files(path):
+        if file.exists() and not overwrite:
+            raise StorageError(f"{file} exists already; add --overwrite, or choose another name.")
+    with saving("The export", path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+            built = Path(folder) / path.name
+            WRITERS[form].write(base, tuned, built)
+            _write_card(project, base, tuned, form, built)
+            return _publish(Path(folder), path.parent)
+
+
+def _base_of(project: Project, tuned: TunedWeights) -> BaseRef:
+    base = project.base
+    if base is None:
+        raise ProjectError(f"{project.path} has no base model yet, so there are no weights in it.")
     made_on = tuned.info.get("base", {})
     if made_on.get("sha256", base.sha256) != base.sha256:
         raise CheckpointError(
             f"These weights were made on the model {made_on.get('name')}, the project builds on "
             f"{base.name}. Name the project they belong to."
         )
-    WRITERS[form](base, tuned, path)
+    return base
+
+
+def _write_card(
+    project: Project, base: BaseRef, tuned: TunedWeights, form: str, path: Path
+) -> None:
+    architecture = tuned.info.get("architecture") or load_base(base).architecture
+    usage = WRITERS[form].usage(path.name, architecture)
+    text = model_card(project, base, tuned, architecture, form, usage)
+    WRITERS[form].files(path)[-1].write_text(text, encoding="utf-8")
+
+
+def _publish(built: Path, target: Path) -> list[Path]:
+    """Move what was built in a folder into another one, the card last."""
+    files = (file for file in built.rglob("*") if file.is_file())
+    published = []
+    for source in sorted(files, key=lambda file: (file.suffix == ".md", file)):
+        file = target / source.relative_to(built)
+        file.parent.mkdir(exist_ok=True)
+        source.chmod(0o644)
+        publish_file(source, file)
+        published.append(file)
+    return published
