@@ -138,8 +138,18 @@ def _beyond(base: LoadedModel, whole: LoadedModel) -> TunedWeights:
 
 
 def use(predictor: Predictor, tuned: TunedWeights | None) -> None:
-    """Put weights to use, or the base model where there are none; may close the open image."""
+    """Put weights to use, or the base model where there are none; may close the open image.
+
+    Raises:
+        CheckpointError: they are a promptless head, or do not fit.
+
+    """
     if tuned is None:
         predictor.load_base()
-    else:
-        predictor.load(tuned.tensors, tuned.version)
+        return
+    if is_head(tuned.tensors):
+        raise CheckpointError(
+            "These weights are a promptless head, which `evaluate`, `predict --auto`, the dock's "
+            "proposals and `export weights --format promptless` take; nothing else does."
+        )
+    predictor.load(tuned.tensors, tuned.version)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from napari_sam_tune import __version__
+from napari_sam_tune.core.promptless import is_head
 from napari_sam_tune.core.split import SPLITS
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def _summary(
         ("Pixel deviation", _numbers(info.get("pixel_std"))),
     ]
     kind = "Segment Anything weights, tuned on masks of a project."
+    if is_head(tuned.tensors):
+        kind = "A head that draws masks without a prompt, trained on a project's images."
     if not tuned.tensors:
         kind = "The base model itself; nothing in it was tuned."
     known = [(name, value) for name, value in rows if value is not None]
@@ -89,6 +92,8 @@ def _data(project: Project, info: Mapping[str, Any]) -> str:
 
 
 def _scores(project: Project, tuned: TunedWeights) -> str:
+    if (head := tuned.info.get("held_out")) is not None:
+        return f"Mean IoU over classes on held-out images: {head:.3f}."
     scores = tuned.info.get("scores", {})
     if not scores.get("objects"):
         return "These weights were not measured on held-out objects."

@@ -33,6 +33,14 @@ def use_ours(file: str, _: str) -> str:
     )
 
 
+def use_head(file: str, _: str) -> str:
+    """Say how to use a promptless head."""
+    return (
+        f"```sh\nnapari-sam-tune predict IMAGES --weights {file} --auto --out DIR\n```\n\n"
+        "It holds the head and the encoder's neck; the base model must be on the machine."
+    )
+
+
 def use_onnx(file: str, _: str) -> str:
     """Say how to use two ONNX graphs."""
     encoder, decoder = half_names(file, ".onnx")

@@ -11,13 +11,16 @@ from napari_sam_tune.core.checkpoints import load_base, save_sam_checkpoint
 from napari_sam_tune.core.durable import publish_file, saving
 from napari_sam_tune.core.errors import CheckpointError, ProjectError, StorageError
 from napari_sam_tune.core.lora import adapted_weight
-from napari_sam_tune.core.predictor import Predictor
-from napari_sam_tune.core.tuned import TunedWeights, use
+from napari_sam_tune.core.predictor import BASE, Predictor
+from napari_sam_tune.core.project_heads import newest_head
+from napari_sam_tune.core.promptless import is_head
+from napari_sam_tune.core.tuned import TunedWeights, read_tuned, use
 from napari_sam_tune.core.weights import write_weights
 from napari_sam_tune.formats.model_card import model_card
 from napari_sam_tune.formats.usage import (
     half_names,
     use_exported,
+    use_head,
     use_onnx,
     use_ours,
     use_sam,
@@ -79,6 +82,15 @@ def _adapters(_: BaseRef, tuned: TunedWeights, path: Path) -> None:
     write_weights(path, found, tuned.info)
 
 
+def _head(_: BaseRef, tuned: TunedWeights, path: Path) -> None:
+    if not is_head(tuned.tensors):
+        raise CheckpointError(
+            "These weights are no promptless head. Train one with --set parts=promptless, or "
+            "choose another format."
+        )
+    write_weights(path, tuned.tensors, tuned.info)
+
+
 def _onnx(base: BaseRef, tuned: TunedWeights, path: Path) -> None:
     from napari_sam_tune.formats.graphs import write_onnx
 
@@ -99,12 +111,40 @@ WRITERS: Final[Mapping[str, WeightsFormat]] = {
     "sam": WeightsFormat(_whole_sam, use_sam),
     "safetensors": WeightsFormat(_ours, use_ours),
     "lora": WeightsFormat(_adapters, use_ours),
+    "promptless": WeightsFormat(_head, use_head),
     "onnx": WeightsFormat(_onnx, use_onnx, halves=".onnx"),
     "pt2": WeightsFormat(_exported, use_exported, halves=".pt2"),
 }
 """sam: a whole model as an ordinary SAM checkpoint, adapters merged; safetensors: only what was
-trained, with its description; lora: the adapters alone; onnx and pt2 (`torch.export`): encoder and
-decoder as graphs, adapters merged."""
+trained, with its description; lora: the adapters alone; promptless: the head and its neck; onnx and
+pt2 (`torch.export`): encoder and decoder as graphs, adapters merged."""
+
+
+def weights_of(project: Project, form: str, version: str = "current") -> TunedWeights:
+    """Return what of a project is exported in a format.
+
+    Args:
+        project: with a base model.
+        form: one of `WRITERS`; "promptless" means the head kept last, whatever the version.
+        version: "current", "base", or a version's 12 digits.
+
+    Raises:
+        ProjectError: there is no base model, no such version, or no head.
+        CheckpointError: the file is damaged.
+
+    """
+    base = _base_of(project)
+    if form == "promptless":
+        head = newest_head(project)
+        if head is None:
+            raise ProjectError(
+                "The project has no promptless head. Train one with --set parts=promptless --enter."
+            )
+        return read_tuned(head, base)
+    chosen = project.current_version if version == "current" else version
+    if chosen == BASE:
+        return TunedWeights({}, {}, BASE)
+    return read_tuned(project.weights_path(chosen), base)
 
 
 def export_weights(
@@ -133,7 +173,8 @@ def export_weights(
     """
     if form not in WRITERS:
         raise CheckpointError(f"There is no format {form!r}; there are {', '.join(WRITERS)}.")
-    base = _base_of(project, tuned)
+    base = _base_of(project)
+    _check_base(base, tuned)
     path = path.absolute()  # "." has a name then
     for file in WRITERS[form].files(path):
         if file.exists() and not overwrite:
@@ -147,17 +188,19 @@ def export_weights(
             return _publish(Path(folder), path.parent)
 
 
-def _base_of(project: Project, tuned: TunedWeights) -> BaseRef:
-    base = project.base
-    if base is None:
+def _base_of(project: Project) -> BaseRef:
+    if project.base is None:
         raise ProjectError(f"{project.path} has no base model yet, so there are no weights in it.")
+    return project.base
+
+
+def _check_base(base: BaseRef, tuned: TunedWeights) -> None:
     made_on = tuned.info.get("base", {})
     if made_on.get("sha256", base.sha256) != base.sha256:
         raise CheckpointError(
             f"These weights were made on the model {made_on.get('name')}, the project builds on "
             f"{base.name}. Name the project they belong to."
         )
-    return base
 
 
 def _write_card(

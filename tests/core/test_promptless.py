@@ -9,7 +9,9 @@ import pytest
 import torch
 from disc_project import SHAPE, draw, fill, small_starter, train
 from segment_anything.modeling import ImageEncoderViT, PromptEncoder, Sam
+from typer.testing import CliRunner
 
+from napari_sam_tune.cli import app
 from napari_sam_tune.core.errors import CheckpointError, OutOfMemory, TrainingError
 from napari_sam_tune.core.images import content_hash
 from napari_sam_tune.core.project import Project
@@ -244,3 +246,22 @@ def test_what_cannot_be_trained_or_read_is_said(
     write_weights(foreign, half, trained.info)
     with pytest.raises(CheckpointError, match=r"promptless_head\.mask\.bias is missing"):
         read_head(predictor, foreign)
+
+
+def test_a_head_goes_out_with_a_card_and_is_no_sam(
+    tmp_path: Path, project: Project, predictor: Predictor, trained: TrainedHead
+) -> None:
+    project.set_base(predictor.ref)
+    keep_head(project, trained.tensors, trained.info)
+    out = tmp_path / "head.safetensors"
+    command = ["export", "weights", str(project.path), "--out", str(out), "--format"]
+    assert CliRunner().invoke(app, [*command, "promptless"]).exit_code == 0
+    np.testing.assert_array_equal(
+        read_head(predictor, out).predict(draw(99)[0]),
+        read_head(predictor, newest_head(project)).predict(draw(99)[0]),
+    )
+    assert f"held-out images: {trained.held_out:.3f}" in (tmp_path / f"{out.name}.md").read_text()
+
+    refused = CliRunner().invoke(app, [*command, "sam", "--overwrite", "--weights", str(out)])
+    assert isinstance(refused.exception, CheckpointError)
+    assert "promptless head" in str(refused.exception)
