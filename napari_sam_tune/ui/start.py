@@ -23,6 +23,7 @@ from napari_sam_tune.ui.style import Section, Text
 
 MODELS = {
     "starter": "Starter (built in)",
+    "vit_t": "MobileSAM (41 MB)",
     "vit_b": "SAM ViT-B (375 MB)",
     "vit_l": "SAM ViT-L (1.2 GB)",
     "vit_h": "SAM ViT-H (2.6 GB)",
