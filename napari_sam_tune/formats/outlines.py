@@ -37,17 +37,20 @@ def rings(mask: Mask) -> tuple[list[Ring], list[Ring]]:
     return outer, holes
 
 
-def boundaries(mask: Mask) -> list[NDArray[np.int64]]:
+def boundaries(mask: Mask) -> tuple[list[NDArray[np.int64]], bool]:
     """Follow the outermost pixels of each part, as OpenCV's `findContours` does.
 
     Args:
         mask: (H, W) bool. Parts that touch at a corner are one part.
 
     Returns:
-        for each part (N, 2) as (x, y) of pixels; those between two on a straight line are left out.
+        for each part (N, 2) as (x, y) of pixels, those between two on a straight line left out;
+        and whether the mask has holes.
 
     """
-    return [_straightened(_inside(c, mask)) for c in _contours(mask) if _is_outer(c)]
+    contours = _contours(mask)
+    outer = [contour for contour in contours if _is_outer(contour)]
+    return [_straightened(_inside(c, mask)) for c in outer], len(outer) < len(contours)
 
 
 def _contours(mask: Mask) -> list[NDArray[np.float64]]:

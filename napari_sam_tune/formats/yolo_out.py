@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import yaml
-from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from napari_sam_tune.formats.folders import ExportedFolder
@@ -71,10 +70,10 @@ def entry(stem: str, line: str) -> str:
 
 def _line(found: ObjectOut, shape: tuple[int, int], number: int, losses: Counter[str]) -> str:
     y0, x0, _, _ = found.bbox
-    parts = boundaries(found.mask)
+    parts, has_holes = boundaries(found.mask)
     if len(parts) > 1:
         losses["object whose parts are joined by a line of one pixel"] += 1
-    if ndimage.binary_fill_holes(found.mask).sum() > found.mask.sum():
+    if has_holes:
         losses["object whose holes are filled"] += 1
     corners = np.add(_joined(parts), (x0 + 0.5, y0 + 0.5)) / (shape[1], shape[0])
     if len(corners) < 3:
