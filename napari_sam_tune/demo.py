@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam_tune.core.checkpoints import save_sam_checkpoint
+from napari_sam_tune.core.exporting import images_out, selection
 from napari_sam_tune.core.labelled_images import LabelledImage, read_pairs
 from napari_sam_tune.core.predictor import Predictor
 from napari_sam_tune.core.project import Project
 from napari_sam_tune.core.session import Session
 from napari_sam_tune.core.simulate import Robot, SequenceResult, order_groups, run_sequence
-from napari_sam_tune.formats.coco import coco_document
-from napari_sam_tune.formats.label_images import label_image, write_label_image
+from napari_sam_tune.formats.exporting import export
+from napari_sam_tune.formats.registry import format_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -128,11 +129,9 @@ def _report(frozen: SequenceResult, learning: SequenceResult, session: Session) 
 
 
 def _export_masks(project: Project, out: Path) -> None:
-    (out / "masks").mkdir(exist_ok=True)
-    for record in project.images():
-        labels = label_image(project.annotations(record.id), record.shape)
-        write_label_image(labels, out / "masks" / f"{Path(record.id).stem}.png")
-    _write_json(out / "coco.json", coco_document(project))
+    classes = selection(project).classes
+    for form, path in (("labels", out / "masks"), ("coco", out / "coco.json")):
+        export(format_named(form), images_out(project), classes, path, overwrite=True)
 
 
 def _write_json(path: Path, document: dict[str, Any]) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_sam_tune.commands.terminal import console
+from napari_sam_tune.commands.terminal import console, progress_bar
 
-export_app = typer.Typer(no_args_is_help=True, help="Take weights out of a project.")
+if TYPE_CHECKING:
+    from napari_sam_tune.formats.exporting import ExportReport
+
+export_app = typer.Typer(no_args_is_help=True, help="Take masks or weights out of a project.")
 
 
 @export_app.command("weights")
@@ -43,3 +46,56 @@ def weights(
     tuned = TunedWeights({}, {}, BASE) if file is None else TunedWeights.read(file)
     export_weights(opened.base, tuned, out, form, overwrite=overwrite)
     console.print(f"Written: [bold]{out}[/]", highlight=False, soft_wrap=True)
+
+
+@export_app.command("masks")
+def masks(
+    project: Annotated[Path, typer.Argument(help="Project whose masks are written.")],
+    out: Annotated[Path, typer.Option(help="File or folder to write.")],
+    form: Annotated[
+        str, typer.Option("--format", help="coco, yolo, labels …; see docs/formats.md.")
+    ] = "coco",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file, or an earlier export's folder.")
+    ] = False,
+    copy_images: Annotated[
+        bool,
+        typer.Option("--copy-images/--no-images", help="Put the images in, into folders of tools."),
+    ] = True,
+    pixel_size: Annotated[float, typer.Option(help="Length of a pixel's side.")] = 1.0,
+    unit: Annotated[str, typer.Option(help="Its unit, such as micrometer.")] = "pixel",
+) -> None:
+    """Write masks for other programs, all or nothing, and say what the format could not hold."""
+    from napari_sam_tune.core.exporting import images_out, selection
+    from napari_sam_tune.core.project import Project
+    from napari_sam_tune.formats.exporting import ExportOptions, export
+    from napari_sam_tune.formats.registry import format_named
+
+    known = format_named(form)
+    options = ExportOptions(copy_images, pixel_size, unit)
+    opened = Project.open(project, create=False)
+    chosen = selection(opened)
+    with progress_bar() as bar:
+        task = bar.add_task("Exporting", total=chosen.images)
+        report = export(
+            known,
+            images_out(opened),
+            chosen.classes,
+            out,
+            overwrite=overwrite,
+            options=options,
+            progress=lambda _: bar.advance(task),
+        )
+    _print_export(report)
+    for what, count in chosen.left_out.items():
+        console.print(f"[yellow]Left out:[/] {count} × {what}", highlight=False)
+
+
+def _print_export(report: ExportReport) -> None:
+    console.print(
+        f"Written: [bold]{report.path}[/], {report.images} images with {report.objects} objects",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for what, count in sorted(report.losses.items()):
+        console.print(f"[yellow]Not kept:[/] {count} × {what}", highlight=False, soft_wrap=True)

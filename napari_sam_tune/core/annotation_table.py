@@ -93,6 +93,10 @@ class AnnotationTable:
         every = self._by_image.get(image_id, ())
         return {a.origin: a for a in every if a.origin is not None}
 
+    def of_image(self, image_id: str) -> dict[str, Annotation]:
+        """Return what was ever accepted in an image, by its id, living or not."""
+        return {a.id: a for a in self._by_image.get(image_id, ())}
+
     def living(self, deleted: Mapping[str, bool], image_id: str | None) -> list[Annotation]:
         """Return what is neither deleted nor superseded, in the order of time.
 

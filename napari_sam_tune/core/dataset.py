@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 DEFAULT_LABEL: Final = "defect"
 """The class of objects whose source names none."""
 
+OWN_ORIGIN: Final = "napari-sam-tune/"
+"""Begins the origin of an object that was a record of another project; the record's id follows."""
+
 
 @dataclass(frozen=True, eq=False)
 class SourceObject:
@@ -26,6 +29,7 @@ class SourceObject:
         mask: (H, W) bool; all False where the source describes no pixel of the image.
         label: its class.
         score: a model's own estimate of the mask's IoU, or None.
+        record: its id, where it is a record that was exported from a project; else None.
 
     """
 
@@ -33,6 +37,7 @@ class SourceObject:
     mask: Mask
     label: str
     score: float | None = None
+    record: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,12 +92,14 @@ class Dataset:
         name: format and file, the beginning of every object's origin.
         images: in the source's order.
         left_out: why the reader left images out, to how many.
+        named: the images' names are those of the project they were exported from.
 
     """
 
     name: str
     images: Sequence[SourceImage]
     left_out: Mapping[str, int] = field(default_factory=dict)
+    named: bool = False
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,10 @@ class StorageError(SamTuneError, OSError):
     """The disk refused a write (full, read-only). Nothing is half-written; a retry may work."""
 
 
+class ExportCancelled(SamTuneError):
+    """An export was stopped on request. What was at its place before is untouched."""
+
+
 class TrainingError(SamTuneError):
     """A round could not be run to its end. The weights in use are untouched."""
 

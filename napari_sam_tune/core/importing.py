@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_sam_tune.core.annotations import NewAnnotation, bounding_box
 from napari_sam_tune.core.class_colours import free_colour
+from napari_sam_tune.core.dataset import OWN_ORIGIN
 from napari_sam_tune.core.errors import ProjectError, SamTuneError
 from napari_sam_tune.core.image_header import image_shape
 from napari_sam_tune.core.images import content_hash, read_image, spatial_shape
@@ -178,6 +179,38 @@ def _is_split_by_place(
     return len(groups) == 1 and undecided and set(splits.values()) == {"train"}
 
 
+class _Known:
+    """What a project has in an image, living or not, before an import adds to it."""
+
+    def __init__(self, project: Project, record: ImageRecord) -> None:
+        self._imported = project.imported(record.id)
+        self._records = project.records(record.id)
+        self._living = project.annotations(record.id)
+
+    def find(self, source: SourceObject, origin: str) -> tuple[Annotation | None, str]:
+        """Return the annotation an object is already, if any, and the origin of a new one.
+
+        An object that was exported from a project keeps the id of its record. One whose format has
+        no place for ids is known by its class and its pixels.
+        """
+        before = self._imported.get(origin)
+        if source.record is not None:
+            origin = f"{OWN_ORIGIN}{source.record}"
+            before = before or self._records.get(source.record) or self._imported.get(origin)
+        return before or self._twin(source), origin
+
+    def _twin(self, source: SourceObject) -> Annotation | None:
+        if not self._living or not source.mask.any():
+            return None
+        y0, x0, y1, x1 = bounding_box(source.mask)
+        for known in self._living:
+            if _is_same(known, source) and np.array_equal(
+                known.cropped_mask, source.mask[y0:y1, x0:x1]
+            ):
+                return known
+        return None
+
+
 def _is_same(known: Annotation, source: SourceObject) -> bool:
     """Tell, without reading the mask on record, whether an object is as it was imported."""
     return (
@@ -219,10 +252,9 @@ class _Import:
             stratum=stratum,
             split=split,
         )
-        known = self.project.imported(record.id)
+        known = _Known(self.project, record)
         for source in chain(first, objects):
-            origin = f"{self.dataset}/{source.id}"
-            before = known.get(origin)
+            before, origin = known.find(source, f"{self.dataset}/{source.id}")
             if before is None:
                 self._add(record, source, origin)
             elif _is_same(before, source):

@@ -160,7 +160,7 @@ def mask_objects(path: Path, shape: tuple[int, int]) -> Iterator[LabelledObject]
         ImageError: the mask is not of the image's `shape` (H, W).
 
     """
-    mask = _read_mask(path)
+    mask = read_mask(path)
     require_shape(path, mask.shape, shape)
     labels = _object_labels(mask)
     for number, window in enumerate(ndimage.find_objects(labels), start=1):
@@ -184,7 +184,7 @@ def require_shape(mask: Path, mask_shape: tuple[int, ...], shape: tuple[int, int
         )
 
 
-def _read_mask(path: Path) -> NDArray[Any]:
+def read_mask(path: Path) -> NDArray[Any]:
     """Read a mask as (H, W): palette indices as they are, each colour of a painted one a label."""
     pixels = read_image(path)
     if path.suffix.lower() == ".png":

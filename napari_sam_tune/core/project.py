@@ -209,6 +209,12 @@ class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
         with self._table_lock:
             return self._table.origins(image_id)
 
+    def records(self, image_id: str) -> dict[str, Annotation]:
+        """Return whatever was ever accepted in an image, by its id; living, superseded, deleted."""
+        self.refresh()
+        with self._table_lock:
+            return self._table.of_image(image_id)
+
     def delete(self, annotation_id: str) -> None:
         """Take an annotation out; its record stays, and `restore` brings it back.
 

@@ -1,50 +1,139 @@
-"""Label images: one integer picture per image, object k painted with k."""
+"""Label images: one integer picture per image. Overlap is resolved, later over earlier."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import csv
+from collections import Counter
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import tifffile
 from PIL import Image
 
+from napari_sam_tune.core.drawing import rgb
 from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.formats.folders import ExportedFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
 
-    from napari_sam_tune.core.project import Annotation
+    from napari_sam_tune.core.exporting import ImageOut
+    from napari_sam_tune.formats.exporting import ExportOptions
 
-_MOST_OBJECTS = np.iinfo(np.uint16).max
+    Labels = NDArray[np.unsignedinteger]
+
+HIDDEN: Final = "object partly hidden by a later one"
+GONE: Final = "object wholly hidden by later ones"
+MERGED: Final = "object whose own number is lost: pictures of classes hold no objects"
+CLASSES: Final = "classes.csv"
 
 
-def label_image(annotations: Sequence[Annotation], shape: tuple[int, int]) -> NDArray[np.uint16]:
+def paint(
+    image: ImageOut, dtype: DTypeLike, losses: Counter[str], values: Sequence[int] | None = None
+) -> Labels:
     """Paint the objects of one image, later over earlier where they overlap.
 
     Args:
-        annotations: the image's living records in time order.
-        shape: (H, W) of the image.
+        image: the image.
+        dtype: of the picture.
+        losses: counts the objects that were painted over.
+        values: of the objects; None numbers them 1, 2, ….
 
     Returns:
-        (H, W) uint16; 0 is background, k the k-th record.
+        (H, W); 0 is background.
 
     Raises:
-        SamTuneError: more objects than 16 bits can number.
+        SamTuneError: there are more numbers than the type holds.
 
     """
-    if len(annotations) > _MOST_OBJECTS:
+    count = len(image.objects)
+    if max(values or (count,), default=0) > np.iinfo(dtype).max:
         raise SamTuneError(
-            f"A 16-bit label image holds {_MOST_OBJECTS} objects; this image has "
-            f"{len(annotations)}. Export it as COCO instead."
+            f"{image.name} has {count} objects, and {np.dtype(dtype).itemsize * 8} bits number "
+            f"{np.iinfo(dtype).max}. Export it as labels-tiff, or as COCO."
         )
-    labels = np.zeros(shape, dtype=np.uint16)
-    for number, annotation in enumerate(annotations, start=1):
-        labels[annotation.mask] = number
-    return labels
+    numbers = np.zeros(image.shape, np.uint32)
+    areas = []
+    for number, found in enumerate(image.objects, start=1):
+        numbers[found.window][found.mask] = number
+        areas.append(np.count_nonzero(found.mask))
+    left = np.bincount(numbers.ravel(), minlength=count + 1)[1:]
+    losses[GONE] += int(np.count_nonzero(left == 0))
+    losses[HIDDEN] += int(np.count_nonzero((left > 0) & (left < areas)))
+    table = np.arange(count + 1) if values is None else np.array([0, *values])
+    painted: Labels = table.astype(dtype)[numbers]
+    return painted
 
 
-def write_label_image(labels: NDArray[np.uint16], path: Path) -> None:
-    """Write (H, W) uint16 labels as a 16-bit greyscale PNG."""
-    Image.fromarray(labels).save(path, format="PNG")
+def write_label_pngs(
+    images: Iterable[ImageOut], _: Mapping[str, str], path: Path, options: ExportOptions
+) -> Counter[str]:
+    """Write 16-bit PNGs with one number for each object; its class stands in `records.csv`."""
+    return _write_instances(images, path, ".png")
+
+
+def write_label_tiffs(
+    images: Iterable[ImageOut], _: Mapping[str, str], path: Path, options: ExportOptions
+) -> Counter[str]:
+    """Write TIFFs with one number for each object, of 32 bits where 16 do not suffice."""
+    return _write_instances(images, path, ".tif")
+
+
+def _write_instances(images: Iterable[ImageOut], path: Path, suffix: str) -> Counter[str]:
+    losses: Counter[str] = Counter()
+    with ExportedFolder(path) as folder:
+        for image in images:
+            stem = folder.add(image)
+            many = suffix == ".tif" and len(image.objects) > np.iinfo(np.uint16).max
+            _save(
+                paint(image, np.uint32 if many else np.uint16, losses), folder.file(stem + suffix)
+            )
+            for number, found in enumerate(image.objects, start=1):
+                folder.note(f"{stem}#{number}", found)
+    return +losses
+
+
+def write_semantic_pngs(
+    images: Iterable[ImageOut], classes: Mapping[str, str], path: Path, _: ExportOptions
+) -> Counter[str]:
+    """Write 8-bit PNGs in the classes' colours; `classes.csv` says which value is which."""
+    return _write_semantic(images, classes, path, ".png")
+
+
+def write_semantic_tiffs(
+    images: Iterable[ImageOut], classes: Mapping[str, str], path: Path, _: ExportOptions
+) -> Counter[str]:
+    """Write 8-bit TIFFs; `classes.csv` says which value is which class."""
+    return _write_semantic(images, classes, path, ".tif")
+
+
+def _write_semantic(
+    images: Iterable[ImageOut], classes: Mapping[str, str], path: Path, suffix: str
+) -> Counter[str]:
+    losses: Counter[str] = Counter()
+    numbers = {name: number for number, name in enumerate(classes, start=1)}
+    palette = [channel for colour in ("#000000", *classes.values()) for channel in rgb(colour)]
+    with ExportedFolder(path) as folder:
+        with folder.file(CLASSES).open("w", newline="", encoding="utf-8") as file:
+            rows = [(numbers[name], name, colour) for name, colour in classes.items()]
+            csv.writer(file).writerows([("value", "class", "colour"), *rows])
+        for image in images:
+            stem = folder.add(image)
+            values = [numbers[found.label] for found in image.objects]
+            painted = paint(image, np.uint8, losses, values)
+            _save(painted, folder.file(stem + suffix), palette)
+            losses[MERGED] += len(values)
+    return +losses
+
+
+def _save(labels: Labels, path: Path, palette: Sequence[int] | None = None) -> None:
+    if path.suffix == ".tif":
+        tifffile.imwrite(path, labels, compression="zlib")
+        return
+    picture = Image.fromarray(labels)
+    if palette is not None:
+        picture.putpalette(list(palette))
+    picture.save(path)

@@ -1,16 +1,17 @@
-"""Every format that labelled data can be read from: its name, its reader, what the reader needs."""
+"""Every format that masks come in and go out in: its name, reader, writer, and what they need."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.labelled_images import SMALLEST_OBJECT, manifest_rows
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.dataset import Dataset, Location, SourceImage
+    from napari_sam_tune.formats.exporting import Writer
 
 _OPTIONS: Final = {
     "path": "--from",
@@ -28,20 +29,27 @@ class Format:
 
     Attributes:
         name: as people type it.
+        title: as a menu or dialog calls it.
         reader: "module:function" of a function from `Location` to `Dataset`; imported when used.
-        needs: the parts of a `Location` it cannot do without.
+            None where nothing is read from it.
+        needs: the parts of a `Location` its reader cannot do without.
         takes: the parts it understands beside those.
         smallest: objects of fewer pixels are specks of the format's own making.
         extra: what to install beside the package, or None.
+        writer: "module:function" of an `exporting.Writer`; None where nothing is written in it.
+        suffix: of the file that is written, ".json"; "" where it is a folder.
 
     """
 
     name: str
-    reader: str
-    needs: tuple[str, ...]
-    takes: tuple[str, ...]
+    title: str
+    reader: str | None = None
+    needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
     smallest: int = 1
     extra: str | None = None
+    writer: str | None = None
+    suffix: str = ""
 
     def read(self, location: Location) -> Dataset:
         """Read a data set; its masks are read later, one by one.
@@ -51,21 +59,38 @@ class Format:
                 data set is malformed.
 
         """
+        if self.reader is None:
+            raise SamTuneError(f"Masks go out as {self.name}, but do not come in from it.")
         self._check(location)
-        module, function = self.reader.split(":")
+        dataset = _plainly_named(self._loaded(self.reader, "Reading")(location))
+        if not dataset.images:
+            raise SamTuneError(f"There is no image in {location.path}.")
+        return dataset if "masks" in self.needs else _grouped(dataset, location)
+
+    def load_writer(self) -> Writer:
+        """Return the function that writes it.
+
+        Raises:
+            SamTuneError: nothing is written in it, or a package is missing.
+
+        """
+        if self.writer is None:
+            names = ", ".join(known.name for known in FORMATS.values() if known.writer)
+            raise SamTuneError(f"Masks come in from {self.name}, but go out as {names}.")
+        loaded: Writer = self._loaded(self.writer, "Writing")
+        return loaded
+
+    def _loaded(self, function: str, doing: Literal["Reading", "Writing"]) -> Any:
+        module, name = function.split(":")
         try:
-            read = getattr(import_module(module), function)
+            return getattr(import_module(module), name)
         except ModuleNotFoundError as error:
             if self.extra is None:
                 raise
             raise SamTuneError(
-                f"Reading {self.name} needs {error.name}, which is not installed: "
+                f"{doing} {self.name} needs {error.name}, which is not installed: "
                 f'pip install "napari-sam-tune[{self.extra}]"'
             ) from error
-        dataset = _plainly_named(read(location))
-        if not dataset.images:
-            raise SamTuneError(f"There is no image in {location.path}.")
-        return dataset if "masks" in self.needs else _grouped(dataset, location)
 
     def _check(self, location: Location) -> None:
         for part, option in _OPTIONS.items():
@@ -83,7 +108,7 @@ def _plainly_named(dataset: Dataset) -> Dataset:
 
     Where they do not, the folders stay in the names.
     """
-    if len({image.path.name for image in dataset.images}) < len(dataset.images):
+    if dataset.named or len({image.path.name for image in dataset.images}) < len(dataset.images):
         return dataset
     return replace(dataset, images=[replace(i, name=i.path.name) for i in dataset.images])
 
@@ -102,32 +127,94 @@ def _grouped(dataset: Dataset, location: Location) -> Dataset:
     return replace(dataset, images=[with_group(image) for image in dataset.images])
 
 
+_HERE: Final = "napari_sam_tune.formats"
+
 FORMATS: Final = {
     known.name: known
     for known in (
         Format(
             "folder",
-            "napari_sam_tune.formats.folder:read_folder",
+            "folders of images and masks",
+            reader=f"{_HERE}.folder:read_folder",
             needs=("images", "masks"),
             takes=("manifest", "class_column", "group_column"),
             smallest=SMALLEST_OBJECT,
         ),
         Format(
             "coco",
-            "napari_sam_tune.formats.coco:read_coco",
+            "COCO, run lengths",
+            reader=f"{_HERE}.coco:read_coco",
             needs=("path",),
             takes=("images", "manifest", "group_column"),
+            writer=f"{_HERE}.coco_out:write_coco",
+            suffix=".json",
+        ),
+        Format(
+            "coco-polygons",
+            "COCO, polygons",
+            reader=f"{_HERE}.coco:read_coco",
+            needs=("path",),
+            takes=("images", "manifest", "group_column"),
+            writer=f"{_HERE}.coco_out:write_coco_polygons",
+            suffix=".json",
+        ),
+        Format(
+            "cvat",
+            "COCO for CVAT",
+            reader=f"{_HERE}.coco:read_coco",
+            needs=("path",),
+            takes=("images", "manifest", "group_column"),
+            writer=f"{_HERE}.coco_out:write_cvat",
+            suffix=".json",
+        ),
+        Format(
+            "yolo",
+            "YOLO segmentation",
+            reader=f"{_HERE}.yolo:read_yolo",
+            needs=("path",),
+            takes=("images", "manifest", "group_column"),
+            writer=f"{_HERE}.yolo_out:write_yolo",
+        ),
+        Format(
+            "labels",
+            "label images, PNG",
+            reader=f"{_HERE}.label_pictures:read_labels",
+            needs=("path", "images"),
+            writer=f"{_HERE}.label_images:write_label_pngs",
+        ),
+        Format(
+            "labels-tiff",
+            "label images, TIFF",
+            reader=f"{_HERE}.label_pictures:read_labels",
+            needs=("path", "images"),
+            writer=f"{_HERE}.label_images:write_label_tiffs",
+        ),
+        Format(
+            "semantic",
+            "pictures of classes, PNG",
+            reader=f"{_HERE}.label_pictures:read_semantic",
+            needs=("path", "images"),
+            writer=f"{_HERE}.label_images:write_semantic_pngs",
+        ),
+        Format(
+            "semantic-tiff",
+            "pictures of classes, TIFF",
+            reader=f"{_HERE}.label_pictures:read_semantic",
+            needs=("path", "images"),
+            writer=f"{_HERE}.label_images:write_semantic_tiffs",
         ),
         Format(
             "geojson",
-            "napari_sam_tune.formats.geojson:read_geojson",
+            "GeoJSON polygons",
+            reader=f"{_HERE}.geojson:read_geojson",
             needs=("path",),
             takes=("images", "class_column", "manifest", "group_column"),
             extra="geo",
         ),
         Format(
             "csv",
-            "napari_sam_tune.formats.csv_list:read_csv",
+            "CSV list of images and masks",
+            reader=f"{_HERE}.csv_list:read_csv",
             needs=("path",),
             takes=("images", "masks"),
             smallest=SMALLEST_OBJECT,

@@ -22,7 +22,6 @@ from napari_sam_tune.core.project import BaseRef, NewAnnotation
 from napari_sam_tune.core.rounds import plan_round
 from napari_sam_tune.core.split import split_groups
 from napari_sam_tune.demo import sample_pairs
-from napari_sam_tune.formats.coco import coco_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -247,8 +246,8 @@ def test_overlapping_coco_objects_keep_their_masks_and_a_single_image_is_split_b
     assert beside.split == "test"  # what is labelled later at a place that tests, tests as well
     Project.open(tmp_path / "p").delete(beside.id)
 
-    exported = coco_document(Project.open(tmp_path / "p"))
-    (tmp_path / "out.json").write_text(json.dumps(exported), encoding="utf-8")
+    arguments = ["export", "masks", str(tmp_path / "p"), "--out", str(tmp_path / "out.json")]
+    assert CliRunner().invoke(app, arguments, catch_exceptions=False).exit_code == 0
     run(tmp_path / "q", "--format", "coco", "--from", tmp_path / "out.json", "--val", 0)
     again = Project.open(tmp_path / "q").annotations()
     for annotation, before in zip(again, annotations, strict=True):

@@ -1,0 +1,146 @@
+"""Reading label images: pictures of objects, each with its number, and pictures of classes."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from napari_sam_tune.core.dataset import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
+from napari_sam_tune.core.errors import MaskError, SamTuneError
+from napari_sam_tune.core.image_header import image_shape
+from napari_sam_tune.core.labelled_images import read_mask, require_shape
+from napari_sam_tune.formats.exported import Notes, by_stem, image_of, read_notes
+from napari_sam_tune.formats.label_images import CLASSES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.dataset import Location
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelPicture(SourceImage):
+    """An image with a picture of numbers.
+
+    Attributes:
+        file: the picture.
+        stem: its name without suffix.
+        notes: of its folder.
+        classes: value to class where values are classes; None where they are objects.
+
+    """
+
+    file: Path
+    stem: str
+    notes: Notes
+    classes: Mapping[int, str] | None
+
+    def check(self, shape: tuple[int, int]) -> None:
+        """Compare the sizes in the files' headers."""
+        require_shape(self.file, image_shape(self.file), shape)
+
+    def objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
+        """Give one object for each number, or for each connected part of a class."""
+        values = read_mask(self.file)
+        require_shape(self.file, values.shape, shape)
+        if values.dtype.kind not in "bui" or (values.dtype.kind == "i" and values.min() < 0):
+            raise MaskError(f"{self.file} holds {values.dtype}; label images hold whole numbers.")
+        numbers, dense = np.unique(values, return_inverse=True)
+        dense = dense.reshape(shape) + 1
+        for index, window in enumerate(ndimage.find_objects(dense)):
+            number = int(numbers[index])
+            if number != 0:
+                yield from self._of_number(number, dense[window] == index + 1, window, shape)
+
+    def _of_number(
+        self,
+        number: int,
+        cropped: NDArray[np.bool_],
+        window: tuple[slice, ...],
+        shape: tuple[int, int],
+    ) -> Iterator[SourceObject]:
+        key = f"{self.stem}#{number}"
+        if self.classes is None:
+            note = self.notes.records.get(key)
+            mask = _placed(cropped, window, shape)
+            if note is None:
+                yield SourceObject(key, mask, DEFAULT_LABEL)
+            else:
+                yield SourceObject(key, mask, note.label, note.score, note.record)
+            return
+        if number not in self.classes:
+            raise MaskError(f"{self.file} has the value {number}, which {CLASSES} does not list.")
+        parts, count = ndimage.label(cropped, structure=np.ones((3, 3), dtype=int))
+        for part in range(1, count + 1):
+            mask = _placed(parts == part, window, shape)
+            yield SourceObject(f"{key}.{part}", mask, self.classes[number])
+
+
+def _placed(
+    cropped: NDArray[np.bool_], window: tuple[slice, ...], shape: tuple[int, int]
+) -> NDArray[np.bool_]:
+    full = np.zeros(shape, dtype=bool)
+    full[window] = cropped
+    return full
+
+
+def read_labels(location: Location) -> Dataset:
+    """Read a folder of pictures with one number for each object.
+
+    Raises:
+        SamTuneError: a picture has no image, or a table is malformed.
+
+    """
+    return _read(location, "labels", None)
+
+
+def read_semantic(location: Location) -> Dataset:
+    """Read a folder of pictures of classes, with a `classes.csv` of values and classes.
+
+    Raises:
+        SamTuneError: a picture has no image, or a table is malformed or missing.
+
+    """
+    if location.path is None:
+        raise SamTuneError("Give the folder of pictures.")
+    return _read(location, "semantic", _classes(location.path / CLASSES))
+
+
+def _read(location: Location, form: str, classes: Mapping[int, str] | None) -> Dataset:
+    folder, images = location.path, location.images
+    if folder is None or images is None:
+        raise SamTuneError("Give the folder of pictures and the one of images.")
+    notes, known = read_notes(folder), by_stem(images)
+    found = []
+    for stem, file in by_stem(folder).items():
+        path = image_of(stem, known, images, file)
+        picture = LabelPicture(
+            path=path,
+            name=path.relative_to(images).as_posix(),
+            file=file,
+            stem=stem,
+            notes=notes,
+            classes=classes,
+        )
+        found.append(notes.named(picture, stem))
+    return notes.dataset(f"{form}/{folder.resolve().name}", found)
+
+
+def _classes(path: Path) -> dict[int, str]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+        return {int(row["value"]): row["class"] for row in rows}
+    except OSError as error:
+        raise SamTuneError(f"{path} cannot be read: {error.strerror}. It names classes.") from error
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
+        raise SamTuneError(
+            f"{path} needs the columns value (a number) and class: {error!r}."
+        ) from error

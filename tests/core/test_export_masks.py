@@ -1,0 +1,230 @@
+"""Masks go out and come back: pixel by pixel where a format allows it, with what is lost said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+from scipy import ndimage
+from typer.testing import CliRunner
+
+from napari_sam_tune.cli import app
+from napari_sam_tune.core.errors import ExportCancelled, SamTuneError, StorageError
+from napari_sam_tune.core.exporting import images_out, selection
+from napari_sam_tune.core.images import content_hash
+from napari_sam_tune.core.project import NewAnnotation, Project
+from napari_sam_tune.formats.exporting import export
+from napari_sam_tune.formats.registry import FORMATS, format_named
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from pathlib import Path
+
+SHAPE = (24, 31)
+NAMES = ("裂纹 1.png", "b.png", "none.png")
+CLASSES = ("裂纹", "pore & co")
+
+
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return " ".join(result.output.split())
+
+
+def masks_of(seed: int, count: int) -> list[np.ndarray]:
+    """Masks with holes and parts, which overlap; every fourth has one pixel."""
+    rng = np.random.default_rng(seed)
+    masks = []
+    for number in range(count):
+        smooth = ndimage.gaussian_filter(rng.normal(size=SHAPE), rng.uniform(0.3, 4))
+        mask = smooth > np.quantile(smooth, rng.uniform(0.3, 0.99))
+        if number % 4 == 3:
+            mask[...] = False
+        mask[rng.integers(24), rng.integers(31)] = True
+        masks.append(mask)
+    return masks
+
+
+def make_project(folder: Path, seed: int = 0, count: int = 6) -> Project:
+    """Three images, the last without a defect, and a fourth nobody looked at."""
+    project = Project.open(folder / "p")
+    for number, name in enumerate((*NAMES, "later.png")):
+        pixels = np.random.default_rng(number).integers(0, 255, (*SHAPE, 3), np.uint8)
+        path = folder / "images" / name
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(path)
+        project.add_image(name, shape=SHAPE, content_hash=content_hash(pixels), path=path)
+    for number, mask in enumerate(masks_of(seed, count)):
+        label = CLASSES[number % 2]
+        score = None if number % 2 else 0.25 + number / 100
+        new = NewAnnotation(NAMES[number % 2], mask, label, predicted_iou=score)
+        project.add(new)
+    project.mark_done("none.png", empty=True)
+    return project
+
+
+def written(project: Project, form: str, out: Path, **options: Any) -> Counter[str]:
+    classes = selection(project).classes
+    return export(format_named(form), images_out(project), classes, out, **options).losses
+
+
+def test_coco_is_what_pycocotools_wants(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    said = run("export", "masks", tmp_path / "p", "--out", tmp_path / "c.json")
+    assert "3 images with 6 objects" in said
+    assert "Left out: 1 × image that was not labelled yet" in said
+    coco = COCO(tmp_path / "c.json")
+    assert [image["file_name"] for image in coco.dataset["images"]] == list(NAMES)
+    by_record = {row["record"]: row for row in coco.dataset["annotations"]}
+    for annotation in project.annotations():
+        row = by_record[annotation.id]
+        np.testing.assert_array_equal(coco.annToMask(row), annotation.mask)
+        assert coco.cats[row["category_id"]]["name"] == annotation.label
+        assert row.get("score") == annotation.predicted_iou
+        assert row["area"] == annotation.area
+        assert row["attributes"]["created"] == annotation.created
+    found = coco.loadRes([{"score": 1, **row} for row in coco.dataset["annotations"]])
+    evaluation = COCOeval(coco, found, "segm")
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    assert evaluation.stats[0] == 1
+
+
+def test_nothing_is_overwritten_unasked_and_a_cancelled_export_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    project = make_project(tmp_path)
+    for form, name in (("coco", "a.json"), ("labels", "masks")):
+        out = tmp_path / name
+        written(project, form, out)
+        with pytest.raises(StorageError, match="exists already; add --overwrite"):
+            written(project, form, out)
+        before = sorted(tmp_path.rglob("*"))
+        asked = iter((False, True))
+        with pytest.raises(ExportCancelled):
+            written(project, form, out, overwrite=True, cancelled=lambda a=asked: next(a))
+        with pytest.raises(ExportCancelled):
+            written(project, form, tmp_path / "new", cancelled=lambda: True)
+        assert sorted(tmp_path.rglob("*")) == before
+        written(project, form, out, overwrite=True)
+        assert sorted(tmp_path.rglob("*")) == before
+    with pytest.raises(StorageError, match="was not made by an export"):
+        written(project, "labels", tmp_path / "images", overwrite=True)
+    with pytest.raises(StorageError, match="labels is a folder"):
+        written(project, "labels", tmp_path / "a.json", overwrite=True)
+    with pytest.raises(SamTuneError, match="folder, but go out as coco"):
+        written(project, "folder", tmp_path / "x")
+
+
+# ---- out and in again ----
+
+
+def settled(masks: list[np.ndarray]) -> list[np.ndarray]:
+    """What is left of masks where later ones lie over earlier ones."""
+    return [
+        mask & ~np.any([np.zeros(SHAPE, bool), *masks[n + 1 :]], axis=0)
+        for n, mask in enumerate(masks)
+    ]
+
+
+def filled(mask: np.ndarray) -> np.ndarray:
+    return np.asarray(ndimage.binary_fill_holes(mask))
+
+
+EXACT = ("coco", "cvat")
+FLAT = ("labels", "labels-tiff")
+WITHOUT_HOLES = ("coco-polygons",)
+
+
+def where(form: str, folder: Path) -> list[object]:
+    """The options an import needs for what an export wrote."""
+    options: list[object] = ["--format", form, "--from", folder / "out"]
+    if form.startswith(("coco", "cvat", "labels", "semantic")):
+        options += ["--images", folder / "images"]
+    return options
+
+
+def imported(form: str, folder: Path) -> Project:
+    run("import", folder / "q", *where(form, folder), "--val", 0, "--test", 0)
+    return Project.open(folder / "q")
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 2**32 - 1))
+@pytest.mark.parametrize("form", [*EXACT, *FLAT, *WITHOUT_HOLES, "yolo"])
+def test_what_went_out_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, form: str, seed: int
+) -> None:
+    folder = tmp_path_factory.mktemp("out")
+    project = make_project(folder, seed)
+    losses = written(project, form, folder / "out")
+    again = imported(form, folder)
+    assert {r.id for r in again.images()} == set(NAMES)
+    assert again.is_empty("none.png")
+    for name in NAMES:
+        before, after = project.annotations(name), again.annotations(name)
+        truths = [a.mask for a in before]
+        if form in FLAT:
+            truths = settled(truths)
+            assert losses["object wholly hidden by later ones"] >= sum(
+                not mask.any() for mask in truths
+            )
+        elif form in WITHOUT_HOLES:
+            truths = [filled(mask) for mask in truths]
+        seen = [(a, mask) for a, mask in zip(before, truths, strict=True) if mask.any()]
+        for (old, mask), new in zip(seen, after, strict=True):
+            assert (new.label, new.origin) == (old.label, f"napari-sam-tune/{old.id}")
+            if form != "cvat" or old.predicted_iou is not None:
+                assert new.predicted_iou == old.predicted_iou
+            if form == "yolo":
+                check_yolo(new.mask, mask)
+            else:
+                np.testing.assert_array_equal(new.mask, mask)
+    if form in EXACT[:1]:
+        assert not losses
+    if form in ("yolo", *WITHOUT_HOLES):
+        holes = sum(bool((filled(a.mask) != a.mask).any()) for a in project.annotations())
+        assert losses["object whose holes are filled"] == holes
+
+
+def check_yolo(found: np.ndarray, truth: np.ndarray) -> None:
+    """Everything is there; what is more are holes and lines from part to part."""
+    parts = ndimage.label(truth, np.ones((3, 3)))[1]
+    assert not (truth & ~found).any()
+    assert (found & ~filled(truth)).sum() <= (parts - 1) * max(SHAPE)
+    if parts == 1:
+        np.testing.assert_array_equal(found, filled(truth))
+
+
+OTHERS = [name for name, known in FORMATS.items() if known.writer and known.reader]
+
+
+@pytest.mark.parametrize("form", OTHERS)
+def test_a_projects_own_export_adds_nothing_to_it_and_twice_is_once(
+    tmp_path: Path, form: str
+) -> None:
+    project = make_project(tmp_path, 3)
+    project.delete(project.annotations()[0].id)
+    written(project, form, tmp_path / "out")
+    before = [(a.id, a.origin) for a in project.annotations()]
+    said = run("import", tmp_path / "p", *where(form, tmp_path))
+    if not form.startswith("semantic"):  # which has no objects, so parts that touch are another one
+        assert [(a.id, a.origin) for a in project.annotations()] == before, said
+    project = imported(form, tmp_path)
+    before = [(a.id, a.origin) for a in project.annotations()]
+    assert before
+    again = imported(form, tmp_path)
+    assert [(a.id, a.origin) for a in again.annotations()] == before
+    # through another project and back, an object is still the one it was
+    written(again, "coco", tmp_path / "back.json")
+    count = len(Project.open(tmp_path / "p").annotations())
+    back = ("--format", "coco", "--from", tmp_path / "back.json", "--images", tmp_path / "images")
+    run("import", tmp_path / "p", *back)
+    assert len(Project.open(tmp_path / "p").annotations()) == count
