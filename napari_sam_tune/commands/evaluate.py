@@ -36,16 +36,27 @@ def evaluate(
         bool, typer.Option("--overwrite", help="Replace a report that is there already.")
     ] = False,
 ) -> None:
-    """Compare tuned weights with the base model on objects that training never saw."""
+    """Compare tuned weights with the base model on objects that training never saw.
+
+    A promptless head, which the base model has none of, is compared with the accepted masks.
+    """
     from napari_sam_tune.core.evaluation import evaluate as compare
     from napari_sam_tune.core.evaluation_report import METRICS_FILE, write_evaluation
+    from napari_sam_tune.core.head_evaluation import evaluate_head, score_rows
     from napari_sam_tune.core.project import Project
+    from napari_sam_tune.core.promptless import is_head
     from napari_sam_tune.core.tuned import open_tuned
 
     if (out / METRICS_FILE).exists() and not overwrite:
         raise FileExistsError(f"{out} holds a report already: choose another --out or --overwrite.")
     opened = Project.open(project, create=False)
     predictor, tuned = open_tuned(weights, device=device)
+    if is_head(tuned.tensors):
+        with console.status("Evaluating"):
+            scores = evaluate_head(opened, predictor, tuned, out, split.value)
+        print_table(("promptless head", ""), score_rows(scores))
+        console.print(f"Report and pictures are in [bold]{out}[/].", highlight=False)
+        return
     with progress_bar() as bar:
         task = bar.add_task("Evaluating", total=None)
         evaluation = compare(

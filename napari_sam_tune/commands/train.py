@@ -44,7 +44,7 @@ def train(
         int, typer.Option(min=1, help="Train with so many processes, one a GPU.")
     ] = 1,
 ) -> None:
-    """Train on a project's masks: decoder, LoRA, neck, norms or the whole model."""
+    """Train on a project's masks: decoder, LoRA, neck, norms, whole model or a promptless head."""
     from napari_sam_tune.core.training.world import is_alone, is_first
 
     if processes > 1 and is_alone():
@@ -67,15 +67,14 @@ def train(
     result = _followed(training, show=is_first())
     if not is_first():
         return
-    console.print(
-        f"Held-out objects: {result.held_out_before:.3f} before, {result.held_out:.3f} now.\n"
-        f"Weights: [bold]{result.weights}[/]",
-        highlight=False,
-        soft_wrap=True,
-    )
+    if result.held_out is not None:
+        before = "" if result.held_out_before is None else f"{result.held_out_before:.3f} before, "
+        console.print(f"Held out: {before}{result.held_out:.3f} now.", highlight=False)
+    console.print(f"Weights: [bold]{result.weights}[/]", highlight=False, soft_wrap=True)
     if enter:
         enter_project(opened, result)
-        console.print(result.verdict.reason, highlight=False)
+        said = "It proposes in the dock now." if result.verdict is None else result.verdict.reason
+        console.print(said, highlight=False)
 
 
 def print_config() -> None:

@@ -52,6 +52,8 @@ class NewAnnotation:
         origin: where an imported mask came from, "format/file/object"; else None.
         split: decided by an import; None lets image and place decide. What its image or its place
             is kept for comes first.
+        suggested_by: what proposed it without being asked: "everything", or "head:" and the head's
+            version; None where a person began it.
 
     """
 
@@ -68,6 +70,7 @@ class NewAnnotation:
     source: Source = "person"
     origin: str | None = None
     split: Split | None = None
+    suggested_by: str | None = None
 
     def checked(self, shape: tuple[int, int]) -> tuple[NDArray[np.uint8], dict[str, Any]]:
         """Return the array and the attributes to store.
@@ -121,6 +124,7 @@ class NewAnnotation:
             "supersedes": self.supersedes,
             "source": self.source,
             "origin": self.origin,
+            "suggested_by": self.suggested_by,
         }
 
 
@@ -146,6 +150,8 @@ class Annotation:
         supersedes: the annotation it is an edit of, or None.
         source: "person", "robot", "adopted" or "import".
         origin: where an imported mask came from, "format/file/object"; else None.
+        suggested_by: what proposed it without being asked, see `NewAnnotation`; None of a record
+            older than suggestions.
 
     """
 
@@ -163,6 +169,7 @@ class Annotation:
     supersedes: str | None = field(compare=False)
     source: Source = field(compare=False)
     origin: str | None = field(compare=False)
+    suggested_by: str | None = field(compare=False)
     _crop: BoundingBox = field(compare=False, repr=False)
     _has_proposal: bool = field(compare=False, repr=False)
     _has_locked: bool = field(compare=False, repr=False)
@@ -197,6 +204,7 @@ class Annotation:
                 supersedes=stored["supersedes"],
                 source=stored["source"],
                 origin=stored.get("origin"),  # records of the first release have none
+                suggested_by=stored.get("suggested_by"),
                 _crop=(top, left, bottom, right),
                 _has_proposal=stored["has_proposal"],
                 _has_locked=stored["has_locked"],

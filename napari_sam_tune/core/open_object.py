@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_sam_tune.core.prompts import Mask
+    from napari_sam_tune.core.suggestions import Suggestion
 
 # A pause longer than this is a coffee, not work on the mask.
 _LONGEST_PAUSE_SECONDS = 60.0
@@ -31,6 +32,7 @@ class OpenObject:
         correction: pixels painted by hand, or None.
         answered: the prompts the model answered, in order, without mask arrays.
         reopened: id of the annotation being corrected, or None.
+        suggestion: what was proposed without being asked and became `start`, or None.
 
     """
 
@@ -40,6 +42,12 @@ class OpenObject:
     correction: Correction | None = None
     answered: tuple[Prompt, ...] = ()
     reopened: str | None = None
+    suggestion: Suggestion | None = None
+
+    @classmethod
+    def suggested(cls, suggestion: Suggestion) -> OpenObject:
+        """Return a suggestion as an object to be accepted, corrected or rejected."""
+        return cls(start=suggestion.full_mask, suggestion=suggestion)
 
     @property
     def mask(self) -> Mask | None:
@@ -53,6 +61,23 @@ class OpenObject:
     def is_empty(self) -> bool:
         """Nothing was said, painted or re-opened yet."""
         return self.prompt is None and self.mask is None
+
+    @property
+    def is_untouched(self) -> bool:
+        """Nothing was done by hand: it is empty, or a suggestion as it was made."""
+        return self.prompt is None and self.correction is None and self.reopened is None
+
+    @property
+    def is_suggestion(self) -> bool:
+        """It is a suggestion as it was made."""
+        return self.suggestion is not None and self.is_untouched
+
+    @property
+    def proposed(self) -> Mask | None:
+        """The mask the model proposed last, before any paint; asked or not."""
+        if self.proposal is not None:
+            return self.proposal.mask
+        return None if self.suggestion is None else self.suggestion.full_mask
 
     @property
     def awaiting(self) -> bool:
@@ -141,6 +166,11 @@ class EffortMeter:
             pair not in known for pair in zip(prompt.points, prompt.labels, strict=True)
         )
         self.boxes += prompt.box is not None and (earlier is None or earlier.box != prompt.box)
+
+    def decided(self) -> None:
+        """Count a suggestion that was looked at and turned down, as one click."""
+        self.tick()
+        self.clicks += 1
 
     def stroke(self) -> None:
         """Count one stroke of the brush or the eraser."""

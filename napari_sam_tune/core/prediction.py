@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.errors import ImageError, PromptError
-from napari_sam_tune.core.images import list_images, read_image, spatial_shape, to_rgb8
+from napari_sam_tune.core.images import list_images, read_image, spatial_shape
+from napari_sam_tune.core.promptless import is_head, load_head
 from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.core.suggestions import suggest_everything, suggest_with_head
 from napari_sam_tune.core.tuned import use
 
 if TYPE_CHECKING:
@@ -19,12 +21,11 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.predictor import Predictor
     from napari_sam_tune.core.prompts import Mask
+    from napari_sam_tune.core.suggestions import Suggestion
     from napari_sam_tune.core.tuned import TunedWeights
 
 _POINTS_PER_SIDE: Final = 12
-# segment-anything's own .88 and .95 suit ViT-H on photographs: on defects little would be left.
-_LEAST_IOU: Final = 0.7
-_LEAST_STABILITY: Final = 0.85
+"""Of the grid: more than in the dock, where a person waits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +35,7 @@ class Prediction:
     Attributes:
         asked: what was asked, in words.
         mask: (H, W).
-        iou: the model's own estimate.
+        iou: the model's own estimate; of a head, the mean probability in the mask.
 
     """
 
@@ -129,7 +130,7 @@ def predict(
 
     Args:
         predictor: the base model.
-        models: weights to answer with; None is the base model.
+        models: weights to answer with, or a promptless head; None is the base model.
         image: (H, W[, C]) array as `to_rgb8` takes it.
         prompts: each about an object of its own; None finds objects by itself.
 
@@ -138,11 +139,19 @@ def predict(
 
     Raises:
         ImageError: not an image.
-        PromptError: a prompt lies outside the image.
+        PromptError: a prompt lies outside the image, or a promptless head is prompted.
+        CheckpointError: a promptless head is damaged, or of another model.
 
     """
     predictions = []
     for model in models:
+        if model is not None and is_head(model.tensors):
+            if prompts is not None:
+                raise PromptError(
+                    "These weights are a promptless head, which takes no box or point: give --auto."
+                )
+            predictions.append(_found_by_head(predictor, model, image))
+            continue
         use(predictor, model)
         if prompts is None:
             predictions.append(find_objects(predictor, image))
@@ -156,9 +165,6 @@ def predict(
 def find_objects(predictor: Predictor, image: NDArray[np.generic]) -> list[Prediction]:
     """Find objects without a prompt, by asking the weights in use at a grid of points.
 
-    segment-anything's own `SamAutomaticMaskGenerator` (Kirillov et al. 2023). This is the one
-    place that answers `--auto`.
-
     Args:
         predictor: with the weights to ask.
         image: (H, W[, C]) array as `to_rgb8` takes it.
@@ -170,19 +176,26 @@ def find_objects(predictor: Predictor, image: NDArray[np.generic]) -> list[Predi
         ImageError: not an image.
 
     """
-    from segment_anything import SamAutomaticMaskGenerator
+    return _found(suggest_everything(predictor, image, points_per_side=_POINTS_PER_SIDE))
 
-    generator = SamAutomaticMaskGenerator(
-        predictor.sam,
-        points_per_side=_POINTS_PER_SIDE,
-        pred_iou_thresh=_LEAST_IOU,
-        stability_score_thresh=_LEAST_STABILITY,
-    )
-    found = sorted(generator.generate(to_rgb8(image)), key=lambda drawn: -drawn["area"])
+
+def _found_by_head(
+    predictor: Predictor, head: TunedWeights, image: NDArray[np.generic]
+) -> list[Prediction]:
+    model = load_head(predictor, head.tensors, head.info["classes"], version=head.version)
+    return _found(suggest_with_head(model, image))
+
+
+def _found(suggestions: Sequence[Suggestion]) -> list[Prediction]:
+    ordered = sorted(suggestions, key=lambda one: -one.area)
     return [
-        Prediction(f"found {number}", drawn["segmentation"], float(drawn["predicted_iou"]))
-        for number, drawn in enumerate(found, start=1)
+        Prediction(f"found {number}{_as_class(one)}", one.full_mask, one.score)
+        for number, one in enumerate(ordered, start=1)
     ]
+
+
+def _as_class(one: Suggestion) -> str:
+    return "" if one.label is None else f" ({one.label})"
 
 
 def _said(prompt: Prompt) -> str:

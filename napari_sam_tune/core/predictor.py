@@ -123,7 +123,7 @@ class Predictor:
     def _encoder_key(self, version: str) -> str:
         # hashing a ViT-H takes seconds, so each file's encoder is hashed once a process
         if self.ref.sha256 not in _BASE_ENCODERS:
-            _BASE_ENCODERS[self.ref.sha256] = content_version(self._base_encoder())
+            _BASE_ENCODERS[self.ref.sha256] = content_version(self.base_encoder())
         base = _BASE_ENCODERS[self.ref.sha256]
         parts = f"{base}+{version}+{self.input_side}+{PREPROCESSING_VERSION}"
         return hashlib.sha256(parts.encode()).hexdigest()[:16]
@@ -327,7 +327,8 @@ class Predictor:
             self._closer.clear()
             self._encoder_version = encoder_version
 
-    def _base_encoder(self) -> dict[str, Tensor]:
+    def base_encoder(self) -> dict[str, Tensor]:
+        """Return the base model's encoder by name, whatever is in use; not copied."""
         state = self.sam.image_encoder.state_dict(prefix="image_encoder.")
         return {name: self._base.get(name, tensor) for name, tensor in state.items()}
 

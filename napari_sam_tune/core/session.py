@@ -21,18 +21,21 @@ from napari_sam_tune.core.images import content_hash, spatial_shape
 from napari_sam_tune.core.learner import Learner
 from napari_sam_tune.core.open_object import EffortMeter, History, OpenObject, Step
 from napari_sam_tune.core.prompts import Correction, Effort, Prompt, Proposal, as_mask
+from napari_sam_tune.core.review import Review
 from napari_sam_tune.core.rounds import AutoRounds, Round
 from napari_sam_tune.core.runners import Runner, make_runner
 from napari_sam_tune.core.state import SessionState
 from napari_sam_tune.core.training.config import TrainConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
 
     from napari_sam_tune.core.predictor import Predictor
     from napari_sam_tune.core.project import ImageRecord, Project
+    from napari_sam_tune.core.suggestions import Suggestion, SuggestionKind
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +75,7 @@ class Session:
 
     Attributes:
         state: the evented `SessionState`.
+        review: what is proposed without being asked.
         object_changed: fires with the `OpenObject` in progress.
         annotations_changed: fires with the image id whose accepted masks changed.
         progress: fires with the round's `Progress`.
@@ -100,6 +104,7 @@ class Session:
         self.predictor = predictor
         self.zoom = predictor.encodes_fast if zoom is None else zoom
         self.embeddings = EmbeddingCache(project.path / "embeddings.zarr")
+        self.review = Review(project, predictor, self.embeddings)
         self.state = SessionState(weights_version=project.current_version)
         self.learner = Learner(
             project,
@@ -202,7 +207,13 @@ class Session:
         self, image_id: str | None = None, done: bool = True, *, empty: bool = False
     ) -> None:
         """Mark an image as done, or (`empty`) as done with no defect in it."""
-        self.project.mark_done(image_id or self._open_id(), done, empty=empty)
+        image_id = image_id or self._open_id()
+        self.project.mark_done(image_id, done, empty=empty)
+        if empty:
+            self.review.queue(image_id).refresh([])
+            if self._objects.get(image_id, OpenObject()).is_suggestion:
+                self._objects[image_id] = OpenObject()
+                self._publish()
 
     # ------------------------------------------------------------ the object
 
@@ -317,8 +328,13 @@ class Session:
 
     def reject(self) -> None:
         """Drop the object in progress; `undo` brings it back."""
-        if not self.open_object.is_empty:
-            self._advance(OpenObject())
+        current = self.open_object
+        if current.is_empty:
+            return
+        if current.suggestion is not None:
+            self.review.queue(self._open_id()).reject(current.suggestion)
+            self._effort.decided()
+        self._advance(self._next_object())
 
     # ------------------------------------------------------------- accepting
 
@@ -342,7 +358,10 @@ class Session:
         if mask is not None and current.proposal is not None:
             correction = Correction.between(current.proposal.mask, final)
         painted = 0 if correction is None else correction.painted_pixels
-        return self._keep(current, final, label, correction, self._effort.reading(painted))
+        effort = self._effort.reading(painted)
+        if current.suggestion is not None:
+            effort += Effort(clicks=1)  # to look and say yes is an action, whatever comes first
+        return self._keep(current, final, label, correction, effort)
 
     def adopt(self, mask: ArrayLike, label: str | None = None) -> Annotation:
         """Take over a mask made elsewhere as it is, without prompts.
@@ -381,9 +400,7 @@ class Session:
 
         """
         annotation = self._on_open_image(annotation_id)
-        if self._label_before is None:
-            self._label_before = self.state.label
-        self.state.label = annotation.label
+        self._lend_label(annotation.label)
         self._advance(OpenObject(start=annotation.mask, reopened=annotation_id))
 
     def _keep(
@@ -402,30 +419,150 @@ class Session:
             old = self.project.annotation(current.reopened)
             effort = old.effort + effort
             version = old.weights_version if proposal is None else version
+        suggestion = current.suggestion
         new = NewAnnotation(
             image_id=self._open_id(),
             mask=mask,
             label=label or self.state.label,
             prompts=current.answered,
             weights_version=version,
-            proposal_mask=proposal.mask if proposal else None,
+            proposal_mask=current.proposed,
             predicted_iou=proposal.iou if proposal else None,
             locked=correction.locked if correction else None,
             effort=effort,
             supersedes=current.reopened,
             source=source or self._source,
+            suggested_by=None if suggestion is None else suggestion.origin,
         )
         annotation = self.project.add(new)
         # From here on the record is on disk; nothing below may raise before it is accounted for.
         self.state.masks_since_round += 1
         self.embeddings.pin([self.project.image(annotation.image_id).content_hash])
-        remaining = self.open_object if source == "adopted" else OpenObject()
+        if suggestion is not None:
+            self.review.queue(annotation.image_id).accept(suggestion)
+        remaining = self.open_object
         if source != "adopted":
             self._effort.reset()
+            remaining = self._next_object()
         self._advance(remaining, added=annotation.id, removed=current.reopened)
         self._annotations_touched()
         self.consider_round(idle_seconds=0.0)
         return annotation
+
+    # ------------------------------------------------------------ suggestions
+
+    def suggest(self, kind: SuggestionKind) -> int:
+        """Look for objects on the open image and show the first of them as a proposal.
+
+        It is corrected, accepted and rejected as any other; the next one follows by itself.
+
+        Args:
+            kind: "head", the project's newest promptless head; or "everything", SAM at a grid of
+                points with the weights in use.
+
+        Returns:
+            How many there are to review.
+
+        Raises:
+            SamTuneError: the project has no trained head.
+            ProjectError: no image is open.
+
+        """
+        self.apply_swap()
+        image_id = self._open_id()
+        with self.learner.runner.stepping_aside():
+            found = self.review.find(kind, image_id)
+        self.receive_suggestions(kind, image_id, found)
+        return len(self.review.queue(image_id))
+
+    def receive_suggestions(
+        self, kind: SuggestionKind, image_id: str, found: Sequence[Suggestion]
+    ) -> None:
+        """Second half of `suggest`, for a face whose predictor lives in another thread.
+
+        An object the person has begun stays in front; the suggestions come after it.
+        """
+        self.review.kind = kind
+        self.review.queue(image_id).refresh(found)
+        if image_id == self.state.image_id and self.open_object.is_untouched:
+            self._show_next()
+
+    def accept_suggestion(self) -> Annotation:
+        """Keep the suggestion shown as it is, or as it was corrected; see `accept`.
+
+        Raises:
+            MaskError: none is shown.
+            StorageError: the disk refused; the suggestion stays and a retry works.
+
+        """
+        self._shown_suggestion()
+        return self.accept()
+
+    def reject_suggestion(self) -> None:
+        """Drop the suggestion shown; none like it is made on this image again.
+
+        Raises:
+            MaskError: none is shown.
+
+        """
+        self._shown_suggestion()
+        self.reject()
+
+    def restart_suggestion(self) -> None:
+        """Take back what was said and painted on the suggestion shown.
+
+        Raises:
+            MaskError: none is shown.
+
+        """
+        suggestion = self._shown_suggestion()
+        if not self.open_object.is_suggestion:
+            self._advance(OpenObject.suggested(suggestion))
+
+    def stop_suggesting(self) -> None:
+        """Show no more suggestions; those that wait are forgotten, what was decided is not."""
+        self.review.stop()
+        for image_id, current in self._objects.items():
+            if current.is_suggestion:
+                self._objects[image_id] = OpenObject()
+        if self.state.image_id is not None:
+            self._publish()
+
+    def order_suggestions(self, *, surest_first: bool) -> None:
+        """Ask about the surest suggestion first, or about the most uncertain."""
+        self.review.surest_first = surest_first
+        if self.state.image_id is not None and self.open_object.is_untouched:
+            self._show_next()
+
+    def _shown_suggestion(self) -> Suggestion:
+        suggestion = self.open_object.suggestion
+        if suggestion is None:
+            raise MaskError("No suggestion is shown: ask for some first.")
+        return suggestion
+
+    def _show_next(self) -> None:
+        """Put the next suggestion in the place of the one shown; no step of its own."""
+        self._objects[self._open_id()] = self._next_object()
+        self._publish()
+
+    def _next_object(self) -> OpenObject:
+        """Return what is worked at next: a suggestion while there are any, else nothing."""
+        suggestion = self.review.queue(self._open_id()).current
+        if suggestion is None:
+            return OpenObject()
+        self._effort.tick()
+        self._lend_label(suggestion.label)
+        return OpenObject.suggested(suggestion)
+
+    def _lend_label(self, label: str | None) -> None:
+        """Give the next accepted mask a class of its own; the person's comes back with None."""
+        if label is None:
+            if self._label_before is not None:
+                self.state.label, self._label_before = self._label_before, None
+            return
+        if self._label_before is None:
+            self._label_before = self.state.label
+        self.state.label = label
 
     # ---------------------------------------------------------- undo and redo
 
@@ -449,6 +586,10 @@ class Session:
         step = history.undone[-1]
         self._exchange(remove=step.removed, restore=step.added)
         history.done.append(history.undone.pop())
+        decided = step.before.suggestion
+        if decided is not None and step.after.suggestion is not decided:
+            queue = self.review.queue(self._open_id())
+            queue.reject(decided) if step.added is None else queue.accept(decided)
         if step.added is not None:
             self._effort.reset()  # it is in the record again
         self._settle(step.after)
@@ -473,6 +614,9 @@ class Session:
     def _settle(self, current: OpenObject) -> None:
         self._generation += 1  # an answer still on its way belongs to what was undone
         self._objects[self._open_id()] = current
+        if current.suggestion is not None:
+            self.review.queue(self._open_id()).restore(current.suggestion)
+            self._lend_label(current.suggestion.label)
         self._publish()
 
     # ----------------------------------------------------------------- rounds
@@ -588,7 +732,9 @@ class Session:
         self.annotations_changed.emit(self._open_id())
 
     def _publish(self) -> None:
-        if self._label_before is not None and self.open_object.reopened is None:
+        current = self.open_object
+        has_own_label = current.reopened is not None or current.suggestion is not None
+        if self._label_before is not None and not has_own_label:
             self.state.label, self._label_before = self._label_before, None
         history = self._history()
         self.state.can_undo = history is not None and bool(history.done)

@@ -9,6 +9,7 @@ from napari_sam_tune.core.checkpoints import load_base, load_model, resolve_devi
 from napari_sam_tune.core.errors import CheckpointError
 from napari_sam_tune.core.predictor import Predictor
 from napari_sam_tune.core.project import BaseRef
+from napari_sam_tune.core.promptless import is_head
 from napari_sam_tune.core.weights import content_version, read_weights
 
 if TYPE_CHECKING:
@@ -69,8 +70,9 @@ def open_tuned(
             f"{loaded.ref.name} ({loaded.ref.sha256[:12]}). Leave --model out, or give that one."
         )
     predictor = Predictor(loaded)
-    use(predictor, tuned)
-    use(predictor, None)
+    if not is_head(tuned.tensors):  # that is none of the model's own, and checked when it is used
+        use(predictor, tuned)
+        use(predictor, None)
     return predictor, tuned
 
 

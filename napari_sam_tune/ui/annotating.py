@@ -258,7 +258,10 @@ class Annotating(QObject):
         self._set_tool("click")
 
     def _clear(self) -> None:
-        """Start the object again; one that was taken up for correction stays taken up."""
+        """Start the object again; one that was taken up or suggested is there as it was."""
+        if self._session.open_object.suggestion is not None:
+            self._session.restart_suggestion()
+            return
         reopened = self._session.open_object.reopened
         self._session.reject()
         if reopened is not None:
@@ -394,6 +397,8 @@ class Annotating(QObject):
             return "Preparing the image. Click already: the mask comes as soon as it is ready."
         if current.is_empty:
             return "Click on a defect, or draw a box around it."
+        if current.is_suggestion:
+            return "A suggestion: accept, reject or correct it."
         if current.correction is not None:
             return "Painted pixels stay as you set them, whatever you click."
         if current.proposal is None:

@@ -53,6 +53,7 @@ class FineTuning(QObject):
     ) -> None:
         super().__init__(parent)
         self._place, self._session, self._annotating = place, place.session, annotating
+        self._parts = self._session.learner.config.parts
         self._shown = LearningSnapshot()
         self._curve = CurveSnapshot()
         self._is_closed = False
@@ -185,9 +186,11 @@ class FineTuning(QObject):
     # --------------------------------------------------------------- showing
 
     def follow_preferences(self) -> None:
-        """Follow the preferences: when rounds start by themselves."""
-        preferences = self._place.preferences
-        self._session.learner.auto = (
+        """Follow the preferences: when rounds start by themselves, and what they change."""
+        preferences, learner = self._place.preferences, self._session.learner
+        parts = preferences.parts or self._parts
+        learner.config = learner.config.model_copy(update={"parts": parts})
+        learner.auto = (
             AutoRounds(preferences.masks_per_round, _IDLE_SECONDS, _IDLE_MASKS)
             if preferences.automatic_rounds
             else None

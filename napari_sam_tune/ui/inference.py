@@ -32,7 +32,8 @@ class Kind(IntEnum):
     PROPOSE = 4
     CLOSER = 5
     PREVIEW = 6
-    AHEAD = 7
+    SUGGEST = 7
+    AHEAD = 8
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,6 +39,7 @@ DEFAULT_KEYS: dict[str, str] = {
     "class_1": "8",
     "class_2": "9",
     "class_3": "0",
+    "propose": "Shift-S",
     "fine_tune": "Shift-T",
 }
 # Bound beside the configurable ones on the plugin's own layers, where napari's own undo would only

@@ -16,6 +16,7 @@ from napari_sam_tune.ui.learning import LearningView
 from napari_sam_tune.ui.notice import NoticeBar
 from napari_sam_tune.ui.start import StartView
 from napari_sam_tune.ui.style import STYLE
+from napari_sam_tune.ui.suggestion_view import SuggestionView
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +29,7 @@ class Panel(QWidget):
         keys: what stands on the buttons, by action.
         notice: messages, above everything else.
         start: choosing images; shown while none are open.
-        image, classes, object, learning, history, helping: shown while labelling.
+        image, classes, object, suggestions, learning, history, helping: shown while labelling.
         left: emitted when napari takes the panel out of its dock.
         helping_opened: emitted when "Is it helping?" is unfolded.
 
@@ -47,6 +48,7 @@ class Panel(QWidget):
         self.image = ImageView()
         self.classes = ClassView()
         self.object = ObjectView()
+        self.suggestions = SuggestionView()
         self.learning = LearningView()
         self.history = HistoryView()
         self.helping = HelpingView()
@@ -94,6 +96,7 @@ class Panel(QWidget):
         self.keys = texts = {action: key_text(key) for action, key in keys.items()}
         self.image.show_keys(texts)
         self.object.show_keys(texts)
+        self.suggestions.show_key(texts["propose"])
         self.learning.show_key(texts["fine_tune"])
 
     def _work(self) -> QWidget:
@@ -101,7 +104,7 @@ class Panel(QWidget):
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        for widget in (self.image, self.classes, self.object, self.learning):
+        for widget in (self.image, self.classes, self.object, self.suggestions, self.learning):
             column.addWidget(widget)
         self._helping_fold = _folded("Is it helping?", self.helping)
         self._helping_fold.toggled.connect(self._on_helping_toggled)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from napari.settings import get_plugin_settings
 
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _PLUGIN = "napari-sam-tune"
+_PARTS: Final = {
+    "automatic": (),
+    "decoder": ("decoder",),
+    "decoder and neck": ("decoder", "neck"),
+    "LoRA": ("lora",),
+    "whole model": ("whole",),
+}
+"""The choices of `what_learns` in the manifest."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,13 @@ class Preferences:
     cover_neighbours: bool = False
     automatic_rounds: bool = True
     masks_per_round: int = 8
+    what_learns: str = "automatic"
     keys: dict[str, str] = field(default_factory=lambda: dict(DEFAULT_KEYS))
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What a round changes, as `TrainConfig.parts`; none where that is automatic."""
+        return _PARTS[self.what_learns]
 
 
 class PreferencesSource:

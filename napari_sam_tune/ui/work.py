@@ -17,6 +17,7 @@ from napari_sam_tune.ui.keys import KeyMap
 from napari_sam_tune.ui.notice import Notice
 from napari_sam_tune.ui.opening import Opening
 from napari_sam_tune.ui.preview import Preview
+from napari_sam_tune.ui.suggesting import Suggesting
 
 if TYPE_CHECKING:
     from napari.utils.events import Event
@@ -34,7 +35,7 @@ class Work(QObject):
 
     Attributes:
         place: the same.
-        opening, accepted, annotating, fine_tuning, preview: the parts.
+        opening, accepted, annotating, suggesting, fine_tuning, preview: the parts.
         image_removed: emitted when the person took the open image off the viewer.
 
     """
@@ -49,12 +50,14 @@ class Work(QObject):
         self.opening = Opening(place, self)
         self.accepted = Accepted(place, self.opening, self)
         self.annotating = Annotating(place, self.opening, self)
+        self.suggesting = Suggesting(place, self.opening, self)
         self.fine_tuning = FineTuning(place, self.annotating, self)
         self.preview = Preview(place, self.opening, self.annotating, self)
         self._gestures = Gestures(self.annotating, self.annotating.is_prompting)
         actions = {
             **self.annotating.actions,
             **self.accepted.actions,
+            **self.suggesting.actions,
             "fine_tune": self.fine_tuning.start,
         }
         self._keys = KeyMap(place.viewer, actions, self._on_pan_key)
@@ -87,7 +90,14 @@ class Work(QObject):
         viewer.mouse_drag_callbacks.remove(self._gestures)
         viewer.mouse_double_click_callbacks.extend(self._double_click)
         self._keys.close()
-        for part in (self.preview, self.fine_tuning, self.annotating, self.accepted, self.opening):
+        for part in (
+            self.preview,
+            self.fine_tuning,
+            self.suggesting,
+            self.annotating,
+            self.accepted,
+            self.opening,
+        ):
             part.close()
         self.place.session.close()
         self.deleteLater()

@@ -107,3 +107,12 @@ def test_c_parcels_from_polygons(folder):
     assert {a.split for a in project.annotations()} == {"train", "held_out", "test"}
     tensors = load_file(folder / "tutorial" / "c" / "weights.safetensors")
     assert not [name for name in tensors if "iou_prediction_head" in name]
+
+
+def test_d_a_head_that_needs_no_prompt(folder):
+    run(folder, "D")
+    tensors = load_file(folder / "tutorial" / "d" / "weights.safetensors")
+    assert {name.split(".")[0] for name in tensors} == {"promptless_head", "image_encoder"}
+    scores = json.loads((folder / "tutorial" / "d" / "report" / "metrics.json").read_text())
+    assert scores["images"] == len(list((folder / "tutorial" / "d" / "report").glob("pictures/*")))
+    assert len(list((folder / "tutorial" / "d" / "masks").glob("*.png"))) == 2 * len(sample_pairs())

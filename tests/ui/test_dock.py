@@ -178,13 +178,17 @@ def test_the_menus_open_the_dock_and_the_samples(make_napari_viewer):
     assert len(shown) == 1
 
 
-def test_preferences_change_keys_and_gestures_at_once(desk, blobs):
+def test_preferences_change_keys_gestures_and_what_learns_at_once(desk, blobs):
     from napari.settings import get_plugin_settings
 
     desk.open(blobs.folder)
     settings = get_plugin_settings("napari-sam-tune")
     settings.keys.accept = "Shift-K"
     settings.labelling.drag_draws_box = False
+    settings.labelling.what_learns = "decoder and neck"
+    assert desk.session.learner.config.parts == ("decoder", "neck")
+    settings.labelling.what_learns = "automatic"
+    assert desk.session.learner.config.parts == ()
     assert desk.panel.object.buttons["accept"].key == "⇧K"
     desk.propose((45, 45))
     desk.hand.press(Qt.Key.Key_Q)

@@ -65,6 +65,23 @@ class LoraConfig(BaseModel):
     None means all."""
 
 
+class HeadConfig(BaseModel):
+    """The head that needs no prompt, where `parts` is "promptless"; see `core/promptless.py`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    learning_rate: float = Field(default=1e-2, gt=0)
+    """Of the head at its peak: it begins with nothing."""
+    neck_rate: float = Field(default=1e-3, gt=0)
+    """Of the encoder's neck, which begins with weights worth keeping."""
+    weight_decay: float = Field(default=1e-2, ge=0)
+    """Of both."""
+    flips: bool = True
+    """Each image is also seen upside down and mirrored, which is encoded and kept as well."""
+    single_class: bool = False
+    """All classes are one: "defect"."""
+
+
 class PartConfig(BaseModel):
     """What one part does otherwise than the rest."""
 
@@ -87,13 +104,16 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     parts: tuple[str, ...] = ()
-    """What is trained: decoder, decoder_without_iou, prompt_encoder, neck, norms, whole, lora, or
-    prefixes of parameter names such as mask_decoder.transformer. None at all means
-    the whole model where its encoder is light enough to be run anew in every step, as the starter's
-    is, and the decoder on cached embeddings where it is not, as in the official models. The decoder
-    includes the head that predicts IoU, which is better not left stale."""
+    """What is trained: decoder, decoder_without_iou, prompt_encoder, neck, norms, whole, lora,
+    promptless (a head that needs no prompt), or prefixes of parameter names such as
+    mask_decoder.transformer. None at all means the whole model where its encoder is light enough to
+    be run anew in every step, as the starter's is, and the decoder on cached embeddings where it is
+    not, as in the official models. The decoder includes the head that predicts IoU, which is better
+    not left stale."""
     lora: LoraConfig = LoraConfig()
     """The adapters, where parts names lora."""
+    head: HeadConfig = HeadConfig()
+    """The head, where parts is promptless; a batch is then one of images."""
     part_settings: dict[str, PartConfig] = Field(default_factory=dict)
     """Learning rate and weight decay by part, named as in `parts`, such as
     {neck: {learning_rate: 1.0e-5}}."""
@@ -194,7 +214,7 @@ class TrainConfig(BaseModel):
             base_share=0.0,
             look_every=40,
             look_objects=24,
-            judge_objects=200,
+            judge_objects=60,
             keep_best=True,
             patience=5,
         )

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import yaml
 
+from napari_sam_tune.core.checkpoints import load_base, resolve_device
 from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.gate import Verdict, decide
-from napari_sam_tune.core.predictor import BASE
+from napari_sam_tune.core.predictor import BASE, Predictor
+from napari_sam_tune.core.project_heads import keep_head
 from napari_sam_tune.core.rounds import report_of
 from napari_sam_tune.core.training.fit import fit
 from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
-from napari_sam_tune.core.training.run_folder import CONFIG, WEIGHTS
-from napari_sam_tune.core.training.world import is_first
-from napari_sam_tune.core.weights import read_weights, replacing_file
+from napari_sam_tune.core.training.promptless_fit import fit_head
+from napari_sam_tune.core.training.run_folder import CONFIG, WEIGHTS, RunFolder
+from napari_sam_tune.core.training.world import is_alone, is_first
+from napari_sam_tune.core.weights import content_version, read_weights, replacing_file
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator
     from pathlib import Path
 
     from napari_sam_tune.core.project import Project
     from napari_sam_tune.core.training.config import TrainConfig
+
+
+PROMPTLESS: Final = "promptless"
+"""The part that is no part of a SAM: a head of its own, with the neck."""
 
 
 @dataclass(frozen=True)
@@ -33,27 +41,19 @@ class RunResult:
     Attributes:
         weights: the weights file.
         candidate: the weights' version, its scores on held-out objects, losses and seconds.
-        verdict: whether the gate would let it replace the weights it started from.
+        verdict: whether the gate would let it replace the weights it started from; None of a
+            promptless head, which replaces none.
+        held_out: mean score on held-out objects, from 0 to 1, or a head's mean IoU on held-out
+            images; None without any.
+        held_out_before: the same of the weights it started from; None of a head.
 
     """
 
     weights: Path
     candidate: Candidate
-    verdict: Verdict
-
-    @property
-    def held_out(self) -> float:
-        """Mean score on held-out objects, from 0 to 1; 0 where there are none."""
-        return _mean(score.candidate for score in self.candidate.scores)
-
-    @property
-    def held_out_before(self) -> float:
-        """The same of the weights it started from."""
-        return _mean(score.current for score in self.candidate.scores)
-
-
-def _mean(scores: Iterable[float]) -> float:
-    return float(np.mean(values)) if (values := list(scores)) else 0.0
+    verdict: Verdict | None
+    held_out: float | None
+    held_out_before: float | None
 
 
 def train(
@@ -96,6 +96,11 @@ def train(
         )
     if is_first():
         _prepare(out, config, resume=resume)
+    if PROMPTLESS in config.parts:
+        if len(config.parts) > 1:
+            raise TrainingError("The part promptless is trained by itself; name no other part.")
+        folder = RunFolder(out, tensorboard=tensorboard)
+        return (yield from _train_head(project, folder, config, resume=resume, device=device))
     annotations = project.annotations()
     job = TrainingJob(
         project=str(project.path),
@@ -110,7 +115,35 @@ def train(
         tensorboard=tensorboard,
     )
     candidate = yield from fit(job)
-    return RunResult(out / WEIGHTS, candidate, decide(candidate.scores, config))
+    verdict = decide(candidate.scores, config)
+    after = [score.candidate for score in candidate.scores]
+    before = [score.current for score in candidate.scores]
+    return RunResult(out / WEIGHTS, candidate, verdict, _mean(after), _mean(before))
+
+
+def _mean(scores: list[float]) -> float | None:
+    return float(np.mean(scores)) if scores else None
+
+
+def _train_head(
+    project: Project, folder: RunFolder, config: TrainConfig, *, resume: bool, device: str
+) -> Generator[Progress, None, RunResult]:
+    """Train a promptless head instead of the model itself."""
+    if project.base is None or not is_alone():
+        raise TrainingError("A promptless head is trained by one process; leave --processes out.")
+    began = monotonic()
+    predictor = Predictor(load_base(project.base, resolve_device(device)))
+    trained = yield from fit_head(project, predictor, config, run=folder, resume=resume)
+    candidate = Candidate(
+        version=content_version(trained.tensors),
+        parent=BASE,
+        scores=(),
+        losses=trained.losses,
+        seconds=monotonic() - began,
+        steps=len(trained.losses),
+        masks=len(project.annotations()),
+    )
+    return RunResult(folder.weights, candidate, None, trained.held_out, None)
 
 
 def _prepare(out: Path, config: TrainConfig, *, resume: bool) -> None:
@@ -126,6 +159,8 @@ def _prepare(out: Path, config: TrainConfig, *, resume: bool) -> None:
 def enter(project: Project, result: RunResult) -> bool:
     """Enter a run's weights into the project as a version; put it in use if the gate agrees.
 
+    A promptless head is kept beside the versions; from then on it is what proposes in the dock.
+
     Returns:
         Whether it is in use now; an open dock of the project takes it over by itself.
 
@@ -134,6 +169,9 @@ def enter(project: Project, result: RunResult) -> bool:
         StorageError: the disk refused.
 
     """
+    if result.verdict is None:
+        keep_head(project, *read_weights(result.weights))
+        return True
     if project.current_version != result.candidate.parent:
         raise TrainingError(
             f"The run was judged against {result.candidate.parent}, but {project.current_version} "

@@ -1,0 +1,131 @@
+"""What is proposed without being asked, image by image, while a person reviews it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.suggestion_queue import SuggestionQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from napari_sam_tune.core.embeddings import EmbeddingCache
+    from napari_sam_tune.core.predictor import Predictor
+    from napari_sam_tune.core.project import Project
+    from napari_sam_tune.core.promptless import PromptlessModel
+    from napari_sam_tune.core.suggestions import Suggestion, SuggestionKind
+
+
+@dataclass(frozen=True)
+class ReviewProgress:
+    """Where a review of one image is: the suggestion shown is number `position` of `count`.
+
+    Attributes:
+        position: counts from 1; 0 where none is left.
+        count: all there were, decided and waiting.
+
+    """
+
+    position: int
+    count: int
+
+
+class Review:
+    """Finds suggestions, and keeps one queue for each image.
+
+    Args:
+        project: images, accepted masks and heads.
+        predictor: the live model; only `find` uses it, on the thread that owns it.
+        cache: where the trunk's features are kept.
+
+    Attributes:
+        kind: what proposes; None while nobody reviews.
+
+    """
+
+    def __init__(self, project: Project, predictor: Predictor, cache: EmbeddingCache) -> None:
+        self.kind: SuggestionKind | None = None
+        self._project, self._predictor, self._cache = project, predictor, cache
+        self._queues: dict[str, SuggestionQueue] = {}
+        self._head: tuple[Path, PromptlessModel] | None = None
+        self._surest_first = False
+
+    @property
+    def surest_first(self) -> bool:
+        """Whether the surest suggestion is asked about first, not the most uncertain."""
+        return self._surest_first
+
+    @surest_first.setter
+    def surest_first(self, surest_first: bool) -> None:
+        self._surest_first = surest_first
+        for queue in self._queues.values():
+            queue.surest_first = surest_first
+
+    def queue(self, image_id: str) -> SuggestionQueue:
+        """Return an image's queue; what was decided there is remembered."""
+        fresh = SuggestionQueue(surest_first=self._surest_first)
+        return self._queues.setdefault(image_id, fresh)
+
+    def stop(self) -> None:
+        """Forget what waits, on every image; what was decided is remembered."""
+        self.kind = None
+        for queue in self._queues.values():
+            queue.refresh([])
+
+    def progress(self, image_id: str) -> ReviewProgress:
+        """Return where the review of an image is."""
+        queue = self.queue(image_id)
+        count = queue.decided + len(queue)
+        return ReviewProgress(queue.decided + 1 if len(queue) else 0, count)
+
+    def find(
+        self,
+        kind: SuggestionKind,
+        image_id: str,
+        checkpoint: Callable[[], None] = lambda: None,
+    ) -> list[Suggestion]:
+        """Look for objects on an image; for "everything" it must be the predictor's open one.
+
+        To be called by whoever owns the predictor. An image marked as having no defect has none.
+
+        Args:
+            kind: what is to propose.
+            image_id: where.
+            checkpoint: called every few prompts; may raise to make room for something urgent.
+
+        Raises:
+            SamTuneError: the project has no trained head, or it is of another model.
+            ProjectError, ImageError: the image cannot be read.
+
+        """
+        from napari_sam_tune.core.suggestions import (
+            suggest_everything,
+            suggest_with_head,
+            without_accepted,
+        )
+
+        if self._project.is_empty(image_id):
+            return []
+        if kind == "head":
+            image_hash = self._project.image(image_id).content_hash
+            image = self._project.read_image(image_id)
+            found = suggest_with_head(self._newest_head(), image, image_hash)
+        else:
+            found = suggest_everything(self._predictor, checkpoint=checkpoint)
+        return without_accepted(found, self._project.annotations(image_id))
+
+    def _newest_head(self) -> PromptlessModel:
+        from napari_sam_tune.core.project_heads import newest_head, read_head
+
+        file = newest_head(self._project)
+        if file is None:
+            raise SamTuneError(
+                "This project has no trained head yet. Train one with “napari-sam-tune train "
+                "PROJECT --out RUN --set parts=promptless --enter”, or choose “Segment everything”."
+            )
+        if self._head is None or self._head[0] != file:
+            self._head = file, read_head(self._predictor, file, self._cache)
+        return self._head[1]

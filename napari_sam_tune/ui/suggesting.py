@@ -1,0 +1,162 @@
+"""Binds the suggestions: asked for here, found on the inference thread, shown as proposals."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from qtpy.QtCore import QObject, Qt, Signal
+
+from napari_sam_tune.core.errors import ImageError, SamTuneError
+from napari_sam_tune.ui.inference import Kind
+from napari_sam_tune.ui.suggestion_view import SuggestionSnapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_sam_tune.core.suggestions import Suggestion, SuggestionKind
+    from napari_sam_tune.ui.opening import Opening
+    from napari_sam_tune.ui.workplace import Workplace
+
+
+class _Interrupted(Exception):
+    """A person's click goes first; the search begins again after it."""
+
+
+class Suggesting(QObject):
+    """Looks for objects on every image that is opened, while the person wants that.
+
+    Attributes:
+        actions: what can be done by key, by name.
+
+    """
+
+    _weights_changed = Signal()
+
+    def __init__(self, place: Workplace, opening: Opening, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._place, self._opening, self._session = place, opening, place.session
+        self._view = place.panel.suggestions
+        self._is_wanted = self._is_looking = self._is_closed = False
+        self.actions: dict[str, Callable[[], None]] = {"propose": self._toggle}
+        opening.leaving.connect(self._on_leaving)
+        opening.ready.connect(self._look)
+        self._view.action.connect(self._on_view_action)
+        self._view.kind_chosen.connect(self._look)
+        self._view.order_chosen.connect(self._on_order_chosen)
+        self._session.object_changed.connect(self.refresh)
+        self._session.state.events.weights_version.connect(self._tell_weights)
+        self._weights_changed.connect(self._look, Qt.ConnectionType.QueuedConnection)
+        self.refresh()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._is_closed = True
+        self._session.object_changed.disconnect(self.refresh)
+        self._session.state.events.weights_version.disconnect(self._tell_weights)
+
+    def _tell_weights(self, _: object) -> None:
+        """New weights may come into use on a round's thread."""
+        self._weights_changed.emit()
+
+    def _on_view_action(self, _: str) -> None:
+        self._toggle()
+
+    def _toggle(self) -> None:
+        self._place.touch()
+        self._is_wanted = not self._is_wanted
+        if self._is_wanted:
+            self._look()
+        else:
+            self._stop()
+
+    def _stop(self) -> None:
+        self._is_wanted = self._is_looking = False
+        self._place.inference.forget(Kind.SUGGEST)
+        self._session.stop_suggesting()
+        self.refresh()
+
+    def _on_leaving(self) -> None:
+        self._is_looking = False
+        self._place.inference.forget(Kind.SUGGEST)
+
+    def _on_order_chosen(self, surest_first: bool) -> None:
+        self._place.touch()
+        self._session.order_suggestions(surest_first=surest_first)
+
+    # ---------------------------------------------------------------- looking
+
+    def _look(self) -> None:
+        """Look for objects on the open image, again if that was done before."""
+        image_id = self._session.state.image_id
+        if self._is_closed or not self._is_wanted or image_id is None or not self._opening.is_ready:
+            return
+        self._is_looking = True
+        kind = cast("SuggestionKind", self._view.kind)
+        self._place.inference.submit(
+            Kind.SUGGEST,
+            partial(self._find_on_thread, kind, image_id),
+            partial(self._on_found, kind, image_id),
+            self._on_failed,
+        )
+        self.refresh()
+
+    def _find_on_thread(self, kind: SuggestionKind, image_id: str) -> list[Suggestion]:
+        if self._opening.encoded_id != image_id:
+            raise ImageError("The image could not be prepared for the model; open it again.")
+        self._session.apply_swap()
+        with self._session.learner.runner.stepping_aside():
+            return self._session.review.find(kind, image_id, self._let_clicks_go_first)
+
+    def _let_clicks_go_first(self) -> None:
+        if self._place.inference.busy(Kind.READ, Kind.ENCODE, Kind.PROPOSE, Kind.CLOSER):
+            raise _Interrupted
+
+    def _on_found(self, kind: SuggestionKind, image_id: str, found: list[Suggestion]) -> None:
+        self._is_looking = False
+        self._session.receive_suggestions(kind, image_id, found)
+        self.refresh()
+
+    def _on_failed(self, error: Exception) -> None:
+        if isinstance(error, _Interrupted):
+            self._look()
+            return
+        self._stop()
+        self._place.complain(error)
+
+    # ---------------------------------------------------------------- showing
+
+    def refresh(self, *_: object) -> None:
+        """Show where the review is."""
+        shown = self._snapshot() if self._is_wanted else SuggestionSnapshot(_INVITATION)
+        self._view.show_suggestions(shown)
+
+    def _snapshot(self) -> SuggestionSnapshot:
+        session, image_id = self._session, self._session.state.image_id
+        if image_id is None or self._is_looking or not self._opening.is_ready:
+            return SuggestionSnapshot("Looking for objects…", reviewing=True)
+        progress = session.review.progress(image_id)
+        suggestion = session.open_object.suggestion
+        if suggestion is not None:
+            counter = f"{progress.position} of {progress.count}"
+            what = "an object" if suggestion.label is None else f"“{suggestion.label}”"
+            sentence = f"The model is {1 - suggestion.uncertainty:.0%} sure that this is {what}."
+            return SuggestionSnapshot(sentence, counter, reviewing=True)
+        if progress.position:
+            left = progress.count - progress.position + 1
+            return SuggestionSnapshot(f"{left} more after this object.", reviewing=True)
+        return SuggestionSnapshot(self._nothing_left(image_id, progress.count), reviewing=True)
+
+    def _nothing_left(self, image_id: str, count: int) -> str:
+        try:
+            is_empty = self._session.project.is_empty(image_id)
+        except SamTuneError:
+            is_empty = False  # what is wrong with the project is said where it is opened
+        if is_empty:
+            return "This image is marked as having no defect: nothing is proposed."
+        if count:
+            return "All looked at. Click what was missed, or go to the next image."
+        return "Nothing was found here. Click on a defect, or try the other choice."
+
+
+_INVITATION = "Let the model look for objects itself; you accept or reject each."

@@ -1,0 +1,165 @@
+"""Suggestions in the dock: asked for by button or key, decided by the keys of any proposal."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+from qtpy.QtCore import Qt
+
+from napari_sam_tune.core import suggestions
+
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+
+
+@pytest.fixture(autouse=True)
+def coarse_grid(monkeypatch):
+    """Half the work for SAM; each disc still has a point."""
+    monkeypatch.setattr(suggestions, "_POINTS_PER_SIDE_CPU", 6)
+
+
+@pytest.fixture
+def reviewing(desk, blobs):
+    """The first image is open and SAM has proposed on it."""
+    desk.open(blobs.folder)
+    desk.panel.suggestions.choose_kind("everything")
+    desk.panel.suggestions.button.click()
+    _wait_found(desk)
+    return desk
+
+
+def _wait_found(desk):
+    desk.wait(lambda: not desk.work.suggesting._is_looking)
+
+
+def _counter(desk) -> str:
+    return desk.panel.suggestions._counter.text()
+
+
+def _sentence(desk) -> str:
+    return desk.panel.suggestions._sentence.text()
+
+
+def test_a_suggestion_is_shown_accepted_rejected_and_undone_by_keys(reviewing, blobs):
+    desk = reviewing
+    shown = desk.session.open_object.suggestion
+    count = len(desk.session.review.queue("part 1.png"))
+    assert count >= 4
+    assert _counter(desk) == f"1 of {count}"
+    assert (desk.layers.proposal.data.astype(bool) == shown.full_mask).all()
+    assert desk.panel.object.buttons["accept"].isEnabled()
+    desk.shot("suggestion")
+
+    desk.hand.press(Qt.Key.Key_J)
+    assert desk.session.open_object.suggestion is not shown
+    assert _counter(desk) == f"2 of {count}"
+    desk.hand.press(Qt.Key.Key_Q)
+    (accepted,) = desk.session.project.annotations()
+    assert accepted.suggested_by == "everything"
+    assert accepted.effort.actions == 2
+    assert desk.layers.accepted.data.any()
+    desk.hand.press(Qt.Key.Key_U)
+    desk.hand.press(Qt.Key.Key_U)
+    assert desk.session.open_object.suggestion is shown
+    assert desk.session.project.annotations() == []
+    desk.hand.press(Qt.Key.Key_J)
+
+    # the brush corrects a suggestion as it does any mask
+    desk.hand.press(Qt.Key.Key_P)
+    desk.hand.click((96, 96))
+    assert desk.session.open_object.correction is not None
+    corrected = desk.session.open_object.suggestion
+    desk.hand.press(Qt.Key.Key_C, SHIFT)
+    assert desk.session.open_object.correction is None
+    assert desk.session.open_object.suggestion is corrected
+    desk.hand.press(Qt.Key.Key_U)
+    desk.hand.press(Qt.Key.Key_Q)
+    assert desk.session.project.annotations()[-1].mask[96, 96]
+
+    while desk.session.open_object.suggestion is not None:
+        desk.hand.press(Qt.Key.Key_Q)
+    masks = [a.mask for a in desk.session.project.annotations()]
+    assert sum(any(m[y, x] for m in masks) for x, y, _ in blobs.discs) >= 3
+    assert "All looked at" in _sentence(desk)
+    desk.shot("all suggestions looked at")
+
+
+def test_the_next_image_is_searched_by_itself_until_proposing_is_stopped(reviewing):
+    desk = reviewing
+    first = desk.session.open_object.suggestion
+    desk.hand.press(Qt.Key.Key_N, SHIFT)  # no defect here: its suggestions go, the next image opens
+    desk.wait(lambda: desk.session.state.image_id == "part 2.png")
+    desk.wait_ready()
+    _wait_found(desk)
+    second = desk.session.open_object.suggestion
+    assert second is not None
+    assert second is not first
+
+    desk.panel.suggestions._orders.setCurrentIndex(1)
+    surest = desk.session.open_object.suggestion
+    waiting = desk.session.review.queue("part 2.png").waiting
+    assert surest.uncertainty == min(one.uncertainty for one in waiting)
+
+    desk.hand.press(Qt.Key.Key_S, SHIFT)
+    assert desk.session.open_object.is_empty
+    assert not desk.layers.proposal.data.any()
+    assert _counter(desk) == ""
+    desk.hand.press(Qt.Key.Key_Comma)
+    desk.wait(lambda: desk.session.state.image_id == "part 1.png")
+    desk.wait_ready()
+    desk.hand.press(Qt.Key.Key_S, SHIFT)
+    _wait_found(desk)
+    assert "no defect" in _sentence(desk)
+    assert desk.session.open_object.is_empty
+
+
+def test_a_click_goes_before_the_search(desk, blobs):
+    desk.open(blobs.folder)
+    desk.panel.suggestions.choose_kind("everything")
+    desk.panel.suggestions.button.click()
+    clicked = desk.propose((45, 45))
+    assert desk.work.suggesting._is_looking  # seconds of work; the click did not wait for it
+    assert "Looking" in _sentence(desk)
+    assert clicked.mask[45, 45]
+    _wait_found(desk)
+    assert desk.session.open_object is clicked
+    assert "more after this object" in _sentence(desk)
+    desk.hand.press(Qt.Key.Key_Q)
+    (accepted,) = desk.session.project.annotations()
+    assert accepted.suggested_by is None
+    assert desk.session.open_object.suggestion is not None
+
+
+def test_a_trained_head_proposes_with_its_class_and_its_absence_is_said(desk, blobs):
+    desk.open(blobs.folder)
+    desk.hand.press(Qt.Key.Key_S, SHIFT)
+    desk.wait(lambda: "no trained head yet" in desk.said)
+    assert not desk.panel.suggestions.button.isChecked()
+    desk.shot("no trained head")
+
+    _keep_a_head_that_sees_a_pore(desk.session)
+    desk.session.state.label = "scratch"
+    desk.hand.press(Qt.Key.Key_S, SHIFT)
+    _wait_found(desk)
+    shown = desk.session.open_object.suggestion
+    assert shown.label == desk.session.state.label == "pore"
+    assert "pore" in _sentence(desk)
+    desk.hand.press(Qt.Key.Key_Q)
+    (accepted,) = desk.session.project.annotations()
+    assert accepted.label == "pore"
+    assert accepted.suggested_by.startswith("head:")
+    assert desk.session.state.label == "scratch"
+    assert np.array_equal(accepted.mask, shown.full_mask)
+
+
+def _keep_a_head_that_sees_a_pore(session):
+    from napari_sam_tune.core.project_heads import keep_head
+    from napari_sam_tune.core.promptless import build_head, copy_of_neck, head_tensors
+
+    head = build_head(session.predictor.sam, 1)
+    with torch.no_grad():
+        head.mask.bias.fill_(5.0)
+    info = {"base": asdict(session.predictor.ref), "classes": ["pore"]}
+    keep_head(session.project, head_tensors(head, copy_of_neck(session.predictor)), info)
