@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from napari_sam_tune.core.dataset import OWN_ORIGIN
 from napari_sam_tune.core.ledger import BASE_VERSION
 from napari_sam_tune.core.merge_report import Rule
 from napari_sam_tune.core.split import Split, place
@@ -37,7 +38,7 @@ class Side:
         self.words: dict[str, tuple[float, bool]] = {}
         """Record id to when it was deleted (True) or restored (False) last."""
         self._of_image: defaultdict[str, dict[str, Annotation]] = defaultdict(dict)
-        for record in project.records():
+        for record in project.every_record():
             self._of_image[record.image_id][record.id] = record
         for line in project.said():
             if line["kind"] in {"delete", "restore"}:
@@ -102,8 +103,8 @@ class ImageJoin:
         return self._known_as.get(record_id, record_id)
 
     def _same_imports(self) -> dict[str, str]:
-        """Pair what both projects imported of the same source: their id to ours."""
-        imported = {r.origin: r for r in self._ours.values() if r.origin is not None}
+        """Pair what they imported of the same source, or of this project: their id to ours."""
+        imported = {r.origin or OWN_ORIGIN + r.id: r for r in self._ours.values()}
         pairs = {}
         for record in self._theirs.values():
             same = imported.get(record.origin) if record.origin is not None else None

@@ -30,7 +30,7 @@ class JoiningOfProject:
     _table: AnnotationTable
     _table_lock: threading.Lock
 
-    def records(self) -> list[Annotation]:
+    def every_record(self) -> list[Annotation]:
         """Return every annotation ever accepted, deleted and superseded ones too, oldest first."""
         with self._table_lock:
             self._table.refresh()
