@@ -76,6 +76,7 @@ class ExportDialog(QDialog):
         column.setContentsMargins(16, 14, 16, 14)
         column.setSpacing(10)
         column.addWidget(Text(f"Export from “{content.name}”", "heading"))
+        column.addWidget(Text(self._what_goes_out(), "quiet"))
         column.addWidget(self._tabs)
         column.addLayout(self._place())
         column.addWidget(self.bar)
@@ -170,14 +171,13 @@ class ExportDialog(QDialog):
         form.addRow("Format", self.formats)
         form.addRow("", self._copy)
         form.addRow("", self._size)
-        form.addRow("", Text(self._what_goes_out(), "quiet"))
         return page
 
     def _what_goes_out(self) -> str:
         images = "1 image" if self._content.images == 1 else f"{self._content.images} images"
         stays = [f"{count} × {what}" for what, count in self._content.left_out.items()]
         left_out = f" Left out: {'; '.join(stays)}." if stays else ""
-        return f"{images} with all masks accepted so far, and those without a defect.{left_out}"
+        return f"{images} with the masks accepted so far.{left_out}"
 
     def _weights(self) -> QWidget:
         page = QWidget()

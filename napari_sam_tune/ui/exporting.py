@@ -107,7 +107,7 @@ class Exporting(QObject):
     def _on_asked(self, request: ExportRequest) -> None:
         if request.out.exists() and not request.overwrite:
             again = partial(self._on_asked, self.dialog.request(overwrite=True))
-            text = f"{request.out.name} exists already in {request.out.parent}."
+            text = f"“{request.out.name}” is there already."
             self.dialog.notice.show_notice(Notice(text, "warning", remedy="Replace it", act=again))
             return
         is_masks = request.tab == MASKS
