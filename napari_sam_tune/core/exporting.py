@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, overload
 
 import numpy as np
 
 from napari_sam_tune.core.class_colours import free_colour
 from napari_sam_tune.core.dataset import DEFAULT_LABEL, OWN_ORIGIN
+from napari_sam_tune.core.images import read_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -55,21 +57,23 @@ class ObjectOut:
     """An object to write.
 
     Attributes:
-        id: of its record; an import into a project that knows it adds nothing.
+        id: of its record, by which an import knows it again; None where it is no record.
         label: its class.
         bbox: (y0, x0, y1, x1) in pixels of the image, ends excluded.
         mask: (y1 - y0, x1 - x0) bool, the object inside `bbox`; never empty.
         score: the model's own estimate of its IoU, or None.
         provenance: how it came about; None where that is not known.
+        number: in the label image it is from, or None.
 
     """
 
-    id: str
+    id: str | None
     label: str
     bbox: BoundingBox
     mask: Mask
     score: float | None = None
     provenance: Provenance | None = None
+    number: int | None = None
 
     @property
     def window(self) -> tuple[slice, slice]:
@@ -226,7 +230,7 @@ def labels_out(
         labels: (H, W) integers; 0 is background, every other number one object.
         classes: number to class; a number without one is a "defect".
         path: the image's file, or None.
-        read: returns the image's pixels, or None.
+        read: returns the image's pixels; None reads the file, if there is one.
 
     """
     from scipy import ndimage
@@ -240,6 +244,9 @@ def labels_out(
             rows, columns = window
             bbox = (rows.start, columns.start, rows.stop, columns.stop)
             label = (classes or {}).get(number, DEFAULT_LABEL)
-            objects.append(ObjectOut(str(number), label, bbox, dense[window] == index + 1))
+            mask = dense[window] == index + 1
+            objects.append(ObjectOut(None, label, bbox, mask, number=number))
     height, width = labels.shape
+    if read is None and path is not None:
+        read = partial(read_image, path)
     return ImageOut(name=name, shape=(height, width), objects=objects, path=path, read=read)

@@ -81,8 +81,9 @@ def _common(found: ObjectOut) -> Row:
         "iscrowd": 0,
         "area": int(np.count_nonzero(found.mask)),
         "bbox": [float(x0), float(y0), float(x1 - x0), float(y1 - y0)],
-        "record": found.id,
     }
+    if found.id is not None:
+        row["record"] = found.id
     if found.score is not None:
         row["score"] = float(found.score)
     return row

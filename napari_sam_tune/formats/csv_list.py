@@ -43,15 +43,21 @@ def read_csv(location: Location) -> Dataset:
         raise SamTuneError("Give the CSV file.")
     folders = location.images or path.parent, location.masks or path.parent
     images: dict[str, MaskedImage] = {}
-    for number, row in _rows(path):
+    for number, row in rows_of(path):
         entry = f"{path.name}, line {number},"
-        read = _image(row, folders, entry)
+        read = masked_image(row, folders, entry)
         known = images.get(read.name)
-        images[read.name] = read if known is None else _joined(known, read, entry)
+        images[read.name] = read if known is None else joined(known, read, entry)
     return Dataset(f"csv/{path.name}", list(images.values()))
 
 
-def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+def rows_of(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """Return the lines of a list, each with its number.
+
+    Raises:
+        SamTuneError: it cannot be read, or lacks a column.
+
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, restkey="", restval="")
@@ -68,7 +74,18 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
         raise SamTuneError(f"{path} is not a CSV file in UTF-8: {error}.") from error
 
 
-def _image(row: dict[str, str], folders: tuple[Path, Path], entry: str) -> MaskedImage:
+def masked_image(row: dict[str, str], folders: tuple[Path, Path], entry: str) -> MaskedImage:
+    """Return what a line says of its image: one mask, or none.
+
+    Args:
+        row: the line.
+        folders: of the images and of the masks.
+        entry: the line, for the error.
+
+    Raises:
+        SamTuneError: it makes no sense.
+
+    """
     image = inside(folders[0], row["image"], entry)
     label = row.get("class") or DEFAULT_LABEL
     masks: tuple[MaskFile, ...] = ()
@@ -87,7 +104,7 @@ def _image(row: dict[str, str], folders: tuple[Path, Path], entry: str) -> Maske
     )
 
 
-def _joined(known: MaskedImage, more: MaskedImage, entry: str) -> MaskedImage:
+def joined(known: MaskedImage, more: MaskedImage, entry: str) -> MaskedImage:
     """Put the masks of two rows of one image together."""
     if (known.group, known.split) != (more.group, more.split):
         raise SamTuneError(f"{entry} gives {more.name} another group or split than a line before.")

@@ -33,9 +33,9 @@ class ImageNote:
 
 @dataclass(frozen=True)
 class RecordNote:
-    """What an export said of an object."""
+    """What an export said of an object; `record` is None for one that is no record."""
 
-    record: str
+    record: str | None
     label: str
     score: float | None
 
@@ -84,9 +84,10 @@ def read_notes(folder: Path) -> Notes:
     records = {}
     for line, row in _rows(folder / RECORDS, RECORD_COLUMNS):
         entry = f"{folder / RECORDS}, line {line}"
-        if not row["record"] or not row["class"]:
-            raise SamTuneError(f"{entry} has no record or no class.")
-        records[row["entry"]] = RecordNote(row["record"], row["class"], _score(row["score"], entry))
+        if not row["entry"] or not row["class"]:
+            raise SamTuneError(f"{entry} has no entry or no class.")
+        score = _score(row["score"], entry)
+        records[row["entry"]] = RecordNote(row["record"] or None, row["class"], score)
     return Notes(images, records)
 
 

@@ -9,7 +9,7 @@ from napari_sam_tune.core.dataset import Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.image_header import image_shape
 from napari_sam_tune.core.images import list_images
-from napari_sam_tune.core.labelled_images import mask_objects, read_pairs, require_shape
+from napari_sam_tune.core.labelled_images import mask_objects, read_mask, read_pairs, require_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,12 +26,17 @@ class MaskFile:
         path: the file.
         name: by which its objects are known the next time.
         label: class of its objects.
+        whole: all of its pixels are one object, however many parts it has.
+        score, record: of that object, see `SourceObject`.
 
     """
 
     path: Path
     name: str
     label: str
+    whole: bool = False
+    score: float | None = None
+    record: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +53,11 @@ class MaskedImage(SourceImage):
     def objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
         """Read one mask file after the other."""
         for mask in self.masks:
+            if mask.whole:
+                inside = read_mask(mask.path) > 0
+                require_shape(mask.path, inside.shape, shape)
+                yield SourceObject(mask.name, inside, mask.label, mask.score, mask.record)
+                continue
             for found in mask_objects(mask.path, shape):
                 yield SourceObject(f"{mask.name}/{found.number}", found.mask, mask.label)
 

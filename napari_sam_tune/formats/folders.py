@@ -102,7 +102,7 @@ class ExportedFolder:
             reviewed = str(said.reviewed).lower()
             history = (said.weights_version, said.prompts, reviewed, said.source, said.created)
         score = "" if found.score is None else found.score
-        self._records.writerow((entry, found.id, found.label, score, *history))
+        self._records.writerow((entry, found.id or "", found.label, score, *history))
 
     def file(self, name: str) -> Path:
         """Return the path of a file whose folders are there."""

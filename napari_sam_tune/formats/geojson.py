@@ -29,7 +29,7 @@ from shapely.geometry import shape as geometry_of
 
 from napari_sam_tune.core.dataset import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.errors import ImageError, SamTuneError
-from napari_sam_tune.core.images import list_images
+from napari_sam_tune.formats.exported import by_stem, read_notes
 from napari_sam_tune.formats.reading import read_json
 
 if TYPE_CHECKING:
@@ -47,11 +47,16 @@ _SUFFIXES: Final = frozenset({".geojson", ".json"})
 
 @dataclass(frozen=True)
 class Polygons:
-    """A feature: its id, its class, and its polygon or polygons in the file's coordinates."""
+    """A feature: its id, its class, and its polygon or polygons in the file's coordinates.
+
+    `score` and `record` are those of our own export, or None.
+    """
 
     id: str
     label: str
     geometry: BaseGeometry
+    score: float | None
+    record: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +88,8 @@ class RasterImage(SourceImage):
     def objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
         """Rasterize one feature after the other."""
         for feature, polygons in zip(self.features, self._in_pixels, strict=True):
-            yield SourceObject(feature.id, _rasterized(polygons, shape), feature.label)
+            mask = _rasterized(polygons, shape)
+            yield SourceObject(feature.id, mask, feature.label, feature.score, feature.record)
 
     @cached_property
     def _in_pixels(self) -> list[BaseGeometry]:
@@ -145,29 +151,31 @@ def read_geojson(location: Location) -> Dataset:
         raise SamTuneError("Give the GeoJSON file, or a folder of them.")
     pairs = _pairs(path, location.images)
     folder = (path if path.is_dir() else path.parent).resolve()
-    images = [_raster_image(file, raster, location.class_column) for file, raster in pairs]
-    return Dataset(f"geojson/{folder.name}", images)
+    notes = read_notes(folder)
+    images = [
+        notes.named(_raster_image(file, raster, location.class_column), _stem(file, folder))
+        for file, raster in pairs
+    ]
+    return notes.dataset(f"geojson/{folder.name}", images)
 
 
 def _pairs(path: Path, images: Path | None) -> list[tuple[Path, Path]]:
     if not path.is_dir() and images is not None and images.is_file():
         return [(path, images)]
     folder = images or (path if path.is_dir() else path.parent)
-    rasters: dict[str, Path] = {}
-    for raster in list_images(folder):
-        if raster.stem in rasters:
-            raise SamTuneError(
-                f"{rasters[raster.stem].name} and {raster.name} in {folder} share a name without "
-                "suffix; rename one."
-            )
-        rasters[raster.stem] = raster
+    rasters = by_stem(folder)
     files = [path]
     if path.is_dir():
-        files = sorted(f for f in path.iterdir() if f.suffix.lower() in _SUFFIXES and f.is_file())
-    pairs = [(file, rasters[file.stem]) for file in files if file.stem in rasters]
+        files = sorted(f for f in path.rglob("*") if f.suffix.lower() in _SUFFIXES and f.is_file())
+    stems = [_stem(file, path if path.is_dir() else path.parent) for file in files]
+    pairs = [(f, rasters[stem]) for f, stem in zip(files, stems, strict=True) if stem in rasters]
     if not pairs:
         raise SamTuneError(f"No image in {folder} has the name of {path} (without its suffix).")
     return pairs
+
+
+def _stem(file: Path, folder: Path) -> str:
+    return file.resolve().relative_to(folder.resolve()).with_suffix("").as_posix()
 
 
 def _raster_image(file: Path, raster: Path, class_column: str | None) -> RasterImage:
@@ -207,8 +215,17 @@ def _features(
         entry = f"{file.name}: the feature {key}"
         if key in found:
             raise SamTuneError(f"{entry} is there twice: ids must differ.")
-        label = _label(row.get("properties"), class_column, entry)
-        found[key] = Polygons(f"{file.name}/{key}", label, _polygons(row.get("geometry"), entry))
+        properties = row.get("properties")
+        ours = properties if isinstance(properties, dict) and "record" in properties else {}
+        record = ours.get("record") if isinstance(ours.get("record"), str) else None
+        found[key] = Polygons(
+            f"{file.name}/{key}",
+            # our own export says where the class is
+            _label(properties, class_column or ("class" if ours else None), entry),
+            _polygons(row.get("geometry"), entry),
+            ours.get("score") if isinstance(ours.get("score"), float) else None,
+            record,
+        )
     return tuple(found.values())
 
 

@@ -40,7 +40,7 @@ def paint(
         image: the image.
         dtype: of the picture.
         losses: counts the objects that were painted over.
-        values: of the objects; None numbers them 1, 2, ….
+        values: of the objects; None for their numbers, see `numbers_of`.
 
     Returns:
         (H, W); 0 is background.
@@ -50,10 +50,12 @@ def paint(
 
     """
     count = len(image.objects)
-    if max(values or (count,), default=0) > np.iinfo(dtype).max:
+    values = numbers_of(image) if values is None else values
+    if max(values, default=0) > np.iinfo(dtype).max:
         raise SamTuneError(
-            f"{image.name} has {count} objects, and {np.dtype(dtype).itemsize * 8} bits number "
-            f"{np.iinfo(dtype).max}. Export it as labels-tiff, or as COCO."
+            f"{image.name} has {count} objects with numbers up to {max(values)}, and "
+            f"{np.dtype(dtype).itemsize * 8} bits hold numbers up to {np.iinfo(dtype).max}. Export "
+            "it as labels-tiff, or as COCO."
         )
     numbers = np.zeros(image.shape, np.uint32)
     areas = []
@@ -63,9 +65,21 @@ def paint(
     left = np.bincount(numbers.ravel(), minlength=count + 1)[1:]
     losses[GONE] += int(np.count_nonzero(left == 0))
     losses[HIDDEN] += int(np.count_nonzero((left > 0) & (left < areas)))
-    table = np.arange(count + 1) if values is None else np.array([0, *values])
+    table = np.array([0, *values])
     painted: Labels = table.astype(dtype)[numbers]
     return painted
+
+
+def numbers_of(image: ImageOut) -> Sequence[int]:
+    """Return the objects' numbers in the label image they are from, or else 1, 2, …."""
+    numbers = [found.number for found in image.objects if found.number is not None]
+    return numbers if len(numbers) == len(image.objects) else range(1, len(image.objects) + 1)
+
+
+def wide(image: ImageOut) -> type[np.uint16 | np.uint32]:
+    """Return the type its numbers need."""
+    is_wide = max(numbers_of(image), default=0) > np.iinfo(np.uint16).max
+    return np.uint32 if is_wide else np.uint16
 
 
 def write_label_pngs(
@@ -87,11 +101,9 @@ def _write_instances(images: Iterable[ImageOut], path: Path, suffix: str) -> Cou
     with ExportedFolder(path) as folder:
         for image in images:
             stem = folder.add(image)
-            many = suffix == ".tif" and len(image.objects) > np.iinfo(np.uint16).max
-            _save(
-                paint(image, np.uint32 if many else np.uint16, losses), folder.file(stem + suffix)
-            )
-            for number, found in enumerate(image.objects, start=1):
+            painted = paint(image, wide(image) if suffix == ".tif" else np.uint16, losses)
+            _save(painted, folder.file(stem + suffix))
+            for number, found in zip(numbers_of(image), image.objects, strict=True):
                 folder.note(f"{stem}#{number}", found)
     return +losses
 

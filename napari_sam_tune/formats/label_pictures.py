@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import ndimage
@@ -50,14 +50,8 @@ class LabelPicture(SourceImage):
         """Give one object for each number, or for each connected part of a class."""
         values = read_mask(self.file)
         require_shape(self.file, values.shape, shape)
-        if values.dtype.kind not in "bui" or (values.dtype.kind == "i" and values.min() < 0):
-            raise MaskError(f"{self.file} holds {values.dtype}; label images hold whole numbers.")
-        numbers, dense = np.unique(values, return_inverse=True)
-        dense = dense.reshape(shape) + 1
-        for index, window in enumerate(ndimage.find_objects(dense)):
-            number = int(numbers[index])
-            if number != 0:
-                yield from self._of_number(number, dense[window] == index + 1, window, shape)
+        for number, cropped, window in numbered(values, str(self.file)):
+            yield from self._of_number(number, cropped, window, shape)
 
     def _of_number(
         self,
@@ -69,7 +63,7 @@ class LabelPicture(SourceImage):
         key = f"{self.stem}#{number}"
         if self.classes is None:
             note = self.notes.records.get(key)
-            mask = _placed(cropped, window, shape)
+            mask = placed(cropped, window, shape)
             if note is None:
                 yield SourceObject(key, mask, DEFAULT_LABEL)
             else:
@@ -79,13 +73,32 @@ class LabelPicture(SourceImage):
             raise MaskError(f"{self.file} has the value {number}, which {CLASSES} does not list.")
         parts, count = ndimage.label(cropped, structure=np.ones((3, 3), dtype=int))
         for part in range(1, count + 1):
-            mask = _placed(parts == part, window, shape)
+            mask = placed(parts == part, window, shape)
             yield SourceObject(f"{key}.{part}", mask, self.classes[number])
 
 
-def _placed(
+def numbered(
+    values: NDArray[Any], entry: str
+) -> Iterator[tuple[int, NDArray[np.bool_], tuple[slice, ...]]]:
+    """Give each number of a label image but 0, its pixels, and the window they are cut to.
+
+    Raises:
+        MaskError: the values are no whole numbers, or below 0.
+
+    """
+    if values.dtype.kind not in "bui" or (values.dtype.kind == "i" and values.min() < 0):
+        raise MaskError(f"{entry} holds {values.dtype}; label images hold whole numbers from 0.")
+    numbers, dense = np.unique(values, return_inverse=True)
+    dense = dense.reshape(values.shape) + 1
+    for index, window in enumerate(ndimage.find_objects(dense)):
+        if numbers[index] != 0:
+            yield int(numbers[index]), dense[window] == index + 1, window
+
+
+def placed(
     cropped: NDArray[np.bool_], window: tuple[slice, ...], shape: tuple[int, int]
 ) -> NDArray[np.bool_]:
+    """Return a cut-out as a mask of `shape` (H, W)."""
     full = np.zeros(shape, dtype=bool)
     full[window] = cropped
     return full

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import rasterio
+import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+from rasterio.transform import from_origin
 from scipy import ndimage
 from typer.testing import CliRunner
 
 from napari_sam_tune.cli import app
 from napari_sam_tune.core.errors import ExportCancelled, SamTuneError, StorageError
 from napari_sam_tune.core.exporting import images_out, selection
-from napari_sam_tune.core.images import content_hash
+from napari_sam_tune.core.images import content_hash, read_image
 from napari_sam_tune.core.project import NewAnnotation, Project
 from napari_sam_tune.formats.exporting import export
 from napari_sam_tune.formats.registry import FORMATS, format_named
@@ -138,17 +143,22 @@ def filled(mask: np.ndarray) -> np.ndarray:
     return np.asarray(ndimage.binary_fill_holes(mask))
 
 
-EXACT = ("coco", "cvat")
-FLAT = ("labels", "labels-tiff")
+EXACT = ("coco", "cvat", "geojson", "labelme", "binary")
+FLAT = ("labels", "labels-tiff", "voc", "ome-zarr", "ome-zarr-0.4")
 WITHOUT_HOLES = ("coco-polygons",)
 
 
 def where(form: str, folder: Path) -> list[object]:
     """The options an import needs for what an export wrote."""
     options: list[object] = ["--format", form, "--from", folder / "out"]
-    if form.startswith(("coco", "cvat", "labels", "semantic")):
+    if form not in ("yolo", "voc", "labelme"):
         options += ["--images", folder / "images"]
     return options
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def imported(form: str, folder: Path) -> Project:
@@ -156,7 +166,7 @@ def imported(form: str, folder: Path) -> Project:
     return Project.open(folder / "q")
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32 - 1))
 @pytest.mark.parametrize("form", [*EXACT, *FLAT, *WITHOUT_HOLES, "yolo"])
 def test_what_went_out_comes_back(
@@ -228,3 +238,69 @@ def test_a_projects_own_export_adds_nothing_to_it_and_twice_is_once(
     back = ("--format", "coco", "--from", tmp_path / "back.json", "--images", tmp_path / "images")
     run("import", tmp_path / "p", *back)
     assert len(Project.open(tmp_path / "p").annotations()) == count
+
+
+def test_a_table_measures_in_the_unit_asked_for(tmp_path: Path) -> None:
+    project = make_project(tmp_path, 1)
+    mask = np.zeros(SHAPE, bool)
+    mask[4:8, 3:13] = True
+    added = project.add(NewAnnotation("b.png", mask, "pore & co"))
+    size = ("--pixel-size", 0.5, "--unit", "micrometer")
+    said = run(
+        "export", "masks", tmp_path / "p", "--format", "table", "--out", tmp_path / "t.csv", *size
+    )
+    assert "Not kept: 7 × mask: a table holds measures alone" in said
+    rows = {row["record"]: row for row in rows_of(tmp_path / "t.csv")}
+    assert rows[""]["image"] == "none.png"
+    row = rows[added.id]
+    assert (row["image"], row["class"], row["unit"]) == ("b.png", "pore & co", "micrometer")
+    assert [row[name] for name in ("y0", "x0", "y1", "x1", "area_pixels")] == [
+        "4",
+        "3",
+        "8",
+        "13",
+        "40",
+    ]
+    assert float(row["area"]) == 10
+    assert float(row["feret_diameter_max"]) == pytest.approx(0.5 * np.hypot(4, 10), abs=0.3)
+    inside = project.read_image("b.png")[mask].mean(axis=-1)
+    assert float(row["intensity_mean"]) == pytest.approx(inside.mean(), rel=1e-5)
+    assert float(row["intensity_max"]) == pytest.approx(inside.max(), rel=1e-5)
+    (tmp_path / "images" / "b.png").unlink()
+    losses = written(project, "table", tmp_path / "t.csv", overwrite=True)
+    assert losses["image whose pixels were not found: no brightness"] == 1
+    row = {row["record"]: row for row in rows_of(tmp_path / "t.csv")}[added.id]
+    assert (row["intensity_mean"], row["unit"], row["area"]) == ("", "pixel", "40")
+
+
+def test_geojson_is_in_the_system_of_its_raster(tmp_path: Path) -> None:
+    transform = from_origin(500_000, 5_200_000, 0.5, 0.5)
+    options = {"dtype": "uint8", "crs": "EPSG:32632", "transform": transform}
+    with rasterio.open(tmp_path / "field.tif", "w", "GTiff", 31, 24, 1, **options) as raster:
+        raster.write(np.full((1, *SHAPE), 9, np.uint8))
+    project = Project.open(tmp_path / "p")
+    pixels = read_image(tmp_path / "field.tif")
+    path = tmp_path / "field.tif"
+    project.add_image("field.tif", shape=SHAPE, content_hash=content_hash(pixels), path=path)
+    (mask,) = masks_of(5, 1)
+    project.add(NewAnnotation("field.tif", mask, "pore"))
+    assert not written(project, "geojson", tmp_path / "out")
+    document = json.loads((tmp_path / "out" / "field.geojson").read_text())
+    assert document["crs"]["properties"]["name"] == "urn:ogc:def:crs:EPSG::32632"
+    (feature,) = document["features"]
+    polygons = shapely.geometry.shape(feature["geometry"])
+    assert polygons.is_valid
+    assert polygons.area == pytest.approx(mask.sum() / 4)
+    run(
+        "import",
+        tmp_path / "q",
+        "--format",
+        "geojson",
+        "--from",
+        tmp_path / "out",
+        "--images",
+        path.parent,
+    )
+    (again,) = Project.open(tmp_path / "q").annotations()
+    np.testing.assert_array_equal(again.mask, mask)
+    assert (again.label, again.origin) == ("pore", f"napari-sam-tune/{feature['id']}")

@@ -377,8 +377,8 @@ def test_malformed_files_and_wrong_options_say_what_to_do(tmp_path: Path) -> Non
         read("coco", images=tmp_path)
     with pytest.raises(SamTuneError, match="coco takes no --masks"):
         read("coco", path=path, masks=tmp_path)
-    with pytest.raises(SamTuneError, match="'yolo' is not a format; known are folder, coco"):
-        read("yolo", path=path)
+    with pytest.raises(SamTuneError, match="'parquet' is not a format; known are folder, coco"):
+        read("parquet", path=path)
 
 
 def test_what_claims_too_many_pixels_is_refused_unread(tmp_path: Path) -> None:

@@ -1,0 +1,93 @@
+"""One black and white PNG for each object, with a list of them: overlap, parts and holes are kept.
+
+The list has the columns of the `csv` format, and three more.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from PIL import Image
+
+from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.formats.csv_list import joined, masked_image, rows_of
+from napari_sam_tune.formats.exported import read_notes
+from napari_sam_tune.formats.folders import ExportedFolder
+from napari_sam_tune.formats.yolo_out import FOLDERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from napari_sam_tune.core.dataset import Dataset, Location
+    from napari_sam_tune.core.exporting import ImageOut
+    from napari_sam_tune.formats.exporting import ExportOptions
+    from napari_sam_tune.formats.folder import MaskedImage
+
+LIST: Final = "masks.csv"
+_COLUMNS: Final = ("image", "mask", "class", "group", "split", "score", "record")
+
+
+def write_binary(
+    images: Iterable[ImageOut], _: Mapping[str, str], path: Path, options: ExportOptions
+) -> Counter[str]:
+    """Write `masks/<image>/<number>.png`, of the image's size and one bit, and `masks.csv`."""
+    with (
+        ExportedFolder(path) as folder,
+        (path / LIST).open("w", newline="", encoding="utf-8") as file,
+    ):
+        table = csv.writer(file)
+        table.writerow(_COLUMNS)
+        for image in images:
+            stem = folder.add(image)
+            of_image = (image.group or "", FOLDERS[image.split] if image.split else "")
+            for number, found in enumerate(image.objects, start=1):
+                name = f"masks/{stem}/{number}.png"
+                Image.fromarray(found.full_mask(image.shape)).save(folder.file(name))
+                folder.note(name, found)
+                score = "" if found.score is None else found.score
+                table.writerow((image.name, name, found.label, *of_image, score, found.id or ""))
+            if not image.objects:
+                table.writerow((image.name, "", "", *of_image, "", ""))
+    return Counter()
+
+
+def read_binary(location: Location) -> Dataset:
+    """Read the list; images lie in `location.images`. Each mask file is one object.
+
+    Raises:
+        SamTuneError: it cannot be read, lacks a column, or a line (named) makes no sense.
+
+    """
+    if location.path is None:
+        raise SamTuneError(f"Give the folder, or the {LIST} in it.")
+    path = location.path / LIST if location.path.is_dir() else location.path
+    folder = path.parent
+    notes = read_notes(folder)
+    stems = {note.name: stem for stem, note in notes.images.items()}
+    found: dict[str, MaskedImage] = {}
+    for number, row in rows_of(path):
+        entry = f"{path.name}, line {number},"
+        image = masked_image(row, (location.images or folder, folder), entry)
+        image = replace(image, masks=tuple(replace(m, whole=True) for m in image.masks))
+        score, record = _score(row.get("score", ""), entry), row.get("record") or None
+        masks = (replace(m, record=record, score=score) for m in image.masks)
+        image = replace(image, masks=tuple(masks))
+        known = found.get(row["image"])
+        found[row["image"]] = image if known is None else joined(known, image, entry)
+    images = [notes.named(i, stems.get(name, "")) for name, i in found.items()]
+    return notes.dataset(f"binary/{folder.resolve().name}", images)
+
+
+def _score(text: str, entry: str) -> float | None:
+    try:
+        score = float(text) if text else None
+    except ValueError:
+        score = math.nan
+    if score is not None and not math.isfinite(score):
+        raise SamTuneError(f"{entry} has the score {text!r}, which is no number.")
+    return score

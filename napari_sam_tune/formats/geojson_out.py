@@ -1,0 +1,89 @@
+"""Writing GeoJSON: one file of polygons for each image, along the edges of its pixels.
+
+Coordinates are those of the raster, in its own coordinate system, which the file names in a `crs`
+member (GDAL and QGIS read it; RFC 7946 knows only longitude and latitude). An image without a
+coordinate system has pixels, x to the right and y downwards from the outer corner of the first, and
+`"crs": null`.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.features import shapes
+from rasterio.transform import Affine
+
+from napari_sam_tune.formats.folders import ExportedFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from rasterio.crs import CRS
+
+    from napari_sam_tune.core.exporting import ImageOut, ObjectOut
+    from napari_sam_tune.formats.exporting import ExportOptions
+
+
+def write_geojson(
+    images: Iterable[ImageOut], _: Mapping[str, str], path: Path, options: ExportOptions
+) -> Counter[str]:
+    """Write a FeatureCollection for each image; holes, parts and overlap are kept."""
+    losses: Counter[str] = Counter()
+    with ExportedFolder(path) as folder:
+        for image in images:
+            transform, crs = _georeference(image, losses)
+            document = {
+                "type": "FeatureCollection",
+                "crs": None if crs is None else _member(crs),
+                "features": [_feature(o, n, transform) for n, o in enumerate(image.objects)],
+            }
+            file = folder.file(f"{folder.add(image)}.geojson")
+            file.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+    return losses
+
+
+def _georeference(image: ImageOut, losses: Counter[str]) -> tuple[Affine, CRS | None]:
+    if image.path is None:
+        return Affine.identity(), None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(image.path) as raster:
+                return raster.transform, raster.crs
+    except RasterioError:
+        losses["image whose file was not found: its polygons are in pixels"] += 1
+        return Affine.identity(), None
+
+
+def _member(crs: CRS) -> dict[str, Any]:
+    code = crs.to_authority()
+    name = crs.to_wkt() if code is None else f"urn:ogc:def:crs:{code[0]}::{code[1]}"
+    return {"type": "name", "properties": {"name": name}}
+
+
+def _feature(found: ObjectOut, number: int, transform: Affine) -> dict[str, Any]:
+    y0, x0, _, _ = found.bbox
+    moved = transform @ Affine.translation(x0, y0)
+    polygons = shapes(found.mask.astype(np.uint8), found.mask, transform=moved)
+    return {
+        "type": "Feature",
+        "id": found.id or number,
+        "properties": {
+            "class": found.label,
+            "record": found.id,
+            "score": found.score,
+            **({} if found.provenance is None else asdict(found.provenance)),
+        },
+        "geometry": {
+            "type": "MultiPolygon",
+            "coordinates": [polygon["coordinates"] for polygon, _ in polygons],
+        },
+    }

@@ -1,0 +1,105 @@
+"""A CSV table of objects: how large, how long, where, how bright."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from skimage.measure import regionprops
+
+from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.images import spatial_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.exporting import ImageOut, ObjectOut
+    from napari_sam_tune.formats.exporting import ExportOptions
+
+    Row = dict[str, object]
+
+# as skimage.measure.regionprops defines them; areas and lengths in the unit given
+_SHAPE: Final = (
+    "area",
+    "perimeter",
+    "feret_diameter_max",
+    "axis_major_length",
+    "axis_minor_length",
+    "eccentricity",
+    "orientation",
+    "solidity",
+)
+_BRIGHTNESS: Final = ("intensity_mean", "intensity_min", "intensity_max")
+COLUMNS: Final = (
+    *("image", "record", "class", "split", "score", "area_pixels", "y0", "x0", "y1", "x1"),
+    *(*_SHAPE, *_BRIGHTNESS, "pixel_size", "unit"),
+    *("weights_version", "prompts", "reviewed", "source", "created"),
+)
+
+
+def write_table(
+    images: Iterable[ImageOut], _: Mapping[str, str], path: Path, options: ExportOptions
+) -> Counter[str]:
+    """Write a row for each object; an image without objects has a row with its name alone.
+
+    Boxes are in pixels, ends excluded; `area`, `perimeter`, the Feret diameter and the axes in
+    `options.unit`. Brightness is that of the file's values, the mean of its colours.
+    """
+    losses: Counter[str] = Counter()
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, COLUMNS, restval="")
+        table.writeheader()
+        for image in images:
+            grey = _grey(image, losses)
+            for found in image.objects:
+                table.writerow(_row(image, found, grey, options))
+            if not image.objects:
+                table.writerow({"image": image.name, "split": image.split or ""})
+            losses["mask: a table holds measures alone"] += len(image.objects)
+    return +losses
+
+
+def _grey(image: ImageOut, losses: Counter[str]) -> NDArray[Any] | None:
+    """Return (H, W) brightness, or None for an image that was moved or has no pixels."""
+    if not image.objects:
+        return None
+    try:
+        pixels = None if image.read is None else image.read()
+    except SamTuneError:
+        pixels = None
+    if pixels is None:
+        losses["image whose pixels were not found: no brightness"] += 1
+        return None
+    if pixels.ndim == 2:
+        return pixels
+    channels = pixels if pixels.shape[:2] == spatial_shape(pixels) else np.moveaxis(pixels, 0, -1)
+    return np.asarray(channels[..., : 3 if channels.shape[-1] >= 3 else 1].mean(axis=-1))
+
+
+def _row(
+    image: ImageOut, found: ObjectOut, grey: NDArray[Any] | None, options: ExportOptions
+) -> Row:
+    y0, x0, y1, x1 = found.bbox
+    # regionprops_table would measure each object twice, once to learn the types of its columns
+    (region,) = regionprops(  # type: ignore[no-untyped-call]
+        found.mask.astype(np.uint8),
+        None if grey is None else grey[found.window],
+        spacing=(options.pixel_size, options.pixel_size),
+    )
+    names = _SHAPE if grey is None else (*_SHAPE, *_BRIGHTNESS)
+    row: Row = {name: f"{float(getattr(region, name)):.6g}" for name in names}
+    row |= {"image": image.name, "record": found.id or "", "class": found.label}
+    row |= {"split": image.split or "", "area_pixels": int(np.count_nonzero(found.mask))}
+    row |= {"y0": y0, "x0": x0, "y1": y1, "x1": x1}
+    row |= {"pixel_size": options.pixel_size, "unit": options.unit}
+    row["score"] = "" if found.score is None else found.score
+    if (said := found.provenance) is not None:
+        row |= {"weights_version": said.weights_version, "prompts": said.prompts}
+        row |= {"reviewed": str(said.reviewed).lower(), "source": said.source}
+        row["created"] = said.created
+    return row

@@ -1,0 +1,132 @@
+"""Reading Pascal VOC: objects are listed in an XML file and numbered in an index PNG."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from napari_sam_tune.core.dataset import Dataset, SourceImage, SourceObject
+from napari_sam_tune.core.errors import MaskError, SamTuneError
+from napari_sam_tune.core.image_header import image_shape
+from napari_sam_tune.core.labelled_images import read_mask, require_shape
+from napari_sam_tune.formats.exported import read_notes
+from napari_sam_tune.formats.reading import inside
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from napari_sam_tune.core.dataset import Location
+
+_VOID = 255
+
+
+@dataclass(frozen=True)
+class VocObject:
+    """An object of an XML file; `score` and `record` are those of our own export, or None."""
+
+    label: str
+    score: float | None
+    record: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VocImage(SourceImage):
+    """An image with its XML file.
+
+    Attributes:
+        key: the file's name without suffix, with its folders.
+        file: the index PNG of objects.
+        listed: the objects, the k-th is painted with k.
+
+    """
+
+    key: str
+    file: Path
+    listed: tuple[VocObject, ...]
+
+    def check(self, shape: tuple[int, int]) -> None:
+        """Compare sizes; an image with objects needs its index PNG."""
+        if self.listed and not self.file.is_file():
+            raise MaskError(f"{self.key}.xml has no masks: {self.file} is missing. Boxes are none.")
+        if self.file.is_file():
+            require_shape(self.file, image_shape(self.file), shape)
+
+    def objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
+        """Give the objects in the file's order."""
+        if not self.file.is_file():
+            return
+        painted = read_mask(self.file)
+        require_shape(self.file, painted.shape, shape)
+        beyond = painted[(painted != _VOID) & (painted > len(self.listed))]
+        if beyond.size:
+            raise MaskError(
+                f"{self.file} has the number {int(beyond[0])}, but {self.key}.xml lists "
+                f"{len(self.listed)} objects."
+            )
+        for number, found in enumerate(self.listed, start=1):
+            key = f"{self.key}/{number}"
+            yield SourceObject(key, painted == number, found.label, found.score, found.record)
+
+
+def read_voc(location: Location) -> Dataset:
+    """Read a folder with `Annotations`, `SegmentationObject` and, without `images`, `JPEGImages`.
+
+    Raises:
+        SamTuneError: something is missing or malformed (named), or lies outside the folder.
+
+    """
+    folder = location.path
+    if folder is None or not (folder / "Annotations").is_dir():
+        raise SamTuneError(f"Give a folder with “Annotations” in it; {folder} has none.")
+    notes = read_notes(folder)
+    images = location.images or folder / "JPEGImages"
+    found = []
+    for file in sorted((folder / "Annotations").rglob("*.xml")):
+        key = file.relative_to(folder / "Annotations").with_suffix("").as_posix()
+        root = _parsed(file)
+        path = inside(images, root.findtext("filename"), str(file))
+        objects = tuple(_object(e, f"{file}, object {n},") for n, e in _numbered(root))
+        image = VocImage(
+            path=path,
+            name=path.relative_to(images).as_posix(),
+            labels=frozenset(o.label for o in objects),
+            key=key,
+            file=folder / "SegmentationObject" / f"{key}.png",
+            listed=objects,
+        )
+        found.append(notes.named(image, key))
+    return notes.dataset(f"voc/{folder.resolve().name}", found)
+
+
+def _numbered(root: ElementTree.Element) -> Iterator[tuple[int, ElementTree.Element]]:
+    return enumerate(root.iter("object"), start=1)
+
+
+def _parsed(file: Path) -> ElementTree.Element:
+    try:
+        text = file.read_bytes()
+        # a few lines of entities may fill the memory; other encodings would hide them
+        if b"<!" in text.replace(b"<!--", b"") or b"\0" in text:
+            raise SamTuneError(f"{file} declares entities or is not in UTF-8; VOC needs neither.")
+        return ElementTree.fromstring(text)  # noqa: S314
+    except OSError as error:
+        raise SamTuneError(f"{file} cannot be read: {error.strerror}.") from error
+    except (ElementTree.ParseError, ValueError) as error:
+        raise SamTuneError(f"{file} is not valid XML: {error}. Export it again.") from error
+
+
+def _object(element: ElementTree.Element, entry: str) -> VocObject:
+    label = element.findtext("name")
+    if not label:
+        raise SamTuneError(f"{entry} has no name.")
+    said = element.findtext("score")
+    try:
+        score = None if said is None else float(said)
+    except ValueError:
+        score = math.nan
+    if score is not None and not math.isfinite(score):
+        raise SamTuneError(f"{entry} has the score {said!r}, which is no number.")
+    return VocObject(label, score, element.findtext("record") or None)

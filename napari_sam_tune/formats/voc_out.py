@@ -1,0 +1,113 @@
+"""Writing Pascal VOC: an XML file and two index PNGs for each image, in the folders of VOC2012."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+from xml.etree import ElementTree
+
+from PIL import Image
+
+from napari_sam_tune.core.drawing import OBJECT_COLOURS, rgb
+from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.formats.folders import ExportedFolder
+from napari_sam_tune.formats.label_images import paint
+from napari_sam_tune.formats.yolo_out import FOLDERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.exporting import ImageOut, ObjectOut
+    from napari_sam_tune.formats.exporting import ExportOptions
+
+MOST: Final = 254
+"""Objects in an index PNG of VOC, where 0 is background and 255 is not looked at."""
+
+
+def write_voc(
+    images: Iterable[ImageOut], classes: Mapping[str, str], path: Path, options: ExportOptions
+) -> Counter[str]:
+    """Write the folder.
+
+    Raises:
+        SamTuneError: an image has more objects, or there are more classes, than an index PNG holds.
+
+    """
+    losses: Counter[str] = Counter()
+    numbers = {name: number for number, name in enumerate(classes, start=1)}
+    _check_count("The project", len(classes), "classes")
+    lists: dict[str, list[str]] = {}
+    with ExportedFolder(path) as folder:
+        folder.file("labelmap.txt").write_text(
+            "".join(f"{n}: {name}\n" for name, n in numbers.items()), encoding="utf-8"
+        )
+        for image in images:
+            stem = folder.add(image)
+            lists.setdefault(FOLDERS[image.split or "train"], []).append(stem)
+            _check_count(image.name, len(image.objects), "objects")
+            filename = image.name
+            if options.copy_images:
+                copied = folder.copy_image(image, f"JPEGImages/{stem}")
+                filename = copied.removeprefix("JPEGImages/")
+            _write_xml(folder.file(f"Annotations/{stem}.xml"), image, filename)
+            by_number = [OBJECT_COLOURS[k % len(OBJECT_COLOURS)] for k in range(MOST)]
+            objects = paint(image, "uint8", losses, range(1, len(image.objects) + 1))
+            _save(objects, by_number, folder.file(f"SegmentationObject/{stem}.png"))
+            values = [numbers[found.label] for found in image.objects]
+            of_class = paint(image, "uint8", Counter(), values)
+            _save(of_class, list(classes.values()), folder.file(f"SegmentationClass/{stem}.png"))
+        for name, stems in lists.items():
+            text = "".join(f"{stem}\n" for stem in stems)
+            folder.file(f"ImageSets/Segmentation/{name}.txt").write_text(text, encoding="utf-8")
+    return +losses
+
+
+def _check_count(whose: str, count: int, what: str) -> None:
+    if count > MOST:
+        raise SamTuneError(
+            f"{whose} has {count} {what}, and an index PNG holds {MOST}. Export it as COCO."
+        )
+
+
+def _save(indices: NDArray[Any], colours: Sequence[str], path: Path) -> None:
+    picture = Image.fromarray(indices)
+    picture.putpalette([channel for colour in ("#000000", *colours) for channel in rgb(colour)])
+    picture.save(path)
+
+
+def _write_xml(path: Path, image: ImageOut, filename: str) -> None:
+    root = ElementTree.Element("annotation")
+    _add(root, folder="JPEGImages", filename=filename)
+    height, width = image.shape
+    _add(ElementTree.SubElement(root, "size"), width=width, height=height)
+    _add(root, segmented=1)
+    for found in image.objects:
+        _add_object(root, found)
+    tree = ElementTree.ElementTree(root)
+    ElementTree.indent(tree)
+    tree.write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _add_object(root: ElementTree.Element, found: ObjectOut) -> None:
+    """Describe an object; readers of VOC leave the elements alone that VOC does not have."""
+    element = ElementTree.SubElement(root, "object")
+    _add(element, name=found.label, pose="Unspecified", truncated=0, difficult=0)
+    y0, x0, y1, x1 = found.bbox  # VOC counts from 1, and its ends are inside
+    box = ElementTree.SubElement(element, "bndbox")
+    _add(box, xmin=x0 + 1, ymin=y0 + 1, xmax=x1, ymax=y1)
+    if found.id is not None:
+        _add(element, record=found.id)
+    if found.score is not None:
+        _add(element, score=found.score)
+    if (said := found.provenance) is not None:
+        _add(element, weights_version=said.weights_version, prompts=said.prompts)
+        _add(element, reviewed=str(said.reviewed).lower(), source=said.source)
+        _add(element, created=said.created)
+
+
+def _add(parent: ElementTree.Element, **children: object) -> None:
+    for name, value in children.items():
+        ElementTree.SubElement(parent, name).text = str(value)
