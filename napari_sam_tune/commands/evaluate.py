@@ -50,7 +50,7 @@ def evaluate(
     if (out / METRICS_FILE).exists() and not overwrite:
         raise FileExistsError(f"{out} holds a report already: choose another --out or --overwrite.")
     opened = Project.open(project, create=False)
-    predictor, tuned = open_tuned(weights, device=device)
+    predictor, tuned = open_tuned(weights, device=device, base=opened.base)
     if is_head(tuned.tensors):
         with console.status("Evaluating"):
             scores = evaluate_head(opened, predictor, tuned, out, split.value)

@@ -48,6 +48,7 @@ def _print(report: MergeReport, project: Path, other: Path, *, missing: set[str]
         "mark of an image": report.marks,
         "deletion or restoration": report.deletions,
         "weights version": report.weights,
+        "promptless head": report.heads,
     }
     lines = [f"{count} × {what}" for what, count in counts.items() if count]
     console.print(

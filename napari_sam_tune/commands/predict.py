@@ -25,7 +25,9 @@ def predict(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="Base model: starter, vit_b, vit_l, vit_h or a file; else the weights'."),
+        typer.Option(
+            help="Base model: starter, vit_b, vit_l, vit_h, vit_t or a file; else the weights'."
+        ),
     ] = None,
     box: Annotated[
         list[str] | None, typer.Option(help="X0,Y0,X1,Y1 in px; repeat for more objects.")
@@ -64,6 +66,11 @@ def predict(
         predictor, tuned = Predictor.from_checkpoint(model or STARTER, device), None
     else:
         predictor, tuned = open_tuned(weights, model=model, device=device)
+        if baseline and not tuned.tensors:
+            raise PromptError(
+                f"{weights.name} is a whole model, not tuned weights that name their base model: "
+                "say by --model which one to set it beside."
+            )
     with progress_bar() as bar:
         for path in bar.track(paths, description="Predicting"):
             pixels = read_image(path)

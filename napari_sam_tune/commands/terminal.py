@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 console = Console()
 
 Model = Annotated[
-    str, typer.Option(help="starter, vit_b, vit_l, vit_h, or the path of a weights file.")
+    str, typer.Option(help="starter, vit_b, vit_l, vit_h, vit_t, or the path of a weights file.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 

@@ -1,66 +1,64 @@
-"""Where base models come from: the embedded starter, an official SAM by name, or a file.
+"""Where base models come from: the embedded starter, a published SAM by name, or a file.
 
-Foreign files are never unpickled: `.safetensors` holds no code, and `.pth` is read with
-`torch.load(weights_only=True)`. Which architecture a file holds is read from its keys and shapes,
-so a fine-tuned export loads by path like the file it came from.
+A file may be a whole model, of this or another program, or tuned weights that name their base
+model: then the two together are the model. Which architecture a file holds is read from its keys
+and shapes, so a fine-tuned export loads by path like the file it came from.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import pickle
-import re
-import struct
-import warnings
-import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module, metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
+from napari_sam_tune.core.architectures import (
+    MODEL_NAMES,
+    STARTER,
+    build_model,
+    detect_architecture,
+)
 from napari_sam_tune.core.downloads import (
     OFFICIAL,
     checkpoint_folder,
     download_checkpoint,
 )
 from napari_sam_tune.core.errors import CheckpointError, CheckpointMissing, SamTuneError
+from napari_sam_tune.core.lora import merged
 from napari_sam_tune.core.project import BaseRef
-from napari_sam_tune.core.weights import replacing_file
+from napari_sam_tune.core.state_files import UNREADABLE, State, read_state
+from napari_sam_tune.core.weights import (
+    base_named_in,
+    check_weights,
+    is_weights_file,
+    read_weights,
+    replacing_file,
+)
 
 if TYPE_CHECKING:
     from segment_anything.modeling import Sam
 
     from napari_sam_tune.core.downloads import DownloadProgress
 
-    State = dict[str, torch.Tensor]
-
-STARTER: Final = "starter"
-MODEL_NAMES: Final = (STARTER, *OFFICIAL)
-_VIT_BY_WIDTH: Final = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
-_WRAPPERS: Final = ("model", "state_dict", "model_state", "model_state_dict")
-"""Keys under which trainers (MedSAM, micro-sam, Lightning) put the state dict proper."""
-_PREFIX: Final = re.compile(r"^(module\.|sam\.|model\.)+")
-UNREADABLE: Final = (
-    pickle.UnpicklingError,
-    zipfile.BadZipFile,
-    struct.error,
-    RuntimeError,
-    EOFError,
-    ValueError,
-    KeyError,
-    IndexError,
-    TypeError,
-    AttributeError,
-    OverflowError,
-    SafetensorError,
-)
-"""What torch and safetensors raise on bytes that are not a weights file."""
+__all__ = [
+    "MODEL_NAMES",
+    "STARTER",
+    "UNREADABLE",
+    "LoadedModel",
+    "base_ref",
+    "file_sha256",
+    "has_light_encoder",
+    "load_base",
+    "load_model",
+    "read_state",
+    "resolve_device",
+    "sam_state_dict",
+    "save_sam_checkpoint",
+    "starter_path",
+]
 
 
 @dataclass
@@ -70,7 +68,7 @@ class LoadedModel:
     Attributes:
         sam: the model, float32, on the device asked for.
         ref: its name (or path) and the SHA-256 of its file.
-        architecture: "starter", "vit_b", "vit_l" or "vit_h".
+        architecture: "starter", "vit_b", "vit_l", "vit_h" or "vit_t".
 
     """
 
@@ -88,36 +86,6 @@ def has_light_encoder(sam: Sam) -> bool:
     """Whether encoding an image costs so little that a CPU does it while the person waits."""
     parameters: int = sum(p.numel() for p in sam.image_encoder.parameters())
     return parameters <= LIGHT_ENCODER
-
-
-def segment_anything() -> Any:
-    """Import segment-anything and return it.
-
-    Raises:
-        SamTuneError: torch and torchvision were not built for each other; says which versions
-            were found and how to reinstall them.
-
-    """
-    try:
-        return import_module("segment_anything")
-    except (RuntimeError, OSError) as error:
-        if "torchvision" not in str(error) and "torchvision" not in _trail(error):
-            raise
-        raise SamTuneError(
-            f"torch {metadata.version('torch')} and torchvision {metadata.version('torchvision')} "
-            "were not built for each other, so no model can be loaded. Reinstall both together: "
-            "pip install --force-reinstall torch torchvision (add the --index-url you installed "
-            f"torch from, for CUDA builds). [{error}]"
-        ) from error
-
-
-def _trail(error: BaseException) -> str:
-    """The file names an exception passed through."""
-    names, frame = [], error.__traceback__
-    while frame is not None:
-        names.append(frame.tb_frame.f_code.co_filename)
-        frame = frame.tb_next
-    return "\n".join(names)
 
 
 def resolve_device(device: str | torch.device = "auto") -> torch.device:
@@ -161,10 +129,11 @@ def load_model(
     download: bool = False,
     progress: DownloadProgress | None = None,
 ) -> LoadedModel:
-    """Load a SAM by name ("starter", "vit_b", "vit_l", "vit_h") or from a weights file.
+    """Load a SAM by name ("starter", "vit_b", "vit_l", "vit_h", "vit_t") or from a weights file.
 
     Args:
-        name_or_path: a name, or the path of a `.pth`, `.pt` or `.safetensors` file.
+        name_or_path: a name, or the path of a `.pth`, `.pt` or `.safetensors` file: a whole model,
+            or tuned weights, adapters included, whose base model is on this machine.
         device: see `resolve_device`.
         download: fetch an official checkpoint that is not on this machine.
         progress: called with (bytes so far, bytes in all) while downloading.
@@ -180,10 +149,26 @@ def load_model(
     path = _find(name_or_path, download, progress)
     sha256 = file_sha256(path)
     _check_official(str(name_or_path), path, sha256)
-    state = read_state(path)
-    architecture = detect_architecture(state, path)
-    sam = _build(architecture, state, path)
-    return LoadedModel(sam.to(target), BaseRef(str(name_or_path), sha256), architecture)
+    ref = BaseRef(str(name_or_path), sha256)
+    if is_weights_file(path):
+        sam, architecture = _on_its_base(path)
+    else:
+        state = read_state(path)
+        architecture = detect_architecture(state, path)
+        sam = build_model(architecture, state, path)
+    return LoadedModel(sam.to(target), ref, architecture)
+
+
+def _on_its_base(path: Path) -> tuple[Sam, str]:
+    """Put tuned weights into their base model: the model and its architecture."""
+    tensors, info = read_weights(path)
+    base = load_base(base_named_in(info, path))
+    plain = merged(tensors, base.sam.state_dict())
+    own = check_weights(base.sam, plain)
+    with torch.no_grad():
+        for name, tensor in plain.items():
+            own[name].copy_(tensor)
+    return base.sam, base.architecture
 
 
 def base_ref(name_or_path: str | Path) -> BaseRef:
@@ -272,116 +257,10 @@ def _sha256(path: Path, size: int, mtime: int) -> str:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def read_state(path: Path) -> State:
-    """Read a state dict without running anything that is in the file.
-
-    Wrappers that other trainers add ({"model": …}, "module.", "sam.") are taken off.
-
-    Raises:
-        CheckpointError: the file is damaged, would run code, or holds no tensors.
-
-    """
-    try:
-        if path.suffix == ".safetensors":
-            # copied: what safetensors returns is mapped, and dies with a file that is overwritten
-            content: object = {name: tensor.clone() for name, tensor in load_file(path).items()}
-        else:
-            with warnings.catch_warnings():  # of other pickle protocols: read or refused, below
-                warnings.filterwarnings("ignore", "Detected pickle protocol")
-                content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except UNREADABLE as error:
-        raise CheckpointError(_why_unreadable(path, error)) from error
-    return _unwrapped(content, path)
-
-
-def _why_unreadable(path: Path, error: Exception) -> str:
-    if isinstance(error, pickle.UnpicklingError) and "Unsupported" in str(error):
-        return (
-            f"{path.name} was refused: reading it would run code that is stored in it. Weights "
-            "need no code; ask whoever made the file for a plain state dict or .safetensors."
-        )
-    return (
-        f"{path.name} cannot be read as weights: it is truncated, damaged or another kind of file. "
-        f"Copy or download it again. [{str(error).splitlines()[0] if str(error) else error!r}]"
-    )
-
-
-def _unwrapped(content: object, path: Path) -> State:
-    if isinstance(content, Mapping):
-        for wrapper in _WRAPPERS:
-            if isinstance(content.get(wrapper), Mapping):
-                return _unwrapped(content[wrapper], path)
-        state = {
-            _PREFIX.sub("", name): tensor
-            for name, tensor in content.items()
-            if isinstance(name, str) and isinstance(tensor, torch.Tensor)
-        }
-        if state:
-            return state
-    raise CheckpointError(f"{path.name} holds no model weights (no tensors by name).")
-
-
-def detect_architecture(state: Mapping[str, torch.Tensor], path: Path) -> str:
-    """Tell "starter", "vit_b", "vit_l" or "vit_h" from a state dict's keys and shapes.
-
-    Raises:
-        CheckpointError: it is none of them.
-
-    """
-    if "image_encoder.stage2.0.weight" in state:
-        return STARTER
-    patches = state.get("image_encoder.patch_embed.proj.weight")
-    if patches is not None and patches.ndim == 4 and patches.shape[0] in _VIT_BY_WIDTH:
-        return _VIT_BY_WIDTH[patches.shape[0]]
-    if not any(name.startswith("image_encoder.") for name in state):
-        raise CheckpointError(
-            f"{path.name} holds no image encoder, so it is not a whole SAM (first entry: "
-            f"{next(iter(state))}). A weights file made by a round belongs to its project."
-        )
-    raise CheckpointError(
-        f"{path.name} is a SAM of an unknown kind; known are {', '.join(MODEL_NAMES)}."
-    )
-
-
-def _build(architecture: str, state: State, path: Path) -> Sam:
-    """Build the model around the tensors that were read, without initialising it first."""
-    registry = segment_anything().sam_model_registry
-    from napari_sam_tune.core.starter.architecture import build_starter
-
-    with torch.device("meta"):
-        sam: Sam = build_starter() if architecture == STARTER else registry[architecture]()
-    _check_fit(sam.state_dict(), state, path, architecture)
-    floats = {name: tensor.to(torch.float32).contiguous() for name, tensor in state.items()}
-    sam.load_state_dict(floats, assign=True)
-    # not part of a state dict, so they are still on the meta device
-    sam.pixel_mean = torch.tensor([123.675, 116.28, 103.53]).view(-1, 1, 1)
-    sam.pixel_std = torch.tensor([58.395, 57.12, 57.375]).view(-1, 1, 1)
-    return sam.eval().requires_grad_(True)
-
-
-def _check_fit(
-    wanted: Mapping[str, torch.Tensor], given: State, path: Path, architecture: str
-) -> None:
-    problems = [f"{name} is missing" for name in wanted if name not in given]
-    problems += [f"{name} is not part of it" for name in given if name not in wanted]
-    problems += [
-        f"{name} is {tuple(given[name].shape)} instead of {tuple(wanted[name].shape)}"
-        for name in wanted
-        if name in given and given[name].shape != wanted[name].shape
-    ]
-    if problems:
-        more = f" and {len(problems) - 4} more" if len(problems) > 4 else ""
-        raise CheckpointError(
-            f"{path.name} does not fit {architecture}: {'; '.join(problems[:4])}{more}."
-        )
-
-
 def sam_state_dict(sam: Sam) -> State:
-    """The whole model as plain float32 tensors on the CPU, detached from it."""
+    """The whole model as plain tensors on the CPU, floats as float32, detached from it."""
     return {
-        name: tensor.detach().to("cpu", torch.float32).clone()
+        name: (tensor.float() if tensor.is_floating_point() else tensor).detach().cpu().clone()
         for name, tensor in sam.state_dict().items()
     }
 

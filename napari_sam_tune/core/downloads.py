@@ -1,4 +1,4 @@
-"""The official SAM checkpoints: where they are kept, and downloading them when asked to.
+"""The published SAM checkpoints: where they are kept, and downloading them when asked to.
 
 A download goes on where an earlier one stopped, is checked against the published SHA-256 and
 appears under its final name whole or not at all. Proxies are taken from the environment
@@ -27,11 +27,11 @@ TIMEOUT_SECONDS: Final = (15, 60)
 
 @dataclass(frozen=True)
 class OfficialCheckpoint:
-    """A checkpoint published with "Segment Anything" (Kirillov et al., 2023).
+    """A checkpoint published with "Segment Anything" (Kirillov et al., 2023), or MobileSAM's.
 
     Attributes:
-        name: "vit_b", "vit_l" or "vit_h".
-        url: where Meta publishes it.
+        name: "vit_b", "vit_l", "vit_h" or "vit_t".
+        url: where its authors publish it.
         sha256: hex digest of the whole file.
         size: for people, e.g. "375 MB".
 
@@ -76,6 +76,13 @@ OFFICIAL: Final[dict[str, OfficialCheckpoint]] = {
         "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
         "2.6 GB",
     ),
+    # "Faster Segment Anything" (Zhang et al., 2023)
+    "vit_t": OfficialCheckpoint(
+        "vit_t",
+        "https://github.com/ChaoningZhang/MobileSAM/raw/master/weights/mobile_sam.pt",
+        "6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
+        "41 MB",
+    ),
 }
 
 
@@ -106,7 +113,7 @@ def download_checkpoint(name: str, progress: DownloadProgress | None = None) -> 
     """Download an official checkpoint, unless it is there already, and return its path.
 
     Args:
-        name: "vit_b", "vit_l" or "vit_h".
+        name: "vit_b", "vit_l", "vit_h" or "vit_t".
         progress: called with (bytes so far, bytes in all; 0 where the server does not say).
 
     Raises:

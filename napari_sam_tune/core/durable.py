@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_sam_tune.core.errors import StorageError
+from napari_sam_tune.core.errors import SamTuneError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +37,8 @@ def saving(what: str, where: Path) -> Iterator[None]:
     """
     try:
         yield
-    except StorageError:
-        raise
+    except SamTuneError:
+        raise  # said already, a missing checkpoint for example, which is an OSError too
     except OSError as error:
         refusal = StorageError(
             f"{what} was not saved in {where}: {_reason(error)} Nothing is half-written."

@@ -17,7 +17,7 @@ class Rule(StrEnum):
     REIMPORTED = "an object was imported on both sides, changed in between: the one here stands"
     NO_DEFECT = "“no defect here” on one side, masks on the other: the masks stand"
     COLOUR = "the class has another colour there: the one here stands"
-    BASE = "the base model there is another one: its weights versions were left out"
+    BASE = "the base model there is another one: its weights and heads were left out"
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class MergeReport:
         deletions: deletions and restorations taken over.
         classes: new ones.
         weights: new versions.
+        heads: new promptless heads.
         lost_weights: versions whose file is gone there.
         clashes: in the order they were met.
 
@@ -64,6 +65,7 @@ class MergeReport:
     deletions: int = 0
     classes: int = 0
     weights: int = 0
+    heads: int = 0
     lost_weights: list[str] = field(default_factory=list)
     clashes: list[Clash] = field(default_factory=list)
 
@@ -79,6 +81,7 @@ class MergeReport:
                 self.deletions,
                 self.classes,
                 self.weights,
+                self.heads,
             )
         )
 

@@ -113,6 +113,7 @@ class Merge:
             yield image.id
         if base == BASE_VERSION:
             self._join_weights()
+            self.report.heads = self._project.take_heads(self._other.path)
 
     def _join_bases(self) -> str:
         """Return what the other project's base model is called here."""

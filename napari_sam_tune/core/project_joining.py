@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project_folder import ProjectFolder
     from napari_sam_tune.core.split import Split
 
+HEADS = "heads"
+
 
 class JoiningOfProject:
     """The part of `Project` that takes in what another project recorded; see `merging.Merge`."""
@@ -93,11 +95,27 @@ class JoiningOfProject:
             StorageError: the disk refused.
 
         """
-        folder = self._folder.weights
-        with saving("The weights", folder):
+        self._copy_in(file, self._folder.weights, "The weights")
+        self._journal.append("weights", time=info.created, version=info.version, info=info.info)
+
+    def take_heads(self, other: Path) -> int:
+        """Copy another project's promptless heads, named by their content, and count the new ones.
+
+        Raises:
+            StorageError: the disk refused.
+
+        """
+        folder = self.path / HEADS
+        files = sorted((other / HEADS).glob("*.safetensors"))
+        fresh = [file for file in files if not (folder / file.name).exists()]
+        for file in fresh:
+            self._copy_in(file, folder, "The promptless head")
+        return len(fresh)
+
+    def _copy_in(self, file: Path, folder: Path, what: str) -> None:
+        with saving(what, folder):
             folder.mkdir(exist_ok=True)
             flush_folder(self.path)
             with pending_folder(self._folder.pending) as build:
                 shutil.copyfile(file, build / file.name)
                 publish_file(build / file.name, folder / file.name)
-        self._journal.append("weights", time=info.created, version=info.version, info=info.info)

@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from napari_sam_tune.core.errors import CheckpointError, CheckpointMissing, StorageError
+from napari_sam_tune.core.ledger import BaseRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,6 +83,38 @@ def read_info(path: Path) -> dict[str, Any]:
     """Read only what a weights file says about itself; raises as `read_weights` does."""
     with _opened(path) as file:
         return _info(file, path)
+
+
+def is_weights_file(path: Path) -> bool:
+    """Whether a file is a weights file of this program, and not a whole model."""
+    if Path(path).suffix != ".safetensors":
+        return False
+    try:
+        with _opened(path) as file:
+            return INFO_KEY in (file.metadata() or {})
+    except CheckpointError:
+        return False
+
+
+def base_named_in(info: Mapping[str, Any], path: Path) -> BaseRef:
+    """Return the base model that a weights file names.
+
+    Args:
+        info: what it says about itself.
+        path: of the file, for the message.
+
+    Raises:
+        CheckpointError: it names none.
+
+    """
+    try:
+        base = info["base"]
+        return BaseRef(str(base["name"]), str(base["sha256"]))
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{Path(path).name} does not say which base model it belongs to. Was it written by "
+            "`napari-sam-tune train` or by a round?"
+        ) from error
 
 
 @contextmanager

@@ -16,6 +16,8 @@ WEIGHTS_FORMATS: Final = {
     "sam": ("SAM checkpoint, adapters merged", ".pth"),
     "safetensors": ("Only what was trained, self-describing", ".safetensors"),
     "lora": ("LoRA adapters alone", ".safetensors"),
+    "onnx": ("ONNX graphs, encoder and decoder", ""),
+    "pt2": ("torch.export graphs, encoder and decoder", ""),
 }
 """Name to title and suffix; named here because their writers import torch, which takes seconds."""
 

@@ -105,7 +105,7 @@ class Exporting(QObject):
         self.deleteLater()
 
     def _on_asked(self, request: ExportRequest) -> None:
-        if request.out.exists() and not request.overwrite:
+        if _is_there(request) and not request.overwrite:
             again = partial(self._on_asked, self.dialog.request(overwrite=True))
             text = f"“{request.out.name}” is there already."
             self.dialog.notice.show_notice(Notice(text, "warning", remedy="Replace it", act=again))
@@ -142,13 +142,10 @@ class Exporting(QObject):
         from napari_sam_tune.core.tuned import TunedWeights
         from napari_sam_tune.formats.weights import export_weights
 
-        base = self._project.base
-        if base is None:
-            raise SamTuneError("The project has no base model yet, so there are no weights in it.")
         tuned = TunedWeights({}, {}, BASE_VERSION)
         if request.version != BASE_VERSION:
             tuned = TunedWeights.read(self._project.weights_path(request.version))
-        export_weights(base, tuned, request.out, request.form, overwrite=request.overwrite)
+        export_weights(self._project, tuned, request.out, request.form, overwrite=request.overwrite)
         return ExportReport(request.out, 0, 0)
 
     def _on_finished(self, report: ExportReport) -> None:
@@ -173,6 +170,12 @@ class Exporting(QObject):
         text = str(error) if isinstance(error, SamTuneError) else explain(error)
         self.dialog.notice.show_notice(Notice(text, "info" if calm else "error"))
         self.ended.emit()
+
+
+def _is_there(request: ExportRequest) -> bool:
+    """Whether something would be replaced; weights come with a model card beside them."""
+    card = request.out.with_name(f"{request.out.name}.md")
+    return request.out.exists() or (request.tab == WEIGHTS and card.exists())
 
 
 def _content(project: Project) -> ExportContent:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     Reader = Callable[[str], list[LayerData]]
 
-_CLICK_PIXELS = 8
+# Parts of the frame's longer side: what is drawn looks alike on small images and on large ones.
+_CLICK_SIZE, _BOX_WIDTH = 1 / 50, 1 / 400
 _COCO_KEYS = (b'"images"', b'"annotations"', b'"categories"')
 _IMAGE_FOLDERS: Final = (".", "images", "../images")
 
@@ -84,7 +85,7 @@ def project_layers(path: Path) -> list[LayerData]:
         )
         for record in project.images()
     ]
-    name = path.resolve().name
+    name = path.resolve().name.removesuffix(".project")
     if not images:
         raise SamTuneError(f"The project {name} has no image yet. Open its images in the dock.")
     every = list(of_image.values())
@@ -117,7 +118,7 @@ def _prompt_layers(stack: ImageStack, every: Sequence[Sequence[Annotation]]) -> 
     clicks = {
         "name": f"{stack.name} clicks",
         "ndim": stack.ndim,
-        "size": _CLICK_PIXELS,
+        "size": stack.side * _CLICK_SIZE,
         "face_color": [POSITIVE if sign else NEGATIVE for sign in signs] or POSITIVE,
         "symbol": ["cross" if sign else "hbar" for sign in signs] or "cross",
         "features": {"class": of_point, "inside": [bool(sign) for sign in signs]},
@@ -128,6 +129,7 @@ def _prompt_layers(stack: ImageStack, every: Sequence[Sequence[Annotation]]) -> 
         "shape_type": "rectangle",
         "face_color": "transparent",
         "edge_color": BOX_COLOUR,
+        "edge_width": stack.side * _BOX_WIDTH,
         "features": {"class": of_box},
     }
     return [

@@ -77,6 +77,11 @@ class ImageStack:
         read = (self._pixels(image) for image in images)
         self._sample = displayable(next((p for p in read if p is not None), _NOTHING))
 
+    @property
+    def side(self) -> int:
+        """The longer side of the frame, in pixels."""
+        return max(self._frame)
+
     def at(self, number: int, rowcol: Sequence[float]) -> tuple[float, ...]:
         """Return where a (row, column) of an image is in the layers' data."""
         return tuple(rowcol) if self.ndim == 2 else (number, *rowcol)

@@ -32,10 +32,15 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Writer:
     """Return the writer of a format, by the name the manifest gives it."""
-    form = name.removeprefix("write_").replace("_", "-")
-    if name.startswith("write_") and form in FORMATS and FORMATS[form].writer is not None:
-        return partial(save_layer, form)
+    for form, known in FORMATS.items():
+        if known.writer is not None and name == f"write_{writer_name(form)}":
+            return partial(save_layer, form)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def writer_name(form: str) -> str:
+    """Return a format's name as a Python name."""
+    return form.replace("-", "_").replace(".", "_")
 
 
 def save_layer(form: str, path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
@@ -72,12 +77,20 @@ def save_layer(form: str, path: str, data: Any, attributes: Mapping[str, Any]) -
         colours,
         Path(path),
         overwrite=bool(known.suffix),
-        options=ExportOptions(copy_images=False),
+        options=_options(attributes),
     )
     if report.losses:
         lost = "; ".join(f"{count} × {what}" for what, count in sorted(report.losses.items()))
         show_warning(f"{known.title} could not hold everything of {report.path.name}: {lost}.")
     return [str(report.path)]
+
+
+def _options(attributes: Mapping[str, Any]) -> ExportOptions:
+    """Take the pixel size from the layer's scale; the images are no part of it."""
+    scale, units = attributes.get("scale"), attributes.get("units")
+    if scale is None or units is None:
+        return ExportOptions(copy_images=False)
+    return ExportOptions(False, float(abs(scale[-1])) or 1.0, str(units[-1]))
 
 
 def _classes(features: Any) -> dict[int, str]:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from segment_anything import SamPredictor, sam_model_registry
 
-from napari_sam_tune.core import checkpoints
+from napari_sam_tune.core import architectures, checkpoints
 from napari_sam_tune.core.checkpoints import (
     load_base,
     load_model,
@@ -86,6 +86,37 @@ def test_what_trainers_wrap_around_is_taken_off(starter, tmp_path, wrapper, pref
     model = load_model(tmp_path / "wrapped.pth")
     assert model.architecture == "starter"
     assert {value.dtype for value in model.sam.state_dict().values()} == {torch.float32}
+
+
+def test_micro_sam_puts_its_decoder_beside_the_model(starter, tmp_path):
+    state = {f"sam.{name}": value for name, value in starter.sam.state_dict().items()}
+    decoder = {"out_conv.weight": torch.zeros(3, 3)}
+    torch.save({"model_state": state, "decoder_state": decoder}, tmp_path / "micro.pt")
+    again = load_model(tmp_path / "micro.pt").sam.state_dict()
+    assert all(torch.equal(again[n], value) for n, value in starter.sam.state_dict().items())
+    torch.save(decoder, tmp_path / "decoder.pt")
+    with pytest.raises(CheckpointError, match="holds no image encoder"):
+        load_model(tmp_path / "decoder.pt")
+
+
+def test_micro_sams_adapters_are_merged(starter, tmp_path):
+    """As its PEFT_Sam names them: beside `qkv_proj`, added to q and v."""
+    layer, generator = "image_encoder.blocks.1.attn.qkv", torch.Generator().manual_seed(0)
+    state = dict(starter.sam.state_dict())
+    weight = state.pop(f"{layer}.weight")
+    state[f"{layer}.qkv_proj.weight"] = weight
+    state[f"{layer}.qkv_proj.bias"] = state.pop(f"{layer}.bias")
+    width, expected = weight.shape[1], weight.clone()
+    for part, rows in (("q", slice(0, width)), ("v", slice(2 * width, None))):
+        down = torch.randn(4, width, generator=generator)
+        up = torch.randn(width, 4, generator=generator)
+        state[f"{layer}.w_a_linear_{part}.weight"] = down
+        state[f"{layer}.w_b_linear_{part}.weight"] = up
+        expected[rows] += up @ down
+    torch.save({"model_state": state}, tmp_path / "lora.pt")
+    merged = load_model(tmp_path / "lora.pt").sam.state_dict()
+    assert torch.equal(merged[f"{layer}.weight"], expected)
+    assert set(merged) == set(starter.sam.state_dict())
 
 
 class Payload:
@@ -182,7 +213,7 @@ def test_torch_and_torchvision_that_do_not_fit_are_named(monkeypatch):
     def unfit(_):
         raise RuntimeError("operator torchvision::nms does not exist")
 
-    monkeypatch.setattr(checkpoints, "import_module", unfit)
+    monkeypatch.setattr(architectures, "import_module", unfit)
     with pytest.raises(SamTuneError, match=r"torch \d.* and torchvision \d.*pip install"):
         load_model("starter")
 

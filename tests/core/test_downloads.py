@@ -133,4 +133,4 @@ def test_a_proxy_is_used(server, monkeypatch):
 
 def test_unknown_names_are_refused():
     with pytest.raises(CheckpointError, match="vit_b, vit_l, vit_h"):
-        official("vit_t")
+        official("vit_x")

@@ -1,16 +1,23 @@
 """Weights leave as files that others read: the same masks, and nothing lost."""
 
+import numpy as np
+import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
-from segment_anything import sam_model_registry
+from segment_anything import SamAutomaticMaskGenerator, sam_model_registry
+from tuned_files import project_of_discs
 from typer.testing import CliRunner
 
 from napari_sam_tune.cli import app
 from napari_sam_tune.core.checkpoints import LoadedModel, load_model
+from napari_sam_tune.core.errors import CheckpointError
 from napari_sam_tune.core.lora import Adapters, scaled
 from napari_sam_tune.core.predictor import Predictor
 from napari_sam_tune.core.project import BaseRef, Project
-from napari_sam_tune.core.training.config import LoraConfig
+from napari_sam_tune.core.tiny_vit import build_vit_t
+from napari_sam_tune.core.training.config import LoraConfig, TrainConfig
+from napari_sam_tune.core.tuned import open_tuned
 
 LORA = LoraConfig(rank=2, targets=("q", "v"))
 
@@ -51,16 +58,20 @@ def test_a_merged_checkpoint_draws_what_base_and_adapters_draw(tmp_path):
     assert set(adapters) == {name for name in tensors if ".lora_" in name}
     none = export(project, tmp_path / "x", "--format", "lora", "--version", "base")
     assert "no LoRA adapters" in str(none.exception)
-    assert not (tmp_path / "x").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "p", "m.pth", "m.pth.md", "l.safetensors", "l.safetensors.md"
+    }  # fmt: skip
 
 
 def test_segment_anything_loads_a_merged_vit_b(tmp_path):
+    torch.manual_seed(0)
     sam = sam_model_registry["vit_b"]().eval()
     torch.save(sam.state_dict(), tmp_path / "base.pth")
     model = load_model(tmp_path / "base.pth")
     project, tensors = tuned_project(tmp_path / "p", model.ref, model.sam)
     assert export(project, tmp_path / "m.pth").exit_code == 0
-    theirs = sam_model_registry["vit_b"](checkpoint=str(tmp_path / "m.pth")).state_dict()
+    saved = sam_model_registry["vit_b"](checkpoint=str(tmp_path / "m.pth"))
+    theirs = saved.state_dict()
     mine = Predictor(LoadedModel(sam, BaseRef("b", "0" * 64), "vit_b"))
     mine.load(tensors, "tuned")
     changed = [n for n, t in mine.sam.state_dict().items() if not torch.equal(t, theirs[n])]
@@ -68,3 +79,101 @@ def test_segment_anything_loads_a_merged_vit_b(tmp_path):
     base = torch.load(tmp_path / "base.pth", weights_only=True)
     assert not torch.equal(theirs["image_encoder.blocks.0.attn.qkv.weight"],
                            base["image_encoder.blocks.0.attn.qkv.weight"])  # fmt: skip
+    found = [masks_of_everything(sam) for sam in (saved, mine.sam)]
+    assert np.array_equal(*found)
+    assert 0 < found[0].mean() < 1
+
+
+def masks_of_everything(sam):
+    """What segment-anything draws without prompts; all but one of the blocks are left out."""
+    sam.image_encoder.blocks = sam.image_encoder.blocks[:1]
+    generator = SamAutomaticMaskGenerator(
+        sam.eval(), points_per_side=2, pred_iou_thresh=0, stability_score_thresh=0
+    )
+    image = np.random.default_rng(0).integers(0, 255, (64, 80, 3), np.uint8)
+    return np.array([mask["segmentation"] for mask in generator.generate(image)])
+
+
+@pytest.mark.parametrize("form", ["safetensors", "lora"])
+def test_tuned_weights_may_be_a_base_model(tmp_path, form):
+    model = load_model("starter")
+    project, tensors = tuned_project(tmp_path / "p", model.ref, model.sam)
+    out = tmp_path / "tuned.safetensors"
+    assert export(project, out, "--format", form).exit_code == 0
+    here = Predictor(model)
+    here.load({n: t for n, t in tensors.items() if form != "lora" or ".lora_" in n}, "tuned")
+    again = load_model(out)
+    assert (again.architecture, again.ref.name) == ("starter", str(out))
+    there = again.sam.state_dict()
+    assert all(torch.equal(tensor, there[name]) for name, tensor in here.sam.state_dict().items())
+
+
+def test_a_whole_model_may_be_the_weights(tmp_path):
+    model = load_model("starter")
+    project, tensors = tuned_project(tmp_path / "p", model.ref, model.sam)
+    assert export(project, tmp_path / "m.pth").exit_code == 0
+    predictor, whole = open_tuned(tmp_path / "m.pth", device="cpu", base=project.base)
+    assert predictor.ref == model.ref
+    assert set(whole.tensors) == set(predictor.plain(tensors))
+    assert export(
+        project, tmp_path / "again.pth", "--weights", str(tmp_path / "m.pth")
+    ).exit_code == 0  # fmt: skip
+    first, second = (load_model(tmp_path / name).sam for name in ("m.pth", "again.pth"))
+    both = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    assert all(torch.equal(*pair) for pair in both)
+
+    image = tmp_path / "grey.png"
+    Image.fromarray(np.full((40, 50), 90, np.uint8)).save(image)
+    asked = ["predict", str(image), "--weights", str(tmp_path / "m.pth"), "--point", "20,20"]
+    asked += ["--device", "cpu", "--out", str(tmp_path / "masks"), "--baseline"]
+    assert "say by --model" in str(CliRunner().invoke(app, asked).exception)
+    answered = CliRunner().invoke(app, [*asked, "--model", "starter"])
+    assert answered.exit_code == 0
+    assert "base" in answered.output
+    assert "tuned" in answered.output
+
+
+def test_a_whole_model_of_another_kind_is_refused(tmp_path):
+    torch.save(build_vit_t().state_dict(), tmp_path / "mobile_sam.pt")
+    with pytest.raises(CheckpointError, match=r"is a vit_t, and cannot be set beside starter"):
+        open_tuned(tmp_path / "mobile_sam.pt", model="starter", device="cpu")
+
+
+def test_the_card_says_what_the_weights_are(tmp_path):
+    project = project_of_discs(tmp_path)
+    sam = load_model("starter").sam
+    name = "mask_decoder.mask_tokens.weight"
+    info = {
+        "base": {"name": "starter", "sha256": project.base.sha256},
+        "architecture": "starter",
+        "parts": ["mask_decoder"],
+        "parent": "base",
+        "config": TrainConfig(learning_rate=0.00123).model_dump(mode="json"),
+        "masks": 6,
+        "prompts": {"real": 4, "simulated": 36},
+        "scores": {"objects": 3, "current": 0.5123, "candidate": 0.6234},
+    }
+    version = project.save_weights({name: sam.state_dict()[name] + 0.1}, info)
+    change = {"before": 0.5, "after": 0.7, "objects": 2}
+    verdict = {"reason": "Better on 3 objects.", "by_class": {"pit": change}}
+    project.promote(version, report={"verdict": verdict})
+    assert export(project, tmp_path / "m.pth").exit_code == 0
+    card = (tmp_path / "m.pth.md").read_text(encoding="utf-8")
+    for line in (
+        f"# starter {version}",
+        f"| Base model | starter (SHA-256 {project.base.sha256}) |",
+        "| Parts trained | mask_decoder |",
+        "| masks of class | train | held_out | test |",
+        "| pit | 4 | 2 | 0 |",
+        "| void | 2 | 1 | 0 |",
+        "| images | 2 | 1 | 0 |",
+        "| all | 3 | 0.512 | 0.623 |",
+        "| pit | 2 | 0.500 | 0.700 |",
+        "Better on 3 objects.",
+        "learning_rate: 0.00123",
+        "napari-sam-tune predict IMAGE --model m.pth --point X,Y --out DIR",
+    ):
+        assert line in card.splitlines(), line
+    assert "learnt from 6 masks, 4 real prompts, 36 simulated prompts." in card
+    assert export(project, tmp_path / "b.pth", "--version", "base").exit_code == 0
+    assert "nothing in it was tuned" in (tmp_path / "b.pth.md").read_text(encoding="utf-8")

@@ -184,12 +184,10 @@ class PaintingPromptEncoder(PromptEncoder):  # type: ignore[misc]
         return dense
 
     def _painted(self, coords: Tensor, labels: Tensor, masks: Tensor | None) -> Tensor:
-        height, width = self.mask_input_size
-        stride = self.input_image_size[0] / height
-        rows = (torch.arange(height, device=coords.device) + 0.5) * stride - 0.5
-        cols = (torch.arange(width, device=coords.device) + 0.5) * stride - 0.5
+        rows, cols = self.grid(coords.device)
+        radius = self.click_radius
         if masks is None:
-            painted = self._boxed(coords, labels, rows, cols)
+            painted = self.boxed(coords, labels, rows, cols)
         else:
             painted = masks.expand(len(coords), -1, -1, -1)[:, 0]
         for token in range(coords.shape[1]):
@@ -197,13 +195,27 @@ class PaintingPromptEncoder(PromptEncoder):  # type: ignore[misc]
             across, down = cols - x[:, None], rows - y[:, None]
             distance = down[:, :, None] ** 2 + across[:, None, :] ** 2
             clicked = ((label == 1) | (label == 0))[:, None, None]
-            near = (distance <= (CLICK_RADIUS * stride) ** 2) & clicked
+            near = (distance <= radius**2) & clicked
             logit = torch.where(label == 1, CLICK_LOGIT, -CLICK_LOGIT)[:, None, None]
             painted = torch.where(near, logit.to(painted.dtype), painted)
         return painted[:, None]
 
+    @property
+    def click_radius(self) -> float:
+        """Of a click's disc, in px of the encoder's input."""
+        stride: float = self.input_image_size[0] / self.mask_input_size[0]
+        return CLICK_RADIUS * stride
+
+    def grid(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Where the mask input's rows (4h,) and columns (4w,) lie, in px of the encoder's input."""
+        height, width = self.mask_input_size
+        stride = self.input_image_size[0] / height
+        rows = (torch.arange(height, device=device) + 0.5) * stride - 0.5
+        cols = (torch.arange(width, device=device) + 0.5) * stride - 0.5
+        return rows, cols
+
     @staticmethod
-    def _boxed(coords: Tensor, labels: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
+    def boxed(coords: Tensor, labels: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
         """Nothing but what lies outside the boxes: (N, 4h, 4w)."""
         none = torch.zeros((), device=coords.device)
         low = torch.where((labels == 2)[..., None], coords, none).sum(1)
