@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project import Project
     from napari_sam_tune.core.runners import Runner
     from napari_sam_tune.core.training.config import TrainConfig
+    from napari_sam_tune.ui.exporting import Exporting
     from napari_sam_tune.ui.panel import Panel
 
 
@@ -71,6 +72,7 @@ class Controller(QObject):
         self._preferences = PreferencesSource()
         self._inference = Inference(self)
         self.work: Work | None = None
+        self._exporting: Exporting | None = None
         self._is_closed = False
         self._connect_panel()
         self._inference.submit(Kind.LOAD, import_model_code, _done, self._on_load_failed)
@@ -198,10 +200,14 @@ class Controller(QObject):
     def _on_export_asked(self) -> None:
         from napari_sam_tune.ui.exporting import Exporting
 
-        if self.work is not None:
-            Exporting(self.work.place.session.project, window=self.panel)
+        if self._exporting is not None and not self._exporting.is_closed:
+            self._exporting.dialog.raise_()
+        elif self.work is not None:
+            self._exporting = Exporting(self.work.place.session.project, window=self.panel)
 
     def _stop_work(self) -> None:
+        if self._exporting is not None:
+            self._exporting.close()
         work, self.work = self.work, None
         if work is not None:
             work.close()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -34,9 +33,6 @@ from napari_sam_tune.ui.notice import NoticeBar
 from napari_sam_tune.ui.start import combo
 from napari_sam_tune.ui.style import STYLE, Text
 
-if TYPE_CHECKING:
-    from qtpy.QtGui import QCloseEvent
-
 
 class ExportDialog(QDialog):
     """A passive view.
@@ -48,7 +44,7 @@ class ExportDialog(QDialog):
 
     Attributes:
         asked: emitted with an `ExportRequest`.
-        cancelled: emitted when the person stops what is under way, also by closing.
+        cancelled: emitted when the person stops what is under way.
         notice: messages.
 
     """
@@ -61,7 +57,6 @@ class ExportDialog(QDialog):
         self.setObjectName("panel")
         self.setStyleSheet(STYLE)
         self.setWindowTitle("Export")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._content = content
         self._is_own_place = False
         self.notice = NoticeBar()
@@ -208,7 +203,7 @@ class ExportDialog(QDialog):
         self._close = QPushButton("Close")
         self._close.setProperty("role", "wide")
         self._close.setAutoDefault(False)
-        self._close.clicked.connect(self._on_close_clicked)
+        self._close.clicked.connect(self.reject)
         self.export = QPushButton("Export")
         self.export.setProperty("role", "primary")
         self.export.setDefault(True)
@@ -249,17 +244,9 @@ class ExportDialog(QDialog):
             self.place.setText(str(place if place.suffix else place.with_suffix(self.suffix)))
             self._on_place_edited(chosen)
 
-    def _on_close_clicked(self) -> None:
+    def reject(self) -> None:
+        """Close, or stop what is under way: by the button, Escape, or the window's own."""
         if self.bar.isVisible():
             self.cancelled.emit()
         else:
-            self.close()
-
-    def reject(self) -> None:
-        """Close on Escape as the button does."""
-        self._on_close_clicked()
-
-    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
-        """Stop what is under way."""
-        self.cancelled.emit()
-        super().closeEvent(event)
+            super().reject()

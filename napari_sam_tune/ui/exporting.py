@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari import current_viewer
-from qtpy.QtCore import QObject, Qt, QUrl, Signal
+from qtpy.QtCore import QCoreApplication, QObject, Qt, QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QWidget
 
@@ -67,6 +67,7 @@ class Exporting(QObject):
 
     Attributes:
         dialog: the view.
+        is_closed: it is over.
         ended: emitted when an export has come to its end, well or badly.
 
     """
@@ -83,6 +84,7 @@ class Exporting(QObject):
         self._content = _content(project)
         self._cancel = threading.Event()
         self._thread: threading.Thread | None = None
+        self.is_closed = False
         self.dialog = ExportDialog(self._content, tab, window)
         queued = Qt.ConnectionType.QueuedConnection
         self._stepped.connect(self.dialog.show_step, queued)
@@ -91,17 +93,22 @@ class Exporting(QObject):
         self.dialog.asked.connect(self._on_asked)
         self.dialog.cancelled.connect(self._cancel.set)
         self.dialog.finished.connect(self.close)
+        QCoreApplication.instance().aboutToQuit.connect(self.close)
         self.dialog.show()
 
     def close(self, _: int = 0) -> None:
-        """Stop what is under way and go."""
+        """Stop what is under way and go. May be called more than once."""
+        if self.is_closed:
+            return
+        self.is_closed = True
         self._cancel.set()
         if self._thread is not None:
             self._thread.join()
+        QCoreApplication.instance().aboutToQuit.disconnect(self.close)
         for signal in (self._stepped, self._finished, self._failed):
             signal.disconnect()
-        self.dialog.finished.disconnect(self.close)
-        self.dialog.close()
+        self.dialog.hide()
+        self.dialog.deleteLater()
         self.deleteLater()
 
     def _on_asked(self, request: ExportRequest) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from napari_sam_tune.cli import app
+from napari_sam_tune.core.dataset import OWN_ORIGIN
 from napari_sam_tune.core.effort import effort_by_version
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.images import content_hash, read_image
@@ -104,6 +105,8 @@ def test_everything_comes_in_once(pair: tuple[Project, Project], tmp_path: Path)
     workstation.set_class("crack", "#e5554f")  # the colour the pores have
     version = workstation.save_weights({"x": torch.ones(2)}, {"parts": ["mask_decoder"]})
     workstation.promote(version, report={})
+    (workstation.path / "heads").mkdir()
+    (workstation.path / "heads" / "0123456789ab.safetensors").write_bytes(b"head")
     prompt = Prompt(points=[(12.5, 8.25)], labels=[1], box=(9, 4, 20, 15))
     mask = blob(5, 10)
     kept = accept(
@@ -126,6 +129,7 @@ def test_everything_comes_in_once(pair: tuple[Project, Project], tmp_path: Path)
     assert (report.images, report.known_images, report.masks) == (3, 1, 1)
     assert (report.classes, report.weights, report.deletions, report.marks) == (1, 1, 1, 2)
     assert report.clashes == []
+    assert (laptop.path / "heads" / "0123456789ab.safetensors").read_bytes() == b"head"
     assert files(workstation) == before
     assert living(laptop) == living(workstation)
     joined = Project.open(laptop.path, create=False)
@@ -238,6 +242,25 @@ def test_the_same_import_on_both_sides_is_one(pair: tuple[Project, Project]) -> 
     merged(workstation, laptop)
     stains = {a.id for a in Project.open(workstation.path).annotations() if a.label == "stain"}
     assert stains == {corrected.id}
+
+
+def test_what_was_exported_and_imported_there_is_known(pair: tuple[Project, Project]) -> None:
+    laptop, workstation = pair
+    here = accept(laptop, "a.png", blob(10, 46))
+    gone = accept(laptop, "a.png", blob(30, 46))
+    laptop.delete(gone.id)
+    for record in (here, gone):
+        origin = OWN_ORIGIN + record.id
+        accept(workstation, "a.png", record.mask, source="import", origin=origin)
+    before = living(laptop)
+    report = merged(laptop, workstation)
+    assert not report.added
+    assert report.clashes == []
+    assert living(laptop) == before
+    # The other way round the person's own masks replace the copies.
+    merged(workstation, laptop)
+    assert here.id in living(workstation)
+    assert len(living(workstation)) == len(before) + 1
 
 
 def test_images_are_known_by_their_pixels(tmp_path: Path) -> None:

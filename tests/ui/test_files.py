@@ -193,6 +193,16 @@ def test_a_stack_of_labels_keeps_classes_and_image_names(viewer, project, tmp_pa
     assert np.array_equal(coco.annToMask(first).astype(bool), np.asarray(masks.data[0]) == 1)
 
 
+def test_napari_goes_on_saving_in_its_own_formats(viewer, tmp_path):
+    layer = viewer.add_labels(np.eye(20, dtype=np.int32), name="eye")
+    viewer.add_image(np.zeros((20, 20)), name="zeros")
+    for name in ("eye.tif", "eye"):
+        (saved,) = layer.save(str(tmp_path / name))
+        assert Path(saved).suffix == (Path(name).suffix or ".tif")
+    viewer.layers.save(str(tmp_path / "both"))
+    assert {path.name for path in (tmp_path / "both").iterdir()} == {"eye.tif", "zeros.tif"}
+
+
 def test_coco_opens_with_its_images(viewer, tmp_path):
     (tmp_path / "images").mkdir()
     mask = disc((40, 50), 20, 25)
@@ -259,7 +269,11 @@ def test_the_dock_exports_masks_and_weights(desk, blobs, qtbot, tmp_path):
     _shot(dialog, "export_weights")
     assert "Written: sam.pth" in ended(exporting, qtbot)
     assert (tmp_path / "sam.pth").stat().st_size > 1e6
+
+    desk.panel.export.click()  # it is open already
+    assert desk.controller._exporting is exporting
     dialog.close()
+    assert exporting.is_closed
 
 
 def test_the_dialog_says_what_is_lost_and_can_be_cancelled(project, qtbot, tmp_path, monkeypatch):
@@ -306,11 +320,13 @@ def test_the_dialog_says_what_is_lost_and_can_be_cancelled(project, qtbot, tmp_p
     qtbot.waitUntil(reading.is_set)
     _shot(dialog, "export_running")
     with qtbot.waitSignal(exporting.ended, timeout=120_000):
-        dialog._close.click()
+        dialog.close()  # while something is under way, this stops it
         going.set()
+    assert dialog.isVisible()
     assert "cancelled" in dialog.notice.notice.text
     assert not target.exists()
     dialog.close()
+    assert exporting.is_closed
 
 
 def test_the_menu_asks_for_a_project_where_none_is_open(viewer, project, monkeypatch, qtbot):
