@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 def import_data(
     project: Annotated[Path, typer.Argument(help="Project folder; made if it is absent.")],
     format_name: Annotated[
-        str, typer.Option("--format", help="folder (images and masks), coco, geojson or csv.")
+        str,
+        typer.Option(
+            "--format", help="folder (images and masks), coco, yolo, voc …; see docs/formats.md."
+        ),
     ] = "folder",
     source: Annotated[
-        Path | None, typer.Option("--from", help="The COCO, GeoJSON or CSV file.")
+        Path | None, typer.Option("--from", help="The file or folder of the format.")
     ] = None,
     images: Annotated[Path | None, typer.Option(help="Folder of images, or one raster.")] = None,
     masks: Annotated[

@@ -21,6 +21,8 @@ GREY: Final = "#888888"
 RED: Final = "#d1495b"
 _BLUE: Final = "#3d6cb9"
 _LINE: Final = "#cccccc"
+_LEAST_SPAN: Final = 0.05
+"""Of a chart's scores."""
 
 
 def draw_objects(objects: Sequence[ObjectComparison], path: Path) -> None:
@@ -117,6 +119,10 @@ def draw_sweep(
         panel.axhline(baseline, color=GREY, ls="--", lw=1.5, label=f"base model, {baseline:.3f}")
         panel.set_xlabel(name)
         panel.spines[["top", "right"]].set_visible(False)
+    low, high = panels[0].get_ylim()
+    if high - low < _LEAST_SPAN:  # else nothing at all would look like a steep gain
+        middle = (low + high) / 2
+        panels[0].set_ylim(middle - _LEAST_SPAN / 2, middle + _LEAST_SPAN / 2)
     panels[0].set_ylabel("score on held-out objects")
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, frameon=False, loc="outside lower center", ncols=2)

@@ -178,6 +178,10 @@ def test_what_went_out_comes_back(
     again = imported(form, folder)
     assert {r.id for r in again.images()} == set(NAMES)
     assert again.is_empty("none.png")
+    if form not in ("coco", "cvat", "coco-polygons"):  # which have no place for it
+        for record in project.images()[:3]:
+            image = again.image(record.id)
+            assert (image.split, image.group) == (record.split, record.group)
     for name in NAMES:
         before, after = project.annotations(name), again.annotations(name)
         truths = [a.mask for a in before]

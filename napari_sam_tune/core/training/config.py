@@ -53,6 +53,9 @@ class LoraConfig(BaseModel):
 
     rank: int = Field(default=8, ge=1)
     """Rank of each delta; from half the width of a layer on, the full matrix is smaller."""
+    learning_rate: float = Field(default=5e-3, gt=0)
+    """Of the adapters at its peak, which begin at nothing: with a rate for weights that have been
+    trained they stay there. 5e-3 is SAMed's (Zhang and Liu 2023)."""
     alpha: float | None = Field(default=None, gt=0)
     """The delta is scaled by alpha / rank; none means alpha = rank."""
     dropout: float = Field(default=0.0, ge=0, lt=1)

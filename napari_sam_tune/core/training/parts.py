@@ -141,7 +141,7 @@ class LentModel:
                 parameter.copy_(then)
 
     def groups(self, sam: Sam) -> list[dict[str, Any]]:
-        """Return the optimiser's parameter groups: one for each part with settings of its own.
+        """Return the parameter groups: parts with settings of their own, adapters, the rest.
 
         Raises:
             TrainingError: settings for a part that is not trained.
@@ -166,6 +166,11 @@ class LentModel:
                     "weight_decay": self.config.weight_decay if decay is None else decay,
                 }
             )
+        adapters = [left.pop(name) for name in list(left) if adapted_weight(name)]
+        if adapters:
+            decay = self.config.weight_decay
+            rate = self.config.lora.learning_rate
+            groups.append({"params": adapters, "peak": rate, "weight_decay": decay})
         if left:
             rest = {"peak": self.config.learning_rate, "weight_decay": self.config.weight_decay}
             groups.append({"params": list(left.values()), **rest})
