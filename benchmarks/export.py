@@ -22,7 +22,6 @@ import numpy as np
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 from scipy import ndimage
 
 from napari_sam_tune.core.annotations import new_id
@@ -99,13 +98,14 @@ def main() -> None:
     every = [known.name for known in FORMATS.values() if known.writer]
     parser.add_argument("--format", nargs="*", default=every, choices=every)
     arguments = parser.parse_args()
-    title = f"{arguments.images} images of {arguments.side} px, {OBJECTS} objects each"
-    table = Table("format", "seconds", "of CPU", "MB more", title=title)
+    console = Console()
+    console.print(f"{arguments.images} images of {arguments.side} px, {OBJECTS} objects each")
+    console.print("format           seconds  of CPU  MB more")
     spawn = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         project = a_project(folder, arguments.images, arguments.side)
-        for form in track(arguments.format, "Exporting"):
+        for form in arguments.format:
             here, there = spawn.Pipe()
             out = folder / f"out-{form}"
             child = spawn.Process(target=measure, args=(form, project.path, out, there))
@@ -115,9 +115,8 @@ def main() -> None:
             child.join()
             if count != OBJECTS * arguments.images:
                 raise SystemExit(f"{form} wrote {count} objects")
-            table.add_row(form, f"{seconds:.1f}", f"{busy:.1f}", f"{megabytes:.0f}")
+            console.print(f"{form:15} {seconds:8.1f} {busy:7.1f} {megabytes:8.0f}", highlight=False)
             shutil.rmtree(out) if out.is_dir() else out.unlink()
-    Console().print(table)
 
 
 if __name__ == "__main__":

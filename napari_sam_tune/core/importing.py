@@ -186,15 +186,18 @@ class _Known:
         self._imported = project.imported(record.id)
         self._records = project.records(record.id)
         self._living = project.annotations(record.id)
+        self._seen: set[str] = set()
 
     def find(self, source: SourceObject, origin: str) -> tuple[Annotation | None, str]:
         """Return the annotation an object is already, if any, and the origin of a new one.
 
         An object that was exported from a project keeps the id of its record. One whose format has
-        no place for ids is known by its class and its pixels.
+        no place for ids is known by its class and its pixels. Of two with one id, as copying an
+        object in another program leaves them, the second is a new one.
         """
         before = self._imported.get(origin)
-        if source.record is not None:
+        if source.record is not None and source.record not in self._seen:
+            self._seen.add(source.record)
             origin = f"{OWN_ORIGIN}{source.record}"
             before = before or self._records.get(source.record) or self._imported.get(origin)
         return before or self._twin(source), origin

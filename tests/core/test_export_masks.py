@@ -128,6 +128,26 @@ def test_nothing_is_overwritten_unasked_and_a_cancelled_export_leaves_nothing(
         written(project, "folder", tmp_path / "x")
 
 
+def test_an_object_corrected_or_copied_in_another_program(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    written(project, "labelme", tmp_path / "out")
+    file = tmp_path / "out" / "b.json"
+    document = json.loads(file.read_text(encoding="utf-8"))
+    first, second, *_ = document["shapes"]
+    document["shapes"].append({**first, "label": "copy"})
+    second["label"] = "corrected"
+    file.write_text(json.dumps(document), encoding="utf-8")
+    before = {a.id: a.label for a in project.annotations()}
+    said = run("import", tmp_path / "p", *where("labelme", tmp_path))
+    assert "5 × object there already" in said
+    assert "1 × object that was changed in the source" in said
+    after = {a.id: a.label for a in project.annotations()}
+    assert before.items() < after.items()
+    assert [label for key, label in after.items() if key not in before] == ["copy"]
+    run("import", tmp_path / "p", *where("labelme", tmp_path))
+    assert {a.id: a.label for a in project.annotations()} == after
+
+
 # ---- out and in again ----
 
 
