@@ -95,7 +95,7 @@ class Predictor:
         *,
         download: bool = False,
     ) -> Predictor:
-        """Load a base model: "starter", "vit_b", "vit_l", "vit_h" or a path; see `load_model`."""
+        """Load a base model by name ("starter", "vit_b", …) or path; see `load_model`."""
         return cls(load_model(name_or_path, resolve_device(device), download=download))
 
     @property

@@ -30,8 +30,8 @@ State = dict[str, torch.Tensor]
 _WRAPPERS: Final = ("model", "state_dict", "model_state", "model_state_dict")
 """Keys under which trainers (MedSAM, micro-sam, Lightning) put the state dict proper."""
 _PREFIX: Final = re.compile(r"^(module\.|sam\.|model\.)+")
-_MICRO_SAM_LAYER: Final = re.compile(r"\.qkv_proj\.(weight|bias)$")
-_MICRO_SAM_ADAPTER: Final = re.compile(r"\.w_(a|b)_linear_(q|k|v)\.weight$")
+_MICRO_SAM_LAYER: Final = re.compile(r"\.(qkv_proj|mlp_layer)\.")
+_MICRO_SAM_ADAPTER: Final = re.compile(r"\.w_(a|b)_linear_([qkv12])\.weight$")
 UNREADABLE: Final = (
     pickle.UnpicklingError,
     zipfile.BadZipFile,
@@ -79,7 +79,7 @@ def _why_unreadable(path: Path, error: Exception) -> str:
         return (
             f"{path.name} was refused: reading it would run code that is stored in it. Weights "
             "need no code; ask whoever made the file for a plain state dict or .safetensors. (Of a "
-            "training of micro-sam, micro_sam.util.export_custom_sam_model writes one.)"
+            "training of micro-sam, its export_custom_sam_model writes one.)"
         )
     return (
         f"{path.name} cannot be read as weights: it is truncated, damaged or another kind of file. "
@@ -103,13 +103,19 @@ def _unwrapped(content: object, path: Path) -> State:
 
 
 def _without_adapters(state: State) -> State:
-    """Merge low-rank adapters as micro-sam names them: x W + x A B beside a layer `qkv_proj`."""
+    """Merge low-rank adapters as micro-sam puts them around SAM's layers: W + B A, unscaled."""
     if not any(_MICRO_SAM_LAYER.search(name) for name in state):
         return state
-    renamed = {}
-    for name, tensor in state.items():
-        found = _MICRO_SAM_ADAPTER.search(name)
-        if found is not None:
-            name = f"{name[: found.start()]}.lora_{found[1].upper()}.{found[2]}"
-        renamed[_MICRO_SAM_LAYER.sub(r".\1", name)] = tensor
+    renamed = {_name_of_micro_sam(name): tensor for name, tensor in state.items()}
     return merged(renamed, renamed)
+
+
+def _name_of_micro_sam(name: str) -> str:
+    """Return the name in this program of one of micro-sam's tensors."""
+    found = _MICRO_SAM_ADAPTER.search(name)
+    if found is None:
+        return _MICRO_SAM_LAYER.sub(".", name)
+    layer, matrix, part = name[: found.start()], found[1].upper(), found[2]
+    if part in "12":  # of an MLP's two layers
+        return f"{layer}.lin{part}.lora_{matrix}.all"
+    return f"{layer}.lora_{matrix}.{part}"

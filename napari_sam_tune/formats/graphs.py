@@ -8,6 +8,7 @@ others are the candidates for a single click.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -188,13 +189,12 @@ def write_onnx(sam: Sam, encoder: Path, decoder: Path) -> None:
 
     """
     try:
-        import onnx
-        import onnxscript
+        for package in ("onnx", "onnxscript"):  # torch imports them by itself
+            import_module(package)
     except ImportError as error:
         raise CheckpointError(
             'ONNX is not installed: pip install "napari-sam-tune[onnx]".'
         ) from error
-    del onnx, onnxscript  # torch imports them by itself
     for program, inputs, outputs, path in (
         (encoder_program(sam), ENCODER_INPUTS, ENCODER_OUTPUTS, encoder),
         (decoder_program(sam), DECODER_INPUTS, DECODER_OUTPUTS, decoder),

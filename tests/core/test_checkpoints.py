@@ -100,23 +100,30 @@ def test_micro_sam_puts_its_decoder_beside_the_model(starter, tmp_path):
 
 
 def test_micro_sams_adapters_are_merged(starter, tmp_path):
-    """As its PEFT_Sam names them: beside `qkv_proj`, added to q and v."""
-    layer, generator = "image_encoder.blocks.1.attn.qkv", torch.Generator().manual_seed(0)
-    state = dict(starter.sam.state_dict())
-    weight = state.pop(f"{layer}.weight")
-    state[f"{layer}.qkv_proj.weight"] = weight
-    state[f"{layer}.qkv_proj.bias"] = state.pop(f"{layer}.bias")
-    width, expected = weight.shape[1], weight.clone()
-    for part, rows in (("q", slice(0, width)), ("v", slice(2 * width, None))):
-        down = torch.randn(4, width, generator=generator)
-        up = torch.randn(width, 4, generator=generator)
+    """As its LoRASurgery names them: around qkv, added to q and v, and around the MLP's layers."""
+    block, generator = "image_encoder.blocks.1", torch.Generator().manual_seed(0)
+    qkv, lin2 = f"{block}.attn.qkv", f"{block}.mlp.lin2"
+    own = starter.sam.state_dict()
+    expected = {name: own[name].clone() for name in (f"{qkv}.weight", f"{lin2}.weight")}
+    state = {
+        n.replace(f"{qkv}.", f"{qkv}.qkv_proj.").replace(".mlp.", ".mlp.mlp_layer."): value
+        for n, value in own.items()
+    }
+
+    def adapt(layer, part, target):
+        down = torch.randn(4, target.shape[1], generator=generator)
+        up = torch.randn(len(target), 4, generator=generator)
         state[f"{layer}.w_a_linear_{part}.weight"] = down
         state[f"{layer}.w_b_linear_{part}.weight"] = up
-        expected[rows] += up @ down
+        target += up @ down
+
+    width = own[f"{qkv}.weight"].shape[1]
+    adapt(qkv, "q", expected[f"{qkv}.weight"][:width])
+    adapt(qkv, "v", expected[f"{qkv}.weight"][2 * width :])
+    adapt(f"{block}.mlp", "2", expected[f"{lin2}.weight"])
     torch.save({"model_state": state}, tmp_path / "lora.pt")
     merged = load_model(tmp_path / "lora.pt").sam.state_dict()
-    assert torch.equal(merged[f"{layer}.weight"], expected)
-    assert set(merged) == set(starter.sam.state_dict())
+    assert all(torch.equal(merged[name], expected.get(name, value)) for name, value in own.items())
 
 
 class Payload:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from exporting import export, tuned_project
 from PIL import Image
 from safetensors.torch import load_file
 from segment_anything import SamAutomaticMaskGenerator, sam_model_registry
@@ -12,32 +13,11 @@ from typer.testing import CliRunner
 from napari_sam_tune.cli import app
 from napari_sam_tune.core.checkpoints import LoadedModel, load_model
 from napari_sam_tune.core.errors import CheckpointError
-from napari_sam_tune.core.lora import Adapters, scaled
 from napari_sam_tune.core.predictor import Predictor
-from napari_sam_tune.core.project import BaseRef, Project
+from napari_sam_tune.core.project import BaseRef
 from napari_sam_tune.core.tiny_vit import build_vit_t
-from napari_sam_tune.core.training.config import LoraConfig, TrainConfig
+from napari_sam_tune.core.training.config import TrainConfig
 from napari_sam_tune.core.tuned import open_tuned
-
-LORA = LoraConfig(rank=2, targets=("q", "v"))
-
-
-def tuned_project(path, ref, sam):
-    """A project whose version in use has adapters and a changed decoder."""
-    project = Project.open(path)
-    project.set_base(ref)
-    adapters = scaled(Adapters.of(sam, LORA, seed=0).parameters, LORA)
-    tensors = {name: torch.randn_like(t) * 0.02 for name, t in adapters.items()}
-    name = "mask_decoder.mask_tokens.weight"
-    tensors[name] = sam.state_dict()[name] + 0.1
-    info = {"base": {"name": ref.name, "sha256": ref.sha256}, "architecture": "starter"}
-    project.promote(project.save_weights(tensors, info), report={})
-    return project, tensors
-
-
-def export(project, out, *more):
-    command = ["export", "weights", str(project.path), "--out", str(out), *more]
-    return CliRunner().invoke(app, command)
 
 
 def test_a_merged_checkpoint_draws_what_base_and_adapters_draw(tmp_path):
@@ -70,6 +50,8 @@ def test_segment_anything_loads_a_merged_vit_b(tmp_path):
     model = load_model(tmp_path / "base.pth")
     project, tensors = tuned_project(tmp_path / "p", model.ref, model.sam)
     assert export(project, tmp_path / "m.pth").exit_code == 0
+    card = (tmp_path / "m.pth.md").read_text(encoding="utf-8")
+    assert 'sam = sam_model_registry["vit_b"](checkpoint="m.pth")' in card
     saved = sam_model_registry["vit_b"](checkpoint=str(tmp_path / "m.pth"))
     theirs = saved.state_dict()
     mine = Predictor(LoadedModel(sam, BaseRef("b", "0" * 64), "vit_b"))

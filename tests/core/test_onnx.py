@@ -1,9 +1,12 @@
 """Graphs answer as torch does: any number of clicks, masks fed back, adapters merged."""
 
+import sys
+
 import numpy as np
 import onnxruntime
 import pytest
 import torch
+from exporting import export, tuned_project
 from segment_anything.modeling import (
     ImageEncoderViT,
     MaskDecoder,
@@ -11,7 +14,6 @@ from segment_anything.modeling import (
     Sam,
     TwoWayTransformer,
 )
-from test_export_weights import export, tuned_project
 
 from napari_sam_tune.core.checkpoints import load_model
 from napari_sam_tune.core.predictor import Predictor
@@ -145,7 +147,7 @@ def test_onnx_of_an_ordinary_sam(tmp_path):
 
 
 def test_without_onnx_it_is_said_how_to_get_it(tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "onnxscript", None)
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
     model = load_model("starter")
     project, _ = tuned_project(tmp_path / "p", model.ref, model.sam)
     refused = export(project, tmp_path / "graphs", "--format", "onnx")
