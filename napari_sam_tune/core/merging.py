@@ -88,6 +88,7 @@ class Merge:
         self._project, self._other = project, other
         self.pairs = paired_images(project, other)
         self.report = MergeReport()
+        self._names = {record.id for record in project.images()}
 
     def run(self) -> Iterator[str]:
         """Join the two; yields the id of each image that is done.
@@ -172,7 +173,8 @@ class Merge:
         )
 
     def _free_name(self, there: ImageRecord) -> str:
-        if there.id not in {record.id for record in self._project.images()}:
+        if there.id not in self._names:
+            self._names.add(there.id)
             return there.id
         name = PurePosixPath(there.id)
         own = f"{name.stem} ({there.content_hash[:_HASH_DIGITS]}){name.suffix}"
