@@ -38,11 +38,21 @@ class WeightsFormat:
     Attributes:
         write: writes weights on their base to a path, which is a file or a new folder.
         usage: says in Markdown how to use what was written, from its name and the architecture.
+        halves: suffix of encoder and decoder where they are two files, else "".
 
     """
 
     write: Callable[[BaseRef, TunedWeights, Path], None]
     usage: Callable[[str, str], str]
+    halves: str = ""
+
+    def files(self, path: Path) -> list[Path]:
+        """Return what is written when `path` is asked for, the card last."""
+        if not self.halves:
+            return [path, path.with_name(f"{path.name}.md")]
+        halves = [path.parent / name for name in half_names(path.name, self.halves)]
+        in_folder = path.suffix != self.halves
+        return [*halves, path / "README.md" if in_folder else path.with_name(f"{path.name}.md")]
 
 
 def _merged(base: BaseRef, tuned: TunedWeights) -> Sam:
@@ -72,28 +82,25 @@ def _adapters(_: BaseRef, tuned: TunedWeights, path: Path) -> None:
 def _onnx(base: BaseRef, tuned: TunedWeights, path: Path) -> None:
     from napari_sam_tune.formats.graphs import write_onnx
 
-    write_onnx(_merged(base, tuned), *_halves(path, ".onnx"))
+    encoder, decoder, _ = WRITERS["onnx"].files(path)
+    encoder.parent.mkdir(exist_ok=True)
+    write_onnx(_merged(base, tuned), encoder, decoder)
 
 
 def _exported(base: BaseRef, tuned: TunedWeights, path: Path) -> None:
     from napari_sam_tune.formats.graphs import write_exported
 
-    write_exported(_merged(base, tuned), *_halves(path, ".pt2"))
-
-
-def _halves(path: Path, suffix: str) -> tuple[Path, Path]:
-    """Return where encoder and decoder go, a folder for them made."""
-    encoder, decoder = (path.parent / name for name in half_names(path.name, suffix))
+    encoder, decoder, _ = WRITERS["pt2"].files(path)
     encoder.parent.mkdir(exist_ok=True)
-    return encoder, decoder
+    write_exported(_merged(base, tuned), encoder, decoder)
 
 
 WRITERS: Final[Mapping[str, WeightsFormat]] = {
     "sam": WeightsFormat(_whole_sam, use_sam),
     "safetensors": WeightsFormat(_ours, use_ours),
     "lora": WeightsFormat(_adapters, use_ours),
-    "onnx": WeightsFormat(_onnx, use_onnx),
-    "pt2": WeightsFormat(_exported, use_exported),
+    "onnx": WeightsFormat(_onnx, use_onnx, halves=".onnx"),
+    "pt2": WeightsFormat(_exported, use_exported, halves=".pt2"),
 }
 """sam: a whole model as an ordinary SAM checkpoint, adapters merged; safetensors: only what was
 trained, with its description; lora: the adapters alone; onnx and pt2 (`torch.export`): encoder and
@@ -103,7 +110,9 @@ decoder as graphs, adapters merged."""
 def export_weights(
     project: Project, tuned: TunedWeights, path: Path, form: str, *, overwrite: bool = False
 ) -> list[Path]:
-    """Write weights in a format and a model card beside them, all of it or nothing.
+    """Write weights in a format and a model card beside them.
+
+    All files are built before the first one is moved to its place.
 
     Args:
         project: they belong to.
@@ -125,15 +134,17 @@ def export_weights(
     if form not in WRITERS:
         raise CheckpointError(f"There is no format {form!r}; there are {', '.join(WRITERS)}.")
     base = _base_of(project, tuned)
-    if path.is_file():
-        _require_absent(path, overwrite=overwrite)
-    with saving("The weights", path.parent):
+    path = path.absolute()  # "." has a name then
+    for file in WRITERS[form].files(path):
+        if file.exists() and not overwrite:
+            raise StorageError(f"{file} exists already; add --overwrite, or choose another name.")
+    with saving("The export", path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
             built = Path(folder) / path.name
             WRITERS[form].write(base, tuned, built)
             _write_card(project, base, tuned, form, built)
-            return _publish(Path(folder), path, overwrite=overwrite)
+            return _publish(Path(folder), path.parent)
 
 
 def _base_of(project: Project, tuned: TunedWeights) -> BaseRef:
@@ -152,30 +163,20 @@ def _base_of(project: Project, tuned: TunedWeights) -> BaseRef:
 def _write_card(
     project: Project, base: BaseRef, tuned: TunedWeights, form: str, path: Path
 ) -> None:
-    """Write the card into a folder, or beside a file."""
     architecture = tuned.info.get("architecture") or load_base(base).architecture
     usage = WRITERS[form].usage(path.name, architecture)
-    card = path / "README.md" if path.is_dir() else path.with_name(f"{path.name}.md")
     text = model_card(project, base, tuned, architecture, form, usage)
-    card.write_text(text, encoding="utf-8")
+    WRITERS[form].files(path)[-1].write_text(text, encoding="utf-8")
 
 
-def _publish(folder: Path, path: Path, *, overwrite: bool) -> list[Path]:
-    """Move what was built to where it was asked for, the card last."""
-    built = sorted(
-        (file for file in folder.rglob("*") if file.is_file()),
-        key=lambda file: (file.suffix == ".md", file),
-    )
-    files = [path.parent / file.relative_to(folder) for file in built]
-    for file in files:
-        _require_absent(file, overwrite=overwrite)
-    for source, file in zip(built, files, strict=True):
+def _publish(built: Path, target: Path) -> list[Path]:
+    """Move what was built in a folder into another one, the card last."""
+    files = (file for file in built.rglob("*") if file.is_file())
+    published = []
+    for source in sorted(files, key=lambda file: (file.suffix == ".md", file)):
+        file = target / source.relative_to(built)
         file.parent.mkdir(exist_ok=True)
         source.chmod(0o644)
         publish_file(source, file)
-    return files
-
-
-def _require_absent(file: Path, *, overwrite: bool) -> None:
-    if file.exists() and not overwrite:
-        raise StorageError(f"{file} exists already; add --overwrite, or choose another name.")
+        published.append(file)
+    return published

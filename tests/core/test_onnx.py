@@ -99,7 +99,9 @@ def assert_the_same(sam, encode, decode):
 
 
 def in_onnxruntime(path):
-    session = onnxruntime.InferenceSession(path)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path, options)
     return lambda inputs: session.run(None, {name: t.numpy() for name, t in inputs.items()})
 
 
