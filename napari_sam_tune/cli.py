@@ -16,6 +16,7 @@ from rich.console import Console
 from napari_sam_tune.commands.evaluate import evaluate
 from napari_sam_tune.commands.export import export_app
 from napari_sam_tune.commands.import_data import import_data
+from napari_sam_tune.commands.merge import merge
 from napari_sam_tune.commands.predict import predict
 from napari_sam_tune.commands.sweep import sweep
 from napari_sam_tune.commands.terminal import Device, Model, console, progress_bar
@@ -34,6 +35,7 @@ app = typer.Typer(
 starter_app = typer.Typer(no_args_is_help=True, help="Train and measure the embedded model.")
 app.add_typer(starter_app, name="starter")
 app.command("import")(import_data)
+app.command()(merge)
 app.command()(train)
 app.command("config")(print_config)
 app.command()(evaluate)

@@ -80,6 +80,10 @@ class AnnotationTable:
         """Return an annotation, living or not."""
         return self._by_id.get(annotation_id)
 
+    def every(self) -> list[Annotation]:
+        """Return all annotations, living or not, in the order of time."""
+        return sorted(self._by_id.values(), key=lambda annotation: annotation.id)
+
     def kept_for(self, image_id: str, cell: tuple[int, int]) -> Split | None:
         """Return "held_out" or "test" where an object at that place ever was: none may train."""
         return self._kept_places.get((image_id, cell))

@@ -227,6 +227,15 @@ class Annotation:
         said = (p for p in stored if p["points"] or p["box"] is not None)
         return tuple(Prompt.from_json(p) for p in said)
 
+    def stored(self) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+        """Return the array and the attributes as they lie on disk, for a copy.
+
+        Raises:
+            ProjectError: its files are gone or damaged.
+
+        """
+        return self._checked_bits(), self._records.attributes(self.id)
+
     @property
     def mask(self) -> Mask:
         """The mask exactly as accepted, (H, W) bool.

@@ -23,6 +23,7 @@ from napari_sam_tune.core.journal import Journal
 from napari_sam_tune.core.ledger import BASE_VERSION, BaseRef, ImageRecord, Promotion, WeightsInfo
 from napari_sam_tune.core.project_folder import ProjectFolder
 from napari_sam_tune.core.project_images import ImagesOfProject
+from napari_sam_tune.core.project_joining import JoiningOfProject
 from napari_sam_tune.core.project_weights import WeightsOfProject
 from napari_sam_tune.core.split import Split, place, split_place
 
@@ -41,7 +42,7 @@ __all__ = [
 ]
 
 
-class Project(ImagesOfProject, WeightsOfProject):
+class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
     """An open project; get one from `Project.open`. May be used from several threads.
 
     Whatever changes the project returns when the change would survive a kill and a power cut, and

@@ -20,7 +20,17 @@ from napari_sam_tune.core.records import RecordStore
 
 FORMAT = "napari-sam-tune project"
 FORMAT_VERSION = 1
+_MARKER = "project.json"
 _LEFT_BY_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+
+
+def is_project(path: Path) -> bool:
+    """Tell whether a folder is a project, of whatever release, without opening it."""
+    try:
+        marker = json.loads((path / _MARKER).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(marker, dict) and marker.get("format") == FORMAT
 
 
 class ProjectFolder:
@@ -34,7 +44,7 @@ class ProjectFolder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).resolve()
-        self.marker = self.path / "project.json"
+        self.marker = self.path / _MARKER
         self.log = self.path / "log.jsonl"
         self.weights = self.path / "weights"
         self.embeddings = self.path / "embeddings.zarr"

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_tune.core.errors import CheckpointError
+from napari_sam_tune.core.project_joining import HEADS
 from napari_sam_tune.core.promptless import is_head, load_head
 from napari_sam_tune.core.weights import content_version, read_info, read_weights, write_weights
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project import Project
     from napari_sam_tune.core.promptless import PromptlessModel
 
-_FOLDER = "heads"
-
 
 def keep_head(project: Project, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> Path:
     """Put a head into a project and return its file.
@@ -34,14 +33,14 @@ def keep_head(project: Project, tensors: Mapping[str, Tensor], info: Mapping[str
         StorageError: the disk refused; nothing is half-written.
 
     """
-    file = project.path / _FOLDER / f"{content_version(tensors)}.safetensors"
+    file = project.path / HEADS / f"{content_version(tensors)}.safetensors"
     write_weights(file, tensors, {**info, "created": time.time()})
     return file
 
 
 def newest_head(project: Project) -> Path | None:
     """Return the file of the head kept last, or None where there is none."""
-    files = sorted((project.path / _FOLDER).glob("*.safetensors"))
+    files = sorted((project.path / HEADS).glob("*.safetensors"))
     return max(files, key=lambda file: float(read_info(file).get("created", 0)), default=None)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +15,7 @@ from napari_sam_tune.ui.faults import explain
 from napari_sam_tune.ui.inference import Inference, Kind
 from napari_sam_tune.ui.keys import DEFAULT_KEYS
 from napari_sam_tune.ui.layers import LabellingLayers
+from napari_sam_tune.ui.model_code import import_model_code
 from napari_sam_tune.ui.notice import Notice
 from napari_sam_tune.ui.preferences import PreferencesSource
 from napari_sam_tune.ui.queue import (
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project import Project
     from napari_sam_tune.core.runners import Runner
     from napari_sam_tune.core.training.config import TrainConfig
+    from napari_sam_tune.ui.exporting import Exporting
     from napari_sam_tune.ui.panel import Panel
 
 
@@ -72,9 +72,10 @@ class Controller(QObject):
         self._preferences = PreferencesSource()
         self._inference = Inference(self)
         self.work: Work | None = None
+        self._exporting: Exporting | None = None
         self._is_closed = False
         self._connect_panel()
-        self._inference.submit(Kind.LOAD, _import_model_code, _done, self._on_load_failed)
+        self._inference.submit(Kind.LOAD, import_model_code, _done, self._on_load_failed)
 
     # -------------------------------------------------------------- choosing
 
@@ -196,7 +197,17 @@ class Controller(QObject):
         self._stop_work()
         self._inference.close(timeout=10.0 if wait else 0.0)
 
+    def _on_export_asked(self) -> None:
+        from napari_sam_tune.ui.exporting import Exporting
+
+        if self._exporting is not None and not self._exporting.is_closed:
+            self._exporting.dialog.raise_()
+        elif self.work is not None:
+            self._exporting = Exporting(self.work.place.session.project, window=self.panel)
+
     def _stop_work(self) -> None:
+        if self._exporting is not None:
+            self._exporting.close()
         work, self.work = self.work, None
         if work is not None:
             work.close()
@@ -210,6 +221,7 @@ class Controller(QObject):
         panel.start.samples_chosen.connect(self.open_samples)
         panel.start.resume_chosen.connect(self.resume)
         panel.image.leave.connect(self._leave)
+        panel.export_asked.connect(self._on_export_asked)
         panel.left.connect(self._on_panel_left)
         panel.destroyed.connect(self._on_napari_closing)
         QCoreApplication.instance().aboutToQuit.connect(self._on_napari_closing)
@@ -242,33 +254,10 @@ def _open_project_and_model(
     from napari_sam_tune.core.project import Project
 
     project = Project.open(choices.project or home)
-    _import_model_code()
+    import_model_code()
     from napari_sam_tune.core.predictor import Predictor
 
     return project, Predictor.from_checkpoint(choices.model, choices.device, download=download)
-
-
-def _import_model_code() -> None:
-    """Let torch load while the person still chooses images.
-
-    torchvision imports triton if it can, and triton's LLVM crashes a process that already runs
-    Mesa's (seen: torch 2.15, Mesa's llvmpipe under X). Nothing is compiled in the viewer, so
-    triton is hidden while torchvision loads.
-    """
-    hide = "triton" not in sys.modules
-    if hide:
-        sys.modules["triton"] = None  # type: ignore[assignment]
-    try:
-        import segment_anything  # noqa: F401 - this imports torchvision
-        import torch
-
-        import napari_sam_tune.core.predictor  # noqa: F401
-
-        # One core stays for the viewer: torch's threads wait by spinning, which starves it.
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
-    finally:
-        if hide:
-            del sys.modules["triton"]
 
 
 def _documents() -> Path:

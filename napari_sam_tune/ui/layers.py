@@ -33,7 +33,7 @@ OWN = "napari_sam_tune"
 Colour = tuple[float, float, float, float]
 _PROPOSAL_COLOUR: Colour = (0.10, 0.85, 1.00, 0.65)
 _PREVIEW_COLOUR: Colour = (0.10, 0.85, 1.00, 1.00)
-_POSITIVE, _NEGATIVE = "#39d353", "#ff5a52"
+POSITIVE, NEGATIVE, BOX_COLOUR = "#39d353", "#ff5a52", "#ffd166"
 # Lightness of one class's objects alternates a little, so that touching neighbours can be told.
 _SHADES = (0.0, 0.10, -0.10, 0.18)
 _CLICK_PIXELS = 11.0
@@ -222,7 +222,7 @@ class LabellingLayers:
         clicks.data = np.asarray(points, float).reshape(-1, 2)
         if points:
             positive = np.asarray(prompt.labels, bool)  # type: ignore[union-attr]
-            clicks.face_color = np.where(positive, _POSITIVE, _NEGATIVE).tolist()
+            clicks.face_color = np.where(positive, POSITIVE, NEGATIVE).tolist()
             clicks.symbol = np.where(positive, "cross", "hbar").tolist()
             clicks.size = _CLICK_PIXELS / max(self.viewer.scene.camera.zoom, 1e-6) / self._pixel()
         clicks.selected_data = set()
@@ -256,7 +256,7 @@ class LabellingLayers:
             window = data[row : row + height, column : column + width]
             window[shown.mask if cover else shown.mask & (window == 0)] = value
         self._ids = [shown.id for shown in objects]
-        self.accepted.colormap = _class_colours([shown.colour for shown in objects])
+        self.accepted.colormap = class_colours([shown.colour for shown in objects])
         self.accepted.data = data
         self.accepted.editable = False  # napari makes a layer editable again with its data
 
@@ -282,7 +282,7 @@ def _clicks_layer() -> Points:
     layer = Points(
         ndim=2,
         size=_CLICK_PIXELS,
-        face_color=_POSITIVE,
+        face_color=POSITIVE,
         border_color="black",
         border_width=0.12,
         symbol="cross",
@@ -292,7 +292,7 @@ def _clicks_layer() -> Points:
 
 
 def _box_layer() -> Shapes:
-    layer = Shapes(ndim=2, face_color="transparent", edge_color="#ffd166", edge_width=1.0)
+    layer = Shapes(ndim=2, face_color="transparent", edge_color=BOX_COLOUR, edge_width=1.0)
     layer.editable = False
     return layer
 
@@ -308,7 +308,8 @@ def _accepted_layer() -> Labels:
     return Labels(np.zeros((1, 1), np.int32), opacity=0.55)
 
 
-def _class_colours(colours: Sequence[str]) -> DirectLabelColormap:
+def class_colours(colours: Sequence[str]) -> DirectLabelColormap:
+    """Colour the labels 1, 2, … by their objects' class colours, shaded to tell neighbours."""
     table: dict[int | None, Any] = {None: (0, 0, 0, 0), 0: (0, 0, 0, 0)}
     seen: dict[str, int] = {}
     for value, colour in enumerate(colours, start=1):

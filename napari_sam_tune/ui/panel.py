@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, Qt, Signal
-from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFrame,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QCollapsible
 
 from napari_sam_tune.ui.helping import HelpingView
@@ -32,11 +40,13 @@ class Panel(QWidget):
         image, classes, object, suggestions, learning, history, helping: shown while labelling.
         left: emitted when napari takes the panel out of its dock.
         helping_opened: emitted when "Is it helping?" is unfolded.
+        export_asked: emitted to take masks or weights out.
 
     """
 
     left = Signal()
     helping_opened = Signal()
+    export_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,6 +121,11 @@ class Panel(QWidget):
         column.addWidget(self._helping_fold)
         self._history_fold = _folded("History of versions", self.history)
         column.addWidget(self._history_fold)
+        self.export = QPushButton("Export masks or weights…")
+        self.export.setProperty("role", "wide")
+        self.export.setToolTip("Write them for other programs: COCO, YOLO, label images, SAM …")
+        self.export.clicked.connect(self.export_asked)
+        column.addWidget(self.export)
         column.addStretch()
         return page
 

@@ -154,10 +154,10 @@ class StartView(QWidget):
         line = QHBoxLayout()
         line.addWidget(self._project)
         line.addWidget(browse)
-        self._model = _combo(MODELS)
+        self._model = combo(MODELS)
         self._model.addItem("A weights file…", "")
         self._model.activated.connect(self._on_model_activated)
-        self._device = _combo(DEVICES)
+        self._device = combo(DEVICES)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         form.addRow("Project", line)
@@ -191,7 +191,8 @@ class StartView(QWidget):
             self._model.insertItem(self._model.count() - 1, Path(path).name, path)
 
 
-def _combo(items: dict[str, str]) -> QComboBox:
+def combo(items: dict[str, str]) -> QComboBox:
+    """Return a box to choose one of the items, value to text, that never widens the panel."""
     combo = QComboBox()
     combo.setMinimumContentsLength(18)
     combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)

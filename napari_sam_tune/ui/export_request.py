@@ -1,0 +1,64 @@
+"""What can be exported, and what a person asks for; what the dialog and its thread share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_sam_tune.formats.exporting import ExportOptions
+
+MASKS, WEIGHTS = 0, 1
+
+WEIGHTS_FORMATS: Final = {
+    "sam": ("SAM checkpoint, adapters merged", ".pth"),
+    "safetensors": ("Only what was trained, self-describing", ".safetensors"),
+    "lora": ("LoRA adapters alone", ".safetensors"),
+    "onnx": ("ONNX graphs, encoder and decoder", ""),
+    "pt2": ("torch.export graphs, encoder and decoder", ""),
+}
+"""Name to title and suffix; named here because their writers import torch, which takes seconds."""
+
+
+@dataclass(frozen=True)
+class ExportContent:
+    """What a project holds to be exported.
+
+    Attributes:
+        name: of the project.
+        home: where exports are proposed to go.
+        images: how many images go out with their masks.
+        left_out: why images do not, to how many.
+        versions: of the weights, version to what people call it; the one in use comes first.
+
+    """
+
+    name: str
+    home: Path
+    images: int
+    left_out: dict[str, int]
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """What a person asked for.
+
+    Attributes:
+        tab: `MASKS` or `WEIGHTS`.
+        form: name of the format.
+        out: file or folder.
+        overwrite: it may be replaced.
+        options: for masks.
+        version: of the weights.
+
+    """
+
+    tab: int
+    form: str
+    out: Path
+    overwrite: bool
+    options: ExportOptions
+    version: str

@@ -1,0 +1,29 @@
+"""Importing the model's code, which takes seconds, on a thread beside the viewer's."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def import_model_code() -> None:
+    """Let torch load while the person still chooses images.
+
+    torchvision imports triton if it can, and triton's LLVM crashes a process that already runs
+    Mesa's (seen: torch 2.15, Mesa's llvmpipe under X). Nothing is compiled in the viewer, so
+    triton is hidden while torchvision loads.
+    """
+    hide = "triton" not in sys.modules
+    if hide:
+        sys.modules["triton"] = None  # type: ignore[assignment]
+    try:
+        import segment_anything  # noqa: F401 - this imports torchvision
+        import torch
+
+        import napari_sam_tune.core.predictor  # noqa: F401
+
+        # One core stays for the viewer: torch's threads wait by spinning, which starves it.
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
+    finally:
+        if hide:
+            del sys.modules["triton"]
