@@ -16,6 +16,7 @@ WEIGHTS_FORMATS: Final = {
     "sam": ("SAM checkpoint, adapters merged", ".pth"),
     "safetensors": ("Only what was trained, self-describing", ".safetensors"),
     "lora": ("LoRA adapters alone", ".safetensors"),
+    "promptless": ("Promptless head kept last", ".safetensors"),
     "onnx": ("ONNX graphs, encoder and decoder", ""),
     "pt2": ("torch.export graphs, encoder and decoder", ""),
 }

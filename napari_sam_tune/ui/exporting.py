@@ -146,12 +146,9 @@ class Exporting(QObject):
 
     def _write_weights(self, request: ExportRequest) -> ExportReport:
         import_model_code()
-        from napari_sam_tune.core.tuned import TunedWeights
-        from napari_sam_tune.formats.weights import export_weights
+        from napari_sam_tune.formats.weights import export_weights, weights_of
 
-        tuned = TunedWeights({}, {}, BASE_VERSION)
-        if request.version != BASE_VERSION:
-            tuned = TunedWeights.read(self._project.weights_path(request.version))
+        tuned = weights_of(self._project, request.form, request.version)
         export_weights(self._project, tuned, request.out, request.form, overwrite=request.overwrite)
         return ExportReport(request.out, 0, 0)
 
