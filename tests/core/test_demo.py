@@ -43,7 +43,7 @@ def test_the_demo_labels_learns_and_leaves_everything_behind(tmp_path: Path) -> 
     assert len(coco.anns) == len(annotations)
     by_record = {a.id: a for a in annotations}
     for row in coco.anns.values():
-        truth = by_record[row["attributes"]["record"]].mask
+        truth = by_record[row["record"]].mask
         np.testing.assert_array_equal(coco.annToMask(row).astype(bool), truth)
 
     for record in Project.open(out / "project").images():
