@@ -1,16 +1,17 @@
 """Thin defects with an HQ-style token, beside looking closer at them.
 
-    python benchmarks/hq_token.py DATA --out DIR [--seeds 2] [--steps 200]
+    python benchmarks/hq_token.py DATA --out DIR [--seeds 2] [--steps 200] [--side 384]
 
 HQ-SAM (Ke et al., "Segment Anything in High Quality", 2023): one more output token in the frozen
 mask decoder, whose MLP's dot product with features fused from the decoder, the embedding and an
 early stage of the encoder is added to the base's logits. Here the token reads and is not read, so
 that nothing else changes, and its MLP begins at zero: the untrained model is the base model.
 
-DATA is a folder with images/, masks/ and manifest.csv (columns stem, class, tile). Only thin
-objects count: of every second tile, and synthetic cracks and scratches. Even seeds learn from one
-half of the tiles and are measured on the other, odd seeds the other way round. Beside the token,
-the base's own decoder learns from the same objects for as many steps.
+DATA is magnetic_tile: images/, masks/ and manifest.csv (columns stem, class, tile). Only thin
+objects count, and synthetic cracks and scratches beside them. Even seeds learn from one half of the
+tiles and are measured on the other, odd seeds the other way round; every seed has synthetic
+pictures of its own. With `--models token decoder` the base's own decoder also learns, from the same
+objects and for as many steps. What was measured is kept in DIR.
 """
 
 from __future__ import annotations
@@ -39,7 +40,12 @@ from napari_sam_tune.core.project import NewAnnotation, Project
 from napari_sam_tune.core.prompts import Prompt, Proposal
 from napari_sam_tune.core.scoring import iou, is_thin, score
 from napari_sam_tune.core.simulate import Clicker, Robot
-from napari_sam_tune.core.starter.architecture import EMBED_DIM, STAGE_WIDTHS, StarterEncoder
+from napari_sam_tune.core.starter.architecture import (
+    EMBED_DIM,
+    STAGE_WIDTHS,
+    StarterEncoder,
+    set_image_size,
+)
 from napari_sam_tune.core.starter.defects import THIN
 from napari_sam_tune.core.starter.images import make_image
 from napari_sam_tune.core.training.config import TrainConfig
@@ -62,6 +68,12 @@ DECODER = tuple(
 TRAINED = {"token": (("mask_decoder.hq",), 1e-3), "decoder": (DECODER, 2e-4)}
 """What learns, and how fast."""
 PROMPTS = ("box", "click 1", "click 3")
+SHOWN = {
+    "photographs": ("crack", "break", "blowhole", "uneven"),
+    "their cracks": ("crack",),
+    "synthetic": ("synthetic",),
+}
+"""Rows of the table, and which classes they are about."""
 
 
 class EarlyEncoder(StarterEncoder):
@@ -87,9 +99,15 @@ class HighQuality(nn.Module):
         self.mlp = MLP(EMBED_DIM, EMBED_DIM, NARROW, 3)
         nn.init.zeros_(self.mlp.layers[-1].weight)
         nn.init.zeros_(self.mlp.layers[-1].bias)
-        self.embedding = _fusing(nn.ConvTranspose2d(EMBED_DIM, WIDE, 2, 2), doubled=True)
-        self.early = _fusing(nn.Conv2d(EARLY, WIDE, 3, padding=1), doubled=True)
-        self.decoded = _fusing(nn.Conv2d(NARROW, WIDE, 3, padding=1), doubled=False)
+        self.embedding = _fusing(
+            nn.ConvTranspose2d(EMBED_DIM, WIDE, 2, 2), nn.ConvTranspose2d(WIDE, NARROW, 2, 2)
+        )
+        self.early = _fusing(
+            nn.Conv2d(EARLY, WIDE, 3, padding=1), nn.ConvTranspose2d(WIDE, NARROW, 2, 2)
+        )
+        self.decoded = _fusing(
+            nn.Conv2d(NARROW, WIDE, 3, padding=1), nn.Conv2d(WIDE, NARROW, 3, padding=1)
+        )
 
     def forward(self, read: Tensor, embedding: Tensor, early: Tensor, decoded: Tensor) -> Tensor:
         """Logits (N, 1, 4h, 4w) of N tokens (N, C); features of one image, (N, …) decoded."""
@@ -97,11 +115,8 @@ class HighQuality(nn.Module):
         return torch.einsum("nc,nchw->nhw", self.mlp(read), fused)[:, None]
 
 
-def _fusing(first: nn.Module, *, doubled: bool) -> nn.Sequential:
-    """Two convolutions to the mask features' width, the second at twice the size if `doubled`."""
-    kernel = {"kernel_size": 2, "stride": 2} if doubled else {"kernel_size": 3, "padding": 1}
-    kind = nn.ConvTranspose2d if doubled else nn.Conv2d
-    return nn.Sequential(first, LayerNorm2d(WIDE), nn.GELU(), kind(WIDE, NARROW, **kernel))
+def _fusing(first: nn.Module, second: nn.Module) -> nn.Sequential:
+    return nn.Sequential(first, LayerNorm2d(WIDE), nn.GELU(), second)
 
 
 class HQDecoder(MaskDecoder):  # type: ignore[misc]
@@ -124,7 +139,7 @@ class HQDecoder(MaskDecoder):  # type: ignore[misc]
         self, image_embeddings: Tensor, image_pe: Tensor, **prompts: Tensor
     ) -> tuple[Tensor, Tensor]:
         """As `MaskDecoder.predict_masks`, of embeddings from `EarlyEncoder`."""
-        embedding, early = image_embeddings.split([EMBED_DIM, 4 * EARLY], 1)
+        embedding, early = torch.split(image_embeddings, [EMBED_DIM, 4 * EARLY], 1)
         self.passed.clear()
         logits, ious = super().predict_masks(embedding, image_pe, **prompts)
         *blocks, last, decoded = self.passed
@@ -138,7 +153,7 @@ class HQDecoder(MaskDecoder):  # type: ignore[misc]
 
 
 def _read(
-    layer: nn.Module,
+    layer: Any,
     read: Tensor,
     own: Tensor,
     queries: Tensor,
@@ -156,14 +171,22 @@ def _read(
     read = layer.norm1(read)
     seen = layer.cross_attn_token_to_image(q=read + own, k=keys + key_pe, v=keys)
     read = layer.norm2(read + seen)
-    return layer.norm3(read + layer.mlp(read))
+    out: Tensor = layer.norm3(read + layer.mlp(read))
+    return out
 
 
-def with_token(seed: int) -> LoadedModel:
-    """The starter with an untrained token, which gives the starter's masks."""
+def starter(side: int) -> LoadedModel:
+    """The starter for inputs of so many px."""
     model = load_model("starter", torch.device("cpu"))
+    set_image_size(model.sam, side)
+    return model
+
+
+def with_token(seed: int, side: int) -> LoadedModel:
+    """The starter with an untrained token, which gives the starter's masks."""
+    model = starter(side)
     torch.manual_seed(seed)
-    encoder = EarlyEncoder(model.sam.image_encoder.img_size)
+    encoder = EarlyEncoder(side)
     encoder.load_state_dict(model.sam.image_encoder.state_dict())
     model.sam.image_encoder, model.sam.mask_decoder = encoder, HQDecoder(model.sam.mask_decoder)
     model.sam.eval()
@@ -174,7 +197,7 @@ class Picture(NamedTuple):
     """An image and the masks of its thin objects, by class."""
 
     name: str
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[Any]
     thin: list[tuple[str, NDArray[np.bool_]]]
     group: str
 
@@ -224,7 +247,13 @@ def learnt(
                 project.add(NewAnnotation(name, mask, label, source="robot"))
         ids = tuple(annotation.id for annotation in project.annotations())
         config = TrainConfig.for_a_run().model_copy(
-            update={"parts": parts, "learning_rate": rate, "steps": steps, "seed": seed}
+            update={
+                "parts": parts,
+                "learning_rate": rate,
+                "steps": steps,
+                "seed": seed,
+                "corrections": 2,
+            }
         )
         job = TrainingJob(str(project.path), model.ref, "base", ids, (), config, "cpu")
         return read_weights(project.weights_path(drive(job, model)))[0]
@@ -258,15 +287,14 @@ def asked(predictor: Predictor, truth: NDArray[np.bool_], *, zoom: bool) -> list
     return [(score(boxed, truth), iou(boxed, truth)), (scores[0], ious[0]), (scores[2], ious[2])]
 
 
-def identical(model: LoadedModel, picture: Picture) -> bool:
-    """Whether the untrained token leaves the starter's answers as they are."""
-    prompt = Prompt(points=[(100.0, 100.0)], labels=[1])
+def check_identical(side: int, picture: Picture) -> None:
+    """Make sure that the untrained token leaves the starter's answers as they are."""
     answers = []
-    for loaded in (model, load_model("starter", torch.device("cpu"))):
-        predictor = Predictor(loaded)
+    for model in (starter(side), with_token(0, side)):
+        predictor = Predictor(model)
         predictor.set_image(picture.pixels)
-        answers.append(predictor.propose(prompt).logits)
-    return np.array_equal(*answers)
+        answers.append(predictor.propose(Prompt(points=[(100.0, 100.0)], labels=[1])).logits)
+    np.testing.assert_array_equal(answers[0], answers[1])
 
 
 def measured(given: argparse.Namespace, what: str, seed: int) -> Results:
@@ -278,8 +306,9 @@ def measured(given: argparse.Namespace, what: str, seed: int) -> Results:
     path = given.out / f"{what}-{seed}.json"
     if not path.exists():
         print(what, "seed", seed, flush=True)
-        model, found = with_token(seed), photographs(given.data)
-        print("identical at the start:", identical(model, found[0]), flush=True)
+        found = photographs(given.data)
+        check_identical(given.side, found[0])
+        model = with_token(seed, given.side) if what == "token" else starter(given.side)
         tiles = sorted({picture.group for picture in found})[seed % 2 :: 2]
         test = [picture for picture in found if picture.group not in tiles]
         test += synthetic(TEST_SEED + seed, given.synthetic // 4)
@@ -298,10 +327,10 @@ def measured(given: argparse.Namespace, what: str, seed: int) -> Results:
     return {tuple(key): np.array(figures) for key, figures in kept}
 
 
-def add_rows(table: Table, results: dict[str, Results], kinds: str) -> None:
+def add_rows(table: Table, results: dict[str, Results], shown: str) -> None:
     """Mean score and IoU, and the score's gain on the base with zoom with its standard error."""
     common = set.intersection(*(set(by_object) for by_object in results.values()))
-    keys = [key for key in common if key[0] in kinds]
+    keys = sorted(key for key in common if key[0] in SHOWN[shown])
     crops = np.array([results["base"][key][1] for key in keys])
     for what, by_object in results.items():
         for zoom, name in enumerate((what, f"{what}, zoom")):
@@ -312,16 +341,17 @@ def add_rows(table: Table, results: dict[str, Results], kinds: str) -> None:
                 f"{mean[0]:.3f} ({mean[1]:.3f}), {gain:+.3f} ± {error:.3f}"
                 for mean, gain, error in zip(means, gains.mean(0), errors, strict=True)
             ]
-            table.add_row(f"{kinds} ({len(keys)})", name, *cells)
+            table.add_row(f"{shown} ({len(keys)})", name, *cells)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--models", nargs="+", default=list(TRAINED), choices=list(TRAINED))
+    parser.add_argument("--models", nargs="+", default=["token"], choices=list(TRAINED))
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--side", type=int, default=384, help="of the encoder's input, in px")
     parser.add_argument("--synthetic", type=int, default=60, help="pictures to learn from")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -332,8 +362,8 @@ def main() -> None:
         for seed in range(given.seeds):
             results[what] |= measured(given, what, seed)
     table = Table("thin objects", "answered by", *PROMPTS)
-    for kinds in ("crack break blowhole uneven", "crack", "synthetic"):
-        add_rows(table, results, kinds)
+    for shown in SHOWN:
+        add_rows(table, results, shown)
     Console(width=160).print(table)
 
 
