@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     Results = dict[tuple[Any, ...], NDArray[np.float64]]
 
 EARLY, NARROW, WIDE = STAGE_WIDTHS[1], EMBED_DIM // 8, EMBED_DIM // 4
-SIDE, SMALLEST = 512, 40
+SIDE, SMALLEST, THICK = 512, 40, 5
 TRAIN_SEED, TEST_SEED = 515_151, 626_262
 DECODER = tuple(
     f"mask_decoder.{part}"
@@ -72,6 +72,7 @@ SHOWN = {
     "photographs": ("crack", "break", "blowhole", "uneven"),
     "their cracks": ("crack",),
     "synthetic": ("synthetic",),
+    "thick": ("thick",),
 }
 """Rows of the table, and which classes they are about."""
 
@@ -194,16 +195,16 @@ def with_token(seed: int, side: int) -> LoadedModel:
 
 
 class Picture(NamedTuple):
-    """An image and the masks of its thin objects, by class."""
+    """An image and the masks of some of its objects, by class."""
 
     name: str
     pixels: NDArray[Any]
-    thin: list[tuple[str, NDArray[np.bool_]]]
+    objects: list[tuple[str, NDArray[np.bool_]]]
     group: str
 
 
-def photographs(data: Path) -> list[Picture]:
-    """Those of DATA with thin objects."""
+def photographs(data: Path, *, thin: bool) -> list[Picture]:
+    """Those of DATA with thin objects, or with others, which are of the class "thick"."""
     found = []
     for pair in read_pairs(
         data / "images",
@@ -214,9 +215,10 @@ def photographs(data: Path) -> list[Picture]:
     ):
         pixels = read_image(pair.image)
         objects = true_objects(pair, spatial_shape(pixels))
-        thin = [(pair.label, o.mask) for o in objects if is_thin(o.mask)]
-        found.append(Picture(pair.stem, pixels, thin, pair.group))
-    return [picture for picture in found if picture.thin]
+        label = pair.label if thin else "thick"
+        wanted = [(label, o.mask) for o in objects if is_thin(o.mask) == thin]
+        found.append(Picture(pair.stem, pixels, wanted, pair.group))
+    return [picture for picture in found if picture.objects]
 
 
 def synthetic(seed: int, count: int) -> list[Picture]:
@@ -240,10 +242,10 @@ def learnt(
     parts, rate = TRAINED[what]
     with TemporaryDirectory() as folder:
         project = Project.open(Path(folder) / "hq.project")
-        for name, pixels, thin, group in pictures:
+        for name, pixels, objects, group in pictures:
             shape, key = spatial_shape(pixels), content_hash(pixels)
             project.add_image(name, shape=shape, content_hash=key, array=pixels, group=group)
-            for label, mask in thin:
+            for label, mask in objects:
                 project.add(NewAnnotation(name, mask, label, source="robot"))
         ids = tuple(annotation.id for annotation in project.annotations())
         config = TrainConfig.for_a_run().model_copy(
@@ -306,11 +308,12 @@ def measured(given: argparse.Namespace, what: str, seed: int) -> Results:
     path = given.out / f"{what}-{seed}.json"
     if not path.exists():
         print(what, "seed", seed, flush=True)
-        found = photographs(given.data)
+        found = photographs(given.data, thin=True)
         check_identical(given.side, found[0])
         model = with_token(seed, given.side) if what == "token" else starter(given.side)
         tiles = sorted({picture.group for picture in found})[seed % 2 :: 2]
-        test = [picture for picture in found if picture.group not in tiles]
+        thick = photographs(given.data, thin=False)
+        test = [picture for picture in [*found, *thick[seed::THICK]] if picture.group not in tiles]
         test += synthetic(TEST_SEED + seed, given.synthetic // 4)
         predictor, rows = Predictor(model), []
         if what != "base":
@@ -319,7 +322,7 @@ def measured(given: argparse.Namespace, what: str, seed: int) -> Results:
             predictor.load(learnt(model, train, what, seed, given.steps), what)
         for picture in test:
             predictor.set_image(picture.pixels)
-            for number, (kind, truth) in enumerate(picture.thin):
+            for number, (kind, truth) in enumerate(picture.objects):
                 figures = [asked(predictor, truth, zoom=zoom) for zoom in (False, True)]
                 rows.append(((kind, f"{picture.name}, seed {seed}", number), figures))
         path.write_text(json.dumps(rows), encoding="utf-8")
