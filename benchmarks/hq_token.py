@@ -7,8 +7,8 @@ mask decoder, whose MLP's dot product with features fused from the decoder, the 
 early stage of the encoder is added to the base's logits. Here the token reads and is not read, so
 that nothing else changes, and its MLP begins at zero: the untrained model is the base model.
 
-DATA is magnetic_tile: images/, masks/ and manifest.csv (columns stem, class, tile). Only thin
-objects count, and synthetic cracks and scratches beside them. Even seeds learn from one half of the
+DATA is magnetic_tile: images/, masks/ and manifest.csv (columns stem, class, tile). Thin objects
+are learnt, and synthetic cracks and scratches; some that are not thin are only asked about. Even seeds learn from one half of the
 tiles and are measured on the other, odd seeds the other way round; every seed has synthetic
 pictures of its own. With `--models token decoder` the base's own decoder also learns, from the same
 objects and for as many steps. What was measured is kept in DIR.
