@@ -8,10 +8,10 @@ early stage of the encoder is added to the base's logits. Here the token reads a
 that nothing else changes, and its MLP begins at zero: the untrained model is the base model.
 
 DATA is magnetic_tile: images/, masks/ and manifest.csv (columns stem, class, tile). Thin objects
-are learnt, and synthetic cracks and scratches; some that are not thin are only asked about. Even seeds learn from one half of the
-tiles and are measured on the other, odd seeds the other way round; every seed has synthetic
-pictures of its own. With `--models token decoder` the base's own decoder also learns, from the same
-objects and for as many steps. What was measured is kept in DIR.
+are learnt, and synthetic cracks and scratches; some that are not thin are only asked about. Even
+seeds learn from one half of the tiles and are measured on the other, odd seeds the other way round;
+every seed has synthetic pictures of its own. With `--models token decoder` the base's own decoder
+also learns, from the same objects and for as many steps. What was measured is kept in DIR.
 """
 
 from __future__ import annotations
