@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_sam_tune.core.prediction import Prediction
+    from napari_sam_tune.core.promptless import PromptlessModel
     from napari_sam_tune.core.prompts import Prompt
+    from napari_sam_tune.core.tuned import TunedWeights
 
 
 def predict(
@@ -51,6 +53,7 @@ def predict(
     from napari_sam_tune.core.checkpoints import STARTER
     from napari_sam_tune.core.images import read_image, to_rgb8
     from napari_sam_tune.core.predictor import Predictor
+    from napari_sam_tune.core.promptless import is_head, load_head
     from napari_sam_tune.core.tuned import open_tuned
     from napari_sam_tune.formats.predictions import write_prediction
 
@@ -71,10 +74,14 @@ def predict(
                 f"{weights.name} is a whole model, not tuned weights that name their base model: "
                 "say by --model which one to set it beside."
             )
+    asked: TunedWeights | PromptlessModel | None = tuned
+    if tuned is not None and is_head(tuned.tensors):
+        classes = tuned.info["classes"]
+        asked = load_head(predictor, tuned.tensors, classes, version=tuned.version)
     with progress_bar() as bar:
         for path in bar.track(paths, description="Predicting"):
             pixels = read_image(path)
-            answers = prediction.predict(predictor, (tuned, None)[: len(names)], pixels, prompts)
+            answers = prediction.predict(predictor, (asked, None)[: len(names)], pixels, prompts)
             for name, found in zip(names, answers, strict=True):
                 masks = [answer.mask for answer in found]
                 write_prediction(out, path.stem + name, to_rgb8(pixels), masks)

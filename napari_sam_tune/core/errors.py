@@ -52,3 +52,14 @@ class WorkerDied(TrainingError):
 
 class OutOfMemory(TrainingError):
     """The device has too little memory, even for the smallest batch."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device had too little memory.
+
+    CUDA has an exception of its own for that; torch's CPU allocator and MPS only say so.
+    """
+    words = ("out of memory", "allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
+    )

@@ -14,6 +14,7 @@ from PIL import Image
 
 from napari_sam_tune.core.charts import draw_losses
 from napari_sam_tune.core.drawing import overlay
+from napari_sam_tune.core.embeddings import EmbeddingCache
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.evaluation_report import METRICS_FILE
 from napari_sam_tune.core.images import to_rgb8
@@ -62,16 +63,19 @@ def evaluate_head(
 
     """
     records, used = _images(project, split)
-    model = load_head(predictor, head.tensors, head.info["classes"], version=head.version)
+    cache = EmbeddingCache(project.path / "embeddings.zarr")
+    model = load_head(
+        predictor, head.tensors, head.info["classes"], version=head.version, cache=cache
+    )
     scores = measure(model, project, records)
-    (out / "pictures").mkdir(parents=True, exist_ok=True)
-    for record in records[:: max(1, len(records) // _PICTURES)][:_PICTURES]:
+    shown = records[:: max(1, len(records) // _PICTURES)][:_PICTURES]
+    for number, record in enumerate(shown, start=1):
         picture = Image.fromarray(_picture(model, project, record))
-        with replacing_file(out / "pictures" / f"{record.id}.png") as file:
+        with replacing_file(out / "pictures" / f"{number}.png") as file:
             picture.save(file, format="PNG")
     draw_losses([float(loss) for loss in head.info["losses"]], out / "loss.png")
     with replacing_file(out / "report.md") as file:
-        file.write(_report(scores, used, head).encode())
+        file.write(_report(scores, used, head, [record.id for record in shown]).encode())
     document = {"version": head.version, "split": used, "mean": scores.mean} | asdict(scores)
     with replacing_file(out / METRICS_FILE) as file:
         file.write(json.dumps(document, indent=1).encode())
@@ -120,7 +124,9 @@ def _by_class(
     return [labels == number for number in range(1, len(classes) + 1)]
 
 
-def _report(scores: HeadScores, split: EvaluatedSplit, head: TunedWeights) -> str:
+def _report(
+    scores: HeadScores, split: EvaluatedSplit, head: TunedWeights, shown: Sequence[str]
+) -> str:
     lines = [
         "# Promptless head",
         "",
@@ -133,6 +139,8 @@ def _report(scores: HeadScores, split: EvaluatedSplit, head: TunedWeights) -> st
         "",
         "![Loss of each step](loss.png)",
         "",
-        "Pictures: image, accepted masks, what the head draws.",
+        "Image, accepted masks, what the head draws:",
     ]
+    for number, name in enumerate(shown, start=1):
+        lines += ["", f"### {name}", "", f"![{name}](pictures/{number}.png)"]
     return "\n".join(lines) + "\n"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.errors import ImageError, PromptError
 from napari_sam_tune.core.images import list_images, read_image, spatial_shape
-from napari_sam_tune.core.promptless import is_head, load_head
+from napari_sam_tune.core.promptless import PromptlessModel
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.suggestions import suggest_everything, suggest_with_head
 from napari_sam_tune.core.tuned import use
@@ -122,7 +122,7 @@ def check_prompts(images: Sequence[Path], prompts: Sequence[Prompt]) -> None:
 
 def predict(
     predictor: Predictor,
-    models: Sequence[TunedWeights | None],
+    models: Sequence[TunedWeights | PromptlessModel | None],
     image: NDArray[np.generic],
     prompts: Sequence[Prompt] | None,
 ) -> list[list[Prediction]]:
@@ -140,17 +140,16 @@ def predict(
     Raises:
         ImageError: not an image.
         PromptError: a prompt lies outside the image, or a promptless head is prompted.
-        CheckpointError: a promptless head is damaged, or of another model.
 
     """
     predictions = []
     for model in models:
-        if model is not None and is_head(model.tensors):
+        if isinstance(model, PromptlessModel):
             if prompts is not None:
                 raise PromptError(
                     "These weights are a promptless head, which takes no box or point: give --auto."
                 )
-            predictions.append(_found_by_head(predictor, model, image))
+            predictions.append(_found(suggest_with_head(model, image)))
             continue
         use(predictor, model)
         if prompts is None:
@@ -177,13 +176,6 @@ def find_objects(predictor: Predictor, image: NDArray[np.generic]) -> list[Predi
 
     """
     return _found(suggest_everything(predictor, image, points_per_side=_POINTS_PER_SIDE))
-
-
-def _found_by_head(
-    predictor: Predictor, head: TunedWeights, image: NDArray[np.generic]
-) -> list[Prediction]:
-    model = load_head(predictor, head.tensors, head.info["classes"], version=head.version)
-    return _found(suggest_with_head(model, image))
 
 
 def _found(suggestions: Sequence[Suggestion]) -> list[Prediction]:

@@ -454,7 +454,7 @@ class Session:
     def suggest(self, kind: SuggestionKind) -> int:
         """Look for objects on the open image and show the first of them as a proposal.
 
-        It is corrected, accepted and rejected as any other; the next one follows by itself.
+        `accept` and `reject` go for it as for any other, and the next one follows by itself.
 
         Args:
             kind: "head", the project's newest promptless head; or "everything", SAM at a grid of
@@ -487,27 +487,6 @@ class Session:
         if image_id == self.state.image_id and self.open_object.is_untouched:
             self._show_next()
 
-    def accept_suggestion(self) -> Annotation:
-        """Keep the suggestion shown as it is, or as it was corrected; see `accept`.
-
-        Raises:
-            MaskError: none is shown.
-            StorageError: the disk refused; the suggestion stays and a retry works.
-
-        """
-        self._shown_suggestion()
-        return self.accept()
-
-    def reject_suggestion(self) -> None:
-        """Drop the suggestion shown; none like it is made on this image again.
-
-        Raises:
-            MaskError: none is shown.
-
-        """
-        self._shown_suggestion()
-        self.reject()
-
     def restart_suggestion(self) -> None:
         """Take back what was said and painted on the suggestion shown.
 
@@ -515,7 +494,9 @@ class Session:
             MaskError: none is shown.
 
         """
-        suggestion = self._shown_suggestion()
+        suggestion = self.open_object.suggestion
+        if suggestion is None:
+            raise MaskError("No suggestion is shown: ask for some first.")
         if not self.open_object.is_suggestion:
             self._advance(OpenObject.suggested(suggestion))
 
@@ -533,12 +514,6 @@ class Session:
         self.review.surest_first = surest_first
         if self.state.image_id is not None and self.open_object.is_untouched:
             self._show_next()
-
-    def _shown_suggestion(self) -> Suggestion:
-        suggestion = self.open_object.suggestion
-        if suggestion is None:
-            raise MaskError("No suggestion is shown: ask for some first.")
-        return suggestion
 
     def _show_next(self) -> None:
         """Put the next suggestion in the place of the one shown; no step of its own."""

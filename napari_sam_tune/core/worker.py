@@ -21,7 +21,7 @@ from multiprocessing.connection import Listener
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from napari_sam_tune.core.errors import OutOfMemory, SamTuneError, StorageError
+from napari_sam_tune.core.errors import OutOfMemory, SamTuneError, StorageError, is_out_of_memory
 from napari_sam_tune.core.runners import RoundCancelled, RoundFailed
 from napari_sam_tune.core.training.job import DivergedError
 
@@ -95,7 +95,7 @@ def failure_of(error: Exception) -> RoundFailed:
         return RoundFailed("disk_full", str(error), detail)
     if isinstance(error, OutOfMemory):
         return RoundFailed("out_of_memory", str(error) or _OUT_OF_MEMORY, detail)
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return RoundFailed("out_of_memory", _OUT_OF_MEMORY, detail)
     if isinstance(error, SamTuneError):
         return RoundFailed("error", str(error), detail)
@@ -104,14 +104,6 @@ def failure_of(error: Exception) -> RoundFailed:
         f"The round stopped on an unexpected error ({type(error).__name__}: {error}). The weights "
         "in use are as they were. Please report it with the details.",
         detail,
-    )
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Torch's CPU allocator has no exception class of its own, its CUDA allocator has."""
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
     )
 
 

@@ -117,7 +117,7 @@ def test_an_accepted_suggestion_costs_one_action_and_says_where_it_came_from(
     shown = session.open_object.suggestion
     assert session.state.label == shown.label
     np.testing.assert_array_equal(session.open_object.mask, shown.full_mask)
-    first = session.accept_suggestion()
+    first = session.accept()
     assert first.label == shown.label
     assert first.source == "person"
     assert first.suggested_by == f"head:{shown.weights_version}"
@@ -130,27 +130,27 @@ def test_an_accepted_suggestion_costs_one_action_and_says_where_it_came_from(
     second = session.open_object.suggestion
     assert {shown.label, second.label} == {"pit", "bump"}
     session.paint(session.open_object.mask | disc(64, 48, 5))
-    corrected = session.accept_suggestion()
+    corrected = session.accept()
     assert corrected.effort.actions == 2
     assert corrected.suggested_by == first.suggested_by
     np.testing.assert_array_equal(corrected.proposal_mask, second.full_mask)
     assert session.open_object.is_empty
     assert session.state.label == "scratch"
     assert session.suggest("head") == 0  # what is accepted is not proposed again
-    with pytest.raises(MaskError, match="No suggestion"):
-        session.accept_suggestion()
+    with pytest.raises(MaskError):
+        session.accept()
 
 
 def test_a_rejected_suggestion_stays_away_and_undo_brings_it_back(session: Session) -> None:
     session.suggest("head")
     rejected = session.open_object.suggestion
-    session.reject_suggestion()
+    session.reject()
     other = session.open_object.suggestion
     assert other is not rejected
     assert session.suggest("head") == 1
     again = session.open_object.suggestion
     assert again.is_like(other)
-    accepted = session.accept_suggestion()
+    accepted = session.accept()
     assert accepted.effort.actions == 2  # the no before it was work as well
     assert session.open_object.is_empty
 
@@ -201,7 +201,7 @@ def test_without_a_head_it_is_said_how_to_get_one(tmp_path: Path, predictor: Pre
         with pytest.raises(SamTuneError, match="--set parts=promptless"):
             session.suggest("head")
         assert session.suggest("everything") > 0
-        accepted = session.accept_suggestion()
+        accepted = session.accept()
         assert (accepted.suggested_by, accepted.label) == ("everything", "defect")
 
 

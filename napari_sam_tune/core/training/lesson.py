@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from napari_sam_tune.core.errors import OutOfMemory
+from napari_sam_tune.core.errors import OutOfMemory, is_out_of_memory
 from napari_sam_tune.core.training.decoder import answer
 from napari_sam_tune.core.training.loss import prompt_loss
 from napari_sam_tune.core.training.prompting import draw_prompts, with_correction
@@ -175,13 +175,7 @@ class Lesson:
 
     def _halve(self, error: RuntimeError) -> None:
         """Train half as many prompts at once, if the error says that memory ran out."""
-        said = str(error).lower()
-        # CUDA has a type of its own; MPS and the CPU's allocator only say so
-        if not (
-            isinstance(error, torch.cuda.OutOfMemoryError)
-            or "out of memory" in said
-            or "allocate memory" in said
-        ):
+        if not is_out_of_memory(error):
             raise error
         if self.at_once == 1:
             raise OutOfMemory(

@@ -31,7 +31,7 @@ from napari_sam_tune.core.training.promptless_lesson import (
 from napari_sam_tune.core.training.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Generator, Iterable, Sequence
 
     from torch import Tensor
 
@@ -42,10 +42,6 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.training.run_folder import RunFolder
 
 _FLIPS = ((False, False), (True, False), (False, True), (True, True))
-
-
-def _go_on() -> None:
-    """Do nothing between micro-steps: neither pause nor cancel."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +96,6 @@ def fit_head(
     judge_ids: Sequence[str] | None = None,
     run: RunFolder | None = None,
     resume: bool = False,
-    checkpoint: Callable[[], None] = _go_on,
 ) -> Generator[Progress, None, TrainedHead]:
     """Train a head on images with accepted masks and on those marked as having no defect.
 
@@ -116,7 +111,6 @@ def fit_head(
             With none at all the last weights are kept.
         run: the folder of a run from the command line.
         resume: go on with the run in that folder.
-        checkpoint: called between forward, backward and step; may block or raise.
 
     Yields:
         Progress; `held_out` is the mean IoU over classes.
@@ -143,18 +137,16 @@ def fit_head(
     by_hash = {record.content_hash: record for record in learn_from}
     missing = [seen for seen in drawn if not trunk.holds(*seen)]
     for done, (image_hash, flips) in enumerate(missing, start=1):
-        checkpoint()
         views.features(LabelledView(by_hash[image_hash], flips))
         yield Progress(done, len(missing), None, None, None, "encoding")
 
     head = build_head(predictor.sam, len(classes), config.seed)
     neck = copy_of_neck(predictor)
     model = PromptlessModel(predictor, head, neck, classes, cache=cache)
-    lesson = PromptlessLesson(neck, head, views, predictor.device, checkpoint)
+    lesson = PromptlessLesson(neck, head, views, predictor.device)
     looked_at = judges[:: max(1, math.ceil(len(judges) / max(1, config.look_objects)))]
 
     def look() -> float | None:
-        checkpoint()
         return measure(model, project, looked_at).mean if looked_at else None
 
     def weights(course: Course) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from napari_sam_tune.core.errors import OutOfMemory
+from napari_sam_tune.core.errors import OutOfMemory, is_out_of_memory
 from napari_sam_tune.core.promptless import frame_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor, nn
@@ -153,7 +153,6 @@ class PromptlessLesson:
         head: see `promptless.PromptlessHead`.
         views: features before the neck, and targets.
         device: where neck and head run.
-        checkpoint: called between forward and backward.
 
     """
 
@@ -161,7 +160,6 @@ class PromptlessLesson:
     head: nn.Module
     views: LabelledViews
     device: torch.device
-    checkpoint: Callable[[], None]
 
     def gradients(self, batch: Sequence[LabelledView]) -> float:
         """Leave the gradients of a step's loss in the parameters, and return the loss.
@@ -178,8 +176,7 @@ class PromptlessLesson:
         try:
             return sum(self._one(view, 1 / len(batch)) for view in batch)
         except RuntimeError as error:
-            # CUDA has a type of its own; MPS and the CPU's allocator only say so
-            if not any(sign in str(error).lower() for sign in ("out of memory", "allocate memory")):
+            if not is_out_of_memory(error):
                 raise
             raise OutOfMemory(
                 "The device has too little memory to train a head on even one image at a time. "
@@ -192,7 +189,5 @@ class PromptlessLesson:
         height, width = labels.shape[-2:]
         logits = self.head(self.neck(features))[..., :height, :width]
         loss = promptless_loss(logits, labels)[0] * share
-        self.checkpoint()
         loss.backward()  # type: ignore[no-untyped-call]
-        self.checkpoint()
         return loss.item()
