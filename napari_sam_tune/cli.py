@@ -171,6 +171,13 @@ def simulate(
             help="Answer small objects from a crop around them; by itself where that is fast.",
         ),
     ] = None,
+    recall: Annotated[
+        bool | None,
+        typer.Option(
+            "--recall/--no-recall",
+            help="Bring in masks of other photographs of the same part; by itself with --learn.",
+        ),
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Find out how many clicks learning would save on images you have labelled already."""
@@ -202,6 +209,7 @@ def simulate(
             Predictor.from_checkpoint(model, device=device),
             source="robot",
             zoom=zoom,
+            recall=learn if recall is None else recall,
         )
         with session:
             result = run_sequence(

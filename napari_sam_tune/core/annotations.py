@@ -54,6 +54,7 @@ class NewAnnotation:
             is kept for comes first.
         suggested_by: what proposed it without being asked: "everything", or "head:" and the head's
             version; None where a person began it.
+        recalled: ids of the earlier masks that the proposal owes something to, see `recall`.
 
     """
 
@@ -71,6 +72,7 @@ class NewAnnotation:
     origin: str | None = None
     split: Split | None = None
     suggested_by: str | None = None
+    recalled: tuple[str, ...] = ()
 
     def checked(self, shape: tuple[int, int]) -> tuple[NDArray[np.uint8], dict[str, Any]]:
         """Return the array and the attributes to store.
@@ -125,6 +127,7 @@ class NewAnnotation:
             "source": self.source,
             "origin": self.origin,
             "suggested_by": self.suggested_by,
+            "recalled": list(self.recalled),
         }
 
 
@@ -152,6 +155,7 @@ class Annotation:
         origin: where an imported mask came from, "format/file/object"; else None.
         suggested_by: what proposed it without being asked, see `NewAnnotation`; None of a record
             older than suggestions.
+        recalled: ids of the earlier masks that its proposal owed something to.
 
     """
 
@@ -170,6 +174,7 @@ class Annotation:
     source: Source = field(compare=False)
     origin: str | None = field(compare=False)
     suggested_by: str | None = field(compare=False)
+    recalled: tuple[str, ...] = field(compare=False)
     _crop: BoundingBox = field(compare=False, repr=False)
     _has_proposal: bool = field(compare=False, repr=False)
     _has_locked: bool = field(compare=False, repr=False)
@@ -205,6 +210,7 @@ class Annotation:
                 source=stored["source"],
                 origin=stored.get("origin"),  # records of the first release have none
                 suggested_by=stored.get("suggested_by"),
+                recalled=tuple(stored.get("recalled", ())),
                 _crop=(top, left, bottom, right),
                 _has_proposal=stored["has_proposal"],
                 _has_locked=stored["has_locked"],

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.project import Project
     from napari_sam_tune.core.prompts import Effort
+
+
+RECALLED: Final = "recalled"
+"""Stands for a version where earlier masks answered together with the weights."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,7 @@ class EffortRow:
     """Mean effort per accepted mask under one weights version.
 
     Attributes:
-        version: the weights that answered.
+        version: the weights that answered, or `RECALLED`.
         masks: accepted masks.
         clicks: clicks per mask, both signs.
         boxes: boxes per mask.
@@ -38,16 +42,21 @@ class EffortRow:
 
 
 def effort_by_version(project: Project) -> list[EffortRow]:
-    """Summarise the records made by prompting, in the order the versions were first used."""
+    """Summarise the records made by prompting, in the order the versions were first used.
+
+    Masks that were recalled have a row of their own, the last: what they cost says little of the
+    weights.
+    """
     versions: dict[str, list[int]] = {}
     efforts: list[Effort] = []
     for annotation in project.annotations():
         if annotation.source in {"adopted", "import"}:  # they cost no clicks
             continue
-        versions.setdefault(annotation.weights_version, []).append(len(efforts))
+        version = RECALLED if annotation.recalled else annotation.weights_version
+        versions.setdefault(version, []).append(len(efforts))
         efforts.append(annotation.effort)
     rows = []
-    for version, indices in versions.items():
+    for version, indices in sorted(versions.items(), key=lambda item: item[0] == RECALLED):
         own = [efforts[i] for i in indices]
         actions = [float(e.actions) for e in own]
         rows.append(

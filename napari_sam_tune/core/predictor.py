@@ -2,9 +2,10 @@
 
 On a fresh embedding the masks, IoU estimates and logits equal `segment_anything.SamPredictor`'s
 bit for bit; embeddings from the cache are fp16 (largest relative error 2⁻¹¹ per feature), which
-moves logits by about 0.01 and so flips only mask pixels whose logit is that close to zero. Two
-things go beyond segment-anything, both only when asked for: `heed` makes answers agree with every
-click (`kriging`), `look_closer` answers from a crop around a small object (`zoom`).
+moves logits by about 0.01 and so flips only mask pixels whose logit is that close to zero. Three
+things go beyond segment-anything, all only when asked for: `heed` makes answers agree with every
+click (`kriging`), `look_closer` answers from a crop around a small object (`zoom`), and `recalled`
+brings in what earlier masks say (`recall`).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from napari_sam_tune.core.images import to_rgb8
 from napari_sam_tune.core.kriging import heed_clicks
 from napari_sam_tune.core.lora import merged
 from napari_sam_tune.core.prompts import Prompt, Proposal
+from napari_sam_tune.core.recalled import Recalled, together
 from napari_sam_tune.core.views import (
     View,
     Window,
@@ -192,7 +194,12 @@ class Predictor:
         self._closer.clear()
 
     def propose(
-        self, prompt: Prompt, previous: Proposal | None = None, *, heed: bool = False
+        self,
+        prompt: Prompt,
+        previous: Proposal | None = None,
+        *,
+        heed: bool = False,
+        recalled: Recalled | None = None,
     ) -> Proposal:
         """Answer a prompt about the open image.
 
@@ -205,6 +212,9 @@ class Predictor:
             prompt: the whole prompt; what lies over the image's edge is clipped.
             previous: the proposal being corrected; its chosen candidate's logits are fed back.
             heed: the answer agrees with every click, see `kriging`; else it is SAM's own.
+            recalled: what earlier masks say of the object. An answer made together with it comes
+                first; SAM's own three, of a single point, come after it, and once one of them was
+                chosen no correction goes back to what was recalled.
 
         Raises:
             SamTuneError: no image is open.
@@ -214,29 +224,43 @@ class Predictor:
         """
         view = self._open_view()
         asked = prompt.clipped(view.shape)
+        if previous is not None and previous.is_recalled and recalled is None:
+            previous = None  # its logits speak of masks that are not meant after all
+        elif previous is not None and not previous.is_recalled:
+            recalled = None
         window = previous.window if previous is not None and asked.mask is None else None
         if window is not None and holds(window, asked):
             view = self._view(window)
         mask_input = self._mask_input(asked, previous, view)
         ambiguous = len(asked.points) == 1 and asked.box is None and mask_input is None
         with torch.inference_mode():
-            logits, ious = self._decode(view, asked, mask_input, ambiguous=ambiguous, heed=heed)
-            # the sort is stable, so ties keep SAM's order
-            order = torch.argsort(ious[0], descending=True, stable=True).tolist()
-            masks = [self._full_size(view, logits[:, i : i + 1]) for i in order]
-            kept = logits[0, order].cpu().numpy()
-            scores = [float(score) for score in ious[0, order].cpu()]
+            answers = []
+            if recalled is not None:
+                own = self._recalled_logits(recalled, view)
+                guess = own if mask_input is None else mask_input
+                answers.append(self._decode(view, asked, guess, heed=heed, recalled=own))
+            if recalled is None or ambiguous:
+                logits, ious = self._decode(view, asked, mask_input, ambiguous, heed=heed)
+                # the sort is stable, so ties keep SAM's order
+                order = torch.argsort(ious[0], descending=True, stable=True)
+                answers.append((logits[:, order], ious[:, order]))
+            logits, ious = (torch.cat(parts, dim=1) for parts in zip(*answers, strict=True))
+            masks = [self._full_size(view, logits[:, i : i + 1]) for i in range(logits.shape[1])]
+            scores = ious[0].tolist()
         return Proposal(
             mask=masks[0],
             iou=scores[0],
             candidates=tuple(zip(masks, scores, strict=True)),
             prompt=prompt,
-            logits=kept,
+            logits=logits[0].cpu().numpy(),
             weights_version=self.weights_version,
             window=None if view is self._whole else view.window,
+            recalled=() if recalled is None else recalled.annotations,
         )
 
-    def look_closer(self, proposal: Proposal, *, heed: bool = False) -> Proposal | None:
+    def look_closer(
+        self, proposal: Proposal, *, heed: bool = False, recalled: Recalled | None = None
+    ) -> Proposal | None:
         """Answer a proposal's prompt once more, from a crop around the object if it is small.
 
         The proposal's logits go along as the mask input. Other candidates stay as they are.
@@ -244,6 +268,7 @@ class Predictor:
         Args:
             proposal: about the open image, from the weights in use.
             heed: as in `propose`.
+            recalled: what the proposal was made with.
 
         Returns:
             The closer answer, or None where the proposal has looked closely enough.
@@ -263,7 +288,10 @@ class Predictor:
             logits = self._moved(proposal, view)
             chosen = proposal.chosen
             mask_input = logits[None, chosen : chosen + 1]
-            answer, ious = self._decode(view, asked, mask_input, ambiguous=False, heed=heed)
+            own = None
+            if recalled is not None and proposal.is_recalled:
+                own = self._recalled_logits(recalled, view)
+            answer, ious = self._decode(view, asked, mask_input, heed=heed, recalled=own)
             mask, iou = self._full_size(view, answer), float(ious[0, 0])
             logits[chosen] = answer[0, 0]
         candidates = list(proposal.candidates)
@@ -406,9 +434,10 @@ class Predictor:
         view: View,
         prompt: Prompt,
         mask_input: Tensor | None,
+        ambiguous: bool = False,
         *,
-        ambiguous: bool,
         heed: bool,
+        recalled: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Low-resolution logits (1, K, h, w) and IoU estimates (1, K), in SAM's order."""
         points = self._points(view, prompt)
@@ -424,9 +453,15 @@ class Predictor:
             dense_prompt_embeddings=dense,
             multimask_output=ambiguous,
         )
+        if recalled is not None:
+            logits = together(logits, recalled)
         if heed and points is not None:
             logits = heed_clicks(logits, *points, self.input_side)
         return logits, ious
+
+    def _recalled_logits(self, recalled: Recalled, view: View) -> Tensor:
+        size = int(self.sam.prompt_encoder.mask_input_size[0])
+        return recalled.logits(view, self.input_side, size)
 
     def _points(self, view: View, prompt: Prompt) -> tuple[Tensor, Tensor] | None:
         if not prompt.points:

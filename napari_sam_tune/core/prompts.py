@@ -199,6 +199,7 @@ class Proposal:
         weights_version: the weights that answered.
         window: the part (y0, x0, y1, x1) of the image the logits are of, in px, ends excluded;
             None for the whole image. Nothing is drawn outside it.
+        recalled: ids of the earlier masks that the first candidate owes something to.
     """
 
     mask: Mask
@@ -209,6 +210,12 @@ class Proposal:
     weights_version: str
     chosen: int = 0
     window: tuple[int, int, int, int] | None = None
+    recalled: tuple[str, ...] = ()
+
+    @property
+    def is_recalled(self) -> bool:
+        """Whether `mask` owes something to earlier masks."""
+        return bool(self.recalled) and self.chosen == 0
 
     def choose(self, index: int) -> Proposal:
         """Return the proposal with another candidate on top; `index` wraps around."""

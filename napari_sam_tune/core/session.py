@@ -21,6 +21,7 @@ from napari_sam_tune.core.images import content_hash, spatial_shape
 from napari_sam_tune.core.learner import Learner
 from napari_sam_tune.core.open_object import EffortMeter, History, OpenObject, Step
 from napari_sam_tune.core.prompts import Correction, Effort, Prompt, Proposal, as_mask
+from napari_sam_tune.core.recall import Recall
 from napari_sam_tune.core.review import Review
 from napari_sam_tune.core.rounds import AutoRounds, Round
 from napari_sam_tune.core.runners import Runner, make_runner
@@ -69,12 +70,14 @@ class Session:
         source: who accepts: "person" or "robot".
         zoom: small objects are answered once more from a crop around them; None where encoding a
             crop takes well under a second: on a GPU, and with a light encoder.
+        recall: masks accepted on other photographs of the same thing are brought in; see `Recall`.
 
     Raises:
         ProjectError: the project was begun with another base model.
 
     Attributes:
         state: the evented `SessionState`.
+        recalls: whether earlier masks are brought in; may be changed, images opened later obey.
         review: what is proposed without being asked.
         object_changed: fires with the `OpenObject` in progress.
         annotations_changed: fires with the image id whose accepted masks changed.
@@ -98,11 +101,14 @@ class Session:
         auto: AutoRounds | int | None = None,
         source: Source = "person",
         zoom: bool | None = None,
+        recall: bool = True,
     ) -> None:
         project.set_base(predictor.ref)
         self.project = project
         self.predictor = predictor
         self.zoom = predictor.encodes_fast if zoom is None else zoom
+        self.recalls = recall
+        self._recall = Recall(project)
         self.embeddings = EmbeddingCache(project.path / "embeddings.zarr")
         self.review = Review(project, predictor, self.embeddings)
         self.state = SessionState(weights_version=project.current_version)
@@ -186,9 +192,27 @@ class Session:
 
     def _set_image(self, image: NDArray[Any], record: ImageRecord) -> None:
         try:
-            show_image(self.predictor, self.embeddings, image, record.content_hash)
+            self.encode(image, record)
         except StorageError as error:
             self.failed.emit(f"The image's embedding could not be kept: {error}")
+
+    def encode(self, image: NDArray[Any], record: ImageRecord) -> None:
+        """Make an image the model's open one; to be called by whoever owns the predictor.
+
+        Its embedding comes from the cache, or goes there.
+
+        Raises:
+            ImageError: not an image.
+            StorageError: the new embedding could not be kept; the image is open all the same.
+
+        """
+        key = self.predictor.encoder_key
+        embedding = self.embeddings.get(key, record.content_hash)
+        self.predictor.set_image(image, embedding)
+        if self.recalls:
+            self._recall.look(image, record)
+        if embedding is None:
+            self.embeddings.put(key, record.content_hash, self.predictor.embedding)
 
     def show(self, image_id: str) -> None:
         """Make a registered image the open one; its object in progress and its undo come back."""
@@ -257,14 +281,22 @@ class Session:
 
     def answer(self, request: ProposalRequest) -> Proposal:
         """Ask the model; to be called by whoever owns the predictor. See `Predictor.propose`."""
-        return self.predictor.propose(request.prompt, previous=request.previous, heed=True)
+        return self.ask(request.prompt, request.previous)
+
+    def ask(self, prompt: Prompt, previous: Proposal | None = None) -> Proposal:
+        """Ask the model off the record; to be called by whoever owns the predictor."""
+        recalled = self._recall.ask(prompt) if self.recalls else None
+        return self.predictor.propose(prompt, previous, heed=True, recalled=recalled)
 
     def look_closer(self, proposal: Proposal) -> Proposal | None:
         """Ask once more from close by; to be called by whoever owns the predictor.
 
         None where that is switched off or no use. See `Predictor.look_closer`.
         """
-        return self.predictor.look_closer(proposal, heed=True) if self.zoom else None
+        if not self.zoom:
+            return None
+        recalled = self._recall.ask(proposal.prompt) if proposal.is_recalled else None
+        return self.predictor.look_closer(proposal, heed=True, recalled=recalled)
 
     def request_again(self) -> ProposalRequest:
         """Put the open object's unanswered prompt once more: no new step, no effort.
@@ -433,6 +465,7 @@ class Session:
             supersedes=current.reopened,
             source=source or self._source,
             suggested_by=None if suggestion is None else suggestion.origin,
+            recalled=proposal.recalled if proposal is not None and proposal.is_recalled else (),
         )
         annotation = self.project.add(new)
         # From here on the record is on disk; nothing below may raise before it is accounted for.
@@ -715,18 +748,3 @@ class Session:
         self.state.can_undo = history is not None and bool(history.done)
         self.state.can_redo = history is not None and bool(history.undone)
         self.object_changed.emit(self.open_object)
-
-
-def show_image(
-    predictor: Predictor, cache: EmbeddingCache, image: NDArray[Any], image_hash: str
-) -> None:
-    """Make `image` the predictor's open image, through the embedding cache.
-
-    Raises:
-        StorageError: the new embedding could not be written; the image is open all the same.
-
-    """
-    embedding = cache.get(predictor.encoder_key, image_hash)
-    predictor.set_image(image, embedding)
-    if embedding is None:
-        cache.put(predictor.encoder_key, image_hash, predictor.embedding)

@@ -291,7 +291,7 @@ class Clicker:
         """Go on past the accepted mask, off the record, to measure clicks to higher scores."""
 
         def propose(prompt: Prompt) -> Proposal:
-            proposal = session.predictor.propose(prompt, previous=self.proposal, heed=True)
+            proposal = session.ask(prompt, self.proposal)
             return session.look_closer(proposal) or proposal
 
         self.run(propose, target)

@@ -405,7 +405,15 @@ class Annotating(QObject):
             if current.reopened is not None:
                 return "Correct it by clicks or paint, then accept."
             return "Asking the model…"
+        if current.proposal.is_recalled:
+            return self._recalled_headline(current.proposal)
         guess = ""
         if len(current.proposal.candidates) > 1:
             guess = f" · guess {current.proposal.chosen + 1} of {len(current.proposal.candidates)}"
         return f"Proposal, confidence {min(max(current.proposal.iou, 0.0), 1.0):.0%}{guess}"
+
+    def _recalled_headline(self, proposal: Proposal) -> str:
+        images = {self._session.project.annotation(name).image_id for name in proposal.recalled}
+        where = next(iter(images)) if len(images) == 1 else f"{len(images)} images"
+        other = " · G shows others" if len(proposal.candidates) > 1 else ""
+        return f"Recalled from {where}{other}"

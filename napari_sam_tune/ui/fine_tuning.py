@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
+from napari_sam_tune.core.effort import RECALLED
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.rounds import AutoRounds, Round
 from napari_sam_tune.ui.helping import HelpingRow
@@ -237,7 +238,12 @@ class FineTuning(QObject):
             return
         rows = tuple(
             HelpingRow(
-                self._name(row.version), row.masks, row.clicks + row.boxes, row.strokes, row.seconds
+                "recalled" if row.version == RECALLED else self._name(row.version),
+                row.masks,
+                row.clicks + row.boxes,
+                row.strokes,
+                row.seconds,
+                recalled=row.version == RECALLED,
             )
             for row in self._session.effort()
         )

@@ -15,13 +15,17 @@ _FEWEST_MASKS = 5
 
 @dataclass(frozen=True)
 class HelpingRow:
-    """Mean effort per accepted mask under one version, oldest version first."""
+    """Mean effort per accepted mask under one version, oldest version first.
+
+    `recalled` says that it is not one version's: earlier masks answered together with the weights.
+    """
 
     name: str
     masks: int
     clicks: float
     strokes: float
     seconds: float
+    recalled: bool = False
 
 
 class HelpingView(QWidget):
@@ -52,6 +56,7 @@ def verdict(rows: tuple[HelpingRow, ...]) -> str:
     """Say in one sentence whether the learnt weights save work; rows are oldest first."""
     if not rows:
         return "Accept some masks, and this shows what each one cost you."
+    rows = tuple(row for row in rows if not row.recalled)
     if len(rows) < 2:
         return "One set of weights so far: there is nothing to compare with yet."
     first, last = rows[0], rows[-1]

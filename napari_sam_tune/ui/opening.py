@@ -13,7 +13,6 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_sam_tune.core.errors import SamTuneError, StorageError
 from napari_sam_tune.core.images import content_hash, spatial_shape, to_rgb8
-from napari_sam_tune.core.session import show_image
 from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.labelling import ImageSnapshot
 from napari_sam_tune.ui.layers import OWN
@@ -182,9 +181,7 @@ class Opening(QObject):
         problem = None
         with session.learner.runner.stepping_aside():
             try:
-                show_image(
-                    session.predictor, session.embeddings, read.pixels, read.record.content_hash
-                )
+                session.encode(read.pixels, read.record)
             except StorageError as error:
                 # The model has the image all the same; only the cache does not.
                 problem = error

@@ -32,6 +32,7 @@ class Preferences:
     preview_on_hover: bool = False
     drag_draws_box: bool = True
     cover_neighbours: bool = False
+    recall_masks: bool = True
     automatic_rounds: bool = True
     masks_per_round: int = 8
     what_learns: str = "automatic"

@@ -131,6 +131,7 @@ class Work(QObject):
     def _follow_preferences(self) -> None:
         drag_draws_box = self.place.preferences.drag_draws_box
         self._gestures.drag_draws_box = drag_draws_box
+        self.place.session.recalls = self.place.preferences.recall_masks
         self.place.panel.object.show_gestures(drag_draws_box=drag_draws_box)
         self._bind_keys()
         self.accepted.show()

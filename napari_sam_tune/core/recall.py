@@ -1,0 +1,357 @@
+"""Recalling masks: what was accepted on an earlier photograph of a part is proposed on the next.
+
+A part is photographed again with another lamp, a film goes on, a stack has a next slice: the same
+object comes back, and nobody should have to outline it twice. Of each image that has accepted masks
+a small signature is kept. An image that is opened is looked for among them; where a surface is
+found again, its masks move along, each shifted to where its own surroundings fit best. A click on
+one of them is answered by the model and by what is recalled together (`Recalled.logits`).
+
+Nothing is trained and nothing waits: a mask is recalled as soon as it is accepted. MultiverSeg
+(Wong et al. 2024) has the same aim and learns a network for it; here the images themselves say
+whether they show the same thing. What it saves is in `docs/learning.md`.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from scipy import ndimage
+
+from napari_sam_tune.core.embeddings import Embedding, EmbeddingCache
+from napari_sam_tune.core.errors import ImageError, ProjectError, StorageError
+from napari_sam_tune.core.images import to_rgb8
+from napari_sam_tune.core.recalled import CAP, Recalled
+from napari_sam_tune.core.registration import (
+    MARGIN,
+    Signature,
+    best_place,
+    correlation,
+    local_contrast,
+    scaled,
+    shift_between,
+)
+from napari_sam_tune.core.views import shape_of
+from napari_sam_tune.core.windows import area, clipped, grown, iou, moved
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_sam_tune.core.project import Annotation, ImageRecord, Project
+    from napari_sam_tune.core.prompts import Mask, Prompt
+    from napari_sam_tune.core.views import Window
+
+    Floats = NDArray[np.float32]
+
+_log = logging.getLogger(__name__)
+
+_KEY: Final = "contrast-1"
+"""Raised when a signature changes: what is on disk goes stale."""
+_NEWEST: Final = 1000
+"""Images that are remembered, those with the newest masks."""
+_LOOKED_AT: Final = 8
+"""Images whose whole surface is looked for, those most alike."""
+_SAME_SURFACE: Final = 0.3
+"""Correlation of two whole photographs. Of 145 magnetic tiles none reached .2 with another tile's,
+and half of a tile's own exposures .67 (`docs/learning.md`)."""
+_SAME_PLACE: Final = 0.5
+"""Correlation of an object's surroundings, and of the object by itself."""
+_RIM: Final = 4
+"""Px of its surroundings that belong to an object's look."""
+_PATCH: Final = 128
+"""Longer side of an object's surroundings, in px, at most."""
+_AROUND: Final = (12, 0.25)
+"""Px around an object, at least, and share of its longer side, that must be found again with it."""
+_SLACK: Final = 3
+"""Px of a signature by which an object may lie elsewhere than its surface says."""
+_MOST_TWINS: Final = 5
+"""Masks of the same object that are averaged."""
+_ALIKE: Final = 0.5
+"""IoU of two boxes, or masks, that mean the same object."""
+_FINEST: Final = 512
+"""Longer side at which distances from a border are measured, in px, at most."""
+_BORDER: Final = (0.5, 0.015)
+"""Px, and share of the square root of the area, over which a recalled logit changes by 1. Labels
+of one object differ by about so much."""
+_MISSED: Final = 2
+"""Px beside a mask at which a click still means it."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """An accepted mask on an image whose surface was found again on the open one.
+
+    Attributes:
+        annotation: the mask.
+        contrast: (h, w) float32, its surroundings on its own image.
+        window: what these show.
+        scale: px of `contrast` for one of the image.
+        rough: (rows, columns) px from its own image to the open one, about.
+        slack: px by which that may be wrong.
+
+    """
+
+    annotation: Annotation
+    contrast: Floats
+    window: Window
+    scale: float
+    rough: tuple[float, float]
+    slack: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Twin:
+    """An accepted mask where it is found again on the open image.
+
+    Attributes:
+        annotation: its record.
+        mask: (h, w) bool, inside its box.
+        score: how well it fits, from −1 to 1.
+        shift: (rows, columns) px from its own image to the open one.
+
+    """
+
+    annotation: Annotation
+    mask: Mask
+    score: float
+    shift: tuple[int, int]
+
+    @property
+    def box(self) -> Window:
+        """The box around it on the open image, whose border it may cross."""
+        return moved(self.annotation.bbox, self.shift)
+
+    def covers(self, x: float, y: float) -> bool:
+        """Whether a point lies in it, or hardly beside."""
+        y0, x0, _, _ = self.box
+        row, column = round(y) - y0, round(x) - x0
+        rows = slice(max(row - _MISSED, 0), max(row + _MISSED + 1, 0))
+        columns = slice(max(column - _MISSED, 0), max(column + _MISSED + 1, 0))
+        return bool(self.mask[rows, columns].any())
+
+
+class Recall:
+    """Remembers the accepted masks of a project by what their images look like.
+
+    To be used by the thread that owns the predictor.
+
+    Args:
+        project: whose masks are recalled; those accepted meanwhile, and by others, too.
+
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._cache = EmbeddingCache(project.path / "signatures.zarr")
+        self._signatures: dict[str, Signature] = {}  # by the image's content
+        self._grey: Floats = np.zeros((0, 0), np.float32)
+        self._known: list[_Known] = []
+        self._twins: dict[str, _Twin | None] = {}  # by annotation, once looked for
+        self._averages: dict[tuple[str, ...], Recalled] = {}
+
+    def look(self, image: ArrayLike, record: ImageRecord) -> None:
+        """Make an image the open one, and look for its surface among those with accepted masks.
+
+        Args:
+            image: (H, W[, C]) array as `to_rgb8` takes it.
+            record: what the project knows of it.
+
+        Raises:
+            ImageError: not an image.
+
+        """
+        self._grey = _grey(image)
+        self._known, self._twins, self._averages = [], {}, {}
+        new = self._kept(record) or self._keep(record, Signature.of(self._grey))
+        candidates = [
+            (signature, other, masks)
+            for other, masks in self._remembered(record.id)
+            if (signature := self._signature(other)) is not None
+        ]
+        candidates.sort(key=lambda candidate: -float(candidate[0].thumbnail @ new.thumbnail))
+        for signature, other, masks in candidates[:_LOOKED_AT]:
+            score, shift = shift_between(signature, new)
+            if score >= _SAME_SURFACE:
+                self._known += self._surroundings(other, masks, shift, 1 / new.scale)
+
+    def ask(self, prompt: Prompt) -> Recalled | None:
+        """Return what is recalled of an object on the open image; None where that is nothing.
+
+        Args:
+            prompt: what was said of the object; one that brings a mask along needs no other.
+
+        """
+        if prompt.mask is not None:
+            return None
+        best: list[_Twin] = []
+        for twin in sorted(self._meant(prompt), key=lambda twin: -twin.score):
+            if len(best) < _MOST_TWINS and (not best or iou(twin.box, best[0].box) >= _ALIKE):
+                best.append(twin)
+        if not best:
+            return None
+        name = tuple(twin.annotation.id for twin in best)
+        if name not in self._averages:
+            self._averages[name] = _average(best)
+        return self._averages[name]
+
+    def _remembered(self, but: str) -> Iterator[tuple[ImageRecord, list[Annotation]]]:
+        """Return the images with the newest masks, and their masks; the open one is not among them.
+
+        On one image no object comes twice, however regular its surface.
+        """
+        by_image: dict[str, list[Annotation]] = {}
+        for annotation in reversed(self._project.annotations()):
+            if annotation.image_id != but:
+                by_image.setdefault(annotation.image_id, []).append(annotation)
+        for image_id in list(by_image)[:_NEWEST]:
+            yield self._project.image(image_id), by_image[image_id]
+
+    def _signature(self, record: ImageRecord) -> Signature | None:
+        """Return an image's signature, None where the image cannot be read."""
+        kept = self._kept(record)
+        if kept is None and (grey := self._grey_of(record)) is not None:
+            kept = self._keep(record, Signature.of(grey))
+        return kept
+
+    def _kept(self, record: ImageRecord) -> Signature | None:
+        name = record.content_hash
+        if name not in self._signatures and (kept := self._cache.get(_KEY, name)) is not None:
+            contrast = kept.features[0].astype(np.float32)
+            self._signatures[name] = Signature.of_contrast(contrast, kept.original_size)
+        return self._signatures.get(name)
+
+    def _keep(self, record: ImageRecord, signature: Signature) -> Signature:
+        self._signatures[record.content_hash] = signature
+        height, width = signature.contrast.shape
+        features = signature.contrast[None].astype(np.float16)
+        kept = Embedding(features, signature.shape, (height, width))
+        try:
+            self._cache.put(_KEY, record.content_hash, kept)
+        except StorageError as error:
+            # it costs a few milliseconds to make anew, and a full disk is said where masks are kept
+            _log.warning("An image's signature could not be kept: %s", error)
+        return signature
+
+    def _grey_of(self, record: ImageRecord) -> Floats | None:
+        try:
+            return _grey(self._project.read_image(record.id))
+        except (ImageError, ProjectError) as error:
+            _log.info("Masks on %s are not recalled: %s", record.id, error)
+            return None
+
+    def _surroundings(
+        self,
+        record: ImageRecord,
+        masks: Sequence[Annotation],
+        rough: tuple[float, float],
+        signature_pixel: float,
+    ) -> Iterator[_Known]:
+        """Cut out what surrounds each mask of an image."""
+        grey = self._grey_of(record)
+        if grey is None:
+            return
+        for annotation in masks:
+            y0, x0, y1, x1 = annotation.bbox
+            around = max(_AROUND[0], round(_AROUND[1] * max(y1 - y0, x1 - x0)))
+            window = clipped(grown(annotation.bbox, around), record.shape)
+            scale = min(1.0, _PATCH / max(shape_of(window)))
+            contrast = _contrast_in(grey, window, scale)
+            slack = int(np.ceil(_SLACK * signature_pixel))
+            yield _Known(annotation, contrast, window, scale, rough, slack)
+
+    def _meant(self, prompt: Prompt) -> Iterator[_Twin]:
+        """Return the masks found again where a prompt points."""
+        clicks = [p for p, label in zip(prompt.points, prompt.labels, strict=True) if label]
+        for known in self._known:
+            down, right = known.rough
+            near = grown(
+                moved(known.annotation.bbox, (round(down), round(right))), known.slack + _MISSED
+            )
+            if prompt.box is not None:
+                x0, y0, x1, y1 = prompt.box
+                box = round(y0), round(x0), round(y1) + 1, round(x1) + 1
+                twin = self._twin(known) if iou(near, box) > 0 else None
+                if twin is not None and iou(twin.box, box) >= _ALIKE:
+                    yield twin
+            elif clicks:
+                x, y = clicks[0]
+                is_near = near[0] <= y < near[2] and near[1] <= x < near[3]
+                twin = self._twin(known) if is_near else None
+                if twin is not None and twin.covers(x, y):
+                    yield twin
+
+    def _twin(self, known: _Known) -> _Twin | None:
+        name = known.annotation.id
+        if name not in self._twins:
+            self._twins[name] = self._found_again(known)
+        return self._twins[name]
+
+    def _found_again(self, known: _Known) -> _Twin | None:
+        """Look for an object's surroundings near where they should be."""
+        rough = round(known.rough[0]), round(known.rough[1])
+        wanted = moved(known.window, rough)
+        window = clipped(grown(wanted, known.slack), self._grey.shape)
+        if area(clipped(wanted, self._grey.shape)) < area(wanted) / 2:
+            return None  # most of it is not on this photograph
+        field = _contrast_in(self._grey, window, known.scale)
+        around, (row, column), there = best_place(known.contrast, field)
+        if around < _SAME_PLACE:
+            return None
+        try:
+            mask = known.annotation.cropped_mask
+        except ProjectError as error:
+            _log.warning("A mask is not recalled: %s", error)
+            return None
+        # regular parts are alike everywhere: the object itself must be there too, and not its like
+        y0, x0, y1, x1 = moved(known.annotation.bbox, (-known.window[0], -known.window[1]))
+        drawn = np.zeros(shape_of(known.window), np.float32)
+        drawn[y0:y1, x0:x1] = mask
+        where = ndimage.binary_dilation(scaled(drawn, known.scale) >= 0.5, iterations=_RIM)
+        score = correlation(known.contrast[where], there[where])
+        if score < _SAME_PLACE:
+            return None
+        down = window[0] + round(row / known.scale) - known.window[0]
+        right = window[1] + round(column / known.scale) - known.window[1]
+        return _Twin(known.annotation, mask, score, (down, right))
+
+
+def _average(twins: Sequence[_Twin]) -> Recalled:
+    """Average the signed distances from the borders of masks of the same object."""
+    weights = np.array([twin.score for twin in twins]) / sum(twin.score for twin in twins)
+    pixels = float(sum(w * t.annotation.area for w, t in zip(weights, twins, strict=True)))
+    softness = _BORDER[0] + _BORDER[1] * pixels**0.5
+    boxes = np.array([twin.box for twin in twins])
+    hull = (*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist())
+    window = grown(hull, int(np.ceil(CAP * softness)) + 1)
+    scale = min(1.0, _FINEST / max(shape_of(window)))
+    distance: NDArray[np.float64] | float = 0.0
+    for weight, twin in zip(weights, twins, strict=True):
+        y0, x0, y1, x1 = twin.box
+        drawn = np.zeros(shape_of(window), np.float32)
+        drawn[y0 - window[0] : y1 - window[0], x0 - window[1] : x1 - window[1]] = twin.mask
+        inside = scaled(drawn, scale) >= 0.5
+        inner, outer = (ndimage.distance_transform_edt(part) for part in (inside, ~inside))
+        distance += weight / scale * (inner - outer)
+    field = np.clip(distance / softness, -CAP, CAP).astype(np.float32)
+    return Recalled(tuple(twin.annotation.id for twin in twins), window, field)
+
+
+def _contrast_in(grey: Floats, window: Window, scale: float) -> Floats:
+    """Return the local contrast in a window of an image at a scale, as if all of it were seen."""
+    margin = int(np.ceil(MARGIN / scale))
+    y0, x0, y1, x1 = seen = clipped(grown(window, margin), grey.shape)
+    contrast = local_contrast(scaled(grey[y0:y1, x0:x1], scale))
+    top, left = round((window[0] - seen[0]) * scale), round((window[1] - seen[1]) * scale)
+    height, width = (max(1, round(side * scale)) for side in shape_of(window))
+    cut = contrast[top : top + height, left : left + width]
+    # the seen part and the window were rounded each by itself
+    return np.pad(cut, ((0, height - cut.shape[0]), (0, width - cut.shape[1])), mode="edge")
+
+
+def _grey(image: ArrayLike) -> Floats:
+    grey: Floats = to_rgb8(np.asarray(image)).mean(axis=-1, dtype=np.float32)
+    return grey

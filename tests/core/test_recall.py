@@ -1,0 +1,181 @@
+"""Recalling masks: the same object on another photograph of the same part, and only that one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from scipy import ndimage
+
+from napari_sam_tune import Predictor, Project, Prompt, Session
+from napari_sam_tune.core.annotations import NewAnnotation
+from napari_sam_tune.core.effort import RECALLED
+from napari_sam_tune.core.images import content_hash
+from napari_sam_tune.core.recall import Recall
+from napari_sam_tune.core.registration import Signature, shift_between
+from napari_sam_tune.core.scoring import iou
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SHAPE = (150, 200)
+ROOM = 20
+CENTRE = (90, 60)
+"""(x, y) of the object on a photograph that is not shifted."""
+
+
+def surface(seed: int, shape: tuple[int, int] = SHAPE) -> np.ndarray:
+    """A rough surface, larger by `ROOM` on all sides, (H, W) float about 130."""
+    rng = np.random.default_rng(seed)
+    rough = ndimage.gaussian_filter(rng.normal(size=(shape[0] + 2 * ROOM, shape[1] + 2 * ROOM)), 2)
+    return 130 + 20 * rough / rough.std()
+
+
+def blade(shift: tuple[int, int] = (0, 0), shape: tuple[int, int] = SHAPE) -> np.ndarray:
+    """An ellipse with a bite: nothing a model would guess from a click."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    y, x = rows - CENTRE[1] - shift[0], columns - CENTRE[0] - shift[1]
+    return ((x / 26) ** 2 + (y / 12) ** 2 < 1) & ((x - 14) ** 2 + (y - 8) ** 2 > 64)
+
+
+def photograph(
+    part: int, shift: tuple[int, int] = (0, 0), gain: float = 1.0, noise: int = 0
+) -> np.ndarray:
+    """A photograph of a part, moved (rows, columns) and exposed otherwise; the object is faint."""
+    whole = surface(part)
+    down, right = shift
+    seen = whole[ROOM - down : ROOM - down + SHAPE[0], ROOM - right : ROOM - right + SHAPE[1]]
+    seen = (seen - 12 * blade(shift)) * gain + np.random.default_rng(noise).normal(0, 3, SHAPE)
+    return seen.clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def predictor() -> Predictor:
+    return Predictor.from_checkpoint("starter", device="cpu")
+
+
+@pytest.fixture
+def session(tmp_path: Path, predictor: Predictor) -> Iterator[Session]:
+    """One mask was accepted on the first photograph of part 1."""
+    predictor.load_base()
+    with Session(Project.open(tmp_path / "p"), predictor, zoom=False) as session:
+        session.open_image(photograph(1), "first.png")
+        session.propose(click(*CENTRE))
+        session.accept(mask=blade())
+        yield session
+
+
+def click(x: float, y: float, label: int = 1) -> Prompt:
+    return Prompt(points=[(x, y)], labels=[label])
+
+
+def test_a_mask_comes_back_on_the_next_photograph_of_its_part(session: Session) -> None:
+    shift = (7, -9)
+    session.open_image(photograph(1, shift, gain=0.7, noise=5), "second.png")
+    proposal = session.propose(click(CENTRE[0] - 20, CENTRE[1] + 5))
+    (first,) = session.project.annotations()
+    assert proposal.recalled == (first.id,)
+    assert iou(proposal.mask, blade(shift)) > 0.85
+    assert len(proposal.candidates) == 4
+
+    second = session.accept()
+    assert second.recalled == (first.id,)
+    assert [(row.version, row.masks) for row in session.effort()] == [("base", 1), (RECALLED, 1)]
+    # both masks speak on the third photograph, and after the project was closed and opened again
+    with Session(Project.open(session.project.path), session.predictor, zoom=False) as again:
+        again.open_image(photograph(1, (-4, 3), gain=1.2, noise=6), "third.png")
+        box = (CENTRE[0] - 26, CENTRE[1] - 18, CENTRE[0] + 30, CENTRE[1] + 9)
+        boxed = again.propose(Prompt(box=box))
+        assert set(boxed.recalled) == {first.id, second.id}
+        assert iou(boxed.mask, blade((-4, 3))) > 0.85
+
+
+def test_corrections_go_on_from_it_or_from_another_guess(session: Session) -> None:
+    session.open_image(photograph(1, (3, 3), noise=5), "second.png")
+    recalled = session.propose(click(*CENTRE))
+    corrected = session.propose(recalled.prompt.add_point(CENTRE[0] - 15, CENTRE[1] + 3, 0))
+    assert corrected.is_recalled
+    assert not corrected.mask[CENTRE[1] + 3, CENTRE[0] - 15]
+    assert corrected.mask[CENTRE[1] + 3, CENTRE[0] + 10]
+    session.undo()
+    session.cycle_candidate()
+    other = session.open_object.proposal
+    assert other is not None
+    assert not other.is_recalled
+    plain = session.propose(recalled.prompt.add_point(CENTRE[0] + 15, CENTRE[1], 1))
+    assert not plain.is_recalled
+    assert session.accept().recalled == ()
+
+
+def test_nothing_is_recalled_elsewhere(session: Session) -> None:
+    session.open_image(photograph(2), "another part.png")
+    assert session.propose(click(*CENTRE)).recalled == ()
+    # nor beside the object, nor once it was deleted, nor where it is switched off
+    session.open_image(photograph(1, noise=5), "second.png")
+    assert session.propose(click(CENTRE[0] + 60, CENTRE[1])).recalled == ()
+    session.recalls = False
+    assert session.propose(click(*CENTRE)).recalled == ()
+    session.recalls = True
+    session.open_image(photograph(1), "first.png")
+    assert session.propose(click(*CENTRE)).recalled == ()  # its own mask is there already
+    session.delete(session.project.annotations()[0].id)
+    session.open_image(photograph(1, noise=5), "second.png")
+    assert session.propose(click(*CENTRE)).recalled == ()
+
+
+def test_a_regular_part_without_the_object_is_not_mistaken(tmp_path: Path) -> None:
+    """Two parts of one kind look alike all over; only one of them has the defect."""
+    whole = surface(3)[ROOM:-ROOM, ROOM:-ROOM]
+    rng = np.random.default_rng(0)
+    project = Project.open(tmp_path / "p")
+    recall = Recall(project)
+    flaw = rng.normal(0, 40, SHAPE) * ndimage.binary_dilation(blade(), iterations=3)
+    for name, extra in (("bad.png", flaw), ("good.png", rng.normal(0, 40, SHAPE) * (flaw != 0))):
+        image = (whole + extra).clip(0, 255).astype(np.uint8)
+        record = project.add_image(name, shape=SHAPE, content_hash=content_hash(image), array=image)
+        recall.look(image, record)
+        assert recall.ask(click(*CENTRE)) is None
+        if name == "bad.png":
+            project.add(NewAnnotation(name, blade(), "scratch"))
+
+
+@pytest.mark.parametrize("what", ["image", "mask"])
+def test_what_cannot_be_read_is_not_recalled(session: Session, tmp_path: Path, what: str) -> None:
+    """It was moved or damaged: the next photograph is labelled all the same."""
+    file = tmp_path / "part.png"
+    Image.fromarray(photograph(4)).save(file)
+    session.open_image(photograph(4), "part.png", path=file)
+    session.propose(click(*CENTRE))
+    mask = session.accept(mask=blade())
+    if what == "image":
+        file.unlink()
+    else:
+        folder = session.project.path / "annotations.zarr" / mask.id
+        for chunk in (f for f in folder.rglob("*") if f.is_file() and f.name != "zarr.json"):
+            chunk.unlink()
+    session.open_image(photograph(4, noise=5), "second.png")
+    assert session.propose(click(*CENTRE)).recalled == ()
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    st.tuples(st.integers(-15, 15), st.integers(-15, 15)),
+    st.floats(0.5, 1.5),
+    st.sampled_from([1.0, 2.5]),
+)
+def test_a_shift_is_found_again(shift: tuple[int, int], gain: float, size: float) -> None:
+    """Of large photographs, too, which are compared at a smaller scale."""
+    pictures = [
+        ndimage.zoom(photograph(1, moved, exposed, seed).astype(np.float32), size, order=1)
+        for moved, exposed, seed in (((0, 0), 1.0, 1), (shift, gain, 2))
+    ]
+    score, found = shift_between(*(Signature.of(picture) for picture in pictures))
+    assert score > 0.5
+    np.testing.assert_allclose(found, np.multiply(shift, size), atol=1.5 * size)
+    elsewhere = Signature.of(photograph(2).astype(np.float32))
+    assert shift_between(elsewhere, Signature.of(photograph(1).astype(np.float32)))[0] < 0.3
