@@ -1,0 +1,49 @@
+"""A mask comes back in the dock: the second image of a part is labelled with one click."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from qtpy.QtCore import Qt
+
+from napari_sam_tune.core.scoring import iou
+
+
+def _headline(desk) -> str:
+    return desk.panel.object._headline.text()
+
+
+def test_a_click_brings_back_the_mask_of_the_image_before(desk, blobs):
+    x, y, _ = blobs.discs[1]
+    desk.open(blobs.folder)
+    desk.propose((x, y))
+    desk.hand.press(Qt.Key.Key_Q)
+    (first,) = desk.session.project.annotations()
+    desk.hand.press(Qt.Key.Key_Period)
+    desk.wait_ready()
+
+    recalled = desk.propose((x - 6, y + 4)).proposal
+    assert recalled.recalled == (first.id,)
+    assert iou(recalled.mask, first.mask) > 0.9
+    assert _headline(desk) == "Recalled from part 1.png · G shows others"
+    desk.shot("recalled")
+
+    # what the model says by itself is a key away, and the way back too
+    desk.hand.press(Qt.Key.Key_G)
+    assert _headline(desk).startswith("Proposal, confidence")
+    desk.hand.press(Qt.Key.Key_U)
+    assert _headline(desk).startswith("Recalled")
+    desk.hand.press(Qt.Key.Key_Q)
+    assert desk.session.project.annotations()[-1].recalled == (first.id,)
+
+
+def test_recalling_can_be_switched_off(desk, blobs):
+    x, y, _ = blobs.discs[1]
+    desk.open(blobs.folder)
+    desk.work.place.preferences = replace(desk.work.place.preferences, recall_masks=False)
+    desk.work._follow_preferences()
+    desk.propose((x, y))
+    desk.hand.press(Qt.Key.Key_Q)
+    desk.hand.press(Qt.Key.Key_Period)
+    desk.wait_ready()
+    assert desk.propose((x, y)).proposal.recalled == ()
