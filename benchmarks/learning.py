@@ -67,18 +67,22 @@ def labelled(given: argparse.Namespace) -> list[LabelledImage]:
 
 
 def sequence(
-    given: argparse.Namespace, seed: int, noise: float, *, learn: bool, zoom: bool = True
+    given: argparse.Namespace, seed: int, noise: float, kind: str, *, zoom: bool = True
 ) -> Rows:
-    """One run of the sequence protocol, from its file if it was run before."""
-    kind = ("learning" if learn else "frozen") + ("" if zoom else "-no-zoom")
-    path = given.out / f"{kind}-{seed}-noise{noise:g}.json"
+    """One run of the sequence protocol, from its file if it was run before.
+
+    Kinds: "frozen"; "recall", where earlier masks come back; "rounds" of fine-tuning; and both,
+    "learning".
+    """
+    learn, recall = kind in {"rounds", "learning"}, kind in {"recall", "learning"}
+    path = given.out / f"{kind}{'' if zoom else '-no-zoom'}-{seed}-noise{noise:g}.json"
     if not path.exists():
         groups = order_groups(labelled(given), seed, given.limit)
         robot = Robot(max_clicks=20, target=0.85, noise=noise, seed=seed)
         with tempfile.TemporaryDirectory() as scratch:
             project = Project.open(Path(scratch) / "project")
             predictor = Predictor.from_checkpoint(given.model, device=given.device)
-            with Session(project, predictor, source="robot", zoom=zoom) as session:
+            with Session(project, predictor, source="robot", zoom=zoom, recall=recall) as session:
                 result = run_sequence(session, groups, robot, every=EVERY if learn else None)
                 session.apply_swap()
                 document = result.to_json()
@@ -141,14 +145,11 @@ def class_ratio(pairs: list[tuple[Rows, Rows]], name: str) -> tuple[float, float
 
 
 def sequences(
-    given: argparse.Namespace, noise: float, seeds: Iterable[int]
+    given: argparse.Namespace, noise: float, seeds: Iterable[int], kind: str = "learning"
 ) -> list[tuple[Rows, Rows]]:
-    """(frozen, learning) of each seed, in the same order of objects."""
+    """(frozen, another kind) of each seed, in the same order of objects."""
     return [
-        (
-            sequence(given, seed, noise, learn=False),
-            sequence(given, seed, noise, learn=True),
-        )
+        (sequence(given, seed, noise, "frozen"), sequence(given, seed, noise, kind))
         for seed in seeds
     ]
 
@@ -312,6 +313,8 @@ def main() -> None:
     table = Table("what", "asked", "seen")
     pairs = sequences(given, 0.0, range(given.seeds))
     add_clicks(table, pairs, "clicks, learning / frozen", "≤ 0.60; last third ≤ 0.50")
+    add_clicks(table, sequences(given, 0.0, [0], "recall"), "recalling alone, seed 0", "")
+    add_clicks(table, sequences(given, 0.0, [0], "rounds"), "rounds alone, seed 0", "")
     ends = [(last_third(frozen), last_third(learning)) for frozen, learning in pairs]
     for click in (1, 3):
         gain = np.mean([mean_score(b, click) - mean_score(a, click) for a, b in ends])
@@ -331,7 +334,7 @@ def main() -> None:
         change = ", ".join(f"{name} {after[name] - before[name]:+.3f}" for name in before)
         table.add_row(f"elsewhere, seed {seed}", "≥ −.02", change)
     small = small_or_thin(given)
-    both = [sequence(given, 0, 0.0, learn=False, zoom=zoom) for zoom in (False, True)]
+    both = [sequence(given, 0, 0.0, "frozen", zoom=zoom) for zoom in (False, True)]
     counts = [
         clicks_to([row for row in rows if (row["stem"], row["object"]) in small], 0.80)
         for rows in both

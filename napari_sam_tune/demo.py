@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SAMPLES = Path(__file__).parent / "resources" / "samples"
 _ROBOT = Robot(max_clicks=12, target=0.8, noise=0.2, seed=0)
-_MASKS_BETWEEN_ROUNDS = 15
+_MASKS_BETWEEN_ROUNDS = 30
 
 
 def sample_pairs() -> list[LabelledImage]:
@@ -72,6 +72,7 @@ def run_headless(
             Project.open(Path(scratch) / "frozen"),
             Predictor.from_checkpoint(model),
             source="robot",
+            recall=False,
         )
         with frozen_session:
             frozen = run_sequence(

@@ -9,6 +9,7 @@ work in one project at once, and a crash loses at most the mask that was not acc
     images.zarr/         images that exist only as arrays
     weights/             <version>.safetensors
     embeddings.zarr/     a cache; deleting it costs only time
+    signatures.zarr/     another: what images are recognised by
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -37,7 +38,7 @@ from napari_sam_tune.core.views import shape_of
 from napari_sam_tune.core.windows import area, clipped, grown, iou, moved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -53,6 +54,8 @@ _KEY: Final = "contrast-1"
 """Raised when a signature changes: what is on disk goes stale."""
 _NEWEST: Final = 1000
 """Images that are remembered, those with the newest masks."""
+_NEW_AT_ONCE: Final = 40
+"""Images whose signature is made or read while one is opened."""
 _LOOKED_AT: Final = 8
 """Images whose whole surface is looked for, those most alike."""
 _SAME_SURFACE: Final = 0.3
@@ -147,7 +150,7 @@ class Recall:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._cache = EmbeddingCache(project.path / "signatures.zarr")
-        self._signatures: dict[str, Signature] = {}  # by the image's content
+        self._thumbnails: dict[str, Floats] = {}  # by the image's content
         self._grey: Floats = np.zeros((0, 0), np.float32)
         self._known: list[_Known] = []
         self._twins: dict[str, _Twin | None] = {}  # by annotation, once looked for
@@ -166,14 +169,15 @@ class Recall:
         """
         self._grey = _grey(image)
         self._known, self._twins, self._averages = [], {}, {}
-        new = self._kept(record) or self._keep(record, Signature.of(self._grey))
-        candidates = [
-            (signature, other, masks)
-            for other, masks in self._remembered(record.id)
-            if (signature := self._signature(other)) is not None
-        ]
-        candidates.sort(key=lambda candidate: -float(candidate[0].thumbnail @ new.thumbnail))
-        for signature, other, masks in candidates[:_LOOKED_AT]:
+        new = self._signature(record) or self._keep(record, Signature.of(self._grey))
+        remembered = self._remembered(record.id)
+        self._get_to_know(other for other, _ in remembered)
+        known = [pair for pair in remembered if pair[0].content_hash in self._thumbnails]
+        known.sort(key=lambda pair: -self._alike(pair[0], new))
+        for other, masks in known[:_LOOKED_AT]:
+            signature = self._signature(other)
+            if signature is None:
+                continue
             score, shift = shift_between(signature, new)
             if score >= _SAME_SURFACE:
                 self._known += self._surroundings(other, masks, shift, 1 / new.scale)
@@ -198,7 +202,7 @@ class Recall:
             self._averages[name] = _average(best)
         return self._averages[name]
 
-    def _remembered(self, but: str) -> Iterator[tuple[ImageRecord, list[Annotation]]]:
+    def _remembered(self, but: str) -> list[tuple[ImageRecord, list[Annotation]]]:
         """Return the images with the newest masks, and their masks; the open one is not among them.
 
         On one image no object comes twice, however regular its surface.
@@ -207,25 +211,33 @@ class Recall:
         for annotation in reversed(self._project.annotations()):
             if annotation.image_id != but:
                 by_image.setdefault(annotation.image_id, []).append(annotation)
-        for image_id in list(by_image)[:_NEWEST]:
-            yield self._project.image(image_id), by_image[image_id]
+        newest = list(by_image)[:_NEWEST]
+        return [(self._project.image(image_id), by_image[image_id]) for image_id in newest]
+
+    def _get_to_know(self, records: Iterable[ImageRecord]) -> None:
+        """Make or read signatures of a few images that were not opened here; of others next time.
+
+        Masks of thousands of images may have been imported, and a person waits.
+        """
+        unknown = (r for r in records if r.content_hash not in self._thumbnails)
+        for record in islice(unknown, _NEW_AT_ONCE):
+            if self._signature(record) is None and (grey := self._grey_of(record)) is not None:
+                self._keep(record, Signature.of(grey))
+
+    def _alike(self, record: ImageRecord, new: Signature) -> float:
+        return float(self._thumbnails[record.content_hash] @ new.thumbnail)
 
     def _signature(self, record: ImageRecord) -> Signature | None:
-        """Return an image's signature, None where the image cannot be read."""
-        kept = self._kept(record)
-        if kept is None and (grey := self._grey_of(record)) is not None:
-            kept = self._keep(record, Signature.of(grey))
-        return kept
-
-    def _kept(self, record: ImageRecord) -> Signature | None:
-        name = record.content_hash
-        if name not in self._signatures and (kept := self._cache.get(_KEY, name)) is not None:
-            contrast = kept.features[0].astype(np.float32)
-            self._signatures[name] = Signature.of_contrast(contrast, kept.original_size)
-        return self._signatures.get(name)
+        """Return an image's signature as it was kept, None where it was not."""
+        kept = self._cache.get(_KEY, record.content_hash)
+        if kept is None:
+            return None
+        signature = Signature.of_contrast(kept.features[0].astype(np.float32), kept.original_size)
+        self._thumbnails[record.content_hash] = signature.thumbnail
+        return signature
 
     def _keep(self, record: ImageRecord, signature: Signature) -> Signature:
-        self._signatures[record.content_hash] = signature
+        self._thumbnails[record.content_hash] = signature.thumbnail
         height, width = signature.contrast.shape
         features = signature.contrast[None].astype(np.float16)
         kept = Embedding(features, signature.shape, (height, width))

@@ -1,8 +1,8 @@
-"""The sample images shipped with the plugin: twelve defect photographs of four materials.
+"""The sample images shipped with the plugin: defect photographs of twelve parts, four materials.
 
 Unlike the training images, those of one family share a surface, a light and the look of their
 defects, as photographs from one line do: what is learnt on the first of a family helps on the
-next.
+next. One part of each family was photographed twice.
 """
 
 from __future__ import annotations
@@ -210,6 +210,19 @@ def make_sample(rng: Rng, family: Family, index: int) -> tuple[npt.NDArray[np.ui
     return np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8), labels
 
 
+def photographed_again(
+    rng: Rng, image: npt.NDArray[np.uint8], labels: Labels
+) -> tuple[npt.NDArray[np.uint8], Labels]:
+    """The same part under another lamp, lying a little elsewhere."""
+    shift = rng.integers(6, 15, 2) * rng.choice([-1, 1], 2)
+    picture = ndimage.shift(image.astype(np.float32), shift, order=0, mode="mirror")
+    rows, cols = (np.linspace(-1, 1, side, dtype=np.float32) for side in image.shape)
+    light = rng.uniform(0.75, 1.15) + 0.12 * rng.choice([-1, 1]) * (rows[:, None] + cols[None, :])
+    picture = picture * light + 2 * rng.standard_normal(image.shape, dtype=np.float32)
+    moved = ndimage.shift(labels, shift, order=0, mode="constant")
+    return np.clip(picture + 0.5, 0, 255).astype(np.uint8), moved
+
+
 def _crowded(mask: Mask, labels: Labels) -> bool:
     """Whether `mask` comes within a few px of an object that is there already."""
     near = ndimage.binary_dilation(mask, iterations=6)
@@ -224,13 +237,17 @@ def write_samples(folder: Path, seed: int = SAMPLE_SEED) -> list[Path]:
     for number, family in enumerate(FAMILIES):
         for index in range(PER_FAMILY):
             rng = np.random.default_rng([seed, number, index])
-            image, labels = make_sample(rng, family, index)
-            stem = f"{family.name}_{index + 1}"
-            path = folder / "images" / f"{stem}.png"
-            Image.fromarray(image).save(path, optimize=True)
-            Image.fromarray(labels).save(folder / "masks" / f"{stem}.png", optimize=True)
-            rows.append((stem, family.flaws[index % len(family.flaws)].name, stem))
-            written.append(path)
+            photographs = {f"{family.name}_{index + 1}": make_sample(rng, family, index)}
+            if index == 0:
+                (first,) = photographs.values()
+                photographs[f"{family.name}_1_again"] = photographed_again(rng, *first)
+            for stem, (image, labels) in photographs.items():
+                path = folder / "images" / f"{stem}.png"
+                Image.fromarray(image).save(path, optimize=True)
+                Image.fromarray(labels).save(folder / "masks" / f"{stem}.png", optimize=True)
+                flaw = family.flaws[index % len(family.flaws)]
+                rows.append((stem, flaw.name, f"{family.name}_{index + 1}"))
+                written.append(path)
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("stem", "class", "group"), *rows])
     return written
