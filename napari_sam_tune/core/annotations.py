@@ -52,8 +52,8 @@ class NewAnnotation:
         origin: where an imported mask came from, "format/file/object"; else None.
         split: decided by an import; None lets image and place decide. What its image or its place
             is kept for comes first.
-        suggested_by: what proposed it without being asked: "everything", or "head:" and the head's
-            version; None where a person began it.
+        suggested_by: what proposed it without being asked: "everything", "recalled", or "head:"
+            and the head's version; None where a person began it.
         recalled: ids of the earlier masks that the proposal owes something to, see `recall`.
 
     """

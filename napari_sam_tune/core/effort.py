@@ -52,7 +52,8 @@ def effort_by_version(project: Project) -> list[EffortRow]:
     for annotation in project.annotations():
         if annotation.source in {"adopted", "import"}:  # they cost no clicks
             continue
-        version = RECALLED if annotation.recalled else annotation.weights_version
+        recalled = annotation.recalled or annotation.suggested_by == RECALLED
+        version = RECALLED if recalled else annotation.weights_version
         versions.setdefault(version, []).append(len(efforts))
         efforts.append(annotation.effort)
     rows = []

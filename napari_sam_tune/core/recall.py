@@ -191,12 +191,17 @@ class Recall:
         """
         if prompt.mask is not None:
             return None
-        best: list[_Twin] = []
-        for twin in sorted(self._meant(prompt), key=lambda twin: -twin.score):
-            if len(best) < _MOST_TWINS and (not best or iou(twin.box, best[0].box) >= _ALIKE):
-                best.append(twin)
-        if not best:
-            return None
+        objects = _objects(self._meant(prompt))
+        return self._averaged(objects[0]) if objects else None
+
+    def all(self) -> list[Recalled]:
+        """Return every object that is found again on the open image, the best match first."""
+        twins = (self._twin(known) for known in self._known)
+        found = [self._averaged(same) for same in _objects(t for t in twins if t is not None)]
+        height, width = self._grey.shape
+        return [one for one in found if one.inside((height, width)) is not None]
+
+    def _averaged(self, best: Sequence[_Twin]) -> Recalled:
         name = tuple(twin.annotation.id for twin in best)
         if name not in self._averages:
             self._averages[name] = _average(best)
@@ -331,6 +336,18 @@ class Recall:
         return _Twin(known.annotation, mask, score, (down, right))
 
 
+def _objects(twins: Iterable[_Twin]) -> list[list[_Twin]]:
+    """Put masks of the same object together, the best match first, not more than count."""
+    objects: list[list[_Twin]] = []
+    for twin in sorted(twins, key=lambda twin: -twin.score):
+        same = next((o for o in objects if iou(twin.box, o[0].box) >= _ALIKE), None)
+        if same is None:
+            objects.append([twin])
+        elif len(same) < _MOST_TWINS:
+            same.append(twin)
+    return objects
+
+
 def _average(twins: Sequence[_Twin]) -> Recalled:
     """Average the signed distances from the borders of masks of the same object."""
     weights = np.array([twin.score for twin in twins]) / sum(twin.score for twin in twins)
@@ -349,7 +366,9 @@ def _average(twins: Sequence[_Twin]) -> Recalled:
         inner, outer = (ndimage.distance_transform_edt(part) for part in (inside, ~inside))
         distance += weight / scale * (inner - outer)
     field = np.clip(distance / softness, -CAP, CAP).astype(np.float32)
-    return Recalled(tuple(twin.annotation.id for twin in twins), window, field)
+    best = twins[0]
+    names = tuple(twin.annotation.id for twin in twins)
+    return Recalled(names, window, field, best.score, best.annotation.label)
 
 
 def _contrast_in(grey: Floats, window: Window, scale: float) -> Floats:

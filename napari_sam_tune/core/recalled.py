@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import torch
 from torch.nn import functional
 
 from napari_sam_tune.core.views import shape_of
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_sam_tune.core.views import View, Window
+    from napari_sam_tune.core.views import Shape, View, Window
 
 CAP: Final = 10.0
 """Logit of what is surely inside; its negative outside."""
@@ -31,12 +31,16 @@ class Recalled:
         annotations: ids of the masks it is the average of, the best match first.
         window: the part of the open image it is about; what lies outside is surely outside.
         field: (h, w) float32 logits, `window` at any scale.
+        score: how well the best match fits, from −1 to 1.
+        label: the class of that one.
 
     """
 
     annotations: tuple[str, ...]
     window: Window
     field: NDArray[np.float32]
+    score: float
+    label: str
 
     def logits(self, view: View, side: int, size: int) -> Tensor:
         """Return it as low-resolution logits of a view: (1, 1, size, size) float32.
@@ -59,6 +63,21 @@ class Recalled:
         above = torch.from_numpy(self.field + CAP)[None, None]
         drawn = functional.grid_sample(above, grid[None], align_corners=False) - CAP
         return drawn.to(view.features.device)
+
+    def inside(self, shape: Shape) -> tuple[float, float] | None:
+        """Return the place (x, y) surest to be inside, in an image (H, W); None if none is."""
+        lengths = shape_of(self.window)
+        rows, columns = (
+            self.window[axis]
+            + (np.arange(self.field.shape[axis]) + 0.5) * (lengths[axis] / self.field.shape[axis])
+            - 0.5
+            for axis in (0, 1)
+        )
+        seen = np.outer((rows >= 0) & (rows < shape[0]), (columns >= 0) & (columns < shape[1]))
+        surest = int(np.where(seen, self.field, -CAP).argmax())
+        row, column = np.unravel_index(surest, self.field.shape)
+        inside = bool(seen[row, column] and self.field[row, column] > 0)
+        return (float(columns[column]), float(rows[row])) if inside else None
 
 
 def together(logits: Tensor, recalled: Tensor) -> Tensor:

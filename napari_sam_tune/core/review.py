@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.predictor import Predictor
     from napari_sam_tune.core.project import Project
     from napari_sam_tune.core.promptless import PromptlessModel
+    from napari_sam_tune.core.recall import Recall
     from napari_sam_tune.core.suggestions import Suggestion, SuggestionKind
 
 
@@ -40,15 +41,19 @@ class Review:
         project: images, accepted masks and heads.
         predictor: the live model; only `find` uses it, on the thread that owns it.
         cache: where the trunk's features are kept.
+        recall: what was accepted on other images; it has looked at the predictor's open one.
 
     Attributes:
         kind: what proposes; None while nobody reviews.
 
     """
 
-    def __init__(self, project: Project, predictor: Predictor, cache: EmbeddingCache) -> None:
+    def __init__(
+        self, project: Project, predictor: Predictor, cache: EmbeddingCache, recall: Recall
+    ) -> None:
         self.kind: SuggestionKind | None = None
         self._project, self._predictor, self._cache = project, predictor, cache
+        self._recall = recall
         self._queues: dict[str, SuggestionQueue] = {}
         self._head: tuple[Path, PromptlessModel] | None = None
         self._surest_first = False
@@ -87,7 +92,7 @@ class Review:
         image_id: str,
         checkpoint: Callable[[], None] = lambda: None,
     ) -> list[Suggestion]:
-        """Look for objects on an image; for "everything" it must be the predictor's open one.
+        """Look for objects on an image; but for a head it must be the predictor's open one.
 
         To be called by whoever owns the predictor. An image marked as having no defect has none.
 
@@ -103,6 +108,7 @@ class Review:
         """
         from napari_sam_tune.core.suggestions import (
             suggest_everything,
+            suggest_recalled,
             suggest_with_head,
             without_accepted,
         )
@@ -113,6 +119,8 @@ class Review:
             image_hash = self._project.image(image_id).content_hash
             image = self._project.read_image(image_id)
             found = suggest_with_head(self._newest_head(), image, image_hash)
+        elif kind == "recalled":
+            found = suggest_recalled(self._predictor, self._recall.all(), checkpoint)
         else:
             found = suggest_everything(self._predictor, checkpoint=checkpoint)
         return without_accepted(found, self._project.annotations(image_id))

@@ -110,7 +110,7 @@ class Session:
         self.recalls = recall
         self._recall = Recall(project)
         self.embeddings = EmbeddingCache(project.path / "embeddings.zarr")
-        self.review = Review(project, predictor, self.embeddings)
+        self.review = Review(project, predictor, self.embeddings, self._recall)
         self.state = SessionState(weights_version=project.current_version)
         self.learner = Learner(
             project,
@@ -490,8 +490,9 @@ class Session:
         `accept` and `reject` go for it as for any other, and the next one follows by itself.
 
         Args:
-            kind: "head", the project's newest promptless head; or "everything", SAM at a grid of
-                points with the weights in use.
+            kind: "head", the project's newest promptless head; "everything", SAM at a grid of
+                points with the weights in use; or "recalled", what was accepted on other
+                photographs of the same part.
 
         Returns:
             How many there are to review.

@@ -1,4 +1,4 @@
-"""Objects proposed without a click: by a trained head, or by asking SAM everywhere.
+"""Objects proposed without a click: by a trained head, by SAM everywhere, by earlier masks.
 
 "Segment everything" is segment-anything's own `SamAutomaticMaskGenerator` (Kirillov et al. 2023)
 with the weights in use, on the embedding that is there already.
@@ -7,7 +7,7 @@ with the weights in use, on the embedding that is there already.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from segment_anything import SamAutomaticMaskGenerator, SamPredictor
 
 from napari_sam_tune.core.annotations import bounding_box
 from napari_sam_tune.core.labelled_images import SMALLEST_OBJECT
+from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.views import resized_shape
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project import Annotation
     from napari_sam_tune.core.promptless import PromptlessModel
     from napari_sam_tune.core.prompts import Mask
+    from napari_sam_tune.core.recalled import Recalled
 
-SuggestionKind = Literal["head", "everything"]
+SuggestionKind = Literal["head", "everything", "recalled"]
 
 SAME = 0.5
 """Two masks are of one object above this IoU."""
@@ -66,7 +68,7 @@ class Suggestion:
         label: its class; None where what proposed it knows none.
         score: how good the mask is, as far as what proposed it can tell, from 0 to 1.
         uncertainty: from 0, sure, to 1.
-        source: a trained head, or SAM asked everywhere.
+        source: a trained head, SAM asked everywhere, or masks of other images.
         weights_version: of the head, or of the weights in use.
 
     """
@@ -90,8 +92,8 @@ class Suggestion:
 
     @property
     def origin(self) -> str:
-        """What proposed it, as a record keeps it: "everything", or "head:" and its version."""
-        return "everything" if self.source == "everything" else f"head:{self.weights_version}"
+        """What proposed it, as a record keeps it: its source, with the version of a head."""
+        return f"head:{self.weights_version}" if self.source == "head" else self.source
 
     @property
     def area(self) -> int:
@@ -233,26 +235,68 @@ class _Encoded(SamPredictor):  # type: ignore[misc]
         self.is_image_set = True
 
 
+def suggest_recalled(
+    predictor: Predictor,
+    recalled: Iterable[Recalled],
+    checkpoint: Callable[[], None] = lambda: None,
+) -> list[Suggestion]:
+    """Return the objects of other photographs of the same part, as the model sees them here.
+
+    Args:
+        predictor: the image is its open one.
+        recalled: what is found again on it.
+        checkpoint: called before each answer; may raise.
+
+    """
+    suggestions = []
+    for one in recalled:
+        checkpoint()
+        centre = one.inside(predictor.image_shape)
+        if centre is None:
+            continue
+        proposal = predictor.propose(Prompt((centre,), (1,)), heed=True, recalled=one)
+        if np.count_nonzero(proposal.mask) >= SMALLEST_OBJECT:
+            suggestions.append(
+                Suggestion(
+                    **_cut(proposal.mask),
+                    label=one.label,
+                    score=max(0.0, one.score),
+                    uncertainty=1 - max(0.0, one.score),
+                    source="recalled",
+                    weights_version=predictor.weights_version,
+                )
+            )
+    return suggestions
+
+
 def _from_everything(
     drawn: dict[str, Any], shape: tuple[int, int], predictor: Predictor
 ) -> Suggestion | None:
     mask = _without_islands(_at_size(drawn["segmentation"], shape))
-    area = np.count_nonzero(mask)
-    if not SMALLEST_OBJECT <= area <= _LARGEST * mask.size:
+    if not SMALLEST_OBJECT <= np.count_nonzero(mask) <= _LARGEST * mask.size:
         return None
-    bbox = bounding_box(mask)
-    y0, x0, y1, x1 = bbox
     score = float(np.clip(drawn["predicted_iou"], 0, 1))
     return Suggestion(
-        mask=mask[y0:y1, x0:x1].copy(),
-        bbox=bbox,
-        shape=shape,
+        **_cut(mask),
         label=None,
         score=score,
         uncertainty=float(1 - score * np.clip(drawn["stability_score"], 0, 1)),
         source="everything",
         weights_version=predictor.weights_version,
     )
+
+
+class _Cut(TypedDict):
+    mask: Mask
+    bbox: BoundingBox
+    shape: tuple[int, int]
+
+
+def _cut(mask: Mask) -> _Cut:
+    """Cut a mask (H, W) to its box."""
+    y0, x0, y1, x1 = bbox = bounding_box(mask)
+    height, width = mask.shape
+    return {"mask": mask[y0:y1, x0:x1].copy(), "bbox": bbox, "shape": (height, width)}
 
 
 def _without_islands(mask: Mask) -> Mask:

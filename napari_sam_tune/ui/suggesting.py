@@ -141,6 +141,8 @@ class Suggesting(QObject):
             counter = f"{progress.position} of {progress.count}"
             what = "an object" if suggestion.label is None else f"“{suggestion.label}”"
             sentence = f"The model is {1 - suggestion.uncertainty:.0%} sure that this is {what}."
+            if suggestion.source == "recalled":
+                sentence = f"This was accepted as {what} on another photograph of the part."
             return SuggestionSnapshot(sentence, counter, reviewing=True)
         if progress.position:
             left = progress.count - progress.position + 1
@@ -156,7 +158,7 @@ class Suggesting(QObject):
             return "This image is marked as having no defect: nothing is proposed."
         if count:
             return "All looked at. Click what was missed, or go to the next image."
-        return "Nothing was found here. Click on a defect, or try the other choice."
+        return "Nothing was found here. Click on a defect, or try another choice."
 
 
 _INVITATION = "Let the model look for objects itself; you accept or reject each."

@@ -9,7 +9,11 @@ from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from napari_sam_tune.ui.style import KeyButton, Section, Text, row
 
-KINDS = (("head", "Trained head"), ("everything", "Segment everything"))
+KINDS = (
+    ("head", "Trained head"),
+    ("everything", "Segment everything"),
+    ("recalled", "Masks of this part"),
+)
 _ORDERS = ("Unsure first", "Sure first")
 
 
@@ -54,7 +58,10 @@ class SuggestionView(QWidget):
         self.button.setCheckable(True)
         self.button.clicked.connect(lambda: self.action.emit("propose"))
         self._kinds = QComboBox()
-        self._kinds.setToolTip("What proposes: the head trained for this project, or SAM itself")
+        self._kinds.setToolTip(
+            "What proposes: the head trained for this project, SAM itself, or what you accepted on "
+            "other photographs of the same part"
+        )
         for kind, text in KINDS:
             self._kinds.addItem(text, kind)
         self._kinds.currentIndexChanged.connect(lambda _: self.kind_chosen.emit())
@@ -76,7 +83,7 @@ class SuggestionView(QWidget):
 
     @property
     def kind(self) -> str:
-        """What is to propose: "head" or "everything"."""
+        """What is to propose: "head", "everything" or "recalled"."""
         return str(self._kinds.currentData())
 
     def choose_kind(self, kind: str) -> None:

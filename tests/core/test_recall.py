@@ -95,6 +95,20 @@ def test_a_mask_comes_back_on_the_next_photograph_of_its_part(session: Session) 
         assert iou(boxed.mask, blade((-4, 3))) > 0.85
 
 
+def test_everything_of_a_part_is_proposed_at_once(session: Session) -> None:
+    shift = (-6, 8)
+    session.open_image(photograph(1, shift, noise=5), "second.png")
+    assert session.suggest("recalled") == 1
+    (first,) = session.project.annotations()
+    annotation = session.accept()
+    assert iou(annotation.mask, blade(shift)) > 0.85
+    assert (annotation.label, annotation.suggested_by) == (first.label, "recalled")
+    assert annotation.effort.actions == 1
+    assert session.effort()[-1].version == RECALLED
+    session.open_image(photograph(2), "another part.png")
+    assert session.suggest("recalled") == 0
+
+
 def test_corrections_go_on_from_it_or_from_another_guess(session: Session) -> None:
     session.open_image(photograph(1, (3, 3), noise=5), "second.png")
     recalled = session.propose(click(*CENTRE))

@@ -47,3 +47,24 @@ def test_recalling_can_be_switched_off(desk, blobs):
     desk.hand.press(Qt.Key.Key_Period)
     desk.wait_ready()
     assert desk.propose((x, y)).proposal.recalled == ()
+
+
+def test_all_masks_of_a_part_are_proposed_one_after_the_other(desk, blobs):
+    desk.open(blobs.folder)
+    for x, y, _ in blobs.discs[:2]:
+        desk.propose((x, y))
+        desk.hand.press(Qt.Key.Key_Q)
+    desk.panel.suggestions.choose_kind("recalled")
+    desk.hand.press(Qt.Key.Key_Period)
+    desk.wait_ready()
+    desk.panel.suggestions.button.click()
+    desk.wait(lambda: not desk.work.suggesting._is_looking)
+    assert desk.panel.suggestions._counter.text() == "1 of 2"
+    sentence = desk.panel.suggestions._sentence.text()
+    assert sentence == "This was accepted as “defect” on another photograph of the part."
+    desk.shot("recalled_suggestion")
+    desk.hand.press(Qt.Key.Key_Q)
+    desk.hand.press(Qt.Key.Key_Q)
+    second = desk.session.project.annotations()[2:]
+    assert [a.suggested_by for a in second] == ["recalled"] * 2
+    assert [a.effort.actions for a in second] == [1, 1]
