@@ -14,6 +14,7 @@ whether they show the same thing. What it saves is in `docs/learning.md`.
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -67,6 +68,8 @@ _RIM: Final = 4
 """Px of its surroundings that belong to an object's look."""
 _PATCH: Final = 128
 """Longer side of an object's surroundings, in px, at most."""
+_MOST_PATCHES: Final = 2000
+"""Surroundings kept in memory, 32 KB each at most; of others the image is read again."""
 _AROUND: Final = (12, 0.25)
 """Px around an object, at least, and share of its longer side, that must be found again with it."""
 _SLACK: Final = 3
@@ -85,23 +88,44 @@ _MISSED: Final = 2
 
 
 @dataclass(frozen=True, eq=False)
+class _Patch:
+    """An accepted mask's surroundings on its own image.
+
+    Attributes:
+        contrast: (h, w) float16.
+        window: what it shows.
+        scale: px of `contrast` for one of the image.
+
+    """
+
+    contrast: NDArray[np.float16]
+    window: Window
+    scale: float
+
+    @classmethod
+    def around(cls, annotation: Annotation, grey: Floats) -> _Patch:
+        """Cut out what surrounds a mask in its image, (H, W) grey."""
+        y0, x0, y1, x1 = annotation.bbox
+        room = max(_AROUND[0], round(_AROUND[1] * max(y1 - y0, x1 - x0)))
+        window = clipped(grown(annotation.bbox, room), grey.shape)
+        scale = min(1.0, _PATCH / max(shape_of(window)))
+        return cls(_contrast_in(grey, window, scale).astype(np.float16), window, scale)
+
+
+@dataclass(frozen=True, eq=False)
 class _Known:
     """An accepted mask on an image whose surface was found again on the open one.
 
     Attributes:
         annotation: the mask.
-        contrast: (h, w) float32, its surroundings on its own image.
-        window: what these show.
-        scale: px of `contrast` for one of the image.
+        patch: its surroundings.
         rough: (rows, columns) px from its own image to the open one, about.
         slack: px by which that may be wrong.
 
     """
 
     annotation: Annotation
-    contrast: Floats
-    window: Window
-    scale: float
+    patch: _Patch
     rough: tuple[float, float]
     slack: int
 
@@ -151,7 +175,9 @@ class Recall:
         self._project = project
         self._cache = EmbeddingCache(project.path / "signatures.zarr")
         self._thumbnails: dict[str, Floats] = {}  # by the image's content
-        self._grey: Floats = np.zeros((0, 0), np.float32)
+        self._patches: OrderedDict[str, _Patch] = OrderedDict()  # by annotation
+        self._open: ImageRecord | None = None
+        self._grey: Floats = np.zeros((0, 0), np.float32)  # the open image
         self._known: list[_Known] = []
         self._twins: dict[str, _Twin | None] = {}  # by annotation, once looked for
         self._averages: dict[tuple[str, ...], Recalled] = {}
@@ -167,7 +193,8 @@ class Recall:
             ImageError: not an image.
 
         """
-        self._grey = _grey(image)
+        self._leave()
+        self._open, self._grey = record, _grey(image)
         self._known, self._twins, self._averages = [], {}, {}
         new = self._signature(record) or self._keep(record, Signature.of(self._grey))
         remembered = self._remembered(record.id)
@@ -260,6 +287,19 @@ class Recall:
             _log.info("Masks on %s are not recalled: %s", record.id, error)
             return None
 
+    def _leave(self) -> None:
+        """Cut out what surrounds the open image's masks, to save reading it again."""
+        if self._open is not None:
+            for annotation in self._project.annotations(self._open.id):
+                self._patch(annotation, self._grey)
+
+    def _patch(self, annotation: Annotation, grey: Floats) -> _Patch:
+        if annotation.id not in self._patches:
+            self._patches[annotation.id] = _Patch.around(annotation, grey)
+            while len(self._patches) > _MOST_PATCHES:
+                self._patches.popitem(last=False)
+        return self._patches[annotation.id]
+
     def _surroundings(
         self,
         record: ImageRecord,
@@ -267,18 +307,17 @@ class Recall:
         rough: tuple[float, float],
         signature_pixel: float,
     ) -> Iterator[_Known]:
-        """Cut out what surrounds each mask of an image."""
-        grey = self._grey_of(record)
-        if grey is None:
-            return
+        """Return each mask of an image with its surroundings; none if it cannot be read."""
+        grey: Floats | None = None
+        slack = int(np.ceil(_SLACK * signature_pixel))
         for annotation in masks:
-            y0, x0, y1, x1 = annotation.bbox
-            around = max(_AROUND[0], round(_AROUND[1] * max(y1 - y0, x1 - x0)))
-            window = clipped(grown(annotation.bbox, around), record.shape)
-            scale = min(1.0, _PATCH / max(shape_of(window)))
-            contrast = _contrast_in(grey, window, scale)
-            slack = int(np.ceil(_SLACK * signature_pixel))
-            yield _Known(annotation, contrast, window, scale, rough, slack)
+            patch = self._patches.get(annotation.id)
+            if patch is None:
+                grey = self._grey_of(record) if grey is None else grey
+                if grey is None:
+                    return
+                patch = self._patch(annotation, grey)
+            yield _Known(annotation, patch, rough, slack)
 
     def _meant(self, prompt: Prompt) -> Iterator[_Twin]:
         """Return the masks found again where a prompt points."""
@@ -310,12 +349,14 @@ class Recall:
     def _found_again(self, known: _Known) -> _Twin | None:
         """Look for an object's surroundings near where they should be."""
         rough = round(known.rough[0]), round(known.rough[1])
-        wanted = moved(known.window, rough)
+        patch, (top, left, _, _) = known.patch, known.patch.window
+        wanted = moved(patch.window, rough)
         window = clipped(grown(wanted, known.slack), self._grey.shape)
         if area(clipped(wanted, self._grey.shape)) < area(wanted) / 2:
             return None  # most of it is not on this photograph
-        field = _contrast_in(self._grey, window, known.scale)
-        around, (row, column), there = best_place(known.contrast, field)
+        contrast = patch.contrast.astype(np.float32)
+        field = _contrast_in(self._grey, window, patch.scale)
+        around, (row, column), there = best_place(contrast, field)
         if around < _SAME_PLACE:
             return None
         try:
@@ -324,15 +365,15 @@ class Recall:
             _log.warning("A mask is not recalled: %s", error)
             return None
         # regular parts are alike everywhere: the object itself must be there too, and not its like
-        y0, x0, y1, x1 = moved(known.annotation.bbox, (-known.window[0], -known.window[1]))
-        drawn = np.zeros(shape_of(known.window), np.float32)
+        y0, x0, y1, x1 = moved(known.annotation.bbox, (-top, -left))
+        drawn = np.zeros(shape_of(patch.window), np.float32)
         drawn[y0:y1, x0:x1] = mask
-        where = ndimage.binary_dilation(scaled(drawn, known.scale) >= 0.5, iterations=_RIM)
-        score = correlation(known.contrast[where], there[where])
+        where = ndimage.binary_dilation(scaled(drawn, patch.scale) >= 0.5, iterations=_RIM)
+        score = correlation(contrast[where], there[where])
         if score < _SAME_PLACE:
             return None
-        down = window[0] + round(row / known.scale) - known.window[0]
-        right = window[1] + round(column / known.scale) - known.window[1]
+        down = window[0] + round(row / patch.scale) - top
+        right = window[1] + round(column / patch.scale) - left
         return _Twin(known.annotation, mask, score, (down, right))
 
 
