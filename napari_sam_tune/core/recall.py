@@ -4,7 +4,7 @@ A part is photographed again with another lamp, a film goes on, a stack has a ne
 object comes back, and nobody should have to outline it twice. Of each image that has accepted masks
 a small signature is kept. An image that is opened is looked for among them; where a surface is
 found again, its masks move along, each shifted to where its own surroundings fit best. A click on
-one of them is answered by the model and by what is recalled together (`Recalled.logits`).
+one of them is answered by the model and by what is recalled together (`recalled.together`).
 
 Nothing is trained and nothing waits: a mask is recalled as soon as it is accepted. MultiverSeg
 (Wong et al. 2024) has the same aim and learns a network for it; here the images themselves say
@@ -22,19 +22,17 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import ndimage
 
-from napari_sam_tune.core.embeddings import Embedding, EmbeddingCache
-from napari_sam_tune.core.errors import ImageError, ProjectError, StorageError
-from napari_sam_tune.core.images import to_rgb8
+from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.recalled import CAP, Recalled
 from napari_sam_tune.core.registration import (
     MARGIN,
-    Signature,
     best_place,
     correlation,
     local_contrast,
     scaled,
     shift_between,
 )
+from napari_sam_tune.core.signatures import Signatures, grey_of
 from napari_sam_tune.core.views import shape_of
 from napari_sam_tune.core.windows import area, clipped, grown, iou, moved
 
@@ -51,14 +49,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_KEY: Final = "contrast-1"
-"""Raised when a signature changes: what is on disk goes stale."""
 _NEWEST: Final = 1000
 """Images that are remembered, those with the newest masks."""
-_NEW_AT_ONCE: Final = 40
-"""Images whose signature is made or read while one is opened."""
-_LOOKED_AT: Final = 8
-"""Images whose whole surface is looked for, those most alike."""
 _SAME_SURFACE: Final = 0.3
 """Correlation of two whole photographs. Of 145 magnetic tiles none reached .2 with another tile's,
 and half of a tile's own exposures .67 (`docs/learning.md`)."""
@@ -173,8 +165,7 @@ class Recall:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._cache = EmbeddingCache(project.path / "signatures.zarr")
-        self._thumbnails: dict[str, Floats] = {}  # by the image's content
+        self._signatures = Signatures(project)
         self._patches: OrderedDict[str, _Patch] = OrderedDict()  # by annotation
         self._open: ImageRecord | None = None
         self._grey: Floats = np.zeros((0, 0), np.float32)  # the open image
@@ -194,20 +185,15 @@ class Recall:
 
         """
         self._leave()
-        self._open, self._grey = record, _grey(image)
+        self._open, self._grey = record, grey_of(image)
         self._known, self._twins, self._averages = [], {}, {}
-        new = self._signature(record) or self._keep(record, Signature.of(self._grey))
-        remembered = self._remembered(record.id)
-        self._get_to_know(other for other, _ in remembered)
-        known = [pair for pair in remembered if pair[0].content_hash in self._thumbnails]
-        known.sort(key=lambda pair: -self._alike(pair[0], new))
-        for other, masks in known[:_LOOKED_AT]:
-            signature = self._signature(other)
-            if signature is None:
-                continue
+        new = self._signatures.of(record, self._grey)
+        masks = self._masks_elsewhere(record.id)
+        records = [self._project.image(image_id) for image_id in masks]
+        for other, signature in self._signatures.most_alike(new, records):
             score, shift = shift_between(signature, new)
             if score >= _SAME_SURFACE:
-                self._known += self._surroundings(other, masks, shift, 1 / new.scale)
+                self._known += self._surroundings(other, masks[other.id], shift, 1 / new.scale)
 
     def ask(self, prompt: Prompt) -> Recalled | None:
         """Return what is recalled of an object on the open image; None where that is nothing.
@@ -234,58 +220,16 @@ class Recall:
             self._averages[name] = _average(best)
         return self._averages[name]
 
-    def _remembered(self, but: str) -> list[tuple[ImageRecord, list[Annotation]]]:
-        """Return the images with the newest masks, and their masks; the open one is not among them.
+    def _masks_elsewhere(self, image_id: str) -> dict[str, list[Annotation]]:
+        """Return the masks of other images, those with the newest masks first.
 
         On one image no object comes twice, however regular its surface.
         """
-        by_image: dict[str, list[Annotation]] = {}
+        masks: dict[str, list[Annotation]] = {}
         for annotation in reversed(self._project.annotations()):
-            if annotation.image_id != but:
-                by_image.setdefault(annotation.image_id, []).append(annotation)
-        newest = list(by_image)[:_NEWEST]
-        return [(self._project.image(image_id), by_image[image_id]) for image_id in newest]
-
-    def _get_to_know(self, records: Iterable[ImageRecord]) -> None:
-        """Make or read signatures of a few images that were not opened here; of others next time.
-
-        Masks of thousands of images may have been imported, and a person waits.
-        """
-        unknown = (r for r in records if r.content_hash not in self._thumbnails)
-        for record in islice(unknown, _NEW_AT_ONCE):
-            if self._signature(record) is None and (grey := self._grey_of(record)) is not None:
-                self._keep(record, Signature.of(grey))
-
-    def _alike(self, record: ImageRecord, new: Signature) -> float:
-        return float(self._thumbnails[record.content_hash] @ new.thumbnail)
-
-    def _signature(self, record: ImageRecord) -> Signature | None:
-        """Return an image's signature as it was kept, None where it was not."""
-        kept = self._cache.get(_KEY, record.content_hash)
-        if kept is None:
-            return None
-        signature = Signature.of_contrast(kept.features[0].astype(np.float32), kept.original_size)
-        self._thumbnails[record.content_hash] = signature.thumbnail
-        return signature
-
-    def _keep(self, record: ImageRecord, signature: Signature) -> Signature:
-        self._thumbnails[record.content_hash] = signature.thumbnail
-        height, width = signature.contrast.shape
-        features = signature.contrast[None].astype(np.float16)
-        kept = Embedding(features, signature.shape, (height, width))
-        try:
-            self._cache.put(_KEY, record.content_hash, kept)
-        except StorageError as error:
-            # it costs a few milliseconds to make anew, and a full disk is said where masks are kept
-            _log.warning("An image's signature could not be kept: %s", error)
-        return signature
-
-    def _grey_of(self, record: ImageRecord) -> Floats | None:
-        try:
-            return _grey(self._project.read_image(record.id))
-        except (ImageError, ProjectError) as error:
-            _log.info("Masks on %s are not recalled: %s", record.id, error)
-            return None
+            if annotation.image_id != image_id:
+                masks.setdefault(annotation.image_id, []).append(annotation)
+        return dict(islice(masks.items(), _NEWEST))
 
     def _leave(self) -> None:
         """Cut out what surrounds the open image's masks, to save reading it again."""
@@ -313,7 +257,7 @@ class Recall:
         for annotation in masks:
             patch = self._patches.get(annotation.id)
             if patch is None:
-                grey = self._grey_of(record) if grey is None else grey
+                grey = self._signatures.grey_of(record) if grey is None else grey
                 if grey is None:
                     return
                 patch = self._patch(annotation, grey)
@@ -422,8 +366,3 @@ def _contrast_in(grey: Floats, window: Window, scale: float) -> Floats:
     cut = contrast[top : top + height, left : left + width]
     # the seen part and the window were rounded each by itself
     return np.pad(cut, ((0, height - cut.shape[0]), (0, width - cut.shape[1])), mode="edge")
-
-
-def _grey(image: ArrayLike) -> Floats:
-    grey: Floats = to_rgb8(np.asarray(image)).mean(axis=-1, dtype=np.float32)
-    return grey
