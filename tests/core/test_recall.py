@@ -158,23 +158,25 @@ def test_a_regular_part_without_the_object_is_not_mistaken(tmp_path: Path) -> No
             project.add(NewAnnotation(name, blade(), "scratch"))
 
 
-@pytest.mark.parametrize("what", ["image", "mask"])
-def test_what_cannot_be_read_is_not_recalled(session: Session, tmp_path: Path, what: str) -> None:
-    """It was moved or damaged: the next photograph is labelled all the same."""
+def test_a_photograph_that_is_gone_recalls_nothing(session: Session, tmp_path: Path) -> None:
+    """Nor does it keep anybody from labelling the next one."""
     file = tmp_path / "part.png"
     Image.fromarray(photograph(4)).save(file)
     session.open_image(photograph(4), "part.png", path=file)
-    session.propose(click(*CENTRE))
-    mask = session.accept(mask=blade())
-    if what == "image":
-        file.unlink()
-    else:
-        folder = session.project.path / "annotations.zarr" / mask.id
-        for chunk in (f for f in folder.rglob("*") if f.is_file() and f.name != "zarr.json"):
-            chunk.unlink()
+    session.accept(mask=blade())
+    file.unlink()
     with Session(Project.open(session.project.path), session.predictor, zoom=False) as later:
         later.open_image(photograph(4, noise=5), "second.png")
         assert later.propose(click(*CENTRE)).recalled == ()
+
+
+def test_a_damaged_mask_is_not_recalled(session: Session) -> None:
+    (first,) = session.project.annotations()
+    folder = session.project.path / "annotations.zarr" / first.id
+    for chunk in (f for f in folder.rglob("*") if f.is_file() and f.name != "zarr.json"):
+        chunk.unlink()
+    session.open_image(photograph(1, noise=5), "second.png")
+    assert session.propose(click(*CENTRE)).recalled == ()
 
 
 @settings(deadline=None, max_examples=25)
