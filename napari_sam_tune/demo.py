@@ -18,6 +18,7 @@ from napari_sam_tune.core.predictor import Predictor
 from napari_sam_tune.core.project import Project
 from napari_sam_tune.core.session import Session
 from napari_sam_tune.core.simulate import Robot, SequenceResult, order_groups, run_sequence
+from napari_sam_tune.core.training.config import TrainConfig
 from napari_sam_tune.formats.exporting import export
 from napari_sam_tune.formats.registry import format_named
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 SAMPLES = Path(__file__).parent / "resources" / "samples"
 _ROBOT = Robot(max_clicks=12, target=0.8, noise=0.2, seed=0)
 _MASKS_BETWEEN_ROUNDS = 30
+# Shorter rounds than a session's: somebody waits for the end of the demo.
+_CONFIG = TrainConfig(steps=16, judge_objects=12)
 
 
 def sample_pairs() -> list[LabelledImage]:
@@ -79,7 +82,9 @@ def run_headless(
                 frozen_session, groups, _ROBOT, every=None, report=lambda r: report("frozen", r)
             )
     project = Project.open(out / "project")
-    with Session(project, Predictor.from_checkpoint(model), "process", source="robot") as session:
+    with Session(
+        project, Predictor.from_checkpoint(model), "process", config=_CONFIG, source="robot"
+    ) as session:
         learning = run_sequence(
             session,
             groups,
