@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.views import Window
 
     Floats = NDArray[np.float32]
+    Shift = tuple[int, int]
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ _RIM: Final = 4
 _PATCH: Final = 128
 """Longer side of an object's surroundings, in px, at most."""
 _MOST_PATCHES: Final = 2000
-"""Surroundings kept in memory, 32 KB each at most; of others the image is read again."""
+"""Surroundings kept in memory, 64 KB each at most; of others the image is read again."""
 _AROUND: Final = (12, 0.25)
 """Px around an object, at least, and share of its longer side, that must be found again with it."""
 _SLACK: Final = 3
@@ -72,6 +73,8 @@ _ALIKE: Final = 0.5
 """IoU of two boxes, or masks, that mean the same object."""
 _FINEST: Final = 512
 """Longer side at which distances from a border are measured, in px, at most."""
+_COVERED: Final = 0.25
+"""Share of such a px from which it is inside: thin lines must not fall between."""
 _BORDER: Final = (0.5, 0.015)
 """Px, and share of the square root of the area, over which a recalled logit changes by 1. Labels
 of one object differ by about so much."""
@@ -81,27 +84,68 @@ _MISSED: Final = 2
 
 @dataclass(frozen=True, eq=False)
 class _Patch:
-    """An accepted mask's surroundings on its own image.
+    """What surrounds an accepted mask, or a place in it, on its own image.
 
     Attributes:
         contrast: (h, w) float16.
         window: what it shows.
         scale: px of `contrast` for one of the image.
+        detail: where that is below 1, a place of the mask at full size, to fit the rest exactly.
 
     """
 
     contrast: NDArray[np.float16]
     window: Window
     scale: float
+    detail: _Patch | None = None
 
     @classmethod
     def around(cls, annotation: Annotation, grey: Floats) -> _Patch:
-        """Cut out what surrounds a mask in its image, (H, W) grey."""
+        """Cut out what surrounds a mask in its image, (H, W) grey.
+
+        Raises:
+            ProjectError: the mask is gone or damaged.
+
+        """
         y0, x0, y1, x1 = annotation.bbox
         room = max(_AROUND[0], round(_AROUND[1] * max(y1 - y0, x1 - x0)))
         window = clipped(grown(annotation.bbox, room), grey.shape)
         scale = min(1.0, _PATCH / max(shape_of(window)))
-        return cls(_contrast_in(grey, window, scale).astype(np.float16), window, scale)
+        detail = None
+        if scale < 1:
+            places = np.argwhere(annotation.cropped_mask)
+            y, x = places[np.abs(places - places.mean(axis=0)).sum(axis=1).argmin()] + (y0, x0)
+            near = clipped(grown((int(y), int(x), int(y), int(x)), _PATCH // 2), grey.shape)
+            detail = cls(_contrast_in(grey, near, 1.0).astype(np.float16), near, 1.0)
+        contrast = _contrast_in(grey, window, scale).astype(np.float16)
+        return cls(contrast, window, scale, detail)
+
+    def place_in(self, grey: Floats, rough: Shift, slack: int) -> tuple[float, Shift, Floats]:
+        """Find it on another image, (H, W) grey.
+
+        Args:
+            grey: the image.
+            rough: (rows, columns) px from its own image to that one, about.
+            slack: px by which that may be wrong.
+
+        Returns:
+            The correlation there, the shift, and what lies there, of the shape of `contrast`; a
+            correlation of −1 where most of it is not on the image.
+
+        """
+        wanted = moved(self.window, rough)
+        if area(clipped(wanted, grey.shape)) < area(wanted) / 2:
+            return -1.0, rough, np.zeros(self.contrast.shape, np.float32)
+        window = clipped(grown(wanted, slack), grey.shape)
+        field = _contrast_in(grey, window, self.scale)
+        score, (row, column), there = best_place(self.contrast.astype(np.float32), field)
+        down = window[0] + round(row / self.scale) - self.window[0]
+        right = window[1] + round(column / self.scale) - self.window[1]
+        if self.detail is not None:
+            exact, shift, _ = self.detail.place_in(grey, (down, right), round(1 / self.scale) + 1)
+            if exact >= _SAME_PLACE:
+                down, right = shift
+        return score, (down, right), there
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +181,7 @@ class _Twin:
     annotation: Annotation
     mask: Mask
     score: float
-    shift: tuple[int, int]
+    shift: Shift
 
     @property
     def box(self) -> Window:
@@ -237,9 +281,13 @@ class Recall:
             for annotation in self._project.annotations(self._open.id):
                 self._patch(annotation, self._grey)
 
-    def _patch(self, annotation: Annotation, grey: Floats) -> _Patch:
+    def _patch(self, annotation: Annotation, grey: Floats) -> _Patch | None:
         if annotation.id not in self._patches:
-            self._patches[annotation.id] = _Patch.around(annotation, grey)
+            try:
+                self._patches[annotation.id] = _Patch.around(annotation, grey)
+            except ProjectError as error:
+                _log.warning("A mask is not recalled: %s", error)
+                return None
             while len(self._patches) > _MOST_PATCHES:
                 self._patches.popitem(last=False)
         return self._patches[annotation.id]
@@ -261,7 +309,8 @@ class Recall:
                 if grey is None:
                     return
                 patch = self._patch(annotation, grey)
-            yield _Known(annotation, patch, rough, slack)
+            if patch is not None:
+                yield _Known(annotation, patch, rough, slack)
 
     def _meant(self, prompt: Prompt) -> Iterator[_Twin]:
         """Return the masks found again where a prompt points."""
@@ -294,13 +343,7 @@ class Recall:
         """Look for an object's surroundings near where they should be."""
         rough = round(known.rough[0]), round(known.rough[1])
         patch, (top, left, _, _) = known.patch, known.patch.window
-        wanted = moved(patch.window, rough)
-        window = clipped(grown(wanted, known.slack), self._grey.shape)
-        if area(clipped(wanted, self._grey.shape)) < area(wanted) / 2:
-            return None  # most of it is not on this photograph
-        contrast = patch.contrast.astype(np.float32)
-        field = _contrast_in(self._grey, window, patch.scale)
-        around, (row, column), there = best_place(contrast, field)
+        around, shift, there = patch.place_in(self._grey, rough, known.slack)
         if around < _SAME_PLACE:
             return None
         try:
@@ -312,13 +355,11 @@ class Recall:
         y0, x0, y1, x1 = moved(known.annotation.bbox, (-top, -left))
         drawn = np.zeros(shape_of(patch.window), np.float32)
         drawn[y0:y1, x0:x1] = mask
-        where = ndimage.binary_dilation(scaled(drawn, patch.scale) >= 0.5, iterations=_RIM)
-        score = correlation(contrast[where], there[where])
+        where = ndimage.binary_dilation(scaled(drawn, patch.scale) > 0, iterations=_RIM)
+        score = correlation(patch.contrast[where].astype(np.float32), there[where])
         if score < _SAME_PLACE:
             return None
-        down = window[0] + round(row / patch.scale) - top
-        right = window[1] + round(column / patch.scale) - left
-        return _Twin(known.annotation, mask, score, (down, right))
+        return _Twin(known.annotation, mask, score, shift)
 
 
 def _objects(twins: Iterable[_Twin]) -> list[list[_Twin]]:
@@ -347,7 +388,7 @@ def _average(twins: Sequence[_Twin]) -> Recalled:
         y0, x0, y1, x1 = twin.box
         drawn = np.zeros(shape_of(window), np.float32)
         drawn[y0 - window[0] : y1 - window[0], x0 - window[1] : x1 - window[1]] = twin.mask
-        inside = scaled(drawn, scale) >= 0.5
+        inside = scaled(drawn, scale) >= _COVERED
         inner, outer = (ndimage.distance_transform_edt(part) for part in (inside, ~inside))
         distance += weight / scale * (inner - outer)
     field = np.clip(distance / softness, -CAP, CAP).astype(np.float32)

@@ -158,6 +158,37 @@ def test_a_regular_part_without_the_object_is_not_mistaken(tmp_path: Path) -> No
             project.add(NewAnnotation(name, blade(), "scratch"))
 
 
+def test_a_long_thin_crack_is_recalled_whole(tmp_path: Path) -> None:
+    """It is compared, and drawn, at a scale where it is thinner than a pixel."""
+    shape = (900, 1800)
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    crack = (np.abs(rows - 450 - 40 * np.sin(columns / 90)) < 1.5) & (np.abs(columns - 900) < 700)
+    project = Project.open(tmp_path / "p")
+    recall = Recall(project)
+    whole = surface(5, shape)[ROOM:-ROOM, ROOM:-ROOM]
+    for name, gain in (("first.png", 1.0), ("second.png", 0.8)):
+        image = ((whole - 60 * crack) * gain).clip(0, 255).astype(np.uint8)
+        record = project.add_image(name, shape=shape, content_hash=content_hash(image), array=image)
+        recall.look(image, record)
+        if name == "first.png":
+            project.add(NewAnnotation(name, crack, "crack"))
+    found = recall.ask(click(900, float(np.flatnonzero(crack[:, 900])[1])))
+    assert found is not None
+    y0, x0, y1, x1 = found.window
+    drawn = ndimage.zoom(found.field > 0, np.divide((y1 - y0, x1 - x0), found.field.shape), order=0)
+    along = drawn[:, 220 - x0 : 1580 - x0].any(axis=0)
+    assert along.mean() > 0.95
+    assert found.inside(shape) is not None
+    # of another photograph that shows only the end of it, nothing is said
+    cut = image[:, 1200:]
+    record = project.add_image(
+        "end.png", shape=(900, 600), content_hash=content_hash(cut), array=cut
+    )
+    recall.look(cut, record)
+    assert recall.ask(click(100, 450)) is None
+    assert recall.all() == []
+
+
 def test_a_photograph_that_is_gone_recalls_nothing(session: Session, tmp_path: Path) -> None:
     """Nor does it keep anybody from labelling the next one."""
     file = tmp_path / "part.png"
