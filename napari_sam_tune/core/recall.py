@@ -229,8 +229,8 @@ class Recall:
 
         """
         self._leave()
+        self.forget()
         self._open, self._grey = record, grey_of(image)
-        self._known, self._twins, self._averages = [], {}, {}
         new = self._signatures.of(record, self._grey)
         masks = self._masks_elsewhere(record.id)
         records = [self._project.image(image_id) for image_id in masks]
@@ -238,6 +238,11 @@ class Recall:
             score, shift = shift_between(signature, new)
             if score >= _SAME_SURFACE:
                 self._known += self._surroundings(other, masks[other.id], shift, 1 / new.scale)
+
+    def forget(self) -> None:
+        """Have no image open: nothing is recalled until the next `look`."""
+        self._open = None
+        self._known, self._twins, self._averages = [], {}, {}
 
     def ask(self, prompt: Prompt) -> Recalled | None:
         """Return what is recalled of an object on the open image; None where that is nothing.

@@ -211,6 +211,8 @@ class Session:
         self.predictor.set_image(image, embedding)
         if self.recalls:
             self._recall.look(image, record)
+        else:
+            self._recall.forget()
         if embedding is None:
             self.embeddings.put(key, record.content_hash, self.predictor.embedding)
 
@@ -285,7 +287,7 @@ class Session:
 
     def ask(self, prompt: Prompt, previous: Proposal | None = None) -> Proposal:
         """Ask the model off the record; to be called by whoever owns the predictor."""
-        recalled = self._recall.ask(prompt) if self.recalls else None
+        recalled = self._recall.ask(prompt)
         return self.predictor.propose(prompt, previous, heed=True, recalled=recalled)
 
     def look_closer(self, proposal: Proposal) -> Proposal | None:

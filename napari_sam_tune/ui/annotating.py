@@ -415,5 +415,5 @@ class Annotating(QObject):
     def _recalled_headline(self, proposal: Proposal) -> str:
         images = {self._session.project.annotation(name).image_id for name in proposal.recalled}
         where = next(iter(images)) if len(images) == 1 else f"{len(images)} images"
-        other = " · G shows others" if len(proposal.candidates) > 1 else ""
+        other = " · Next guess shows others" if len(proposal.candidates) > 1 else ""
         return f"Recalled from {where}{other}"

@@ -25,7 +25,7 @@ def test_a_click_brings_back_the_mask_of_the_image_before(desk, blobs):
     recalled = desk.propose((x - 6, y + 4)).proposal
     assert recalled.recalled == (first.id,)
     assert iou(recalled.mask, first.mask) > 0.9
-    assert _headline(desk) == "Recalled from part 1.png · G shows others"
+    assert _headline(desk) == "Recalled from part 1.png · Next guess shows others"
     desk.shot("recalled")
 
     # what the model says by itself is a key away, and the way back too
