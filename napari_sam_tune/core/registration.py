@@ -135,4 +135,4 @@ def correlation(one: Floats, other: Floats) -> float:
     """Return the correlation of two arrays of the same shape; 0 where one of them is constant."""
     one, other = one - one.mean(), other - other.mean()
     norms = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return float((one * other).sum()) / norms if norms > 0 else 0.0
+    return float(np.clip((one * other).sum() / norms, -1, 1)) if norms > 0 else 0.0

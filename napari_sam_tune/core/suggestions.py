@@ -252,7 +252,7 @@ def suggest_recalled(
     for one in recalled:
         checkpoint()
         centre = one.inside(predictor.image_shape)
-        if centre is None:
+        if centre is None:  # it lies beside the image
             continue
         proposal = predictor.propose(Prompt((centre,), (1,)), heed=True, recalled=one)
         if np.count_nonzero(proposal.mask) >= SMALLEST_OBJECT:
@@ -260,8 +260,8 @@ def suggest_recalled(
                 Suggestion(
                     **_cut(proposal.mask),
                     label=one.label,
-                    score=max(0.0, one.score),
-                    uncertainty=1 - max(0.0, one.score),
+                    score=one.score,
+                    uncertainty=1 - one.score,
                     source="recalled",
                     weights_version=predictor.weights_version,
                 )
