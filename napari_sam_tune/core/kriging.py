@@ -2,11 +2,17 @@
 
 SAM's decoder may leave a click unheeded: nothing ties the mask at the click to the click's sign,
 and a correction seldom spreads to the pixels around it. Here the logits are taken as the mean of a
-Gaussian process with a Gaussian covariance of the distance, and the clicks as observations of it;
-the posterior mean (simple kriging; Rasmussen and Williams 2006, chapter 2) is the answer. Where
-every click is heeded by a clear margin nothing changes. Of its kin, backpropagating refinement
-(f-BRS, Sofiiuk et al. 2020) optimises features until clicks are heeded; this is closed, takes a
-millisecond and knows no model. What it saves is in `docs/learning.md`.
+Gaussian process and the clicks as observations of it; the posterior mean (simple kriging;
+Rasmussen and Williams 2006, chapter 2) is the answer. The covariance falls with the distance at
+two scales (nested structures; Journel and Huijbregts 1978): most of what a click says is about its
+surroundings, some about the whole object, whose outline is too tight or too loose all around. The
+first clicks say about how much, the later ones exactly where: they are doubted less and less. A
+click that is still not on its own side moves what lies next to it. Where every click is heeded by a
+clear margin nothing changes.
+
+Of its kin, backpropagating refinement (f-BRS, Sofiiuk et al. 2020) optimises features until clicks
+are heeded; this is closed, takes a millisecond and knows no model. What it saves is in
+`docs/learning.md`.
 """
 
 from __future__ import annotations
@@ -20,10 +26,14 @@ if TYPE_CHECKING:
 
 SURE: Final = 6.0
 """Logit that a click asks for: this inside the object, its negative outside."""
-REACH: Final = 9 / 256
-"""Standard deviation of the covariance, in sides of the logits: a click speaks for so much."""
-_DOUBT: Final = 0.05
-"""Variance of what a click says, in variances of the process; keeps close clicks solvable."""
+_STRUCTURES: Final = ((0.7, 9 / 256), (0.3, 36 / 256))
+"""Variance, of 1 in all, and standard deviation, in sides of the logits, of each Gaussian in the
+covariance: a click speaks for so much."""
+_LEAST: Final = 2.0
+"""Logit that a click must have in the end, and with it what lies next to it."""
+_NEXT_TO_IT: Final = ((1.0, 3 / 256),)
+_HARDLY: Final = 0.02
+"""Variance of the doubt about that; keeps close clicks solvable."""
 
 
 def heed_clicks(logits: Tensor, coords: Tensor, labels: Tensor, side: int) -> Tensor:
@@ -41,22 +51,56 @@ def heed_clicks(logits: Tensor, coords: Tensor, labels: Tensor, side: int) -> Te
     """
     size = logits.shape[-1]
     cells = ((coords.float() + 0.5) * (size / side) - 0.5).round().clamp(0, size - 1)
+    clicks = ((labels == 1) | (labels == 0)).sum(dim=1)
+    doubt = 1 / (1 + clicks.float())
+    heeded = _kriged(logits, cells, labels, SURE, _STRUCTURES, doubt)
+    return _kriged(heeded, cells, labels, _LEAST, _NEXT_TO_IT, torch.full_like(doubt, _HARDLY))
+
+
+def _kriged(
+    logits: Tensor,
+    cells: Tensor,
+    labels: Tensor,
+    asked: float,
+    structures: tuple[tuple[float, float], ...],
+    doubt: Tensor,
+) -> Tensor:
+    """Return the posterior mean (N, K, h, h), given clicks.
+
+    Args:
+        logits: (N, K, h, h), the mean.
+        cells: (N, T, 2), where clicks are: (column, row).
+        labels: as in `heed_clicks`.
+        asked: logit of what a click says.
+        structures: see `_STRUCTURES`.
+        doubt: (N,), variance of what a click says.
+
+    """
+    size = logits.shape[-1]
     clicked = (labels == 1) | (labels == 0)
     columns, rows = cells.long().unbind(-1)
     prompts = torch.arange(len(logits), device=logits.device)[:, None]
     said = logits[prompts, :, rows, columns].transpose(1, 2)  # (N, K, T)
     sign = torch.where(labels == 1, 1.0, -1.0)[:, None]
-    lacking = sign * (SURE - sign * said).clamp(min=0) * clicked[:, None]
+    lacking = sign * (asked - sign * said).clamp(min=0) * clicked[:, None]
     # a click heeded by a clear margin is none of our business
     if not bool((lacking != 0).any()):
         return logits
     line = torch.arange(size, device=logits.device, dtype=torch.float32)
-    scale = -0.5 / (REACH * size) ** 2
-    across = (scale * (line - cells[..., :1]) ** 2).exp() * clicked[..., None]  # (N, T, h)
-    down = (scale * (line - cells[..., 1:]) ** 2).exp()
     apart = ((cells[:, :, None] - cells[:, None]) ** 2).sum(-1)
     both = clicked[:, :, None] & clicked[:, None]
-    covariance = (scale * apart).exp() * both + _DOUBT * torch.eye(cells.shape[1]).to(apart)
+    covariance = doubt[:, None, None] * torch.eye(cells.shape[1]).to(apart)
+    for variance, reach in structures:
+        covariance = covariance + variance * _gaussian(apart, reach * size) * both
     weights = torch.linalg.solve(covariance, lacking.float().transpose(1, 2))  # (N, T, K)
-    field = torch.einsum("ntk,nty,ntx->nkyx", weights, down, across)
+    field = torch.zeros_like(logits, dtype=torch.float32)
+    for variance, reach in structures:
+        across = _gaussian((line - cells[..., :1]) ** 2, reach * size) * clicked[..., None]
+        down = _gaussian((line - cells[..., 1:]) ** 2, reach * size)  # (N, T, h)
+        field = field + variance * torch.einsum("ntk,nty,ntx->nkyx", weights, down, across)
     return logits + field.to(logits.dtype)
+
+
+def _gaussian(squares: Tensor, deviation: float) -> Tensor:
+    """Return exp(-d² / 2σ²) of squared distances, in cells as the standard deviation is."""
+    return (-0.5 / deviation**2 * squares).exp()
