@@ -94,15 +94,13 @@ class Robot:
         """Press a key on the canvas."""
         QTest.keyClick(self._canvas.native, key)
 
-    def label_until(self, masks: int) -> None:
-        """Label image by image until there are so many masks."""
-        session = self.work.place.session
-        while len(session.project.annotations()) < masks:
-            for truth in self.objects():
-                for _ in range(CLICKS):
-                    self.click(truth)
-                self.press(Qt.Key.Key_Q)
-            self.next_image()
+    def label_image(self) -> None:
+        """Label the open image and go to the next."""
+        for truth in self.objects():
+            for _ in range(CLICKS):
+                self.click(truth)
+            self.press(Qt.Key.Key_Q)
+        self.next_image()
 
     def next_image(self) -> None:
         """Go to the next image by key."""
@@ -141,7 +139,13 @@ def walk(folder: Path) -> None:
     robot.press(Qt.Key.Key_J)
     panel.classes.edited.emit("scratch", "")
     panel.classes.edited.emit("defect", "")
-    robot.label_until(MASKS_NEEDED)
+    robot.label_image()
+    # the second image is another photograph of the part on the first
+    robot.click(next(iter(robot.objects())))
+    robot.shot("recalled")
+    robot.press(Qt.Key.Key_J)
+    while len(robot.work.place.session.project.annotations()) < MASKS_NEEDED:
+        robot.label_image()
     robot.click(next(iter(robot.objects())))
     robot.work.fine_tuning.start()
     spin(lambda: len(robot.work.fine_tuning._curve.losses) > 12)
