@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.ui.work import Work
 
 IMAGES = Path(__file__).parent / "images"
-MASKS_NEEDED, CLICKS = 14, 4
+MASKS_NEEDED, CLICKS = 20, 4
 
 
 def spin(until: Callable[[], bool], seconds: float = 600) -> None:
@@ -148,7 +148,7 @@ def walk(folder: Path) -> None:
         robot.label_image()
     robot.click(next(iter(robot.objects())))
     robot.work.fine_tuning.start()
-    spin(lambda: len(robot.work.fine_tuning._curve.losses) > 12)
+    spin(lambda: len(robot.work.fine_tuning._curve.losses) > 6)
     robot.shot("round")
     spin(lambda: not robot.work.place.session.state.training)
     spin(lambda: not robot.work.annotating._is_asking)
