@@ -7,8 +7,8 @@ Rasmussen and Williams 2006, chapter 2) is the answer. The covariance falls with
 two scales (nested structures; Journel and Huijbregts 1978): most of what a click says is about its
 surroundings, some about the whole object, whose outline is too tight or too loose all around. The
 first clicks say about how much, the later ones exactly where: they are doubted less and less. A
-click that is still not on its own side moves what lies next to it. Where every click is heeded by a
-clear margin nothing changes.
+click that is not clearly on its own side after that moves what lies next to it. Where every click
+is heeded by a clear margin nothing changes.
 
 Of its kin, backpropagating refinement (f-BRS, Sofiiuk et al. 2020) optimises features until clicks
 are heeded; this is closed, takes a millisecond and knows no model. What it saves is in
@@ -51,16 +51,16 @@ def heed_clicks(logits: Tensor, coords: Tensor, labels: Tensor, side: int) -> Te
     """
     size = logits.shape[-1]
     cells = ((coords.float() + 0.5) * (size / side) - 0.5).round().clamp(0, size - 1)
-    clicks = ((labels == 1) | (labels == 0)).sum(dim=1)
-    doubt = 1 / (1 + clicks.float())
-    heeded = _kriged(logits, cells, labels, SURE, _STRUCTURES, doubt)
-    return _kriged(heeded, cells, labels, _LEAST, _NEXT_TO_IT, torch.full_like(doubt, _HARDLY))
+    signs = (labels == 1).float() - (labels == 0).float()
+    doubt = 1 / (1 + signs.abs().sum(dim=1))
+    heeded = _kriged(logits, cells, signs, SURE, _STRUCTURES, doubt)
+    return _kriged(heeded, cells, signs, _LEAST, _NEXT_TO_IT, torch.full_like(doubt, _HARDLY))
 
 
 def _kriged(
     logits: Tensor,
     cells: Tensor,
-    labels: Tensor,
+    signs: Tensor,
     asked: float,
     structures: tuple[tuple[float, float], ...],
     doubt: Tensor,
@@ -70,25 +70,25 @@ def _kriged(
     Args:
         logits: (N, K, h, h), the mean.
         cells: (N, T, 2), where clicks are: (column, row).
-        labels: as in `heed_clicks`.
+        signs: (N, T), 1 of clicks inside, -1 of those outside, 0 of what is no click.
         asked: logit of what a click says.
         structures: see `_STRUCTURES`.
         doubt: (N,), variance of what a click says.
 
     """
     size = logits.shape[-1]
-    clicked = (labels == 1) | (labels == 0)
     columns, rows = cells.long().unbind(-1)
     prompts = torch.arange(len(logits), device=logits.device)[:, None]
     said = logits[prompts, :, rows, columns].transpose(1, 2)  # (N, K, T)
-    sign = torch.where(labels == 1, 1.0, -1.0)[:, None]
-    lacking = sign * (asked - sign * said).clamp(min=0) * clicked[:, None]
+    sign = signs[:, None]
+    lacking = sign * (asked - sign * said).clamp(min=0)
     # a click heeded by a clear margin is none of our business
     if not bool((lacking != 0).any()):
         return logits
     line = torch.arange(size, device=logits.device, dtype=torch.float32)
     apart = ((cells[:, :, None] - cells[:, None]) ** 2).sum(-1)
-    both = clicked[:, :, None] & clicked[:, None]
+    clicked = signs.abs()
+    both = clicked[:, :, None] * clicked[:, None]
     covariance = doubt[:, None, None] * torch.eye(cells.shape[1]).to(apart)
     for variance, reach in structures:
         covariance = covariance + variance * _gaussian(apart, reach * size) * both
