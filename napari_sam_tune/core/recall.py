@@ -24,17 +24,11 @@ from scipy import ndimage
 
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.recalled import CAP, Recalled
-from napari_sam_tune.core.registration import (
-    MARGIN,
-    best_place,
-    correlation,
-    local_contrast,
-    scaled,
-    shift_between,
-)
+from napari_sam_tune.core.registration import scaled, shift_between
 from napari_sam_tune.core.signatures import Signatures, grey_of
+from napari_sam_tune.core.surroundings import Surroundings
 from napari_sam_tune.core.views import shape_of
-from napari_sam_tune.core.windows import area, clipped, grown, iou, moved
+from napari_sam_tune.core.windows import grown, iou, moved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -55,16 +49,8 @@ _NEWEST: Final = 1000
 _SAME_SURFACE: Final = 0.3
 """Correlation of two whole photographs. In a sample of pairs of magnetic tiles none of different
 tiles reached .2, and a quarter of those of one tile, which has several spots, .67."""
-_SAME_PLACE: Final = 0.5
-"""Correlation of an object's surroundings, and of the object by itself."""
-_RIM: Final = 4
-"""Px of its surroundings that belong to an object's look."""
-_PATCH: Final = 128
-"""Longer side of an object's surroundings, in px, at most."""
-_MOST_PATCHES: Final = 2000
-"""Surroundings kept in memory, 64 KB each at most; of others the image is read again."""
-_AROUND: Final = (12, 0.25)
-"""Px around an object, at least, and share of its longer side, that must be found again with it."""
+_MOST_SURROUNDINGS: Final = 2000
+"""Those kept in memory, 80 KB each at most; of others the image is read again."""
 _SLACK: Final = 3
 """Px of a signature by which an object may lie elsewhere than its surface says."""
 _MOST_TWINS: Final = 5
@@ -83,87 +69,28 @@ _MISSED: Final = 2
 
 
 @dataclass(frozen=True, eq=False)
-class _Patch:
-    """What surrounds an accepted mask, or a place in it, on its own image.
-
-    Attributes:
-        contrast: (h, w) float16.
-        window: what it shows.
-        scale: px of `contrast` for one of the image.
-        detail: where that is below 1, a place of the mask at full size, to fit the rest exactly.
-
-    """
-
-    contrast: NDArray[np.float16]
-    window: Window
-    scale: float
-    detail: _Patch | None = None
-
-    @classmethod
-    def around(cls, annotation: Annotation, grey: Floats) -> _Patch:
-        """Cut out what surrounds a mask in its image, (H, W) grey.
-
-        Raises:
-            ProjectError: the mask is gone or damaged.
-
-        """
-        y0, x0, y1, x1 = annotation.bbox
-        room = max(_AROUND[0], round(_AROUND[1] * max(y1 - y0, x1 - x0)))
-        window = clipped(grown(annotation.bbox, room), grey.shape)
-        scale = min(1.0, _PATCH / max(shape_of(window)))
-        detail = None
-        if scale < 1:
-            places = np.argwhere(annotation.cropped_mask)
-            y, x = places[np.abs(places - places.mean(axis=0)).sum(axis=1).argmin()] + (y0, x0)
-            near = clipped(grown((int(y), int(x), int(y), int(x)), _PATCH // 2), grey.shape)
-            detail = cls(_contrast_in(grey, near, 1.0).astype(np.float16), near, 1.0)
-        contrast = _contrast_in(grey, window, scale).astype(np.float16)
-        return cls(contrast, window, scale, detail)
-
-    def place_in(self, grey: Floats, rough: Shift, slack: int) -> tuple[float, Shift, Floats]:
-        """Find it on another image, (H, W) grey.
-
-        Args:
-            grey: the image.
-            rough: (rows, columns) px from its own image to that one, about.
-            slack: px by which that may be wrong.
-
-        Returns:
-            The correlation there, the shift, and what lies there, of the shape of `contrast`; a
-            correlation of −1 where most of it is not on the image.
-
-        """
-        wanted = moved(self.window, rough)
-        if area(clipped(wanted, grey.shape)) < area(wanted) / 2:
-            return -1.0, rough, np.zeros(self.contrast.shape, np.float32)
-        window = clipped(grown(wanted, slack), grey.shape)
-        field = _contrast_in(grey, window, self.scale)
-        score, (row, column), there = best_place(self.contrast.astype(np.float32), field)
-        down = window[0] + round(row / self.scale) - self.window[0]
-        right = window[1] + round(column / self.scale) - self.window[1]
-        if self.detail is not None:
-            exact, shift, _ = self.detail.place_in(grey, (down, right), round(1 / self.scale) + 1)
-            if exact >= _SAME_PLACE:
-                down, right = shift
-        return score, (down, right), there
-
-
-@dataclass(frozen=True, eq=False)
 class _Known:
     """An accepted mask on an image whose surface was found again on the open one.
 
     Attributes:
         annotation: the mask.
-        patch: its surroundings.
-        rough: (rows, columns) px from its own image to the open one, about.
+        surroundings: what lies around it there.
+        shift: (rows, columns) px from its own image to the open one, about.
         slack: px by which that may be wrong.
+        objects: the boxes around all that was accepted on its image, on the open one, about.
 
     """
 
     annotation: Annotation
-    patch: _Patch
-    rough: tuple[float, float]
+    surroundings: Surroundings
+    shift: Shift
     slack: int
+    objects: Sequence[Window]
+
+    @property
+    def expected(self) -> Window:
+        """The box around it on the open image, about."""
+        return moved(self.annotation.bbox, self.shift)
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,7 +137,7 @@ class Recall:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._signatures = Signatures(project)
-        self._patches: OrderedDict[str, _Patch] = OrderedDict()  # by annotation
+        self._around: OrderedDict[str, Surroundings] = OrderedDict()  # by annotation
         self._open: ImageRecord | None = None
         self._grey: Floats = np.zeros((0, 0), np.float32)  # the open image
         self._known: list[_Known] = []
@@ -282,47 +209,46 @@ class Recall:
         """Cut out what surrounds the open image's masks, to save reading it again."""
         if self._open is not None:
             for annotation in self._project.annotations(self._open.id):
-                self._patch(annotation, self._grey)
+                self._around_mask(annotation, self._grey)
 
-    def _patch(self, annotation: Annotation, grey: Floats) -> _Patch | None:
-        if annotation.id not in self._patches:
+    def _around_mask(self, annotation: Annotation, grey: Floats) -> Surroundings | None:
+        if annotation.id not in self._around:
             try:
-                self._patches[annotation.id] = _Patch.around(annotation, grey)
+                self._around[annotation.id] = Surroundings.of(annotation, grey)
             except ProjectError as error:
                 _log.warning("A mask is not recalled: %s", error)
                 return None
-            while len(self._patches) > _MOST_PATCHES:
-                self._patches.popitem(last=False)
-        return self._patches[annotation.id]
+            while len(self._around) > _MOST_SURROUNDINGS:
+                self._around.popitem(last=False)
+        return self._around[annotation.id]
 
     def _surroundings(
         self,
         record: ImageRecord,
         masks: Sequence[Annotation],
-        rough: tuple[float, float],
+        shift: tuple[float, float],
         signature_pixel: float,
     ) -> Iterator[_Known]:
         """Return each mask of an image with its surroundings; none if it cannot be read."""
         grey: Floats | None = None
         slack = int(np.ceil(_SLACK * signature_pixel))
+        rough = round(shift[0]), round(shift[1])
+        objects = [moved(annotation.bbox, rough) for annotation in masks]
         for annotation in masks:
-            patch = self._patches.get(annotation.id)
-            if patch is None:
+            around = self._around.get(annotation.id)
+            if around is None:
                 grey = self._signatures.grey_of(record) if grey is None else grey
                 if grey is None:
                     return
-                patch = self._patch(annotation, grey)
-            if patch is not None:
-                yield _Known(annotation, patch, rough, slack)
+                around = self._around_mask(annotation, grey)
+            if around is not None:
+                yield _Known(annotation, around, rough, slack, objects)
 
     def _meant(self, prompt: Prompt) -> Iterator[_Twin]:
         """Return the masks found again where a prompt points."""
         clicks = [p for p, label in zip(prompt.points, prompt.labels, strict=True) if label]
         for known in self._known:
-            down, right = known.rough
-            near = grown(
-                moved(known.annotation.bbox, (round(down), round(right))), known.slack + _MISSED
-            )
+            near = grown(known.expected, known.slack + _MISSED)
             if prompt.box is not None:
                 x0, y0, x1, y1 = prompt.box
                 box = round(y0), round(x0), round(y1) + 1, round(x1) + 1
@@ -343,26 +269,16 @@ class Recall:
         return self._twins[name]
 
     def _found_again(self, known: _Known) -> _Twin | None:
-        """Look for an object's surroundings near where they should be."""
-        rough = round(known.rough[0]), round(known.rough[1])
-        patch, (top, left, _, _) = known.patch, known.patch.window
-        around, shift, there = patch.place_in(self._grey, rough, known.slack)
-        if around < _SAME_PLACE:
+        """Look for an object near where it should be."""
+        found = known.surroundings.found_on(self._grey, known.shift, known.slack, known.objects)
+        if found is None:
             return None
         try:
             mask = known.annotation.cropped_mask
         except ProjectError as error:
             _log.warning("A mask is not recalled: %s", error)
             return None
-        # regular parts are alike everywhere: the object itself must be there too, and not its like
-        y0, x0, y1, x1 = moved(known.annotation.bbox, (-top, -left))
-        drawn = np.zeros(shape_of(patch.window), np.float32)
-        drawn[y0:y1, x0:x1] = mask
-        where = ndimage.binary_dilation(scaled(drawn, patch.scale) > 0, iterations=_RIM)
-        score = correlation(patch.contrast[where].astype(np.float32), there[where])
-        if score < _SAME_PLACE:
-            return None
-        return _Twin(known.annotation, mask, score, shift)
+        return _Twin(known.annotation, mask, *found)
 
 
 def _objects(twins: Iterable[_Twin]) -> list[list[_Twin]]:
@@ -398,15 +314,3 @@ def _average(twins: Sequence[_Twin]) -> Recalled:
     best = twins[0]
     names = tuple(twin.annotation.id for twin in twins)
     return Recalled(names, window, field, best.score, best.annotation.label)
-
-
-def _contrast_in(grey: Floats, window: Window, scale: float) -> Floats:
-    """Return the local contrast in a window of an image at a scale, as if all of it were seen."""
-    margin = int(np.ceil(MARGIN / scale))
-    y0, x0, y1, x1 = seen = clipped(grown(window, margin), grey.shape)
-    contrast = local_contrast(scaled(grey[y0:y1, x0:x1], scale))
-    top, left = round((window[0] - seen[0]) * scale), round((window[1] - seen[1]) * scale)
-    height, width = (max(1, round(side * scale)) for side in shape_of(window))
-    cut = contrast[top : top + height, left : left + width]
-    # the seen part and the window were rounded each by itself
-    return np.pad(cut, ((0, height - cut.shape[0]), (0, width - cut.shape[1])), mode="edge")

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from PIL import Image
 from scipy import ndimage
-from skimage.feature import match_template
+from skimage.feature import match_template, peak_local_max
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.views import Shape
+    from napari_sam_tune.core.views import Shape, Window
 
     Floats = NDArray[np.float32]
 
@@ -31,6 +33,8 @@ MARGIN: Final = 3 * _SIGMA
 """Px beside a place that its local contrast depends on."""
 _NOISE: Final = 2.0
 """Grey values: a surface with less contrast than this says little of where it is."""
+_APART: Final = 3
+"""Px between two places that are not the same, at least."""
 _MOST_SHIFTED: Final = 0.2
 """Share of a photograph by which another of the same part may be shifted."""
 
@@ -129,6 +133,30 @@ def best_place(template: Floats, field: Floats) -> tuple[float, tuple[int, int],
     corner = row - (missing[0] + 1) // 2, column - (missing[1] + 1) // 2
     found = padded[row : row + template.shape[0], column : column + template.shape[1]]
     return float(scores[row, column]), corner, found
+
+
+def next_best_places(
+    template: Floats, field: Floats, *, but: Iterable[Window], count: int
+) -> Iterator[Floats]:
+    """Yield what lies where a template fits a field best, but for some places.
+
+    Args:
+        template: (h, w).
+        field: (H, W); nothing is yielded where it is too small to hold the template.
+        but: where the template's upper left corner must not be, ends included.
+        count: places at most, the best first, each where it fits better than a few px beside.
+
+    """
+    if any(t > f for t, f in zip(template.shape, field.shape, strict=True)):
+        return
+    scores = match_template(field, template)  # type: ignore[no-untyped-call]
+    for y0, x0, y1, x1 in but:
+        scores[max(y0, 0) : max(y1 + 1, 0), max(x0, 0) : max(x1 + 1, 0)] = -1
+    peaks = peak_local_max(  # type: ignore[no-untyped-call]
+        scores, min_distance=_APART, exclude_border=False, num_peaks=count
+    )
+    for row, column in peaks:
+        yield field[row : row + template.shape[0], column : column + template.shape[1]]
 
 
 def correlation(one: Floats, other: Floats) -> float:

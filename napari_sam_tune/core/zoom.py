@@ -25,7 +25,7 @@ ROOM: Final = 3.0
 """Sides of a window, in those of what is in it."""
 MOST_MAGNIFIED: Final = 4
 """At most so many px of the encoder's input show one px of the image."""
-LARGEST: Final = 0.6
+LARGEST: Final = 0.45
 """Share of an image's longer side above which a window shows too little more than the image."""
 _MARGIN: Final = 0.12
 """Share of a window that must stay free around its content, or another one is chosen."""

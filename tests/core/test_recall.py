@@ -160,6 +160,45 @@ def test_a_regular_part_without_the_object_is_not_mistaken(tmp_path: Path) -> No
             project.add(NewAnnotation(name, blade(), "scratch"))
 
 
+def test_of_a_weave_only_the_same_flaw_is_found_again(tmp_path: Path) -> None:
+    """Every photograph of it looks like every other, but for a few threads' shift."""
+    rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    rng = np.random.default_rng(0)
+    project = Project.open(tmp_path / "p")
+    recall = Recall(project)
+    found = {}
+    for name, shift, stain in (("first", 0, 40), ("clean", 3, 0), ("first again", 5, 40)):
+        threads = np.maximum(np.sin((columns - shift) * 0.7), np.sin((rows - shift) * 0.7))
+        image = 130 + 30 * threads - stain * blade((shift, shift)) + rng.normal(0, 3, SHAPE)
+        image = image.clip(0, 255).astype(np.uint8)
+        record = project.add_image(name, shape=SHAPE, content_hash=content_hash(image), array=image)
+        recall.look(image, record)
+        found[name] = recall.all()
+        if name == "first":
+            first = project.add(NewAnnotation(name, blade(), "stain"))
+    assert found["clean"] == []
+    assert [again.annotations for again in found["first again"]] == [(first.id,)]
+
+
+def test_objects_that_look_alike_are_all_found_again(tmp_path: Path) -> None:
+    """Where another object lies, the same look is no reason to doubt this one."""
+    centres = [(40, 50), (40, 150), (110, 100)]
+    rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    holes = [(rows - y) ** 2 + (columns - x) ** 2 < 100 for y, x in centres]
+    plate = surface(3)[ROOM:-ROOM, ROOM:-ROOM] / 4 + 100 - 60 * np.any(holes, axis=0)
+    rng = np.random.default_rng(0)
+    project = Project.open(tmp_path / "p")
+    recall = Recall(project)
+    for name, gain in (("first", 1.0), ("second", 0.8)):
+        image = (plate * gain + rng.normal(0, 5, SHAPE)).clip(0, 255).astype(np.uint8)
+        record = project.add_image(name, shape=SHAPE, content_hash=content_hash(image), array=image)
+        recall.look(image, record)
+        if name == "first":
+            for hole in holes:
+                project.add(NewAnnotation(name, hole, "hole"))
+    assert len(recall.all()) == len(holes)
+
+
 def test_a_long_thin_crack_is_recalled_whole(tmp_path: Path) -> None:
     """It is compared, and drawn, at a scale where it is thinner than a pixel."""
     shape = (900, 1800)
