@@ -20,6 +20,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import torch
+from torch.nn import functional
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +42,7 @@ def heed_clicks(logits: Tensor, coords: Tensor, labels: Tensor, side: int) -> Te
 
     Args:
         logits: (N, K, h, h) float, low-resolution answers to N prompts, K candidates each.
-        coords: (N, T, 2) positions (x, y) in px of the encoder's padded input.
+        coords: (N, T, 2) middles (x, y) of the pixels clicked, in px of the encoder's padded input.
         labels: (N, T), 1 inside the object, 0 outside; any other value is no click.
         side: of the encoder's input, in px.
 
@@ -50,7 +51,7 @@ def heed_clicks(logits: Tensor, coords: Tensor, labels: Tensor, side: int) -> Te
 
     """
     size = logits.shape[-1]
-    cells = ((coords.float() + 0.5) * (size / side) - 0.5).round().clamp(0, size - 1)
+    cells = ((coords.float() + 0.5) * (size / side) - 0.5).clamp(0, size - 1)
     signs = (labels == 1).float() - (labels == 0).float()
     doubt = 1 / (1 + signs.abs().sum(dim=1))
     heeded = _kriged(logits, cells, signs, SURE, _STRUCTURES, doubt)
@@ -69,7 +70,7 @@ def _kriged(
 
     Args:
         logits: (N, K, h, h), the mean.
-        cells: (N, T, 2), where clicks are: (column, row).
+        cells: (N, T, 2), where clicks are: (column, row), also between cells.
         signs: (N, T), 1 of clicks inside, -1 of those outside, 0 of what is no click.
         asked: logit of what a click says.
         structures: see `_STRUCTURES`.
@@ -77,9 +78,9 @@ def _kriged(
 
     """
     size = logits.shape[-1]
-    columns, rows = cells.long().unbind(-1)
-    prompts = torch.arange(len(logits), device=logits.device)[:, None]
-    said = logits[prompts, :, rows, columns].transpose(1, 2)  # (N, K, T)
+    # grid_sample's −1 and 1 are the middles of the first and the last cell
+    places = cells[:, None] * (2 / (size - 1)) - 1
+    said = functional.grid_sample(logits.float(), places, align_corners=True)[:, :, 0]  # (N, K, T)
     sign = signs[:, None]
     lacking = sign * (asked - sign * said).clamp(min=0)
     # a click heeded by a clear margin is none of our business

@@ -36,6 +36,7 @@ from napari_sam_tune.core.recalled import Recalled, together
 from napari_sam_tune.core.views import (
     View,
     Window,
+    half_pixel,
     in_frame,
     mask_to_logits,
     resized_shape,
@@ -456,7 +457,9 @@ class Predictor:
         if recalled is not None:
             logits = together(logits, recalled)
         if heed and points is not None:
-            logits = heed_clicks(logits, *points, self.input_side)
+            coords, labels = points
+            middles = coords + coords.new_tensor(half_pixel(view.shape, view.input))
+            logits = heed_clicks(logits, middles, labels, self.input_side)
         return logits, ious
 
     def _recalled_logits(self, recalled: Recalled, view: View) -> Tensor:

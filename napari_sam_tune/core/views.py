@@ -93,6 +93,24 @@ def mask_to_logits(mask: Mask, side: int, low_res: int) -> NDArray[np.float32]:
     return logits.clip(-MASK_LOGIT, MASK_LOGIT)[None]
 
 
+def half_pixel(shape: Shape, resized: Shape) -> tuple[float, float]:
+    """What leads from where segment-anything puts a pixel in the encoder's input to its middle.
+
+    segment-anything scales positions by the magnification m; the middle of pixel x is at
+    m (x + ½) - ½.
+
+    Args:
+        shape: (H, W) in image px.
+        resized: (h, w) of the same in the encoder's input.
+
+    Returns:
+        (x, y) in px of the encoder's input.
+
+    """
+    y, x = (0.5 * (after / before - 1) for before, after in zip(shape, resized, strict=True))
+    return x, y
+
+
 def in_frame(view: View, xy: NDArray[np.float64]) -> Tensor:
     """Move (N, 2) positions from image pixels to the encoder's input frame."""
     (height, width), (h, w) = view.shape, view.input

@@ -1,11 +1,15 @@
 """Heeding clicks: every click on its own side, nothing moved without need."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from napari_sam_tune.core.kriging import SURE, heed_clicks
+from napari_sam_tune.core.training.frame import Frame
+from napari_sam_tune.core.views import resized_shape
 
 SIDE, SIZE = 512, 256
 
@@ -20,7 +24,9 @@ def field(seed):
 
 
 def at(logits, x, y):
-    return float(logits[0, 0, round(y / 2 - 0.25), round(x / 2 - 0.25)])
+    """The logit that is drawn there: interpolated between cells."""
+    drawn = functional.interpolate(logits, (SIDE, SIDE), mode="bilinear")
+    return float(drawn[0, 0, y, x])
 
 
 click = st.tuples(st.integers(0, SIDE - 1), st.integers(0, SIDE - 1), st.integers(0, 1))
@@ -39,6 +45,20 @@ def test_clicks_apart_from_each_other_lie_on_their_own_side(seed, clicks):
     for x, y, label in apart:
         assert at(heeded, x, y) * (1 if label else -1) > 1
     assert torch.isfinite(heeded).all()
+
+
+@pytest.mark.parametrize("shape", [(128, 128), (120, 97), (200, 310)])
+@pytest.mark.parametrize("step", [(1, 0), (0, 1), (1, 1)])
+def test_pixels_next_to_each_other_are_told_apart(shape, step):
+    frame = Frame(shape, resized_shape(shape, SIDE), SIDE, SIZE)
+    for x in range(10, shape[1] - 10, 7):
+        y = 10 + x % (shape[0] - 20)
+        pixels = np.array([(x, y), (x + step[0], y + step[1])])
+        coords = torch.from_numpy(frame.to_input(pixels) + frame.half_pixel)[None].float()
+        heeded = heed_clicks(field(x), coords, torch.tensor([[1, 0]]), SIDE)
+        mask = frame.drawn(heeded[0, 0].numpy(), (0, 0, *shape))
+        assert mask[y, x]
+        assert not mask[y + step[1], x + step[0]]
 
 
 def test_what_is_heeded_already_is_left_alone():

@@ -164,13 +164,14 @@ def test_prompts_are_answered_as_the_predictor_answers_them(model, prompt):
     predictor.set_image(image, embedding)
     features = torch.from_numpy(embedding.features).float()[None]
     positions = model.sam.prompt_encoder.get_dense_pe()
-    tokens = [tokens_of(prompt, frame_of(predictor, (90, 120)))]
+    frame = frame_of(predictor, (90, 120))
+    tokens = [tokens_of(prompt, frame)]
     first = predictor.propose(prompt, heed=True)
     with torch.no_grad():
-        ours = answer(model.sam, features, positions, tokens)
+        ours = answer(model.sam, features, positions, frame, tokens)
         torch.testing.assert_close(ours.chosen()[0], torch.from_numpy(first.logits[0]))
         assert bool(ours.ambiguous[0]) == (len(first.candidates) == 3)
-        again = answer(model.sam, features, positions, tokens, ours.chosen()[:, None])
+        again = answer(model.sam, features, positions, frame, tokens, ours.chosen()[:, None])
     second = predictor.propose(prompt, previous=first, heed=True)
     torch.testing.assert_close(
         again.chosen()[0], torch.from_numpy(second.logits[0]), rtol=1e-3, atol=1e-3
@@ -336,11 +337,11 @@ def test_closing_the_generator_gives_the_model_back(project, model):
 def test_out_of_memory_halves_the_batch_and_then_says_what_to_do(project, model, monkeypatch, room):
     sizes = []
 
-    def scarce(sam, features, positions, prompts, *masks):
+    def scarce(sam, features, positions, frame, prompts, *masks):
         sizes.append(len(prompts))
         if len(prompts) > room:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
-        return answer(sam, features, positions, prompts, *masks)
+        return answer(sam, features, positions, frame, prompts, *masks)
 
     monkeypatch.setattr(lesson, "answer", scarce)
     if room:

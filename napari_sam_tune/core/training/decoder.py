@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from segment_anything.modeling import PromptEncoder, Sam
     from torch import Tensor
 
+    from napari_sam_tune.core.training.frame import Frame
+
 PADDING, NEGATIVE, POSITIVE, TOP_LEFT, BOTTOM_RIGHT = -1, 0, 1, 2, 3
 
 
@@ -78,7 +80,7 @@ class Answer(NamedTuple):
         ambiguous: (N,) bool, where the three masks of a single point are on offer and token 0 is
             not; elsewhere only token 0 is.
         coords, kinds: the tokens of all prompts, (N, T, 2) and (N, T).
-        side: of the encoder's input, in px.
+        frame: where the image lies in the encoder's input.
 
     """
 
@@ -87,7 +89,7 @@ class Answer(NamedTuple):
     ambiguous: Tensor
     coords: Tensor
     kinds: Tensor
-    side: int
+    frame: Frame
 
     def chosen(self) -> Tensor:
         """Return the logits a person would see, (N, grid, grid).
@@ -96,13 +98,15 @@ class Answer(NamedTuple):
         """
         best = torch.where(self.ambiguous, self.ious[:, 1:].argmax(dim=1) + 1, 0)
         answers = self.logits[torch.arange(len(best), device=best.device), best]
-        return heed_clicks(answers[:, None], self.coords, self.kinds, self.side)[:, 0]
+        middles = self.coords + self.coords.new_tensor(self.frame.half_pixel)
+        return heed_clicks(answers[:, None], middles, self.kinds, self.frame.side)[:, 0]
 
 
 def answer(
     sam: Sam,
     features: Tensor,
     positions: Tensor,
+    frame: Frame,
     prompts: Sequence[Tokens],
     mask_inputs: Tensor | None = None,
     has_mask: Tensor | None = None,
@@ -113,6 +117,7 @@ def answer(
         sam: the model.
         features: (1, C, h, w) embedding of the image.
         positions: (1, C, h, w), `prompt_encoder.get_dense_pe()`; constant, so computed once.
+        frame: where the image lies in the encoder's input.
         prompts: N prompts of T tokens each.
         mask_inputs: (N, 1, grid, grid) logits of earlier answers, or None.
         has_mask: (N,) bool, which of them to use; None uses all.
@@ -135,7 +140,7 @@ def answer(
         sparse_prompt_embeddings=_embedded(encoder, coords, kinds),
         dense_prompt_embeddings=dense,
     )
-    return Answer(logits, ious, single, coords, kinds, int(encoder.input_image_size[0]))
+    return Answer(logits, ious, single, coords, kinds, frame)
 
 
 def _dense(

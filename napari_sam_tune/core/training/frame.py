@@ -15,6 +15,8 @@ import torch
 from scipy import ndimage
 from torch.nn import functional
 
+from napari_sam_tune.core.views import half_pixel
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -60,12 +62,19 @@ class Frame:
         (height, width), (h, w) = self.original, self.input
         return (np.asarray(xy, np.float64) * (w / width, h / height)).astype(np.float32)
 
+    @property
+    def half_pixel(self) -> tuple[float, float]:
+        """What leads from `to_input` of a pixel to its middle, (x, y) in input pixels."""
+        return half_pixel(self.original, self.input)
+
     def cell_to_input(self, xy: ArrayLike) -> Floats:
         """Move (..., 2) positions (x, y) from cells of the logits to input pixels.
 
-        Whole numbers are centres of cells, and go to the centre of what the cell covers.
+        Whole numbers are centres of cells, and go where `to_input` puts the pixel whose middle
+        lies there.
         """
-        return ((np.asarray(xy, np.float64) + 0.5) * self.cell - 0.5).astype(np.float32)
+        middle = (np.asarray(xy, np.float64) + 0.5) * self.cell - 0.5
+        return (middle - self.half_pixel).astype(np.float32)
 
     def target(self, cropped: Mask, bbox: BoundingBox) -> Floats:
         """Return what the decoder should draw for an object: (rows, columns) of `valid`, 0 to 1.

@@ -125,7 +125,7 @@ class _Asked:
         sam, positions = self._judge.sam, self._judge.positions
         mask_inputs = None if previous is None else previous[:, None]
         self._judge.checkpoint()
-        return answer(sam, self._features, positions, prompts, mask_inputs).chosen()
+        return answer(sam, self._features, positions, self._frame, prompts, mask_inputs).chosen()
 
     def score(self, logits: Tensor) -> float:
         """Score an answer (grid, grid) in image pixels."""

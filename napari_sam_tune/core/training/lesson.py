@@ -131,7 +131,8 @@ class Lesson:
     ) -> float:
         """Answer, correct, answer again …; return these prompts' share of the step's loss."""
         targets = on_cells(examples, self.device)
-        rows, columns = examples[0].frame.valid
+        frame = examples[0].frame
+        rows, columns = frame.valid
         between = int(rng.integers(1, corrections + 1)) if corrections else 0
         taught = {0, between, corrections}
         tokens = [prompt.tokens.start for prompt in prompts]
@@ -152,7 +153,7 @@ class Lesson:
                 torch.autocast(self.device.type, torch.bfloat16, enabled=cuda),
             ):
                 answered = answer(
-                    self.sam, features, self.positions, tokens, logits, given.to(self.device)
+                    self.sam, features, self.positions, frame, tokens, logits, given.to(self.device)
                 )
             logits = answered.chosen()[:, None].detach().float()
             if turn not in taught:

@@ -72,7 +72,7 @@ def at_points(
 def _points(
     example: Example, count: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return (P, 2) positions (x, y) in input pixels and (P,) whether the object is there."""
+    """Return (P, 2) middles (x, y) of pixels, in input px, and (P,) whether the object is there."""
     mask, (y0, x0, y1, x1) = example.shown
     height, width = example.frame.original
     near = round(_ABOUT * count)
@@ -88,4 +88,5 @@ def _points(
     if not wanted.any():  # thinner than chance: no dice without a pixel of it
         row, column = np.argwhere(mask)[rng.integers(np.count_nonzero(mask))]
         rows[0], columns[0], wanted[0] = row + y0, column + x0, True
-    return example.frame.to_input(np.stack([columns, rows], axis=-1)), wanted
+    at = example.frame.to_input(np.stack([columns, rows], axis=-1)) + example.frame.half_pixel
+    return at.astype(np.float32), wanted
