@@ -158,7 +158,7 @@ class TrainConfig(BaseModel):
     those that judge, and choosing by them would flatter the candidate."""
     clip: float = Field(default=1.0, gt=0)
     """Largest norm of the gradient."""
-    base_share: float = Field(default=0.5, ge=0, lt=1)
+    base_share: float = Field(default=0.6, ge=0, lt=1)
     """Share of the base weights in the average with which a round ends (WiSE-FT, Wortsman et al.
     2022): what was learnt holds on surfaces never seen, and many rounds do not drift away."""
     recent: int = Field(default=20, ge=1)
