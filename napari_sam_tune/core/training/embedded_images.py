@@ -17,7 +17,7 @@ from napari_sam_tune.core.trunk import Trunk, after, before
 from napari_sam_tune.core.views import Window, resized_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from napari_sam_tune.core.embeddings import EmbeddingCache
     from napari_sam_tune.core.predictor import Predictor
@@ -190,7 +190,9 @@ class _Memory(Generic[K, T]):
 def fast_bfloat16(device: torch.device) -> bool:
     """Whether bf16 halves time or memory on a device; where it does not, it only costs digits."""
     if device.type == "cpu":
-        return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+        # older releases of torch cannot tell
+        capabilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+        return bool(capabilities.get("avx512_bf16", False))
     return device.type == "cuda"
 
 
