@@ -95,6 +95,9 @@ def build_model(architecture: str, state: State, path: Path) -> Sam:
     """
     with torch.device("meta"):
         sam: Sam = _builder(architecture)()
+    from napari_sam_tune.core.mask_decoder import QuickMaskDecoder  # imports segment-anything
+
+    sam.mask_decoder = QuickMaskDecoder.of(sam.mask_decoder)
     wanted = sam.state_dict()
     # batch norms count what they see in training; some programs leave that out, and none needs it
     uncounted = [n for n in wanted if n.endswith("num_batches_tracked") and n not in state]

@@ -59,6 +59,20 @@ class LoraLinear(nn.Module):
             self.lora_A[name] = nn.Parameter(down)
             self.lora_B[name] = nn.Parameter(torch.zeros(count, config.rank, device=like.device))
 
+    @property
+    def weight(self) -> Tensor:
+        """The layer's weight with the deltas, as it is without dropout: (outputs, inputs)."""
+        delta = torch.zeros_like(self.linear.weight)
+        for name, outputs in self.rows.items():
+            part = self.lora_B[name] @ self.lora_A[name] * self.scale
+            delta = torch.slice_scatter(delta, part, 0, outputs.start, outputs.stop)
+        return self.linear.weight + delta
+
+    @property
+    def bias(self) -> Tensor:
+        """The layer's own, (outputs,)."""
+        return self.linear.bias
+
     def forward(self, x: Tensor) -> Tensor:
         """(…, inputs) to (…, outputs)."""
         answer: Tensor = self.linear(x)

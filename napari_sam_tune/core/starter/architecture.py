@@ -16,11 +16,13 @@ from __future__ import annotations
 from typing import Final
 
 import torch
-from segment_anything.modeling import MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
+from segment_anything.modeling import PromptEncoder, Sam, TwoWayTransformer
 from segment_anything.modeling.common import LayerNorm2d
 from segment_anything.modeling.image_encoder import Block
 from torch import Tensor, nn
 from torch.nn import functional
+
+from napari_sam_tune.core.mask_decoder import QuickMaskDecoder
 
 ARCHITECTURE: Final = "starter-conv-attention"
 ARCHITECTURE_VERSION: Final = 1
@@ -179,26 +181,46 @@ class PaintingPromptEncoder(PromptEncoder):  # type: ignore[misc]
         if masks is not None:
             return embedded
         # what is drawn matters, not that there was a blank to draw on
-        blank = self.mask_downscaling(torch.zeros_like(painted[:1]))
+        blank = self.mask_downscaling(painted.new_zeros(1, 1, 4, 4))  # the same in every cell
         dense: Tensor = self.no_mask_embed.weight.reshape(1, -1, 1, 1) + embedded - blank
         return dense
 
     def _painted(self, coords: Tensor, labels: Tensor, masks: Tensor | None) -> Tensor:
         rows, cols = self.grid(coords.device)
-        radius = self.click_radius
         if masks is None:
-            painted = self.boxed(coords, labels, rows, cols)
+            below = self.boxed(coords, labels, rows, cols)
         else:
-            painted = masks.expand(len(coords), -1, -1, -1)[:, 0]
-        for token in range(coords.shape[1]):
-            x, y, label = coords[:, token, 0], coords[:, token, 1], labels[:, token]
-            across, down = cols - x[:, None], rows - y[:, None]
-            distance = down[:, :, None] ** 2 + across[:, None, :] ** 2
-            clicked = ((label == 1) | (label == 0))[:, None, None]
-            near = (distance <= radius**2) & clicked
-            logit = torch.where(label == 1, CLICK_LOGIT, -CLICK_LOGIT)[:, None, None]
-            painted = torch.where(near, logit.to(painted.dtype), painted)
-        return painted[:, None]
+            below = masks.expand(len(coords), -1, -1, -1)[:, 0]
+        painted = below.flatten(1).clone()
+        places, near = self._discs(coords, rows, cols)
+        near = near & ((labels == 1) | (labels == 0))[..., None]
+        logits = torch.where(labels == 1, CLICK_LOGIT, -CLICK_LOGIT).to(painted.dtype)
+        for token in range(coords.shape[1]):  # of several clicks on a place the last one counts
+            there = painted.gather(1, places[:, token])
+            drawn = torch.where(near[:, token], logits[:, token, None], there)
+            painted.scatter_(1, places[:, token], drawn)
+        return painted.view_as(below)[:, None]
+
+    def _discs(self, coords: Tensor, rows: Tensor, cols: Tensor) -> tuple[Tensor, Tensor]:
+        """Cells around (N, T, 2): flat indices of a square, and which of them are in the disc.
+
+        Both are (N, T, P). The square lies in the grid whole, so that none comes twice.
+        """
+        height, width = self.mask_input_size
+        x, y = coords[..., :1], coords[..., 1:]
+        row = self._window(y, height)
+        col = self._window(x, width)
+        distance = ((rows[row] - y) ** 2)[..., :, None] + ((cols[col] - x) ** 2)[..., None, :]
+        places = row[..., :, None] * width + col[..., None, :]
+        return places.flatten(2), (distance <= self.click_radius**2).flatten(2)
+
+    def _window(self, coords: Tensor, size: int) -> Tensor:
+        """Cells along one side, of `size` in all, that a disc at (N, T, 1) px can reach."""
+        stride = self.input_image_size[0] / self.mask_input_size[0]
+        most = min(size, int(2 * CLICK_RADIUS) + 2)
+        first = ((coords + 0.5) / stride - 0.5 - CLICK_RADIUS).floor().long()
+        cells: Tensor = first.clamp(0, size - most) + torch.arange(most, device=coords.device)
+        return cells
 
     @property
     def click_radius(self) -> float:
@@ -241,7 +263,7 @@ def build_starter(image_size: int = IMAGE_SIZE) -> Sam:
             input_image_size=(image_size, image_size),
             mask_in_chans=16,
         ),
-        mask_decoder=MaskDecoder(
+        mask_decoder=QuickMaskDecoder(
             num_multimask_outputs=3,
             transformer=TwoWayTransformer(
                 depth=2, embedding_dim=EMBED_DIM, mlp_dim=512, num_heads=8

@@ -21,7 +21,7 @@ from . import prompting
 from .architecture import set_image_size
 
 if TYPE_CHECKING:
-    from segment_anything.modeling import MaskDecoder, Sam
+    from segment_anything.modeling import Sam
 
     from .batches import Batch
     from .prompting import Prompts
@@ -88,36 +88,6 @@ def normalise(sam: Sam, images: Tensor, sizes: Tensor) -> Tensor:
     rows = place[None, :] < sizes[:, :1]
     cols = place[None, :] < sizes[:, 1:]
     return scaled * (rows[:, None, :, None] & cols[:, None, None, :])
-
-
-def decode(
-    decoder: MaskDecoder,
-    embeddings: Tensor,
-    positions: Tensor,
-    sparse: Tensor,
-    dense: Tensor,
-    masks: int = 4,
-) -> tuple[Tensor, Tensor]:
-    """`MaskDecoder.predict_masks` for prompts on different images.
-
-    embeddings: (N, C, h, w), one per prompt. Returns logits (N, masks, 4h, 4w), float32, of the
-    first `masks` mask tokens and the predicted IoU (N, masks).
-    """
-    own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
-    tokens = torch.cat([own.expand(len(sparse), -1, -1), sparse], dim=1)
-    source = embeddings + dense
-    n, c, h, w = source.shape
-    if torch.is_autocast_enabled(source.device.type):  # cast once, not in front of every layer
-        precision = torch.get_autocast_dtype(source.device.type)
-        source, positions, tokens = (x.to(precision) for x in (source, positions, tokens))
-    hidden, source = decoder.transformer(source, positions.expand(n, -1, -1, -1), tokens)
-    upscaled = decoder.output_upscaling(source.transpose(1, 2).reshape(n, c, h, w))
-    kernels = torch.stack(
-        [decoder.output_hypernetworks_mlps[i](hidden[:, 1 + i]) for i in range(masks)], dim=1
-    )
-    logits = (kernels @ upscaled.flatten(2)).view(n, masks, 4 * h, 4 * w)
-    quality = decoder.iou_prediction_head(hidden[:, 0])[:, :masks]
-    return logits.float(), quality.float()
 
 
 def iou(logits: Tensor, truth: Tensor) -> Tensor:
@@ -278,6 +248,10 @@ def answer(
     sparse = prompting.embed(encoder, prompts)
     mask_input = None if seen is None else seen[:, None]
     dense = encoder.dense(prompts.coords, prompts.labels, mask_input)
-    repeated = embedding.repeat_interleave(objects, dim=0)
-    positions = encoder.get_dense_pe()
-    return decode(sam.mask_decoder, repeated, positions, sparse, dense, masks)
+    logits, quality = sam.mask_decoder.predict_masks(
+        image_embeddings=embedding.repeat_interleave(objects, dim=0),
+        image_pe=encoder.get_dense_pe(),
+        sparse_prompt_embeddings=sparse,
+        dense_prompt_embeddings=dense,
+    )
+    return logits[:, :masks].float(), quality[:, :masks].float()

@@ -126,12 +126,13 @@ def answer(
     encoder = sam.prompt_encoder
     coords = torch.from_numpy(np.stack([p.coords for p in prompts])).to(features.device)
     kinds = torch.from_numpy(np.stack([p.kinds for p in prompts])).to(features.device)
-    dense = _dense(encoder, coords, kinds, None)
+    dense = _dense(encoder, coords, kinds, mask_inputs)
     single = torch.tensor([p.is_single_point for p in prompts], device=features.device)
     if mask_inputs is not None:
         used = torch.ones_like(single) if has_mask is None else has_mask
-        with_masks = _dense(encoder, coords, kinds, mask_inputs)
-        dense = torch.where(used[:, None, None, None], with_masks, dense)
+        if has_mask is not None:
+            without = _dense(encoder, coords, kinds, None)
+            dense = torch.where(used[:, None, None, None], dense, without)
         # a mask settles what the click meant: the predictor asks for one mask then
         single = single & ~used
     logits, ious = sam.mask_decoder.predict_masks(
