@@ -188,6 +188,8 @@ class ProcessRunner:
                 return
             under_way.cancelled.set()
             worker.send(("cancel", None))
+            if self._clicks:
+                worker.resume()  # it cannot hear us while it is stopped
         grace = threading.Timer(self.CANCEL_GRACE_SECONDS, self._end_stuck, (under_way, worker))
         grace.daemon = True
         grace.start()
@@ -209,7 +211,7 @@ class ProcessRunner:
 
     @contextlib.contextmanager
     def stepping_aside(self) -> Iterator[None]:
-        """Pause the worker between two steps; costs the click tens of microseconds."""
+        """Stop the worker where it stands; costs the click tens of microseconds."""
         self._count_click(1)
         try:
             yield
@@ -219,10 +221,12 @@ class ProcessRunner:
     def _count_click(self, change: int) -> None:
         with self._lock:
             before, self._clicks = self._clicks, self._clicks + change
-            if self._round is None or self._worker is None:
+            if self._worker is None:
                 return
-            if before == 0 or self._clicks == 0:
-                self._worker.send(("pause" if self._clicks else "resume", None))
+            if self._clicks == 0:
+                self._worker.resume()
+            elif before == 0 and self._round is not None:
+                self._worker.pause()
 
     def _living_worker(self) -> WorkerProcess:
         from napari_sam_tune.core.worker_process import WorkerProcess

@@ -1,7 +1,7 @@
 """The process at the other end of `ProcessRunner`: trains, and exits when its parent is gone.
 
 Run as `python -m napari_sam_tune.core.worker`; see `worker_process` for how the two meet. Messages
-in are (word, job or None) with the words run, cancel, pause, resume; messages out are a runner's.
+in are (word, job or None) with the words run and cancel; messages out are a runner's.
 """
 
 from __future__ import annotations
@@ -53,7 +53,6 @@ def steps_of(
     cancelled: Callable[[], bool],
     *,
     base_model: Callable[[TrainingJob], LoadedModel | None] = lambda _: None,
-    pause: Callable[[], object] = lambda: None,
 ) -> Iterator[Message]:
     """Run a round; yields its progress and, last, exactly one terminal message.
 
@@ -61,12 +60,10 @@ def steps_of(
         job: the round.
         cancelled: asked between forward, backward and optimiser steps.
         base_model: returns the base model where it is kept loaded.
-        pause: called before `cancelled` is asked; may wait.
 
     """
 
     def checkpoint() -> None:
-        pause()
         if cancelled():
             raise _Cancelled
 
@@ -114,8 +111,6 @@ class Worker:
         self._connection = connection
         self._jobs: queue.SimpleQueue[TrainingJob] = queue.SimpleQueue()
         self._cancelled = threading.Event()
-        self._may_run = threading.Event()
-        self._may_run.set()
         self._model = _BaseModel()
 
     def work(self) -> None:
@@ -127,7 +122,8 @@ class Worker:
 
         # The first optimiser of a process imports seconds' worth of torch.
         torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
-        budget = max(1, _cores() - 1)
+        # all of them: while a click is answered this process is stopped
+        budget = _cores()
         while True:
             job = self._jobs.get()
             torch.set_num_threads(budget)
@@ -138,7 +134,6 @@ class Worker:
             job,
             self._cancelled.is_set,
             base_model=self._model.of,
-            pause=self._may_run.wait,
         ):
             self._connection.send(message)
 
@@ -153,15 +148,9 @@ class Worker:
     def _obey(self, word: str, job: Any) -> None:
         if word == "run":
             self._cancelled.clear()
-            self._may_run.set()
             self._jobs.put(job)
         elif word == "cancel":
             self._cancelled.set()
-            self._may_run.set()
-        elif word == "pause":
-            self._may_run.clear()
-        elif word == "resume":
-            self._may_run.set()
 
 
 class _BaseModel:

@@ -4,11 +4,13 @@ The child is `python -m napari_sam_tune.core.worker`, not a `multiprocessing` ch
 user's unguarded script again. It gets a random key over stdin, prints the address it listens on,
 and the two then speak over an authenticated `multiprocessing.connection`. The parent keeps the
 child's stdin open and writes nothing more: when the parent dies in any way, the child reads the
-end of it and exits.
+end of it and exits. One that is stopped reads nothing. It is in a process group of its own, which
+POSIX hangs up on when nobody is left to let it go on.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -20,6 +22,8 @@ from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import psutil  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,8 +58,10 @@ class WorkerProcess:
             stderr=self._stderr,
             env=_environment(),
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            process_group=None if os.name == "nt" else 0,
         )
         self.pid = self._process.pid
+        self._handle = psutil.Process(self.pid)
         self._thread = threading.Thread(target=self._follow, name="sam-tune-worker", daemon=True)
         self._thread.start()
 
@@ -90,6 +96,16 @@ class WorkerProcess:
                 self._connection.send(message)
             except OSError:
                 return  # the worker is gone: the thread that follows it says so
+
+    def pause(self) -> None:
+        """Stop it where it stands, so that its caches and processors are somebody else's."""
+        with contextlib.suppress(psutil.Error):  # it is gone
+            self._handle.suspend()
+
+    def resume(self) -> None:
+        """Let it go on; does nothing if it was not stopped."""
+        with contextlib.suppress(psutil.Error):
+            self._handle.resume()
 
     def end(self) -> None:
         """End the process now, and wait until it is reaped and its end has been told."""

@@ -240,6 +240,15 @@ def test_the_same_job_makes_the_same_weights_and_another_seed_others(project, mo
     assert first.version != other.version
 
 
+@pytest.mark.parametrize("config", [SHORT, WHOLE])
+def test_calls_side_by_side_make_what_one_after_the_other_makes(project, model, config):
+    alone, _ = run(job_for(project, config, threads=1), model)
+    beside, _ = run(job_for(project, config, threads=2), model)  # a thread each
+    assert beside.version == alone.version
+    assert beside.scores == alone.scores
+    assert beside.losses == alone.losses
+
+
 def test_held_out_objects_judge_and_never_train(project, model):
     """What is held out has no influence on the weights: delete it, and they stay the same."""
     job = job_for(project)

@@ -155,6 +155,33 @@ def test_it_steps_aside_while_clicks_are_answered(shared, project):
     assert heard.end == RoundCancelled()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows hangs up on nobody")
+def test_a_worker_stopped_for_a_click_does_not_outlive_its_parent(tmp_path):
+    project = accept_masks(tmp_path / "p")
+    code = (
+        "import os, signal, sys, threading\n"
+        "from labelled_project import job_on\n"
+        "from napari_sam_tune.core.project import Project\n"
+        "from napari_sam_tune.core.runners import ProcessRunner\n"
+        "runner, trains = ProcessRunner(), threading.Event()\n"
+        "job = job_on(Project.open(sys.argv[1]), steps=100_000)\n"
+        "runner.start(job, lambda message: message.phase == 'training' and trains.set())\n"
+        "trains.wait()\n"
+        "with runner.stepping_aside():\n"
+        "    print(runner.worker_pid, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    parent = subprocess.run(
+        [sys.executable, "-c", code, project.path],
+        cwd=Path(__file__).parent,
+        stdout=subprocess.PIPE,
+        timeout=SOON,
+        check=False,
+    )
+    assert parent.returncode == -signal.SIGKILL
+    assert gone(int(parent.stdout))
+
+
 def test_a_failure_ends_the_round_and_not_the_worker(shared, project):
     heard = Heard()
     shared.start(job_on(project, base=BaseRef("/nowhere/model.pth", "0" * 64)), heard)

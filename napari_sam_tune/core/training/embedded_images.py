@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -100,7 +101,10 @@ class EmbeddedImages:
         encoder = self._predictor.sam.image_encoder
         learning = torch.is_grad_enabled()
         with torch.autocast(
-            device.type, torch.bfloat16, enabled=learning and fast_bfloat16(device)
+            device.type,
+            torch.bfloat16,
+            enabled=learning and fast_bfloat16(device),
+            cache_enabled=False,  # a weight is used once, and the cache is all threads'
         ):
             if self._trunk is None:
                 features: Tensor = encoder(self._framed(seen, device, flips))
@@ -168,23 +172,25 @@ class EmbeddedImages:
 
 
 class _Memory(Generic[K, T]):
-    """Holds what was used last, up to so many bytes."""
+    """Holds what was used last, up to so many bytes; may be used from several threads."""
 
     def __init__(self, max_bytes: int, size_of: Callable[[T], int]) -> None:
         self._max_bytes, self._size_of = max_bytes, size_of
+        self._lock = threading.Lock()
         self._held: OrderedDict[K, T] = OrderedDict()
         self._bytes = 0
 
     def get(self, name: K, make: Callable[[K], T]) -> T:
-        if name in self._held:
-            self._held.move_to_end(name)
-            return self._held[name]
-        made = self._held[name] = make(name)
-        self._bytes += self._size_of(made)
-        while self._bytes > self._max_bytes and len(self._held) > 1:
-            _, oldest = self._held.popitem(last=False)
-            self._bytes -= self._size_of(oldest)
-        return made
+        with self._lock:
+            if name in self._held:
+                self._held.move_to_end(name)
+                return self._held[name]
+            made = self._held[name] = make(name)
+            self._bytes += self._size_of(made)
+            while self._bytes > self._max_bytes and len(self._held) > 1:
+                _, oldest = self._held.popitem(last=False)
+                self._bytes -= self._size_of(oldest)
+            return made
 
 
 def fast_bfloat16(device: torch.device) -> bool:

@@ -36,7 +36,7 @@ from napari_sam_tune.core.training.judge import Judge, Scores, choose_judges, pa
 from napari_sam_tune.core.training.lesson import Lesson
 from napari_sam_tune.core.training.loop import Loop
 from napari_sam_tune.core.training.parts import borrowed, learning_names, trains_encoder
-from napari_sam_tune.core.training.placement import on_device, threads
+from napari_sam_tune.core.training.placement import on_device, side_by_side, threads
 from napari_sam_tune.core.training.run_folder import RunFolder
 from napari_sam_tune.core.training.world import joined
 from napari_sam_tune.core.trunk import depth_of_trunk
@@ -128,6 +128,7 @@ def fit(
         on_device(sam, device, encoder=encodes or bool(missing)),
         threads(job.threads),
         borrowed(predictor, config, in_use, job.parent) as lent,
+        side_by_side(device) as mapped,
     ):
         for done, seen in enumerate(missing, start=1):
             checkpoint()
@@ -138,17 +139,33 @@ def fit(
         flips = has_light_encoder(sam)
         at_once = config.prompts_per_image
         lesson = Lesson(
-            sam, images, device, config, positions, checkpoint, encodes, at_once, flips, world
+            sam,
+            images,
+            device,
+            config,
+            positions,
+            checkpoint,
+            encodes,
+            at_once,
+            flips,
+            world,
+            mapped,
         )
         judge = Judge(sam, images, device, config, positions, checkpoint)
 
+        def judged(seconds: float | None) -> Generator[Progress, None, dict[str, Scores]]:
+            shares = world.share(judging)
+            asked = mapped(lambda share: judge.judge(share[1], draws=config.draws), shares)
+            scores = {}
+            for done, example in shares:
+                left = None if seconds is None else seconds * (1 - done / len(judging))
+                yield Progress(done, len(judging), None, None, left, "judging")
+                scores[example.annotation.id] = next(asked)
+            return world.gathered(scores)
+
         # the weights in use are judged first, while they are still in the model
-        before: dict[str, Scores] = {}
         judging_began = monotonic()
-        for done, example in world.share(judging):
-            yield Progress(done, len(judging), None, None, None, "judging")
-            before[example.annotation.id] = judge.judge(example, draws=config.draws)
-        before = world.gathered(before)
+        before = yield from judged(None)
         judging_seconds = monotonic() - judging_began
         judge = replace(judge, encodes=encodes)
 
@@ -160,8 +177,9 @@ def fit(
 
         def look() -> float | None:
             shared = world.share(looked_at)
-            looks = {e.annotation.id: judge.judge(e, draws=1, robot=False) for _, e in shared}
-            return _held_out(world.gathered(looks).values())
+            looks = mapped(lambda share: judge.judge(share[1], draws=1, robot=False), shared)
+            by_id = {e.annotation.id: scores for (_, e), scores in zip(shared, looks, strict=True)}
+            return _held_out(world.gathered(by_id).values())
 
         loop = Loop(
             config,
@@ -182,12 +200,7 @@ def fit(
         course = yield from loop.learn(held_out, judging_seconds)
         lent.average_with_base()
 
-        after: dict[str, Scores] = {}
-        for done, example in world.share(judging):
-            left = judging_seconds * (1 - done / len(judging))
-            yield Progress(done, len(judging), None, None, left, "judging")
-            after[example.annotation.id] = judge.judge(example, draws=config.draws)
-        after = world.gathered(after)
+        after = yield from judged(judging_seconds)
         held_out = _held_out(after[e.annotation.id] for e in looked_at)
         # the last point of the curve
         yield Progress(course.steps, config.steps, None, held_out, 0.0, "judging")

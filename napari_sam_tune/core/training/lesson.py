@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.training.config import TrainConfig
     from napari_sam_tune.core.training.embedded_images import EmbeddedImages
     from napari_sam_tune.core.training.examples import Example
+    from napari_sam_tune.core.training.placement import Mapped
     from napari_sam_tune.core.training.prompting import DrawnPrompt
     from napari_sam_tune.core.training.world import World
 
@@ -44,6 +45,29 @@ class Marks(NamedTuple):
     real: int
 
 
+class _Gradients:
+    """Adds up the gradients of one call, apart from those of a call beside it.
+
+    Attributes:
+        wanted: what gradients are of.
+        sums: theirs, None where nothing depended on it.
+
+    """
+
+    def __init__(self, wanted: Sequence[Tensor]) -> None:
+        self.wanted = wanted
+        self.sums: list[Tensor | None] = [None] * len(wanted)
+
+    def add(self, answer: Tensor, given: Tensor | None = None) -> None:
+        """Add the gradients of an answer, whose own is `given`."""
+        found = torch.autograd.grad(answer, self.wanted, given, allow_unused=True)
+        self.sums = [_sum(*pair) for pair in zip(self.sums, found, strict=True)]
+
+
+def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    return b if a is None else a if b is None else a + b
+
+
 @dataclass(eq=False)
 class Lesson:
     """Turns objects into gradients of the model's trainable parameters.
@@ -59,6 +83,7 @@ class Lesson:
         at_once: prompts in a call of the decoder; halved for good when memory runs out.
         flips: images that are encoded anew are flipped at random.
         world: the processes that share a step's calls.
+        mapped: does a step's calls, as many at once as it likes.
 
     """
 
@@ -72,6 +97,7 @@ class Lesson:
     at_once: int
     flips: bool
     world: World
+    mapped: Mapped
 
     def gradients(self, calls: Sequence[Sequence[Example]], step: int) -> Marks:
         """Leave the gradients of a step's loss in the parameters.
@@ -84,21 +110,31 @@ class Lesson:
             OutOfMemory: the device cannot train even one prompt at a time.
 
         """
+        learning = [p for p in self.sam.parameters() if p.requires_grad]
+
+        def taught(share: tuple[int, Sequence[Example]]) -> tuple[Marks, _Gradients]:
+            # a call's prompts depend on nothing but its place: whoever does it draws the same,
+            # and so does a step begun anew because memory ran out
+            place, call = share
+            rng = np.random.default_rng([self.config.seed, step, place])
+            return self._call(call, rng, learning)
+
         while True:
-            self.sam.zero_grad()
             try:
-                # a call's prompts depend on nothing but its place: whoever does it draws the same,
-                # and so does a step begun anew because memory ran out
-                marks = [
-                    self._call(call, np.random.default_rng([self.config.seed, step, place]))
-                    for place, call in self.world.share(calls)
-                ]
+                done = list(self.mapped(taught, self.world.share(calls)))
             except RuntimeError as error:
                 self._halve(error)
                 continue
-            return Marks(sum(mark.loss for mark in marks), sum(mark.real for mark in marks))
+            self.sam.zero_grad()
+            for _, gradients in done:
+                # beyond the parameters there may be the features'
+                for parameter, gradient in zip(learning, gradients.sums, strict=False):
+                    parameter.grad = _sum(parameter.grad, gradient)
+            return Marks(sum(mark.loss for mark, _ in done), sum(mark.real for mark, _ in done))
 
-    def _call(self, examples: Sequence[Example], rng: np.random.Generator) -> Marks:
+    def _call(
+        self, examples: Sequence[Example], rng: np.random.Generator, learning: Sequence[Tensor]
+    ) -> tuple[Marks, _Gradients]:
         """Teach a few objects of one view."""
         seen = examples[0].seen
         if self.encodes:
@@ -108,18 +144,21 @@ class Lesson:
             encoded = self.images.encode(seen, self.device, flips)
             # the decoder's many passes leave their gradients here, the encoder runs back once
             features = encoded.detach().requires_grad_()
+            gradients = _Gradients([*learning, features])
         else:
             features = self.images.features(seen, self.device)
+            gradients = _Gradients(learning)
         prompts, corrections = draw_prompts(examples, self.config, rng)
         loss = 0.0
         for first in range(0, len(examples), self.at_once):
             some = slice(first, first + self.at_once)
-            loss += self._rounds(features, examples[some], prompts[some], corrections, rng)
+            drawn = prompts[some]
+            loss += self._rounds(features, examples[some], drawn, corrections, rng, gradients)
         if self.encodes:
             self.checkpoint()
-            encoded.backward(features.grad)  # type: ignore[no-untyped-call]
+            gradients.add(encoded, gradients.sums[-1])
             self.checkpoint()
-        return Marks(loss, sum(prompt.real for prompt in prompts))
+        return Marks(loss, sum(prompt.real for prompt in prompts)), gradients
 
     def _rounds(
         self,
@@ -128,6 +167,7 @@ class Lesson:
         prompts: Sequence[DrawnPrompt],
         corrections: int,
         rng: np.random.Generator,
+        gradients: _Gradients,
     ) -> float:
         """Answer, correct, answer again …; return these prompts' share of the step's loss."""
         targets = on_cells(examples, self.device)
@@ -169,7 +209,7 @@ class Lesson:
             )
             share = graded.sum() / (self.config.batch_size * len(taught))
             self.checkpoint()
-            share.backward()  # type: ignore[no-untyped-call]
+            gradients.add(share)
             self.checkpoint()
             loss += share.item()
         return loss
