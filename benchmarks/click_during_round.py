@@ -25,7 +25,7 @@ ASKED = 1.5
 BLOCKS = 5
 SIDE = 512
 OBJECTS = 6
-LONG = TrainConfig(steps=100_000, prompts_per_mask=1e9)
+LONG = TrainConfig(steps=10_000, prompts_per_mask=1e9, judge_objects=1)
 
 
 def label(session: Session) -> None:

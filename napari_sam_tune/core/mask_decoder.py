@@ -11,7 +11,7 @@ which there are few, and cells are looked at as they are:
 Cells stay rows of a matrix, channels last, up to the masks. A transposed convolution of stride 2
 with a 2 × 2 kernel is then a linear layer whose outputs are the four pixels a cell becomes.
 Parameters are segment-anything's by name and shape; logits differ by rounding.
-`benchmarks/propose.py` and `benchmarks/training_step.py` say what it saves.
+`benchmarks/mask_decoder.py` says what it saves, also where there are many tokens.
 """
 
 from __future__ import annotations

@@ -120,17 +120,19 @@ class Lesson:
             return self._call(call, rng, learning)
 
         while True:
+            self.sam.zero_grad()
+            loss, real = 0.0, 0
             try:
-                done = list(self.mapped(taught, self.world.share(calls)))
+                # in the calls' order, whichever ends first: sums of floats depend on it
+                for marks, gradients in self.mapped(taught, self.world.share(calls)):
+                    loss, real = loss + marks.loss, real + marks.real
+                    # beyond the parameters' there may be the features'
+                    for parameter, gradient in zip(learning, gradients.sums, strict=False):
+                        parameter.grad = _sum(parameter.grad, gradient)
             except RuntimeError as error:
                 self._halve(error)
-                continue
-            self.sam.zero_grad()
-            for _, gradients in done:
-                # beyond the parameters there may be the features'
-                for parameter, gradient in zip(learning, gradients.sums, strict=False):
-                    parameter.grad = _sum(parameter.grad, gradient)
-            return Marks(sum(mark.loss for mark, _ in done), sum(mark.real for mark, _ in done))
+            else:
+                return Marks(loss, real)
 
     def _call(
         self, examples: Sequence[Example], rng: np.random.Generator, learning: Sequence[Tensor]
