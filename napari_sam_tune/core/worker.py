@@ -122,8 +122,8 @@ class Worker:
 
         # The first optimiser of a process imports seconds' worth of torch.
         torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
-        # all of them: while a click is answered this process is stopped
-        budget = _cores()
+        # all of them where this process is stopped while a click is answered
+        budget = _cores() if os.name == "posix" else max(1, _cores() - 1)
         while True:
             job = self._jobs.get()
             torch.set_num_threads(budget)

@@ -4,8 +4,8 @@ The child is `python -m napari_sam_tune.core.worker`, not a `multiprocessing` ch
 user's unguarded script again. It gets a random key over stdin, prints the address it listens on,
 and the two then speak over an authenticated `multiprocessing.connection`. The parent keeps the
 child's stdin open and writes nothing more: when the parent dies in any way, the child reads the
-end of it and exits. One that is stopped reads nothing. It is in a process group of its own, which
-POSIX hangs up on when nobody is left to let it go on.
+end of it and exits. One that is stopped reads nothing: it is in a process group of its own, which
+POSIX hangs up on when its parent dies and leaves it stopped.
 """
 
 from __future__ import annotations
@@ -98,14 +98,19 @@ class WorkerProcess:
                 return  # the worker is gone: the thread that follows it says so
 
     def pause(self) -> None:
-        """Stop it where it stands, so that its caches and processors are somebody else's."""
-        with contextlib.suppress(psutil.Error):  # it is gone
-            self._handle.suspend()
+        """Stop it where it stands, so that its caches and processors are somebody else's.
+
+        Nothing happens on Windows, where nobody would wake it if this process died meanwhile.
+        """
+        if os.name == "posix":
+            with contextlib.suppress(psutil.Error):  # it is gone
+                self._handle.suspend()
 
     def resume(self) -> None:
         """Let it go on; does nothing if it was not stopped."""
-        with contextlib.suppress(psutil.Error):
-            self._handle.resume()
+        if os.name == "posix":
+            with contextlib.suppress(psutil.Error):
+                self._handle.resume()
 
     def end(self) -> None:
         """End the process now, and wait until it is reaped and its end has been told."""

@@ -155,7 +155,7 @@ def test_it_steps_aside_while_clicks_are_answered(shared, project):
     assert heard.end == RoundCancelled()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="Windows hangs up on nobody")
+@pytest.mark.skipif(os.name != "posix", reason="stops nobody there")
 def test_a_worker_stopped_for_a_click_does_not_outlive_its_parent(tmp_path):
     project = accept_masks(tmp_path / "p")
     code = (
@@ -168,7 +168,9 @@ def test_a_worker_stopped_for_a_click_does_not_outlive_its_parent(tmp_path):
         "runner.start(job, lambda message: message.phase == 'training' and trains.set())\n"
         "trains.wait()\n"
         "with runner.stepping_aside():\n"
-        "    print(runner.worker_pid, flush=True)\n"
+        "    pid = runner.worker_pid\n"
+        "    os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)\n"
+        "    print(pid, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     parent = subprocess.run(
