@@ -35,7 +35,7 @@ class QuickMaskDecoder(MaskDecoder):  # type: ignore[misc]
 
     @classmethod
     def of(cls, decoder: MaskDecoder) -> Self:
-        """Take over the layers of segment-anything's decoder, which must not be used any more."""
+        """Make one of segment-anything's decoder; the two share their layers."""
         quick = cls.__new__(cls)
         quick.__dict__.update(decoder.__dict__)
         return quick

@@ -211,7 +211,7 @@ class ProcessRunner:
 
     @contextlib.contextmanager
     def stepping_aside(self) -> Iterator[None]:
-        """Stop the worker where it stands; costs the click tens of microseconds."""
+        """Stop the worker where it stands (not on Windows), which takes tens of microseconds."""
         self._count_click(1)
         try:
             yield

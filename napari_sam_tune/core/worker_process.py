@@ -5,7 +5,8 @@ user's unguarded script again. It gets a random key over stdin, prints the addre
 and the two then speak over an authenticated `multiprocessing.connection`. The parent keeps the
 child's stdin open and writes nothing more: when the parent dies in any way, the child reads the
 end of it and exits. One that is stopped reads nothing: it is in a process group of its own, which
-POSIX hangs up on when its parent dies and leaves it stopped.
+POSIX hangs up on when its parent dies and leaves it stopped. (Not if the parent is killed in the
+instant between asking it to stop and its stopping.)
 """
 
 from __future__ import annotations

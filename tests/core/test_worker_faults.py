@@ -141,6 +141,7 @@ def test_cancelling_keeps_the_worker(shared, project):
     assert shared.worker_pid == pid
 
 
+@pytest.mark.skipif(os.name != "posix", reason="stops nobody there")
 def test_it_steps_aside_while_clicks_are_answered(shared, project):
     heard = begin(shared, project)
     with shared.stepping_aside():
