@@ -171,6 +171,11 @@ class Recall:
         self._open = None
         self._known, self._twins, self._averages = [], {}, {}
 
+    @property
+    def knows_part(self) -> bool:
+        """Whether there are masks on other photographs of what the open image shows."""
+        return bool(self._known)
+
     def ask(self, prompt: Prompt) -> Recalled | None:
         """Return what is recalled of an object on the open image; None where that is nothing.
 

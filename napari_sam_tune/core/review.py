@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.project_joining import HEADS
 from napari_sam_tune.core.suggestion_queue import SuggestionQueue
 
 if TYPE_CHECKING:
@@ -68,6 +69,11 @@ class Review:
         self._surest_first = surest_first
         for queue in self._queues.values():
             queue.surest_first = surest_first
+
+    @property
+    def has_head(self) -> bool:
+        """Whether a promptless head was trained for the project."""
+        return any((self._project.path / HEADS).glob("*.safetensors"))
 
     def queue(self, image_id: str) -> SuggestionQueue:
         """Return an image's queue; what was decided there is remembered."""

@@ -38,9 +38,10 @@ class Suggesting(QObject):
         self._place, self._opening, self._session = place, opening, place.session
         self._view = place.panel.suggestions
         self._is_wanted = self._is_looking = self._is_closed = False
+        self._knows_part = False  # masks of the image that is ready can be recalled
         self.actions: dict[str, Callable[[], None]] = {"propose": self._toggle}
         opening.leaving.connect(self._on_leaving)
-        opening.ready.connect(self._look)
+        opening.ready.connect(self._on_ready)
         self._view.action.connect(self._on_view_action)
         self._view.kind_chosen.connect(self._look)
         self._view.order_chosen.connect(self._on_order_chosen)
@@ -76,8 +77,21 @@ class Suggesting(QObject):
         self._session.stop_suggesting()
         self.refresh()
 
+    def _on_ready(self) -> None:
+        self._knows_part = self._session.knows_part
+        if not self._is_wanted:
+            self._view.offer_kind(self._most_promising())
+        self._look()
+        self.refresh()
+
+    def _most_promising(self) -> SuggestionKind:
+        """Return what a person who has not chosen would like to propose."""
+        if self._knows_part:
+            return "recalled"
+        return "head" if self._session.review.has_head else "everything"
+
     def _on_leaving(self) -> None:
-        self._is_looking = False
+        self._is_looking = self._knows_part = False
         self._place.inference.forget(Kind.SUGGEST)
 
     def _on_order_chosen(self, surest_first: bool) -> None:
@@ -128,7 +142,10 @@ class Suggesting(QObject):
 
     def refresh(self, *_: object) -> None:
         """Show where the review is."""
-        shown = self._snapshot() if self._is_wanted else SuggestionSnapshot(_INVITATION)
+        if self._is_wanted:
+            shown = self._snapshot()
+        else:
+            shown = SuggestionSnapshot(_KNOWN_PART if self._knows_part else _INVITATION)
         self._view.show_suggestions(shown)
 
     def _snapshot(self) -> SuggestionSnapshot:
@@ -162,3 +179,4 @@ class Suggesting(QObject):
 
 
 _INVITATION = "Let the model look for objects itself; you accept or reject each."
+_KNOWN_PART = "You labelled this part on another photograph. Propose brings its masks back."

@@ -49,6 +49,7 @@ class SuggestionView(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._has_chosen = False
         section = Section("Suggestions")
         self._counter = Text("", "badge", wrap=False)
         section.head.addWidget(self._counter)
@@ -64,7 +65,7 @@ class SuggestionView(QWidget):
         )
         for kind, text in KINDS:
             self._kinds.addItem(text, kind)
-        self._kinds.currentIndexChanged.connect(lambda _: self.kind_chosen.emit())
+        self._kinds.activated.connect(lambda _: self._choose())
         self._orders = QComboBox()
         self._orders.setToolTip("From unsure suggestions the model learns most")
         self._orders.addItems(_ORDERS)
@@ -87,8 +88,18 @@ class SuggestionView(QWidget):
         return str(self._kinds.currentData())
 
     def choose_kind(self, kind: str) -> None:
-        """Choose what is to propose."""
+        """Choose what is to propose, as the person does."""
         self._kinds.setCurrentIndex(self._kinds.findData(kind))
+        self._choose()
+
+    def offer_kind(self, kind: str) -> None:
+        """Choose for a person who has not chosen; nothing is emitted."""
+        if not self._has_chosen:
+            self._kinds.setCurrentIndex(self._kinds.findData(kind))
+
+    def _choose(self) -> None:
+        self._has_chosen = True
+        self.kind_chosen.emit()
 
     def show_key(self, key: str) -> None:
         """Write the key on the button."""

@@ -54,9 +54,11 @@ def test_all_masks_of_a_part_are_proposed_one_after_the_other(desk, blobs):
     for x, y, _ in blobs.discs[:2]:
         desk.propose((x, y))
         desk.hand.press(Qt.Key.Key_Q)
-    desk.panel.suggestions.choose_kind("recalled")
+    assert "Let the model look" in desk.panel.suggestions._sentence.text()
     desk.hand.press(Qt.Key.Key_Period)
     desk.wait_ready()
+    assert "You labelled this part" in desk.panel.suggestions._sentence.text()
+    desk.shot("recalled_offered")
     desk.panel.suggestions.button.click()
     desk.wait(lambda: not desk.work.suggesting._is_looking)
     assert desk.panel.suggestions._counter.text() == "1 of 2"

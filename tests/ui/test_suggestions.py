@@ -115,6 +115,20 @@ def test_the_next_image_is_searched_by_itself_until_proposing_is_stopped(reviewi
     assert desk.session.open_object.is_empty
 
 
+def test_what_is_offered_can_propose(desk, blobs):
+    desk.open(blobs.folder)
+    offered = desk.panel.suggestions
+    assert offered.kind == "everything"  # no head, no masks
+    _keep_a_head_that_sees_a_pore(desk.session)
+    desk.hand.press(Qt.Key.Key_Period)
+    desk.wait_ready()
+    assert offered.kind == "head"
+    offered.choose_kind("everything")
+    desk.hand.press(Qt.Key.Key_Comma)
+    desk.wait_ready()
+    assert offered.kind == "everything"  # the person's choice stays
+
+
 def test_a_click_goes_before_the_search(desk, blobs):
     desk.open(blobs.folder)
     desk.panel.suggestions.choose_kind("everything")
@@ -134,6 +148,7 @@ def test_a_click_goes_before_the_search(desk, blobs):
 
 def test_a_trained_head_proposes_with_its_class_and_its_absence_is_said(desk, blobs):
     desk.open(blobs.folder)
+    desk.panel.suggestions.choose_kind("head")
     desk.hand.press(Qt.Key.Key_S, SHIFT)
     desk.wait(lambda: "no trained head yet" in desk.said)
     assert not desk.panel.suggestions.button.isChecked()
