@@ -150,8 +150,10 @@ def walk(folder: Path) -> None:
     robot.work.fine_tuning.start()
     spin(lambda: len(robot.work.fine_tuning._curve.losses) > 6)
     robot.shot("round")
-    spin(lambda: not robot.work.place.session.state.training)
-    spin(lambda: not robot.work.annotating._is_asking)
+    session = robot.work.place.session
+    spin(lambda: not session.state.training)
+    # new weights in use are asked about the open object
+    spin(lambda: session.open_object.proposal.weights_version == session.weights_version)
     panel._helping_fold.expand(animate=False)
     panel._history_fold.expand(animate=False)
     robot.shot("after_round")
