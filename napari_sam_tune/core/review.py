@@ -75,6 +75,11 @@ class Review:
         """Whether a promptless head was trained for the project."""
         return any((self._project.path / HEADS).glob("*.safetensors"))
 
+    @property
+    def knows_part(self) -> bool:
+        """Whether masks were accepted on other photographs of what the open image shows."""
+        return self._recall.knows_part
+
     def queue(self, image_id: str) -> SuggestionQueue:
         """Return an image's queue; what was decided there is remembered."""
         fresh = SuggestionQueue(surest_first=self._surest_first)

@@ -486,11 +486,6 @@ class Session:
 
     # ------------------------------------------------------------ suggestions
 
-    @property
-    def knows_part(self) -> bool:
-        """Whether masks were accepted on other photographs of what the open image shows."""
-        return self._recall.knows_part
-
     def suggest(self, kind: SuggestionKind) -> int:
         """Look for objects on the open image and show the first of them as a proposal.
 

@@ -38,12 +38,14 @@ class Suggesting(QObject):
         self._place, self._opening, self._session = place, opening, place.session
         self._view = place.panel.suggestions
         self._is_wanted = self._is_looking = self._is_closed = False
-        self._knows_part = False  # masks of the image that is ready can be recalled
+        # asked once an image is ready: what is recalled belongs to the inference thread
+        self._knows_part = False
         self.actions: dict[str, Callable[[], None]] = {"propose": self._toggle}
         opening.leaving.connect(self._on_leaving)
         opening.ready.connect(self._on_ready)
         self._view.action.connect(self._on_view_action)
         self._view.kind_chosen.connect(self._look)
+        self._view.kind_chosen.connect(self.refresh)
         self._view.order_chosen.connect(self._on_order_chosen)
         self._session.object_changed.connect(self.refresh)
         self._session.state.events.weights_version.connect(self._tell_weights)
@@ -78,7 +80,7 @@ class Suggesting(QObject):
         self.refresh()
 
     def _on_ready(self) -> None:
-        self._knows_part = self._session.knows_part
+        self._knows_part = self._session.review.knows_part
         if not self._is_wanted:
             self._view.offer_kind(self._most_promising())
         self._look()
@@ -145,7 +147,8 @@ class Suggesting(QObject):
         if self._is_wanted:
             shown = self._snapshot()
         else:
-            shown = SuggestionSnapshot(_KNOWN_PART if self._knows_part else _INVITATION)
+            brings_back = self._knows_part and self._view.kind == "recalled"
+            shown = SuggestionSnapshot(_KNOWN_PART if brings_back else _INVITATION)
         self._view.show_suggestions(shown)
 
     def _snapshot(self) -> SuggestionSnapshot:

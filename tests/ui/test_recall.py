@@ -59,6 +59,9 @@ def test_all_masks_of_a_part_are_proposed_one_after_the_other(desk, blobs):
     desk.wait_ready()
     assert "You labelled this part" in desk.panel.suggestions._sentence.text()
     desk.shot("recalled_offered")
+    for kind, said in {"everything": "Let the model look", "recalled": "You labelled"}.items():
+        desk.panel.suggestions.choose_kind(kind)
+        assert said in desk.panel.suggestions._sentence.text()
     desk.panel.suggestions.button.click()
     desk.wait(lambda: not desk.work.suggesting._is_looking)
     assert desk.panel.suggestions._counter.text() == "1 of 2"
