@@ -80,7 +80,9 @@ class Suggesting(QObject):
         self.refresh()
 
     def _on_ready(self) -> None:
-        self._knows_part = self._session.review.knows_part
+        image_id = self._session.state.image_id
+        is_done = image_id is not None and self._session.project.is_done(image_id)
+        self._knows_part = self._session.review.knows_part and not is_done
         if not self._is_wanted:
             self._view.offer_kind(self._most_promising())
         self._look()

@@ -73,3 +73,13 @@ def test_all_masks_of_a_part_are_proposed_one_after_the_other(desk, blobs):
     second = desk.session.project.annotations()[2:]
     assert [a.suggested_by for a in second] == ["recalled"] * 2
     assert [a.effort.actions for a in second] == [1, 1]
+
+    # nothing is to be brought back to an image that is done
+    desk.panel.suggestions.button.click()
+    desk.hand.press(Qt.Key.Key_K)
+    desk.wait_ready()
+    desk.hand.press(Qt.Key.Key_Comma)
+    desk.wait_ready()
+    assert desk.session.project.is_done("part 2.png")
+    assert desk.session.state.image_id == "part 2.png"
+    assert "Let the model look" in desk.panel.suggestions._sentence.text()
