@@ -153,7 +153,7 @@ def simulate(
     project: Annotated[
         Path | None, typer.Option(help="Keep the project here; else it is thrown away.")
     ] = None,
-    every: Annotated[int, typer.Option(min=1, help="Accepted masks between rounds.")] = 10,
+    every: Annotated[int, typer.Option(min=1, help="Accepted masks between rounds.")] = 5,
     max_clicks: Annotated[int, typer.Option(min=1, help="The robot gives up after so many.")] = 20,
     target: Annotated[float, typer.Option(min=0, max=1, help="Score it is content with.")] = 0.85,
     noise: Annotated[

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 SAMPLES = Path(__file__).parent / "resources" / "samples"
 _ROBOT = Robot(max_clicks=12, target=0.8, noise=0.2, seed=0)
-_MASKS_BETWEEN_ROUNDS = 30
-# Shorter rounds than a session's: somebody waits for the end of the demo.
-_CONFIG = TrainConfig(steps=16, judge_objects=12)
+# Fewer rounds than a session's, and fewer judges: somebody waits for the end of the demo.
+_MASKS_BETWEEN_ROUNDS = 20
+_CONFIG = TrainConfig(judge_objects=12)
 
 
 def sample_pairs() -> list[LabelledImage]:

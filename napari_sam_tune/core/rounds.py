@@ -32,7 +32,7 @@ class AutoRounds:
 
     """
 
-    every: int | None = 10
+    every: int | None = 5
     idle_seconds: float | None = None
     idle_masks: int = 4
 

@@ -34,7 +34,7 @@ class Preferences:
     cover_neighbours: bool = False
     recall_masks: bool = True
     automatic_rounds: bool = True
-    masks_per_round: int = 8
+    masks_per_round: int = 5
     what_learns: str = "automatic"
     keys: dict[str, str] = field(default_factory=lambda: dict(DEFAULT_KEYS))
 

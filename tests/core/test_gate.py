@@ -7,7 +7,7 @@ from napari_sam_tune.core.training.job import ObjectScore
 
 # How much a round moves single objects whatever it does on average, as standard deviations of the
 # gain. Measured on 30 objects of magnetic tile: rounds that gain .04 to .06 spread .07 to .11 over
-# objects, after their nine prompts are averaged.
+# objects, after their prompts are averaged.
 OBJECT_SPREAD = 0.09
 PROMPT_SPREAD = 0.06
 
@@ -17,7 +17,7 @@ def scores_of(gains, label="defect", name="o"):
         ObjectScore(f"{name}{i}", f"{name}{i // 2}.png", label, prompt, draw, 0.6, 0.6 + gain)
         for i, gain in enumerate(gains)
         for prompt in ("point", "box", "robot")
-        for draw in range(3)
+        for draw in range(TrainConfig().draws)
     ]
 
 
@@ -101,7 +101,7 @@ def test_too_few_objects_promote_nothing_and_say_so():
 
 
 def test_draws_of_one_object_are_not_mistaken_for_many_objects():
-    # one object that gained a lot, three that did not move: 36 scores, but four objects
+    # one object that gained a lot, three that did not move: 12 scores, but four objects
     assert not decide(scores_of([0.8, 0.0, 0.0, 0.0])).promote
 
 

@@ -8,6 +8,7 @@ import torch
 from napari_sam_tune.core.checkpoints import LoadedModel
 from napari_sam_tune.core.embeddings import EmbeddingCache
 from napari_sam_tune.core.errors import OutOfMemory, TrainingError
+from napari_sam_tune.core.gate import decide
 from napari_sam_tune.core.images import content_hash
 from napari_sam_tune.core.predictor import Predictor
 from napari_sam_tune.core.project import BaseRef, NewAnnotation, Project
@@ -25,7 +26,7 @@ from napari_sam_tune.core.training.loss import prompt_loss
 from napari_sam_tune.core.weights import read_weights
 
 BASE = BaseRef("tiny", "7" * 64)
-WHOLE = TrainConfig(steps=3, batch_size=4, look_every=2)
+WHOLE = TrainConfig(steps=3, batch_size=4, look_every=2, bolder_share=0.6)
 SHORT = WHOLE.model_copy(update={"parts": ("mask_decoder",)})
 
 
@@ -193,8 +194,8 @@ def test_a_round_saves_a_candidate_and_gives_the_model_back(project, model):
     assert info["parent"] == "base"
     assert project.current_version == "base"
     assert len(candidate.losses) == candidate.steps == 3
-    # 4 objects, 3 draws of a point, a box and a robot
-    assert len(candidate.scores) == len(set(candidate.scores)) == 4 * 3 * 3
+    # 4 objects, each asked about with a point and a box and by a robot
+    assert len(candidate.scores) == len(set(candidate.scores)) == 4 * 3
     phases = list(dict.fromkeys(progress.phase for progress in seen))
     assert phases == ["loading", "encoding", "judging", "training"]
     assert seen[-1].phase == "judging"
@@ -297,6 +298,31 @@ def test_the_next_round_goes_on_from_where_training_was_before_it_was_averaged(p
     third, _ = run(job_for(project, back, parent=first.version), model)
     returned, _ = read_weights(project.weights_path(third.version))
     assert max((returned[n] - base[n]).abs().max() for n in returned) < 1e-6
+
+
+@pytest.mark.parametrize(("rate", "sure"), [(2e-3, True), (1e-12, False)])
+def test_less_of_the_base_is_kept_only_where_judges_are_surely_better_off(
+    project, model, rate, sure
+):
+    learning = {"steps": 40, "learning_rate": rate, "correction_share": 0, "prompts_per_mask": 1000}
+
+    def ended(share, bolder):
+        update = {**learning, "base_share": share, "bolder_share": bolder}
+        candidate, _ = run(job_for(project, SHORT.model_copy(update=update)), model)
+        return candidate
+
+    cautious, bold = ended(0.9, 0.9), ended(0.1, 0.1)
+    compared = [
+        replace(score, current=score.candidate, candidate=bolder.candidate)
+        for score, bolder in zip(cautious.scores, bold.scores, strict=True)
+    ]
+    gate = SHORT.gate.model_copy(update={"smallest_gain": SHORT.bolder_gain})
+    assert decide(compared, SHORT.model_copy(update={"gate": gate})).promote == sure
+    both = ended(0.9, 0.1)
+    assert both.version == (bold if sure else cautious).version
+    assert both.scores == (bold if sure else cautious).scores
+    _, info = read_weights(project.weights_path(both.version))
+    assert info["config"]["base_share"] == (0.1 if sure else 0.9)
 
 
 def test_a_loss_that_is_not_a_number_saves_nothing(project, model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from napari_sam_tune.core.gate import mean_scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +35,7 @@ def about(
 
     """
     config = course.config
+    current, candidate = mean_scores(scores)
     return {
         "base": asdict(job.base),
         "architecture": model.architecture,
@@ -53,11 +54,7 @@ def about(
         },
         "scores": {
             "objects": len({score.annotation_id for score in scores}),
-            "current": _mean([score.current for score in scores]),
-            "candidate": _mean([score.candidate for score in scores]),
+            "current": current,
+            "candidate": candidate,
         },
     }
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return float(np.mean(values)) if values else None

@@ -128,7 +128,7 @@ class TrainConfig(BaseModel):
     """Pixels of the image itself, half of them about the object, on which the loss is taken
     (PointRend, Kirillov et al. 2020): for objects thinner than a cell of the logits. 0 takes all
     cells of the low-resolution logits."""
-    steps: int = Field(default=40, ge=1)
+    steps: int = Field(default=12, ge=1)
     """Optimiser steps in a round, at most."""
     prompts_per_mask: float = Field(default=6.0, gt=0)
     """At most so many prompts of a round for each mask to learn from: with a handful of masks a
@@ -142,7 +142,7 @@ class TrainConfig(BaseModel):
     """The learning rate at its peak."""
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     """SGD has a momentum of .9."""
-    schedule: Literal["cosine", "constant", "step", "plateau"] = "cosine"
+    schedule: Literal["cosine", "constant", "step", "plateau"] = "constant"
     """How the learning rate falls: along half a cosine; not; to a tenth after two thirds of the
     steps; to a half whenever `plateau_looks` looks at held-out objects in a row saw no gain."""
     plateau_looks: int = Field(default=3, ge=1)
@@ -161,6 +161,12 @@ class TrainConfig(BaseModel):
     base_share: float = Field(default=0.6, ge=0, lt=1)
     """Share of the base weights in the average with which a round ends (WiSE-FT, Wortsman et al.
     2022): what was learnt holds on surfaces never seen, and many rounds do not drift away."""
+    bolder_share: float = Field(default=0.2, ge=0, lt=1)
+    """A smaller share, taken instead where held-out objects are surely better off with it by
+    `bolder_gain`, as on a line whose surface stays the same. Not asked about where it is not
+    smaller."""
+    bolder_gain: float = Field(default=0.01, ge=0, lt=1)
+    """What it must gain to be worth forgetting more of what the base could do elsewhere."""
     recent: int = Field(default=20, ge=1)
     """How many of the newest masks count as recent; all older ones are replayed beside them."""
     recent_weight: float = Field(default=2.0, ge=1)
@@ -179,14 +185,15 @@ class TrainConfig(BaseModel):
     zoom_share: float = Field(default=0.5, ge=0, le=1)
     """How often a small object is looked at in a crop around it; where it is above 0 small objects
     are judged so too. A session that does not look closer sets it to 0."""
-    draws: int = Field(default=3, ge=3)
-    """How often each held-out object is judged with another point, box and robot."""
+    draws: int = Field(default=1, ge=1)
+    """How often each held-out object is judged with another point and box, half of them careless; a
+    robot goes on from the first point. Objects differ more than prompts for one of them do."""
     robot_clicks: int = Field(default=6, ge=2)
     """Clicks of the judging robot, whose mean score from the second on counts: weights that start
     well and are hard to correct cost clicks."""
     judge_objects: int = Field(default=24, ge=1)
     """At most so many held-out objects judge a candidate, spread over images and classes."""
-    look_every: int = Field(default=20, ge=1)
+    look_every: int = Field(default=6, ge=1)
     """Steps between two quick looks at held-out objects, for the live curve."""
     look_objects: int = Field(default=6, ge=0)
     """Held-out objects in a quick look."""
@@ -212,6 +219,7 @@ class TrainConfig(BaseModel):
         """Return the defaults of a run: long, with every mask as good as the next, best kept."""
         return cls(
             steps=400,
+            schedule="cosine",
             prompts_per_mask=1e6,
             recent_weight=1.0,
             base_share=0.0,

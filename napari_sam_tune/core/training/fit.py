@@ -4,7 +4,8 @@ A model with a light encoder learns whole. With a heavy one images were encoded 
 that made the masks, and a round runs only the prompt encoder and the mask decoder on those
 embeddings. A round replays all accepted masks and ends in an average with the base model, so that
 what it learnt holds elsewhere too and many rounds do not drift away from what the base can do
-(WiSE-FT, Wortsman et al. 2022). The next round goes on from where this one was before averaging:
+(WiSE-FT, Wortsman et al. 2022); of the base there is less where held-out objects are surely better
+off with less. The next round goes on from where this one was before averaging:
 rounds are short, and what they learn adds up.
 """
 
@@ -26,12 +27,13 @@ from napari_sam_tune.core.checkpoints import (
 )
 from napari_sam_tune.core.embeddings import EmbeddingCache
 from napari_sam_tune.core.errors import ImageError, ProjectError, StorageError, TrainingError
+from napari_sam_tune.core.gate import decide
 from napari_sam_tune.core.predictor import BASE, Predictor
 from napari_sam_tune.core.project import Project
 from napari_sam_tune.core.training.about import about
 from napari_sam_tune.core.training.embedded_images import EmbeddedImages
 from napari_sam_tune.core.training.examples import Example, draw_schedule, weigh
-from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
+from napari_sam_tune.core.training.job import Candidate, ObjectScore, Progress, TrainingJob
 from napari_sam_tune.core.training.judge import Judge, Scores, choose_judges, paired
 from napari_sam_tune.core.training.lesson import Lesson
 from napari_sam_tune.core.training.loop import Loop
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
 
     from napari_sam_tune.core.project import Annotation
+    from napari_sam_tune.core.training.config import TrainConfig
 
 
 _log = logging.getLogger(__name__)
@@ -197,10 +200,19 @@ def fit(
             job.resume,
         )
         held_out = _held_out(before[e.annotation.id] for e in looked_at)
-        course = yield from loop.learn(held_out, judging_seconds)
-        lent.average_with_base()
-
+        asks_twice = config.bolder_share < config.base_share
+        course = yield from loop.learn(held_out, judging_seconds * (2 if asks_twice else 1))
+        learnt, share = lent.learnt(), config.base_share
+        lent.average_with_base(learnt, share)
         after = yield from judged(judging_seconds)
+        if asks_twice:
+            lent.average_with_base(learnt, config.bolder_share)
+            bolder = yield from judged(judging_seconds)
+            if _is_worth_it(paired(judging, after, bolder), config):
+                after, share = bolder, config.bolder_share
+            else:
+                lent.average_with_base(learnt, share)
+        course = replace(course, config=config.model_copy(update={"base_share": share}))
         held_out = _held_out(after[e.annotation.id] for e in looked_at)
         # the last point of the curve
         yield Progress(course.steps, config.steps, None, held_out, 0.0, "judging")
@@ -230,6 +242,12 @@ def fit(
         steps=course.steps,
         masks=len(learn_from),
     )
+
+
+def _is_worth_it(scores: Sequence[ObjectScore], config: TrainConfig) -> bool:
+    """Whether keeping less of the base gains what it must, by the gate's own rules."""
+    gate = config.gate.model_copy(update={"smallest_gain": config.bolder_gain})
+    return decide(scores, config.model_copy(update={"gate": gate})).promote
 
 
 def _held_out(looks: Iterable[Scores]) -> float | None:

@@ -1,9 +1,9 @@
 """How well a model does on held-out objects, for the gate and for the live curve.
 
-Every object is asked about with several draws of a point, of a box, and of a robot that corrects
-the model's own errors for a few clicks. The draws depend on the object and the seed alone, so two
-models get the same prompts. Recorded correction clicks are never used: they answered the errors
-of an older model, and would flatter whichever model is most like it.
+Every object is asked about with a point and a box, and by a robot that goes on from the point and
+corrects the model's own errors for a few clicks. Points and boxes depend on the object and the seed
+alone, so two models get the same prompts. Recorded correction clicks are never used: they answered
+the errors of an older model, and would flatter whichever model is most like it.
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ Scores = dict[tuple[PromptKind, int], float]
 """Score from 0 to 1 of each (prompt, draw) of one object."""
 
 
+_CAREFUL = 0.5
+"""Share of prompts that are as good as can be; the others are as people give them in a hurry."""
+
+
 @dataclass(frozen=True, eq=False)
 class Judge:
     """Asks a model about held-out objects.
@@ -66,35 +70,34 @@ class Judge:
 
         Args:
             example: the held-out object.
-            draws: how many points and boxes; the first point is the object's centre, the first
-                box tight.
-            robot: also go on clicking from each point.
+            draws: how many points and boxes; half of them, by chance, are careful: the point is the
+                object's centre, the box tight.
+            robot: also go on clicking from the first point.
 
         """
         asked = _Asked(self, example)
         rngs = [_rng(self.config.seed, example.annotation, draw) for draw in range(draws)]
-        points = [asked.point(rng, careful=draw == 0) for draw, rng in enumerate(rngs)]
-        boxes = [asked.box(rng, careful=draw == 0) for draw, rng in enumerate(rngs)]
+        points = [asked.point(rng, careful=rng.random() < _CAREFUL) for rng in rngs]
+        boxes = [asked.box(rng, careful=rng.random() < _CAREFUL) for rng in rngs]
         logits = asked.answers(points + boxes)
         scores: Scores = {("point", i): asked.score(logits[i]) for i in range(draws)}
         scores |= {("box", i): asked.score(logits[draws + i]) for i in range(draws)}
         if robot:
-            scores |= self._robot(asked, points, logits[:draws])
+            scores["robot", 0] = self._robot(asked, points[0], logits[:1])
         return scores
 
-    def _robot(self, asked: _Asked, prompts: list[Tokens], logits: Tensor) -> Scores:
-        """Go on clicking from first points and the answers (N, grid, grid) to them.
+    def _robot(self, asked: _Asked, prompt: Tokens, logits: Tensor) -> float:
+        """Go on clicking from a first point and the answer (1, grid, grid) to it.
 
-        The mean score along the way, as good as the number of clicks that a target takes, which a
-        single click too few would hide.
+        Returns the mean score along the way, as good as the number of clicks that a target takes,
+        which a single click too few would hide.
         """
-        along: list[list[float]] = [[] for _ in prompts]
+        along = []
         for _ in range(self.config.robot_clicks - 1):
-            prompts = [asked.corrected(*pair) for pair in zip(prompts, logits, strict=True)]
-            logits = asked.answers(prompts, logits)
-            for scores, answered in zip(along, logits, strict=True):
-                scores.append(asked.score(answered))
-        return {("robot", draw): float(np.mean(scores)) for draw, scores in enumerate(along)}
+            prompt = asked.corrected(prompt, logits[0])
+            logits = asked.answers([prompt], logits)
+            along.append(asked.score(logits[0]))
+        return float(np.mean(along))
 
 
 class _Asked:

@@ -123,11 +123,15 @@ class LentModel:
         """Return all that differs from the base model, for a weights file."""
         return {**self.kept, **scaled(self.learning, self.config.lora)}
 
+    def learnt(self) -> dict[str, Tensor]:
+        """Return a copy of what learns, as it is now."""
+        return {name: p.detach().clone() for name, p in self.learning.items()}
+
     @torch.no_grad()
-    def average_with_base(self) -> None:
-        """End as the average of what was learnt and the base model (`base_share`)."""
+    def average_with_base(self, learnt: Mapping[str, Tensor], share: float) -> None:
+        """Become the average of what was learnt and, by `share`, the base model."""
         for name, parameter in self.learning.items():
-            parameter.lerp_(self.base.get(name, parameter), self.config.base_share)
+            parameter.copy_(torch.lerp(learnt[name], self.base.get(name, learnt[name]), share))
 
     @torch.no_grad()
     def go_on_from(self, averaged: Mapping[str, Tensor], base_share: float) -> None:

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 import yaml
 
 from napari_sam_tune.core.checkpoints import load_base, resolve_device
 from napari_sam_tune.core.errors import TrainingError
-from napari_sam_tune.core.gate import Verdict, decide
+from napari_sam_tune.core.gate import Verdict, decide, mean_scores
 from napari_sam_tune.core.predictor import BASE, Predictor
 from napari_sam_tune.core.project_heads import keep_head
 from napari_sam_tune.core.rounds import report_of
@@ -116,13 +115,8 @@ def train(
     )
     candidate = yield from fit(job)
     verdict = decide(candidate.scores, config)
-    after = [score.candidate for score in candidate.scores]
-    before = [score.current for score in candidate.scores]
-    return RunResult(out / WEIGHTS, candidate, verdict, _mean(after), _mean(before))
-
-
-def _mean(scores: list[float]) -> float | None:
-    return float(np.mean(scores)) if scores else None
+    before, after = mean_scores(candidate.scores)
+    return RunResult(out / WEIGHTS, candidate, verdict, after, before)
 
 
 def _train_head(
