@@ -316,8 +316,8 @@ def test_less_of_the_base_is_kept_only_where_judges_are_surely_better_off(
         replace(score, current=score.candidate, candidate=bolder.candidate)
         for score, bolder in zip(cautious.scores, bold.scores, strict=True)
     ]
-    gate = SHORT.gate.model_copy(update={"smallest_gain": SHORT.bolder_gain})
-    assert decide(compared, SHORT.model_copy(update={"gate": gate})).promote == sure
+    verdict = decide(compared, SHORT)
+    assert (verdict.promote and verdict.gain >= SHORT.bolder_gain) == sure
     both = ended(0.9, 0.1)
     assert both.version == (bold if sure else cautious).version
     assert both.scores == (bold if sure else cautious).scores

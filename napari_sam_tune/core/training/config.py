@@ -162,10 +162,10 @@ class TrainConfig(BaseModel):
     """Share of the base weights in the average with which a round ends (WiSE-FT, Wortsman et al.
     2022): what was learnt holds on surfaces never seen, and many rounds do not drift away."""
     bolder_share: float = Field(default=0.2, ge=0, lt=1)
-    """A smaller share, taken instead where held-out objects are surely better off with it by
-    `bolder_gain`, as on a line whose surface stays the same. Not asked about where it is not
-    smaller."""
-    bolder_gain: float = Field(default=0.01, ge=0, lt=1)
+    """A smaller share, taken instead where held-out objects are surely better off with it, and by
+    `bolder_gain` on average, as on a line whose surface stays the same. Not asked about where it is
+    not smaller."""
+    bolder_gain: float = Field(default=0.04, ge=0, lt=1)
     """What it must gain to be worth forgetting more of what the base could do elsewhere."""
     recent: int = Field(default=20, ge=1)
     """How many of the newest masks count as recent; all older ones are replayed beside them."""

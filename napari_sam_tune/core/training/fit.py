@@ -245,9 +245,9 @@ def fit(
 
 
 def _is_worth_it(scores: Sequence[ObjectScore], config: TrainConfig) -> bool:
-    """Whether keeping less of the base gains what it must, by the gate's own rules."""
-    gate = config.gate.model_copy(update={"smallest_gain": config.bolder_gain})
-    return decide(scores, config.model_copy(update={"gate": gate})).promote
+    """Whether keeping less of the base is surely better, and by enough."""
+    verdict = decide(scores, config)
+    return verdict.promote and verdict.gain >= config.bolder_gain
 
 
 def _held_out(looks: Iterable[Scores]) -> float | None:
