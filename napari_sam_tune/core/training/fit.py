@@ -202,7 +202,9 @@ def fit(
         held_out = _held_out(before[e.annotation.id] for e in looked_at)
         asks_twice = config.bolder_share < config.base_share
         course = yield from loop.learn(held_out, judging_seconds * (2 if asks_twice else 1))
-        learnt, share = lent.learnt(), config.base_share
+        # where nothing is tried twice there need be no copy: of a large model it is gigabytes
+        learnt = lent.learnt() if asks_twice else lent.learning
+        share = config.base_share
         lent.average_with_base(learnt, share)
         after = yield from judged(judging_seconds)
         if asks_twice:
