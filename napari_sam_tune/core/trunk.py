@@ -55,7 +55,7 @@ def depth_of_trunk(encoder: nn.Module, learning: Iterable[str]) -> int | None:
 def before(encoder: Any, pixels: Tensor, depth: int) -> Trunk:
     """Run (B, 3, S, S) preprocessed pixels up to a block; tensors with the batch first."""
     if isinstance(encoder, StarterEncoder):
-        fine = encoder.stage8(encoder.stage4(encoder.stage2(pixels)))
+        fine = encoder.details(pixels)
         tokens = encoder.stage16(fine).permute(0, 2, 3, 1)
         kept: Trunk = (fine,)
     else:

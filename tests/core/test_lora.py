@@ -54,7 +54,7 @@ def stirred(adapters):
     with torch.no_grad():
         for name, parameter in adapters.parameters.items():
             if ".lora_B." in name:
-                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.05)
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.1)
 
 
 def test_an_adapted_model_is_itself_at_first_and_merges_into_what_it_became(sam):

@@ -197,7 +197,7 @@ def train_step(
     parts = torch.from_numpy(batch.parts).to(device).flatten()
     pixels = normalise(sam, images, torch.from_numpy(batch.sizes).to(device))
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        encoded = sam.image_encoder(pixels.contiguous(memory_format=torch.channels_last))
+        encoded = sam.image_encoder(pixels)
     embedding = encoded.detach().float().requires_grad_()
 
     auxiliary = AUXILIARY_WEIGHT * auxiliary_loss(

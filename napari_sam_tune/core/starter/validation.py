@@ -50,7 +50,7 @@ def _examine(sam: Sam, batch: Batch, generator: torch.Generator) -> dict[str, Te
     images = torch.from_numpy(batch.images).to(device)
     pixels = normalise(sam, images, torch.from_numpy(batch.sizes).to(device))
     with torch.autocast(device.type, torch.bfloat16):
-        embedding = sam.image_encoder(pixels.contiguous(memory_format=torch.channels_last)).float()
+        embedding = sam.image_encoder(pixels).float()
     result: dict[str, Tensor] = {}
     lone = torch.ones(len(truth), dtype=torch.bool, device=device)
     boxes = prompting.first_boxes(truth, generator)

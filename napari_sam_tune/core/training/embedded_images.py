@@ -127,8 +127,6 @@ class EmbeddedImages:
         pixels = self._input_pixels(seen).to(device)
         turned = [axis for axis, flip in zip((2, 3), flips, strict=True) if flip]
         framed: Tensor = self._predictor.sam.preprocess(pixels.flip(turned))
-        if torch.is_grad_enabled():  # a convolution stem is faster so; a transformer does not mind
-            framed = framed.contiguous(memory_format=torch.channels_last)
         return framed
 
     @torch.no_grad()
