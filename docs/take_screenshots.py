@@ -130,7 +130,7 @@ def walk(folder: Path) -> None:
     panel.start.show_choices(Choices(project=folder.parent / "project"))
     panel.controller.open_folder(folder)
     spin(lambda: robot.work is not None and robot.work.opening.is_ready)
-    panel.learning.automatic_changed.emit(False, 8)
+    panel.learning.automatic_changed.emit(False, 5)
     truth = next(iter(robot.objects()))
     robot.click(truth)
     robot.shot("first_click")

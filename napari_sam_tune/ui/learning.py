@@ -49,7 +49,7 @@ class LearningSnapshot:
     seconds_left: float | None = None
     outcome: str = ""
     automatic: bool = True
-    every: int = 8
+    every: int = 5
 
 
 @dataclass(frozen=True)
