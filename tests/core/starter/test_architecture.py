@@ -6,6 +6,7 @@ import pytest
 import torch
 from segment_anything import SamPredictor
 from segment_anything.modeling import PromptEncoder
+from segment_anything.modeling.image_encoder import Attention
 
 from napari_sam_tune.core.starter.architecture import (
     CLICK_LOGIT,
@@ -13,6 +14,7 @@ from napari_sam_tune.core.starter.architecture import (
     NECK,
     QKV_LAYERS,
     STRIDE,
+    FusedAttention,
     build_starter,
     empty_state,
     parameter_count,
@@ -54,6 +56,18 @@ def test_lora_finds_what_it_looks_for(sam):
     assert all(isinstance(names[name], torch.nn.Linear) for name in QKV_LAYERS)
     assert all(names[n].out_features == 3 * names[n].in_features for n in QKV_LAYERS)
     assert NECK in names
+
+
+def test_fused_attention_is_segment_anythings_with_its_gradients():
+    theirs, ours = Attention(12, 3).double(), FusedAttention(12, 3).double()
+    ours.load_state_dict(theirs.state_dict())
+    tokens = torch.randn(2, 5, 4, 12, dtype=torch.double)
+    answers = []
+    for attention in (theirs, ours):
+        answer = attention(tokens)
+        loss = answer.square().sum()
+        answers.append([answer, *torch.autograd.grad(loss, attention.parameters())])
+    torch.testing.assert_close(*answers)
 
 
 def test_clicks_and_boxes_are_drawn_where_they_are(sam):
