@@ -30,7 +30,7 @@ from napari_sam_tune.core.labelled_images import read_pairs, true_objects
 from napari_sam_tune.core.predictor import Predictor
 from napari_sam_tune.core.project import Project
 from napari_sam_tune.core.prompts import Prompt
-from napari_sam_tune.core.rounds import AutoRounds
+from napari_sam_tune.core.rounds import MASKS_BETWEEN_ROUNDS
 from napari_sam_tune.core.scoring import inscribed_radius, next_click
 from napari_sam_tune.core.session import Session
 from napari_sam_tune.core.simulate import Robot, order_groups, run_sequence
@@ -83,7 +83,7 @@ def sequence(
             project = Project.open(Path(scratch) / "project")
             predictor = Predictor.from_checkpoint(given.model, device=given.device)
             with Session(project, predictor, source="robot", zoom=zoom, recall=recall) as session:
-                every = AutoRounds().every if learn else None
+                every = MASKS_BETWEEN_ROUNDS if learn else None
                 result = run_sequence(session, groups, robot, every=every)
                 session.apply_swap()
                 document = result.to_json()

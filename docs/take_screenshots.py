@@ -20,6 +20,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_sam_tune.core.images import read_image
+from napari_sam_tune.core.rounds import MASKS_BETWEEN_ROUNDS
 from napari_sam_tune.core.scoring import next_click
 from napari_sam_tune.core.training.config import TrainConfig
 from napari_sam_tune.ui.queue import SAMPLE_IMAGES
@@ -130,7 +131,7 @@ def walk(folder: Path) -> None:
     panel.start.show_choices(Choices(project=folder.parent / "project"))
     panel.controller.open_folder(folder)
     spin(lambda: robot.work is not None and robot.work.opening.is_ready)
-    panel.learning.automatic_changed.emit(False, 5)
+    panel.learning.automatic_changed.emit(False, MASKS_BETWEEN_ROUNDS)
     truth = next(iter(robot.objects()))
     robot.click(truth)
     robot.shot("first_click")

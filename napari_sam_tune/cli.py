@@ -22,6 +22,7 @@ from napari_sam_tune.commands.sweep import sweep
 from napari_sam_tune.commands.terminal import Device, Model, console, progress_bar
 from napari_sam_tune.commands.train import print_config, train
 from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.rounds import MASKS_BETWEEN_ROUNDS
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.rounds import Round
@@ -153,7 +154,9 @@ def simulate(
     project: Annotated[
         Path | None, typer.Option(help="Keep the project here; else it is thrown away.")
     ] = None,
-    every: Annotated[int, typer.Option(min=1, help="Accepted masks between rounds.")] = 5,
+    every: Annotated[
+        int, typer.Option(min=1, help="Accepted masks between rounds.")
+    ] = MASKS_BETWEEN_ROUNDS,
     max_clicks: Annotated[int, typer.Option(min=1, help="The robot gives up after so many.")] = 20,
     target: Annotated[float, typer.Option(min=0, max=1, help="Score it is content with.")] = 0.85,
     noise: Annotated[

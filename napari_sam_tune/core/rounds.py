@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 ENOUGH_JUDGES = 16
 ENOUGH_OF_A_CLASS = 3
 _LENT_SHARE = 0.5
+MASKS_BETWEEN_ROUNDS: Final = 5
+"""Accepted masks after which the next round starts by itself; the manifest says the same."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class AutoRounds:
 
     """
 
-    every: int | None = 5
+    every: int | None = MASKS_BETWEEN_ROUNDS
     idle_seconds: float | None = None
     idle_masks: int = 4
 

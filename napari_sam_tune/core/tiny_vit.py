@@ -210,6 +210,7 @@ class TinyViTEncoder(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """See the class."""
+        image = image.contiguous(memory_format=torch.channels_last)
         embedding: Tensor = self.neck(self.layers(self.patch_embed(image)))
         return embedding
 

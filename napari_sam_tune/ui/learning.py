@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam_tune.core.rounds import MASKS_BETWEEN_ROUNDS
 from napari_sam_tune.ui.style import KeyButton, Section, Text
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class LearningSnapshot:
     seconds_left: float | None = None
     outcome: str = ""
     automatic: bool = True
-    every: int = 5
+    every: int = MASKS_BETWEEN_ROUNDS
 
 
 @dataclass(frozen=True)

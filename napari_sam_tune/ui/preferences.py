@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from napari.settings import get_plugin_settings
 
+from napari_sam_tune.core.rounds import MASKS_BETWEEN_ROUNDS
 from napari_sam_tune.ui.keys import DEFAULT_KEYS
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Preferences:
     cover_neighbours: bool = False
     recall_masks: bool = True
     automatic_rounds: bool = True
-    masks_per_round: int = 5
+    masks_per_round: int = MASKS_BETWEEN_ROUNDS
     what_learns: str = "automatic"
     keys: dict[str, str] = field(default_factory=lambda: dict(DEFAULT_KEYS))
 

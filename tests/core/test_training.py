@@ -304,8 +304,12 @@ def test_the_next_round_goes_on_from_where_training_was_before_it_was_averaged(p
 def test_less_of_the_base_is_kept_only_where_judges_are_surely_better_off(
     project, model, steps, rate, sure
 ):
-    learning = {"steps": steps, "learning_rate": rate, "correction_share": 0}
-    learning |= {"prompts_per_mask": 1000}
+    learning = {
+        "steps": steps,
+        "learning_rate": rate,
+        "correction_share": 0,
+        "prompts_per_mask": 1000,
+    }
 
     def ended(share, bolder):
         update = {**learning, "base_share": share, "bolder_share": bolder}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from napari_sam_tune.formats.registry import FORMATS
 from napari_sam_tune.ui.export_request import MASKS, WEIGHTS, WEIGHTS_FORMATS
 from napari_sam_tune.ui.exporting import Exporting
 from napari_sam_tune.ui.model_code import import_model_code
+from napari_sam_tune.ui.preferences import Preferences
 from napari_sam_tune.ui.writing import writer_name
 
 if TYPE_CHECKING:
@@ -147,8 +149,22 @@ def test_what_is_no_project_is_left_to_others(tmp_path, project):
 # ---- writing ----
 
 
+def read_manifest():
+    return yaml.safe_load((Path(__file__).parents[2] / "napari.yaml").read_text("utf-8"))
+
+
+def test_the_manifest_has_the_preferences_defaults():
+    pages = read_manifest()["contributions"]["configurations"]
+    declared = {
+        key: setting["default"] for key, setting in pages["labelling"]["properties"].items()
+    }
+    plain = asdict(Preferences())
+    del plain["keys"]
+    assert declared == plain
+
+
 def test_the_manifest_names_every_writer():
-    manifest = yaml.safe_load((Path(__file__).parents[2] / "napari.yaml").read_text("utf-8"))
+    manifest = read_manifest()
     writers = manifest["contributions"]["writers"]
     named = {writer["command"].removeprefix(f"{PLUGIN}.write_"): writer for writer in writers}
     known = {writer_name(name): form for name, form in FORMATS.items() if form.writer}
