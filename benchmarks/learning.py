@@ -25,7 +25,7 @@ from rich.table import Table
 from segment_anything import SamPredictor, sam_model_registry
 
 from napari_sam_tune.core.gate import decide
-from napari_sam_tune.core.images import read_image, spatial_shape
+from napari_sam_tune.core.images import read_image, spatial_shape, to_rgb8
 from napari_sam_tune.core.labelled_images import read_pairs, true_objects
 from napari_sam_tune.core.predictor import Predictor
 from napari_sam_tune.core.project import Project
@@ -96,13 +96,17 @@ def sequence(
 
 
 def elsewhere(predictor: Predictor, images: int) -> dict[str, float]:
-    """Scores on synthetic images after one and three clicks and from a box."""
+    """Scores on synthetic images after one and three clicks and from a box.
+
+    Answers are SAM's own, from the weights that answer on such an image.
+    """
     sam = SamPredictor(predictor.sam)
     found = []
     for index in range(images):
         rng = np.random.default_rng([SYNTHETIC_SEED, index])
         picture, defects = make_image(rng, SYNTHETIC_SIDE)
-        sam.set_image(picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2))
+        predictor.set_image(picture)
+        sam.set_image(to_rgb8(picture))
         result = click_through(sam, defects[0].mask, 3)
         found.append((result.scores[0], result.scores[2], result.box_iou))
     means = np.mean(found, axis=0)

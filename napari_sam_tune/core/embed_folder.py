@@ -104,7 +104,8 @@ def _read(path: Path) -> Read:
 def _embed(
     predictor: Predictor, cache: EmbeddingCache, image: NDArray[Any], image_hash: str
 ) -> bool:
-    if cache.contains(predictor.encoder_key, image_hash):
+    key = predictor.encoder_key_for(image)
+    if cache.contains(key, image_hash):
         return False
-    cache.put(predictor.encoder_key, image_hash, predictor.embed(image))
+    cache.put(key, image_hash, predictor.embed(image))
     return True

@@ -2,7 +2,8 @@
 
 On a fresh embedding the masks, IoU estimates and logits equal `segment_anything.SamPredictor`'s
 bit for bit; embeddings from the cache are fp16 (largest relative error 2⁻¹¹ per feature), which
-moves logits by about 0.01 and so flips only mask pixels whose logit is that close to zero. Three
+moves logits by about 0.01 and so flips only mask pixels whose logit is that close to zero. Tuned
+weights that say which surfaces they know (`familiar_surfaces`) answer on those alone. Three
 things go beyond segment-anything, all only when asked for: `heed` makes answers agree with every
 click (`kriging`), `look_closer` answers from a crop around a small object (`zoom`), and `recalled`
 brings in what earlier masks say (`recall`).
@@ -12,7 +13,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -28,6 +30,7 @@ from napari_sam_tune.core.checkpoints import (
 )
 from napari_sam_tune.core.embeddings import Embedding
 from napari_sam_tune.core.errors import CheckpointError, ImageError, SamTuneError
+from napari_sam_tune.core.familiar_surfaces import describe
 from napari_sam_tune.core.images import to_rgb8
 from napari_sam_tune.core.kriging import heed_clicks
 from napari_sam_tune.core.lora import merged
@@ -47,13 +50,14 @@ from napari_sam_tune.core.weights import check_weights, content_version
 from napari_sam_tune.core.zoom import holds, moved, window_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
     from segment_anything.modeling import Sam
     from torch import Tensor
 
+    from napari_sam_tune.core.familiar_surfaces import FamiliarSurfaces
     from napari_sam_tune.core.project import BaseRef
 
     Mask = NDArray[np.bool_]
@@ -69,6 +73,31 @@ _BASE_ENCODERS: Final[dict[str, str]] = {}
 """Content of each base file's encoder, by the file's SHA-256."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Weights:
+    """Weights that may be put into the model.
+
+    Attributes:
+        version: what proposals will say answered them.
+        tensors: in place of the base model's, adapters merged.
+        encoder: content of those of the encoder; "" is the base's encoder.
+        surfaces: those they are for; None for all.
+
+    """
+
+    version: str
+    tensors: Mapping[str, Tensor]
+    encoder: str
+    surfaces: FamiliarSurfaces | None
+
+    def are_for(self, rgb: NDArray[np.uint8]) -> bool:
+        """Whether an (H, W, 3) image is theirs to answer about."""
+        return self.surfaces is None or self.surfaces.include(describe(rgb))
+
+
+_BASE_WEIGHTS: Final = _Weights(BASE, {}, "", None)
+
+
 class Predictor:
     """A SAM, the image that is open in it, and the weights in use.
 
@@ -82,9 +111,9 @@ class Predictor:
     def __init__(self, model: LoadedModel) -> None:
         self.sam: Sam = model.sam
         self.ref: BaseRef = model.ref
-        self.weights_version = BASE
         self._base: dict[str, Tensor] = {}  # the base model's values of whatever was ever replaced
-        self._encoder_version = ""  # content of swapped encoder tensors; "" is the base's encoder
+        self._loaded = _BASE_WEIGHTS
+        self._inside = _BASE_WEIGHTS  # what the model holds: what was loaded, or the base's
         self._image: NDArray[np.uint8] | None = None  # (H, W, 3), the open image
         self._whole: View | None = None
         self._closer: OrderedDict[Window, View] = OrderedDict()
@@ -112,12 +141,34 @@ class Predictor:
         return self.device.type != "cpu" or has_light_encoder(self.sam)
 
     @property
+    def loaded_version(self) -> str:
+        """The weights last loaded, or "base"."""
+        return self._loaded.version
+
+    @property
+    def weights_version(self) -> str:
+        """The weights that answer: those loaded, or "base" where they do not know the surface."""
+        return self._inside.version
+
+    @property
     def encoder_key(self) -> str:
         """What an embedding depends on besides the image: encoder weights and preprocessing.
 
-        16 hex digits. A decoder hot swap leaves it as it is.
+        16 hex digits, of the weights that answer. A decoder hot swap leaves it as it is.
         """
-        return self._encoder_key(self._encoder_version)
+        return self._encoder_key(self._inside.encoder)
+
+    def encoder_key_for(self, image: ArrayLike) -> str:
+        """What `encoder_key` would be with this image open.
+
+        Args:
+            image: (H, W[, C]) array as `to_rgb8` takes it.
+
+        Raises:
+            ImageError: not an image.
+
+        """
+        return self._encoder_key(self._weights_for(to_rgb8(np.asarray(image))).encoder)
 
     def encoder_key_with(self, tensors: Mapping[str, Tensor]) -> str:
         """What `encoder_key` would be after `load(tensors, …)`; nothing is loaded."""
@@ -162,7 +213,8 @@ class Predictor:
 
         """
         rgb = to_rgb8(np.asarray(image))
-        return _for_the_cache(self._encode(rgb, whole((rgb.shape[0], rgb.shape[1]))))
+        with self._lent_to(rgb):
+            return _for_the_cache(self._encode(rgb, whole((rgb.shape[0], rgb.shape[1]))))
 
     @property
     def embedding(self) -> Embedding:
@@ -179,7 +231,8 @@ class Predictor:
 
         Args:
             image: (H, W[, C]) array as `to_rgb8` takes it.
-            embedding: of the same image, from the cache; the encoder is not run then.
+            embedding: of the same image under its `encoder_key_for`, from the cache; the encoder
+                is not run then.
 
         Raises:
             ImageError: not an image, or the embedding is of one of another size.
@@ -187,6 +240,10 @@ class Predictor:
         """
         rgb = to_rgb8(np.asarray(image))
         shape = (rgb.shape[0], rgb.shape[1])
+        weights = self._weights_for(rgb)
+        if weights is not self._inside:
+            self._close_image()  # should this one not open, the other must not be answered by them
+            self._put_inside(weights)
         if embedding is None:
             view = self._encode(rgb, whole(shape))
         else:
@@ -307,7 +364,12 @@ class Predictor:
             window=None if view is self._whole else window,
         )
 
-    def load(self, tensors: Mapping[str, Tensor], version: str) -> None:
+    def load(
+        self,
+        tensors: Mapping[str, Tensor],
+        version: str,
+        surfaces: FamiliarSurfaces | None = None,
+    ) -> None:
         """Hot swap: the base model with these tensors in place of its own.
 
         Parts an earlier swap replaced and this one does not go back to the base model. All or
@@ -317,6 +379,7 @@ class Predictor:
         Args:
             tensors: by name in the SAM's state dict, and adapters as `lora` names them.
             version: what proposals will say answered them.
+            surfaces: images of others are answered by the base model; None: of none.
 
         Raises:
             CheckpointError: a tensor does not fit; the weights in use stay.
@@ -324,8 +387,16 @@ class Predictor:
         """
         plain = self.plain(tensors)
         own = check_weights(self.sam, plain)
-        self._swap(own, plain, _encoder_version(tensors))
-        self.weights_version = version
+        for name, tensor in own.items():
+            self._base.setdefault(name, tensor.detach().clone())
+        self._swap(_Weights(version, plain, _encoder_version(tensors), surfaces))
+
+    def extend(self, surfaces: FamiliarSurfaces | None) -> None:
+        """Have the loaded weights answer on these surfaces, from the next image on."""
+        weights = replace(self._loaded, surfaces=surfaces)
+        if self._inside is self._loaded:
+            self._inside = weights
+        self._loaded = weights
 
     def plain(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the tensors of a weights file with its adapters merged into the base's weights.
@@ -338,23 +409,46 @@ class Predictor:
 
     def load_base(self) -> None:
         """Go back to the base model's weights."""
-        self._swap({}, {}, "")
-        self.weights_version = BASE
+        self._swap(_BASE_WEIGHTS)
 
-    def _swap(
-        self, own: Mapping[str, Tensor], tensors: Mapping[str, Tensor], encoder_version: str
-    ) -> None:
+    def _swap(self, weights: _Weights) -> None:
+        encoder = self._inside.encoder
+        self._loaded = weights
+        self._put_inside(weights if self._image is None else self._weights_for(self._image))
+        if self._inside.encoder != encoder:
+            self._close_image()
+
+    def _close_image(self) -> None:
+        self._whole = self._image = None
+        self._closer.clear()
+
+    def _weights_for(self, rgb: NDArray[np.uint8]) -> _Weights:
+        """Return the weights that answer about an (H, W, 3) image."""
+        return self._loaded if self._loaded.are_for(rgb) else _BASE_WEIGHTS
+
+    def _put_inside(self, weights: _Weights) -> None:
+        """Give the model's parameters their values; what was encoded before may be stale then."""
+        if weights is self._inside:
+            return
         current = dict(self.sam.state_dict(keep_vars=True))
         with torch.no_grad():
-            for name, tensor in own.items():
-                self._base.setdefault(name, tensor.detach().clone())
             for name, value in self._base.items():
-                current[name].copy_(tensors.get(name, value))
+                current[name].copy_(weights.tensors.get(name, value))
         self._positions = None
-        if encoder_version != self._encoder_version:
-            self._whole = self._image = None
-            self._closer.clear()
-            self._encoder_version = encoder_version
+        self._inside = weights
+
+    @contextmanager
+    def _lent_to(self, rgb: NDArray[np.uint8]) -> Iterator[None]:
+        """Have the encoder of the weights for an image that is not the open one."""
+        weights, before = self._weights_for(rgb), self._inside
+        if weights.encoder == before.encoder:
+            yield
+            return
+        self._put_inside(weights)
+        try:
+            yield
+        finally:
+            self._put_inside(before)
 
     def base_encoder(self) -> dict[str, Tensor]:
         """Return the base model's encoder by name, whatever is in use; not copied."""

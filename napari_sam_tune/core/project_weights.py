@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from napari_sam_tune.core.familiar_surfaces import FamiliarSurfaces
     from napari_sam_tune.core.journal import Journal
     from napari_sam_tune.core.ledger import BaseRef, Promotion, WeightsInfo
     from napari_sam_tune.core.project_folder import ProjectFolder
@@ -48,12 +49,18 @@ class WeightsOfProject:
                 "its weights versions would not fit. Choose that model, or start a new project."
             )
 
-    def save_weights(self, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> str:
+    def save_weights(
+        self,
+        tensors: Mapping[str, Tensor],
+        info: Mapping[str, Any],
+        surfaces: FamiliarSurfaces | None = None,
+    ) -> str:
         """Save tuned weights under their content hash; not yet in use, see `promote`.
 
         Args:
             tensors: name to tensor, only what was trained.
             info: plain values that describe them.
+            surfaces: those they are for; None for all.
 
         Returns:
             The version: 12 hex digits.
@@ -68,7 +75,7 @@ class WeightsOfProject:
             self._folder.weights.mkdir(exist_ok=True)
             flush_folder(self.path)
             with pending_folder(self._folder.pending) as build:
-                version = write_weights(build / "new.safetensors", tensors, info)
+                version = write_weights(build / "new.safetensors", tensors, info, surfaces)
                 publish_file(build / "new.safetensors", self._weights_file(version))
         self._journal.append("weights", version=version, info=dict(info))
         return version
@@ -104,6 +111,32 @@ class WeightsOfProject:
         from napari_sam_tune.core.weights import read_weights
 
         return read_weights(self.weights_path(version))
+
+    def surfaces_of(self, version: str) -> FamiliarSurfaces | None:
+        """Return the surfaces a weights version is for, None for all.
+
+        They are those of the images it learnt from, and of what was labelled since and leads on
+        from them, as the newest version, in use or not, describes it.
+
+        Raises:
+            ProjectError: there is no such file in the project.
+            CheckpointError: a file is damaged.
+
+        """
+        from napari_sam_tune.core.weights import read_surfaces
+
+        own = read_surfaces(self.weights_path(version))
+        newest = self.newest_version
+        if own is None or newest is None or newest == version:
+            return own
+        since = read_surfaces(self.weights_path(newest))
+        return own if since is None else own.grown(since)
+
+    @property
+    def newest_version(self) -> str | None:
+        """The version saved last, in use or not, whose file is there."""
+        saved = (info.version for info in reversed(self.versions()))
+        return next((v for v in saved if self._weights_file(v).is_file()), None)
 
     def versions(self) -> list[WeightsInfo]:
         """Return the weights versions saved, oldest first."""

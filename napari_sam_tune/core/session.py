@@ -17,7 +17,7 @@ from napari_sam_tune.core.annotations import Annotation, NewAnnotation, Source
 from napari_sam_tune.core.effort import EffortRow, effort_by_version
 from napari_sam_tune.core.embeddings import EmbeddingCache
 from napari_sam_tune.core.errors import MaskError, ProjectError, StorageError
-from napari_sam_tune.core.images import content_hash, spatial_shape
+from napari_sam_tune.core.images import content_hash, spatial_shape, to_rgb8
 from napari_sam_tune.core.learner import Learner
 from napari_sam_tune.core.open_object import EffortMeter, History, OpenObject, Step
 from napari_sam_tune.core.prompts import Correction, Effort, Prompt, Proposal, as_mask
@@ -130,6 +130,7 @@ class Session:
         self._effort = EffortMeter()
         self._label_before: str | None = None  # the person's class, while an object is re-opened
         self._generation = 0
+        self._surfaces_from: str | None = None  # the version that described what is labelled
         self._asked_in: Step | None = None  # the step an answer on its way belongs to
         self._closed = False
         annotated = {a.image_id for a in project.annotations()}
@@ -206,9 +207,12 @@ class Session:
             StorageError: the new embedding could not be kept; the image is open all the same.
 
         """
-        key = self.predictor.encoder_key
+        self._follow_surfaces()
+        rgb = to_rgb8(image)
+        key = self.predictor.encoder_key_for(rgb)
         embedding = self.embeddings.get(key, record.content_hash)
-        self.predictor.set_image(image, embedding)
+        self.predictor.set_image(rgb, embedding)
+        self._tell_surface()
         if self.recalls:
             self._recall.look(image, record)
         else:
@@ -684,18 +688,30 @@ class Session:
 
         """
         version = self.state.weights_version
-        if self.predictor.weights_version == version:
+        if self.predictor.loaded_version == version:
             return False
         had_image = self.predictor.has_image
         if version == "base":
             self.predictor.load_base()
         else:
             tensors, _ = self.project.load_weights(version)
-            self.predictor.load(tensors, version)
+            self.predictor.load(tensors, version, self.project.surfaces_of(version))
+        self._tell_surface()
         if had_image and not self.predictor.has_image and self.state.image_id is not None:
             record = self.project.image(self.state.image_id)
             self._set_image(self.project.read_image(record.id), record)
         return True
+
+    def _follow_surfaces(self) -> None:
+        """Know what was labelled since the weights in use were learnt and leads on from that."""
+        version, newest = self.predictor.loaded_version, self.project.newest_version
+        if version != "base" and newest != self._surfaces_from:
+            self.predictor.extend(self.project.surfaces_of(version))
+        self._surfaces_from = newest
+
+    def _tell_surface(self) -> None:
+        predictor = self.predictor
+        self.state.is_surface_new = predictor.weights_version != predictor.loaded_version
 
     def effort(self) -> list[EffortRow]:
         """What accepted masks cost, by the weights version that proposed them."""

@@ -13,13 +13,16 @@ class SessionState:
     """The session's small, evented state; `state.events.<field>` fires when a field changes.
 
     A round that runs in another process changes `training` and `weights_version` from a reader
-    thread: a graphical face connects with `thread="main"`. Arrays never live here.
+    thread, and whoever owns the predictor `is_surface_new` from its own: a graphical face connects
+    with `thread="main"`. Arrays never live here.
 
     Attributes:
         image_id: the open image, or None.
         label: the class the next accepted mask gets.
         training: a round is under way.
         weights_version: the version in use: "base" or a content hash.
+        is_surface_new: the open image shows none that the version in use has learnt from, so the
+            base model answers; see `familiar_surfaces`.
         masks_since_round: masks accepted since the last round began.
         can_undo: there is a step to take back on the open image.
         can_redo: there is a step to repeat on the open image.
@@ -32,6 +35,7 @@ class SessionState:
     label: str = "defect"
     training: bool = False
     weights_version: str = "base"
+    is_surface_new: bool = False
     masks_since_round: int = 0
     can_undo: bool = False
     can_redo: bool = False

@@ -1,8 +1,8 @@
 """Our own weights files: small, self-describing, and put into a model all or nothing.
 
-A file holds only the tensors a round trained, under their names in the SAM's state dict, and a
-JSON object that says what they are (base checkpoint, parts, config, metrics, parent). The format
-is safetensors, which holds no code.
+A file holds only the tensors a round trained, under their names in the SAM's state dict, a JSON
+object that says what they are (base checkpoint, parts, config, metrics, parent), and descriptions
+of the surfaces they were learnt from. The format is safetensors, which holds no code.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from napari_sam_tune.core.errors import CheckpointError, CheckpointMissing, StorageError
+from napari_sam_tune.core.familiar_surfaces import FamiliarSurfaces
 from napari_sam_tune.core.ledger import BaseRef
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 INFO_KEY: Final = "napari_sam_tune"
 VERSION_DIGITS: Final = 12
+_SURFACE: Final = "surface."
+"""Begins the names of descriptions, before the content hash of an image."""
 
 
 def content_version(tensors: Mapping[str, Tensor]) -> str:
@@ -43,13 +46,19 @@ def content_version(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()[:VERSION_DIGITS]
 
 
-def write_weights(path: Path, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> str:
+def write_weights(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    info: Mapping[str, Any],
+    surfaces: FamiliarSurfaces | None = None,
+) -> str:
     """Write tensors and their description, whole or not at all, and return their version.
 
     Args:
         path: where to; an existing file is replaced.
         tensors: by name in the SAM's state dict, any device.
         info: what the file says about itself; JSON values.
+        surfaces: those the weights are for; None for all.
 
     Raises:
         CheckpointError: there are no tensors.
@@ -59,7 +68,11 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], info: Mapping[str, 
     if not tensors:
         raise CheckpointError("A weights file without a tensor would say nothing.")
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    content = save(plain, {INFO_KEY: json.dumps(dict(info))})
+    described = {
+        f"{_SURFACE}{name}": torch.from_numpy(description)
+        for name, description in ({} if surfaces is None else surfaces.descriptions).items()
+    }
+    content = save(plain | described, {INFO_KEY: json.dumps(dict(info))})
     with replacing_file(Path(path)) as file:
         file.write(content)
     return content_version(plain)
@@ -75,8 +88,19 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     with _opened(path) as file:
         info = _info(file, path)
+        names = [name for name in file.keys() if not name.startswith(_SURFACE)]  # noqa: SIM118
         # copied: what safetensors returns is mapped, and dies with a file that is overwritten
-        return {name: file.get_tensor(name).clone() for name in file.keys()}, info  # noqa: SIM118
+        return {name: file.get_tensor(name).clone() for name in names}, info
+
+
+def read_surfaces(path: Path) -> FamiliarSurfaces | None:
+    """Read which surfaces a weights file is for, None for all; raises as `read_weights` does."""
+    with _opened(path) as file:
+        names = [name for name in file.keys() if name.startswith(_SURFACE)]  # noqa: SIM118
+        found = {
+            name.removeprefix(_SURFACE): file.get_tensor(name).clone().numpy() for name in names
+        }
+    return FamiliarSurfaces(found) if found else None
 
 
 def read_info(path: Path) -> dict[str, Any]:

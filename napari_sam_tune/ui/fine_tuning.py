@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _BASE = "base"
 # A pause this long, with a few new masks, is a good time to learn from them.
 _IDLE_SECONDS, _IDLE_MASKS, _LOOK_MILLISECONDS = 45.0, 4, 2000
+_WATCHED = ("training", "weights_version", "is_surface_new", "masks_since_round")
 _DOING = {
     "loading": "Starting…",
     "encoding": "Preparing images…",
@@ -66,7 +67,7 @@ class FineTuning(QObject):
         self._session.progress.connect(self._tell_progress)
         self._session.round_finished.connect(self._tell_finished)
         self._session.failed.connect(self._tell_failed)
-        for name in ("training", "weights_version", "masks_since_round"):
+        for name in _WATCHED:
             getattr(self._session.state.events, name).connect(self._tell_state)
         self._session.annotations_changed.connect(self.show_helping)
         place.panel.learning.start.connect(self.start)
@@ -87,7 +88,7 @@ class FineTuning(QObject):
         self._session.progress.disconnect(self._tell_progress)
         self._session.round_finished.disconnect(self._tell_finished)
         self._session.failed.disconnect(self._tell_failed)
-        for name in ("training", "weights_version", "masks_since_round"):
+        for name in _WATCHED:
             getattr(self._session.state.events, name).disconnect(self._tell_state)
         self._session.annotations_changed.disconnect(self.show_helping)
 
@@ -207,6 +208,7 @@ class FineTuning(QObject):
             self._shown,
             version=state.weights_version,
             number=self._number(state.weights_version),
+            is_surface_new=state.is_surface_new,
             masks=state.masks_since_round,
             training=state.training,
             doing=self._shown.doing or _DOING["loading"],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import psutil
 import pytest
+from PIL import Image
 from qtpy.QtCore import Qt
 
 from napari_sam_tune.core.errors import StorageError
@@ -37,9 +39,17 @@ def _accept_discs(desk, blobs, images: int = 3) -> None:
             desk.hand.press(Qt.Key.Key_Period)
 
 
+def _go(desk, key: Qt.Key) -> None:
+    """Go to another image and wait until the model has it."""
+    desk.hand.press(key)
+    desk.wait_ready()
+
+
 @pytest.mark.timeout(1200)
 def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs):
     desk = make_desk(runner="process", config=QUICK)
+    stripes = np.tile(np.repeat(np.uint8([40, 200]), 4), (192, 24))
+    Image.fromarray(stripes).save(blobs.folder / "part of another line.png")
     desk.shot("start")
     desk.open(blobs.folder)
     desk.panel.learning.automatic_changed.emit(False, 8)
@@ -74,6 +84,17 @@ def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs):
     assert (desk.session.open_object.mask == new.mask).all()
     desk.panel._helping_fold.expand(animate=False)
     desk.shot("after the round")
+
+    # a surface that version 1 has not learnt is the base model's
+    surface = desk.panel.learning._surface
+    assert not surface.isVisible()
+    _go(desk, Qt.Key.Key_Period)
+    assert desk.propose((100, 100)).proposal.weights_version == "base"
+    desk.wait(surface.isVisible)
+    desk.shot("new surface")
+    _go(desk, Qt.Key.Key_Comma)
+    assert desk.propose((130, 50)).proposal.weights_version == version
+    desk.wait(lambda: not surface.isVisible())
 
     desk.panel.history.table.selectRow(1)
     desk.panel.history._back.click()

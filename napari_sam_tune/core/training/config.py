@@ -158,15 +158,10 @@ class TrainConfig(BaseModel):
     those that judge, and choosing by them would flatter the candidate."""
     clip: float = Field(default=1.0, gt=0)
     """Largest norm of the gradient."""
-    base_share: float = Field(default=0.6, ge=0, lt=1)
+    base_share: float = Field(default=0.2, ge=0, lt=1)
     """Share of the base weights in the average with which a round ends (WiSE-FT, Wortsman et al.
-    2022): what was learnt holds on surfaces never seen, and many rounds do not drift away."""
-    bolder_share: float = Field(default=0.2, ge=0, lt=1)
-    """A smaller share, taken instead where held-out objects are surely better off with it, and by
-    `bolder_gain` on average, as on a line whose surface stays the same. Not asked about where it is
-    not smaller."""
-    bolder_gain: float = Field(default=0.04, ge=0, lt=1)
-    """What it must gain to be worth forgetting more of what the base could do elsewhere."""
+    2022), so that many rounds do not drift away. More of it forgets less on surfaces never seen,
+    but there the base answers anyway, see `familiar_surfaces`."""
     recent: int = Field(default=20, ge=1)
     """How many of the newest masks count as recent; all older ones are replayed beside them."""
     recent_weight: float = Field(default=2.0, ge=1)

@@ -64,7 +64,7 @@ class EmbeddedImages:
             max_bytes, lambda held: sum(part.nbytes for part in held)
         )
         self._features = _Memory[Seen, Embedding](max_bytes, lambda held: held.features.nbytes)
-        self._pixels = _Memory[str, Tensor](max_bytes // 2, lambda held: held.nbytes)
+        self._inputs = _Memory[str, Tensor](max_bytes // 2, lambda held: held.nbytes)
         self._rgb = _Memory[str, NDArray[np.uint8]](max_bytes // 2, lambda held: held.nbytes)
 
     def missing(self, seen: Sequence[Seen]) -> list[Seen]:
@@ -142,7 +142,7 @@ class EmbeddedImages:
         embedding = self._cache.get(self._key, self._name(seen))
         if embedding is None:
             image_id, window = seen
-            embedding = self._predictor.embed(self._part(image_id, window))
+            embedding = self._predictor.embed(self.pixels(image_id, window))
             self._cache.put(self._key, self._name(seen), embedding)
         return embedding
 
@@ -152,8 +152,13 @@ class EmbeddedImages:
         content_hash = self._project.image(image_id).content_hash
         return content_hash if window is None else "-".join(map(str, (content_hash, *window)))
 
-    def _part(self, image_id: str, window: Window | None) -> NDArray[np.uint8]:
-        """Return the pixels (H, W, 3) of an image or of a window in it."""
+    def pixels(self, image_id: str, window: Window | None = None) -> NDArray[np.uint8]:
+        """Return the pixels (H, W, 3) of an image or of a window in it.
+
+        Raises:
+            ImageError, ProjectError: the image cannot be read.
+
+        """
         rgb = self._rgb.get(image_id, lambda i: to_rgb8(self._project.read_image(i)))
         if window is None:
             return rgb
@@ -163,10 +168,10 @@ class EmbeddedImages:
     def _input_pixels(self, seen: Seen) -> Tensor:
         image_id, window = seen
         if window is None:
-            return self._pixels.get(
-                image_id, lambda i: self._predictor.input_pixels(self._part(i, None))
+            return self._inputs.get(
+                image_id, lambda i: self._predictor.input_pixels(self.pixels(i))
             )
-        return self._predictor.input_pixels(self._part(image_id, window))
+        return self._predictor.input_pixels(self.pixels(image_id, window))
 
 
 class _Memory(Generic[K, T]):

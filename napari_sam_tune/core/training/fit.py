@@ -3,10 +3,9 @@
 A model with a light encoder learns whole. With a heavy one images were encoded once, by the clicks
 that made the masks, and a round runs only the prompt encoder and the mask decoder on those
 embeddings. A round replays all accepted masks and ends in an average with the base model, so that
-what it learnt holds elsewhere too and many rounds do not drift away from what the base can do
-(WiSE-FT, Wortsman et al. 2022); of the base there is less where held-out objects are surely better
-off with less. The next round goes on from where this one was before averaging:
-rounds are short, and what they learn adds up.
+many rounds do not drift away from what the base can do (WiSE-FT, Wortsman et al. 2022), and its
+weights are used on surfaces it has learnt from alone (`familiar_surfaces`). The next round goes on
+from where this one was before averaging: rounds are short, and what they learn adds up.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ from napari_sam_tune.core.checkpoints import (
 )
 from napari_sam_tune.core.embeddings import EmbeddingCache
 from napari_sam_tune.core.errors import ImageError, ProjectError, StorageError, TrainingError
-from napari_sam_tune.core.gate import decide
+from napari_sam_tune.core.familiar_surfaces import FamiliarSurfaces, describe
 from napari_sam_tune.core.predictor import BASE, Predictor
 from napari_sam_tune.core.project import Project
 from napari_sam_tune.core.training.about import about
 from napari_sam_tune.core.training.embedded_images import EmbeddedImages
 from napari_sam_tune.core.training.examples import Example, draw_schedule, weigh
-from napari_sam_tune.core.training.job import Candidate, ObjectScore, Progress, TrainingJob
+from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
 from napari_sam_tune.core.training.judge import Judge, Scores, choose_judges, paired
 from napari_sam_tune.core.training.lesson import Lesson
 from napari_sam_tune.core.training.loop import Loop
@@ -47,8 +46,9 @@ from napari_sam_tune.core.weights import content_version, read_weights
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
 
+    from torch import Tensor
+
     from napari_sam_tune.core.project import Annotation
-    from napari_sam_tune.core.training.config import TrainConfig
 
 
 _log = logging.getLogger(__name__)
@@ -100,7 +100,11 @@ def fit(
     sam = model.sam
     names = learning_names(sam, config)
     encodes = trains_encoder(names)
-    in_use = {} if job.parent == BASE else read_weights(project.weights_path(job.parent))[0]
+    in_use: dict[str, Tensor] = {}
+    familiar: FamiliarSurfaces | None = None
+    if job.parent != BASE:
+        in_use, _ = project.load_weights(job.parent)
+        familiar = project.surfaces_of(job.parent)
     predictor = Predictor(model)
     cache = EmbeddingCache(project.path / "embeddings.zarr")
     cache.pin(record.content_hash for record in project.annotated_images())
@@ -123,12 +127,23 @@ def fit(
     anew = encodes and trunk is None
     schedule = draw_schedule(examples, config, np.random.default_rng(config.seed), encodes=anew)
 
+    labelled = [*learn_from, *(living[i] for i in job.judge_ids if i in living)]
+    surfaces = _surfaces_of(labelled, project, images, familiar)
+    of_familiar: list[Example] = []
+    of_others: list[Example] = []
+    for example in judging:
+        shown = surfaces.descriptions[project.image(example.annotation.image_id).content_hash]
+        is_familiar = familiar is None or familiar.include(shown)
+        (of_familiar if is_familiar else of_others).append(example)
+    # others are answered by the base model, whose encoder may be another than that of `images`
+    encodes_others = bool(of_others) and key != predictor.encoder_key_with({})
+
     # an encoder that learns looks at the images themselves
     embedded = [] if encodes else [call[0] for calls in schedule for call in calls]
-    missing = images.missing([example.seen for example in [*embedded, *judging]])
+    missing = images.missing([example.seen for example in [*embedded, *of_familiar]])
     with (
         joined(device) as world,
-        on_device(sam, device, encoder=encodes or bool(missing)),
+        on_device(sam, device, encoder=encodes or encodes_others or bool(missing)),
         threads(job.threads),
         borrowed(predictor, config, in_use, job.parent) as lent,
         side_by_side(device) as mapped,
@@ -156,19 +171,25 @@ def fit(
         )
         judge = Judge(sam, images, device, config, positions, checkpoint)
 
-        def judged(seconds: float | None) -> Generator[Progress, None, dict[str, Scores]]:
-            shares = world.share(judging)
+        def judged(
+            examples: Sequence[Example], seconds: float | None
+        ) -> Generator[Progress, None, dict[str, Scores]]:
+            shares = world.share(examples)
             asked = mapped(lambda share: judge.judge(share[1], draws=config.draws), shares)
             scores = {}
             for done, example in shares:
-                left = None if seconds is None else seconds * (1 - done / len(judging))
-                yield Progress(done, len(judging), None, None, left, "judging")
+                left = None if seconds is None else seconds * (1 - done / len(examples))
+                yield Progress(done, len(examples), None, None, left, "judging")
                 scores[example.annotation.id] = next(asked)
             return world.gathered(scores)
 
         # the weights in use are judged first, while they are still in the model
         judging_began = monotonic()
-        before = yield from judged(None)
+        before = yield from judged(of_familiar, None)
+        if of_others:
+            judge = replace(judge, encodes=encodes_others)
+            with lent.as_base(predictor):
+                before |= yield from judged(of_others, None)
         judging_seconds = monotonic() - judging_began
         judge = replace(judge, encodes=encodes)
 
@@ -193,6 +214,7 @@ def fit(
             lambda course: (
                 lent.tensors(),
                 about(job, course, model, names, (), len(learn_from)),
+                surfaces,
             ),
             device,
             world,
@@ -200,21 +222,9 @@ def fit(
             job.resume,
         )
         held_out = _held_out(before[e.annotation.id] for e in looked_at)
-        asks_twice = config.bolder_share < config.base_share
-        course = yield from loop.learn(held_out, judging_seconds * (2 if asks_twice else 1))
-        # where nothing is tried twice there need be no copy: of a large model it is gigabytes
-        learnt = lent.learnt() if asks_twice else lent.learning
-        share = config.base_share
-        lent.average_with_base(learnt, share)
-        after = yield from judged(judging_seconds)
-        if asks_twice:
-            lent.average_with_base(learnt, config.bolder_share)
-            bolder = yield from judged(judging_seconds)
-            if _is_worth_it(paired(judging, after, bolder), config):
-                after, share = bolder, config.bolder_share
-            else:
-                lent.average_with_base(learnt, share)
-        course = replace(course, config=config.model_copy(update={"base_share": share}))
+        course = yield from loop.learn(held_out, judging_seconds)
+        lent.average_with_base(config.base_share)
+        after = yield from judged(judging, judging_seconds)
         held_out = _held_out(after[e.annotation.id] for e in looked_at)
         # the last point of the curve
         yield Progress(course.steps, config.steps, None, held_out, 0.0, "judging")
@@ -231,10 +241,10 @@ def fit(
         version = content_version(tensors)
         if world.rank == 0:
             if run is not None:
-                run.write_weights(tensors, info)
+                run.write_weights(tensors, info, surfaces)
                 run.close()
             else:
-                project.save_weights(tensors, info)
+                project.save_weights(tensors, info, surfaces)
     return Candidate(
         version=version,
         parent=job.parent,
@@ -246,10 +256,23 @@ def fit(
     )
 
 
-def _is_worth_it(scores: Sequence[ObjectScore], config: TrainConfig) -> bool:
-    """Whether keeping less of the base is surely better, and by enough."""
-    verdict = decide(scores, config)
-    return verdict.promote and verdict.gain >= config.bolder_gain
+def _surfaces_of(
+    annotations: Sequence[Annotation],
+    project: Project,
+    images: EmbeddedImages,
+    familiar: FamiliarSurfaces | None,
+) -> FamiliarSurfaces:
+    """Describe the images of some masks; those that are familiar need not be read again."""
+    described = {} if familiar is None else familiar.descriptions
+    hashes = {a.image_id: project.image(a.image_id).content_hash for a in annotations}
+    return FamiliarSurfaces(
+        {
+            content: described[content]
+            if content in described
+            else describe(images.pixels(image_id))
+            for image_id, content in hashes.items()
+        }
+    )
 
 
 def _held_out(looks: Iterable[Scores]) -> float | None:

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from napari_sam_tune.core.familiar_surfaces import FamiliarSurfaces
     from napari_sam_tune.core.training.config import TrainConfig
     from napari_sam_tune.core.training.lesson import Marks
     from napari_sam_tune.core.training.run_folder import RunFolder
     from napari_sam_tune.core.training.world import World
+
+    Contents = tuple[Mapping[str, Tensor], Mapping[str, Any], FamiliarSurfaces | None]
 
 
 @dataclass(eq=False)
@@ -34,7 +37,8 @@ class Loop:
         groups: the same as the optimiser's parameter groups, each with its learning rate `peak`.
         gradients: leaves the gradients of a step, counted from 0, in the parameters.
         look: scores held-out objects, from 0 to 1; None where there are none.
-        weights: what a weights file would hold now: tensors, and what they are.
+        weights: what a weights file would hold now: tensors, what they are, and the surfaces they
+            are for, None for all.
         device: of the parameters.
         world: the processes that train together.
         run: the folder of a run, None for a round.
@@ -47,7 +51,7 @@ class Loop:
     groups: Sequence[dict[str, Any]]
     gradients: Callable[[int], Marks]
     look: Callable[[], float | None]
-    weights: Callable[[Course], tuple[Mapping[str, Tensor], Mapping[str, Any]]]
+    weights: Callable[[Course], Contents]
     device: torch.device
     world: World
     run: RunFolder | None

@@ -123,15 +123,26 @@ class LentModel:
         """Return all that differs from the base model, for a weights file."""
         return {**self.kept, **scaled(self.learning, self.config.lora)}
 
-    def learnt(self) -> dict[str, Tensor]:
-        """Return a copy of what learns, as it is now."""
-        return {name: p.detach().clone() for name, p in self.learning.items()}
-
     @torch.no_grad()
-    def average_with_base(self, learnt: Mapping[str, Tensor], share: float) -> None:
+    def average_with_base(self, share: float) -> None:
         """Become the average of what was learnt and, by `share`, the base model."""
         for name, parameter in self.learning.items():
-            parameter.copy_(torch.lerp(learnt[name], self.base.get(name, learnt[name]), share))
+            parameter.lerp_(self.base.get(name, parameter), share)
+
+    @contextmanager
+    def as_base(self, predictor: Predictor) -> Iterator[None]:
+        """Be the base model for a while, whose `predictor` it was lent from."""
+        learnt = {name: p.detach().clone() for name, p in self.learning.items()}
+        version = predictor.loaded_version
+        predictor.load_base()
+        self.average_with_base(1.0)
+        try:
+            yield
+        finally:
+            predictor.load(self.kept, version)
+            with torch.no_grad():
+                for name, parameter in self.learning.items():
+                    parameter.copy_(learnt[name])
 
     @torch.no_grad()
     def go_on_from(self, averaged: Mapping[str, Tensor], base_share: float) -> None:

@@ -19,7 +19,12 @@ from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
 from napari_sam_tune.core.training.promptless_fit import fit_head
 from napari_sam_tune.core.training.run_folder import CONFIG, WEIGHTS, RunFolder
 from napari_sam_tune.core.training.world import is_alone, is_first
-from napari_sam_tune.core.weights import content_version, read_weights, replacing_file
+from napari_sam_tune.core.weights import (
+    content_version,
+    read_surfaces,
+    read_weights,
+    replacing_file,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -172,7 +177,7 @@ def enter(project: Project, result: RunResult) -> bool:
             f"is in use. Train again with --start {project.current_version}."
         )
     tensors, info = read_weights(result.weights)
-    version = project.save_weights(tensors, info)
+    version = project.save_weights(tensors, info, read_surfaces(result.weights))
     if result.verdict.promote:
         learnt = [a.label for a in project.annotations() if a.split == "train"]
         report = report_of(result.candidate, result.verdict, learnt)

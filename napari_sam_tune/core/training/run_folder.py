@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from napari_sam_tune.core.familiar_surfaces import FamiliarSurfaces
     from napari_sam_tune.core.training.config import TrainConfig
 
 WEIGHTS, STATE, LOG, CONFIG = "weights.safetensors", "state.pt", "log.jsonl", "config.yaml"
@@ -114,9 +115,14 @@ class RunFolder:
         self._cut_log(course.steps)
         return course, dict(state["best"])
 
-    def write_weights(self, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> str:
-        """Write the weights and return their version; raises as `weights.write_weights`."""
-        return write_weights(self.weights, tensors, info)
+    def write_weights(
+        self,
+        tensors: Mapping[str, Tensor],
+        info: Mapping[str, Any],
+        surfaces: FamiliarSurfaces | None = None,
+    ) -> str:
+        """Write the weights and return their version; see `weights.write_weights`."""
+        return write_weights(self.weights, tensors, info, surfaces)
 
     def close(self) -> None:
         """Write out what is left of the logs."""
