@@ -31,6 +31,7 @@ from napari_sam_tune.core.predictor import Predictor
 from napari_sam_tune.core.project import Project
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.rounds import MASKS_BETWEEN_ROUNDS
+from napari_sam_tune.core.runners import ProcessRunner
 from napari_sam_tune.core.scoring import inscribed_radius, next_click
 from napari_sam_tune.core.session import Session
 from napari_sam_tune.core.simulate import Robot, order_groups, run_sequence
@@ -231,7 +232,9 @@ def a_round(
     with tempfile.TemporaryDirectory() as scratch:
         predictor = Predictor.from_checkpoint(model, device=given.device)
         project = Project.open(Path(scratch) / "project")
-        with Session(project, predictor, "process", source="robot", config=config) as session:
+        runner = ProcessRunner()
+        runner.warm()  # as the dock does
+        with Session(project, predictor, runner, source="robot", config=config) as session:
             for pair in pairs:
                 image = read_image(pair.image)
                 session.open_image(image, pair.image.name, path=pair.image, group=pair.group)

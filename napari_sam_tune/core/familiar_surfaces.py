@@ -1,7 +1,8 @@
 """The surfaces weights have learnt from; an image of another one is for the base model.
 
 What a round learns of one surface is paid for on others (docs/learning.md). So tuned weights carry
-descriptions of the images they learnt from, and answer only on images that look like one of them.
+descriptions of the images they learnt from or were judged on, and answer only on images that look
+like one of them.
 
 An image is described by its colours, its contrast, and how strong and how sparse differences
 between neighbouring pixels are, in four directions and around each pixel, at four scales: a
@@ -23,7 +24,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial import KDTree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -47,7 +48,7 @@ class FamiliarSurfaces:
     """Descriptions of the images that weights have learnt from.
 
     Attributes:
-        descriptions: by the image's content hash, each as `describe` gives it.
+        descriptions: by the image's content hash, each (44,) as `describe` gives it.
 
     """
 
@@ -55,7 +56,10 @@ class FamiliarSurfaces:
 
     def include(self, description: Description) -> bool:
         """Whether an image so described shows one of them."""
-        return bool(self._include([description])[0])
+        if not self.descriptions:
+            return False
+        nearest, _ = self._known.query(description)
+        return bool(nearest <= self._reach)
 
     def grown(self, others: FamiliarSurfaces) -> FamiliarSurfaces:
         """Return these and all images of others that lead on from them, one from the next.
@@ -64,20 +68,14 @@ class FamiliarSurfaces:
         """
         known = dict(self.descriptions)
         left = {name: d for name, d in others.descriptions.items() if name not in known}
-        while left:
-            reached = FamiliarSurfaces(known)._include(list(left.values()))
-            if not reached.any():
-                break
-            for name, is_reached in zip(tuple(left), reached, strict=True):
-                if is_reached:
-                    known[name] = left.pop(name)
+        front = list(known.values())
+        while front and left:
+            apart, _ = KDTree(np.stack(front)).query(np.stack(list(left.values())), k=[1])
+            near = np.less_equal(apart, self._reach)[:, 0]
+            reached = [name for name, is_near in zip(left, near, strict=True) if is_near]
+            known |= {name: left.pop(name) for name in reached}
+            front = [known[name] for name in reached]
         return FamiliarSurfaces(known)
-
-    def _include(self, descriptions: Sequence[Description]) -> NDArray[np.bool_]:
-        if not self.descriptions:
-            return np.zeros(len(descriptions), bool)
-        nearest, _ = self._known.query(np.stack(descriptions))
-        return np.asarray(nearest <= self._reach)
 
     @cached_property
     def _known(self) -> KDTree:

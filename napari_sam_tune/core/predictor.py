@@ -171,7 +171,7 @@ class Predictor:
         return self._encoder_key(self._weights_for(to_rgb8(np.asarray(image))).encoder)
 
     def encoder_key_with(self, tensors: Mapping[str, Tensor]) -> str:
-        """What `encoder_key` would be after `load(tensors, …)`; nothing is loaded."""
+        """What `encoder_key` would be with these tensors in the model; nothing is loaded."""
         return self._encoder_key(_encoder_version(tensors))
 
     def _encoder_key(self, version: str) -> str:
@@ -240,14 +240,12 @@ class Predictor:
         """
         rgb = to_rgb8(np.asarray(image))
         shape = (rgb.shape[0], rgb.shape[1])
-        weights = self._weights_for(rgb)
-        if weights is not self._inside:
-            self._close_image()  # should this one not open, the other must not be answered by them
-            self._put_inside(weights)
-        if embedding is None:
-            view = self._encode(rgb, whole(shape))
-        else:
+        if embedding is not None:
             view = self._restored(embedding, shape)
+        else:
+            with self._lent_to(rgb):  # should it not open, the image before stays open
+                view = self._encode(rgb, whole(shape))
+        self._put_inside(self._weights_for(rgb))
         self._image, self._whole = rgb, view
         self._closer.clear()
 
@@ -391,9 +389,14 @@ class Predictor:
             self._base.setdefault(name, tensor.detach().clone())
         self._swap(_Weights(version, plain, _encoder_version(tensors), surfaces))
 
-    def extend(self, surfaces: FamiliarSurfaces | None) -> None:
-        """Have the loaded weights answer on these surfaces, from the next image on."""
-        weights = replace(self._loaded, surfaces=surfaces)
+    def extend(self, surfaces: FamiliarSurfaces) -> None:
+        """Have the loaded weights answer on what leads on from their surfaces, from the next image.
+
+        Weights that answer everywhere go on doing so. See `FamiliarSurfaces.grown`.
+        """
+        if self._loaded.surfaces is None:
+            return
+        weights = replace(self._loaded, surfaces=self._loaded.surfaces.grown(surfaces))
         if self._inside is self._loaded:
             self._inside = weights
         self._loaded = weights
@@ -416,11 +419,8 @@ class Predictor:
         self._loaded = weights
         self._put_inside(weights if self._image is None else self._weights_for(self._image))
         if self._inside.encoder != encoder:
-            self._close_image()
-
-    def _close_image(self) -> None:
-        self._whole = self._image = None
-        self._closer.clear()
+            self._whole = self._image = None
+            self._closer.clear()
 
     def _weights_for(self, rgb: NDArray[np.uint8]) -> _Weights:
         """Return the weights that answer about an (H, W, 3) image."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_tune.core.durable import flush_folder, pending_folder, publish_file, saving
-from napari_sam_tune.core.errors import ProjectError
+from napari_sam_tune.core.errors import CheckpointError, ProjectError
+from napari_sam_tune.core.familiar_surfaces import FamiliarSurfaces
 from napari_sam_tune.core.ledger import BASE_VERSION
 
 if TYPE_CHECKING:
@@ -14,10 +16,12 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from napari_sam_tune.core.familiar_surfaces import FamiliarSurfaces
     from napari_sam_tune.core.journal import Journal
     from napari_sam_tune.core.ledger import BaseRef, Promotion, WeightsInfo
     from napari_sam_tune.core.project_folder import ProjectFolder
+
+
+_log = logging.getLogger(__name__)
 
 
 class WeightsOfProject:
@@ -115,28 +119,38 @@ class WeightsOfProject:
     def surfaces_of(self, version: str) -> FamiliarSurfaces | None:
         """Return the surfaces a weights version is for, None for all.
 
-        They are those of the images it learnt from, and of what was labelled since and leads on
-        from them, as the newest version, in use or not, describes it.
+        They are those it learnt from, and what was labelled since and leads on from them.
 
         Raises:
             ProjectError: there is no such file in the project.
-            CheckpointError: a file is damaged.
+            CheckpointError: the file is damaged.
 
         """
         from napari_sam_tune.core.weights import read_surfaces
 
         own = read_surfaces(self.weights_path(version))
+        return None if own is None else own.grown(self.labelled_surfaces())
+
+    def labelled_surfaces(self) -> FamiliarSurfaces:
+        """Return what was labelled until the last round, promoted or not, as it described it.
+
+        Empty where its file is gone or damaged: it need not be in use, and the next describes all.
+        """
+        from napari_sam_tune.core.weights import read_surfaces
+
         newest = self.newest_version
-        if own is None or newest is None or newest == version:
-            return own
-        since = read_surfaces(self.weights_path(newest))
-        return own if since is None else own.grown(since)
+        try:
+            found = None if newest is None else read_surfaces(self._weights_file(newest))
+        except CheckpointError as error:
+            _log.warning("What was labelled cannot be told from the last round: %s", error)
+            found = None
+        return FamiliarSurfaces({}) if found is None else found
 
     @property
     def newest_version(self) -> str | None:
-        """The version saved last, in use or not, whose file is there."""
-        saved = (info.version for info in reversed(self.versions()))
-        return next((v for v in saved if self._weights_file(v).is_file()), None)
+        """The version saved last, in use or not."""
+        versions = self.versions()
+        return versions[-1].version if versions else None
 
     def versions(self) -> list[WeightsInfo]:
         """Return the weights versions saved, oldest first."""

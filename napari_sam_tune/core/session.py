@@ -1,7 +1,8 @@
 """The whole product without pixels: open, prompt, correct, accept, learn, swap, undo.
 
 A session belongs to one thread, the caller's; only `progress`, `round_finished`, `failed` and the
-two fields of `state` a round changes may fire on the runner's reader thread. New weights are
+two fields of `state` a round changes may fire on the runner's reader thread, and
+`state.is_surface_new` on the thread of whoever owns the predictor. New weights are
 promoted (written to the project) where the round ends and *applied* to the predictor by whoever
 owns it: here at the next call that needs the model, in the dock by the inference thread.
 """
@@ -130,7 +131,7 @@ class Session:
         self._effort = EffortMeter()
         self._label_before: str | None = None  # the person's class, while an object is re-opened
         self._generation = 0
-        self._surfaces_from: str | None = None  # the version that described what is labelled
+        self._surfaces_from: str | None = None  # the version whose descriptions are known
         self._asked_in: Step | None = None  # the step an answer on its way belongs to
         self._closed = False
         annotated = {a.image_id for a in project.annotations()}
@@ -695,6 +696,7 @@ class Session:
             self.predictor.load_base()
         else:
             tensors, _ = self.project.load_weights(version)
+            self._surfaces_from = self.project.newest_version
             self.predictor.load(tensors, version, self.project.surfaces_of(version))
         self._tell_surface()
         if had_image and not self.predictor.has_image and self.state.image_id is not None:
@@ -704,10 +706,10 @@ class Session:
 
     def _follow_surfaces(self) -> None:
         """Know what was labelled since the weights in use were learnt and leads on from that."""
-        version, newest = self.predictor.loaded_version, self.project.newest_version
-        if version != "base" and newest != self._surfaces_from:
-            self.predictor.extend(self.project.surfaces_of(version))
-        self._surfaces_from = newest
+        newest = self.project.newest_version
+        if newest != self._surfaces_from:
+            self.predictor.extend(self.project.labelled_surfaces())
+            self._surfaces_from = newest
 
     def _tell_surface(self) -> None:
         predictor = self.predictor

@@ -44,11 +44,13 @@ from napari_sam_tune.core.trunk import depth_of_trunk
 from napari_sam_tune.core.weights import content_version, read_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from torch import Tensor
 
     from napari_sam_tune.core.project import Annotation
+    from napari_sam_tune.core.training.embedded_images import Seen
+    from napari_sam_tune.core.training.placement import Mapped
 
 
 _log = logging.getLogger(__name__)
@@ -77,7 +79,8 @@ def fit(
         Progress, about once a step.
 
     Returns:
-        The candidate, saved under its version, with its scores beside those of the weights in use.
+        The candidate, saved under its version, with its scores beside those of the weights in use,
+        or of the base model on surfaces those have not learnt.
 
     Raises:
         TrainingError: nothing to learn from, another base model, or a part that cannot be trained.
@@ -127,52 +130,45 @@ def fit(
     anew = encodes and trunk is None
     schedule = draw_schedule(examples, config, np.random.default_rng(config.seed), encodes=anew)
 
-    labelled = [*learn_from, *(living[i] for i in job.judge_ids if i in living)]
-    surfaces = _surfaces_of(labelled, project, images, familiar)
+    described = {
+        **project.labelled_surfaces().descriptions,
+        **({} if familiar is None else familiar.descriptions),
+    }
+    shown = {a.image_id: project.image(a.image_id).content_hash for a in [*learn_from, *judges]}
+    fresh = [image_id for image_id, content in shown.items() if content not in described]
+    for done, image_id in enumerate(fresh, start=1):
+        checkpoint()
+        try:
+            described[shown[image_id]] = describe(images.pixels(image_id))
+        except (ImageError, ProjectError) as error:
+            _log.warning("%s is no familiar surface from now on: %s", image_id, error)
+        yield Progress(done, len(fresh), None, None, None, "encoding")
+    surfaces = FamiliarSurfaces({c: described[c] for c in shown.values() if c in described})
     of_familiar: list[Example] = []
     of_others: list[Example] = []
     for example in judging:
-        shown = surfaces.descriptions[project.image(example.annotation.image_id).content_hash]
-        is_familiar = familiar is None or familiar.include(shown)
+        description = described.get(shown[example.annotation.image_id])
+        is_familiar = familiar is None or (
+            description is not None and familiar.include(description)
+        )
         (of_familiar if is_familiar else of_others).append(example)
-    # others are answered by the base model, whose encoder may be another than that of `images`
-    encodes_others = bool(of_others) and key != predictor.encoder_key_with({})
 
     # an encoder that learns looks at the images themselves
     embedded = [] if encodes else [call[0] for calls in schedule for call in calls]
     missing = images.missing([example.seen for example in [*embedded, *of_familiar]])
+    of_base = EmbeddedImages(
+        project, cache, predictor, predictor.encoder_key_with({}), config.memory
+    )
+    missing_of_base = of_base.missing([example.seen for example in of_others])
     with (
         joined(device) as world,
-        on_device(sam, device, encoder=encodes or encodes_others or bool(missing)),
+        on_device(sam, device, encoder=encodes or bool(missing or missing_of_base)),
         threads(job.threads),
-        borrowed(predictor, config, in_use, job.parent) as lent,
-        side_by_side(device) as mapped,
     ):
-        for done, seen in enumerate(missing, start=1):
-            checkpoint()
-            images.fetch(seen)
-            yield Progress(done, len(missing), None, None, None, "encoding")
-
         positions = sam.prompt_encoder.get_dense_pe()
-        flips = has_light_encoder(sam)
-        at_once = config.prompts_per_image
-        lesson = Lesson(
-            sam,
-            images,
-            device,
-            config,
-            positions,
-            checkpoint,
-            encodes,
-            at_once,
-            flips,
-            world,
-            mapped,
-        )
-        judge = Judge(sam, images, device, config, positions, checkpoint)
 
         def judged(
-            examples: Sequence[Example], seconds: float | None
+            judge: Judge, mapped: Mapped, examples: Sequence[Example], seconds: float | None
         ) -> Generator[Progress, None, dict[str, Scores]]:
             shares = world.share(examples)
             asked = mapped(lambda share: judge.judge(share[1], draws=config.draws), shares)
@@ -183,68 +179,99 @@ def fit(
                 scores[example.annotation.id] = next(asked)
             return world.gathered(scores)
 
-        # the weights in use are judged first, while they are still in the model
-        judging_began = monotonic()
-        before = yield from judged(of_familiar, None)
+        before: dict[str, Scores] = {}
+        judging_seconds = 0.0
         if of_others:
-            judge = replace(judge, encodes=encodes_others)
-            with lent.as_base(predictor):
-                before |= yield from judged(of_others, None)
-        judging_seconds = monotonic() - judging_began
-        judge = replace(judge, encodes=encodes)
+            # the base answers there, and is still in the model
+            yield from _fetched(of_base, missing_of_base, checkpoint)
+            judge = Judge(sam, of_base, device, config, positions, checkpoint)
+            began_judging = monotonic()
+            with side_by_side(device) as mapped:
+                before |= yield from judged(judge, mapped, of_others, None)
+            judging_seconds += monotonic() - began_judging
 
-        if (earlier := job.go_on_from or job.parent) != BASE:
-            averaged, said = read_weights(project.weights_path(earlier))
-            lent.go_on_from(averaged, said.get("config", {}).get("base_share", 0.0))
-        looked_at = judging[: config.look_objects]
-        run = RunFolder(Path(job.run), tensorboard=job.tensorboard) if job.run else None
+        with (
+            borrowed(predictor, config, in_use, job.parent) as lent,
+            side_by_side(device) as mapped,
+        ):
+            yield from _fetched(images, missing, checkpoint)
+            flips = has_light_encoder(sam)
+            at_once = config.prompts_per_image
+            lesson = Lesson(
+                sam,
+                images,
+                device,
+                config,
+                positions,
+                checkpoint,
+                encodes,
+                at_once,
+                flips,
+                world,
+                mapped,
+            )
+            judge = Judge(sam, images, device, config, positions, checkpoint)
 
-        def look() -> float | None:
-            shared = world.share(looked_at)
-            looks = mapped(lambda share: judge.judge(share[1], draws=1, robot=False), shared)
-            by_id = {e.annotation.id: scores for (_, e), scores in zip(shared, looks, strict=True)}
-            return _held_out(world.gathered(by_id).values())
+            # before anything is learnt the weights in use are judged
+            began_judging = monotonic()
+            before |= yield from judged(judge, mapped, of_familiar, None)
+            judging_seconds += monotonic() - began_judging
+            judge = replace(judge, encodes=encodes)
 
-        loop = Loop(
-            config,
-            lent.learning,
-            lent.groups(sam),
-            lambda step: lesson.gradients(schedule[step], step),
-            look,
-            lambda course: (
-                lent.tensors(),
-                about(job, course, model, names, (), len(learn_from)),
-                surfaces,
-            ),
-            device,
-            world,
-            run,
-            job.resume,
-        )
-        held_out = _held_out(before[e.annotation.id] for e in looked_at)
-        course = yield from loop.learn(held_out, judging_seconds)
-        lent.average_with_base(config.base_share)
-        after = yield from judged(judging, judging_seconds)
-        held_out = _held_out(after[e.annotation.id] for e in looked_at)
-        # the last point of the curve
-        yield Progress(course.steps, config.steps, None, held_out, 0.0, "judging")
+            if (earlier := job.go_on_from or job.parent) != BASE:
+                averaged, said = read_weights(project.weights_path(earlier))
+                lent.go_on_from(averaged, said.get("config", {}).get("base_share", 0.0))
+            looked_at = judging[: config.look_objects]
+            run = RunFolder(Path(job.run), tensorboard=job.tensorboard) if job.run else None
 
-        tensors = lent.tensors()
-        if encodes and job.open_image_id is not None:
-            # so that a promotion need not stop the person's clicks to encode the image they are on
-            try:
-                images.keep(job.open_image_id, predictor.encoder_key_with(tensors), device)
-            except (ImageError, ProjectError, StorageError) as error:
-                _log.warning("The open image could not be encoded for the swap: %s", error)
-        scores = paired(judging, before, after)
-        info = about(job, course, model, names, scores, len(learn_from))
-        version = content_version(tensors)
-        if world.rank == 0:
-            if run is not None:
-                run.write_weights(tensors, info, surfaces)
-                run.close()
-            else:
-                project.save_weights(tensors, info, surfaces)
+            def look() -> float | None:
+                shared = world.share(looked_at)
+                looks = mapped(lambda share: judge.judge(share[1], draws=1, robot=False), shared)
+                by_id = {
+                    e.annotation.id: scores for (_, e), scores in zip(shared, looks, strict=True)
+                }
+                return _held_out(world.gathered(by_id).values())
+
+            loop = Loop(
+                config,
+                lent.learning,
+                lent.groups(sam),
+                lambda step: lesson.gradients(schedule[step], step),
+                look,
+                lambda course: (
+                    lent.tensors(),
+                    about(job, course, model, names, (), len(learn_from)),
+                    surfaces,
+                ),
+                device,
+                world,
+                run,
+                job.resume,
+            )
+            held_out = _held_out(before[e.annotation.id] for e in looked_at)
+            course = yield from loop.learn(held_out, judging_seconds)
+            lent.average_with_base(config.base_share)
+            after = yield from judged(judge, mapped, judging, judging_seconds)
+            held_out = _held_out(after[e.annotation.id] for e in looked_at)
+            # the last point of the curve
+            yield Progress(course.steps, config.steps, None, held_out, 0.0, "judging")
+
+            tensors = lent.tensors()
+            if encodes and job.open_image_id is not None:
+                # so that after a promotion the image the person is on need not be encoded first
+                try:
+                    images.keep(job.open_image_id, predictor.encoder_key_with(tensors), device)
+                except (ImageError, ProjectError, StorageError) as error:
+                    _log.warning("The open image could not be encoded for the swap: %s", error)
+            scores = paired(judging, before, after)
+            info = about(job, course, model, names, scores, len(learn_from))
+            version = content_version(tensors)
+            if world.rank == 0:
+                if run is not None:
+                    run.write_weights(tensors, info, surfaces)
+                    run.close()
+                else:
+                    project.save_weights(tensors, info, surfaces)
     return Candidate(
         version=version,
         parent=job.parent,
@@ -256,23 +283,14 @@ def fit(
     )
 
 
-def _surfaces_of(
-    annotations: Sequence[Annotation],
-    project: Project,
-    images: EmbeddedImages,
-    familiar: FamiliarSurfaces | None,
-) -> FamiliarSurfaces:
-    """Describe the images of some masks; those that are familiar need not be read again."""
-    described = {} if familiar is None else familiar.descriptions
-    hashes = {a.image_id: project.image(a.image_id).content_hash for a in annotations}
-    return FamiliarSurfaces(
-        {
-            content: described[content]
-            if content in described
-            else describe(images.pixels(image_id))
-            for image_id, content in hashes.items()
-        }
-    )
+def _fetched(
+    images: EmbeddedImages, missing: Sequence[Seen], checkpoint: Callable[[], None]
+) -> Iterator[Progress]:
+    """Encode what is not in the cache."""
+    for done, seen in enumerate(missing, start=1):
+        checkpoint()
+        images.fetch(seen)
+        yield Progress(done, len(missing), None, None, None, "encoding")
 
 
 def _held_out(looks: Iterable[Scores]) -> float | None:

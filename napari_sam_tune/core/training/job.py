@@ -106,7 +106,8 @@ class ObjectScore:
         label: its class.
         prompt: a point, a box, or a robot's few clicks on the model's own errors.
         draw: which of several random draws of that prompt.
-        current: score of the weights in use, from 0 to 1.
+        current: score of the weights in use, from 0 to 1; of the base model on a surface those have
+            not learnt.
         candidate: score of the candidate on the same prompt, from 0 to 1.
 
     """

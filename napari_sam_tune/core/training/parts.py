@@ -129,21 +129,6 @@ class LentModel:
         for name, parameter in self.learning.items():
             parameter.lerp_(self.base.get(name, parameter), share)
 
-    @contextmanager
-    def as_base(self, predictor: Predictor) -> Iterator[None]:
-        """Be the base model for a while, whose `predictor` it was lent from."""
-        learnt = {name: p.detach().clone() for name, p in self.learning.items()}
-        version = predictor.loaded_version
-        predictor.load_base()
-        self.average_with_base(1.0)
-        try:
-            yield
-        finally:
-            predictor.load(self.kept, version)
-            with torch.no_grad():
-                for name, parameter in self.learning.items():
-                    parameter.copy_(learnt[name])
-
     @torch.no_grad()
     def go_on_from(self, averaged: Mapping[str, Tensor], base_share: float) -> None:
         """Put parameters back to where a training was before it was averaged."""

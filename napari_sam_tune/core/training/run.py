@@ -49,7 +49,8 @@ class RunResult:
             promptless head, which replaces none.
         held_out: mean score on held-out objects, from 0 to 1, or a head's mean IoU on held-out
             images; None without any.
-        held_out_before: the same of the weights it started from; None of a head.
+        held_out_before: the same of the weights it started from, or of the base model on surfaces
+            those have not learnt; None of a head.
 
     """
 
