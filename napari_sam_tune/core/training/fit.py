@@ -183,18 +183,18 @@ def fit(
         judging_seconds = 0.0
         if of_others:
             # the base answers there, and is still in the model
-            yield from _fetched(of_base, missing_of_base, checkpoint)
             judge = Judge(sam, of_base, device, config, positions, checkpoint)
-            began_judging = monotonic()
             with side_by_side(device) as mapped:
+                yield from _fetched(of_base, missing_of_base, mapped, checkpoint)
+                began_judging = monotonic()
                 before |= yield from judged(judge, mapped, of_others, None)
-            judging_seconds += monotonic() - began_judging
+                judging_seconds += monotonic() - began_judging
 
         with (
             borrowed(predictor, config, in_use, job.parent) as lent,
             side_by_side(device) as mapped,
         ):
-            yield from _fetched(images, missing, checkpoint)
+            yield from _fetched(images, missing, mapped, checkpoint)
             flips = has_light_encoder(sam)
             at_once = config.prompts_per_image
             lesson = Lesson(
@@ -284,12 +284,18 @@ def fit(
 
 
 def _fetched(
-    images: EmbeddedImages, missing: Sequence[Seen], checkpoint: Callable[[], None]
+    images: EmbeddedImages,
+    missing: Sequence[Seen],
+    mapped: Mapped,
+    checkpoint: Callable[[], None],
 ) -> Iterator[Progress]:
     """Encode what is not in the cache."""
-    for done, seen in enumerate(missing, start=1):
+
+    def fetch(seen: Seen) -> None:
         checkpoint()
         images.fetch(seen)
+
+    for done, _ in enumerate(mapped(fetch, missing), start=1):
         yield Progress(done, len(missing), None, None, None, "encoding")
 
 
