@@ -188,7 +188,7 @@ class TrainConfig(BaseModel):
     well and are hard to correct cost clicks."""
     judge_objects: int = Field(default=24, ge=1)
     """At most so many held-out objects judge a candidate, spread over images and classes."""
-    look_every: int = Field(default=6, ge=1)
+    look_every: int = Field(default=12, ge=1)
     """Steps between two quick looks at held-out objects, for the live curve."""
     look_objects: int = Field(default=6, ge=0)
     """Held-out objects in a quick look."""
