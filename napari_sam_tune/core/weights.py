@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
 INFO_KEY: Final = "napari_sam_tune"
 VERSION_DIGITS: Final = 12
-_SURFACE: Final = "surface."
-"""Begins the names of descriptions, before the content hash of an image."""
+_SURFACES_KEY: Final = "napari_sam_tune_surfaces"
+"""Descriptions of images by content hash: no tensors, for those are the model's."""
 
 
 def content_version(tensors: Mapping[str, Tensor]) -> str:
@@ -68,11 +69,11 @@ def write_weights(
     if not tensors:
         raise CheckpointError("A weights file without a tensor would say nothing.")
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    described = {
-        f"{_SURFACE}{name}": torch.from_numpy(description)
-        for name, description in ({} if surfaces is None else surfaces.descriptions).items()
-    }
-    content = save(plain | described, {INFO_KEY: json.dumps(dict(info))})
+    said = {INFO_KEY: json.dumps(dict(info))}
+    if surfaces is not None:
+        described = {n: d.astype(float).round(4).tolist() for n, d in surfaces.descriptions.items()}
+        said[_SURFACES_KEY] = json.dumps(described)
+    content = save(plain, said)
     with replacing_file(Path(path)) as file:
         file.write(content)
     return content_version(plain)
@@ -88,19 +89,17 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     with _opened(path) as file:
         info = _info(file, path)
-        names = [name for name in file.keys() if not name.startswith(_SURFACE)]  # noqa: SIM118
         # copied: what safetensors returns is mapped, and dies with a file that is overwritten
-        return {name: file.get_tensor(name).clone() for name in names}, info
+        return {name: file.get_tensor(name).clone() for name in file.keys()}, info  # noqa: SIM118
 
 
 def read_surfaces(path: Path) -> FamiliarSurfaces | None:
     """Read which surfaces a weights file is for, None for all; raises as `read_weights` does."""
     with _opened(path) as file:
-        names = [name for name in file.keys() if name.startswith(_SURFACE)]  # noqa: SIM118
-        found = {
-            name.removeprefix(_SURFACE): file.get_tensor(name).clone().numpy() for name in names
-        }
-    return FamiliarSurfaces(found) if found else None
+        said = (file.metadata() or {}).get(_SURFACES_KEY)
+    if said is None:
+        return None
+    return FamiliarSurfaces({n: np.array(d, np.float32) for n, d in json.loads(said).items()})
 
 
 def read_info(path: Path) -> dict[str, Any]:

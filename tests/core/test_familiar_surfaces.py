@@ -89,7 +89,7 @@ def test_a_weights_file_says_which_surfaces_it_is_for(tmp_path):
     found = read_surfaces(tmp_path / "some.safetensors").descriptions
     assert found.keys() == surfaces.descriptions.keys()
     for name, description in surfaces.descriptions.items():
-        np.testing.assert_array_equal(found[name], description)
+        np.testing.assert_allclose(found[name], description, atol=1e-4)
     kept, info = read_weights(tmp_path / "some.safetensors")
     assert (kept.keys(), info) == (tensors.keys(), {"a": 1})
 
