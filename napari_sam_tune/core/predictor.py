@@ -213,7 +213,7 @@ class Predictor:
 
         """
         rgb = to_rgb8(np.asarray(image))
-        with self._lent_to(rgb):
+        with self._lent(self._weights_for(rgb)):
             return _for_the_cache(self._encode(rgb, whole((rgb.shape[0], rgb.shape[1]))))
 
     @property
@@ -240,12 +240,13 @@ class Predictor:
         """
         rgb = to_rgb8(np.asarray(image))
         shape = (rgb.shape[0], rgb.shape[1])
+        weights = self._weights_for(rgb)
         if embedding is not None:
             view = self._restored(embedding, shape)
         else:
-            with self._lent_to(rgb):  # should it not open, the image before stays open
+            with self._lent(weights):  # should it not open, the image before stays open
                 view = self._encode(rgb, whole(shape))
-        self._put_inside(self._weights_for(rgb))
+        self._put_inside(weights)
         self._image, self._whole = rgb, view
         self._closer.clear()
 
@@ -438,9 +439,9 @@ class Predictor:
         self._inside = weights
 
     @contextmanager
-    def _lent_to(self, rgb: NDArray[np.uint8]) -> Iterator[None]:
-        """Have the encoder of the weights for an image that is not the open one."""
-        weights, before = self._weights_for(rgb), self._inside
+    def _lent(self, weights: _Weights) -> Iterator[None]:
+        """Have these weights' encoder for an image that is not the open one."""
+        before = self._inside
         if weights.encoder == before.encoder:
             yield
             return

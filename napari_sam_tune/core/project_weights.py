@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam_tune.core.durable import flush_folder, pending_folder, publish_file, saving
 from napari_sam_tune.core.errors import CheckpointError, ProjectError
-from napari_sam_tune.core.familiar_surfaces import FamiliarSurfaces
 from napari_sam_tune.core.ledger import BASE_VERSION
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from napari_sam_tune.core.familiar_surfaces import FamiliarSurfaces
     from napari_sam_tune.core.journal import Journal
     from napari_sam_tune.core.ledger import BaseRef, Promotion, WeightsInfo
     from napari_sam_tune.core.project_folder import ProjectFolder
@@ -136,6 +136,7 @@ class WeightsOfProject:
 
         Empty where its file is gone or damaged: it need not be in use, and the next describes all.
         """
+        from napari_sam_tune.core.familiar_surfaces import FamiliarSurfaces
         from napari_sam_tune.core.weights import read_surfaces
 
         newest = self.newest_version

@@ -71,7 +71,7 @@ def test_a_surface_is_known_again_and_told_from_others(family):
 
 
 def test_a_surface_that_changes_slowly_stays_familiar():
-    steps = [np.full(44, 0.06 * k, np.float32) for k in range(12)]  # 0.4 apart, as near is
+    steps = [np.full(44, 0.06 * k, np.float32) for k in range(12)]  # 0.4 apart
     known = FamiliarSurfaces({"0": steps[0], "1": steps[1]})
     since = FamiliarSurfaces({str(k): step for k, step in enumerate(steps)})
     assert [known.include(step) for step in steps[:4]] == [True, True, True, False]
@@ -154,7 +154,7 @@ def test_a_new_surface_is_answered_by_the_base_until_a_round_has_learnt_it(tmp_p
 
         def learn():
             version = session.fine_tune().candidate
-            session.rollback(version)  # in use, whatever the gate makes of two steps
+            session.rollback(version)  # in use, whatever the gate makes of one step
             return version
 
         for index in range(3):
