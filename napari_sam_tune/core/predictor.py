@@ -30,7 +30,7 @@ from napari_sam_tune.core.checkpoints import (
 )
 from napari_sam_tune.core.embeddings import Embedding
 from napari_sam_tune.core.errors import CheckpointError, ImageError, SamTuneError
-from napari_sam_tune.core.familiar_surfaces import describe
+from napari_sam_tune.core.familiar_surfaces import FamiliarSurfaces, describe
 from napari_sam_tune.core.images import to_rgb8
 from napari_sam_tune.core.kriging import heed_clicks
 from napari_sam_tune.core.lora import merged
@@ -50,14 +50,13 @@ from napari_sam_tune.core.weights import check_weights, content_version
 from napari_sam_tune.core.zoom import holds, moved, window_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
     from segment_anything.modeling import Sam
     from torch import Tensor
 
-    from napari_sam_tune.core.familiar_surfaces import FamiliarSurfaces
     from napari_sam_tune.core.project import BaseRef
 
     Mask = NDArray[np.bool_]
@@ -66,6 +65,8 @@ if TYPE_CHECKING:
 BASE: Final = "base"
 PREPROCESSING_VERSION: Final = 1
 """Raised when `to_rgb8` or the resizing changes what the encoder sees: old embeddings go stale."""
+_CLEARLY_BETTER: Final = 0.2
+"""Gain in score, summed over an image's objects, that lets weights answer on a new surface."""
 _VIEWS: Final = 4
 """Crops of the open image that stay encoded: the person goes back and forth between objects."""
 
@@ -117,6 +118,7 @@ class Predictor:
         self._image: NDArray[np.uint8] | None = None  # (H, W, 3), the open image
         self._whole: View | None = None
         self._closer: OrderedDict[Window, View] = OrderedDict()
+        self._gained = 0.0  # by the loaded weights on the open image, see `try_loaded`
         self._positions: Tensor | None = None
 
     @classmethod
@@ -248,6 +250,7 @@ class Predictor:
                 view = self._encode(rgb, whole(shape))
         self._put_inside(weights)
         self._image, self._whole = rgb, view
+        self._gained = 0.0
         self._closer.clear()
 
     def propose(
@@ -401,6 +404,47 @@ class Predictor:
         if self._inside is self._loaded:
             self._inside = weights
         self._loaded = weights
+
+    def try_loaded(self, score: Callable[[], float], name: str) -> bool:
+        """Where the base answers, let the loaded weights do so once they have done clearly better.
+
+        They do so from then on, about the open image and those that look like it. What they gain
+        adds up while the image is open: one object alone says little (docs/learning.md).
+
+        Args:
+            score: asks about the open image and says how good the answer is, from 0 to 1; called
+                once with either weights.
+            name: the image's content hash.
+
+        Returns:
+            Whether the loaded weights answer now and did not before. Never where they would have to
+            encode the image anew and that is slow.
+
+        Raises:
+            SamTuneError: no image is open.
+
+        """
+        before, base, loaded = self._open_view(), self._inside, self._loaded
+        encodes = loaded.encoder != base.encoder
+        if base is loaded or loaded.surfaces is None or (encodes and not self.encodes_fast):
+            return False
+        rgb: NDArray[np.uint8] = self._image  # type: ignore[assignment]  # open with the view
+        closer, of_base = self._closer, score()
+        is_better = False
+        try:
+            self._put_inside(loaded)
+            if encodes:
+                self._whole, self._closer = self._encode(rgb, before.window), OrderedDict()
+            self._gained += score() - of_base
+            is_better = self._gained > _CLEARLY_BETTER
+        finally:
+            if not is_better:
+                self._put_inside(base)
+                self._whole, self._closer = before, closer
+        if is_better:
+            known = {**loaded.surfaces.descriptions, name: describe(rgb)}
+            self._loaded = self._inside = replace(loaded, surfaces=FamiliarSurfaces(known))
+        return is_better
 
     def plain(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the tensors of a weights file with its adapters merged into the base's weights.

@@ -26,6 +26,7 @@ from napari_sam_tune.core.recall import Recall
 from napari_sam_tune.core.review import Review
 from napari_sam_tune.core.rounds import AutoRounds, Round
 from napari_sam_tune.core.runners import Runner, make_runner
+from napari_sam_tune.core.scoring import score
 from napari_sam_tune.core.state import SessionState
 from napari_sam_tune.core.training.config import TrainConfig
 
@@ -133,6 +134,7 @@ class Session:
         self._generation = 0
         self._surfaces_from: str | None = None  # the version whose descriptions are known
         self._asked_in: Step | None = None  # the step an answer on its way belongs to
+        self._untried: Annotation | None = None  # accepted where the base answers, see `try_tuned`
         self._closed = False
         annotated = {a.image_id for a in project.annotations()}
         self.embeddings.pin(r.content_hash for r in project.images() if r.id in annotated)
@@ -214,6 +216,7 @@ class Session:
         embedding = self.embeddings.get(key, record.content_hash)
         self.predictor.set_image(rgb, embedding)
         self._tell_surface()
+        self._untried = None
         if self.recalls:
             self._recall.look(image, record)
         else:
@@ -265,6 +268,7 @@ class Session:
         self.apply_swap()
         try:
             with self.learner.runner.stepping_aside():
+                self.try_tuned()
                 proposal = self.answer(request)
                 closer = self.look_closer(proposal)
         except Exception:
@@ -304,6 +308,26 @@ class Session:
             return None
         recalled = self._recall.ask(proposal.prompt) if proposal.is_recalled else None
         return self.predictor.look_closer(proposal, heed=True, recalled=recalled)
+
+    def try_tuned(self) -> None:
+        """Find out by the mask accepted last which weights suit an image of a new surface.
+
+        To be called by whoever owns the predictor. The base model and the weights in use are both
+        asked what the person asked first; once the latter have come clearly nearer to what was
+        accepted, they answer there. See `Predictor.try_loaded`.
+        """
+        annotation, self._untried = self._untried, None
+        if annotation is None or not self.state.is_surface_new:
+            return
+        first, truth = annotation.prompts[0], annotation.mask
+
+        def first_score() -> float:
+            proposal = self.ask(first)
+            return score((self.look_closer(proposal) or proposal).mask, truth)
+
+        record = self.project.image(annotation.image_id)
+        if self.predictor.try_loaded(first_score, record.content_hash):
+            self._tell_surface()
 
     def request_again(self) -> ProposalRequest:
         """Put the open object's unanswered prompt once more: no new step, no effort.
@@ -486,6 +510,8 @@ class Session:
             remaining = self._next_object()
         self._advance(remaining, added=annotation.id, removed=current.reopened)
         self._annotations_touched()
+        if current.answered and current.suggestion is None and current.reopened is None:
+            self._untried = annotation  # its first prompt is all that was said at first
         self.consider_round(idle_seconds=0.0)
         return annotation
 

@@ -208,6 +208,15 @@ class Annotating(QObject):
 
         self._place.inference.submit(Kind.CLOSER, on_thread, done, self._place.complain)
 
+    def _try_tuned(self) -> None:
+        """Find out by the mask just accepted which weights suit the image."""
+
+        def on_thread() -> None:
+            with self._session.learner.runner.stepping_aside():
+                self._session.try_tuned()
+
+        self._place.inference.submit(Kind.TRY, on_thread, lambda _: None, self._place.complain)
+
     def _on_answer_failed(self, error: Exception) -> None:
         self._is_asking, self._following, self._then = False, None, []
         self._swapped = None
@@ -256,6 +265,8 @@ class Annotating(QObject):
     def _accept(self) -> None:
         self._session.accept()
         self._set_tool("click")
+        if self._session.state.is_surface_new:
+            self._try_tuned()
 
     def _clear(self) -> None:
         """Start the object again; one that was taken up or suggested is there as it was."""

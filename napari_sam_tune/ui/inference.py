@@ -31,9 +31,10 @@ class Kind(IntEnum):
     ENCODE = 3
     PROPOSE = 4
     CLOSER = 5
-    PREVIEW = 6
-    SUGGEST = 7
-    AHEAD = 8
+    TRY = 6
+    PREVIEW = 7
+    SUGGEST = 8
+    AHEAD = 9
 
 
 @dataclass(frozen=True, eq=False)

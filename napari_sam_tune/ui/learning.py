@@ -124,7 +124,7 @@ class LearningView(QWidget):
         self._badge.setToolTip(f"Weights in use: {shown.version}")
         self._surface.setText(
             f"This image's surface is new to version {shown.number}, so the base model answers "
-            "until a round has learnt it."
+            "until a round has learnt it, or masks there show that the version does better."
         )
         self._surface.setVisible(shown.is_surface_new)
         masks = "1 new mask" if shown.masks == 1 else f"{shown.masks} new masks"

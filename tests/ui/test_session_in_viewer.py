@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from qtpy.QtCore import Qt
 
+from napari_sam_tune.core import predictor
 from napari_sam_tune.core.errors import StorageError
 from napari_sam_tune.core.training.config import GateConfig, TrainConfig
 
@@ -46,7 +47,7 @@ def _go(desk, key: Qt.Key) -> None:
 
 
 @pytest.mark.timeout(1200)
-def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs):
+def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs, monkeypatch):
     desk = make_desk(runner="process", config=QUICK)
     stripes = np.tile(np.repeat(np.uint8([40, 200]), 4), (192, 24))
     Image.fromarray(stripes).save(blobs.folder / "part of another line.png")
@@ -92,6 +93,11 @@ def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs):
     assert desk.propose((100, 100)).proposal.weights_version == "base"
     desk.wait(surface.isVisible)
     desk.shot("new surface")
+    # unless a mask accepted there shows that it does better
+    monkeypatch.setattr(predictor, "_CLEARLY_BETTER", -1.0)
+    desk.hand.press(Qt.Key.Key_Q)
+    desk.wait(lambda: not surface.isVisible())
+    assert desk.propose((60, 60)).proposal.weights_version == version
     _go(desk, Qt.Key.Key_Comma)
     assert desk.propose((130, 50)).proposal.weights_version == version
     desk.wait(lambda: not surface.isVisible())

@@ -148,8 +148,11 @@ def fit(
     of_others: list[Example] = []
     for example in judging:
         description = described.get(shown[example.annotation.image_id])
-        is_familiar = familiar is None or (
-            description is not None and familiar.include(description)
+        is_familiar = (
+            familiar is None
+            # they may have answered on a surface they have not learnt, see `Session.try_tuned`
+            or example.annotation.weights_version == job.parent
+            or (description is not None and familiar.include(description))
         )
         (of_familiar if is_familiar else of_others).append(example)
 
