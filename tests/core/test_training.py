@@ -319,8 +319,7 @@ def test_on_a_new_surface_a_candidate_is_compared_with_the_base_that_answers_the
         ]
         for is_new in (True, False)
     }
-    assert max(apart[True]) == 0
-    assert max(apart[False]) > 1e-3
+    assert max(apart[True]) < 0.01 < max(apart[False])  # bf16 where that is faster
     # the candidate is for both
     described = read_surfaces(project.weights_path(second.version)).descriptions
     assert (

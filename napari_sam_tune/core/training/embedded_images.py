@@ -89,21 +89,28 @@ class EmbeddedImages:
         half = np.ascontiguousarray(embedding.features)
         return torch.from_numpy(half).to(device).float()[None]
 
-    def encode(self, seen: Seen, device: torch.device, flips: Flips = (False, False)) -> Tensor:
+    def encode(
+        self,
+        seen: Seen,
+        device: torch.device,
+        flips: Flips = (False, False),
+        *,
+        exact: bool = False,
+    ) -> Tensor:
         """Return (1, C, h, w) float32 features from the encoder as it is now.
 
-        With gradients, faster where bf16 is; without, exactly what the cache would hold.
+        In bf16 where that is faster, unless they must be `exact`: scores of held-out objects differ
+        by .002 on average, far less than the gate takes for noise (docs/learning.md).
 
         Raises:
             ImageError, ProjectError: the image cannot be read.
 
         """
         encoder = self._predictor.sam.image_encoder
-        learning = torch.is_grad_enabled()
         with torch.autocast(
             device.type,
             torch.bfloat16,
-            enabled=learning and fast_bfloat16(device),
+            enabled=not exact and fast_bfloat16(device),
             cache_enabled=False,  # a weight is used once, and the cache is all threads'
         ):
             if self._trunk is None:
@@ -112,7 +119,7 @@ class EmbeddedImages:
                 kept = self._trunks.get((seen, flips), lambda _: self._grown(seen, device, flips))
                 trunk = tuple(part.to(device).float() for part in kept)
                 features = after(encoder, trunk, self._trunk)
-        return features.float() if learning else features.half().float()
+        return features.float()
 
     @torch.no_grad()
     def _grown(self, seen: Seen, device: torch.device, flips: Flips) -> Trunk:
@@ -133,8 +140,9 @@ class EmbeddedImages:
     def keep(self, image_id: str, key: str, device: torch.device) -> None:
         """Encode an image as the encoder is now, and put it in the cache under `key`."""
         record = self._project.image(image_id)
-        features = self.encode((image_id, None), device)[0].to("cpu", torch.float16).numpy()
-        embedding = Embedding(features, record.shape, self.frame(image_id).input)
+        features = self.encode((image_id, None), device, exact=True)[0]
+        half = features.to("cpu", torch.float16).numpy()
+        embedding = Embedding(half, record.shape, self.frame(image_id).input)
         self._cache.put(key, record.content_hash, embedding)
 
     def fetch(self, seen: Seen) -> Embedding:
