@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -67,6 +67,8 @@ PREPROCESSING_VERSION: Final = 1
 """Raised when `to_rgb8` or the resizing changes what the encoder sees: old embeddings go stale."""
 _CLEARLY_BETTER: Final = 0.2
 """Gain in score, summed over an image's objects, that lets weights answer on a new surface."""
+_MOST_TRIALS: Final = 3
+"""Objects of an image tried at most: each trial is a second of work on a CPU."""
 _VIEWS: Final = 4
 """Crops of the open image that stay encoded: the person goes back and forth between objects."""
 
@@ -83,6 +85,8 @@ class _Weights:
         tensors: in place of the base model's, adapters merged.
         encoder: content of those of the encoder; "" is the base's encoder.
         surfaces: those they are for; None for all.
+        tried: others, where they have done better than the base; apart, for these say nothing of
+            how far images of one surface lie from each other.
 
     """
 
@@ -90,10 +94,14 @@ class _Weights:
     tensors: Mapping[str, Tensor]
     encoder: str
     surfaces: FamiliarSurfaces | None
+    tried: FamiliarSurfaces = field(default_factory=lambda: FamiliarSurfaces({}))
 
     def are_for(self, rgb: NDArray[np.uint8]) -> bool:
         """Whether an (H, W, 3) image is theirs to answer about."""
-        return self.surfaces is None or self.surfaces.include(describe(rgb))
+        if self.surfaces is None:
+            return True
+        description = describe(rgb)
+        return self.surfaces.include(description) or self.tried.include(description)
 
 
 _BASE_WEIGHTS: Final = _Weights(BASE, {}, "", None)
@@ -118,7 +126,7 @@ class Predictor:
         self._image: NDArray[np.uint8] | None = None  # (H, W, 3), the open image
         self._whole: View | None = None
         self._closer: OrderedDict[Window, View] = OrderedDict()
-        self._gained = 0.0  # by the loaded weights on the open image, see `try_loaded`
+        self._gains: dict[Prompt, float] = {}  # on the open image, see `try_loaded`
         self._positions: Tensor | None = None
 
     @classmethod
@@ -250,7 +258,7 @@ class Predictor:
                 view = self._encode(rgb, whole(shape))
         self._put_inside(weights)
         self._image, self._whole = rgb, view
-        self._gained = 0.0
+        self._gains.clear()
         self._closer.clear()
 
     def propose(
@@ -405,16 +413,17 @@ class Predictor:
             self._inside = weights
         self._loaded = weights
 
-    def try_loaded(self, score: Callable[[], float], name: str) -> bool:
+    def try_loaded(self, prompt: Prompt, score: Callable[[Prompt], float]) -> bool:
         """Where the base answers, let the loaded weights do so once they have done clearly better.
 
-        They do so from then on, about the open image and those that look like it. What they gain
-        adds up while the image is open: one object alone says little (docs/learning.md).
+        They do so until others are loaded, about the open image and those that look like it. What
+        they gain adds up over a few objects while the image is open: one alone says little
+        (docs/learning.md).
 
         Args:
-            score: asks about the open image and says how good the answer is, from 0 to 1; called
-                once with either weights.
-            name: the image's content hash.
+            prompt: the first about an object; one tried before takes the place of its former trial.
+            score: asks it and says how good the answer is, from 0 to 1; called once with either
+                weights.
 
         Returns:
             Whether the loaded weights answer now and did not before. Never where they would have to
@@ -426,24 +435,27 @@ class Predictor:
         """
         before, base, loaded = self._open_view(), self._inside, self._loaded
         encodes = loaded.encoder != base.encoder
-        if base is loaded or loaded.surfaces is None or (encodes and not self.encodes_fast):
+        if base is loaded or (encodes and not self.encodes_fast):
+            return False
+        if prompt not in self._gains and len(self._gains) >= _MOST_TRIALS:
             return False
         rgb: NDArray[np.uint8] = self._image  # type: ignore[assignment]  # open with the view
-        closer, of_base = self._closer, score()
+        closer, of_base = self._closer, score(prompt)
         is_better = False
         try:
             self._put_inside(loaded)
             if encodes:
                 self._whole, self._closer = self._encode(rgb, before.window), OrderedDict()
-            self._gained += score() - of_base
-            is_better = self._gained > _CLEARLY_BETTER
+            self._gains[prompt] = score(prompt) - of_base
+            is_better = sum(self._gains.values()) > _CLEARLY_BETTER
         finally:
             if not is_better:
                 self._put_inside(base)
                 self._whole, self._closer = before, closer
         if is_better:
-            known = {**loaded.surfaces.descriptions, name: describe(rgb)}
-            self._loaded = self._inside = replace(loaded, surfaces=FamiliarSurfaces(known))
+            known = loaded.tried.descriptions
+            tried = FamiliarSurfaces({**known, str(len(known)): describe(rgb)})
+            self._loaded = self._inside = replace(loaded, tried=tried)
         return is_better
 
     def plain(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -462,6 +474,7 @@ class Predictor:
     def _swap(self, weights: _Weights) -> None:
         encoder = self._inside.encoder
         self._loaded = weights
+        self._gains.clear()
         self._put_inside(weights if self._image is None else self._weights_for(self._image))
         if self._inside.encoder != encoder:
             self._whole = self._image = None

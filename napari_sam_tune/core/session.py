@@ -9,6 +9,7 @@ owns it: here at the next call that needs the model, in the dock by the inferenc
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from psygnal import Signal
 from napari_sam_tune.core.annotations import Annotation, NewAnnotation, Source
 from napari_sam_tune.core.effort import EffortRow, effort_by_version
 from napari_sam_tune.core.embeddings import EmbeddingCache
-from napari_sam_tune.core.errors import MaskError, ProjectError, StorageError
+from napari_sam_tune.core.errors import MaskError, ProjectError, SamTuneError, StorageError
 from napari_sam_tune.core.images import content_hash, spatial_shape, to_rgb8
 from napari_sam_tune.core.learner import Learner
 from napari_sam_tune.core.open_object import EffortMeter, History, OpenObject, Step
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.predictor import Predictor
     from napari_sam_tune.core.project import ImageRecord, Project
     from napari_sam_tune.core.suggestions import Suggestion, SuggestionKind
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +137,7 @@ class Session:
         self._generation = 0
         self._surfaces_from: str | None = None  # the version whose descriptions are known
         self._asked_in: Step | None = None  # the step an answer on its way belongs to
-        self._untried: Annotation | None = None  # accepted where the base answers, see `try_tuned`
+        self._untried: Annotation | None = None  # the base's, accepted last; see `try_tuned`
         self._closed = False
         annotated = {a.image_id for a in project.annotations()}
         self.embeddings.pin(r.content_hash for r in project.images() if r.id in annotated)
@@ -189,6 +192,7 @@ class Session:
         See `register` for the arguments.
         """
         record = self.register(image, image_id, path=path, group=group, stratum=stratum)
+        self.try_tuned()
         self.apply_swap()
         self._set_image(image, record)
         self.show(image_id)
@@ -266,9 +270,9 @@ class Session:
         """
         request = self.request(prompt)
         self.apply_swap()
+        self.try_tuned()
         try:
             with self.learner.runner.stepping_aside():
-                self.try_tuned()
                 proposal = self.answer(request)
                 closer = self.look_closer(proposal)
         except Exception:
@@ -319,15 +323,18 @@ class Session:
         annotation, self._untried = self._untried, None
         if annotation is None or not self.state.is_surface_new:
             return
-        first, truth = annotation.prompts[0], annotation.mask
 
-        def first_score() -> float:
-            proposal = self.ask(first)
+        def score_of(prompt: Prompt) -> float:
+            proposal = self.ask(prompt)
             return score((self.look_closer(proposal) or proposal).mask, truth)
 
-        record = self.project.image(annotation.image_id)
-        if self.predictor.try_loaded(first_score, record.content_hash):
-            self._tell_surface()
+        try:
+            truth = annotation.mask
+            with self.learner.runner.stepping_aside():
+                if self.predictor.try_loaded(annotation.prompts[0], score_of):
+                    self._tell_surface()
+        except SamTuneError as error:  # the base goes on answering, and no click is lost by it
+            _log.warning("Which weights suit %s is not known: %s", annotation.image_id, error)
 
     def request_again(self) -> ProposalRequest:
         """Put the open object's unanswered prompt once more: no new step, no effort.
@@ -510,8 +517,9 @@ class Session:
             remaining = self._next_object()
         self._advance(remaining, added=annotation.id, removed=current.reopened)
         self._annotations_touched()
-        if current.answered and current.suggestion is None and current.reopened is None:
-            self._untried = annotation  # its first prompt is all that was said at first
+        was_begun_by_asking = current.suggestion is None and current.reopened is None
+        if current.answered and was_begun_by_asking and version == "base":
+            self._untried = annotation
         self.consider_round(idle_seconds=0.0)
         return annotation
 
@@ -614,6 +622,7 @@ class Session:
         if history is None or not history.done:
             return False
         step = history.done[-1]
+        self._untried = None
         self._exchange(remove=step.added, restore=step.removed)
         history.undone.append(history.done.pop())
         self._count_again(step)

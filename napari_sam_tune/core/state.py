@@ -21,8 +21,8 @@ class SessionState:
         label: the class the next accepted mask gets.
         training: a round is under way.
         weights_version: the version in use: "base" or a content hash.
-        is_surface_new: the open image shows none that the version in use has learnt from, so the
-            base model answers; see `familiar_surfaces`.
+        is_surface_new: the base model answers on the open image instead of the version in use,
+            which has not learnt its surface; see `familiar_surfaces`.
         masks_since_round: masks accepted since the last round began.
         can_undo: there is a step to take back on the open image.
         can_redo: there is a step to repeat on the open image.

@@ -210,9 +210,10 @@ class Annotating(QObject):
 
     def _try_tuned(self) -> None:
         """Find out by the mask just accepted which weights suit the image."""
+        image_id = self._session.state.image_id
 
         def on_thread() -> None:
-            with self._session.learner.runner.stepping_aside():
+            if self._opening.encoded_id == image_id:
                 self._session.try_tuned()
 
         self._place.inference.submit(Kind.TRY, on_thread, lambda _: None, self._place.complain)

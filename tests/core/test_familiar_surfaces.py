@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -40,6 +40,7 @@ def learnt_from(*images):
     return FamiliarSurfaces({str(i): describe(image) for i, image in enumerate(images)})
 
 
+@settings(deadline=None)
 @given(
     arrays.arrays(
         np.uint8,
@@ -135,18 +136,29 @@ def test_the_predictor_answers_from_the_weights_that_know_the_surface(part):
     np.testing.assert_array_equal(answer(cloth).logits, of_base["cloth"].logits)
 
     # on a new surface they answer once they have done clearly better there
-    assert not predictor.try_loaded(iter([0.5, 0.6]).__next__, "cloth 0")
+    def try_loaded(number, *scores):
+        left = iter(scores)
+        return predictor.try_loaded(Prompt([(number, 9)], [1]), lambda _: next(left))
+
+    assert not try_loaded(0, 0.5, 0.65)
+    assert not try_loaded(0, 0.5, 0.6)  # asked again, it is still one object
     np.testing.assert_array_equal(predictor.propose(CLICK).logits, of_base["cloth"].logits)
     with pytest.raises(StopIteration):  # nor where asking them fails
-        predictor.try_loaded(iter([0.5]).__next__, "cloth 0")
+        try_loaded(1, 0.5)
     np.testing.assert_array_equal(predictor.propose(CLICK).logits, of_base["cloth"].logits)
-    assert not predictor.try_loaded(iter([0.5, 0.45]).__next__, "cloth 0")
-    assert predictor.try_loaded(iter([0.5, 0.7]).__next__, "cloth 0")
+    assert not try_loaded(1, 0.5, 0.45)
+    assert try_loaded(2, 0.5, 0.7)
     shown = predictor.propose(CLICK)
     assert shown.weights_version == predictor.weights_version == "aaaaaaaaaaaa"
     np.testing.assert_array_equal(shown.logits, answer(cloth).logits)
     assert predictor.encoder_key_for(pixels("cloth", 1)) == tuned_key
-    assert not predictor.try_loaded(iter([]).__next__, "cloth 0")  # they answer there already
+    assert not try_loaded(3)  # they answer there already
+    assert predictor.encoder_key_for(pixels("concrete", 0)) == base_key
+    predictor.load(tuned, "aaaaaaaaaaaa", learnt_from(tile))
+    predictor.set_image(cloth)
+    for number in range(3):
+        assert not try_loaded(number, 0.5, 0.5)
+    assert not try_loaded(3)  # three say enough
 
 
 def test_an_accepted_mask_shows_which_weights_suit_a_new_surface(tmp_path):

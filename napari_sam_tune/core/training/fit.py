@@ -80,7 +80,7 @@ def fit(
 
     Returns:
         The candidate, saved under its version, with its scores beside those of the weights in use,
-        or of the base model on surfaces those have not learnt.
+        or of the base model where those did not answer, on surfaces they have not learnt.
 
     Raises:
         TrainingError: nothing to learn from, another base model, or a part that cannot be trained.
@@ -150,8 +150,9 @@ def fit(
         description = described.get(shown[example.annotation.image_id])
         is_familiar = (
             familiar is None
-            # they may have answered on a surface they have not learnt, see `Session.try_tuned`
-            or example.annotation.weights_version == job.parent
+            # they may have answered on a surface they have not learnt, see `Session.try_tuned`;
+            # what was painted or adopted nobody answered
+            or (example.annotation.weights_version == job.parent and example.annotation.prompts)
             or (description is not None and familiar.include(description))
         )
         (of_familiar if is_familiar else of_others).append(example)
