@@ -410,10 +410,13 @@ def test_a_light_encoder_learns_too_and_is_judged_like_any_other(project, model)
     assert info["parts"] == ["image_encoder", "prompt_encoder", "mask_decoder"]
     changed = {n for n in tensors if not torch.equal(tensors[n], before[n])}
     assert {"image_encoder.stage2.0.weight", "image_encoder.neck.2.weight"} <= changed
-    # the next round sees the weights in use through the cache, this one saw them while learning
+    # the next round sees the weights in use through the cache, this one saw them while learning,
+    # in bf16 where that is faster
     held = WHOLE.model_copy(update={"learning_rate": 1e-12, "base_share": 0})
     second, _ = run(replace(job, parent=first.version, config=held), model)
-    assert [s.current for s in second.scores] == [s.candidate for s in first.scores]
+    judged = [s.candidate for s in first.scores]
+    assert [s.current for s in second.scores] == pytest.approx(judged, abs=0.01)
+    assert max(abs(s.candidate - s.current) for s in first.scores) > 0.02
     # the person's image is ready for the swap
     predictor = Predictor(model)
     predictor.load(tensors, first.version)
