@@ -415,8 +415,10 @@ def test_a_light_encoder_learns_too_and_is_judged_like_any_other(project, model)
     held = WHOLE.model_copy(update={"learning_rate": 1e-12, "base_share": 0})
     second, _ = run(replace(job, parent=first.version, config=held), model)
     judged = [s.candidate for s in first.scores]
-    assert [s.current for s in second.scores] == pytest.approx(judged, abs=0.01)
-    assert max(abs(s.candidate - s.current) for s in first.scores) > 0.02
+    apart = np.abs(np.subtract([s.current for s in second.scores], judged))
+    learnt = np.abs([s.candidate - s.current for s in first.scores])
+    # one click of the robot may fall elsewhere, and its whole walk with it
+    assert np.median(apart) < 0.005 < np.median(learnt)
     # the person's image is ready for the swap
     predictor = Predictor(model)
     predictor.load(tensors, first.version)
