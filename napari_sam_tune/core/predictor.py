@@ -68,7 +68,7 @@ PREPROCESSING_VERSION: Final = 1
 _CLEARLY_BETTER: Final = 0.2
 """Gain in score, summed over an image's objects, that lets weights answer on a new surface."""
 _MOST_TRIALS: Final = 3
-"""Objects of an image tried at most: each trial is a second of work on a CPU."""
+"""Objects of an image tried at most: each trial takes a CPU half a second."""
 _VIEWS: Final = 4
 """Crops of the open image that stay encoded: the person goes back and forth between objects."""
 
