@@ -64,6 +64,10 @@ def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs, monkeypatch)
     desk.hand.press(Qt.Key.Key_T, Qt.KeyboardModifier.ShiftModifier)
     desk.wait(lambda: desk.session.state.training)
     desk.wait(lambda: len(desk.work.fine_tuning._curve.losses) > 4)
+    # the score before the first step is in view
+    first, _ = desk.work.fine_tuning._curve.scores[0]
+    left, right = desk.panel.learning._curve._plot.viewRange()[0]
+    assert left < first == 0 < right
     # the viewer answers while the round goes on
     desk.propose((101, 101))
     desk.shot("round")
