@@ -66,7 +66,7 @@ if sys.argv[0] == __file__:
         if getattr(message, "phase", "") == "training" and message.step == 1:
             training.set()
 
-    runner.start(job_on(opened, steps=100_000), note)
+    runner.start(job_on(opened, steps=5_000), note)
     training.wait()
     fork = os.fork()
     if not fork:

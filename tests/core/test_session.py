@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.training.job import Progress
 
-QUICK = TrainConfig(steps=3, judge_objects=4)
+QUICK = TrainConfig(steps=2, batch_size=2, corrections=1, judge_objects=4, robot_clicks=2)
 CENTRES = [(30, 30), (90, 35), (35, 95), (95, 90), (60, 60), (30, 62), (62, 28), (90, 62), (60, 95)]
 
 
@@ -341,7 +341,7 @@ def test_a_round_in_its_own_process(tmp_path: Path, predictor: Predictor) -> Non
         assert fell.wait(240)
 
         label_all(session)
-        endless = QUICK.model_copy(update={"steps": 100_000, "prompts_per_mask": 1e9})
+        endless = QUICK.model_copy(update={"steps": 5_000, "prompts_per_mask": 1e9})
         finished = []
         session.round_finished.connect(finished.append)
         session.fine_tune(wait=False, config=endless)

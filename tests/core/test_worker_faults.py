@@ -20,7 +20,8 @@ from napari_sam_tune.core.project import BaseRef
 from napari_sam_tune.core.runners import InlineRunner, ProcessRunner, RoundCancelled
 from napari_sam_tune.core.training.job import Candidate, Progress
 
-LONG = 100_000
+LONG = 5_000
+"""Steps that take far longer than any test; what they learn from is drawn ahead."""
 SOON = 120
 """Seconds; only a machine that hangs needs them."""
 
@@ -165,7 +166,7 @@ def test_a_worker_stopped_for_a_click_does_not_outlive_its_parent(tmp_path):
         "from napari_sam_tune.core.project import Project\n"
         "from napari_sam_tune.core.runners import ProcessRunner\n"
         "runner, trains = ProcessRunner(), threading.Event()\n"
-        "job = job_on(Project.open(sys.argv[1]), steps=100_000)\n"
+        "job = job_on(Project.open(sys.argv[1]), steps=5_000)\n"
         "runner.start(job, lambda message: message.phase == 'training' and trains.set())\n"
         "trains.wait()\n"
         "with runner.stepping_aside():\n"
