@@ -30,7 +30,7 @@ class CurveView(QWidget):
         item.setLabel("right", "held-out score", color=_SCORE)
         item.showAxis("right")
         item.getAxis("left").enableAutoSIPrefix(False)
-        item.layout.setContentsMargins(0, 6, 0, 0)  # half of the topmost number
+        item.layout.setContentsMargins(0, 6, 0, 0)  # else the topmost number is cut in half
         self._loss = item.plot([], [], pen=pyqtgraph.mkPen(_LOSS, width=2))
         self._right = pyqtgraph.ViewBox(enableMenu=False)
         self._right.setMouseEnabled(False, False)
@@ -50,7 +50,7 @@ class CurveView(QWidget):
         for line, pairs in ((self._loss, curve.losses), (self._score, curve.scores)):
             steps, values = zip(*pairs, strict=True) if pairs else ((), ())
             line.setData(list(steps), list(values))
-        # the score before the first step is drawn too: the range would follow the losses alone
+        # from 0, where the score before the first step is; by itself it would follow the losses
         last = max((step for step, _ in (*curve.losses, *curve.scores)), default=1)
         self._plot.setXRange(0, last)
 
