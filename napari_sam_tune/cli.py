@@ -249,8 +249,15 @@ def starter_train(
     start: Annotated[
         Path | None, typer.Option(help="Weights that a new run goes on from; else from nothing.")
     ] = None,
+    real: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of photographs (images/, masks/) to mix in; may be repeated."),
+    ] = None,
+    trunk_rate: Annotated[
+        float, typer.Option(min=0, help="Learning rate of the ImageNet trunk, of that of the rest.")
+    ] = 0.0,
 ) -> None:
-    """Train the embedded model on pictures this project makes; may be stopped at any moment."""
+    """Train the embedded model on made and real pictures; may be stopped at any moment."""
     from napari_sam_tune.core.starter.training import train
 
     best = train(
@@ -266,6 +273,8 @@ def starter_train(
         objects=objects,
         processes=processes,
         start=start,
+        real=real or (),
+        trunk_rate=trunk_rate,
         progress=lambda line: console.print_json(data=line, indent=None),
     )
     console.print(f"Best weights so far: {best}", highlight=False)

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.state_files import State
 
 STARTER: Final = "starter"
+PYRAMID_STARTER: Final = "starter2"
+"""Architecture of the starter's second edition."""
 MODEL_NAMES: Final = (STARTER, *OFFICIAL)
+_SAM_PIXELS: Final = ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375])
+_PIXELS: Final = {PYRAMID_STARTER: ([127.0] * 3, [128.0] * 3)}
+"""Mean and deviation that an architecture's encoder wants, where they are not SAM's."""
 _VIT_BY_WIDTH: Final = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
 
 
@@ -54,7 +59,7 @@ def _trail(error: BaseException) -> str:
 
 
 def detect_architecture(state: Mapping[str, torch.Tensor], path: Path) -> str:
-    """Tell "starter", "vit_b", "vit_l", "vit_h" or "vit_t" from a state dict's keys and shapes.
+    """Tell "starter", "starter2", "vit_b", "vit_l", "vit_h" or "vit_t" from a state dict.
 
     Raises:
         CheckpointError: it is none of them.
@@ -62,6 +67,8 @@ def detect_architecture(state: Mapping[str, torch.Tensor], path: Path) -> str:
     """
     if "image_encoder.stage2.0.weight" in state:
         return STARTER
+    if "image_encoder.lateral32.1.weight" in state:
+        return PYRAMID_STARTER
     if "image_encoder.layers.0.blocks.0.conv1.c.weight" in state:
         return "vit_t"
     patches = state.get("image_encoder.patch_embed.proj.weight")
@@ -99,6 +106,10 @@ def build_model(architecture: str, state: State, path: Path) -> Sam:
 
     sam.mask_decoder = QuickMaskDecoder.of(sam.mask_decoder)
     wanted = sam.state_dict()
+    if architecture == PYRAMID_STARTER:
+        from napari_sam_tune.core.models.starter_pyramid import with_trunk
+
+        state = with_trunk(state)
     # batch norms count what they see in training; some programs leave that out, and none needs it
     uncounted = [n for n in wanted if n.endswith("num_batches_tracked") and n not in state]
     state = {**state, **{name: torch.zeros((), dtype=torch.long) for name in uncounted}}
@@ -106,17 +117,23 @@ def build_model(architecture: str, state: State, path: Path) -> Sam:
     plain = {name: tensor.to(wanted[name].dtype).contiguous() for name, tensor in state.items()}
     sam.load_state_dict(plain, assign=True)
     # not part of a state dict, so they are still on the meta device
-    sam.pixel_mean = torch.tensor([123.675, 116.28, 103.53]).view(-1, 1, 1)
-    sam.pixel_std = torch.tensor([58.395, 57.12, 57.375]).view(-1, 1, 1)
+    mean, deviation = _PIXELS.get(architecture, _SAM_PIXELS)
+    sam.pixel_mean = torch.tensor(mean).view(-1, 1, 1)
+    sam.pixel_std = torch.tensor(deviation).view(-1, 1, 1)
     return sam.eval().requires_grad_(True)
 
 
 def _builder(architecture: str) -> Callable[[], Sam]:
     registry = segment_anything().sam_model_registry
+    from napari_sam_tune.core.models.starter_pyramid import build_pyramid_starter
     from napari_sam_tune.core.starter.architecture import build_starter
     from napari_sam_tune.core.tiny_vit import build_vit_t
 
-    ours = {STARTER: build_starter, "vit_t": build_vit_t}
+    ours = {
+        STARTER: build_starter,
+        PYRAMID_STARTER: build_pyramid_starter,
+        "vit_t": build_vit_t,
+    }
     builder: Callable[[], Sam] = ours.get(architecture) or registry[architecture]
     return builder
 

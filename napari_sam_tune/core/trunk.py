@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from segment_anything.modeling import ImageEncoderViT
 from torch import Tensor
 
+from napari_sam_tune.core.models.starter_pyramid import PyramidEncoder
 from napari_sam_tune.core.starter.architecture import StarterEncoder
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 Trunk = tuple[Tensor, ...]
 """Tokens (B, h, w, C), and what else a kind of encoder needs later on."""
-Encoder = ImageEncoderViT | StarterEncoder
+Encoder = ImageEncoderViT | StarterEncoder | PyramidEncoder
 
 _BLOCK = re.compile(r"^image_encoder\.blocks\.(\d+)\.")
 _NECK = "image_encoder.neck."
@@ -54,15 +55,17 @@ def depth_of_trunk(encoder: nn.Module, learning: Iterable[str]) -> int | None:
 
 def before(encoder: Any, pixels: Tensor, depth: int) -> Trunk:
     """Run (B, 3, S, S) preprocessed pixels up to a block; tensors with the batch first."""
-    if isinstance(encoder, StarterEncoder):
+    kept: Trunk = ()
+    if isinstance(encoder, PyramidEncoder):
+        tokens, fine = encoder.before_blocks(encoder.features(pixels))
+        kept = (fine,)
+    elif isinstance(encoder, StarterEncoder):
         fine = encoder.details(pixels)
-        tokens = encoder.stage16(fine).permute(0, 2, 3, 1)
-        kept: Trunk = (fine,)
+        tokens, kept = encoder.stage16(fine).permute(0, 2, 3, 1), (fine,)
     else:
         tokens = encoder.patch_embed(pixels)
         if encoder.pos_embed is not None:
             tokens = tokens + encoder.pos_embed
-        kept = ()
     for block in encoder.blocks[:depth]:
         tokens = block(tokens)
     return tokens, *kept
@@ -73,7 +76,7 @@ def before_neck(encoder: Any, trunk: Trunk, depth: int) -> Tensor:
     tokens, *kept = trunk
     for block in encoder.blocks[depth:]:
         tokens = block(tokens)
-    if isinstance(encoder, StarterEncoder):
+    if isinstance(encoder, StarterEncoder | PyramidEncoder):
         return encoder.joined(kept[0], tokens)
     return tokens.permute(0, 3, 1, 2)
 

@@ -99,7 +99,8 @@ class FusedAttention(Attention):  # type: ignore[misc]
         return out
 
 
-def _attention_block(width: int, heads: int) -> Block:
+def attention_block(width: int, heads: int) -> Block:
+    """segment-anything's block with `FusedAttention` in it."""
     block = Block(width, heads)
     block.attn = FusedAttention(width, heads)
     return block
@@ -128,7 +129,7 @@ class StarterEncoder(nn.Module):
         self.stage8 = _stage(quarter, eighth, STAGE_DEPTHS[2])
         self.stage16 = _stage(eighth, deep, STAGE_DEPTHS[3])
         self.blocks = nn.ModuleList(
-            _attention_block(deep, ATTENTION_HEADS) for _ in range(ATTENTION_BLOCKS)
+            attention_block(deep, ATTENTION_HEADS) for _ in range(ATTENTION_BLOCKS)
         )
         self.context = nn.Sequential(ChannelNorm(deep), nn.Conv2d(deep, eighth, 1))
         self.fuse = ResidualBlock(eighth)
@@ -286,9 +287,20 @@ def build_starter(image_size: int = IMAGE_SIZE) -> Sam:
 
     `image_size` is the longest side in px; prompts are given in that frame, as (x, y).
     """
+    return sam_around(
+        StarterEncoder(image_size), pixel_mean=list(PIXEL_MEAN), pixel_std=list(PIXEL_STD)
+    )
+
+
+def sam_around(encoder: nn.Module, *, pixel_mean: list[float], pixel_std: list[float]) -> Sam:
+    """Put the starters' prompt encoder and mask decoder, untrained, around an image encoder.
+
+    `encoder.img_size` is its longest side in px, its embedding (B, EMBED_DIM, S / 8, S / 8).
+    """
+    image_size = int(encoder.img_size)  # type: ignore[arg-type]
     cells = image_size // STRIDE
     sam = Sam(
-        image_encoder=StarterEncoder(image_size),
+        image_encoder=encoder,
         prompt_encoder=PaintingPromptEncoder(
             embed_dim=EMBED_DIM,
             image_embedding_size=(cells, cells),
@@ -304,8 +316,8 @@ def build_starter(image_size: int = IMAGE_SIZE) -> Sam:
             iou_head_depth=3,
             iou_head_hidden_dim=128,
         ),
-        pixel_mean=list(PIXEL_MEAN),
-        pixel_std=list(PIXEL_STD),
+        pixel_mean=pixel_mean,
+        pixel_std=pixel_std,
     )
     return sam.eval()
 

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import io
 import itertools
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from .images import make_image
+from .photographs import make_photograph, read_set, surface_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,9 +37,9 @@ LOGIT_STRIDE: Final = 2
 NON_SQUARE: Final = 0.4
 """Share of pictures that do not fill the square and are padded, as `Sam.preprocess` does."""
 PART_CHANCE: Final = 0.3
-EASING: Final = 1500
+EASING: Final = 500
 """Batches over which the pictures go from easy to real: a click must mean something before faint
-defects can teach anything (from real pictures alone, 400 steps taught nothing)."""
+defects can teach anything (from nothing, real pictures alone taught nothing in 400 steps)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +48,8 @@ class BatchSpec:
 
     `images` is their number at 256 px; there are more of smaller ones and fewer of larger ones, so
     that steps cost about the same. Each has `objects` targets. With `easing` the first batches of
-    the sequence are easy.
+    the sequence are easy. Where `real` names folders of photographs (see `photographs`), a share of
+    the pictures are crops of theirs; `judging` takes those that are never trained on.
     """
 
     images: int = 8
@@ -53,6 +57,9 @@ class BatchSpec:
     sizes: tuple[int, ...] = (256,)
     seed: int = 0
     easing: bool = True
+    real: tuple[str, ...] = ()
+    real_share: float = 0.5
+    judging: bool = False
 
     def count(self, size: int) -> int:
         """How many pictures a batch of `size` px holds."""
@@ -117,10 +124,16 @@ def make_batch(spec: BatchSpec, index: int) -> Batch:
     union = np.zeros((count, half, half), dtype=np.bool_)
     sizes = np.zeros((count, 2), dtype=np.int64)
     easing = max(0.0, 1 - index / EASING) if spec.easing else 0.0
+    sets = tuple(read_set(Path(folder)) for folder in spec.real)
+    photograph = functools.partial(surface_of, sets=sets) if sets else None
     for i in range(count):
         extent = sizes[i] = _extent(rng, size)
         ease = max(easing, EASY_TAIL * float(rng.random()) ** 3) if spec.easing else 0.0
-        picture, defects = make_image(rng, (int(extent[0]), int(extent[1])), ease)
+        shape = int(extent[0]), int(extent[1])
+        if sets and rng.random() < spec.real_share:
+            picture, defects = make_photograph(rng, sets, shape, judging=spec.judging)
+        else:
+            picture, defects = make_image(rng, shape, ease, photograph)
         colour = picture if picture.ndim == 3 else picture[..., None]
         images[i, :, : extent[0], : extent[1]] = colour.transpose(2, 0, 1)
         for j in range(spec.objects):
@@ -197,7 +210,8 @@ def _next_batch(worker: subprocess.Popen[bytes]) -> Batch:
 def _main(order: str) -> None:
     """Entry of a child interpreter: batches to standard output."""
     asked = json.loads(order)
-    spec = BatchSpec(**asked["spec"] | {"sizes": tuple(asked["spec"]["sizes"])})
+    given = asked["spec"]
+    spec = BatchSpec(**given | {name: tuple(given[name]) for name in ("sizes", "real")})
     if hasattr(os, "nice"):
         os.nice(5)  # making images must not slow the trainer, or a viewer, down
     produce(spec, asked["first"], asked["step"], sys.stdout.buffer)

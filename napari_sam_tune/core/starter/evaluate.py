@@ -21,9 +21,9 @@ from napari_sam_tune.core.errors import MaskError
 from napari_sam_tune.core.images import read_image, to_rgb8
 from napari_sam_tune.core.labelled_images import SMALLEST_OBJECT, read_pairs, true_objects
 
-from .architecture import IMAGE_SIZE, build_starter
+from .architecture import IMAGE_SIZE
 from .classical import clicks_without_a_model
-from .weights import load_starter_state
+from .weights import load_starter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -170,9 +170,7 @@ def evaluate(
     objects, and under `classes` those of each class of the manifest.
     """
     torch.set_num_threads(threads)
-    sam = build_starter(image_size)
-    sam.load_state_dict(load_starter_state(weights))
-    predictor = SamPredictor(sam)
+    predictor = SamPredictor(load_starter(weights, image_size))
     found = read_pairs(images, masks, manifest=manifest, class_column="class" if manifest else None)
     if limit is not None:
         order = np.random.default_rng(seed).permutation(len(found))

@@ -14,10 +14,9 @@ from segment_anything import SamPredictor
 
 from napari_sam_tune.core import scoring
 
-from .architecture import build_starter
 from .evaluate import Answer, answers
 from .images import make_image
-from .weights import load_starter_state
+from .weights import load_starter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,8 +59,7 @@ def write_gallery(path: Path, *, weights: Path | None = None, seed: int = GALLER
     Truth is outlined in green, the answer in orange; blue clicks add, red ones take away.
     """
     torch.set_num_threads(1)
-    sam = build_starter()
-    sam.load_state_dict(load_starter_state(weights))
+    sam = load_starter(weights)
     predictor = SamPredictor(sam)
     sheets: list[tuple[float, Colour]] = []
     for index in range(IMAGES):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -20,11 +21,20 @@ MAX_OVERLAP: Final = 0.1
 EASY_AREA: Final = 0.012
 """Smallest share of the image that a defect of the easiest pictures covers."""
 
+PHOTOGRAPHED: Final = 0.25
+"""Share of the pictures whose surface is a real photograph, where there are any."""
+
+Surface = Callable[[Rng, tuple[int, int]], Field]
 Picture = npt.NDArray[np.uint8]
 
 
-def _surface(rng: Rng, shape: tuple[int, int], ease: float) -> tuple[Field, float]:
+def _surface(
+    rng: Rng, shape: tuple[int, int], ease: float, photograph: Surface | None
+) -> tuple[Field, float]:
     """A lit surface in grey levels 0 to 1, and the standard deviation of its texture."""
+    if photograph is not None and rng.random() < PHOTOGRAPHED:
+        field = photograph(rng, shape)
+        return field, float((field - ndimage.gaussian_filter(field, 3)).std()) + 0.01
     grain = float(np.exp(rng.uniform(np.log(0.008), np.log(0.16))) * (1 - 0.6 * ease))
     field = texture(rng, shape)
     if rng.random() < 0.35:  # optics out of focus
@@ -93,20 +103,24 @@ def _resized(defect: Defect, shape: tuple[int, int]) -> Defect | None:
 
 
 def make_image(
-    rng: Rng, size: int | tuple[int, int], ease: float = 0.0
+    rng: Rng,
+    size: int | tuple[int, int],
+    ease: float = 0.0,
+    photograph: Surface | None = None,
 ) -> tuple[Picture, list[Defect]]:
     """A surface with at least one defect.
 
     `size` is (height, width) or one side of a square, in px. The picture is uint8, grey
     (height, width) or, now and then, colour (height, width, 3); masks are bool (height, width).
     `ease` from 0 to 1 asks for larger, clearer defects on calmer surfaces: a start to learn from.
+    `photograph` draws a crop of a real one, on which a quarter of the defects are then drawn.
     A third of the pictures are made smaller and enlarged, as a small photograph is by the encoder.
     """
     shape = (size, size) if isinstance(size, int) else size
     factor = rng.uniform(0.45, 0.9) if rng.random() < 0.33 else 1.0
     drawn = (max(32, int(shape[0] * factor)), max(32, int(shape[1] * factor)))
     while True:
-        picture, grain = _surface(rng, drawn, ease)
+        picture, grain = _surface(rng, drawn, ease, photograph)
         if rng.random() < 0.7 * (1 - ease):
             picture = add_nuisances(rng, picture)
         wanted = int(rng.integers(1, MAX_DEFECTS + 1 - round(3 * ease)))

@@ -27,8 +27,15 @@ TOP_LEFT: Final = 2
 BOTTOM_RIGHT: Final = 3
 BOX_NOISE: Final = 0.1
 BOX_NOISE_PX: Final = 20.0
-CENTRED: Final = 0.6
+TIGHT: Final = 0.4
+"""Share of boxes whose noise is a tenth of that: people who draw carefully."""
+LOOSE: Final = 0.3
+"""Share of boxes that are made larger by up to `LOOSENESS` of their sides."""
+LOOSENESS: Final = 0.3
+CENTRED: Final = 0.5
 """Share of clicks in the middle of a region, as careful people click; the rest fall anywhere."""
+CONFIRMING: Final = 0.1
+"""Share of corrections that click where the answer is right already: it must not get worse."""
 SCALES: Final = (3, 7, 15, 31, 63)
 
 
@@ -111,13 +118,17 @@ def boxes_of(masks: Tensor) -> Tensor:
 
 
 def first_boxes(masks: Tensor, generator: torch.Generator) -> Prompts:
-    """A box around each mask with noise of a tenth of its sides, at most 20 px (SAM's recipe)."""
+    """A box around each mask: tight, noisy (a tenth of its sides, at most 20 px), or loose."""
     box = boxes_of(masks)
     sides = (box[:, 2:] - box[:, :2]).repeat(1, 2)
     spread = (sides * BOX_NOISE).clamp(1.0, BOX_NOISE_PX)
-    noise = torch.randn(box.shape, generator=generator).clamp(-2, 2).to(box.device)
+    kind = torch.rand(len(box), 1, generator=generator)
+    noise = torch.randn(box.shape, generator=generator).clamp(-2, 2)
+    noise = torch.where(kind < TIGHT, 0.1 * noise, noise).to(box.device)
+    outwards = sides.new_tensor([-1.0, -1.0, 1.0, 1.0]) * sides * LOOSENESS
+    share = torch.rand(box.shape, generator=generator) * (kind > 1 - LOOSE)
     limit = masks.shape[-1] * LOGIT_STRIDE - 1
-    box = (box + noise * spread).clamp(0, limit)
+    box = (box + noise * spread + outwards * share.to(box.device)).clamp(0, limit)
     labels = torch.tensor([TOP_LEFT, BOTTOM_RIGHT], device=masks.device)
     return Prompts(box.view(-1, 2, 2), labels.expand(len(masks), 2).clone())
 
@@ -134,12 +145,15 @@ def correction(
     """The next click of each object: coords (N, 2) and labels (N,).
 
     In the middle of the largest error, missed or wrong, or anywhere in the error; where there is
-    none, anywhere in the object.
+    none, and now and then elsewhere, anywhere in what was found of the object.
     """
     missed, wrong = truth & ~predicted, predicted & ~truth
     error = missed | wrong
     perfect = ~error.flatten(1).any(1)
-    error = torch.where(perfect[:, None, None], truth, error)
+    found = truth & predicted
+    confirming = torch.rand(len(truth), generator=generator).to(truth.device) < CONFIRMING
+    perfect = perfect | (confirming & found.flatten(1).any(1))
+    error = torch.where(perfect[:, None, None], found, error)
     index = _pick(error, depth(missed) + depth(wrong), generator)
     index = torch.where(perfect, _draw(error, generator), index)
     label = truth.flatten(1).gather(1, index[:, None])[:, 0].long()

@@ -21,11 +21,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from .architecture import EMBED_DIM, build_starter
+from napari_sam_tune.core.models import starter_pyramid
+
+from .architecture import EMBED_DIM
 from .batches import Batch, BatchSpec, batches
 from .rounds import DefectMap, StepRecord, train_step
 from .validation import validate
-from .weights import load_starter_state, save_starter_state, starter_metadata
+from .weights import build_edition, load_starter_state, save_starter, starter_metadata
 
 if TYPE_CHECKING:
     from segment_anything.modeling import Sam
@@ -40,13 +42,13 @@ CLIP: Final = 1.0
 AVERAGING: Final = 0.999
 """Decay of the weights' moving average, which takes the place of annealing."""
 MAX_CORRECTIONS: Final = 7
-BALANCED: Final = (500, 1500)
+BALANCED: Final = (200, 800)
 """Steps between which balanced cross entropy gives way to focal loss."""
 CHECKPOINT_SECONDS: Final = 120.0
-VALIDATION_SECONDS: Final = 300.0
+VALIDATION_SECONDS: Final = 1200.0
 VALIDATION_SIZE: Final = 256
 JUDGED: Final = ("iou_1", "iou_3", "iou_5", "iou_box")
-"""The figures whose mean decides which weights are the best."""
+"""The figures whose mean, real photographs' included, decides which weights are the best."""
 SHORT_REPORT: Final = 25
 """Steps between reports of the training's own figures."""
 
@@ -89,20 +91,28 @@ class Run:
         self.seconds, self.best = state["seconds"], state["best"]
 
 
-def new_run(seed: int, device: torch.device) -> Run:
-    """A run at step 0, initialised from `seed`."""
+def new_run(seed: int, device: torch.device, trunk_rate: float = 0.0) -> Run:
+    """A run at step 0, initialised from `seed`.
+
+    The trunk learns at `trunk_rate` times the rate of the rest; at 0 it is frozen.
+    """
     torch.manual_seed(seed)
-    sam = build_starter().to(device)
+    sam = build_edition(starter_pyramid.ARCHITECTURE).to(device)
     sam.image_encoder.to(memory_format=torch.channels_last)
     head = DefectMap(EMBED_DIM).to(device)
-    parameters = [*sam.parameters(), *head.parameters()]
-    decayed = [p for p in parameters if p.ndim > 1]
-    rest = [p for p in parameters if p.ndim <= 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": rest, "weight_decay": 0.0}],
-        lr=LEARNING_RATE,
-        betas=(0.9, 0.98),
-    )
+    trunk = list(sam.image_encoder.trunk.parameters())
+    for parameter in trunk:
+        parameter.requires_grad_(trunk_rate > 0)
+    known = {id(parameter) for parameter in trunk}
+    rest = [p for p in (*sam.parameters(), *head.parameters()) if id(p) not in known]
+    groups = []
+    for parameters, scale in ((rest, 1.0), (trunk, trunk_rate)):
+        if scale > 0:
+            decayed = [p for p in parameters if p.ndim > 1]
+            others = [p for p in parameters if p.ndim <= 1]
+            groups.append({"params": decayed, "weight_decay": WEIGHT_DECAY, "scale": scale})
+            groups.append({"params": others, "weight_decay": 0.0, "scale": scale})
+    optimizer = torch.optim.AdamW(groups, lr=LEARNING_RATE, betas=(0.9, 0.98))
     average = copy.deepcopy(sam).requires_grad_(False)
     return Run(sam, head, average, optimizer)
 
@@ -110,12 +120,17 @@ def new_run(seed: int, device: torch.device) -> Run:
 def begin_from(run: Run, weights: Path) -> None:
     """Let a new run go on from a weights file, at the step that the file names.
 
-    The optimizer and the training-only head begin anew, hence a second warm-up.
+    The optimizer and the training-only head begin anew, hence a second warm-up. Of the first
+    edition, whose encoder is another, prompt encoder and mask decoder are taken, at step 0.
     """
     state = load_starter_state(weights)
-    run.sam.load_state_dict(state)
-    run.average.load_state_dict(state)
-    run.step = run.begun = int(starter_metadata(weights).get("steps", "0"))
+    described = starter_metadata(weights)
+    if described["architecture"] != starter_pyramid.ARCHITECTURE:
+        state = {n: t for n, t in state.items() if not n.startswith("image_encoder.")}
+        described = {}
+    for sam in (run.sam, run.average):
+        sam.load_state_dict({**sam.state_dict(), **state})
+    run.step = run.begun = int(described.get("steps", "0"))
 
 
 def learning_rate(step: int, begun: int = 0, left: float = 1.0) -> float:
@@ -136,7 +151,7 @@ def advance(
     """One optimizer step; `run.step` counts it. `left` scales the learning rate."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + run.step)
     for group in run.optimizer.param_groups:
-        group["lr"] = learning_rate(run.step, run.begun, left)
+        group["lr"] = group["scale"] * learning_rate(run.step, run.begun, left)
     start, end = BALANCED
     balance = min(1.0, max(0.0, (end - run.step) / (end - start)))
     record = train_step(
@@ -161,9 +176,10 @@ def advance(
 def _average(run: Run) -> None:
     """Move the averaged weights towards the current ones; quickly at first."""
     decay = min(AVERAGING, (1 + run.step) / (10 + run.step))
-    torch._foreach_lerp_(
-        list(run.average.parameters()), list(run.sam.parameters()), weight=1 - decay
-    )
+    pairs = zip(run.average.parameters(), run.sam.parameters(), strict=True)
+    learning = [(average, own) for average, own in pairs if own.requires_grad]
+    averages, owns = zip(*learning, strict=True)
+    torch._foreach_lerp_(list(averages), list(owns), weight=1 - decay)
 
 
 def mean_of(records: list[StepRecord]) -> dict[str, float]:
@@ -182,17 +198,18 @@ def save_checkpoint(run: Run, folder: Path) -> None:
     temporary.replace(folder / "checkpoint.pt")
 
 
-def examine(run: Run, folder: Path, seed: int) -> dict[str, Any]:
+def examine(run: Run, folder: Path, seed: int, real: tuple[str, ...] = ()) -> dict[str, Any]:
     """Validate the averaged weights, keep them if they are the best, and log a line."""
-    figures = validate(run.average, VALIDATION_SIZE)
-    quality = round(sum(figures[name] for name in JUDGED) / len(JUDGED), 4)
+    figures = validate(run.average, VALIDATION_SIZE, real)
+    judged = [value for name, value in figures.items() if name.removeprefix("real_") in JUDGED]
+    quality = round(sum(judged) / len(judged), 4)
     line: dict[str, Any] = {"step": run.step, "hours": round(run.seconds / 3600, 3)}
     line |= {**figures, "quality": quality}
     if quality > run.best:
         run.best = quality
         described = {"steps": run.step, "seed": seed, "hours": line["hours"], "quality": quality}
         metadata = {name: str(value) for name, value in described.items()}
-        save_starter_state(run.average.state_dict(), folder / "best.safetensors", metadata)
+        save_starter(run.average, folder / "best.safetensors", metadata)
     with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
         log.write(json.dumps(line) + "\n")
     return line
@@ -226,6 +243,8 @@ def train(
     objects: int = 3,
     processes: int = 1,
     start: Path | None = None,
+    real: Sequence[Path] = (),
+    trunk_rate: float = 0.0,
     progress: Progress | None = None,
 ) -> Path:
     """Train, or go on training, in the folder `run`; returns the best weights so far.
@@ -236,21 +255,24 @@ def train(
     go on from. Each step has pictures of one of `sizes` px (repeat one to see it more often),
     `images` of them at 256 px, with `objects` targets each. A new run begins from the weights
     `start` if there are any, at the step they were trained to, and only better ones replace them.
+    Half of the pictures are crops of the photographs in the folders `real` (see `photographs`), if
+    there are any. The ImageNet trunk learns at `trunk_rate` times the rate of the rest.
     `progress` is called with the figures of every validation and, in between, of the last
     `SHORT_REPORT` steps.
     """
     torch.set_num_threads(threads)
     run.mkdir(parents=True, exist_ok=True)
     report = progress or (lambda line: None)
-    state = new_run(seed, torch.device(device))
+    state = new_run(seed, torch.device(device), trunk_rate)
+    folders = tuple(str(folder.resolve()) for folder in real)
     checkpoint = run / "checkpoint.pt"
     if checkpoint.exists():
         state.restore(torch.load(checkpoint, map_location=device, weights_only=True))
     elif start is not None:
         begin_from(state, start)
-        report(examine(state, run, seed))
+        report(examine(state, run, seed, folders))
     end = None if hours is None else time.monotonic() + hours * 3600
-    spec = BatchSpec(images, objects, tuple(sizes), seed)
+    spec = BatchSpec(images, objects, tuple(sizes), seed, real=folders)
     saving, examining = _Timer(CHECKPOINT_SECONDS), _Timer(VALIDATION_SECONDS)
     recent: list[StepRecord] = []
     with batches(spec, state.step, processes) as source:
@@ -263,12 +285,12 @@ def train(
                 report({"step": state.step, **mean_of(recent)})
                 recent.clear()
             if examining.due():
-                report(examine(state, run, seed))
+                report(examine(state, run, seed, folders))
                 examining.restart()
             if saving.due():
                 save_checkpoint(state, run)
                 saving.restart()
-    report(examine(state, run, seed))
+    report(examine(state, run, seed, folders))
     save_checkpoint(state, run)
     return run / "best.safetensors"
 
@@ -287,6 +309,8 @@ def _main() -> None:
     parser.add_argument("--objects", type=int, default=3)
     parser.add_argument("--start", type=Path)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--real", type=Path, nargs="*", default=[])
+    parser.add_argument("--trunk-rate", type=float, default=0.0)
     options = parser.parse_args()
 
     def report(line: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ from napari_sam_tune.core.starter.prompting import (
 )
 from napari_sam_tune.core.starter.weights import (
     load_starter_state,
-    save_starter_state,
+    save_starter,
     starter_metadata,
 )
 
@@ -122,7 +122,7 @@ def test_prompts_as_tokens_are_embedded_as_segment_anything_does(sam):
 
 def test_weights_come_back_as_they_were(sam, tmp_path):
     path = tmp_path / "starter.safetensors"
-    save_starter_state(sam.state_dict(), path, {"steps": "7"})
+    save_starter(sam, path, {"steps": "7"})
     state = load_starter_state(path)
     assert starter_metadata(path)["steps"] == "7"
     assert path.stat().st_size < 20e6

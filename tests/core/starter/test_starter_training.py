@@ -21,7 +21,7 @@ SPEC = BatchSpec(images=1, objects=2, sizes=(64,), seed=0)
 def _quick(monkeypatch):
     torch.set_num_threads(1)
     figures = dict.fromkeys(training.JUDGED, 0.5)
-    monkeypatch.setattr(training, "validate", lambda sam, size: dict(figures))
+    monkeypatch.setattr(training, "validate", lambda sam, size, real: dict(figures))
 
 
 def _trained(folder, steps):

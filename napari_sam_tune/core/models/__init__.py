@@ -1,0 +1,1 @@
+"""Base models: their networks, their files, and where these come from."""
