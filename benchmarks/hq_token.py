@@ -32,6 +32,7 @@ from segment_anything.modeling.mask_decoder import MLP
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_sam_tune.core.answers.chain import REFINERS
 from napari_sam_tune.core.checkpoints import LoadedModel, load_model
 from napari_sam_tune.core.images import content_hash, read_image, spatial_shape
 from napari_sam_tune.core.labelled_images import read_pairs, true_objects
@@ -277,8 +278,8 @@ def asked(predictor: Predictor, truth: NDArray[np.bool_], *, zoom: bool) -> list
     """(score, IoU) after each of `PROMPTS`, as `Session` answers."""
 
     def propose(prompt: Prompt, previous: Proposal | None = None) -> Proposal:
-        proposal = predictor.propose(prompt, previous, heed=True)
-        return (predictor.look_closer(proposal, heed=True) if zoom else None) or proposal
+        proposal = predictor.propose(prompt, previous, refiners=REFINERS)
+        return (predictor.look_closer(proposal, refiners=REFINERS) if zoom else None) or proposal
 
     rows, columns = np.nonzero(truth)
     tight = columns.min() - 0.5, rows.min() - 0.5, columns.max() + 0.5, rows.max() + 0.5

@@ -181,6 +181,13 @@ def simulate(
             help="Bring in masks of other photographs of the same part; by itself with --learn.",
         ),
     ] = None,
+    instant: Annotated[
+        bool,
+        typer.Option(
+            "--instant/--no-instant", help="Learn at every accept, with or without rounds."
+        ),
+    ] = True,
+    objects: Annotated[int | None, typer.Option(min=1, help="Stop after so many objects.")] = None,
     device: Device = "auto",
 ) -> None:
     """Find out how many clicks learning would save on images you have labelled already."""
@@ -213,10 +220,16 @@ def simulate(
             source="robot",
             zoom=zoom,
             recall=learn if recall is None else recall,
+            instant=instant,
         )
         with session:
             result = run_sequence(
-                session, groups, robot, every=every if learn else None, report=report
+                session,
+                groups,
+                robot,
+                every=every if learn else None,
+                objects=objects,
+                report=report,
             )
         bar.update(task, completed=sum(len(group) for group in groups))
     document = result.to_json()

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.embeddings import EmbeddingCache
 from napari_sam_tune.core.errors import ImageError
-from napari_sam_tune.core.images import content_hash, list_images, read_image
+from napari_sam_tune.core.images import content_hash, list_images, read_image, to_rgb8
+from napari_sam_tune.core.pixel_classifier.features import KEY as FEATURES
+from napari_sam_tune.core.pixel_classifier.features import FeatureExtractor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,7 +50,7 @@ def embed_folder(
     project: Project, predictor: Predictor, folder: Path, *, recursive: bool = False
 ) -> Iterator[EmbedStep]:
     """Encode the images of a folder into a project's embedding cache; see `embed_images`."""
-    cache = EmbeddingCache(project.path / "embeddings.zarr")
+    cache = EmbeddingCache(project.path / "embeddings.zarr", constant_keys=[FEATURES])
     yield from embed_images(predictor, cache, list_images(folder, recursive=recursive))
 
 
@@ -69,12 +71,13 @@ def embed_images(
         StorageError: the disk is full.
 
     """
+    extractor = FeatureExtractor(predictor.device)
     reader = ThreadPoolExecutor(1, thread_name_prefix="sam-tune-read")
     try:
         for done, (path, pending) in enumerate(_read_ahead(reader, paths), start=1):
             encoded, error = False, None
             try:
-                encoded = _embed(predictor, cache, *pending.result())
+                encoded = embed_image(predictor, extractor, cache, *pending.result())
             except ImageError as problem:
                 error = str(problem)
             yield EmbedStep(path, done, len(paths), encoded, error)
@@ -101,11 +104,33 @@ def _read(path: Path) -> Read:
     return image, content_hash(image)
 
 
-def _embed(
-    predictor: Predictor, cache: EmbeddingCache, image: NDArray[Any], image_hash: str
+def embed_image(
+    predictor: Predictor,
+    extractor: FeatureExtractor,
+    cache: EmbeddingCache,
+    image: NDArray[Any],
+    image_hash: str,
 ) -> bool:
+    """Have an image's embedding and features in the cache; returns whether either was missing.
+
+    Args:
+        predictor: its open image stays open.
+        extractor: of the features.
+        cache: where both go.
+        image: (H, W[, C]) array as `to_rgb8` takes it.
+        image_hash: its `content_hash`.
+
+    Raises:
+        ImageError: not an image.
+        StorageError: the disk is full.
+
+    """
     key = predictor.encoder_key_for(image)
-    if cache.contains(key, image_hash):
-        return False
-    cache.put(key, image_hash, predictor.embed(image))
-    return True
+    encoded = False
+    if not cache.contains(FEATURES, image_hash):
+        cache.put(FEATURES, image_hash, extractor.extract(to_rgb8(image)).packed())
+        encoded = True
+    if not cache.contains(key, image_hash):
+        cache.put(key, image_hash, predictor.embed(image))
+        encoded = True
+    return encoded

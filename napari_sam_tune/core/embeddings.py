@@ -58,19 +58,28 @@ class EmbeddingCache:
     Args:
         path: the cache's folder, a zarr group; made at the first `put`.
         max_bytes: how much it may hold. Pinned entries are never given up, so it may hold more.
+        constant_keys: in place of an encoder's, of what no round changes; pinned as well.
 
     """
 
-    def __init__(self, path: str | Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        constant_keys: Iterable[str] = (),
+    ) -> None:
         self.path = Path(path)
         self.max_bytes = max_bytes
         self._pending = self.path / ".pending"
         self._pinned: set[str] = set()
+        self._constant_keys = frozenset(constant_keys)
         self._encoder_in_use: str | None = None  # asked for last
         self._bytes: int | None = None
 
     def _store(self, encoder_key: str) -> RecordStore:
-        self._encoder_in_use = encoder_key
+        if encoder_key not in self._constant_keys:
+            self._encoder_in_use = encoder_key
         return RecordStore(self.path / encoder_key, self._pending)
 
     def contains(self, encoder_key: str, image_hash: str) -> bool:
@@ -157,7 +166,8 @@ class EmbeddingCache:
         for entry in entries:
             if total <= self.max_bytes * _KEEP_SHARE:
                 break
-            current = self._encoder_in_use in (None, entry.folder.parent.name)
+            key = entry.folder.parent.name
+            current = self._encoder_in_use in (None, key) or key in self._constant_keys
             if current and entry.image_hash in self._pinned:
                 continue
             shutil.rmtree(entry.folder, ignore_errors=True)  # another process may be doing the same

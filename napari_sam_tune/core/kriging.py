@@ -25,6 +25,8 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from napari_sam_tune.core.answers.chain import Asked
+
 SURE: Final = 6.0
 """Logit that a click asks for: this inside the object, its negative outside."""
 _STRUCTURES: Final = ((0.7, 9 / 256), (0.3, 36 / 256))
@@ -35,6 +37,16 @@ _LEAST: Final = 2.0
 _NEXT_TO_IT: Final = ((1.0, 3 / 256),)
 _HARDLY: Final = 0.02
 """Variance of the doubt about that; keeps close clicks solvable."""
+
+
+class HeedClicks:
+    """What you click is in the mask, and what you take away is out of it."""
+
+    def refine(self, logits: Tensor, asked: Asked) -> Tensor:
+        """See `Refiner.refine`."""
+        if asked.clicks.shape[1] == 0:
+            return logits
+        return heed_clicks(logits, asked.clicks, asked.labels, asked.side)
 
 
 def heed_clicks(logits: Tensor, coords: Tensor, labels: Tensor, side: int) -> Tensor:

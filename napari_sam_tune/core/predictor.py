@@ -3,25 +3,28 @@
 On a fresh embedding the masks, IoU estimates and logits equal `segment_anything.SamPredictor`'s
 bit for bit; embeddings from the cache are fp16 (largest relative error 2⁻¹¹ per feature), which
 moves logits by about 0.01 and so flips only mask pixels whose logit is that close to zero. Tuned
-weights that say which surfaces they know (`familiar_surfaces`) answer on those alone. Three
-things go beyond segment-anything, all only when asked for: `heed` makes answers agree with every
-click (`kriging`), `look_closer` answers from a crop around a small object (`zoom`), and `recalled`
-brings in what earlier masks say (`recall`).
+weights that say which surfaces they know (`familiar_surfaces`) answer on those alone. What goes
+beyond segment-anything is all only when asked for: priors add what is known to the model's logits,
+refiners make answers keep to what was said, `look_closer` answers from a crop around a small object
+(`zoom`). `answers.chain` says which of them there are, and puts them together.
 """
 
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections import OrderedDict
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
 from PIL import Image
 from torch.nn import functional
 
+from napari_sam_tune.core.answers.chain import Asked
 from napari_sam_tune.core.checkpoints import (
     LoadedModel,
     has_light_encoder,
@@ -32,10 +35,9 @@ from napari_sam_tune.core.embeddings import Embedding
 from napari_sam_tune.core.errors import CheckpointError, ImageError, SamTuneError
 from napari_sam_tune.core.familiar_surfaces import FamiliarSurfaces, describe
 from napari_sam_tune.core.images import to_rgb8
-from napari_sam_tune.core.kriging import heed_clicks
+from napari_sam_tune.core.kriging import HeedClicks
 from napari_sam_tune.core.lora import merged
 from napari_sam_tune.core.prompts import Prompt, Proposal
-from napari_sam_tune.core.recalled import Recalled, together
 from napari_sam_tune.core.views import (
     View,
     Window,
@@ -50,14 +52,16 @@ from napari_sam_tune.core.weights import check_weights, content_version
 from napari_sam_tune.core.zoom import holds, moved, window_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
     from segment_anything.modeling import Sam
     from torch import Tensor
 
+    from napari_sam_tune.core.answers.chain import Prior, Refiner
     from napari_sam_tune.core.project import BaseRef
+    from napari_sam_tune.core.recalled import Recalled
 
     Mask = NDArray[np.bool_]
     Shape = tuple[int, int]
@@ -65,10 +69,6 @@ if TYPE_CHECKING:
 BASE: Final = "base"
 PREPROCESSING_VERSION: Final = 1
 """Raised when `to_rgb8` or the resizing changes what the encoder sees: old embeddings go stale."""
-_CLEARLY_BETTER: Final = 0.2
-"""Gain in score, summed over an image's objects, that lets weights answer on a new surface."""
-_MOST_TRIALS: Final = 3
-"""Objects of an image tried at most: each trial takes a CPU half a second."""
 _VIEWS: Final = 4
 """Crops of the open image that stay encoded: the person goes back and forth between objects."""
 
@@ -85,8 +85,6 @@ class _Weights:
         tensors: in place of the base model's, adapters merged.
         encoder: content of those of the encoder; "" is the base's encoder.
         surfaces: those they are for; None for all.
-        tried: others, where they have done better than the base; apart, for these say nothing of
-            how far images of one surface lie from each other.
 
     """
 
@@ -94,14 +92,10 @@ class _Weights:
     tensors: Mapping[str, Tensor]
     encoder: str
     surfaces: FamiliarSurfaces | None
-    tried: FamiliarSurfaces = field(default_factory=lambda: FamiliarSurfaces({}))
 
     def are_for(self, rgb: NDArray[np.uint8]) -> bool:
         """Whether an (H, W, 3) image is theirs to answer about."""
-        if self.surfaces is None:
-            return True
-        description = describe(rgb)
-        return self.surfaces.include(description) or self.tried.include(description)
+        return self.surfaces is None or self.surfaces.include(describe(rgb))
 
 
 _BASE_WEIGHTS: Final = _Weights(BASE, {}, "", None)
@@ -126,7 +120,6 @@ class Predictor:
         self._image: NDArray[np.uint8] | None = None  # (H, W, 3), the open image
         self._whole: View | None = None
         self._closer: OrderedDict[Window, View] = OrderedDict()
-        self._gains: dict[Prompt, float] = {}  # on the open image, see `try_loaded`
         self._positions: Tensor | None = None
 
     @classmethod
@@ -258,15 +251,37 @@ class Predictor:
                 view = self._encode(rgb, whole(shape))
         self._put_inside(weights)
         self._image, self._whole = rgb, view
-        self._gains.clear()
         self._closer.clear()
+
+    @contextmanager
+    def aside(self, image: ArrayLike, embedding: Embedding | None = None) -> Iterator[None]:
+        """Have another image open for a while; the one before comes back as it was.
+
+        Args:
+            image: as in `set_image`.
+            embedding: as in `set_image`.
+
+        Raises:
+            ImageError: as `set_image`.
+
+        """
+        kept = self._image, self._whole, self._closer
+        inside, self._closer = self._inside, OrderedDict()
+        try:
+            self.set_image(image, embedding)
+            yield
+        finally:
+            self._put_inside(inside)
+            self._image, self._whole, self._closer = kept
 
     def propose(
         self,
         prompt: Prompt,
         previous: Proposal | None = None,
         *,
-        heed: bool = False,
+        priors: Sequence[Prior] = (),
+        refiners: Sequence[Refiner] = (),
+        heed: bool | None = None,
         recalled: Recalled | None = None,
     ) -> Proposal:
         """Answer a prompt about the open image.
@@ -279,10 +294,13 @@ class Predictor:
         Args:
             prompt: the whole prompt; what lies over the image's edge is clipped.
             previous: the proposal being corrected; its chosen candidate's logits are fed back.
-            heed: the answer agrees with every click, see `kriging`; else it is SAM's own.
-            recalled: what earlier masks say of the object. An answer made together with it comes
-                first; SAM's own three, of a single point, come after it, and once one of them was
-                chosen no correction goes back to what was recalled.
+            priors: what is known beforehand, see `answers.chain`. An answer made with one that
+                brings back accepted masks comes first; SAM's own three, of a single point, come
+                after it, and once one of them was chosen no correction goes back to those masks.
+            refiners: what the answer must keep to, in this order. With none, and no priors, the
+                answer is SAM's own.
+            heed: deprecated, `refiners=[HeedClicks()]` says the same.
+            recalled: deprecated, `priors=[recalled]` says the same.
 
         Raises:
             SamTuneError: no image is open.
@@ -290,29 +308,35 @@ class Predictor:
             MaskError: the prompt's mask is not of the image's shape.
 
         """
+        priors, refiners = _with_old_keywords(priors, refiners, heed, recalled)
         view = self._open_view()
         asked = prompt.clipped(view.shape)
-        if previous is not None and previous.is_recalled and recalled is None:
+        brought = next((prior for prior in priors if prior.annotations), None)
+        if previous is not None and previous.is_recalled and brought is None:
             previous = None  # its logits speak of masks that are not meant after all
         elif previous is not None and not previous.is_recalled:
-            recalled = None
+            brought = None
+        general = [prior for prior in priors if not prior.annotations]
         window = previous.window if previous is not None and asked.mask is None else None
         if window is not None and holds(window, asked):
             view = self._view(window)
         mask_input = self._mask_input(asked, previous, view)
+        corrected = mask_input if asked.mask is None else None
         ambiguous = len(asked.points) == 1 and asked.box is None and mask_input is None
+        ask = partial(self._decode, view, asked, refiners=refiners, corrected=corrected)
         with torch.inference_mode():
             answers = []
-            if recalled is not None:
-                own = self._recalled_logits(recalled, view)
-                guess = own if mask_input is None else mask_input
-                answers.append(self._decode(view, asked, guess, heed=heed, recalled=own))
-            if recalled is None or ambiguous:
-                logits, ious = self._decode(view, asked, mask_input, ambiguous, heed=heed)
+            if brought is not None:
+                guess = mask_input
+                if guess is None:
+                    guess = brought.guess(view, self.input_side, self._logits_side)
+                answers.append(ask(guess, priors=[brought]))
+            if brought is None or ambiguous:
+                logits, own, ious = ask(mask_input, ambiguous, priors=general)
                 # the sort is stable, so ties keep SAM's order
                 order = torch.argsort(ious[0], descending=True, stable=True)
-                answers.append((logits[:, order], ious[:, order]))
-            logits, ious = (torch.cat(parts, dim=1) for parts in zip(*answers, strict=True))
+                answers.append((logits[:, order], own[:, order], ious[:, order]))
+            logits, own, ious = (torch.cat(parts, dim=1) for parts in zip(*answers, strict=True))
             masks = [self._full_size(view, logits[:, i : i + 1]) for i in range(logits.shape[1])]
             scores = ious[0].tolist()
         return Proposal(
@@ -323,11 +347,18 @@ class Predictor:
             logits=logits[0].cpu().numpy(),
             weights_version=self.weights_version,
             window=None if view is self._whole else view.window,
-            recalled=() if recalled is None else recalled.annotations,
+            recalled=() if brought is None else brought.annotations,
+            own_logits=own[0].to("cpu", torch.float16).numpy(),
         )
 
     def look_closer(
-        self, proposal: Proposal, *, heed: bool = False, recalled: Recalled | None = None
+        self,
+        proposal: Proposal,
+        *,
+        priors: Sequence[Prior] = (),
+        refiners: Sequence[Refiner] = (),
+        heed: bool | None = None,
+        recalled: Recalled | None = None,
     ) -> Proposal | None:
         """Answer a proposal's prompt once more, from a crop around the object if it is small.
 
@@ -335,8 +366,10 @@ class Predictor:
 
         Args:
             proposal: about the open image, from the weights in use.
-            heed: as in `propose`.
-            recalled: what the proposal was made with.
+            priors: those the proposal was made with.
+            refiners: as in `propose`.
+            heed: deprecated, as in `propose`.
+            recalled: deprecated, as in `propose`.
 
         Returns:
             The closer answer, or None where the proposal has looked closely enough.
@@ -345,6 +378,7 @@ class Predictor:
             SamTuneError: no image is open.
 
         """
+        priors, refiners = _with_old_keywords(priors, refiners, heed, recalled)
         open_view = self._open_view()
         current = proposal.window or open_view.window
         asked = proposal.prompt.clipped(open_view.shape)
@@ -352,16 +386,24 @@ class Predictor:
         if window == current:
             return None
         view = self._view(window)
+        brought = [p for p in priors if p.annotations and proposal.is_recalled]
+        general = [prior for prior in priors if not prior.annotations]
+        chosen, own_logits = proposal.chosen, None
         with torch.inference_mode():
-            logits = self._moved(proposal, view)
-            chosen = proposal.chosen
-            mask_input = logits[None, chosen : chosen + 1]
-            own = None
-            if recalled is not None and proposal.is_recalled:
-                own = self._recalled_logits(recalled, view)
-            answer, ious = self._decode(view, asked, mask_input, heed=heed, recalled=own)
+            logits = self._moved(proposal, proposal.logits, view)
+            answer, own, ious = self._decode(
+                view,
+                asked,
+                logits[None, chosen : chosen + 1],
+                priors=brought or general,
+                refiners=refiners,
+            )
             mask, iou = self._full_size(view, answer), float(ious[0, 0])
             logits[chosen] = answer[0, 0]
+            if proposal.own_logits is not None:
+                models = self._moved(proposal, proposal.own_logits, view)
+                models[chosen] = own[0, 0]
+                own_logits = models.to("cpu", torch.float16).numpy()
         candidates = list(proposal.candidates)
         candidates[chosen] = (mask, iou)
         return replace(
@@ -372,6 +414,7 @@ class Predictor:
             logits=logits.cpu().numpy(),
             weights_version=self.weights_version,
             window=None if view is self._whole else window,
+            own_logits=own_logits,
         )
 
     def load(
@@ -413,51 +456,6 @@ class Predictor:
             self._inside = weights
         self._loaded = weights
 
-    def try_loaded(self, prompt: Prompt, score: Callable[[Prompt], float]) -> bool:
-        """Where the base answers, let the loaded weights do so once they have done clearly better.
-
-        They do so until others are loaded, about the open image and those that look like it. What
-        they gain adds up over a few objects while the image is open: one alone says little
-        (docs/learning.md).
-
-        Args:
-            prompt: the first about an object; one tried before takes the place of its former trial.
-            score: asks it and says how good the answer is, from 0 to 1; called once with either
-                weights.
-
-        Returns:
-            Whether the loaded weights answer now and did not before. Never where they would have to
-            encode the image anew and that is slow.
-
-        Raises:
-            SamTuneError: no image is open.
-
-        """
-        before, base, loaded = self._open_view(), self._inside, self._loaded
-        encodes = loaded.encoder != base.encoder
-        if base is loaded or (encodes and not self.encodes_fast):
-            return False
-        if prompt not in self._gains and len(self._gains) >= _MOST_TRIALS:
-            return False
-        rgb: NDArray[np.uint8] = self._image  # type: ignore[assignment]  # open with the view
-        closer, of_base = self._closer, score(prompt)
-        is_better = False
-        try:
-            self._put_inside(loaded)
-            if encodes:
-                self._whole, self._closer = self._encode(rgb, before.window), OrderedDict()
-            self._gains[prompt] = score(prompt) - of_base
-            is_better = sum(self._gains.values()) > _CLEARLY_BETTER
-        finally:
-            if not is_better:
-                self._put_inside(base)
-                self._whole, self._closer = before, closer
-        if is_better:
-            known = loaded.tried.descriptions
-            tried = FamiliarSurfaces({**known, str(len(known)): describe(rgb)})
-            self._loaded = self._inside = replace(loaded, tried=tried)
-        return is_better
-
     def plain(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the tensors of a weights file with its adapters merged into the base's weights.
 
@@ -474,7 +472,6 @@ class Predictor:
     def _swap(self, weights: _Weights) -> None:
         encoder = self._inside.encoder
         self._loaded = weights
-        self._gains.clear()
         self._put_inside(weights if self._image is None else self._weights_for(self._image))
         if self._inside.encoder != encoder:
             self._whole = self._image = None
@@ -558,7 +555,7 @@ class Predictor:
         return View(whole(shape), resized_shape(shape, self.input_side), features.float()[None])
 
     def _mask_input(self, prompt: Prompt, previous: Proposal | None, view: View) -> Tensor | None:
-        low_res = int(self.sam.prompt_encoder.mask_input_size[0])
+        low_res = self._logits_side
         if prompt.mask is not None:
             logits = mask_to_logits(prompt.mask, self.input_side, low_res)
         elif previous is not None:
@@ -570,16 +567,18 @@ class Predictor:
                 )
             if (previous.window or self._open_view().window) != view.window:
                 chosen = previous.chosen
-                return self._moved(previous, view)[None, chosen : chosen + 1]
+                return self._moved(previous, previous.logits, view)[None, chosen : chosen + 1]
         else:
             return None
         return torch.from_numpy(logits).to(self.device)[None]
 
-    def _moved(self, proposal: Proposal, view: View) -> Tensor:
+    def _moved(
+        self, proposal: Proposal, of_proposal: NDArray[np.floating[Any]], view: View
+    ) -> Tensor:
         """Return a proposal's logits (K, h, h) as they would be in another view."""
         window = proposal.window or self._open_view().window
         source = window, resized_shape(shape_of(window), self.input_side)
-        logits = torch.from_numpy(proposal.logits).to(self.device)
+        logits = torch.from_numpy(of_proposal).to(self.device)
         return moved(logits, source, (view.window, view.input), self.input_side)
 
     def _decode(
@@ -589,34 +588,43 @@ class Predictor:
         mask_input: Tensor | None,
         ambiguous: bool = False,
         *,
-        heed: bool,
-        recalled: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Low-resolution logits (1, K, h, w) and IoU estimates (1, K), in SAM's order."""
-        points = self._points(view, prompt)
-        sparse, dense = self.sam.prompt_encoder(
-            points=points, boxes=self._box(view, prompt), masks=mask_input
-        )
+        priors: Sequence[Prior],
+        refiners: Sequence[Refiner],
+        corrected: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (1, K, h, h) with priors and refined, the model's own, IoU (1, K): SAM's order."""
+        points, box = self._points(view, prompt), self._box(view, prompt)
+        sparse, dense = self.sam.prompt_encoder(points=points, boxes=box, masks=mask_input)
         if self._positions is None:
             self._positions = self.sam.prompt_encoder.get_dense_pe()
-        logits, ious = self.sam.mask_decoder(
+        own, ious = self.sam.mask_decoder(
             image_embeddings=view.features,
             image_pe=self._positions,
             sparse_prompt_embeddings=sparse,
             dense_prompt_embeddings=dense,
             multimask_output=ambiguous,
         )
-        if recalled is not None:
-            logits = together(logits, recalled)
-        if heed and points is not None:
-            coords, labels = points
-            middles = coords + coords.new_tensor(half_pixel(view.shape, view.input))
-            logits = heed_clicks(logits, middles, labels, self.input_side)
-        return logits, ious
+        logits = own
+        for prior in priors:
+            logits = prior.add(logits, view, self.input_side)
+        if refiners:
+            coords, labels = points or _nowhere(self.device)
+            asked = Asked(
+                side=self.input_side,
+                clicks=coords + coords.new_tensor(half_pixel(view.shape, view.input)),
+                labels=labels,
+                box=box,
+                painted=mask_input if prompt.mask is not None else None,
+                corrected=corrected,
+            )
+            for refiner in refiners:
+                logits = refiner.refine(logits, asked)
+        return logits, own, ious
 
-    def _recalled_logits(self, recalled: Recalled, view: View) -> Tensor:
-        size = int(self.sam.prompt_encoder.mask_input_size[0])
-        return recalled.logits(view, self.input_side, size)
+    @property
+    def _logits_side(self) -> int:
+        """Of the low-resolution logits, in cells."""
+        return int(self.sam.prompt_encoder.mask_input_size[0])
 
     def _points(self, view: View, prompt: Prompt) -> tuple[Tensor, Tensor] | None:
         if not prompt.points:
@@ -645,6 +653,30 @@ class Predictor:
         y0, x0, y1, x1 = view.window
         mask[y0:y1, x0:x1] = drawn
         return mask
+
+
+def _with_old_keywords(
+    priors: Sequence[Prior],
+    refiners: Sequence[Refiner],
+    heed: bool | None,
+    recalled: Recalled | None,
+) -> tuple[Sequence[Prior], Sequence[Refiner]]:
+    """Take `heed` and `recalled`, which went before priors and refiners, for one more release."""
+    if heed is None and recalled is None:
+        return priors, refiners
+    warnings.warn(
+        "Predictor: heed= and recalled= go with the next release; say refiners=[HeedClicks()] and "
+        "priors=[recalled].",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+    brought = [] if recalled is None else [recalled]
+    return [*brought, *priors], [*([HeedClicks()] if heed else []), *refiners]
+
+
+def _nowhere(device: torch.device) -> tuple[Tensor, Tensor]:
+    """No click at all: (1, 0, 2) and (1, 0)."""
+    return torch.zeros(1, 0, 2, device=device), torch.zeros(1, 0, device=device)
 
 
 def _encoder_version(tensors: Mapping[str, Tensor]) -> str:

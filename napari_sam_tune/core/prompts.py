@@ -200,6 +200,7 @@ class Proposal:
         window: the part (y0, x0, y1, x1) of the image the logits are of, in px, ends excluded;
             None for the whole image. Nothing is drawn outside it.
         recalled: ids of the earlier masks that the first candidate owes something to.
+        own_logits: (K, h, w) float16, what the model itself said, before priors and refiners.
     """
 
     mask: Mask
@@ -211,6 +212,7 @@ class Proposal:
     chosen: int = 0
     window: tuple[int, int, int, int] | None = None
     recalled: tuple[str, ...] = ()
+    own_logits: NDArray[np.float16] | None = field(default=None, repr=False)
 
     @property
     def is_recalled(self) -> bool:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
-from torch.nn import functional
 
-from napari_sam_tune.core.views import shape_of
+from napari_sam_tune.core.views import sample_in_view, shape_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,18 +50,17 @@ class Recalled:
             size: of the low-resolution logits.
 
         """
-        cells = (torch.arange(size, dtype=torch.float32) + 0.5) * (side / size)
-        places = []
-        for axis in (0, 1):
-            # in px of the image, then from -1 to 1 along the window
-            pixels = cells * (view.shape[axis] / view.input[axis]) + view.window[axis]
-            start, length = self.window[axis], shape_of(self.window)[axis]
-            places.append((pixels - start) / length * 2 - 1)
-        grid = torch.stack(torch.meshgrid(places[1], places[0], indexing="xy"), dim=-1)
         # sampled as a height above what lies outside, which is then what padding means
-        above = torch.from_numpy(self.field + CAP)[None, None]
-        drawn = functional.grid_sample(above, grid[None], align_corners=False) - CAP
-        return drawn.to(view.features.device)
+        above = torch.from_numpy(self.field + CAP)
+        return sample_in_view(above, self.window, view, side, size) - CAP
+
+    def add(self, logits: Tensor, view: View, side: int) -> Tensor:
+        """Return the model's logits (1, K, h, h) and what is recalled, together; see `Prior`."""
+        return together(logits, self.logits(view, side, logits.shape[-1]))
+
+    def guess(self, view: View, side: int, size: int) -> Tensor:
+        """Return what is recalled, as the mask input; see `Prior`."""
+        return self.logits(view, side, size)
 
     def inside(self, shape: Shape) -> tuple[float, float] | None:
         """Return the place (x, y) surest to be inside, in an image (H, W); None if none is."""

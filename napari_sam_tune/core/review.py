@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from napari_sam_tune.core.answers.chain import AnswerChain
     from napari_sam_tune.core.embeddings import EmbeddingCache
     from napari_sam_tune.core.predictor import Predictor
     from napari_sam_tune.core.project import Project
@@ -43,6 +44,7 @@ class Review:
         predictor: the live model; only `find` uses it, on the thread that owns it.
         cache: where the trunk's features are kept.
         recall: what was accepted on other images; it has looked at the predictor's open one.
+        chain: answers as people get them.
 
     Attributes:
         kind: what proposes; None while nobody reviews.
@@ -50,11 +52,16 @@ class Review:
     """
 
     def __init__(
-        self, project: Project, predictor: Predictor, cache: EmbeddingCache, recall: Recall
+        self,
+        project: Project,
+        predictor: Predictor,
+        cache: EmbeddingCache,
+        recall: Recall,
+        chain: AnswerChain,
     ) -> None:
         self.kind: SuggestionKind | None = None
         self._project, self._predictor, self._cache = project, predictor, cache
-        self._recall = recall
+        self._recall, self._chain = recall, chain
         self._queues: dict[str, SuggestionQueue] = {}
         self._head: tuple[Path, PromptlessModel] | None = None
         self._surest_first = False
@@ -131,7 +138,7 @@ class Review:
             image = self._project.read_image(image_id)
             found = suggest_with_head(self._newest_head(), image, image_hash)
         elif kind == "recalled":
-            found = suggest_recalled(self._predictor, self._recall.all(), checkpoint)
+            found = suggest_recalled(self._chain, self._predictor, self._recall.all(), checkpoint)
         else:
             found = suggest_everything(self._predictor, checkpoint=checkpoint)
         return without_accepted(found, self._project.annotations(image_id))

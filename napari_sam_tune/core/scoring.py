@@ -119,19 +119,26 @@ def is_thin(mask: ArrayLike) -> bool:
     return inscribed_radius(mask) < THIN_RADIUS
 
 
-def score(predicted: ArrayLike, truth: ArrayLike, *, thin: bool | None = None) -> float:
+def score(
+    predicted: ArrayLike,
+    truth: ArrayLike,
+    *,
+    thin: bool | None = None,
+    tolerance: float = TOLERANCE,
+) -> float:
     """Return the IoU, or the tolerant F1 where the truth is thin; from 0 to 1.
 
     Args:
         predicted: (H, W) mask.
         truth: (H, W) mask.
         thin: `is_thin(truth)` where it is known already; it is the costly part of a score.
+        tolerance: in px of these masks, where those are not the image's.
 
     Raises:
         MaskError: not two-dimensional, or of different shapes.
     """
     if is_thin(truth) if thin is None else thin:
-        return tolerant_f1(predicted, truth)
+        return tolerant_f1(predicted, truth, tolerance)
     return iou(predicted, truth)
 
 

@@ -11,28 +11,31 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from psygnal import Signal
 
 from napari_sam_tune.core.annotations import Annotation, NewAnnotation, Source
+from napari_sam_tune.core.answers.chain import AnswerChain
+from napari_sam_tune.core.answers.instant_learning import InstantLearning
 from napari_sam_tune.core.effort import EffortRow, effort_by_version
+from napari_sam_tune.core.embed_folder import embed_image
 from napari_sam_tune.core.embeddings import EmbeddingCache
 from napari_sam_tune.core.errors import MaskError, ProjectError, SamTuneError, StorageError
 from napari_sam_tune.core.images import content_hash, spatial_shape, to_rgb8
 from napari_sam_tune.core.learner import Learner
 from napari_sam_tune.core.open_object import EffortMeter, History, OpenObject, Step
+from napari_sam_tune.core.pixel_classifier.features import KEY as FEATURES
 from napari_sam_tune.core.prompts import Correction, Effort, Prompt, Proposal, as_mask
 from napari_sam_tune.core.recall import Recall
 from napari_sam_tune.core.review import Review
 from napari_sam_tune.core.rounds import AutoRounds, Round
 from napari_sam_tune.core.runners import Runner, make_runner
-from napari_sam_tune.core.scoring import score
 from napari_sam_tune.core.state import SessionState
 from napari_sam_tune.core.training.config import TrainConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
@@ -42,6 +45,9 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.suggestions import Suggestion, SuggestionKind
 
 _log = logging.getLogger(__name__)
+
+MOST_ANSWERED_ANEW: Final = 4
+"""First clicks put anew to new weights each time there is a moment: each takes half a second."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,13 +82,14 @@ class Session:
         zoom: small objects are answered once more from a crop around them; None where encoding a
             crop takes well under a second: on a GPU, and with a light encoder.
         recall: masks accepted on other photographs of the same thing are brought in; see `Recall`.
+        instant: what is accepted bears on the next answers at once; see `InstantLearning`.
 
     Raises:
         ProjectError: the project was begun with another base model.
 
     Attributes:
         state: the evented `SessionState`.
-        recalls: whether earlier masks are brought in; may be changed, images opened later obey.
+        chain: which links of an answer are on; may be changed, images opened later obey.
         review: what is proposed without being asked.
         object_changed: fires with the `OpenObject` in progress.
         annotations_changed: fires with the image id whose accepted masks changed.
@@ -107,15 +114,25 @@ class Session:
         source: Source = "person",
         zoom: bool | None = None,
         recall: bool = True,
+        instant: bool = True,
     ) -> None:
         project.set_base(predictor.ref)
         self.project = project
         self.predictor = predictor
-        self.zoom = predictor.encodes_fast if zoom is None else zoom
-        self.recalls = recall
         self._recall = Recall(project)
-        self.embeddings = EmbeddingCache(project.path / "embeddings.zarr")
-        self.review = Review(project, predictor, self.embeddings, self._recall)
+        self.embeddings = EmbeddingCache(project.path / "embeddings.zarr", constant_keys=[FEATURES])
+        self._instant = InstantLearning(
+            project, self.embeddings, predictor.device, predictor.input_side
+        )
+        self.chain = AnswerChain(
+            predictor,
+            self._recall,
+            self._instant,
+            recalls=recall,
+            learns=instant,
+            looks_closer=predictor.encodes_fast if zoom is None else zoom,
+        )
+        self.review = Review(project, predictor, self.embeddings, self._recall, self.chain)
         self.state = SessionState(weights_version=project.current_version)
         self.learner = Learner(
             project,
@@ -137,7 +154,6 @@ class Session:
         self._generation = 0
         self._surfaces_from: str | None = None  # the version whose descriptions are known
         self._asked_in: Step | None = None  # the step an answer on its way belongs to
-        self._untried: Annotation | None = None  # the base's, accepted last; see `try_tuned`
         self._closed = False
         annotated = {a.image_id for a in project.annotations()}
         self.embeddings.pin(r.content_hash for r in project.images() if r.id in annotated)
@@ -192,7 +208,8 @@ class Session:
         See `register` for the arguments.
         """
         record = self.register(image, image_id, path=path, group=group, stratum=stratum)
-        self.try_tuned()
+        self.learn()
+        self.settle()
         self.apply_swap()
         self._set_image(image, record)
         self.show(image_id)
@@ -220,13 +237,26 @@ class Session:
         embedding = self.embeddings.get(key, record.content_hash)
         self.predictor.set_image(rgb, embedding)
         self._tell_surface()
-        self._untried = None
-        if self.recalls:
+        if self.chain.recalls:
             self._recall.look(image, record)
         else:
             self._recall.forget()
+        self._instant.forget()
         if embedding is None:
             self.embeddings.put(key, record.content_hash, self.predictor.embedding)
+        if self.chain.learns:
+            self._instant.look(rgb, record)
+
+    def encode_ahead(self, image: NDArray[Any]) -> None:
+        """Prepare an image that may be opened later; to be called by whoever owns the predictor.
+
+        Raises:
+            ImageError: not an image.
+            StorageError: what was prepared could not be kept.
+
+        """
+        extractor = self._instant.extractor
+        embed_image(self.predictor, extractor, self.embeddings, image, content_hash(image))
 
     def show(self, image_id: str) -> None:
         """Make a registered image the open one; its object in progress and its undo come back."""
@@ -270,7 +300,7 @@ class Session:
         """
         request = self.request(prompt)
         self.apply_swap()
-        self.try_tuned()
+        self.learn()
         try:
             with self.learner.runner.stepping_aside():
                 proposal = self.answer(request)
@@ -296,45 +326,84 @@ class Session:
 
     def answer(self, request: ProposalRequest) -> Proposal:
         """Ask the model; to be called by whoever owns the predictor. See `Predictor.propose`."""
-        return self.ask(request.prompt, request.previous)
+        return self.chain.ask(request.prompt, request.previous, on_record=True)
 
     def ask(self, prompt: Prompt, previous: Proposal | None = None) -> Proposal:
         """Ask the model off the record; to be called by whoever owns the predictor."""
-        recalled = self._recall.ask(prompt)
-        return self.predictor.propose(prompt, previous, heed=True, recalled=recalled)
+        return self.chain.ask(prompt, previous)
 
     def look_closer(self, proposal: Proposal) -> Proposal | None:
         """Ask once more from close by; to be called by whoever owns the predictor.
 
         None where that is switched off or no use. See `Predictor.look_closer`.
         """
-        if not self.zoom:
-            return None
-        recalled = self._recall.ask(proposal.prompt) if proposal.is_recalled else None
-        return self.predictor.look_closer(proposal, heed=True, recalled=recalled)
+        return self.chain.ask_closer(proposal)
 
-    def try_tuned(self) -> None:
-        """Find out by the mask accepted last which weights suit an image of a new surface.
+    def learn(self, checkpoint: Callable[[], None] = lambda: None) -> None:
+        """Learn from what was accepted, edited or taken back since; in milliseconds.
 
-        To be called by whoever owns the predictor. The base model and the weights in use are both
-        asked what the person asked first; once the latter have come clearly nearer to what was
-        accepted, they answer there. See `Predictor.try_loaded`.
+        To be called by whoever owns the predictor. See `answers.instant_learning`.
+
+        Args:
+            checkpoint: called between two images; may raise to make room for something urgent.
+
         """
-        annotation, self._untried = self._untried, None
-        if annotation is None or not self.state.is_surface_new:
+        if not self.chain.learns:
             return
-
-        def score_of(prompt: Prompt) -> float:
-            proposal = self.ask(prompt)
-            return score((self.look_closer(proposal) or proposal).mask, truth)
-
         try:
-            truth = annotation.mask
             with self.learner.runner.stepping_aside():
-                if self.predictor.try_loaded(annotation.prompts[0], score_of):
-                    self._tell_surface()
-        except SamTuneError as error:  # the base goes on answering, and no click is lost by it
-            _log.warning("Which weights suit %s is not known: %s", annotation.image_id, error)
+                self._instant.follow(checkpoint)
+        except SamTuneError as error:  # answers go on as before, and no click is lost by it
+            _log.warning("What was accepted last is not learnt yet: %s", error)
+
+    def settle(
+        self, checkpoint: Callable[[], None] = lambda: None, most: int = MOST_ANSWERED_ANEW
+    ) -> bool:
+        """Find out how much what was learnt helps, and give it as much weight; for idle moments.
+
+        To be called by whoever owns the predictor.
+
+        Args:
+            checkpoint: as in `learn`.
+            most: first clicks that are put anew to the weights in use, where others answered them.
+
+        Returns:
+            Whether there is more to do in the next idle moment.
+
+
+        """
+        if not self.chain.learns:
+            self.state.learnt = None
+            return False
+        try:
+            self._instant.follow(checkpoint)
+            unanswered = self._instant.unanswered(self.predictor.loaded_version)
+            for annotation in unanswered[:most]:
+                checkpoint()
+                self._answer_anew(annotation)
+            self._instant.settle(checkpoint)
+        except SamTuneError as error:
+            _log.warning("The weight of what was learnt stays as it was: %s", error)
+            return False
+        self.state.learnt = self._instant.learnt
+        return len(unanswered) > most or not self._instant.is_up_to_date
+
+    def _answer_anew(self, annotation: Annotation) -> None:
+        """Let the model alone answer the first click on an accepted object, with its weights."""
+        record = self.project.image(annotation.image_id)
+        try:
+            rgb = to_rgb8(self.project.read_image(record.id))
+        except SamTuneError as error:
+            _log.warning("How much was learnt is judged without %s: %s", record.id, error)
+            self._instant.give_up(annotation)
+            return
+        embedding = self.embeddings.get(self.predictor.encoder_key_for(rgb), record.content_hash)
+        if embedding is None and not self.predictor.encodes_fast:
+            self._instant.give_up(annotation)
+            return
+        prompt, weights = annotation.prompts[0], self.predictor.loaded_version
+        proposal = self.chain.answer_alone(prompt, rgb, embedding)
+        self._instant.note_answered(annotation, proposal, weights)
 
     def request_again(self) -> ProposalRequest:
         """Put the open object's unanswered prompt once more: no new step, no effort.
@@ -517,9 +586,6 @@ class Session:
             remaining = self._next_object()
         self._advance(remaining, added=annotation.id, removed=current.reopened)
         self._annotations_touched()
-        was_begun_by_asking = current.suggestion is None and current.reopened is None
-        if current.answered and was_begun_by_asking and version == "base":
-            self._untried = annotation
         self.consider_round(idle_seconds=0.0)
         return annotation
 
@@ -622,7 +688,6 @@ class Session:
         if history is None or not history.done:
             return False
         step = history.done[-1]
-        self._untried = None
         self._exchange(remove=step.added, restore=step.removed)
         history.undone.append(history.done.pop())
         self._count_again(step)
@@ -693,7 +758,7 @@ class Session:
 
     def _closely(self, config: TrainConfig) -> TrainConfig:
         """Training sees what the person sees: crops only where there are crops."""
-        return config if self.zoom else config.model_copy(update={"zoom_share": 0.0})
+        return config if self.chain.looks_closer else config.model_copy(update={"zoom_share": 0.0})
 
     def cancel(self) -> None:
         """Stop the round under way, within a training step."""

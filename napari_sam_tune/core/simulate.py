@@ -9,6 +9,7 @@ person does.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -160,6 +161,7 @@ def run_sequence(
     robot: Robot,
     *,
     every: int | None,
+    objects: int | None = None,
     report: Callable[[ObjectResult | Round], None] = lambda _: None,
 ) -> SequenceResult:
     """Label all groups in order; after a group, learn if `every` masks are new.
@@ -168,7 +170,8 @@ def run_sequence(
         session: whose project and model are used; rounds run through its runner.
         groups: images in the order they are labelled, whole groups.
         robot: how it clicks.
-        every: accepted masks between rounds; None never learns (frozen).
+        every: accepted masks between rounds; None: no rounds.
+        objects: stop after so many; None labels all.
         report: called with each object's result and each round as they come.
 
     Returns:
@@ -179,9 +182,12 @@ def run_sequence(
     rng = np.random.default_rng(robot.seed)
     for group in groups:
         for pair in group:
-            for row in _label_image(session, pair, robot, rng, result.seconds):
+            left = None if objects is None else objects - len(result.objects)
+            for row in islice(_label_image(session, pair, robot, rng, result.seconds), left):
                 result.objects.append(row)
                 report(row)
+            if objects is not None and len(result.objects) >= objects:
+                return result
         if every is not None and session.state.masks_since_round >= every:
             began = perf_counter()
             finished = session.fine_tune(wait=True)
@@ -291,8 +297,7 @@ class Clicker:
         """Go on past the accepted mask, off the record, to measure clicks to higher scores."""
 
         def propose(prompt: Prompt) -> Proposal:
-            proposal = session.ask(prompt, self.proposal)
-            return session.look_closer(proposal) or proposal
+            return session.chain.answer(prompt, self.proposal)
 
         self.run(propose, target)
 

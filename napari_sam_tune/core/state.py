@@ -7,14 +7,16 @@ from typing import ClassVar
 
 from psygnal import SignalGroupDescriptor
 
+from napari_sam_tune.core.pixel_classifier.learnt import Learnt  # noqa: TC001 - psygnal reads it
+
 
 @dataclass
 class SessionState:
     """The session's small, evented state; `state.events.<field>` fires when a field changes.
 
     A round that runs in another process changes `training` and `weights_version` from a reader
-    thread, and whoever owns the predictor `is_surface_new` from its own: a graphical face connects
-    with `thread="main"`. Arrays never live here.
+    thread, and whoever owns the predictor `is_surface_new` and `learnt` from its own: a graphical
+    face connects with `thread="main"`. Arrays never live here.
 
     Attributes:
         image_id: the open image, or None.
@@ -23,6 +25,7 @@ class SessionState:
         weights_version: the version in use: "base" or a content hash.
         is_surface_new: the base model answers on the open image instead of the version in use,
             which has not learnt its surface; see `familiar_surfaces`.
+        learnt: what learning at every accept is worth so far; None while it is off.
         masks_since_round: masks accepted since the last round began.
         can_undo: there is a step to take back on the open image.
         can_redo: there is a step to repeat on the open image.
@@ -36,6 +39,7 @@ class SessionState:
     training: bool = False
     weights_version: str = "base"
     is_surface_new: bool = False
+    learnt: Learnt | None = None
     masks_since_round: int = 0
     can_undo: bool = False
     can_redo: bool = False

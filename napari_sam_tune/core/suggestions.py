@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from segment_anything.modeling import Sam
 
     from napari_sam_tune.core.annotations import BoundingBox
+    from napari_sam_tune.core.answers.chain import AnswerChain
     from napari_sam_tune.core.embeddings import Embedding
     from napari_sam_tune.core.predictor import Predictor
     from napari_sam_tune.core.project import Annotation
@@ -236,6 +237,7 @@ class _Encoded(SamPredictor):  # type: ignore[misc]
 
 
 def suggest_recalled(
+    chain: AnswerChain,
     predictor: Predictor,
     recalled: Iterable[Recalled],
     checkpoint: Callable[[], None] = lambda: None,
@@ -243,7 +245,8 @@ def suggest_recalled(
     """Return the objects of other photographs of the same part, as the model sees them here.
 
     Args:
-        predictor: the image is its open one.
+        chain: answers as people get them.
+        predictor: the chain's; the image is its open one.
         recalled: what is found again on it.
         checkpoint: called before each answer; may raise.
 
@@ -254,7 +257,7 @@ def suggest_recalled(
         centre = one.inside(predictor.image_shape)
         if centre is None:  # it lies beside the image
             continue
-        proposal = predictor.propose(Prompt((centre,), (1,)), heed=True, recalled=one)
+        proposal = chain.ask(Prompt((centre,), (1,)), prior=one)
         if np.count_nonzero(proposal.mask) >= SMALLEST_OBJECT:
             suggestions.append(
                 Suggestion(

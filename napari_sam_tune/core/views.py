@@ -6,11 +6,12 @@ Positions (x, y) are in px of the image, or in px of the encoder's padded input.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 import torch
 from PIL import Image
+from torch.nn import functional
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -109,6 +110,43 @@ def half_pixel(shape: Shape, resized: Shape) -> tuple[float, float]:
     """
     y, x = (0.5 * (after / before - 1) for before, after in zip(shape, resized, strict=True))
     return x, y
+
+
+def sample_in_view(
+    field: Tensor,
+    window: tuple[float, float, float, float],
+    view: View,
+    side: int,
+    size: int,
+    *,
+    beyond: Literal["zeros", "border"] = "zeros",
+) -> Tensor:
+    """Sample a field over a part of an image where a view's low-resolution logits lie.
+
+    Args:
+        field: (h, w) float, of `window` at any scale.
+        window: (y0, x0, y1, x1) in image px, also between pixels.
+        view: a part of the same image.
+        side: of the encoder's padded input, in px.
+        size: of the low-resolution logits.
+        beyond: what lies outside the window: 0, or what is at its border.
+
+    Returns:
+        (1, 1, size, size) float32, on the view's device.
+
+    """
+    cells = (torch.arange(size, dtype=torch.float32) + 0.5) * (side / size)
+    places = []
+    for axis in (0, 1):
+        # in px of the image, then from -1 to 1 along the window
+        pixels = cells * (view.shape[axis] / view.input[axis]) + view.window[axis]
+        start, length = window[axis], window[axis + 2] - window[axis]
+        places.append((pixels - start) / length * 2 - 1)
+    grid = torch.stack(torch.meshgrid(places[1], places[0], indexing="xy"), dim=-1)
+    drawn = functional.grid_sample(
+        field[None, None].float(), grid[None], padding_mode=beyond, align_corners=False
+    )
+    return drawn.to(view.features.device)
 
 
 def in_frame(view: View, xy: NDArray[np.float64]) -> Tensor:

@@ -26,6 +26,13 @@ _MODES = {"click": "pan_zoom", "brush": "paint", "eraser": "erase"}
 _TOOLS: dict[str, Tool] = {"paint": "brush", "erase": "eraser"}
 
 
+_URGENT = (Kind.READ, Kind.ENCODE, Kind.PROPOSE, Kind.CLOSER)
+
+
+class _Interrupted(Exception):
+    """Something urgent came; what was interrupted is asked for again."""
+
+
 class Annotating(QObject):
     """Clicks, boxes and strokes in; masks and decisions out.
 
@@ -65,7 +72,9 @@ class Annotating(QObject):
         opening.opened.connect(self._on_image_opened)
         opening.ready.connect(self._mend)
         opening.ready.connect(self.refresh)
+        opening.ready.connect(self._learn)
         self._session.object_changed.connect(self._on_session_object_changed)
+        self._session.annotations_changed.connect(self._learn)
         for view in (place.panel.image, place.panel.object):
             view.action.connect(self.act)
         place.panel.object.tool_chosen.connect(self.set_tool)
@@ -77,6 +86,7 @@ class Annotating(QObject):
     def close(self) -> None:
         """Stop listening."""
         self._session.object_changed.disconnect(self._on_session_object_changed)
+        self._session.annotations_changed.disconnect(self._learn)
 
     # ------------------------------------------------------------- the mouse
 
@@ -195,7 +205,7 @@ class Annotating(QObject):
 
     def _look_closer(self, proposal: Proposal) -> None:
         """Let a closer answer take the place of a small object's, when it is ready."""
-        if not self._session.zoom:
+        if not self._session.chain.looks_closer:
             return
 
         def on_thread() -> Proposal | None:
@@ -208,15 +218,28 @@ class Annotating(QObject):
 
         self._place.inference.submit(Kind.CLOSER, on_thread, done, self._place.complain)
 
-    def _try_tuned(self) -> None:
-        """Find out by the mask just accepted which weights suit the image."""
-        image_id = self._session.state.image_id
+    def _learn(self, *_: object) -> None:
+        """Learn from masks accepted or taken back, and in an idle moment how much that helps."""
+        session, inference = self._session, self._place.inference
 
-        def on_thread() -> None:
-            if self._opening.encoded_id == image_id:
-                self._session.try_tuned()
+        def make_room() -> None:
+            if inference.busy(*_URGENT):
+                raise _Interrupted
 
-        self._place.inference.submit(Kind.TRY, on_thread, lambda _: None, self._place.complain)
+        def again(error: Exception) -> None:
+            if isinstance(error, _Interrupted):
+                settle()
+            else:
+                self._place.complain(error)
+
+        def settled(has_more: bool) -> None:
+            if has_more:
+                settle()
+
+        def settle() -> None:
+            inference.submit(Kind.SETTLE, partial(session.settle, make_room), settled, again)
+
+        inference.submit(Kind.LEARN, session.learn, lambda _: settle(), self._place.complain)
 
     def _on_answer_failed(self, error: Exception) -> None:
         self._is_asking, self._following, self._then = False, None, []
@@ -266,8 +289,6 @@ class Annotating(QObject):
     def _accept(self) -> None:
         self._session.accept()
         self._set_tool("click")
-        if self._session.state.is_surface_new:
-            self._try_tuned()
 
     def _clear(self) -> None:
         """Start the object again; one that was taken up or suggested is there as it was."""

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_sam_tune.core.effort import RECALLED
 from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES
 from napari_sam_tune.core.rounds import AutoRounds, Round
 from napari_sam_tune.ui.helping import HelpingRow
 from napari_sam_tune.ui.history import VersionRow
@@ -18,6 +19,7 @@ from napari_sam_tune.ui.learning import CurveSnapshot, LearningSnapshot
 from napari_sam_tune.ui.notice import Notice
 
 if TYPE_CHECKING:
+    from napari_sam_tune.core.pixel_classifier.learnt import Learnt
     from napari_sam_tune.core.project import Promotion
     from napari_sam_tune.core.training.job import Progress
     from napari_sam_tune.ui.annotating import Annotating
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
 _BASE = "base"
 # A pause this long, with a few new masks, is a good time to learn from them.
 _IDLE_SECONDS, _IDLE_MASKS, _LOOK_MILLISECONDS = 45.0, 4, 2000
-_WATCHED = ("training", "weights_version", "is_surface_new", "masks_since_round")
+_FEWEST_LEARNT = 3
+"""Masks from which on it is said what was learnt from them."""
+_WATCHED = ("training", "weights_version", "is_surface_new", "learnt", "masks_since_round")
 _DOING = {
     "loading": "Starting…",
     "encoding": "Preparing images…",
@@ -209,6 +213,7 @@ class FineTuning(QObject):
             version=state.weights_version,
             number=self._number(state.weights_version),
             is_surface_new=state.is_surface_new,
+            learnt=_said_of(state.learnt),
             masks=state.masks_since_round,
             training=state.training,
             doing=self._shown.doing or _DOING["loading"],
@@ -264,6 +269,24 @@ class FineTuning(QObject):
 
     def _name(self, version: str) -> str:
         return "base model" if version == _BASE else f"version {self._number(version)}"
+
+
+def _said_of(learnt: Learnt | None) -> str:
+    """Say in one sentence what learning at every accept is worth; "" until there is something."""
+    if learnt is None or learnt.masks < _FEWEST_LEARNT:
+        return ""
+    masks = f"Learnt from {learnt.masks} masks"
+    if not learnt.judged:
+        return f"{masks}. Whether that helps can be told from {LEAST_IMAGES} images on."
+    if learnt.weight == 0:
+        return (
+            f"{masks}, which says nothing about the next ones yet: a first click on them scores "
+            f"{learnt.without:.2f}, as without."
+        )
+    return (
+        f"{masks}: a first click on them, each left out, would score {learnt.with_it:.2f} instead "
+        f"of {learnt.without:.2f}."
+    )
 
 
 def _score(report: dict[str, Any]) -> str:

@@ -31,10 +31,11 @@ class Kind(IntEnum):
     ENCODE = 3
     PROPOSE = 4
     CLOSER = 5
-    TRY = 6
+    LEARN = 6
     PREVIEW = 7
     SUGGEST = 8
-    AHEAD = 9
+    SETTLE = 9
+    AHEAD = 10
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,6 +31,7 @@ class LearningSnapshot:
         version: weights in use, "base" or 12 hex digits.
         number: how many promotions led to them; 0 for the base.
         is_surface_new: those weights have not learnt what the open image shows.
+        learnt: what learning at every accept is worth, in one sentence.
         masks: accepted masks since the last round.
         training: a round is under way.
         doing: what the round is doing, in a few words.
@@ -45,6 +46,7 @@ class LearningSnapshot:
     version: str = "base"
     number: int = 0
     is_surface_new: bool = False
+    learnt: str = ""
     masks: int = 0
     training: bool = False
     doing: str = ""
@@ -90,6 +92,8 @@ class LearningView(QWidget):
         section = Section("Learning")
         self._badge = Text("", "badge", wrap=False)
         section.head.addWidget(self._badge)
+        self._learnt = Text()
+        self._learnt.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._surface = Text("", "quiet")
         self._masks = Text("", "quiet")
         self.button = KeyButton("fine_tune", "Fine-tune now", "Learn from the accepted masks")
@@ -107,7 +111,14 @@ class LearningView(QWidget):
         self._outcome.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._curve: CurveView | None = None
         self._curve_place = QVBoxLayout()
-        for widget in (self._surface, self._outcome, self._masks, self.button, self._bar):
+        for widget in (
+            self._learnt,
+            self._surface,
+            self._outcome,
+            self._masks,
+            self.button,
+            self._bar,
+        ):
             section.body.addWidget(widget)
         section.body.addLayout(status)
         section.body.addLayout(self._curve_place)
@@ -124,9 +135,11 @@ class LearningView(QWidget):
         self._badge.setToolTip(f"Weights in use: {shown.version}")
         self._surface.setText(
             f"This image's surface is new to version {shown.number}, so the base model answers "
-            "until a round has learnt it, or masks there show that the version does better."
+            "until a round has learnt it."
         )
         self._surface.setVisible(shown.is_surface_new)
+        self._learnt.setText(shown.learnt)
+        self._learnt.setVisible(bool(shown.learnt))
         masks = "1 new mask" if shown.masks == 1 else f"{shown.masks} new masks"
         self._masks.setText(f"{masks} since the last round")
         self._masks.setVisible(not shown.training)

@@ -12,7 +12,7 @@ from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam_tune.core.errors import SamTuneError, StorageError
-from napari_sam_tune.core.images import content_hash, to_rgb8
+from napari_sam_tune.core.images import to_rgb8
 from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.labelling import ImageSnapshot
 from napari_sam_tune.ui.layers import OWN
@@ -262,13 +262,8 @@ def _read(session: Session, queued: QueuedImage) -> ReadImage:
 
 
 def _encode_ahead(session: Session, queued: QueuedImage) -> None:
-    predictor, cache = session.predictor, session.embeddings
     try:
-        pixels = queued.read()
-        image_hash, rgb = content_hash(pixels), to_rgb8(pixels)
-        key = predictor.encoder_key_for(rgb)
-        if not cache.contains(key, image_hash):
-            cache.put(key, image_hash, predictor.embed(rgb))
+        session.encode_ahead(queued.read())
     except SamTuneError:
         # It will be said when the image is really opened; ahead of that it bothers nobody.
         return

@@ -34,6 +34,7 @@ class Preferences:
     drag_draws_box: bool = True
     cover_neighbours: bool = False
     recall_masks: bool = True
+    learn_at_every_accept: bool = True
     automatic_rounds: bool = True
     masks_per_round: int = MASKS_BETWEEN_ROUNDS
     what_learns: str = "automatic"

@@ -131,7 +131,9 @@ class Work(QObject):
     def _follow_preferences(self) -> None:
         drag_draws_box = self.place.preferences.drag_draws_box
         self._gestures.drag_draws_box = drag_draws_box
-        self.place.session.recalls = self.place.preferences.recall_masks
+        chain = self.place.session.chain
+        chain.recalls = self.place.preferences.recall_masks
+        chain.learns = self.place.preferences.learn_at_every_accept
         self.place.panel.object.show_gestures(drag_draws_box=drag_draws_box)
         self._bind_keys()
         self.accepted.show()

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from napari_sam_tune import Predictor, Project, Prompt, Session, TrainConfig
-from napari_sam_tune.core.checkpoints import save_sam_checkpoint
 from napari_sam_tune.core.familiar_surfaces import FamiliarSurfaces, describe
 from napari_sam_tune.core.images import to_rgb8
 from napari_sam_tune.core.starter.samples import FAMILIES, make_sample
@@ -134,56 +133,6 @@ def test_the_predictor_answers_from_the_weights_that_know_the_surface(part):
     np.testing.assert_array_equal(shown.logits, of_tuned.logits)
     np.testing.assert_array_equal(predictor.embedding.features, ahead.features)
     np.testing.assert_array_equal(answer(cloth).logits, of_base["cloth"].logits)
-
-    # on a new surface they answer once they have done clearly better there
-    def try_loaded(number, *scores):
-        left = iter(scores)
-        return predictor.try_loaded(Prompt([(number, 9)], [1]), lambda _: next(left))
-
-    assert not try_loaded(0, 0.5, 0.65)
-    assert not try_loaded(0, 0.5, 0.6)  # asked again, it is still one object
-    np.testing.assert_array_equal(predictor.propose(CLICK).logits, of_base["cloth"].logits)
-    with pytest.raises(StopIteration):  # nor where asking them fails
-        try_loaded(1, 0.5)
-    np.testing.assert_array_equal(predictor.propose(CLICK).logits, of_base["cloth"].logits)
-    assert not try_loaded(1, 0.5, 0.45)
-    assert try_loaded(2, 0.5, 0.7)
-    shown = predictor.propose(CLICK)
-    assert shown.weights_version == predictor.weights_version == "aaaaaaaaaaaa"
-    np.testing.assert_array_equal(shown.logits, answer(cloth).logits)
-    assert predictor.encoder_key_for(pixels("cloth", 1)) == tuned_key
-    assert not try_loaded(3)  # they answer there already
-    assert predictor.encoder_key_for(pixels("concrete", 0)) == base_key
-    predictor.load(tuned, "aaaaaaaaaaaa", learnt_from(tile))
-    predictor.set_image(cloth)
-    for number in range(3):
-        assert not try_loaded(number, 0.5, 0.5)
-    assert not try_loaded(3)  # three say enough
-
-
-def test_an_accepted_mask_shows_which_weights_suit_a_new_surface(tmp_path):
-    good = Predictor.from_checkpoint("starter", device="cpu").sam
-    decoder = {n: t for n, t in good.state_dict().items() if n.startswith("mask_decoder.output")}
-    bad = Predictor.from_checkpoint("starter", device="cpu").sam
-    bad.load_state_dict({n: torch.zeros_like(t) for n, t in decoder.items()}, strict=False)
-    save_sam_checkpoint(bad, tmp_path / "bad.pth")
-    predictor = Predictor.from_checkpoint(tmp_path / "bad.pth", device="cpu")
-    project = Project.open(tmp_path / "p")
-    with Session(project, predictor, zoom=False) as session:
-        session.rollback(project.save_weights(decoder, {}, learnt_from(pixels("tile", 0))))
-        image, labels = photograph("steel", 0)
-        session.open_image(image, "steel0.png")
-        assert session.state.is_surface_new
-        y, x = np.argwhere(labels == 2).mean(0).round()
-        # what was begun from a mask says nothing of the first answer
-        session.adopt(labels == 1)
-        session.reopen(session.project.annotations()[-1].id)
-        assert session.propose(Prompt([(x, y)], [1])).weights_version == "base"
-        session.accept(mask=labels == 1)
-        assert session.propose(Prompt([(x, y)], [1])).weights_version == "base"
-        session.accept(mask=labels == 2)
-        assert session.propose(Prompt([(x, y)], [1])).weights_version == session.weights_version
-        assert not session.state.is_surface_new
 
 
 def test_a_new_surface_is_answered_by_the_base_until_a_round_has_learnt_it(tmp_path):

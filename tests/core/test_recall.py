@@ -132,10 +132,10 @@ def test_nothing_is_recalled_elsewhere(session: Session) -> None:
     # nor beside the object, nor once it was deleted, nor where it is switched off
     session.open_image(photograph(1, noise=5), "second.png")
     assert session.propose(click(CENTRE[0] + 60, CENTRE[1])).recalled == ()
-    session.recalls = False
+    session.chain.recalls = False
     session.open_image(photograph(1, noise=6), "third.png")
     assert session.propose(click(*CENTRE)).recalled == ()
-    session.recalls = True  # from the next image on: this one was not looked at
+    session.chain.recalls = True  # from the next image on: this one was not looked at
     assert session.propose(click(*CENTRE)).recalled == ()
     session.open_image(photograph(1), "first.png")
     assert session.propose(click(*CENTRE)).recalled == ()  # its own mask is there already

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_sam_tune import Predictor, Prompt
+from napari_sam_tune.core.answers.chain import REFINERS
 from napari_sam_tune.core.scoring import iou
 from napari_sam_tune.core.views import resized_shape, shape_of, whole
 from napari_sam_tune.core.zoom import OUTSIDE, holds, moved, window_around, window_for
@@ -106,9 +107,9 @@ def test_a_small_object_is_looked_at_closely_and_corrected_there(predictor):
     image = rng.integers(150, 190, (700, 900), dtype=np.uint8)
     image[300:312, 400:414] = 40
     predictor.set_image(image)
-    coarse = predictor.propose(Prompt([(407, 306)], [1]), heed=True)
+    coarse = predictor.propose(Prompt([(407, 306)], [1]), refiners=REFINERS)
     assert coarse.window is None
-    closer = predictor.look_closer(coarse, heed=True)
+    closer = predictor.look_closer(coarse, refiners=REFINERS)
     assert closer.window is not None
     assert len(closer.candidates) == len(coarse.candidates) == len(closer.logits)
     truth = image == 40
@@ -119,11 +120,11 @@ def test_a_small_object_is_looked_at_closely_and_corrected_there(predictor):
     outside[y0:y1, x0:x1] = False
     assert not outside.any()
     # a click there is answered there, and that is close enough
-    again = predictor.propose(Prompt([(407, 306), (420, 306)], [1, 0]), closer, heed=True)
+    again = predictor.propose(Prompt([(407, 306), (420, 306)], [1, 0]), closer, refiners=REFINERS)
     assert again.window == closer.window
-    assert predictor.look_closer(again, heed=True) is None
+    assert predictor.look_closer(again, refiners=REFINERS) is None
     # a click elsewhere is about the whole image again
-    away = predictor.propose(Prompt([(407, 306), (800, 600)], [1, 0]), closer, heed=True)
+    away = predictor.propose(Prompt([(407, 306), (800, 600)], [1, 0]), closer, refiners=REFINERS)
     assert away.window is None
     assert away.logits.shape == again.logits.shape
 

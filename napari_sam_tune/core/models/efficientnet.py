@@ -190,6 +190,29 @@ def imagenet_head_state() -> State:
     return state | {"classes.weight": raw["_fc.weight"], "classes.bias": raw["_fc.bias"]}
 
 
+def usual_features() -> dict[int, tuple[Tensor, Tensor]]:
+    """Mean and standard deviation (C,) of features over ImageNet, by stride.
+
+    What the batch norms behind a stage's blocks had learnt, added up along the skips as if the
+    blocks were independent.
+
+    Raises:
+        CheckpointMissing, CheckpointError: as `imagenet_state`.
+
+    """
+    raw = _read()
+    usual: dict[int, tuple[Tensor, Tensor]] = {}
+    block = 0
+    for layer, (count, *_) in enumerate(_LAYERS):
+        norms = [f"_blocks.{block + i}._bn2" for i in range(count)]
+        block += count
+        if layer in _LAST_OF_STRIDE:
+            mean = torch.stack([raw[f"{norm}.bias"] for norm in norms]).sum(0)
+            squares = torch.stack([raw[f"{norm}.weight"] ** 2 for norm in norms]).sum(0)
+            usual[_LAST_OF_STRIDE[layer]] = mean, squares.sqrt()
+    return usual
+
+
 def build_efficientnet() -> EfficientNetLite0:
     """Return the network with its ImageNet weights, in eval mode, on the CPU.
 

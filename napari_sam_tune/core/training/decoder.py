@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from napari_sam_tune.core.kriging import heed_clicks
+from napari_sam_tune.core.answers.chain import REFINERS, Asked
 from napari_sam_tune.core.starter.architecture import PaintingPromptEncoder
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class Answer(NamedTuple):
         ambiguous: (N,) bool, where the three masks of a single point are on offer and token 0 is
             not; elsewhere only token 0 is.
         coords, kinds: the tokens of all prompts, (N, T, 2) and (N, T).
+        corrected: (N, 1, grid, grid) logits of the answers they correct, or None.
         frame: where the image lies in the encoder's input.
 
     """
@@ -89,17 +90,34 @@ class Answer(NamedTuple):
     ambiguous: Tensor
     coords: Tensor
     kinds: Tensor
+    corrected: Tensor | None
     frame: Frame
 
     def chosen(self) -> Tensor:
         """Return the logits a person would see, (N, grid, grid).
 
-        That is the best answer by predicted IoU, heeding every click.
+        That is the best answer by predicted IoU, with all that answers must keep to.
         """
         best = torch.where(self.ambiguous, self.ious[:, 1:].argmax(dim=1) + 1, 0)
         answers = self.logits[torch.arange(len(best), device=best.device), best]
         middles = self.coords + self.coords.new_tensor(self.frame.half_pixel)
-        return heed_clicks(answers[:, None], middles, self.kinds, self.frame.side)[:, 0]
+        asked = Asked(
+            side=self.frame.side,
+            clicks=middles,
+            labels=self.kinds,
+            box=self._boxes(),
+            corrected=self.corrected,
+        )
+        answers = answers[:, None]
+        for refiner in REFINERS:
+            answers = refiner.refine(answers, asked)
+        return answers[:, 0]
+
+    def _boxes(self) -> Tensor:
+        """Return (N, 4) boxes, NaN where a prompt has none."""
+        first, last = (self.coords[:, :2][:, corner] for corner in (0, 1))
+        boxed = (self.kinds[:, 1] == BOTTOM_RIGHT)[:, None]
+        return torch.where(boxed, torch.cat([first, last], dim=1), torch.nan)
 
 
 def answer(
@@ -141,7 +159,8 @@ def answer(
         sparse_prompt_embeddings=_embedded(encoder, coords, kinds),
         dense_prompt_embeddings=dense,
     )
-    return Answer(logits, ious, single, coords, kinds, frame)
+    corrected = mask_inputs if has_mask is None else None
+    return Answer(logits, ious, single, coords, kinds, corrected, frame)
 
 
 def _dense(

@@ -150,8 +150,7 @@ def fit(
         description = described.get(shown[example.annotation.image_id])
         is_familiar = (
             familiar is None
-            # they may have answered on a surface they have not learnt, see `Session.try_tuned`;
-            # what was painted or adopted nobody answered
+            # what they answered is theirs; what was painted or adopted nobody answered
             or (example.annotation.weights_version == job.parent and example.annotation.prompts)
             or (description is not None and familiar.include(description))
         )

@@ -1,0 +1,450 @@
+"""Learning at every accept: what is known of each image, the classifier, its weight in answers.
+
+Nothing here changes the model: the classifier is solved anew from sums, forgets nothing, and its
+weight in answers is 0 wherever leaving images out does not show that it helps. So it needs no gate.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+
+from napari_sam_tune.core.answers.chain import Asked
+from napari_sam_tune.core.answers.connected import KeepConnected
+from napari_sam_tune.core.errors import ImageError, ProjectError, StorageError
+from napari_sam_tune.core.images import to_rgb8
+from napari_sam_tune.core.kriging import HeedClicks
+from napari_sam_tune.core.pixel_classifier.classifier import PixelClassifier
+from napari_sam_tune.core.pixel_classifier.features import KEY, FeatureExtractor, PixelFeatures
+from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES, Learnt
+from napari_sam_tune.core.pixel_classifier.prior import PixelPrior
+from napari_sam_tune.core.pixel_classifier.statistics import contribution_of, known_cells
+from napari_sam_tune.core.scoring import TOLERANCE, is_thin, score
+from napari_sam_tune.core.views import (
+    View,
+    half_pixel,
+    in_frame,
+    mask_to_logits,
+    resized_shape,
+    shape_of,
+    whole,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.annotations import Annotation
+    from napari_sam_tune.core.embeddings import EmbeddingCache
+    from napari_sam_tune.core.pixel_classifier.statistics import Contribution
+    from napari_sam_tune.core.project import ImageRecord, Project
+    from napari_sam_tune.core.prompts import Prompt, Proposal
+
+_log = logging.getLogger(__name__)
+
+WEIGHTS: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+"""Those that its weight in answers is chosen from."""
+_CHOOSING: Final = 60
+"""First clicks that the weight is chosen by, the newest."""
+_AT_ONCE: Final = 20
+"""Images learnt in one go; of a project just opened the others come the next times."""
+_ASKED: Final = 16
+"""Answers to first prompts that wait for their object to be accepted."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What was said of an image; two that are equal contribute alike."""
+
+    annotations: tuple[str, ...]
+    is_done: bool
+
+
+@dataclass(frozen=True, eq=False)
+class _FirstClick:
+    """An accepted object and what the model alone answered to the first click on it.
+
+    Attributes:
+        image_id: where it is.
+        own: (h, h) float16 logits of the candidate shown.
+        view: the part of the image they are of; without features.
+        asked: the click.
+        truth: (h, h), the accepted mask on the same cells.
+        weights: that were loaded when it was answered.
+        is_thin: scored with tolerance.
+        tolerance: `scoring.TOLERANCE`, in cells.
+
+    """
+
+    image_id: str
+    own: NDArray[np.float16]
+    view: View
+    asked: Asked
+    truth: NDArray[np.bool_]
+    weights: str
+    is_thin: bool
+    tolerance: float
+
+
+class InstantLearning:
+    """Learns from a project's accepted masks, and says what it makes of the open image.
+
+    To be used by the thread that owns the predictor.
+
+    Args:
+        project: whose masks are learnt from; those accepted meanwhile, and by others, too.
+        cache: where features are kept.
+        device: where features are computed.
+        side: of the predictor's padded input, in px.
+
+    Attributes:
+        extractor: of the features.
+
+    """
+
+    def __init__(
+        self, project: Project, cache: EmbeddingCache, device: torch.device, side: int
+    ) -> None:
+        self._project, self._cache, self._side = project, cache, side
+        self.extractor = FeatureExtractor(device)
+        self._classifier = PixelClassifier()
+        self._known: dict[str, _Known] = {}
+        self._unreadable: set[str] = set()
+        self._contributions: OrderedDict[str, Contribution] = OrderedDict()
+        self._open: tuple[ImageRecord, PixelFeatures] | None = None
+        self._solution: NDArray[np.float64] | None = None
+        self._logits: NDArray[np.float32] | None = None  # of the open image
+        self._weight = 0.0
+        self._learnt = Learnt()
+        self._asked: OrderedDict[Prompt, tuple[Proposal, str]] = OrderedDict()
+        self._first: OrderedDict[str, _FirstClick] = OrderedDict()
+        self._is_settled = True
+
+    # ------------------------------------------------------------- the image
+
+    def look(self, rgb: NDArray[np.uint8], record: ImageRecord) -> None:
+        """Make an image the open one; its features come from the cache or go there.
+
+        Raises:
+            StorageError: they could not be kept; the image is open all the same.
+
+        """
+        self._asked.clear()
+        self._logits = None
+        known = self._cached(record)
+        self._open = record, known or self.extractor.extract(rgb)
+        if known is None:
+            self._cache.put(KEY, record.content_hash, self._open[1].packed())
+
+    def forget(self) -> None:
+        """Have no image open."""
+        self._open = self._logits = None
+        self._asked.clear()
+
+    @property
+    def _open_id(self) -> str | None:
+        return None if self._open is None else self._open[0].id
+
+    def _cached(self, record: ImageRecord) -> PixelFeatures | None:
+        embedding = self._cache.get(KEY, record.content_hash)
+        return None if embedding is None else PixelFeatures.unpacked(embedding)
+
+    def _features(self, record: ImageRecord) -> PixelFeatures | None:
+        """Features of any image; None where it cannot be read."""
+        if self._open is not None and self._open[0].id == record.id:
+            return self._open[1]
+        known = self._cached(record)
+        if known is not None:
+            return known
+        try:
+            features = self.extractor.extract(to_rgb8(self._project.read_image(record.id)))
+        except (ProjectError, ImageError) as error:
+            _log.warning("Nothing is learnt from %s: %s", record.id, error)
+            return None
+        try:
+            self._cache.put(KEY, record.content_hash, features.packed())
+        except StorageError as error:
+            _log.warning("The features of %s could not be kept: %s", record.id, error)
+        return features
+
+    # ------------------------------------------------------------- learning
+
+    def follow(self, checkpoint: Callable[[], None] = lambda: None) -> None:
+        """Learn what was accepted, edited or taken back since the last time.
+
+        Args:
+            checkpoint: called between two images; may raise, and the rest is learnt the next time.
+
+        """
+        changed, now = self._changed()
+        changed.sort(key=lambda image_id: image_id != self._open_id)
+        for image_id in changed[:_AT_ONCE]:
+            checkpoint()
+            self._replace(image_id, self._known.get(image_id), now.get(image_id))
+            self._solution, self._logits, self._is_settled = None, None, False
+        if changed:
+            self._take_first_clicks()
+
+    def _changed(self) -> tuple[list[str], dict[str, _Known]]:
+        """Images of which something else is known than was learnt, and what is known of all."""
+        now = self._known_now()
+        changed = [
+            image_id
+            for image_id in {**self._known, **now}
+            if self._known.get(image_id) != now.get(image_id) and image_id not in self._unreadable
+        ]
+        return changed, now
+
+    def _known_now(self) -> dict[str, _Known]:
+        done = self._project.done_images()
+        ids: dict[str, list[str]] = {}
+        for annotation in self._project.annotations():
+            ids.setdefault(annotation.image_id, []).append(annotation.id)
+        known = {i: _Known(tuple(sorted(found)), i in done) for i, found in ids.items()}
+        empty = {i: _Known((), True) for i in done - set(ids) if self._project.is_empty(i)}
+        return {**known, **empty}
+
+    def _replace(self, image_id: str, before: _Known | None, now: _Known | None) -> None:
+        """Take out of the sums what was known of an image, and put in what is known now."""
+        record = self._project.image(image_id)
+        features = self._features(record)
+        if features is None:
+            self._unreadable.add(image_id)
+            return
+        if before is not None:
+            kept = self._contributions.pop(image_id, None)
+            self._classifier.subtract(
+                image_id, kept or self._contribution(record, features, before)
+            )
+            del self._known[image_id]
+        if now is not None:
+            contribution = self._contribution(record, features, now)
+            self._classifier.add(image_id, contribution)
+            self._contributions[image_id] = contribution
+            while len(self._contributions) > _CHOOSING:
+                self._contributions.popitem(last=False)
+            self._known[image_id] = now
+
+    def _contribution(
+        self, record: ImageRecord, features: PixelFeatures, known: _Known
+    ) -> Contribution:
+        annotations = [self._project.annotation(name) for name in known.annotations]
+        cells = known_cells(features, annotations, is_done=known.is_done)
+        return contribution_of(features, cells, record.content_hash)
+
+    # ------------------------------------------------------------ first clicks
+
+    def note_first(self, prompt: Prompt, proposal: Proposal, weights: str) -> None:
+        """Remember the model's own answer to a first prompt, in case the object is accepted.
+
+        Args:
+            prompt: what was said.
+            proposal: the answer.
+            weights: the version loaded.
+
+        """
+        if _is_click(prompt) and not proposal.recalled and proposal.own_logits is not None:
+            self._asked[prompt] = proposal, weights
+            while len(self._asked) > _ASKED:
+                self._asked.popitem(last=False)
+
+    def note_closer(self, prompt: Prompt, closer: Proposal) -> None:
+        """Let a closer answer take the place of the one remembered."""
+        if prompt in self._asked:
+            self._asked[prompt] = closer, self._asked[prompt][1]
+
+    def unanswered(self, weights: str) -> list[Annotation]:
+        """Return accepted objects whose first click the weights loaded have yet to answer.
+
+        Those of earlier sessions, those other weights answered; the newest first, and no more than
+        the weight is chosen by.
+
+        Args:
+            weights: the version loaded.
+
+        """
+        names = sorted(
+            (name for known in self._known.values() for name in known.annotations), reverse=True
+        )
+        clicked = [
+            annotation
+            for annotation in map(self._project.annotation, names)
+            if annotation.prompts
+            and _is_click(annotation.prompts[0])
+            and annotation.image_id not in self._unreadable
+        ]
+        return [
+            annotation
+            for annotation in clicked[:_CHOOSING]
+            if annotation.id not in self._first or self._first[annotation.id].weights != weights
+        ]
+
+    def note_answered(self, annotation: Annotation, proposal: Proposal, weights: str) -> None:
+        """Take the model's own answer to the first click on an accepted object.
+
+        Args:
+            annotation: of `unanswered`.
+            proposal: made without priors.
+            weights: the version loaded.
+
+        """
+        self._first[annotation.id] = self._first_click(annotation, proposal, weights)
+        self._is_settled = False
+
+    def give_up(self, annotation: Annotation) -> None:
+        """Do without an object whose image cannot be read."""
+        self._unreadable.add(annotation.image_id)
+
+    def _take_first_clicks(self) -> None:
+        """Keep those first answers on the open image whose objects were accepted."""
+        living = {name for known in self._known.values() for name in known.annotations}
+        for gone in [name for name in self._first if name not in living]:
+            del self._first[gone]
+        if self._open_id is None or self._open_id not in self._known:
+            return
+        for name in self._known[self._open_id].annotations:
+            annotation = self._project.annotation(name)
+            if name not in self._first and annotation.prompts:
+                answered = self._asked.get(annotation.prompts[0])
+                if answered is not None:
+                    self._first[name] = self._first_click(annotation, *answered)
+        while len(self._first) > _CHOOSING:
+            self._first.popitem(last=False)
+
+    def _first_click(self, annotation: Annotation, proposal: Proposal, weights: str) -> _FirstClick:
+        window = proposal.window or whole(annotation.shape)
+        shape = shape_of(window)
+        view = View(window, resized_shape(shape, self._side), torch.empty(0))
+        own = proposal.logits[proposal.chosen].astype(np.float16)
+        if proposal.own_logits is not None:
+            own = proposal.own_logits[proposal.chosen]
+        middles = in_frame(view, np.array(proposal.prompt.points))[None]
+        middles = middles + middles.new_tensor(half_pixel(view.shape, view.input))
+        y0, x0, y1, x1 = window
+        truth = mask_to_logits(annotation.mask[y0:y1, x0:x1], self._side, own.shape[-1])[0] > 0
+        asked = Asked(self._side, middles, torch.tensor([proposal.prompt.labels]))
+        cells_a_pixel = max(view.input) / max(shape) * own.shape[-1] / self._side
+        return _FirstClick(
+            annotation.image_id,
+            own,
+            view,
+            asked,
+            truth,
+            weights,
+            is_thin(annotation.cropped_mask),
+            TOLERANCE * cells_a_pixel,
+        )
+
+    # -------------------------------------------------------------- settling
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether all that was accepted so far has been learnt."""
+        return not self._changed()[0]
+
+    def settle(self, checkpoint: Callable[[], None] = lambda: None) -> None:
+        """Calibrate, and choose the weight in answers by leaving images out; for idle moments.
+
+        Args:
+            checkpoint: called between two images; may raise to make room for a click.
+
+        """
+        if self._is_settled:
+            return
+        self._classifier.calibrate()
+        self._logits = None
+        images = {click.image_id for click in self._first.values()}
+        if self._classifier.images < LEAST_IMAGES or len(images) < LEAST_IMAGES:
+            images = set()
+        table = []
+        for image_id in images:
+            checkpoint()
+            prior = self._left_out(image_id)
+            clicks = [click for click in self._first.values() if click.image_id == image_id]
+            if prior is not None:
+                table += [_scores(click, prior) for click in clicks]
+        means = np.mean(table, axis=0) if table else np.zeros(len(WEIGHTS))
+        best = int(means.argmax())
+        self._weight = WEIGHTS[best]
+        self._learnt = Learnt(
+            masks=sum(len(known.annotations) for known in self._known.values()),
+            images=self._classifier.images,
+            judged=len(table),
+            without=float(means[0]),
+            with_it=float(means[best]),
+            weight=self._weight,
+            precision=self._classifier.calibration.precision,
+        )
+        self._is_settled = True
+
+    def _left_out(self, image_id: str) -> PixelPrior | None:
+        """What the classifier would say of an image whose fold it had not seen."""
+        features = self._features(self._project.image(image_id))
+        if features is None:
+            return None
+        solution = self._classifier.solve(without=self._classifier.fold_of(image_id))
+        return self._prior(features, solution, 1.0)
+
+    # --------------------------------------------------------------- answers
+
+    @property
+    def learnt(self) -> Learnt:
+        """What it is worth, as far as that can be told."""
+        return self._learnt
+
+    def prior(self) -> PixelPrior | None:
+        """What was learnt, about the open image; None where it has no say."""
+        if self._open is None or self._weight == 0 or self._classifier.images < LEAST_IMAGES:
+            return None
+        features = self._open[1]
+        if self._solution is None:
+            self._solution = self._classifier.solve()
+        if self._logits is None:
+            self._logits = self._prior(features, self._solution, 1.0).logits
+        return PixelPrior(self._logits, _window(features), self._weight)
+
+    def _prior(
+        self, features: PixelFeatures, solution: NDArray[np.float64], weight: float
+    ) -> PixelPrior:
+        calibration = self._classifier.calibration
+        scores = features.scores(solution[:, :1])[..., 0]
+        logits = np.float32(calibration.slope) * scores + np.float32(calibration.offset)
+        return PixelPrior(logits, _window(features), weight)
+
+
+def _is_click(prompt: Prompt) -> bool:
+    """Whether a prompt is a lone click on an object."""
+    return tuple(prompt.labels) == (1,) and prompt.box is None and prompt.mask is None
+
+
+def _window(features: PixelFeatures) -> tuple[float, float, float, float]:
+    """The part of the image that its cells cover; it may reach a little beyond."""
+    (rows, columns), (height, width) = features.cells, features.cell_size
+    return 0.0, 0.0, rows * height, columns * width
+
+
+def _scores(click: _FirstClick, prior: PixelPrior) -> list[float]:
+    """Scores of the answer to a first click by the classifier's weight."""
+    own = torch.from_numpy(click.own.astype(np.float32))[None, None]
+    known = PixelPrior(prior.logits, prior.window, 1.0).add(
+        torch.zeros_like(own), click.view, click.asked.side
+    )
+    found = []
+    for weight in WEIGHTS:
+        logits = HeedClicks().refine(own + weight * known, click.asked)
+        logits = KeepConnected().refine(logits, click.asked)
+        found.append(
+            score(
+                (logits[0, 0] > 0).numpy(),
+                click.truth,
+                thin=click.is_thin,
+                tolerance=click.tolerance,
+            )
+        )
+    return found

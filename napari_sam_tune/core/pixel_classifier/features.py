@@ -1,0 +1,176 @@
+"""What ImageNet's features say of each place of an image, computed once an image.
+
+EfficientNet-Lite0 sees the image at 512 px on its longer side; its features of strides 4, 8 and 16
+are kept as float16 at their own strides (1.3 MB) and compared on a grid of 128 × 128 cells, to
+which the coarser ones are brought bilinearly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional
+
+from napari_sam_tune.core.embeddings import Embedding
+from napari_sam_tune.core.models import efficientnet
+from napari_sam_tune.core.views import resized_shape
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    Floats = NDArray[np.float32]
+
+SIDE: Final = 512
+"""Longer side of what the network sees, in px."""
+GRID: Final = 128
+"""Cells along a side of the padded square."""
+STRIDES: Final = (4, 8, 16)
+CHANNELS: Final = sum(efficientnet.CHANNELS[stride] for stride in STRIDES)
+KEY: Final = "efficientnet-lite0-512-1"
+"""Names what features depend on besides the image, in the cache of embeddings."""
+_LARGEST: Final = 6.0
+"""Standard deviations at which a feature is clamped: a few cells must not outweigh all others."""
+_PACKED: Final = (41, GRID, GRID)
+"""As many numbers as 24 × 128², 40 × 64² and 112 × 32²: one array, as the cache keeps them."""
+
+
+@dataclass(frozen=True, eq=False)
+class PixelFeatures:
+    """Features of one image.
+
+    Attributes:
+        stages: (C, h, w) float16 of strides 4, 8 and 16, of the padded square.
+        original_size: (H, W) of the image in px.
+        input_size: (h, w) it was resized to before padding.
+
+    """
+
+    stages: tuple[NDArray[np.float16], ...]
+    original_size: tuple[int, int]
+    input_size: tuple[int, int]
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Rows and columns of the grid that see any of the image; the rest is padding."""
+        height, width = self.input_size
+        return -(-height * GRID // SIDE), -(-width * GRID // SIDE)
+
+    @property
+    def cell_size(self) -> tuple[float, float]:
+        """Height and width of a cell, in px of the image."""
+        pixels = SIDE / GRID
+        height, width = (
+            pixels * whole / seen
+            for whole, seen in zip(self.original_size, self.input_size, strict=True)
+        )
+        return height, width
+
+    @cached_property
+    def _standard(self) -> list[Tensor]:
+        """The stages, (1, C, h, w) float32, as deviations from what ImageNet's images have."""
+        return [
+            ((torch.from_numpy(stage.astype(np.float32))[None] - mean) / deviation).clamp(
+                -_LARGEST, _LARGEST
+            )
+            for stage, (mean, deviation) in zip(self.stages, _usual(), strict=True)
+        ]
+
+    def vectors(self) -> Floats:
+        """Return (rows, columns, CHANNELS + 1) float32 of each cell; the last is 1."""
+        fine = [_at_grid(stage)[0].permute(1, 2, 0) for stage in self._standard]
+        rows, columns = self.cells
+        ones = torch.ones(GRID, GRID, 1)
+        return torch.cat([*fine, ones], dim=-1)[:rows, :columns].contiguous().numpy()
+
+    def scores(self, weights: NDArray[np.float64]) -> Floats:
+        """Return `vectors() @ weights` without making them: weights (CHANNELS + 1, K).
+
+        Scaling up is linear, so the few scores are scaled up in place of the many features.
+
+        Returns:
+            (rows, columns, K) float32.
+
+        """
+        total = torch.from_numpy(weights[-1].astype(np.float32)).view(1, -1, 1, 1)
+        begin = 0
+        for stage in self._standard:
+            channels = stage.shape[1]
+            own = torch.from_numpy(weights[begin : begin + channels].astype(np.float32))
+            total = total + _at_grid(torch.einsum("nchw,ck->nkhw", stage, own))
+            begin += channels
+        rows, columns = self.cells
+        return total[0, :, :rows, :columns].permute(1, 2, 0).contiguous().numpy()
+
+    def packed(self) -> Embedding:
+        """Return it as the cache of embeddings keeps things."""
+        flat = np.concatenate([stage.ravel() for stage in self.stages])
+        return Embedding(flat.reshape(_PACKED), self.original_size, self.input_size)
+
+    @classmethod
+    def unpacked(cls, embedding: Embedding) -> PixelFeatures | None:
+        """Undo `packed`; None where the entry is of another kind: it is made anew then."""
+        if embedding.features.shape != _PACKED:
+            return None
+        flat, stages = embedding.features.ravel(), []
+        for stride in STRIDES:
+            channels, side = efficientnet.CHANNELS[stride], SIDE // stride
+            count = channels * side * side
+            stages.append(flat[:count].reshape(channels, side, side))
+            flat = flat[count:]
+        return cls(tuple(stages), embedding.original_size, embedding.input_size)
+
+
+class FeatureExtractor:
+    """Runs the network; loaded at the first image.
+
+    Args:
+        device: where it runs.
+
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._network: efficientnet.EfficientNetLite0 | None = None
+
+    def extract(self, rgb: NDArray[np.uint8]) -> PixelFeatures:
+        """Compute the features of an (H, W, 3) uint8 image.
+
+        Raises:
+            CheckpointMissing, CheckpointError: the weights' package is missing or damaged.
+
+        """
+        if self._network is None:
+            self._network = efficientnet.build_efficientnet().to(self._device)
+        shape = (rgb.shape[0], rgb.shape[1])
+        height, width = resized_shape(shape, SIDE)
+        small = Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR)
+        pixels = torch.from_numpy(np.array(small)).to(self._device).permute(2, 0, 1)[None].float()
+        padded = torch.zeros(1, 3, SIDE, SIDE, device=self._device)
+        padded[..., :height, :width] = (pixels - efficientnet.MEAN) / efficientnet.DEVIATION
+        with torch.inference_mode():
+            found = self._network(padded, deepest=max(STRIDES))
+        stages = tuple(
+            found[stride][0].to("cpu", torch.float16).contiguous().numpy() for stride in STRIDES
+        )
+        return PixelFeatures(stages, shape, (height, width))
+
+
+def _at_grid(stage: Tensor) -> Tensor:
+    if stage.shape[-1] == GRID:
+        return stage
+    return functional.interpolate(stage, (GRID, GRID), mode="bilinear", align_corners=False)
+
+
+@lru_cache(maxsize=1)
+def _usual() -> tuple[tuple[Tensor, Tensor], ...]:
+    usual = efficientnet.usual_features()
+    return tuple(
+        (usual[stride][0].view(1, -1, 1, 1), usual[stride][1].view(1, -1, 1, 1))
+        for stride in STRIDES
+    )

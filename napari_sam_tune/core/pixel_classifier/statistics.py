@@ -1,0 +1,194 @@
+"""What an image's accepted masks say of its pixels, as sums that can be added and taken back.
+
+Of every cell that is known to belong to an object or to the background, the features x go into
+A = Σ w · x · xᵀ and, class by class, into p = Σ w · x over the cells of its objects. Objects of an
+image weigh as much as its background, but no cell more than thirty of the background's; an image
+weighs 1 in all.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from napari_sam_tune.core.pixel_classifier.features import CHANNELS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.annotations import Annotation
+    from napari_sam_tune.core.pixel_classifier.features import PixelFeatures
+    from napari_sam_tune.core.prompts import Mask
+
+    Numbers = NDArray[np.float64]
+
+SIZE: Final = CHANNELS + 1
+"""Of the vector of a cell; its last number is 1."""
+UNKNOWN: Final = -1
+BACKGROUND: Final = 0
+_HEAVIEST: Final = 30.0
+"""Weight of an object's cell, of that of a cell of the background, at most."""
+_COVERED: Final = 0.5
+"""Share of a cell from which it is the object's; cells that are less so are nobody's."""
+_RING: Final = (1.5, 8.0)
+"""Cells from a mask within which an image that is not done is background."""
+_SAMPLE: Final = 150
+"""Cells of objects, and as many of the background, that are kept of an image to calibrate by."""
+
+
+@dataclass(frozen=True, eq=False)
+class KnownCells:
+    """Which cells of an image are known to be what.
+
+    Attributes:
+        labels: (rows, columns) int; `UNKNOWN`, `BACKGROUND`, or 1 + the number of its class.
+        classes: names, in the order of their numbers.
+
+    """
+
+    labels: NDArray[np.int16]
+    classes: tuple[str, ...]
+
+
+def known_cells(
+    features: PixelFeatures,
+    annotations: Sequence[Annotation],
+    *,
+    is_done: bool,
+    not_objects: Sequence[tuple[Mask, tuple[int, int, int, int]]] = (),
+) -> KnownCells:
+    """Tell what is known of an image's cells.
+
+    Args:
+        features: of the image; says where its cells are.
+        annotations: its accepted masks.
+        is_done: nothing else on it is an object; else only what lies around the masks is known not
+            to be one.
+        not_objects: masks, each cut to its box (y0, x0, y1, x1), that a person said no to.
+
+    """
+    classes = tuple(sorted({annotation.label for annotation in annotations}))
+    shape = features.cells
+    most = np.zeros(shape, np.float32)
+    labels = np.full(shape, UNKNOWN, np.int16)
+    for annotation in annotations:
+        own = _coverage(annotation.cropped_mask, annotation.bbox, features)
+        if (own > 0).any() and own.max() < _COVERED:  # smaller than a cell, or a thin line
+            own = own / own.max()
+        more = own > most
+        most = np.where(more, own, most)
+        labels[more & (own >= _COVERED)] = 1 + classes.index(annotation.label)
+    outside = most == 0
+    if is_done:
+        labels[outside] = BACKGROUND
+        return KnownCells(labels, classes)
+    if len(annotations):
+        distance = ndimage.distance_transform_edt(outside)
+        labels[outside & (distance >= _RING[0]) & (distance <= _RING[1])] = BACKGROUND
+    for mask, box in not_objects:
+        labels[outside & (_coverage(mask, box, features) >= _COVERED)] = BACKGROUND
+    for annotation in annotations:
+        prompt = annotation.prompts[-1] if annotation.prompts else None
+        for (x, y), sign in (
+            () if prompt is None else zip(prompt.points, prompt.labels, strict=True)
+        ):
+            height, width = features.cell_size
+            row, column = int((y + 0.5) / height), int((x + 0.5) / width)
+            inside = row < shape[0] and column < shape[1]
+            if sign == 0 and inside and outside[row, column]:
+                labels[row, column] = BACKGROUND
+    return KnownCells(labels, classes)
+
+
+def _coverage(
+    mask: Mask, box: tuple[int, int, int, int], features: PixelFeatures
+) -> NDArray[np.float32]:
+    """Share of each cell, (rows, columns), that a mask cut to its box covers; exact."""
+    out = np.zeros(features.cells, np.float32)
+    sums = np.asarray(mask, np.float64)
+    window = []
+    for axis in (0, 1):
+        length, start = features.cell_size[axis], box[axis]
+        first = int(start / length)
+        last = min(int(np.ceil(box[axis + 2] / length)), out.shape[axis])
+        edges = np.arange(first, last + 1) * length - start
+        window.append(slice(first, last))
+        # the area up to an edge grows linearly between two pixels
+        up_to = np.concatenate([np.zeros_like(sums.take([0], axis)), np.cumsum(sums, axis)], axis)
+        below = np.clip(np.floor(edges).astype(int), 0, mask.shape[axis])
+        above = np.clip(below + 1, 0, mask.shape[axis])
+        part = np.expand_dims(np.clip(edges - below, 0, 1), 1 - axis)
+        at = up_to.take(below, axis) * (1 - part) + up_to.take(above, axis) * part
+        sums = np.diff(at, axis=axis)
+    height, width = features.cell_size
+    out[window[0], window[1]] = sums / (height * width)
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class Contribution:
+    """What one image says.
+
+    Attributes:
+        gram: (SIZE, SIZE), Σ w · x · xᵀ.
+        positives: by class, (SIZE,), Σ w · x over its objects.
+        cells: (n, SIZE) float16, a sample to calibrate by.
+        is_object: (n,), which of them lie in an object.
+        weights: (n,), how much each stands for.
+
+    """
+
+    gram: Numbers
+    positives: Mapping[str, Numbers]
+    cells: NDArray[np.float16] = field(repr=False)
+    is_object: NDArray[np.bool_] = field(repr=False)
+    weights: Numbers = field(repr=False)
+
+
+def contribution_of(features: PixelFeatures, known: KnownCells, image_hash: str) -> Contribution:
+    """Sum up what is known of an image; the same sums whenever it is asked for the same.
+
+    Args:
+        features: of the image.
+        known: its cells.
+        image_hash: the image's `content_hash`; seeds the sample.
+
+    """
+    labels = known.labels.ravel()
+    certain = labels != UNKNOWN
+    vectors = torch.from_numpy(features.vectors().reshape(-1, SIZE)[certain])
+    labels = labels[certain]
+    objects = labels > BACKGROUND
+    count, others = int(objects.sum()), int((~objects).sum())
+    heavy = min(_HEAVIEST, max(others, 1) / max(count, 1))
+    # an image without objects, or without background, has half of the weight of one with both
+    total = heavy * count + others if count and others else 2.0 * max(heavy * count, others, 1)
+    weights = np.where(objects, heavy, 1.0) / total
+    weighted = vectors * torch.from_numpy(np.sqrt(weights).astype(np.float32))[:, None]
+    gram = (weighted.T @ weighted).double().numpy()
+    by_class = {
+        name: (vectors[torch.from_numpy(labels == 1 + number)].double().sum(0) * heavy / total)
+        for number, name in enumerate(known.classes)
+    }
+    rng = np.random.default_rng(zlib.crc32(image_hash.encode()))
+    chosen, stands_for = [], []
+    for inside in (objects, ~objects):
+        places = np.flatnonzero(inside)
+        some = rng.choice(places, min(_SAMPLE, len(places)), replace=False)
+        chosen.append(some)
+        stands_for.append(weights[some] * (len(places) / max(len(some), 1)))
+    rows = np.concatenate(chosen)
+    return Contribution(
+        gram=gram,
+        positives={name: vector.numpy() for name, vector in by_class.items()},
+        cells=vectors.numpy()[rows].astype(np.float16),
+        is_object=objects[rows],
+        weights=np.concatenate(stands_for),
+    )

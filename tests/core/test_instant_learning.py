@@ -1,0 +1,307 @@
+"""What is learnt at every accept: exact sums, true words about itself, and better first clicks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_sam_tune import Predictor, Project, Prompt, Session
+from napari_sam_tune.core.annotations import NewAnnotation
+from napari_sam_tune.core.answers.chain import Asked
+from napari_sam_tune.core.answers.connected import KeepConnected, StayNear
+from napari_sam_tune.core.images import content_hash
+from napari_sam_tune.core.pixel_classifier.classifier import PixelClassifier
+from napari_sam_tune.core.pixel_classifier.features import KEY, FeatureExtractor
+from napari_sam_tune.core.pixel_classifier.statistics import (
+    BACKGROUND,
+    SIZE,
+    UNKNOWN,
+    contribution_of,
+    known_cells,
+)
+from napari_sam_tune.core.scoring import iou, next_click
+from napari_sam_tune.core.starter.samples import FAMILIES, make_sample
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.set_num_threads(1)
+    return Predictor.from_checkpoint("starter", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def extractor():
+    return FeatureExtractor(torch.device("cpu"))
+
+
+def part(number):
+    """A piece of cloth and its objects' numbers."""
+    return make_sample(np.random.default_rng([7, number]), FAMILIES[2], 0)
+
+
+def accept(project, image_id, image, mask, label="pit", **more):
+    """Accept a mask as an import would."""
+    if image_id not in {record.id for record in project.images()}:
+        project.add_image(
+            image_id, shape=image.shape[:2], content_hash=content_hash(image), array=image
+        )
+    return project.add(NewAnnotation(image_id=image_id, mask=mask, label=label, **more))
+
+
+# ---- sums ----
+
+
+def labelled(extractor, number):
+    rng = np.random.default_rng(number)
+    rgb = rng.integers(0, 255, (60 + number, 90, 3), np.uint8)
+    features = extractor.extract(rgb)
+    labels = rng.integers(UNKNOWN, 3, features.cells).astype(np.int16)
+    from napari_sam_tune.core.pixel_classifier.statistics import KnownCells
+
+    return contribution_of(features, KnownCells(labels, ("crack", "pit")), str(number))
+
+
+@pytest.fixture(scope="module")
+def contributions(extractor):
+    return [labelled(extractor, number) for number in range(6)]
+
+
+@given(st.lists(st.integers(0, 5), max_size=25))
+@settings(max_examples=30, deadline=None)
+def test_taking_back_is_exact(contributions, steps):
+    """Whatever went in and out, the solution is that of what is in, from scratch."""
+    classifier, inside = PixelClassifier(), set()
+    for number in range(6):  # images keep their folds
+        classifier.fold_of(str(number))
+    for number in steps:
+        act = classifier.subtract if number in inside else classifier.add
+        act(str(number), contributions[number])
+        inside ^= {number}
+    fresh = PixelClassifier()
+    for number in range(6):
+        fresh.fold_of(str(number))
+    for number in sorted(inside):
+        fresh.add(str(number), contributions[number])
+    assert classifier.images == len(inside)
+    assert classifier.classes == fresh.classes
+    if inside:
+        expected = fresh.solve(["pit"])
+        np.testing.assert_allclose(
+            classifier.solve(["pit"]), expected, atol=1e-6 * np.abs(expected).max()
+        )
+
+
+def test_a_fold_left_out_is_not_in_the_solution(contributions):
+    whole, without = PixelClassifier(), PixelClassifier()
+    for number in range(4):
+        whole.add(str(number), contributions[number])
+    for number in (0, 1, 3):
+        without.fold_of(str(number))
+        without.add(str(number), contributions[number])
+    left_out = whole.solve(without=whole.fold_of("2"))
+    np.testing.assert_allclose(left_out, without.solve(), rtol=1e-6, atol=1e-9)
+
+
+def test_scores_are_those_of_the_vectors(extractor):
+    features = extractor.extract(np.random.default_rng(0).integers(0, 255, (77, 200, 3), np.uint8))
+    weights = np.random.default_rng(1).normal(size=(SIZE, 2))
+    np.testing.assert_allclose(
+        features.scores(weights), features.vectors() @ weights, rtol=1e-3, atol=1e-3
+    )
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 700), (300, 20)])
+def test_images_of_any_shape_have_features(extractor, shape):
+    features = extractor.extract(np.full((*shape, 3), 128, np.uint8))
+    assert features.vectors().shape == (*features.cells, SIZE)
+    back = type(features).unpacked(features.packed())
+    np.testing.assert_array_equal(back.vectors(), features.vectors())
+
+
+# ---- what is known ----
+
+
+def test_only_what_was_looked_at_is_background(tmp_path, extractor):
+    project = Project.open(tmp_path / "p")
+    image = np.full((256, 512), 90, np.uint8)
+    mask = np.zeros(image.shape, bool)
+    mask[100:140, 200:260] = True
+    annotation = accept(
+        project, "a.png", image, mask, prompts=(Prompt([(230, 120), (500, 10)], [1, 0]),)
+    )
+    features = extractor.extract(np.repeat(image[..., None], 3, axis=2))
+    open_ended = known_cells(features, [annotation], is_done=False).labels
+    done = known_cells(features, [annotation], is_done=True).labels
+    assert open_ended.shape == (64, 128)
+    assert open_ended[30, 57] == done[30, 57] == 1
+    assert open_ended[22, 57] == BACKGROUND  # beside the mask
+    assert open_ended[60, 5] == UNKNOWN  # far from it: nobody has looked
+    assert done[60, 5] == BACKGROUND
+    assert open_ended[2, 125] == BACKGROUND  # a negative click
+
+
+def test_an_object_smaller_than_a_cell_is_known(tmp_path, extractor):
+    project = Project.open(tmp_path / "p")
+    image = np.full((512, 512), 90, np.uint8)
+    dot = np.zeros(image.shape, bool)
+    dot[301, 402] = True
+    annotation = accept(project, "a.png", image, dot)
+    features = extractor.extract(np.repeat(image[..., None], 3, axis=2))
+    labels = known_cells(features, [annotation], is_done=True).labels
+    assert labels[75, 100] == 1
+    assert (labels == 1).sum() == 1
+
+
+# ---- what answers must keep to ----
+
+
+def asked(*points, labels=None, **more):
+    clicks = torch.tensor([[*points]], dtype=torch.float32)
+    return Asked(64, clicks, torch.tensor([labels or [1] * len(points)]), **more)
+
+
+def test_only_what_is_pointed_at_is_shown():
+    logits = torch.full((1, 2, 64, 64), -5.0)
+    logits[..., 10:20, 10:20] = 3
+    logits[..., 40:44, 40:44] = 2
+    kept = KeepConnected().refine(logits, asked((15, 15), (42, 42), labels=[1, 0]))
+    assert (kept[0, :, 10:20, 10:20] == 3).all()
+    assert (kept[0, :, 40:44, 40:44] < 0).all()
+    both = KeepConnected().refine(logits, asked((15, 15), (42, 42)))
+    torch.testing.assert_close(both, logits)
+    box = torch.tensor([[38.0, 38.0, 50.0, 50.0]])
+    boxed = KeepConnected().refine(logits, asked((0, 0), labels=[0], box=box))
+    assert (boxed[0, 0] > 0).sum() == 16
+    painted = torch.where(logits[:, :1] == 2, 5.0, -5.0)
+    kept = KeepConnected().refine(logits, asked((15, 15), painted=painted))
+    torch.testing.assert_close(kept, logits)
+
+
+def test_a_click_inside_the_mask_lets_nothing_in_that_is_far():
+    before = torch.full((1, 1, 64, 64), -5.0)
+    before[..., 10:20, 10:20] = 3
+    grown = before.clone()
+    grown[..., 10:60, 12:22] = 4
+    near = StayNear().refine(grown, asked((15, 15), corrected=before))
+    assert (near[0, 0, 10:18, 12:18] > 0).all()
+    assert (near[0, 0, 30:] <= 0).all()
+    for other in (asked((15, 40), corrected=before), asked((15, 15))):
+        torch.testing.assert_close(StayNear().refine(grown, other), grown)
+
+
+# ---- through a session ----
+
+
+def label_part(session, number, *, hidden=0):
+    """Click each pit of a part once, accept the truth; mean IoU of the first clicks."""
+    image, labels = part(number)
+    session.open_image(image, f"{number}.png")
+    found = []
+    for value in range(1, int(labels.max()) + 1 - hidden):
+        truth = labels == value
+        x, y, _ = next_click(None, truth)
+        found.append(iou(session.propose(Prompt([(x, y)], [1])).mask, truth))
+        session.accept(mask=truth)
+    session.mark_done()
+    return float(np.mean(found))
+
+
+@pytest.fixture(scope="module")
+def labelled_session(tmp_path_factory, model):
+    project = Project.open(tmp_path_factory.mktemp("p") / "p")
+    with Session(project, model, zoom=False, recall=False) as session:
+        for number in range(5):
+            label_part(session, number)
+        session.learn()
+        session.settle()
+        yield session
+
+
+def test_it_says_truly_what_it_is_worth(labelled_session):
+    learnt = labelled_session.state.learnt
+    assert learnt.images == 5
+    assert learnt.masks == len(labelled_session.project.annotations())
+    assert learnt.with_it >= learnt.without
+    assert (learnt.weight > 0) == (learnt.with_it > learnt.without)
+    assert 0 <= learnt.precision <= 1
+
+
+def test_first_clicks_on_new_parts_gain_what_it_says(labelled_session):
+    session = labelled_session
+    scores = {}
+    for learns in (False, True):
+        session.chain.learns = learns
+        found = []
+        for number in (20, 21, 22):
+            image, labels = part(number)
+            session.open_image(image, f"{number}.png")
+            for value in range(1, int(labels.max()) + 1):
+                x, y, _ = next_click(None, labels == value)
+                found.append(iou(session.ask(Prompt([(x, y)], [1])).mask, labels == value))
+        scores[learns] = np.mean(found)
+    session.chain.learns = True
+    assert session.state.learnt.weight > 0
+    assert scores[True] > scores[False]
+
+
+def test_undo_takes_back_what_was_learnt(labelled_session):
+    session = labelled_session
+    image, labels = part(30)
+    session.open_image(image, "30.png")
+    before = session._instant._classifier.solve()
+    x, y, _ = next_click(None, labels == 1)
+    session.propose(Prompt([(x, y)], [1]))
+    session.accept(mask=labels == 1)
+    session.learn()
+    after = session._instant._classifier.solve()
+    assert np.abs(after - before).max() > 1e-6
+    session.undo()
+    session.learn()
+    np.testing.assert_allclose(
+        session._instant._classifier.solve(), before, atol=1e-6 * np.abs(before).max()
+    )
+    session.reject()
+
+
+def test_a_damaged_feature_cache_is_made_anew(labelled_session):
+    session = labelled_session
+    image, labels = part(20)
+    session.open_image(image, "20.png")
+    x, y, _ = next_click(None, labels == 1)
+    expected = session.ask(Prompt([(x, y)], [1]))
+    content = session.project.image("20.png").content_hash
+    folder = session.project.path / "embeddings.zarr" / KEY / content
+    for file in folder.rglob("*"):
+        if file.is_file() and file.name != "zarr.json":
+            file.write_bytes(b"damaged")
+    session.open_image(image, "20.png")
+    again = session.ask(Prompt([(x, y)], [1]))
+    np.testing.assert_array_equal(again.mask, expected.mask)
+
+
+@pytest.mark.parametrize("image", [np.full((40, 60), 7, np.uint8), np.zeros((1, 1), np.uint8)])
+def test_images_with_nothing_to_learn_from_do_no_harm(tmp_path, model, image):
+    with Session(Project.open(tmp_path / "p"), model) as session:
+        for number in range(4):
+            session.open_image(image, f"{number}.png")
+            session.mark_done(empty=True)
+        session.open_image(image, "last.png")
+        assert session.state.learnt.weight == 0
+        mask = np.zeros(image.shape, bool)
+        mask[0, 0] = True  # a class with one pixel
+        session.propose(Prompt([(0, 0)], [1]))
+        session.accept(mask=mask, label="dot")
+        session.learn()
+        session.settle()
+        assert session.propose(Prompt([(0, 0)], [1])).mask.shape == image.shape
+
+
+def test_without_it_nothing_is_learnt(tmp_path, model):
+    with Session(Project.open(tmp_path / "p"), model, instant=False, zoom=False) as session:
+        label_part(session, 0)
+        session.settle()
+        assert session.state.learnt is None
+        assert not (session.project.path / "embeddings.zarr" / KEY).exists()
