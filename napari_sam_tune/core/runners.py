@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import threading
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING, Final, Literal, Protocol, runtime_checkable
 
 from napari_sam_tune.core.errors import SamTuneError, TrainingError, WorkerDied
@@ -147,6 +148,9 @@ class ProcessRunner:
 
     CANCEL_GRACE_SECONDS: Final = 3.0
     """A worker that is still in the same step so long after `cancel` is ended."""
+    PATIENCE_SECONDS: Final = 3.0
+    """So long the worker stands still for clicks at a stretch; it earns that by running half of it.
+    Whoever clicks without a pause lets a round take three times its time, and no more."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -155,6 +159,9 @@ class ProcessRunner:
         self._round: _Round | None = None
         self._latest: _Round | None = None
         self._clicks = 0
+        self._patience = self.PATIENCE_SECONDS
+        self._turned = monotonic()  # when the worker was last stopped or let go
+        self._lending: threading.Timer | None = None  # while it stands still
         self._closed = False
 
     @property
@@ -211,7 +218,10 @@ class ProcessRunner:
 
     @contextlib.contextmanager
     def stepping_aside(self) -> Iterator[None]:
-        """Stop the worker where it stands (not on Windows), which takes tens of microseconds."""
+        """Stop the worker where it stands (not on Windows), which takes tens of microseconds.
+
+        For as long as `PATIENCE_SECONDS` allow: after that the two share the processor.
+        """
         self._count_click(1)
         try:
             yield
@@ -224,9 +234,35 @@ class ProcessRunner:
             if self._worker is None:
                 return
             if self._clicks == 0:
-                self._worker.resume()
+                self._let_go()
             elif before == 0 and self._round is not None:
-                self._worker.pause()
+                self._stop()
+
+    def _stop(self) -> None:
+        """Stop the worker where it stands, for as long as its patience lasts."""
+        now = monotonic()
+        ran, self._turned = now - self._turned, now
+        self._patience = min(self.PATIENCE_SECONDS, self._patience + 2 * ran)
+        if self._worker is not None and self._patience > 0:
+            self._worker.pause()
+            self._lending = threading.Timer(self._patience, self._lose_patience)
+            self._lending.daemon = True
+            self._lending.start()
+
+    def _let_go(self) -> None:
+        """Let the worker go on; what it stood still for is taken from its patience."""
+        if self._lending is not None:
+            self._lending.cancel()
+            self._lending = None
+            now = monotonic()
+            stood, self._turned = now - self._turned, now
+            self._patience -= stood
+        if self._worker is not None:
+            self._worker.resume()
+
+    def _lose_patience(self) -> None:
+        with self._lock:
+            self._let_go()
 
     def _living_worker(self) -> WorkerProcess:
         from napari_sam_tune.core.worker_process import WorkerProcess

@@ -157,6 +157,14 @@ def test_it_steps_aside_while_clicks_are_answered(shared, project):
     assert heard.end == RoundCancelled()
 
 
+def test_a_round_ends_however_long_somebody_clicks(shared, project):
+    shared.start(job_on(project, steps=8), heard := Heard())
+    assert isinstance(heard.latest.get(timeout=SOON), Progress)
+    with shared.stepping_aside():  # a click whose answer never comes
+        assert shared.wait(SOON)
+    assert isinstance(heard.end, Candidate)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="stops nobody there")
 def test_a_worker_stopped_for_a_click_does_not_outlive_its_parent(tmp_path):
     project = accept_masks(tmp_path / "p")

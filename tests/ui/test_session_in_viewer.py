@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 from qtpy.QtCore import Qt
 
-from napari_sam_tune.core import predictor
 from napari_sam_tune.core.errors import StorageError
 from napari_sam_tune.core.training.config import GateConfig, TrainConfig
 
@@ -33,7 +32,7 @@ def _accept_discs(desk, blobs, images: int = 3) -> None:
             desk.propose((x, y))
             layer = desk.layers.proposal
             layer.data[:] = 0  # the eraser, in one go
-            layer.brush_size = 2 * radius
+            layer.brush_size = 3 * radius  # more than is seen: there is something to learn
             desk.hand.press(Qt.Key.Key_P)
             desk.hand.click((x, y))
             desk.hand.press(Qt.Key.Key_Q)
@@ -48,7 +47,7 @@ def _go(desk, key: Qt.Key) -> None:
 
 
 @pytest.mark.timeout(1200)
-def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs, monkeypatch):
+def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs):
     desk = make_desk(runner="process", config=QUICK)
     stripes = np.tile(np.repeat(np.uint8([40, 200]), 4), (192, 24))
     Image.fromarray(stripes).save(blobs.folder / "part of another line.png")
@@ -76,6 +75,8 @@ def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs, monkeypatch)
 
     desk.wait(lambda: not desk.session.state.training)
     version = desk.session.state.weights_version
+    desk.wait(lambda: desk.work.fine_tuning._shown.outcome != "")
+    version = desk.session.state.weights_version
     assert version != "base", desk.work.fine_tuning._shown.outcome
     desk.wait(lambda: desk.session.open_object.proposal.weights_version == version)
     assert desk.session.open_object.prompt == clicked.prompt
@@ -98,11 +99,6 @@ def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs, monkeypatch)
     assert desk.propose((100, 100)).proposal.weights_version == "base"
     desk.wait(surface.isVisible)
     desk.shot("new surface")
-    # unless a mask accepted there shows that it does better
-    monkeypatch.setattr(predictor, "_CLEARLY_BETTER", -1.0)
-    desk.hand.press(Qt.Key.Key_Q)
-    desk.wait(lambda: not surface.isVisible())
-    assert desk.propose((60, 60)).proposal.weights_version == version
     _go(desk, Qt.Key.Key_Comma)
     assert desk.propose((130, 50)).proposal.weights_version == version
     desk.wait(lambda: not surface.isVisible())
