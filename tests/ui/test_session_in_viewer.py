@@ -60,6 +60,10 @@ def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs):
     desk.propose((100, 100))
     before = desk.session.open_object
     assert before.proposal.weights_version == "base"
+    # what was accepted has been learnt at once, and the dock says what that is worth
+    learnt = desk.panel.learning._learnt
+    desk.wait(lambda: "Learnt from 12 masks" in learnt.text() and "score" in learnt.text())
+    assert learnt.isVisible()
     desk.shot("proposal")
     desk.hand.press(Qt.Key.Key_T, Qt.KeyboardModifier.ShiftModifier)
     desk.wait(lambda: desk.session.state.training)
