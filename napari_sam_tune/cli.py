@@ -187,6 +187,10 @@ def simulate(
             "--instant/--no-instant", help="Learn at every accept, with or without rounds."
         ),
     ] = True,
+    similar: Annotated[
+        bool,
+        typer.Option("--similar", help="Ask for all like what was accepted before clicking."),
+    ] = False,
     objects: Annotated[int | None, typer.Option(min=1, help="Stop after so many objects.")] = None,
     device: Device = "auto",
 ) -> None:
@@ -202,7 +206,9 @@ def simulate(
         images, masks, manifest=manifest, class_column=class_column, group_column=group_column
     )
     groups = order_groups(pairs, seed, limit)
-    robot = Robot(max_clicks=max_clicks, target=target, noise=noise, seed=seed)
+    robot = Robot(
+        max_clicks=max_clicks, target=target, noise=noise, seed=seed, finds_similar=similar
+    )
     with TemporaryDirectory() as scratch, progress_bar() as bar:
         task = bar.add_task("Labelling", total=sum(len(group) for group in groups))
         stems: set[str] = set()
@@ -237,7 +243,8 @@ def simulate(
     out.write_text(json.dumps(document, indent=1), encoding="utf-8")
     summary = document["summary"]
     console.print(
-        f"{summary['objects']} objects, {summary['cumulative_clicks']} clicks; report in {out}",
+        f"{summary['objects']} objects, {summary['cumulative_clicks']} clicks, "
+        f"{summary['actions']} actions; report in {out}",
         highlight=False,
     )
 

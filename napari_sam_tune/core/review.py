@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES
 from napari_sam_tune.core.project_joining import HEADS
 from napari_sam_tune.core.suggestion_queue import SuggestionQueue
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam_tune.core.answers.chain import AnswerChain
+    from napari_sam_tune.core.answers.instant_learning import InstantLearning
     from napari_sam_tune.core.embeddings import EmbeddingCache
     from napari_sam_tune.core.predictor import Predictor
     from napari_sam_tune.core.project import Project
@@ -45,6 +47,7 @@ class Review:
         cache: where the trunk's features are kept.
         recall: what was accepted on other images; it has looked at the predictor's open one.
         chain: answers as people get them.
+        instant: what was learnt from accepted masks.
 
     Attributes:
         kind: what proposes; None while nobody reviews.
@@ -58,10 +61,11 @@ class Review:
         cache: EmbeddingCache,
         recall: Recall,
         chain: AnswerChain,
+        instant: InstantLearning,
     ) -> None:
         self.kind: SuggestionKind | None = None
         self._project, self._predictor, self._cache = project, predictor, cache
-        self._recall, self._chain = recall, chain
+        self._recall, self._chain, self._instant = recall, chain, instant
         self._queues: dict[str, SuggestionQueue] = {}
         self._head: tuple[Path, PromptlessModel] | None = None
         self._surest_first = False
@@ -120,7 +124,8 @@ class Review:
             checkpoint: called every few prompts; may raise to make room for something urgent.
 
         Raises:
-            SamTuneError: the project has no trained head, or it is of another model.
+            SamTuneError: the project has no trained head, or it is of another model; or too little
+                was accepted to find all like it.
             ProjectError, ImageError: the image cannot be read.
 
         """
@@ -137,11 +142,28 @@ class Review:
             image_hash = self._project.image(image_id).content_hash
             image = self._project.read_image(image_id)
             found = suggest_with_head(self._newest_head(), image, image_hash)
+        elif kind == "similar":
+            found = self._similar(image_id, checkpoint)
         elif kind == "recalled":
             found = suggest_recalled(self._chain, self._predictor, self._recall.all(), checkpoint)
         else:
             found = suggest_everything(self._predictor, checkpoint=checkpoint)
         return without_accepted(found, self._project.annotations(image_id))
+
+    def _similar(self, image_id: str, checkpoint: Callable[[], None]) -> list[Suggestion]:
+        from napari_sam_tune.core.suggestions import suggest_similar
+
+        maps = self._instant.class_maps()
+        if maps is None:
+            raise SamTuneError(
+                f"Too little was accepted yet to find all like it: accept masks on {LEAST_IMAGES} "
+                "images first."
+            )
+        accepted = [(a.cropped_mask, a.bbox) for a in self._project.annotations(image_id)]
+        rejected = [(s.mask, s.bbox) for s in self.queue(image_id).rejected]
+        shape, version = self._predictor.image_shape, self._predictor.weights_version
+        known = [*accepted, *rejected]
+        return suggest_similar(self._chain, shape, maps, known, version, checkpoint)
 
     def _newest_head(self) -> PromptlessModel:
         from napari_sam_tune.core.project_heads import newest_head, read_head

@@ -132,7 +132,9 @@ class Session:
             learns=instant,
             looks_closer=predictor.encodes_fast if zoom is None else zoom,
         )
-        self.review = Review(project, predictor, self.embeddings, self._recall, self.chain)
+        self.review = Review(
+            project, predictor, self.embeddings, self._recall, self.chain, self._instant
+        )
         self.state = SessionState(weights_version=project.current_version)
         self.learner = Learner(
             project,
@@ -598,18 +600,19 @@ class Session:
 
         Args:
             kind: "head", the project's newest promptless head; "everything", SAM at a grid of
-                points with the weights in use; or "recalled", what was accepted on other
-                photographs of the same part.
+                points with the weights in use; "recalled", what was accepted on other
+                photographs of the same part; or "similar", all that looks like what was accepted.
 
         Returns:
             How many there are to review.
 
         Raises:
-            SamTuneError: the project has no trained head.
+            SamTuneError: the project has no trained head, or too few masks to find others by.
             ProjectError: no image is open.
 
         """
         self.apply_swap()
+        self.learn()
         image_id = self._open_id()
         with self.learner.runner.stepping_aside():
             found = self.review.find(kind, image_id)

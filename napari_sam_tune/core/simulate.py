@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.prompts import Proposal
+    from napari_sam_tune.core.prompts import Mask, Proposal
     from napari_sam_tune.core.rounds import Round
     from napari_sam_tune.core.session import Session
 
@@ -42,6 +42,8 @@ class Robot:
         target: the score at which it is content.
         noise: 0 clicks the centre of the largest error, 1 anywhere in it.
         seed: of the noise and of the order of groups.
+        finds_similar: before it clicks on an image it asks for all like what was accepted, accepts
+            what reaches the target and rejects the rest, as soon as enough was accepted for that.
 
     """
 
@@ -49,6 +51,7 @@ class Robot:
     target: float = 0.85
     noise: float = 0.0
     seed: int = 0
+    finds_similar: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class ObjectResult:
         label, group: its class and group.
         area: its pixels.
         thin: scored by tolerant F1 instead of IoU.
-        clicks: clicks until the target or the cap.
+        clicks: clicks until the target or the cap; 0 where it was found by itself.
+        actions: those clicks, or 1 for accepting what was found.
         reached: the target was reached.
         iou_at, score_at: after click 1, 2, …, `max_clicks`. Past the target the robot clicks on
             off the record until `LEVELS` are measured; after that the last value stands.
@@ -76,6 +80,7 @@ class ObjectResult:
     area: int
     thin: bool
     clicks: int
+    actions: int
     reached: bool
     iou_at: tuple[float, ...]
     score_at: tuple[float, ...]
@@ -92,6 +97,7 @@ class ObjectResult:
             "area": self.area,
             "thin": self.thin,
             "clicks": self.clicks,
+            "actions": self.actions,
             "reached": self.reached,
             "iou_at": [round(v, 4) for v in self.iou_at],
             "score_at": [round(v, 4) for v in self.score_at],
@@ -105,6 +111,8 @@ class SequenceResult:
     """Everything a sequence measured."""
 
     objects: list[ObjectResult] = field(default_factory=list)
+    other_actions: int = 0
+    """Asking for similar objects, and rejecting those that were none."""
     rounds: list[Round] = field(default_factory=list)
     seconds: dict[str, float] = field(
         default_factory=lambda: {"encoding": 0.0, "proposing": 0.0, "training": 0.0}
@@ -114,7 +122,9 @@ class SequenceResult:
         """Return the report: one row per object, a summary, and the rounds."""
         return {
             "objects": [row.to_json() for row in self.objects],
-            "summary": summarise(self.objects) | {"seconds": self.seconds},
+            "summary": summarise(self.objects)
+            | {"actions": sum(row.actions for row in self.objects) + self.other_actions}
+            | {"seconds": self.seconds},
             "rounds": [r.to_json() for r in self.rounds],
         }
 
@@ -183,7 +193,7 @@ def run_sequence(
     for group in groups:
         for pair in group:
             left = None if objects is None else objects - len(result.objects)
-            for row in islice(_label_image(session, pair, robot, rng, result.seconds), left):
+            for row in islice(_label_image(session, pair, robot, rng, result), left):
                 result.objects.append(row)
                 report(row)
             if objects is not None and len(result.objects) >= objects:
@@ -203,17 +213,67 @@ def _label_image(
     pair: LabelledImage,
     robot: Robot,
     rng: np.random.Generator,
-    seconds: dict[str, float],
+    result: SequenceResult,
 ) -> Iterator[ObjectResult]:
-    image = read_image(pair.image)
+    image, seconds = read_image(pair.image), result.seconds
     began = perf_counter()
     session.open_image(
         image, pair.image.name, path=pair.image, group=pair.group, stratum=pair.label
     )
     seconds["encoding"] += perf_counter() - began
-    for target in true_objects(pair, spatial_shape(image)):
+    targets, done = true_objects(pair, spatial_shape(image)), set[int]()
+    if robot.finds_similar:
+        for target, found in _accept_similar(session, targets, robot, result):
+            done.add(target.number)
+            yield _found(session, pair, target, robot, found)
+    for target in (target for target in targets if target.number not in done):
         yield _label_object(session, pair, target, robot, rng, seconds)
     session.mark_done()
+
+
+def _accept_similar(
+    session: Session, targets: Sequence[LabelledObject], robot: Robot, result: SequenceResult
+) -> Iterator[tuple[LabelledObject, Mask]]:
+    """Ask for all like what was accepted; accept what is good enough, reject the rest."""
+    learnt = session.state.learnt
+    if learnt is None or not learnt.judged:
+        return
+    began = perf_counter()
+    session.suggest("similar")
+    result.seconds["proposing"] += perf_counter() - began
+    result.other_actions += 1
+    left = {target.number: target for target in targets}
+    while (suggestion := session.open_object.suggestion) is not None:
+        mask = suggestion.full_mask
+        scored = [(score(mask, target.mask), number) for number, target in left.items()]
+        best, number = max(scored, default=(0.0, 0))
+        if best >= robot.target:
+            session.accept()
+            yield left.pop(number), mask
+        else:
+            session.reject()
+            result.other_actions += 1
+
+
+def _found(
+    session: Session, pair: LabelledImage, target: LabelledObject, robot: Robot, mask: Mask
+) -> ObjectResult:
+    """What an object took that was found by itself: one action, to say yes."""
+    return ObjectResult(
+        stem=pair.stem,
+        object=target.number,
+        label=pair.label,
+        group=pair.group,
+        area=int(np.count_nonzero(target.mask)),
+        thin=is_thin(target.mask),
+        clicks=0,
+        actions=1,
+        reached=True,
+        iou_at=(iou(mask, target.mask),) * robot.max_clicks,
+        score_at=(score(mask, target.mask),) * robot.max_clicks,
+        weights_version=session.weights_version,
+        painted_pixels=int(np.count_nonzero(mask != target.mask)),
+    )
 
 
 def _label_object(
@@ -240,6 +300,7 @@ def _label_object(
         area=int(np.count_nonzero(target.mask)),
         thin=is_thin(target.mask),
         clicks=clicks,
+        actions=clicks,
         reached=bool(reached),
         iou_at=clicker.padded(clicker.ious),
         score_at=clicker.padded(clicker.scores),

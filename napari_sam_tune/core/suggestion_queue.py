@@ -40,6 +40,11 @@ class SuggestionQueue:
         return next(iter(self.waiting), None)
 
     @property
+    def rejected(self) -> list[Suggestion]:
+        """Those that a person said no to."""
+        return list(self._rejected)
+
+    @property
     def decided(self) -> int:
         """How many were accepted or rejected so far."""
         return len(self._accepted) + len(self._rejected)

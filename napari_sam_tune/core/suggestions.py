@@ -17,6 +17,7 @@ from segment_anything import SamAutomaticMaskGenerator, SamPredictor
 
 from napari_sam_tune.core.annotations import bounding_box
 from napari_sam_tune.core.labelled_images import SMALLEST_OBJECT
+from napari_sam_tune.core.pixel_classifier.finder import Finder
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.views import resized_shape
 
@@ -29,13 +30,14 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.annotations import BoundingBox
     from napari_sam_tune.core.answers.chain import AnswerChain
     from napari_sam_tune.core.embeddings import Embedding
+    from napari_sam_tune.core.pixel_classifier.finder import ClassMaps
     from napari_sam_tune.core.predictor import Predictor
     from napari_sam_tune.core.project import Annotation
     from napari_sam_tune.core.promptless import PromptlessModel
     from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.recalled import Recalled
 
-SuggestionKind = Literal["head", "everything", "recalled"]
+SuggestionKind = Literal["head", "everything", "recalled", "similar"]
 
 SAME = 0.5
 """Two masks are of one object above this IoU."""
@@ -45,6 +47,10 @@ _LARGEST = 0.4
 """Share of the image above which a mask is the background or the part, not a defect."""
 _ISLAND = 0.1
 """Share of a mask's largest part below which another part is a slip of the decoder."""
+_MOST_PLACES = 40
+"""Places asked about when all like what was accepted is looked for."""
+_LEAST_AGREEMENT = 0.3
+"""IoU that the classifier must expect of a mask it proposes."""
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 
 # A point costs the starter about 70 ms on one thread of a CPU: 64 of them are five seconds.
@@ -69,7 +75,8 @@ class Suggestion:
         label: its class; None where what proposed it knows none.
         score: how good the mask is, as far as what proposed it can tell, from 0 to 1.
         uncertainty: from 0, sure, to 1.
-        source: a trained head, SAM asked everywhere, or masks of other images.
+        source: a trained head, SAM asked everywhere, masks of other images, or what looks like
+            accepted objects.
         weights_version: of the head, or of the weights in use.
 
     """
@@ -270,6 +277,57 @@ def suggest_recalled(
                 )
             )
     return suggestions
+
+
+def suggest_similar(
+    chain: AnswerChain,
+    shape: tuple[int, int],
+    maps: ClassMaps,
+    known: Iterable[tuple[Mask, BoundingBox]],
+    version: str,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> list[Suggestion]:
+    """Return objects like those accepted: the model's own masks where the classifier's map is high.
+
+    The score is the IoU that the map expects of a mask.
+
+    Args:
+        chain: answers as people get them, about the open image.
+        shape: (H, W) of the open image.
+        maps: what the classifier makes of it.
+        known: masks, each cut to its box, of what was accepted or rejected there.
+        version: of the weights in use.
+        checkpoint: called before each answer; may raise.
+
+    """
+    finder, found = Finder(maps, shape), list[Suggestion]()
+    for mask, box in known:
+        finder.cover(mask, box)
+    for _ in range(_MOST_PLACES):
+        place = finder.next_place()
+        if place is None:
+            break
+        checkpoint()
+        proposal = chain.answer(Prompt((place,), (1,)))
+        area = np.count_nonzero(proposal.mask)
+        if not SMALLEST_OBJECT <= area <= _LARGEST * proposal.mask.size:
+            continue
+        cut = _cut(proposal.mask)
+        score = finder.agreement(cut["mask"], cut["bbox"])
+        label = finder.class_of(cut["mask"], cut["bbox"])
+        finder.cover(cut["mask"], cut["bbox"])
+        if score >= _LEAST_AGREEMENT:
+            found.append(
+                Suggestion(
+                    **cut,
+                    label=label,
+                    score=score,
+                    uncertainty=1 - score,
+                    source="similar",
+                    weights_version=version,
+                )
+            )
+    return found
 
 
 def _from_everything(

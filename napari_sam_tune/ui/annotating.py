@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject
 
 from napari_sam_tune.core.errors import ImageError, PromptError, SamTuneError, StorageError
 from napari_sam_tune.core.prompts import Prompt
-from napari_sam_tune.ui.inference import Kind
+from napari_sam_tune.ui.inference import Interrupted, Kind
 from napari_sam_tune.ui.labelling import ObjectSnapshot, Tool
 
 if TYPE_CHECKING:
@@ -24,13 +24,6 @@ if TYPE_CHECKING:
 
 _MODES = {"click": "pan_zoom", "brush": "paint", "eraser": "erase"}
 _TOOLS: dict[str, Tool] = {"paint": "brush", "erase": "eraser"}
-
-
-_URGENT = (Kind.READ, Kind.ENCODE, Kind.PROPOSE, Kind.CLOSER)
-
-
-class _Interrupted(Exception):
-    """Something urgent came; what was interrupted is asked for again."""
 
 
 class Annotating(QObject):
@@ -222,12 +215,8 @@ class Annotating(QObject):
         """Learn from masks accepted or taken back, and in an idle moment how much that helps."""
         session, inference = self._session, self._place.inference
 
-        def make_room() -> None:
-            if inference.busy(*_URGENT):
-                raise _Interrupted
-
         def again(error: Exception) -> None:
-            if isinstance(error, _Interrupted):
+            if isinstance(error, Interrupted):
                 settle()
             else:
                 self._place.complain(error)
@@ -237,7 +226,9 @@ class Annotating(QObject):
                 settle()
 
         def settle() -> None:
-            inference.submit(Kind.SETTLE, partial(session.settle, make_room), settled, again)
+            inference.submit(
+                Kind.SETTLE, partial(session.settle, inference.give_way), settled, again
+            )
 
         inference.submit(Kind.LEARN, session.learn, lambda _: settle(), self._place.complain)
 

@@ -38,6 +38,13 @@ class Kind(IntEnum):
     AHEAD = 10
 
 
+_URGENT = (Kind.READ, Kind.ENCODE, Kind.PROPOSE, Kind.CLOSER)
+
+
+class Interrupted(Exception):
+    """Something urgent came; what was interrupted may be asked for again."""
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """One message to the inference thread.
@@ -102,6 +109,16 @@ class Inference(QObject):
         """Whether a task of one of these kinds waits, runs, or has an answer on its way."""
         with self._changed:
             return any(kind in self._newest for kind in kinds)
+
+    def give_way(self) -> None:
+        """Let a long task end where a person waits for something.
+
+        Raises:
+            Interrupted: somebody does.
+
+        """
+        if self.busy(*_URGENT):
+            raise Interrupted
 
     def close(self, timeout: float = 10.0) -> bool:
         """Stop after the task that runs now; returns whether the thread has ended in time."""

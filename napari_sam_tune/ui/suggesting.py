@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_sam_tune.core.errors import ImageError, SamTuneError
-from napari_sam_tune.ui.inference import Kind
+from napari_sam_tune.ui.inference import Interrupted, Kind
 from napari_sam_tune.ui.suggestion_view import SuggestionSnapshot
 
 if TYPE_CHECKING:
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.suggestions import Suggestion, SuggestionKind
     from napari_sam_tune.ui.opening import Opening
     from napari_sam_tune.ui.workplace import Workplace
-
-
-class _Interrupted(Exception):
-    """A person's click goes first; the search begins again after it."""
 
 
 class Suggesting(QObject):
@@ -92,7 +88,10 @@ class Suggesting(QObject):
         """Return what a person who has not chosen would like to propose."""
         if self._knows_part:
             return "recalled"
-        return "head" if self._session.review.has_head else "everything"
+        if self._session.review.has_head:
+            return "head"
+        learnt = self._session.state.learnt
+        return "similar" if learnt is not None and learnt.judged else "everything"
 
     def _on_leaving(self) -> None:
         self._is_looking = self._knows_part = False
@@ -124,11 +123,7 @@ class Suggesting(QObject):
             raise ImageError("The image could not be prepared for the model; open it again.")
         self._session.apply_swap()
         with self._session.learner.runner.stepping_aside():
-            return self._session.review.find(kind, image_id, self._let_clicks_go_first)
-
-    def _let_clicks_go_first(self) -> None:
-        if self._place.inference.busy(Kind.READ, Kind.ENCODE, Kind.PROPOSE, Kind.CLOSER):
-            raise _Interrupted
+            return self._session.review.find(kind, image_id, self._place.inference.give_way)
 
     def _on_found(self, kind: SuggestionKind, image_id: str, found: list[Suggestion]) -> None:
         self._is_looking = False
@@ -136,7 +131,7 @@ class Suggesting(QObject):
         self.refresh()
 
     def _on_failed(self, error: Exception) -> None:
-        if isinstance(error, _Interrupted):
+        if isinstance(error, Interrupted):
             self._look()
             return
         self._stop()
@@ -163,6 +158,8 @@ class Suggesting(QObject):
             counter = f"{progress.position} of {progress.count}"
             what = "an object" if suggestion.label is None else f"“{suggestion.label}”"
             sentence = f"The model is {1 - suggestion.uncertainty:.0%} sure that this is {what}."
+            if suggestion.source == "similar":
+                sentence = f"This looks like {what} that you accepted."
             if suggestion.source == "recalled":
                 sentence = f"This was accepted as {what} on another photograph of the part."
             return SuggestionSnapshot(sentence, counter, reviewing=True)

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 from napari_sam_tune.ui.style import KeyButton, Section, Text, row
 
 KINDS = (
+    ("similar", "All like these"),
     ("head", "Trained head"),
     ("everything", "Segment everything"),
     ("recalled", "Masks of this part"),
@@ -60,8 +61,8 @@ class SuggestionView(QWidget):
         self.button.clicked.connect(lambda: self.action.emit("propose"))
         self._kinds = QComboBox()
         self._kinds.setToolTip(
-            "What proposes: the head trained for this project, SAM itself, or what you accepted on "
-            "other photographs of the same part"
+            "What proposes: what looks like the masks you accepted, the head trained for this "
+            "project, SAM itself, or what you accepted on other photographs of the same part"
         )
         for kind, text in KINDS:
             self._kinds.addItem(text, kind)
@@ -84,7 +85,7 @@ class SuggestionView(QWidget):
 
     @property
     def kind(self) -> str:
-        """What is to propose: "head", "everything" or "recalled"."""
+        """What is to propose: "similar", "head", "everything" or "recalled"."""
         return str(self._kinds.currentData())
 
     def choose_kind(self, kind: str) -> None:

@@ -12,6 +12,7 @@ from napari_sam_tune import Predictor, Project, Prompt, Session
 from napari_sam_tune.core.annotations import NewAnnotation
 from napari_sam_tune.core.answers.chain import Asked
 from napari_sam_tune.core.answers.connected import KeepConnected, StayNear
+from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images import content_hash
 from napari_sam_tune.core.pixel_classifier.classifier import PixelClassifier
 from napari_sam_tune.core.pixel_classifier.features import KEY, FeatureExtractor
@@ -305,3 +306,38 @@ def test_without_it_nothing_is_learnt(tmp_path, model):
         session.settle()
         assert session.state.learnt is None
         assert not (session.project.path / "embeddings.zarr" / KEY).exists()
+
+
+# ---- finding all like it ----
+
+
+def test_all_like_what_was_accepted_is_found_and_nothing_twice(labelled_session):
+    session = labelled_session
+    image, labels = part(40)
+    session.open_image(image, "40.png")
+    truths = [labels == value for value in range(1, int(labels.max()) + 1)]
+    session.adopt(truths[0])
+    waiting = session.suggest("similar")
+    suggestions = session.review.queue("40.png").waiting
+    assert waiting == len(suggestions) > 0
+    good = [s for s in suggestions if max(iou(s.full_mask, t) for t in truths) > 0.5]
+    assert len(good) >= len(suggestions) / 2
+    assert all(s.label == "defect" and s.source == "similar" for s in suggestions)
+    assert all(iou(s.full_mask, truths[0]) < 0.3 for s in suggestions)
+    rejected = session.open_object.suggestion
+    session.reject()
+    session.suggest("similar")
+    again = session.review.queue("40.png").waiting
+    assert not any(s.is_like(rejected) for s in again)
+    shown = session.open_object.suggestion
+    annotation = session.accept()
+    assert annotation.suggested_by == "similar"
+    np.testing.assert_array_equal(annotation.mask, shown.full_mask)
+    session.stop_suggesting()
+
+
+def test_nothing_is_found_before_enough_is_known(tmp_path, model):
+    with Session(Project.open(tmp_path / "p"), model, zoom=False) as session:
+        label_part(session, 0)
+        with pytest.raises(SamTuneError, match="accept masks on 3 images first"):
+            session.suggest("similar")

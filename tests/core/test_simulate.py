@@ -158,3 +158,18 @@ def test_real_photographs(magnetic_tile: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert json.loads(out.read_text(encoding="utf-8"))["summary"]["objects"] >= 2
+
+
+def test_the_robot_asks_for_similar_objects_and_stops_in_time(folder: Path) -> None:
+    options = ("--frozen", "--max-clicks", "3", "--target", "0.7", "--objects", "9")
+    report = simulate(folder, "--similar", *options)
+    rows, summary = report["objects"], report["summary"]
+    assert len(rows) == len({(row["stem"], row["object"]) for row in rows}) == 9
+    found = [row for row in rows if row["clicks"] == 0]
+    assert found
+    assert all(row["actions"] == 1 and row["reached"] for row in found)
+    assert summary["cumulative_clicks"] == sum(row["clicks"] for row in rows)
+    # asking, at least once, is an action too
+    assert summary["actions"] > sum(row["actions"] for row in rows)
+    plain = simulate(folder, "--no-instant", *options)
+    assert plain["summary"]["actions"] == plain["summary"]["cumulative_clicks"]

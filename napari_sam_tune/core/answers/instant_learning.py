@@ -21,6 +21,7 @@ from napari_sam_tune.core.images import to_rgb8
 from napari_sam_tune.core.kriging import HeedClicks
 from napari_sam_tune.core.pixel_classifier.classifier import PixelClassifier
 from napari_sam_tune.core.pixel_classifier.features import KEY, FeatureExtractor, PixelFeatures
+from napari_sam_tune.core.pixel_classifier.finder import ClassMaps
 from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES, Learnt
 from napari_sam_tune.core.pixel_classifier.prior import PixelPrior
 from napari_sam_tune.core.pixel_classifier.statistics import contribution_of, known_cells
@@ -408,6 +409,16 @@ class InstantLearning:
         if self._logits is None:
             self._logits = self._prior(features, self._solution, 1.0).logits
         return PixelPrior(self._logits, _window(features), self._weight)
+
+    def class_maps(self) -> ClassMaps | None:
+        """What the classifier makes of the open image, class by class; None before it can."""
+        if self._open is None or self._classifier.images < LEAST_IMAGES:
+            return None
+        features, classes = self._open[1], self._classifier.classes
+        scores = features.scores(self._classifier.solve(classes))
+        calibration = self._classifier.calibration
+        logits = np.float32(calibration.slope) * scores[..., 0] + np.float32(calibration.offset)
+        return ClassMaps(logits, tuple(classes), scores[..., 1:], _window(features))
 
     def _prior(
         self, features: PixelFeatures, solution: NDArray[np.float64], weight: float

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from napari_sam_tune.core.pixel_classifier.cells import coverage
 from napari_sam_tune.core.pixel_classifier.features import CHANNELS
 
 if TYPE_CHECKING:
@@ -76,10 +77,11 @@ def known_cells(
     """
     classes = tuple(sorted({annotation.label for annotation in annotations}))
     shape = features.cells
+    grid = features.cell_size, shape
     most = np.zeros(shape, np.float32)
     labels = np.full(shape, UNKNOWN, np.int16)
     for annotation in annotations:
-        own = _coverage(annotation.cropped_mask, annotation.bbox, features)
+        own = coverage(annotation.cropped_mask, annotation.bbox, *grid)
         if (own > 0).any() and own.max() < _COVERED:  # smaller than a cell, or a thin line
             own = own / own.max()
         more = own > most
@@ -93,7 +95,7 @@ def known_cells(
         distance = ndimage.distance_transform_edt(outside)
         labels[outside & (distance >= _RING[0]) & (distance <= _RING[1])] = BACKGROUND
     for mask, box in not_objects:
-        labels[outside & (_coverage(mask, box, features) >= _COVERED)] = BACKGROUND
+        labels[outside & (coverage(mask, box, *grid) >= _COVERED)] = BACKGROUND
     for annotation in annotations:
         prompt = annotation.prompts[-1] if annotation.prompts else None
         for (x, y), sign in (
@@ -105,31 +107,6 @@ def known_cells(
             if sign == 0 and inside and outside[row, column]:
                 labels[row, column] = BACKGROUND
     return KnownCells(labels, classes)
-
-
-def _coverage(
-    mask: Mask, box: tuple[int, int, int, int], features: PixelFeatures
-) -> NDArray[np.float32]:
-    """Share of each cell, (rows, columns), that a mask cut to its box covers; exact."""
-    out = np.zeros(features.cells, np.float32)
-    sums = np.asarray(mask, np.float64)
-    window = []
-    for axis in (0, 1):
-        length, start = features.cell_size[axis], box[axis]
-        first = int(start / length)
-        last = min(int(np.ceil(box[axis + 2] / length)), out.shape[axis])
-        edges = np.arange(first, last + 1) * length - start
-        window.append(slice(first, last))
-        # the area up to an edge grows linearly between two pixels
-        up_to = np.concatenate([np.zeros_like(sums.take([0], axis)), np.cumsum(sums, axis)], axis)
-        below = np.clip(np.floor(edges).astype(int), 0, mask.shape[axis])
-        above = np.clip(below + 1, 0, mask.shape[axis])
-        part = np.expand_dims(np.clip(edges - below, 0, 1), 1 - axis)
-        at = up_to.take(below, axis) * (1 - part) + up_to.take(above, axis) * part
-        sums = np.diff(at, axis=axis)
-    height, width = features.cell_size
-    out[window[0], window[1]] = sums / (height * width)
-    return out
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,110 @@
+"""Finding all like what was accepted: places where the classifier's map is high, one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from scipy import ndimage
+
+from napari_sam_tune.core.pixel_classifier.cells import coverage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.annotations import BoundingBox
+    from napari_sam_tune.core.prompts import Mask, Point
+
+    Floats = NDArray[np.float32]
+
+LEAST: Final = 0.0
+"""Logit that a place must have: likelier an object than not."""
+_BLUR: Final = 0.8
+"""Standard deviation, in cells, of the blur before places are chosen: single cells are noise."""
+_AROUND: Final = 0.5
+"""Room around a mask, in its own sides, in which it is compared with the map."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClassMaps:
+    """What the classifier makes of an image.
+
+    Attributes:
+        logits: (rows, columns) float32, of an object of any class.
+        classes: names.
+        scores: (rows, columns, K) float32 of each class, comparable with each other alone.
+        window: (0, 0, y1, x1) in image px that the cells cover.
+
+    """
+
+    logits: Floats
+    classes: tuple[str, ...]
+    scores: Floats
+    window: tuple[float, float, float, float]
+
+    def class_in(self, cells: Floats) -> str | None:
+        """Return the class whose scores are highest in (rows, columns) cells by their weights."""
+        if not self.classes:
+            return None
+        means = (self.scores * cells[..., None]).sum((0, 1))
+        return self.classes[int(means.argmax())]
+
+
+class Finder:
+    """Places on an image that look like objects, the surest first.
+
+    Args:
+        maps: of the image.
+        shape: (H, W) of the image.
+
+    """
+
+    def __init__(self, maps: ClassMaps, shape: tuple[int, int]) -> None:
+        logits, window = maps.logits, maps.window
+        self._maps = maps
+        self._probability = 1 / (1 + np.exp(-logits))
+        self._left = ndimage.gaussian_filter(logits, _BLUR)
+        self._shape = shape
+        self._cell_size = window[2] / logits.shape[0], window[3] / logits.shape[1]
+
+    def next_place(self) -> Point | None:
+        """Return where to click next, (x, y) in image px; None where nothing is left."""
+        best = int(self._left.argmax())
+        row, column = np.unravel_index(best, self._left.shape)
+        if self._left[row, column] <= LEAST:
+            return None
+        self._left[row, column] = -np.inf
+        y, x = (
+            (at + 0.5) * size - 0.5 for at, size in zip((row, column), self._cell_size, strict=True)
+        )
+        return min(float(x), self._shape[1] - 1.0), min(float(y), self._shape[0] - 1.0)
+
+    def cover(self, mask: Mask, box: BoundingBox) -> None:
+        """Look no more where a mask cut to its box lies, or beside it."""
+        covered = ndimage.binary_dilation(self._on_cells(mask, box) > 0)
+        self._left[covered] = -np.inf
+
+    def agreement(self, mask: Mask, box: BoundingBox) -> float:
+        """Return the IoU, from 0 to 1, that the map expects of a mask cut to its box."""
+        cells = self._on_cells(mask, box)
+        rows, columns = np.nonzero(cells)
+        if len(rows) == 0:
+            return 0.0
+        window = tuple(
+            slice(
+                max(0, int(at.min() - _AROUND * np.ptp(at)) - 1),
+                int(at.max() + _AROUND * np.ptp(at)) + 2,
+            )
+            for at in (rows, columns)
+        )
+        drawn, expected = cells[window], self._probability[window]
+        return float(np.minimum(drawn, expected).sum() / np.maximum(drawn, expected).sum())
+
+    def class_of(self, mask: Mask, box: BoundingBox) -> str | None:
+        """Return the class that a mask cut to its box most likely has; None without classes."""
+        return self._maps.class_in(self._on_cells(mask, box))
+
+    def _on_cells(self, mask: Mask, box: BoundingBox) -> Floats:
+        shape = (self._left.shape[0], self._left.shape[1])
+        return coverage(mask, box, self._cell_size, shape)
