@@ -178,3 +178,28 @@ def _keep_a_head_that_sees_a_pore(session):
         head.mask.bias.fill_(5.0)
     info = {"base": asdict(session.predictor.ref), "classes": ["pore"]}
     keep_head(session.project, head_tensors(head, copy_of_neck(session.predictor)), info)
+
+
+def test_all_like_what_was_accepted_is_proposed_at_the_press_of_a_button(desk, blobs):
+    desk.open(blobs.folder)
+    rows, columns = np.mgrid[:192, :192]
+    for number in range(3):
+        desk.wait(lambda n=number: desk.session.state.image_id == f"part {n + 1}.png")
+        desk.wait_ready()
+        labelled = blobs.discs if number < 2 else blobs.discs[:2]  # two are left to be found
+        for x, y, radius in labelled:
+            desk.session.adopt((columns - x) ** 2 + (rows - y) ** 2 <= radius**2)
+        if number < 2:
+            desk.hand.press(Qt.Key.Key_Period)
+    desk.panel.suggestions.choose_kind("similar")
+    desk.panel.suggestions.button.click()
+    desk.wait(lambda: desk.session.open_object.suggestion is not None)
+    assert _sentence(desk) == "This looks like “defect” that you accepted."
+    desk.shot("all like these")
+    found = [s.full_mask for s in desk.session.review.queue("part 3.png").waiting]
+    for x, y, _ in blobs.discs[2:]:
+        assert sum(mask[y, x] for mask in found) == 1
+    for x, y, _ in blobs.discs[:2]:
+        assert not any(mask[y, x] for mask in found)
+    desk.hand.press(Qt.Key.Key_Q)
+    assert desk.session.project.annotations()[-1].suggested_by == "similar"
