@@ -49,8 +49,8 @@ _ISLAND = 0.1
 """Share of a mask's largest part below which another part is a slip of the decoder."""
 _MOST_PLACES = 40
 """Places asked about when all like what was accepted is looked for."""
-_LEAST_AGREEMENT = 0.3
-"""IoU that the classifier must expect of a mask it proposes."""
+_LEAST_LIKENESS = 0.88
+"""Of a mask to those accepted, from 0 to 1, or it is not proposed: a logit of 2."""
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 
 # A point costs the starter about 70 ms on one thread of a CPU: 64 of them are five seconds.
@@ -289,7 +289,7 @@ def suggest_similar(
 ) -> list[Suggestion]:
     """Return objects like those accepted: the model's own masks where the classifier's map is high.
 
-    The score is the IoU that the map expects of a mask.
+    The score is how likely a mask is one of those objects.
 
     Args:
         chain: answers as people get them, about the open image.
@@ -313,10 +313,10 @@ def suggest_similar(
         if not SMALLEST_OBJECT <= area <= _LARGEST * proposal.mask.size:
             continue
         cut = _cut(proposal.mask)
-        score = finder.agreement(cut["mask"], cut["bbox"])
+        score = finder.likeness(cut["mask"], cut["bbox"])
         label = finder.class_of(cut["mask"], cut["bbox"])
         finder.cover(cut["mask"], cut["bbox"])
-        if score >= _LEAST_AGREEMENT:
+        if score >= _LEAST_LIKENESS:
             found.append(
                 Suggestion(
                     **cut,

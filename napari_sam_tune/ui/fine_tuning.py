@@ -277,7 +277,7 @@ def _said_of(learnt: Learnt | None) -> str:
         return ""
     masks = f"Learnt from {learnt.masks} masks"
     if not learnt.judged:
-        return f"{masks}. Whether that helps can be told from {LEAST_IMAGES} images on."
+        return f"{masks}. Your first clicks on {LEAST_IMAGES} images will tell whether that helps."
     if learnt.weight == 0:
         return (
             f"{masks}, which says nothing about the next ones yet: a first click on them scores "

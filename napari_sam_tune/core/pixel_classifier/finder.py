@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -22,8 +23,6 @@ LEAST: Final = 0.0
 """Logit that a place must have: likelier an object than not."""
 _BLUR: Final = 0.8
 """Standard deviation, in cells, of the blur before places are chosen: single cells are noise."""
-_AROUND: Final = 0.5
-"""Room around a mask, in its own sides, in which it is compared with the map."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +62,6 @@ class Finder:
     def __init__(self, maps: ClassMaps, shape: tuple[int, int]) -> None:
         logits, window = maps.logits, maps.window
         self._maps = maps
-        self._probability = 1 / (1 + np.exp(-logits))
         self._left = ndimage.gaussian_filter(logits, _BLUR)
         self._shape = shape
         self._cell_size = window[2] / logits.shape[0], window[3] / logits.shape[1]
@@ -85,21 +83,15 @@ class Finder:
         covered = ndimage.binary_dilation(self._on_cells(mask, box) > 0)
         self._left[covered] = -np.inf
 
-    def agreement(self, mask: Mask, box: BoundingBox) -> float:
-        """Return the IoU, from 0 to 1, that the map expects of a mask cut to its box."""
+    def likeness(self, mask: Mask, box: BoundingBox) -> float:
+        """Return how likely a mask cut to its box is one of those objects, from 0 to 1.
+
+        The probability of the mean logit in it: of what a mask was worth, this told most, and more
+        than how well its outline agrees with the map (docs/learning.md).
+        """
         cells = self._on_cells(mask, box)
-        rows, columns = np.nonzero(cells)
-        if len(rows) == 0:
-            return 0.0
-        window = tuple(
-            slice(
-                max(0, int(at.min() - _AROUND * np.ptp(at)) - 1),
-                int(at.max() + _AROUND * np.ptp(at)) + 2,
-            )
-            for at in (rows, columns)
-        )
-        drawn, expected = cells[window], self._probability[window]
-        return float(np.minimum(drawn, expected).sum() / np.maximum(drawn, expected).sum())
+        mean = float((cells * self._maps.logits).sum() / max(float(cells.sum()), 1e-6))
+        return 1 / (1 + math.exp(-mean))
 
     def class_of(self, mask: Mask, box: BoundingBox) -> str | None:
         """Return the class that a mask cut to its box most likely has; None without classes."""
