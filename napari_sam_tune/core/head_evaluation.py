@@ -18,6 +18,7 @@ from napari_sam_tune.core.embeddings import EmbeddingCache
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.evaluation_report import METRICS_FILE
 from napari_sam_tune.core.images import to_rgb8
+from napari_sam_tune.core.pixel_classifier.features import KEY as FEATURES
 from napari_sam_tune.core.promptless import load_head
 from napari_sam_tune.core.training.promptless_fit import drawn_labels, labelled_images, measure
 from napari_sam_tune.core.training.promptless_lesson import label_map
@@ -63,7 +64,7 @@ def evaluate_head(
 
     """
     records, used = _images(project, split)
-    cache = EmbeddingCache(project.path / "embeddings.zarr")
+    cache = EmbeddingCache(project.path / "embeddings.zarr", constant_keys=[FEATURES])
     model = load_head(
         predictor, head.tensors, head.info["classes"], version=head.version, cache=cache
     )

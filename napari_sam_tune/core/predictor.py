@@ -321,7 +321,11 @@ class Predictor:
         if window is not None and holds(window, asked):
             view = self._view(window)
         mask_input = self._mask_input(asked, previous, view)
-        corrected = mask_input if asked.mask is None else None
+        # a click may confirm what was shown; a box that is new asks for something else
+        has_new_box = previous is not None and previous.prompt.box != prompt.box
+        corrected = mask_input if asked.mask is None and not has_new_box else None
+        from_mask = asked.mask is not None or (previous is not None and previous.from_mask)
+        drawn = mask_input if from_mask else None
         ambiguous = len(asked.points) == 1 and asked.box is None and mask_input is None
         ask = partial(self._decode, view, asked, refiners=refiners, corrected=corrected)
         with torch.inference_mode():
@@ -330,9 +334,9 @@ class Predictor:
                 guess = mask_input
                 if guess is None:
                     guess = brought.guess(view, self.input_side, self._logits_side)
-                answers.append(ask(guess, priors=[brought]))
+                answers.append(ask(guess, priors=[brought], drawn=guess))
             if brought is None or ambiguous:
-                logits, own, ious = ask(mask_input, ambiguous, priors=general)
+                logits, own, ious = ask(mask_input, ambiguous, priors=general, drawn=drawn)
                 # the sort is stable, so ties keep SAM's order
                 order = torch.argsort(ious[0], descending=True, stable=True)
                 answers.append((logits[:, order], own[:, order], ious[:, order]))
@@ -349,6 +353,7 @@ class Predictor:
             window=None if view is self._whole else view.window,
             recalled=() if brought is None else brought.annotations,
             own_logits=own[0].to("cpu", torch.float16).numpy(),
+            from_mask=from_mask,
         )
 
     def look_closer(
@@ -391,12 +396,14 @@ class Predictor:
         chosen, own_logits = proposal.chosen, None
         with torch.inference_mode():
             logits = self._moved(proposal, proposal.logits, view)
+            coarse = logits[None, chosen : chosen + 1]
             answer, own, ious = self._decode(
                 view,
                 asked,
-                logits[None, chosen : chosen + 1],
+                coarse,
                 priors=brought or general,
                 refiners=refiners,
+                drawn=coarse if proposal.from_mask or brought else None,
             )
             mask, iou = self._full_size(view, answer), float(ious[0, 0])
             logits[chosen] = answer[0, 0]
@@ -591,6 +598,7 @@ class Predictor:
         priors: Sequence[Prior],
         refiners: Sequence[Refiner],
         corrected: Tensor | None = None,
+        drawn: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (1, K, h, h) with priors and refined, the model's own, IoU (1, K): SAM's order."""
         points, box = self._points(view, prompt), self._box(view, prompt)
@@ -614,7 +622,7 @@ class Predictor:
                 clicks=coords + coords.new_tensor(half_pixel(view.shape, view.input)),
                 labels=labels,
                 box=box,
-                painted=mask_input if prompt.mask is not None else None,
+                painted=drawn,
                 corrected=corrected,
             )
             for refiner in refiners:

@@ -120,7 +120,13 @@ class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
 
     def done_images(self) -> set[str]:
         """Return the ids of the images marked done, in one look at the log."""
-        return {image_id for image_id, (done, _) in self._journal.read().marks.items() if done}
+        marks = list(self._journal.read().marks.items())
+        return {image_id for image_id, (done, _) in marks if done}
+
+    def empty_images(self) -> set[str]:
+        """Return the ids of the images marked as having no defect; some may have masks since."""
+        marks = list(self._journal.read().marks.items())
+        return {image_id for image_id, (_, empty) in marks if empty}
 
     def is_marked(self, image_id: str) -> bool:
         """Tell whether it was ever said of an image that it is done, empty, or not."""

@@ -201,6 +201,7 @@ class Proposal:
             None for the whole image. Nothing is drawn outside it.
         recalled: ids of the earlier masks that the first candidate owes something to.
         own_logits: (K, h, w) float16, what the model itself said, before priors and refiners.
+        from_mask: the object was begun with a mask, so that all its parts are meant.
     """
 
     mask: Mask
@@ -213,6 +214,7 @@ class Proposal:
     window: tuple[int, int, int, int] | None = None
     recalled: tuple[str, ...] = ()
     own_logits: NDArray[np.float16] | None = field(default=None, repr=False)
+    from_mask: bool = False
 
     @property
     def is_recalled(self) -> bool:

@@ -78,7 +78,7 @@ class Review:
     @surest_first.setter
     def surest_first(self, surest_first: bool) -> None:
         self._surest_first = surest_first
-        for queue in self._queues.values():
+        for queue in list(self._queues.values()):
             queue.surest_first = surest_first
 
     @property
@@ -99,7 +99,7 @@ class Review:
     def stop(self) -> None:
         """Forget what waits, on every image; what was decided is remembered."""
         self.kind = None
-        for queue in self._queues.values():
+        for queue in list(self._queues.values()):
             queue.refresh([])
 
     def progress(self, image_id: str) -> ReviewProgress:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
     from napari_sam_tune.core.predictor import Predictor
@@ -243,11 +244,18 @@ class Session:
             self._recall.look(image, record)
         else:
             self._recall.forget()
-        self._instant.forget()
+        self._look_at_features(rgb, record)
         if embedding is None:
             self.embeddings.put(key, record.content_hash, self.predictor.embedding)
+
+    def _look_at_features(self, rgb: NDArray[np.uint8], record: ImageRecord) -> None:
+        """Have the image's features; without them the model answers by itself."""
+        self._instant.forget()
         if self.chain.learns:
-            self._instant.look(rgb, record)
+            try:
+                self._instant.look(rgb, record)
+            except SamTuneError as error:
+                _log.warning("Nothing learnt bears on %s: %s", record.id, error)
 
     def encode_ahead(self, image: NDArray[Any]) -> None:
         """Prepare an image that may be opened later; to be called by whoever owns the predictor.
@@ -301,9 +309,9 @@ class Session:
 
         """
         request = self.request(prompt)
-        self.apply_swap()
-        self.learn()
         try:
+            self.apply_swap()
+            self.learn()
             with self.learner.runner.stepping_aside():
                 proposal = self.answer(request)
                 closer = self.look_closer(proposal)
@@ -342,7 +350,7 @@ class Session:
         return self.chain.ask_closer(proposal)
 
     def learn(self, checkpoint: Callable[[], None] = lambda: None) -> None:
-        """Learn from what was accepted, edited or taken back since; in milliseconds.
+        """Learn from what was accepted, edited or taken back since; on the open image at once.
 
         To be called by whoever owns the predictor. See `answers.instant_learning`.
 
@@ -392,20 +400,19 @@ class Session:
 
     def _answer_anew(self, annotation: Annotation) -> None:
         """Let the model alone answer the first click on an accepted object, with its weights."""
-        record = self.project.image(annotation.image_id)
+        predictor = self.predictor
         try:
+            record = self.project.image(annotation.image_id)
             rgb = to_rgb8(self.project.read_image(record.id))
+            embedding = self.embeddings.get(predictor.encoder_key_for(rgb), record.content_hash)
+            if embedding is None and not predictor.encodes_fast:
+                self._instant.give_up(annotation)
+                return
+            proposal = self.chain.answer_alone(annotation.prompts[0], rgb, embedding)
+            self._instant.note_answered(annotation, proposal, predictor.loaded_version)
         except SamTuneError as error:
-            _log.warning("How much was learnt is judged without %s: %s", record.id, error)
+            _log.warning("How much was learnt is judged without %s: %s", annotation.id, error)
             self._instant.give_up(annotation)
-            return
-        embedding = self.embeddings.get(self.predictor.encoder_key_for(rgb), record.content_hash)
-        if embedding is None and not self.predictor.encodes_fast:
-            self._instant.give_up(annotation)
-            return
-        prompt, weights = annotation.prompts[0], self.predictor.loaded_version
-        proposal = self.chain.answer_alone(prompt, rgb, embedding)
-        self._instant.note_answered(annotation, proposal, weights)
 
     def request_again(self) -> ProposalRequest:
         """Put the open object's unanswered prompt once more: no new step, no effort.

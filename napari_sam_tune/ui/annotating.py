@@ -230,7 +230,8 @@ class Annotating(QObject):
                 Kind.SETTLE, partial(session.settle, inference.give_way), settled, again
             )
 
-        inference.submit(Kind.LEARN, session.learn, lambda _: settle(), self._place.complain)
+        learn = partial(session.learn, inference.give_way)
+        inference.submit(Kind.LEARN, learn, lambda _: settle(), again)
 
     def _on_answer_failed(self, error: Exception) -> None:
         self._is_asking, self._following, self._then = False, None, []

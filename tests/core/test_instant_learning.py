@@ -341,3 +341,57 @@ def test_nothing_is_found_before_enough_is_known(tmp_path, model):
         label_part(session, 0)
         with pytest.raises(SamTuneError, match="accept masks on 3 images first"):
             session.suggest("similar")
+
+
+def test_a_damaged_mask_keeps_no_other_from_counting(tmp_path, model):
+    project = Project.open(tmp_path / "p")
+    for number in range(4):
+        image, labels = part(number)
+        accept(project, f"{number}.png", image, labels == 1)
+    damaged = project.annotations()[0]
+    for file in (project.path / "annotations.zarr" / damaged.id).rglob("*"):
+        if file.is_file() and file.name != "zarr.json":
+            file.write_bytes(b"damaged")
+    with Session(Project.open(project.path), model, zoom=False) as session:
+        image, _ = part(9)
+        session.open_image(image, "9.png")
+        assert session.state.learnt.images == 3
+        assert session.suggest("similar") >= 0
+
+
+def test_a_box_drawn_after_a_click_may_enlarge_the_mask(labelled_session):
+    session = labelled_session
+    image, labels = part(41)
+    session.open_image(image, "41.png")
+    session.chain.learns = False
+    x, y, _ = next_click(None, labels == 1)
+    clicked = session.propose(Prompt([(x, y)], [1]))
+    boxed = session.propose(Prompt([(x, y)], [1], box=(0, 0, 511, 511)))
+    session.chain.connects = False
+    session.undo()
+    free = session.propose(Prompt([(x, y)], [1], box=(0, 0, 511, 511)))
+    session.chain.connects = session.chain.learns = True
+    assert clicked.mask.any()
+    np.testing.assert_array_equal(boxed.mask, free.mask)  # the box touches all there is
+    session.reject()
+
+
+def test_all_parts_of_a_mask_taken_up_again_stay(labelled_session):
+    session = labelled_session
+    image, _ = part(42)
+    session.open_image(image, "42.png")
+    two = np.zeros(image.shape, bool)
+    two[40:90, 40:90] = two[400:450, 400:450] = True
+    session.reopen(session.adopt(two).id)
+    session.propose(Prompt([(60, 60)], [1]))
+    corrected = session.propose(Prompt([(60, 60), (95, 60)], [1, 1]))
+    assert corrected.from_mask
+    outlined = session.chain.connects
+    assert outlined
+    session.chain.connects = False
+    session.undo()
+    free = session.propose(Prompt([(60, 60), (95, 60)], [1, 1]))
+    session.chain.connects = True
+    far = (slice(380, 470), slice(380, 470))
+    np.testing.assert_array_equal(corrected.mask[far], free.mask[far])
+    session.reject()

@@ -69,7 +69,8 @@ class Asked:
         clicks: (N, T, 2) middles (x, y) of the pixels clicked, in px of that input.
         labels: (N, T), 1 inside the object and 0 outside; any other value is no click.
         box: (N, 4) as (x0, y0, x1, y1) in px of that input, NaN where there is none; or None.
-        painted: (N, 1, h, h) logits of the masks that came with the prompts, or None.
+        painted: (N, 1, h, h) logits of masks all of whose parts are meant, or None: painted ones,
+            those an object was begun with, those of other photographs.
         corrected: (N, 1, h, h) logits of the answers that the last clicks correct, or None.
 
     """

@@ -80,7 +80,11 @@ def _pointed_at(size: int, asked: Asked, number: int) -> NDArray[np.bool_]:
             pointed[rows, columns] = True
     if asked.box is not None and bool(asked.box[number].isfinite().all()):
         x0, y0, x1, y1 = ((asked.box[number] + 0.5) * (size / asked.side)).tolist()
-        pointed[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))] = True
+        rows, columns = (
+            slice(max(int(y0), 0), int(np.ceil(y1))),
+            slice(max(int(x0), 0), int(np.ceil(x1))),
+        )
+        pointed[rows, columns] = True
     if asked.painted is not None:
         pointed |= (asked.painted[number, 0] > 0).cpu().numpy()
     return pointed

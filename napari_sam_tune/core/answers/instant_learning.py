@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,7 +16,7 @@ import torch
 
 from napari_sam_tune.core.answers.chain import Asked
 from napari_sam_tune.core.answers.connected import KeepConnected
-from napari_sam_tune.core.errors import ImageError, ProjectError, StorageError
+from napari_sam_tune.core.errors import ImageError, ProjectError, SamTuneError, StorageError
 from napari_sam_tune.core.images import to_rgb8
 from napari_sam_tune.core.kriging import HeedClicks
 from napari_sam_tune.core.pixel_classifier.classifier import PixelClassifier
@@ -73,7 +73,8 @@ class _FirstClick:
 
     Attributes:
         image_id: where it is.
-        own: (h, h) float16 logits of the candidate shown.
+        own: (h, h) float16 logits of the candidate shown, before priors and refiners; of a closer
+            look those that the coarse answer, priors included, led to.
         view: the part of the image they are of; without features.
         asked: the click.
         truth: (h, h), the accepted mask on the same cells.
@@ -117,6 +118,7 @@ class InstantLearning:
         self._classifier = PixelClassifier()
         self._known: dict[str, _Known] = {}
         self._unreadable: set[str] = set()
+        self._unanswerable: set[str] = set()  # annotations
         self._contributions: OrderedDict[str, Contribution] = OrderedDict()
         self._open: tuple[ImageRecord, PixelFeatures] | None = None
         self._solution: NDArray[np.float64] | None = None
@@ -124,7 +126,7 @@ class InstantLearning:
         self._weight = 0.0
         self._learnt = Learnt()
         self._asked: OrderedDict[Prompt, tuple[Proposal, str]] = OrderedDict()
-        self._first: OrderedDict[str, _FirstClick] = OrderedDict()
+        self._first: dict[str, _FirstClick] = {}
         self._is_settled = True
 
     # ------------------------------------------------------------- the image
@@ -186,8 +188,13 @@ class InstantLearning:
         changed, now = self._changed()
         changed.sort(key=lambda image_id: image_id != self._open_id)
         for image_id in changed[:_AT_ONCE]:
-            checkpoint()
-            self._replace(image_id, self._known.get(image_id), now.get(image_id))
+            if image_id != self._open_id:  # what was just accepted is learnt at once
+                checkpoint()
+            try:
+                self._replace(image_id, self._known.get(image_id), now.get(image_id))
+            except SamTuneError as error:  # one damaged mask must not keep the others from counting
+                _log.warning("Nothing more is learnt from %s: %s", image_id, error)
+                self._unreadable.add(image_id)
             self._solution, self._logits, self._is_settled = None, None, False
         if changed:
             self._take_first_clicks()
@@ -208,7 +215,7 @@ class InstantLearning:
         for annotation in self._project.annotations():
             ids.setdefault(annotation.image_id, []).append(annotation.id)
         known = {i: _Known(tuple(sorted(found)), i in done) for i, found in ids.items()}
-        empty = {i: _Known((), True) for i in done - set(ids) if self._project.is_empty(i)}
+        empty = {i: _Known((), True) for i in self._project.empty_images() - set(ids)}
         return {**known, **empty}
 
     def _replace(self, image_id: str, before: _Known | None, now: _Known | None) -> None:
@@ -218,14 +225,17 @@ class InstantLearning:
         if features is None:
             self._unreadable.add(image_id)
             return
-        if before is not None:
-            kept = self._contributions.pop(image_id, None)
-            self._classifier.subtract(
-                image_id, kept or self._contribution(record, features, before)
-            )
-            del self._known[image_id]
+        old, contribution = self._contributions.get(image_id), None
+        if before is not None and old is None:
+            old = self._contribution(record, features, before)
         if now is not None:
             contribution = self._contribution(record, features, now)
+        # from here on nothing can fail
+        if old is not None:
+            self._classifier.subtract(image_id, old)
+            self._contributions.pop(image_id, None)
+            del self._known[image_id]
+        if now is not None and contribution is not None:
             self._classifier.add(image_id, contribution)
             self._contributions[image_id] = contribution
             while len(self._contributions) > _CHOOSING:
@@ -251,14 +261,14 @@ class InstantLearning:
 
         """
         if _is_click(prompt) and not proposal.recalled and proposal.own_logits is not None:
-            self._asked[prompt] = proposal, weights
+            self._asked[prompt] = _light(proposal), weights
             while len(self._asked) > _ASKED:
                 self._asked.popitem(last=False)
 
     def note_closer(self, prompt: Prompt, closer: Proposal) -> None:
         """Let a closer answer take the place of the one remembered."""
         if prompt in self._asked:
-            self._asked[prompt] = closer, self._asked[prompt][1]
+            self._asked[prompt] = _light(closer), self._asked[prompt][1]
 
     def unanswered(self, weights: str) -> list[Annotation]:
         """Return accepted objects whose first click the weights loaded have yet to answer.
@@ -278,7 +288,7 @@ class InstantLearning:
             for annotation in map(self._project.annotation, names)
             if annotation.prompts
             and _is_click(annotation.prompts[0])
-            and annotation.image_id not in self._unreadable
+            and annotation.id not in self._unanswerable
         ]
         return [
             annotation
@@ -296,11 +306,12 @@ class InstantLearning:
 
         """
         self._first[annotation.id] = self._first_click(annotation, proposal, weights)
+        self._keep_newest()
         self._is_settled = False
 
     def give_up(self, annotation: Annotation) -> None:
-        """Do without an object whose image cannot be read."""
-        self._unreadable.add(annotation.image_id)
+        """Do without an object whose first click cannot be answered."""
+        self._unanswerable.add(annotation.id)
 
     def _take_first_clicks(self) -> None:
         """Keep those first answers on the open image whose objects were accepted."""
@@ -315,8 +326,11 @@ class InstantLearning:
                 answered = self._asked.get(annotation.prompts[0])
                 if answered is not None:
                     self._first[name] = self._first_click(annotation, *answered)
-        while len(self._first) > _CHOOSING:
-            self._first.popitem(last=False)
+        self._keep_newest()
+
+    def _keep_newest(self) -> None:
+        for name in sorted(self._first)[:-_CHOOSING]:  # ids sort by time
+            del self._first[name]
 
     def _first_click(self, annotation: Annotation, proposal: Proposal, weights: str) -> _FirstClick:
         window = proposal.window or whole(annotation.shape)
@@ -427,6 +441,11 @@ class InstantLearning:
         scores = features.scores(solution[:, :1])[..., 0]
         logits = np.float32(calibration.slope) * scores + np.float32(calibration.offset)
         return PixelPrior(logits, _window(features), weight)
+
+
+def _light(proposal: Proposal) -> Proposal:
+    """Return a proposal without its masks, which are as large as the image."""
+    return replace(proposal, mask=np.zeros((0, 0), bool), candidates=())
 
 
 def _is_click(prompt: Prompt) -> bool:

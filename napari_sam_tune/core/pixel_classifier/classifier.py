@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from napari_sam_tune.core.pixel_classifier.statistics import SIZE, Contribution
+from napari_sam_tune.core.pixel_classifier.statistics import SIZE, Contribution, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +72,7 @@ class PixelClassifier:
     def __init__(self) -> None:
         self._folds = [_Fold() for _ in range(FOLDS)]
         self._fold_of: dict[str, int] = {}
-        self._samples: OrderedDict[str, Contribution] = OrderedDict()
+        self._samples: OrderedDict[str, Sample] = OrderedDict()
         self.calibration = Calibration()
 
     @property
@@ -96,7 +96,7 @@ class PixelClassifier:
     def add(self, image_id: str, contribution: Contribution) -> None:
         """Take an image in; it must not be in."""
         self._folds[self.fold_of(image_id)].add(contribution, 1)
-        self._samples[image_id] = contribution
+        self._samples[image_id] = contribution.sample()
         while len(self._samples) > _CALIBRATING:
             self._samples.popitem(last=False)
 
@@ -135,13 +135,13 @@ class PixelClassifier:
         scores: list[Numbers] = []
         truths: list[NDArray[np.bool_]] = []
         weights: list[Numbers] = []
-        by_fold: dict[int, list[Contribution]] = {}
-        for image_id, contribution in self._samples.items():
-            by_fold.setdefault(self.fold_of(image_id), []).append(contribution)
-        for number, contributions in by_fold.items():
+        by_fold: dict[int, list[Sample]] = {}
+        for image_id, sample in self._samples.items():
+            by_fold.setdefault(self.fold_of(image_id), []).append(sample)
+        for number, samples in by_fold.items():
             alone = self._folds[number].images == self.images
             solution = self.solve(without=None if alone else number)[:, 0]
-            for one in contributions:
+            for one in samples:
                 scores.append(one.cells.astype(np.float64) @ solution)
                 truths.append(one.is_object)
                 weights.append(one.weights)

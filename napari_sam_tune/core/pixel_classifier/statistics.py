@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.annotations import Annotation
     from napari_sam_tune.core.pixel_classifier.features import PixelFeatures
-    from napari_sam_tune.core.prompts import Mask
 
     Numbers = NDArray[np.float64]
 
@@ -63,7 +62,6 @@ def known_cells(
     annotations: Sequence[Annotation],
     *,
     is_done: bool,
-    not_objects: Sequence[tuple[Mask, tuple[int, int, int, int]]] = (),
 ) -> KnownCells:
     """Tell what is known of an image's cells.
 
@@ -72,7 +70,6 @@ def known_cells(
         annotations: its accepted masks.
         is_done: nothing else on it is an object; else only what lies around the masks is known not
             to be one.
-        not_objects: masks, each cut to its box (y0, x0, y1, x1), that a person said no to.
 
     """
     classes = tuple(sorted({annotation.label for annotation in annotations}))
@@ -94,8 +91,6 @@ def known_cells(
     if len(annotations):
         distance = ndimage.distance_transform_edt(outside)
         labels[outside & (distance >= _RING[0]) & (distance <= _RING[1])] = BACKGROUND
-    for mask, box in not_objects:
-        labels[outside & (coverage(mask, box, *grid) >= _COVERED)] = BACKGROUND
     for annotation in annotations:
         prompt = annotation.prompts[-1] if annotation.prompts else None
         for (x, y), sign in (
@@ -110,23 +105,37 @@ def known_cells(
 
 
 @dataclass(frozen=True, eq=False)
-class Contribution:
-    """What one image says.
+class Sample:
+    """Some cells of an image, to calibrate by.
 
     Attributes:
-        gram: (SIZE, SIZE), Σ w · x · xᵀ.
-        positives: by class, (SIZE,), Σ w · x over its objects.
-        cells: (n, SIZE) float16, a sample to calibrate by.
+        cells: (n, SIZE) float16.
         is_object: (n,), which of them lie in an object.
         weights: (n,), how much each stands for.
 
     """
 
-    gram: Numbers
-    positives: Mapping[str, Numbers]
     cells: NDArray[np.float16] = field(repr=False)
     is_object: NDArray[np.bool_] = field(repr=False)
     weights: Numbers = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Contribution(Sample):
+    """What one image says.
+
+    Attributes:
+        gram: (SIZE, SIZE), Σ w · x · xᵀ.
+        positives: by class, (SIZE,), Σ w · x over its objects.
+
+    """
+
+    gram: Numbers
+    positives: Mapping[str, Numbers]
+
+    def sample(self) -> Sample:
+        """Return the sample alone, which is small."""
+        return Sample(self.cells, self.is_object, self.weights)
 
 
 def contribution_of(features: PixelFeatures, known: KnownCells, image_hash: str) -> Contribution:

@@ -27,6 +27,7 @@ from napari_sam_tune.core.checkpoints import (
 from napari_sam_tune.core.embeddings import EmbeddingCache
 from napari_sam_tune.core.errors import ImageError, ProjectError, StorageError, TrainingError
 from napari_sam_tune.core.familiar_surfaces import FamiliarSurfaces, describe
+from napari_sam_tune.core.pixel_classifier.features import KEY as FEATURES
 from napari_sam_tune.core.predictor import BASE, Predictor
 from napari_sam_tune.core.project import Project
 from napari_sam_tune.core.training.about import about
@@ -109,7 +110,7 @@ def fit(
         in_use, _ = project.load_weights(job.parent)
         familiar = project.surfaces_of(job.parent)
     predictor = Predictor(model)
-    cache = EmbeddingCache(project.path / "embeddings.zarr")
+    cache = EmbeddingCache(project.path / "embeddings.zarr", constant_keys=[FEATURES])
     cache.pin(record.content_hash for record in project.annotated_images())
     key = predictor.encoder_key_with(in_use)
     trunk = depth_of_trunk(sam.image_encoder, names) if encodes else None

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_sam_tune.core.embeddings import EmbeddingCache
 from napari_sam_tune.core.errors import TrainingError
+from napari_sam_tune.core.pixel_classifier.features import KEY as FEATURES
 from napari_sam_tune.core.promptless import (
     HEAD,
     NECK,
@@ -127,7 +128,7 @@ def fit_head(
     judges = _chosen(labelled, judge_ids, "held_out")
     _check(project, learn_from, judges)
     classes = _classes(project, learn_from, config.head)
-    cache = EmbeddingCache(project.path / "embeddings.zarr")
+    cache = EmbeddingCache(project.path / "embeddings.zarr", constant_keys=[FEATURES])
     cache.pin(record.content_hash for record in [*learn_from, *judges])
     trunk = Trunk(predictor, cache)
     views = LabelledViews(project, predictor, trunk, classes)
