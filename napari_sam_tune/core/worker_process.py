@@ -69,7 +69,13 @@ class WorkerProcess:
     @property
     def alive(self) -> bool:
         """Whether the process still runs."""
-        return self._process.poll() is None
+        if self._process.poll() is not None:
+            return False
+        # poll() says None as well while the thread that follows it is waiting for its end
+        try:
+            return bool(self._handle.status() != psutil.STATUS_ZOMBIE)
+        except psutil.Error:
+            return False
 
     @property
     def epitaph(self) -> str:
