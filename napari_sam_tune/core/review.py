@@ -96,6 +96,11 @@ class Review:
         fresh = SuggestionQueue(surest_first=self._surest_first)
         return self._queues.setdefault(image_id, fresh)
 
+    def rejected(self) -> dict[str, tuple[Suggestion, ...]]:
+        """Return what a person said no to, by image id; images without are left out."""
+        queues = list(self._queues.items())
+        return {i: tuple(queue.rejected) for i, queue in queues if queue.rejected}
+
     def stop(self) -> None:
         """Forget what waits, on every image; what was decided is remembered."""
         self.kind = None

@@ -123,7 +123,11 @@ class Session:
         self._recall = Recall(project)
         self.embeddings = EmbeddingCache(project.path / "embeddings.zarr", constant_keys=[FEATURES])
         self._instant = InstantLearning(
-            project, self.embeddings, predictor.device, predictor.input_side
+            project,
+            self.embeddings,
+            predictor.device,
+            predictor.input_side,
+            rejected=lambda: self.review.rejected(),
         )
         self.chain = AnswerChain(
             predictor,

@@ -278,7 +278,7 @@ def _said_of(learnt: Learnt | None) -> str:
     masks = f"Learnt from {learnt.masks} masks"
     if not learnt.judged:
         return f"{masks}. Your first clicks on {LEAST_IMAGES} images will tell whether that helps."
-    if learnt.weight == 0:
+    if learnt.with_it <= learnt.without:
         return (
             f"{masks}, which says nothing about the next ones yet: a first click on them scores "
             f"{learnt.without:.2f}, as without."

@@ -12,10 +12,12 @@ from napari_sam_tune import Predictor, Project, Prompt, Session
 from napari_sam_tune.core.annotations import NewAnnotation
 from napari_sam_tune.core.answers.chain import Asked
 from napari_sam_tune.core.answers.connected import KeepConnected, StayNear
+from napari_sam_tune.core.answers.first_clicks import FirstClick, choose_mixture
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images import content_hash
 from napari_sam_tune.core.pixel_classifier.classifier import PixelClassifier
 from napari_sam_tune.core.pixel_classifier.features import KEY, FeatureExtractor
+from napari_sam_tune.core.pixel_classifier.prior import Mixture, PixelPrior
 from napari_sam_tune.core.pixel_classifier.statistics import (
     BACKGROUND,
     SIZE,
@@ -25,6 +27,7 @@ from napari_sam_tune.core.pixel_classifier.statistics import (
 )
 from napari_sam_tune.core.scoring import iou, next_click
 from napari_sam_tune.core.starter.samples import FAMILIES, make_sample
+from napari_sam_tune.core.views import View
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +137,8 @@ def test_only_what_was_looked_at_is_background(tmp_path, extractor):
         project, "a.png", image, mask, prompts=(Prompt([(230, 120), (500, 10)], [1, 0]),)
     )
     features = extractor.extract(np.repeat(image[..., None], 3, axis=2))
-    open_ended = known_cells(features, [annotation], is_done=False).labels
+    no = np.ones((10, 80), bool), (200, 400, 210, 480)
+    open_ended = known_cells(features, [annotation], is_done=False, rejected=[no]).labels
     done = known_cells(features, [annotation], is_done=True).labels
     assert open_ended.shape == (64, 128)
     assert open_ended[30, 57] == done[30, 57] == 1
@@ -142,6 +146,7 @@ def test_only_what_was_looked_at_is_background(tmp_path, extractor):
     assert open_ended[60, 5] == UNKNOWN  # far from it: nobody has looked
     assert done[60, 5] == BACKGROUND
     assert open_ended[2, 125] == BACKGROUND  # a negative click
+    assert open_ended[51, 110] == BACKGROUND  # proposed, and rejected
 
 
 def test_an_object_smaller_than_a_cell_is_known(tmp_path, extractor):
@@ -193,6 +198,42 @@ def test_a_click_inside_the_mask_lets_nothing_in_that_is_far():
         torch.testing.assert_close(StayNear().refine(grown, other), grown)
 
 
+# ---- how it bears on answers ----
+
+APART = np.hypot(*(np.mgrid[:256, :256] - 128))
+FLAT = PixelPrior(np.zeros((128, 128), np.float32), (0, 0, 256, 256))
+
+
+def first_click(own, radius=40):
+    """A click on the middle of a disc, and what the model says."""
+    view = View((0, 0, 256, 256), (512, 512), torch.empty(0))
+    truth = radius > APART
+    click = Asked(512, torch.tensor([[[256.0, 256.0]]]), torch.tensor([[1]]))
+    return FirstClick("a", np.float16(own), view, click, truth, "base", False, 2.0)
+
+
+def test_masks_accepted_closer_are_drawn_closer():
+    choice = choose_mixture([(first_click((60 - APART) / 5), FLAT)] * 3, Mixture(1, 0.5))
+    assert choice.mixture == Mixture(0, -4)
+    assert choice.without < 0.5
+    assert choice.with_it > 0.95
+
+
+def test_what_the_model_does_well_is_left_to_it():
+    rng = np.random.default_rng(0)
+    noise = PixelPrior(np.float32(rng.normal(0, 3, (128, 128))), (0, 0, 256, 256))
+    choice = choose_mixture([(first_click(40 - APART), noise)] * 3, Mixture(2, -1))
+    assert choice.mixture == Mixture()
+    assert choice.with_it == choice.without > 0.95
+
+
+def test_what_the_classifier_knows_outweighs_a_model_that_knows_nothing():
+    sees = PixelPrior(np.float32(np.where(APART[::2, ::2] < 40, 6, -6)), (0, 0, 256, 256))
+    choice = choose_mixture([(first_click(np.full((256, 256), -1.0)), sees)] * 3, Mixture())
+    assert choice.mixture.weight > 0
+    assert choice.with_it > 0.9
+
+
 # ---- through a session ----
 
 
@@ -226,7 +267,8 @@ def test_it_says_truly_what_it_is_worth(labelled_session):
     assert learnt.images == 5
     assert learnt.masks == len(labelled_session.project.annotations())
     assert learnt.with_it >= learnt.without
-    assert (learnt.weight > 0) == (learnt.with_it > learnt.without)
+    is_used = learnt.weight > 0 or learnt.lift != 0
+    assert is_used == (learnt.with_it > learnt.without)
     assert 0 <= learnt.precision <= 1
 
 
@@ -325,8 +367,13 @@ def test_all_like_what_was_accepted_is_found_and_nothing_twice(labelled_session)
     assert all(s.label == "defect" and s.source == "similar" for s in suggestions)
     assert all(iou(s.full_mask, truths[0]) < 0.3 for s in suggestions)
     rejected = session.open_object.suggestion
+    height, width = session._instant._open[1].cell_size
+    y, x = (values[0] for values in np.nonzero(rejected.full_mask))
+    cell = int(y / height), int(x / width)
+    before = session._instant.class_maps().logits[cell]
     session.reject()
     session.suggest("similar")
+    assert session._instant.class_maps().logits[cell] < before  # it is learnt at once
     again = session.review.queue("40.png").waiting
     assert not any(s.is_like(rejected) for s in again)
     shown = session.open_object.suggestion

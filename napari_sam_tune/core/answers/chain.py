@@ -191,7 +191,7 @@ class AnswerChain:
         recalled = self._recall.ask(prompt) if self.recalls else None
         if recalled is not None:
             found.append(recalled)
-        learnt = self._instant.prior() if self.learns else None
+        learnt = self._instant.prior(prompt) if self.learns else None
         if learnt is not None:
             found.append(learnt)
         return found

@@ -12,33 +12,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import torch
 
-from napari_sam_tune.core.answers.chain import Asked
-from napari_sam_tune.core.answers.connected import KeepConnected
+from napari_sam_tune.core.answers.first_clicks import FirstClick, choose_mixture, is_click
 from napari_sam_tune.core.errors import ImageError, ProjectError, SamTuneError, StorageError
 from napari_sam_tune.core.images import to_rgb8
-from napari_sam_tune.core.kriging import HeedClicks
 from napari_sam_tune.core.pixel_classifier.classifier import PixelClassifier
 from napari_sam_tune.core.pixel_classifier.features import KEY, FeatureExtractor, PixelFeatures
 from napari_sam_tune.core.pixel_classifier.finder import ClassMaps
 from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES, Learnt
-from napari_sam_tune.core.pixel_classifier.prior import PixelPrior
+from napari_sam_tune.core.pixel_classifier.prior import Mixture, PixelPrior
 from napari_sam_tune.core.pixel_classifier.statistics import contribution_of, known_cells
-from napari_sam_tune.core.scoring import TOLERANCE, is_thin, score
-from napari_sam_tune.core.views import (
-    View,
-    half_pixel,
-    in_frame,
-    mask_to_logits,
-    resized_shape,
-    shape_of,
-    whole,
-)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    import torch
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.annotations import Annotation
@@ -46,12 +34,11 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.pixel_classifier.statistics import Contribution
     from napari_sam_tune.core.project import ImageRecord, Project
     from napari_sam_tune.core.prompts import Prompt, Proposal
+    from napari_sam_tune.core.suggestions import Suggestion
 
 _log = logging.getLogger(__name__)
 
-WEIGHTS: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
-"""Those that its weight in answers is chosen from."""
-_CHOOSING: Final = 60
+_CHOOSING: Final = 40
 """First clicks that the weight is chosen by, the newest."""
 _AT_ONCE: Final = 20
 """Images learnt in one go; of a project just opened the others come the next times."""
@@ -63,35 +50,9 @@ _ASKED: Final = 16
 class _Known:
     """What was said of an image; two that are equal contribute alike."""
 
-    annotations: tuple[str, ...]
-    is_done: bool
-
-
-@dataclass(frozen=True, eq=False)
-class _FirstClick:
-    """An accepted object and what the model alone answered to the first click on it.
-
-    Attributes:
-        image_id: where it is.
-        own: (h, h) float16 logits of the candidate shown, before priors and refiners; of a closer
-            look those that the coarse answer, priors included, led to.
-        view: the part of the image they are of; without features.
-        asked: the click.
-        truth: (h, h), the accepted mask on the same cells.
-        weights: that were loaded when it was answered.
-        is_thin: scored with tolerance.
-        tolerance: `scoring.TOLERANCE`, in cells.
-
-    """
-
-    image_id: str
-    own: NDArray[np.float16]
-    view: View
-    asked: Asked
-    truth: NDArray[np.bool_]
-    weights: str
-    is_thin: bool
-    tolerance: float
+    annotations: tuple[str, ...] = ()
+    is_done: bool = False
+    rejected: tuple[Suggestion, ...] = ()
 
 
 class InstantLearning:
@@ -104,6 +65,7 @@ class InstantLearning:
         cache: where features are kept.
         device: where features are computed.
         side: of the predictor's padded input, in px.
+        rejected: what a person said no to, by image id.
 
     Attributes:
         extractor: of the features.
@@ -111,9 +73,15 @@ class InstantLearning:
     """
 
     def __init__(
-        self, project: Project, cache: EmbeddingCache, device: torch.device, side: int
+        self,
+        project: Project,
+        cache: EmbeddingCache,
+        device: torch.device,
+        side: int,
+        rejected: Callable[[], Mapping[str, tuple[Suggestion, ...]]] = dict,
     ) -> None:
         self._project, self._cache, self._side = project, cache, side
+        self._rejected = rejected
         self.extractor = FeatureExtractor(device)
         self._classifier = PixelClassifier()
         self._known: dict[str, _Known] = {}
@@ -123,10 +91,10 @@ class InstantLearning:
         self._open: tuple[ImageRecord, PixelFeatures] | None = None
         self._solution: NDArray[np.float64] | None = None
         self._logits: NDArray[np.float32] | None = None  # of the open image
-        self._weight = 0.0
+        self._mixture = Mixture()
         self._learnt = Learnt()
         self._asked: OrderedDict[Prompt, tuple[Proposal, str]] = OrderedDict()
-        self._first: dict[str, _FirstClick] = {}
+        self._first: dict[str, FirstClick] = {}
         self._is_settled = True
 
     # ------------------------------------------------------------- the image
@@ -210,13 +178,14 @@ class InstantLearning:
         return changed, now
 
     def _known_now(self) -> dict[str, _Known]:
-        done = self._project.done_images()
-        ids: dict[str, list[str]] = {}
+        done, rejected = self._project.done_images(), self._rejected()
+        ids: dict[str, list[str]] = {i: [] for i in {*self._project.empty_images(), *rejected}}
         for annotation in self._project.annotations():
             ids.setdefault(annotation.image_id, []).append(annotation.id)
-        known = {i: _Known(tuple(sorted(found)), i in done) for i, found in ids.items()}
-        empty = {i: _Known((), True) for i in self._project.empty_images() - set(ids)}
-        return {**known, **empty}
+        return {
+            i: _Known(tuple(sorted(found)), i in done, rejected.get(i, ()))
+            for i, found in ids.items()
+        }
 
     def _replace(self, image_id: str, before: _Known | None, now: _Known | None) -> None:
         """Take out of the sums what was known of an image, and put in what is known now."""
@@ -246,7 +215,8 @@ class InstantLearning:
         self, record: ImageRecord, features: PixelFeatures, known: _Known
     ) -> Contribution:
         annotations = [self._project.annotation(name) for name in known.annotations]
-        cells = known_cells(features, annotations, is_done=known.is_done)
+        rejected = [(one.mask, one.bbox) for one in known.rejected]
+        cells = known_cells(features, annotations, is_done=known.is_done, rejected=rejected)
         return contribution_of(features, cells, record.content_hash)
 
     # ------------------------------------------------------------ first clicks
@@ -260,7 +230,7 @@ class InstantLearning:
             weights: the version loaded.
 
         """
-        if _is_click(prompt) and not proposal.recalled and proposal.own_logits is not None:
+        if is_click(prompt) and not proposal.recalled and proposal.own_logits is not None:
             self._asked[prompt] = _light(proposal), weights
             while len(self._asked) > _ASKED:
                 self._asked.popitem(last=False)
@@ -287,7 +257,7 @@ class InstantLearning:
             annotation
             for annotation in map(self._project.annotation, names)
             if annotation.prompts
-            and _is_click(annotation.prompts[0])
+            and is_click(annotation.prompts[0])
             and annotation.id not in self._unanswerable
         ]
         return [
@@ -305,7 +275,7 @@ class InstantLearning:
             weights: the version loaded.
 
         """
-        self._first[annotation.id] = self._first_click(annotation, proposal, weights)
+        self._first[annotation.id] = FirstClick.on(annotation, proposal, weights, self._side)
         self._keep_newest()
         self._is_settled = False
 
@@ -325,36 +295,12 @@ class InstantLearning:
             if name not in self._first and annotation.prompts:
                 answered = self._asked.get(annotation.prompts[0])
                 if answered is not None:
-                    self._first[name] = self._first_click(annotation, *answered)
+                    self._first[name] = FirstClick.on(annotation, *answered, self._side)
         self._keep_newest()
 
     def _keep_newest(self) -> None:
         for name in sorted(self._first)[:-_CHOOSING]:  # ids sort by time
             del self._first[name]
-
-    def _first_click(self, annotation: Annotation, proposal: Proposal, weights: str) -> _FirstClick:
-        window = proposal.window or whole(annotation.shape)
-        shape = shape_of(window)
-        view = View(window, resized_shape(shape, self._side), torch.empty(0))
-        own = proposal.logits[proposal.chosen].astype(np.float16)
-        if proposal.own_logits is not None:
-            own = proposal.own_logits[proposal.chosen]
-        middles = in_frame(view, np.array(proposal.prompt.points))[None]
-        middles = middles + middles.new_tensor(half_pixel(view.shape, view.input))
-        y0, x0, y1, x1 = window
-        truth = mask_to_logits(annotation.mask[y0:y1, x0:x1], self._side, own.shape[-1])[0] > 0
-        asked = Asked(self._side, middles, torch.tensor([proposal.prompt.labels]))
-        cells_a_pixel = max(view.input) / max(shape) * own.shape[-1] / self._side
-        return _FirstClick(
-            annotation.image_id,
-            own,
-            view,
-            asked,
-            truth,
-            weights,
-            is_thin(annotation.cropped_mask),
-            TOLERANCE * cells_a_pixel,
-        )
 
     # -------------------------------------------------------------- settling
 
@@ -377,23 +323,25 @@ class InstantLearning:
         images = {click.image_id for click in self._first.values()}
         if self._classifier.images < LEAST_IMAGES or len(images) < LEAST_IMAGES:
             images = set()
-        table = []
+        left_out = {}
         for image_id in images:
             checkpoint()
-            prior = self._left_out(image_id)
-            clicks = [click for click in self._first.values() if click.image_id == image_id]
-            if prior is not None:
-                table += [_scores(click, prior) for click in clicks]
-        means = np.mean(table, axis=0) if table else np.zeros(len(WEIGHTS))
-        best = int(means.argmax())
-        self._weight = WEIGHTS[best]
+            left_out[image_id] = self._left_out(image_id)
+        clicks = [
+            (click, prior)
+            for click in self._first.values()
+            if (prior := left_out.get(click.image_id)) is not None
+        ]
+        choice = choose_mixture(clicks, self._mixture, checkpoint)
+        self._mixture = choice.mixture
         self._learnt = Learnt(
             masks=sum(len(known.annotations) for known in self._known.values()),
             images=self._classifier.images,
-            judged=len(table),
-            without=float(means[0]),
-            with_it=float(means[best]),
-            weight=self._weight,
+            judged=choice.judged,
+            without=choice.without,
+            with_it=choice.with_it,
+            weight=choice.mixture.weight,
+            lift=choice.mixture.lift,
             precision=self._classifier.calibration.precision,
         )
         self._is_settled = True
@@ -404,7 +352,7 @@ class InstantLearning:
         if features is None:
             return None
         solution = self._classifier.solve(without=self._classifier.fold_of(image_id))
-        return self._prior(features, solution, 1.0)
+        return PixelPrior(self._map(features, solution), _window(features))
 
     # --------------------------------------------------------------- answers
 
@@ -413,16 +361,25 @@ class InstantLearning:
         """What it is worth, as far as that can be told."""
         return self._learnt
 
-    def prior(self) -> PixelPrior | None:
-        """What was learnt, about the open image; None where it has no say."""
-        if self._open is None or self._weight == 0 or self._classifier.images < LEAST_IMAGES:
+    def prior(self, prompt: Prompt) -> PixelPrior | None:
+        """What was learnt, about the open image; None where it has no say.
+
+        Args:
+            prompt: what is asked. A box says itself how far the object reaches, so that what was
+                learnt bears on it by half, and how far is not learnt.
+
+        """
+        mixture = self._mixture
+        if prompt.box is not None:
+            mixture = Mixture(mixture.weight / 2)
+        if self._open is None or mixture.is_none or self._classifier.images < LEAST_IMAGES:
             return None
         features = self._open[1]
         if self._solution is None:
             self._solution = self._classifier.solve()
         if self._logits is None:
-            self._logits = self._prior(features, self._solution, 1.0).logits
-        return PixelPrior(self._logits, _window(features), self._weight)
+            self._logits = self._map(features, self._solution)
+        return PixelPrior(self._logits, _window(features), mixture)
 
     def class_maps(self) -> ClassMaps | None:
         """What the classifier makes of the open image, class by class; None before it can."""
@@ -430,17 +387,12 @@ class InstantLearning:
             return None
         features, classes = self._open[1], self._classifier.classes
         scores = features.scores(self._classifier.solve(classes))
-        calibration = self._classifier.calibration
-        logits = np.float32(calibration.slope) * scores[..., 0] + np.float32(calibration.offset)
+        logits = self._classifier.calibration.logits(scores[..., 0])
         return ClassMaps(logits, tuple(classes), scores[..., 1:], _window(features))
 
-    def _prior(
-        self, features: PixelFeatures, solution: NDArray[np.float64], weight: float
-    ) -> PixelPrior:
-        calibration = self._classifier.calibration
-        scores = features.scores(solution[:, :1])[..., 0]
-        logits = np.float32(calibration.slope) * scores + np.float32(calibration.offset)
-        return PixelPrior(logits, _window(features), weight)
+    def _map(self, features: PixelFeatures, solution: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Logits (rows, columns) of an object of any class, as a solution has them."""
+        return self._classifier.calibration.logits(features.scores(solution[:, :1])[..., 0])
 
 
 def _light(proposal: Proposal) -> Proposal:
@@ -448,33 +400,7 @@ def _light(proposal: Proposal) -> Proposal:
     return replace(proposal, mask=np.zeros((0, 0), bool), candidates=())
 
 
-def _is_click(prompt: Prompt) -> bool:
-    """Whether a prompt is a lone click on an object."""
-    return tuple(prompt.labels) == (1,) and prompt.box is None and prompt.mask is None
-
-
 def _window(features: PixelFeatures) -> tuple[float, float, float, float]:
     """The part of the image that its cells cover; it may reach a little beyond."""
     (rows, columns), (height, width) = features.cells, features.cell_size
     return 0.0, 0.0, rows * height, columns * width
-
-
-def _scores(click: _FirstClick, prior: PixelPrior) -> list[float]:
-    """Scores of the answer to a first click by the classifier's weight."""
-    own = torch.from_numpy(click.own.astype(np.float32))[None, None]
-    known = PixelPrior(prior.logits, prior.window, 1.0).add(
-        torch.zeros_like(own), click.view, click.asked.side
-    )
-    found = []
-    for weight in WEIGHTS:
-        logits = HeedClicks().refine(own + weight * known, click.asked)
-        logits = KeepConnected().refine(logits, click.asked)
-        found.append(
-            score(
-                (logits[0, 0] > 0).numpy(),
-                click.truth,
-                thin=click.is_thin,
-                tolerance=click.tolerance,
-            )
-        )
-    return found

@@ -60,6 +60,10 @@ class Calibration:
     offset: float = 0.0
     precision: float = 0.0
 
+    def logits(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return float32 logits of scores of any shape."""
+        return np.float32(self.slope) * scores + np.float32(self.offset)
+
 
 class PixelClassifier:
     """Sums over images, and what follows from them.

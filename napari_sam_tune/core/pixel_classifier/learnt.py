@@ -19,7 +19,8 @@ class Learnt:
         judged: first clicks that it was judged by; 0 while there are too few images.
         without: mean score of the model's own answers to them, from 0 to 1.
         with_it: the same with the classifier, which had not seen their images.
-        weight: of the classifier in answers; 0 where it does not help.
+        weight: of the classifier in answers.
+        lift: added to all logits, see `Mixture`; where nothing helps, both are 0.
         precision: share of what it calls an object that was one.
 
     """
@@ -30,4 +31,5 @@ class Learnt:
     without: float = 0.0
     with_it: float = 0.0
     weight: float = 0.0
+    lift: float = 0.0
     precision: float = 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -18,8 +18,30 @@ if TYPE_CHECKING:
 
 CAP: Final = 6.0
 """Logits of the classifier are clipped to ± this: it is never surer than a click."""
-LIFT: Final = 0.5
-"""Added to its logits, because a click was made here: objects are rarer elsewhere."""
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """How answers are mixed of the model's logits and the classifier's.
+
+    Attributes:
+        weight: of the classifier's.
+        lift: added to the sum: where masks are accepted wider than the model draws them it is
+            positive, where closer negative.
+
+    """
+
+    weight: float = 0.0
+    lift: float = 0.0
+
+    @property
+    def is_none(self) -> bool:
+        """Whether answers stay the model's own."""
+        return self.weight == 0 and self.lift == 0
+
+    def of(self, own: Tensor, known: Tensor) -> Tensor:
+        """Return the model's logits mixed with the classifier's, of any shape."""
+        return own + self.weight * known + self.lift
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,22 +51,24 @@ class PixelPrior:
     Attributes:
         logits: (rows, columns) float32, of each cell.
         window: (y0, x0, y1, x1) in image px that the cells cover.
-        weight: of it beside the model's logits.
+        mixture: of it and the model's logits.
         annotations: none, see `Prior`.
 
     """
 
     logits: NDArray[np.float32]
     window: tuple[float, float, float, float]
-    weight: float
+    mixture: Mixture = field(default_factory=Mixture)
     annotations: tuple[str, ...] = ()
 
     def add(self, logits: Tensor, view: View, side: int) -> Tensor:
         """Return (1, K, h, h): the model's logits and the classifier's; see `Prior`."""
-        field = torch.from_numpy(np.clip(self.logits, -CAP, CAP))
-        size = logits.shape[-1]
-        known = sample_in_view(field, self.window, view, side, size, beyond="border")
-        return logits + self.weight * (known + LIFT)
+        return self.mixture.of(logits, self.known(view, side, logits.shape[-1]))
+
+    def known(self, view: View, side: int, size: int) -> Tensor:
+        """Return (1, 1, size, size) logits of the classifier, as they lie in a view."""
+        logits = torch.from_numpy(np.clip(self.logits, -CAP, CAP))
+        return sample_in_view(logits, self.window, view, side, size, beyond="border")
 
     def guess(self, view: View, side: int, size: int) -> None:
         """Nothing goes in as the mask input; see `Prior`."""

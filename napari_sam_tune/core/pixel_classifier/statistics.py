@@ -20,12 +20,13 @@ from napari_sam_tune.core.pixel_classifier.cells import coverage
 from napari_sam_tune.core.pixel_classifier.features import CHANNELS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.annotations import Annotation
+    from napari_sam_tune.core.annotations import Annotation, BoundingBox
     from napari_sam_tune.core.pixel_classifier.features import PixelFeatures
+    from napari_sam_tune.core.prompts import Mask
 
     Numbers = NDArray[np.float64]
 
@@ -62,14 +63,16 @@ def known_cells(
     annotations: Sequence[Annotation],
     *,
     is_done: bool,
+    rejected: Iterable[tuple[Mask, BoundingBox]] = (),
 ) -> KnownCells:
     """Tell what is known of an image's cells.
 
     Args:
         features: of the image; says where its cells are.
         annotations: its accepted masks.
-        is_done: nothing else on it is an object; else only what lies around the masks is known not
-            to be one.
+        is_done: nothing else on it is an object; else only what lies around the masks, was clicked
+            as not theirs, or was proposed and rejected is known not to be one.
+        rejected: masks, each cut to its box.
 
     """
     classes = tuple(sorted({annotation.label for annotation in annotations}))
@@ -78,9 +81,7 @@ def known_cells(
     most = np.zeros(shape, np.float32)
     labels = np.full(shape, UNKNOWN, np.int16)
     for annotation in annotations:
-        own = coverage(annotation.cropped_mask, annotation.bbox, *grid)
-        if (own > 0).any() and own.max() < _COVERED:  # smaller than a cell, or a thin line
-            own = own / own.max()
+        own = _covered(annotation.cropped_mask, annotation.bbox, *grid)
         more = own > most
         most = np.where(more, own, most)
         labels[more & (own >= _COVERED)] = 1 + classes.index(annotation.label)
@@ -91,6 +92,8 @@ def known_cells(
     if len(annotations):
         distance = ndimage.distance_transform_edt(outside)
         labels[outside & (distance >= _RING[0]) & (distance <= _RING[1])] = BACKGROUND
+    for mask, box in rejected:
+        labels[outside & (_covered(mask, box, *grid) >= _COVERED)] = BACKGROUND
     for annotation in annotations:
         prompt = annotation.prompts[-1] if annotation.prompts else None
         for (x, y), sign in (
@@ -102,6 +105,14 @@ def known_cells(
             if sign == 0 and inside and outside[row, column]:
                 labels[row, column] = BACKGROUND
     return KnownCells(labels, classes)
+
+
+def _covered(
+    mask: Mask, box: BoundingBox, cell_size: tuple[float, float], cells: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Share of each cell that a mask covers; one smaller than a cell covers one whole."""
+    own = coverage(mask, box, cell_size, cells)
+    return own / own.max() if 0 < own.max() < _COVERED else own
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,178 @@
+"""First clicks on accepted objects, by which is chosen how the classifier bears on answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+
+from napari_sam_tune.core.answers.chain import Asked
+from napari_sam_tune.core.answers.connected import KeepConnected
+from napari_sam_tune.core.kriging import HeedClicks
+from napari_sam_tune.core.pixel_classifier.prior import Mixture
+from napari_sam_tune.core.scoring import TOLERANCE, is_thin, score
+from napari_sam_tune.core.views import (
+    View,
+    half_pixel,
+    in_frame,
+    mask_to_logits,
+    resized_shape,
+    shape_of,
+    whole,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from napari_sam_tune.core.annotations import Annotation
+    from napari_sam_tune.core.pixel_classifier.prior import PixelPrior
+    from napari_sam_tune.core.prompts import Prompt, Proposal
+
+WEIGHTS: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+LIFTS: Final = (-4.0, -3.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
+_SWEEPS: Final = 2
+"""Over weights and lifts in turn; a third has changed nothing."""
+_DOUBT: Final = 0.5
+"""Standard errors by which a gain must exceed nothing."""
+_RELUCTANCE: Final = 0.1
+"""Score of one click that a lift of 1 must gain besides: few clicks on one surface say little."""
+
+
+@dataclass(frozen=True, eq=False)
+class FirstClick:
+    """An accepted object and what the model alone answered to the first click on it.
+
+    Attributes:
+        image_id: where it is.
+        own: (h, h) float16 logits of the candidate shown, before priors and refiners; of a closer
+            look those that the coarse answer, priors included, led to.
+        view: the part of the image they are of; without features.
+        asked: the click.
+        truth: (h, h), the accepted mask on the same cells.
+        weights: that were loaded when it was answered.
+        is_thin: scored with tolerance.
+        tolerance: `scoring.TOLERANCE`, in cells.
+
+    """
+
+    image_id: str
+    own: NDArray[np.float16]
+    view: View
+    asked: Asked
+    truth: NDArray[np.bool_]
+    weights: str
+    is_thin: bool
+    tolerance: float
+
+    @classmethod
+    def on(cls, annotation: Annotation, proposal: Proposal, weights: str, side: int) -> FirstClick:
+        """Return the first click on an accepted object.
+
+        Args:
+            annotation: the object.
+            proposal: the answer; its masks are not looked at.
+            weights: that answered.
+            side: of the predictor's padded input, in px.
+
+        """
+        window = proposal.window or whole(annotation.shape)
+        shape = shape_of(window)
+        view = View(window, resized_shape(shape, side), torch.empty(0))
+        own = proposal.logits[proposal.chosen].astype(np.float16)
+        if proposal.own_logits is not None:
+            own = proposal.own_logits[proposal.chosen]
+        middles = in_frame(view, np.array(proposal.prompt.points))[None]
+        middles = middles + middles.new_tensor(half_pixel(view.shape, view.input))
+        y0, x0, y1, x1 = window
+        truth = mask_to_logits(annotation.mask[y0:y1, x0:x1], side, own.shape[-1])[0] > 0
+        cells_a_pixel = max(view.input) / max(shape) * own.shape[-1] / side
+        return cls(
+            annotation.image_id,
+            own,
+            view,
+            Asked(side, middles, torch.tensor([proposal.prompt.labels])),
+            truth,
+            weights,
+            is_thin(annotation.cropped_mask),
+            TOLERANCE * cells_a_pixel,
+        )
+
+    def score(self, known: Tensor, mixture: Mixture) -> float:
+        """Return the answer's score with a classifier's logits (1, 1, h, h) mixed in."""
+        own = torch.from_numpy(self.own.astype(np.float32))[None, None]
+        logits = HeedClicks().refine(mixture.of(own, known), self.asked)
+        logits = KeepConnected().refine(logits, self.asked)
+        mask = (logits[0, 0] > 0).numpy()
+        return score(mask, self.truth, thin=self.is_thin, tolerance=self.tolerance)
+
+
+def is_click(prompt: Prompt) -> bool:
+    """Whether a prompt is a lone click on an object."""
+    return tuple(prompt.labels) == (1,) and prompt.box is None and prompt.mask is None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How the classifier bears on answers, and what that was worth on the clicks it is chosen by.
+
+    Attributes:
+        mixture: the choice.
+        judged: how many clicks.
+        without: mean score of the model's own answers, from 0 to 1.
+        with_it: the same, mixed.
+
+    """
+
+    mixture: Mixture = field(default_factory=Mixture)
+    judged: int = 0
+    without: float = 0.0
+    with_it: float = 0.0
+
+
+def choose_mixture(
+    clicks: Sequence[tuple[FirstClick, PixelPrior]],
+    start: Mixture,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> Choice:
+    """Choose the mixture that scores best on first clicks, by turns its weight and its lift.
+
+    Nothing is mixed in that does not clearly gain on the model's own answers.
+
+    Args:
+        clicks: each with what a classifier says that has not seen its image.
+        start: where to begin.
+        checkpoint: called before each mixture is tried; may raise.
+
+    """
+    if not clicks:
+        return Choice()
+    known = [
+        prior.known(click.view, click.asked.side, click.own.shape[-1]) for click, prior in clicks
+    ]
+    tried: dict[Mixture, NDArray[np.float64]] = {}
+
+    def scores(mixture: Mixture) -> NDArray[np.float64]:
+        if mixture not in tried:
+            checkpoint()
+            pairs = zip(clicks, known, strict=True)
+            tried[mixture] = np.array([click.score(map_, mixture) for (click, _), map_ in pairs])
+        return tried[mixture]
+
+    without = scores(Mixture())
+
+    def worth(mixture: Mixture) -> float:
+        gains = scores(mixture) - without
+        doubt = _DOUBT * float(gains.std()) / np.sqrt(len(gains))
+        return float(gains.mean()) - doubt - _RELUCTANCE * abs(mixture.lift) / len(gains)
+
+    best = start
+    for _ in range(_SWEEPS):
+        best = max((Mixture(weight, best.lift) for weight in WEIGHTS), key=worth)
+        best = max((Mixture(best.weight, lift) for lift in LIFTS), key=worth)
+    best = max((Mixture(), best), key=worth)
+    return Choice(best, len(clicks), float(without.mean()), float(scores(best).mean()))
