@@ -8,7 +8,10 @@ two scales (nested structures; Journel and Huijbregts 1978): most of what a clic
 surroundings, some about the whole object, whose outline is too tight or too loose all around. The
 first clicks say about how much, the later ones exactly where: they are doubted less and less. A
 click that is not clearly on its own side after that moves what lies next to it. Where every click
-is heeded by a clear margin nothing changes.
+is heeded by a clear margin nothing changes. Where a guide says which places are alike, clicks also
+speak, further off, for what is like the place clicked: the covariance of that part falls with the
+distance and with the difference in the guide, as a bilateral filter's weights do (Tomasi and
+Manduchi 1998).
 
 Of its kin, backpropagating refinement (f-BRS, Sofiiuk et al. 2020) optimises features until clicks
 are heeded; this is closed, takes a millisecond and knows no model. What it saves is in
@@ -32,6 +35,9 @@ SURE: Final = 6.0
 _STRUCTURES: Final = ((0.7, 9 / 256), (0.3, 36 / 256))
 """Variance, of 1 in all, and standard deviation, in sides of the logits, of each Gaussian in the
 covariance: a click speaks for so much."""
+_LIKE_IT: Final = (0.5, 36 / 256, 1.5)
+"""Variance of what a click says of places like its own; its standard deviation in sides of the
+logits, and in the guide's units."""
 _LEAST: Final = 2.0
 """Logit that a click must have in the end, and with it what lies next to it."""
 _NEXT_TO_IT: Final = ((1.0, 3 / 256),)
@@ -46,10 +52,12 @@ class HeedClicks:
         """See `Refiner.refine`."""
         if asked.clicks.shape[1] == 0:
             return logits
-        return heed_clicks(logits, asked.clicks, asked.labels, asked.side)
+        return heed_clicks(logits, asked.clicks, asked.labels, asked.side, asked.guide)
 
 
-def heed_clicks(logits: Tensor, coords: Tensor, labels: Tensor, side: int) -> Tensor:
+def heed_clicks(
+    logits: Tensor, coords: Tensor, labels: Tensor, side: int, guide: Tensor | None = None
+) -> Tensor:
     """Return logits moved so that clicks lie on their own side of the border.
 
     Args:
@@ -57,6 +65,7 @@ def heed_clicks(logits: Tensor, coords: Tensor, labels: Tensor, side: int) -> Te
         coords: (N, T, 2) middles (x, y) of the pixels clicked, in px of the encoder's padded input.
         labels: (N, T), 1 inside the object, 0 outside; any other value is no click.
         side: of the encoder's input, in px.
+        guide: (N, 1, h, h), logits of another origin: where they differ little, places are alike.
 
     Returns:
         (N, K, h, h); `logits` itself where nothing had to change.
@@ -66,7 +75,7 @@ def heed_clicks(logits: Tensor, coords: Tensor, labels: Tensor, side: int) -> Te
     cells = ((coords.float() + 0.5) * (size / side) - 0.5).clamp(0, size - 1)
     signs = (labels == 1).float() - (labels == 0).float()
     doubt = 1 / (1 + signs.abs().sum(dim=1))
-    heeded = _kriged(logits, cells, signs, SURE, _STRUCTURES, doubt)
+    heeded = _kriged(logits, cells, signs, SURE, _STRUCTURES, doubt, guide)
     return _kriged(heeded, cells, signs, _LEAST, _NEXT_TO_IT, torch.full_like(doubt, _HARDLY))
 
 
@@ -77,6 +86,7 @@ def _kriged(
     asked: float,
     structures: tuple[tuple[float, float], ...],
     doubt: Tensor,
+    guide: Tensor | None = None,
 ) -> Tensor:
     """Return the posterior mean (N, K, h, h), given clicks.
 
@@ -87,6 +97,7 @@ def _kriged(
         asked: logit of what a click says.
         structures: see `_STRUCTURES`.
         doubt: (N,), variance of what a click says.
+        guide: see `heed_clicks`.
 
     """
     size = logits.shape[-1]
@@ -105,12 +116,23 @@ def _kriged(
     covariance = doubt[:, None, None] * torch.eye(cells.shape[1]).to(apart)
     for variance, reach in structures:
         covariance = covariance + variance * _gaussian(apart, reach * size) * both
+    if guide is not None:
+        variance, reach, scale = _LIKE_IT
+        at = functional.grid_sample(guide.float(), places, align_corners=True)[:, 0, 0]  # (N, T)
+        alike = _gaussian((at[:, :, None] - at[:, None]) ** 2, scale)
+        covariance = covariance + variance * _gaussian(apart, reach * size) * alike * both
     weights = torch.linalg.solve(covariance, lacking.float().transpose(1, 2))  # (N, T, K)
     field = torch.zeros_like(logits, dtype=torch.float32)
     for variance, reach in structures:
         across = _gaussian((line - cells[..., :1]) ** 2, reach * size) * clicked[..., None]
         down = _gaussian((line - cells[..., 1:]) ** 2, reach * size)  # (N, T, h)
         field = field + variance * torch.einsum("ntk,nty,ntx->nkyx", weights, down, across)
+    if guide is not None:
+        across = _gaussian((line - cells[..., :1]) ** 2, reach * size) * clicked[..., None]
+        down = _gaussian((line - cells[..., 1:]) ** 2, reach * size)
+        alike = _gaussian((at[:, :, None, None] - guide.float()) ** 2, scale)  # (N, T, h, h)
+        near = down[..., :, None] * across[..., None, :]
+        field = field + variance * torch.einsum("ntk,ntyx->nkyx", weights, near * alike)
     return logits + field.to(logits.dtype)
 
 

@@ -624,6 +624,7 @@ class Predictor:
                 box=box,
                 painted=drawn,
                 corrected=corrected,
+                guide=_guide(priors, view, self.input_side, logits.shape[-1]),
             )
             for refiner in refiners:
                 logits = refiner.refine(logits, asked)
@@ -680,6 +681,12 @@ def _with_old_keywords(
     )
     brought = [] if recalled is None else [recalled]
     return [*brought, *priors], [*([HeedClicks()] if heed else []), *refiners]
+
+
+def _guide(priors: Sequence[Prior], view: View, side: int, size: int) -> Tensor | None:
+    """What says which places of a view are alike: the first prior that can."""
+    guides = (prior.guide(view, side, size) for prior in priors)
+    return next((guide for guide in guides if guide is not None), None)
 
 
 def _nowhere(device: torch.device) -> tuple[Tensor, Tensor]:

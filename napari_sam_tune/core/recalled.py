@@ -62,6 +62,9 @@ class Recalled:
         """Return what is recalled, as the mask input; see `Prior`."""
         return self.logits(view, side, size)
 
+    def guide(self, view: View, side: int, size: int) -> None:
+        """Masks of other photographs do not say what is alike; see `Prior`."""
+
     def inside(self, shape: Shape) -> tuple[float, float] | None:
         """Return the place (x, y) surest to be inside, in an image (H, W); None if none is."""
         lengths = shape_of(self.window)

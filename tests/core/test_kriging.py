@@ -33,15 +33,16 @@ click = st.tuples(st.integers(0, SIDE - 1), st.integers(0, SIDE - 1), st.integer
 
 
 @settings(deadline=None)
-@given(st.integers(0, 99), st.lists(click, min_size=1, max_size=12))
-def test_clicks_apart_from_each_other_lie_on_their_own_side(seed, clicks):
+@given(st.integers(0, 99), st.lists(click, min_size=1, max_size=12), st.booleans())
+def test_clicks_apart_from_each_other_lie_on_their_own_side(seed, clicks, guided):
     apart = []
     for x, y, label in clicks:
         if all(np.hypot(x - a, y - b) > 16 for a, b, _ in apart):
             apart.append((x, y, label))
     coords = torch.tensor([[(float(x), float(y)) for x, y, _ in apart]])
     labels = torch.tensor([[label for *_, label in apart]])
-    heeded = heed_clicks(field(seed), coords, labels, SIDE)
+    guide = field(seed + 100) if guided else None
+    heeded = heed_clicks(field(seed), coords, labels, SIDE, guide)
     for x, y, label in apart:
         assert at(heeded, x, y) * (1 if label else -1) > 1
     assert torch.isfinite(heeded).all()
@@ -76,6 +77,20 @@ def test_a_click_moves_what_is_near_and_not_what_is_far():
     moved = (heeded - logits)[0, 0]
     assert moved[:, :64].max() < 0.1 * moved.max()
     assert moved[:, :8].max() < 0.01 * moved.max()
+
+
+def test_a_click_speaks_for_what_is_like_its_place():
+    logits = torch.zeros(1, 1, SIZE, SIZE)
+    stripe = torch.full_like(logits, -6.0)
+    stripe[..., 120:136, :] = 6
+    coords, labels = torch.tensor([[[256.0, 256.0]]]), torch.tensor([[0]])
+    moved = heed_clicks(logits, coords, labels, SIDE, stripe)[0, 0]
+    along, across = moved[128, 168], moved[168, 128]
+    assert along < 1.9 * across < 0
+    torch.testing.assert_close(
+        heed_clicks(logits, coords, labels, SIDE, torch.zeros_like(stripe))[0, 0, 128, 168],
+        heed_clicks(logits, coords, labels, SIDE, torch.zeros_like(stripe))[0, 0, 168, 128],
+    )
 
 
 def test_clicks_on_one_spot_that_contradict_each_other_make_no_extremes():

@@ -59,6 +59,9 @@ class Prior(Protocol):
     def guess(self, view: View, side: int, size: int) -> Tensor | None:
         """Return (1, 1, size, size) logits that may go in as the mask input; None: nothing does."""
 
+    def guide(self, view: View, side: int, size: int) -> Tensor | None:
+        """Return (1, 1, size, size) logits that are alike where the image is; None: no idea."""
+
 
 @dataclass(frozen=True, eq=False)
 class Asked:
@@ -72,6 +75,7 @@ class Asked:
         painted: (N, 1, h, h) logits of masks all of whose parts are meant, or None: painted ones,
             those an object was begun with, those of other photographs.
         corrected: (N, 1, h, h) logits of the answers that the last clicks correct, or None.
+        guide: (N, 1, h, h) logits that are alike where the image is, or None.
 
     """
 
@@ -81,6 +85,7 @@ class Asked:
     box: Tensor | None = None
     painted: Tensor | None = None
     corrected: Tensor | None = None
+    guide: Tensor | None = None
 
 
 class Refiner(Protocol):

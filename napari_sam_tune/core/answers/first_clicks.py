@@ -167,8 +167,8 @@ def choose_mixture(
 
     def worth(mixture: Mixture) -> float:
         gains = scores(mixture) - without
-        doubt = _DOUBT * float(gains.std()) / np.sqrt(len(gains))
-        return float(gains.mean()) - doubt - _RELUCTANCE * abs(mixture.lift) / len(gains)
+        doubt = _DOUBT * gains.std() / np.sqrt(len(gains))
+        return float(gains.mean() - doubt - _RELUCTANCE * abs(mixture.lift) / len(gains))
 
     best = start
     for _ in range(_SWEEPS):
