@@ -14,25 +14,24 @@ import argparse
 import json
 import tempfile
 from pathlib import Path
-from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any
 
+import a_round
 import numpy as np
 import torch
 import training_step
+from a_round import Labelled
 from rich.console import Console
 from rich.table import Table
-from segment_anything import SamPredictor, sam_model_registry
+from segment_anything import SamPredictor
 
 from napari_sam_tune.core.gate import decide
 from napari_sam_tune.core.images import read_image, spatial_shape, to_rgb8
 from napari_sam_tune.core.labelled_images import read_pairs, true_objects
 from napari_sam_tune.core.predictor import Predictor
 from napari_sam_tune.core.project import Project
-from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.rounds import MASKS_BETWEEN_ROUNDS
-from napari_sam_tune.core.runners import ProcessRunner
-from napari_sam_tune.core.scoring import inscribed_radius, next_click
+from napari_sam_tune.core.scoring import inscribed_radius
 from napari_sam_tune.core.session import Session
 from napari_sam_tune.core.simulate import Robot, order_groups, run_sequence
 from napari_sam_tune.core.starter.evaluate import click_through
@@ -42,10 +41,9 @@ from napari_sam_tune.core.training.job import ObjectScore
 from napari_sam_tune.demo import draw_clicks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Iterator
 
     from napari_sam_tune.core.labelled_images import LabelledImage
-    from napari_sam_tune.core.rounds import Round
 
 SYNTHETIC_SEED = 424_242
 SYNTHETIC_SIDE = 256
@@ -212,64 +210,13 @@ def promoted_share(gain: float, objects: int = 20, rounds: int = 300) -> float:
     return promoted / rounds
 
 
-def a_round(
-    given: argparse.Namespace, masks: int, model: str, config: TrainConfig
-) -> tuple[float, float, float, str]:
-    """Time one round in the process runner, from start to swap, with clicks all along.
-
-    Args:
-        given: the photographs and the device.
-        masks: how many have been accepted.
-        model: name or weights file.
-        config: how the round trains.
-
-    Returns:
-        seconds; p95 of clicks during the round and before it, in seconds; what the round said.
-
-    """
-    pairs = [pair for group in order_groups(labelled(given), 0) for pair in group]
-    rng = np.random.default_rng(0)
-    with tempfile.TemporaryDirectory() as scratch:
-        predictor = Predictor.from_checkpoint(model, device=given.device)
-        project = Project.open(Path(scratch) / "project")
-        runner = ProcessRunner()
-        runner.warm()  # as the dock does
-        with Session(project, predictor, runner, source="robot", config=config) as session:
-            for pair in pairs:
-                image = read_image(pair.image)
-                session.open_image(image, pair.image.name, path=pair.image, group=pair.group)
-                for target in true_objects(pair, spatial_shape(image)):
-                    x, y, _ = next_click(None, target.mask)
-                    session.propose(Prompt([(x, y)], [1]))
-                    session.accept(mask=target.mask, label=pair.label)
-                if session.state.masks_since_round >= masks:
-                    break
-            before = clicks_during(session, rng, lambda: None, 20)
-            began = perf_counter()
-            finished: list[Round] = []
-            session.round_finished.connect(finished.append)
-            session.fine_tune(wait=False)
-            during = clicks_during(session, rng, lambda: finished or None, None)
-            session.apply_swap()
-            seconds = perf_counter() - began
-    said = str(finished[0].report)
-    return seconds, float(np.percentile(during, 95)), float(np.percentile(before, 95)), said
-
-
-def clicks_during(
-    session: Session, rng: np.random.Generator, ended: Callable[[], object], most: int | None
-) -> list[float]:
-    """Seconds of clicks, three a second, until something has ended or so many are done."""
-    height, width = session.predictor.image_shape
-    seconds: list[float] = []
-    while ended() is None and (most is None or len(seconds) < most):
-        sleep(0.3)
-        prompt = Prompt([(rng.uniform(0, width - 1), rng.uniform(0, height - 1))], [1])
-        began = perf_counter()
-        with session.learner.runner.stepping_aside():
-            session.predictor.propose(prompt, heed=True)
-        seconds.append(perf_counter() - began)
-    return seconds
+def photographs(given: argparse.Namespace) -> Iterator[Labelled]:
+    """The photographs in the order in which they are labelled."""
+    for group in order_groups(labelled(given), 0):
+        for pair in group:
+            image = read_image(pair.image)
+            masks = [found.mask for found in true_objects(pair, spatial_shape(image))]
+            yield Labelled(image, pair.image.name, masks, pair.label, pair.group, pair.image)
 
 
 def add_costs(table: Table, given: argparse.Namespace) -> None:
@@ -280,19 +227,11 @@ def add_costs(table: Table, given: argparse.Namespace) -> None:
         "≤ 10 %; ≥ 80 %",
         f"{same:.0%}; {better:.0%}",
     )
-    seconds, during, before, said = a_round(given, 50, given.model, TrainConfig())
+    times = a_round.measured(photographs(given), 50, given.model, given.device, TrainConfig())
+    before, during = times.p95()
     asked = "≤ 30 s; clicks ≤ 1.5×"
-    seen = f"{seconds:.0f} s; {during / before:.2f}× ({during * 1e3:.0f} ms). {said}"
+    seen = f"{times.rounds[0]:.0f} s; {during / before:.2f}× ({during * 1e3:.0f} ms). {times.said}"
     table.add_row("a round with 50 masks, start to swap; p95 of clicks", asked, seen)
-    if torch.cuda.is_available():
-        with tempfile.TemporaryDirectory() as scratch:
-            # the official weights cannot be had everywhere; their shape is all that costs time
-            path = Path(scratch) / "vit_b.pth"
-            torch.save(sam_model_registry["vit_b"]().state_dict(), path)
-            config = TrainConfig(steps=100, prompts_per_mask=1e9)
-            seconds, during, _, _ = a_round(given, 64, str(path), config)
-        seen = f"{seconds:.1f} s; {during * 1e3:.0f} ms"
-        table.add_row("CUDA, vit_b shape, 64 masks, 100 steps; p95", "≤ 5 s; ≤ 50 ms", seen)
     torch.set_num_threads(1)
     ratios = [step / plain for _, step, plain in training_step.measured("vit_b", 6)]
     seen = f"{ratios[0]:.2f}×; with corrections {ratios[1]:.2f}×"

@@ -276,6 +276,9 @@ def starter_train(
     trunk_rate: Annotated[
         float, typer.Option(min=0, help="Learning rate of the ImageNet trunk, of that of the rest.")
     ] = 0.0,
+    examine_every: Annotated[
+        float, typer.Option(min=1, help="Seconds between two examinations of the weights.")
+    ] = 1200.0,
 ) -> None:
     """Train the embedded model on made and real pictures; may be stopped at any moment."""
     from napari_sam_tune.core.starter.training import train
@@ -295,6 +298,7 @@ def starter_train(
         start=start,
         real=real or (),
         trunk_rate=trunk_rate,
+        examine_every=examine_every,
         progress=lambda line: console.print_json(data=line, indent=None),
     )
     console.print(f"Best weights so far: {best}", highlight=False)

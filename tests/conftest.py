@@ -6,14 +6,31 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 # Two torch thread pools on a busy two-core machine slow each other ten-fold.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+DEVICE = os.environ.get("SAM_TUNE_DEVICE", "cuda")
+"""Where tests marked `cuda` run; "cpu" tries the tests themselves where there is no GPU."""
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the demo, which takes minutes: begun last it would keep one core waiting."""
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs a GPU where there is none, and begin with the demo.
+
+    That takes minutes: begun last it would keep one core waiting.
+    """
+    if DEVICE == "cuda" and not torch.cuda.is_available():
+        left_out = [item for item in items if item.get_closest_marker("cuda")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("cuda")]
     items.sort(key=lambda item: item.path.name != "test_demo.py")
+
+
+@pytest.fixture(scope="session")
+def device() -> str:
+    """Where tests marked `cuda` run."""
+    return DEVICE
 
 
 @pytest.fixture(scope="session")

@@ -245,6 +245,7 @@ def train(
     start: Path | None = None,
     real: Sequence[Path] = (),
     trunk_rate: float = 0.0,
+    examine_every: float = VALIDATION_SECONDS,
     progress: Progress | None = None,
 ) -> Path:
     """Train, or go on training, in the folder `run`; returns the best weights so far.
@@ -256,26 +257,29 @@ def train(
     `images` of them at 256 px, with `objects` targets each. A new run begins from the weights
     `start` if there are any, at the step they were trained to, and only better ones replace them.
     Half of the pictures are crops of the photographs in the folders `real` (see `photographs`), if
-    there are any. The ImageNet trunk learns at `trunk_rate` times the rate of the rest.
+    there are any. The ImageNet trunk learns at `trunk_rate` times the rate of the rest. The weights
+    are examined every `examine_every` seconds, and at the end, which comes after `hours`.
     `progress` is called with the figures of every validation and, in between, of the last
     `SHORT_REPORT` steps.
     """
+    end = None if hours is None else time.monotonic() + hours * 3600
     torch.set_num_threads(threads)
     run.mkdir(parents=True, exist_ok=True)
     report = progress or (lambda line: None)
     state = new_run(seed, torch.device(device), trunk_rate)
     folders = tuple(str(folder.resolve()) for folder in real)
     checkpoint = run / "checkpoint.pt"
-    if checkpoint.exists():
+    goes_on = checkpoint.exists()
+    if goes_on:
         state.restore(torch.load(checkpoint, map_location=device, weights_only=True))
     elif start is not None:
         begin_from(state, start)
-        report(examine(state, run, seed, folders))
-    end = None if hours is None else time.monotonic() + hours * 3600
     spec = BatchSpec(images, objects, tuple(sizes), seed, real=folders)
-    saving, examining = _Timer(CHECKPOINT_SECONDS), _Timer(VALIDATION_SECONDS)
     recent: list[StepRecord] = []
     with batches(spec, state.step, processes) as source:
+        if start is not None and not goes_on:  # while the first pictures are made
+            report(examine(state, run, seed, folders))
+        saving, examining = _Timer(CHECKPOINT_SECONDS), _Timer(examine_every)
         while (end is None or time.monotonic() < end) and (steps is None or state.step < steps):
             began = time.monotonic()
             left = min(1.0, (steps - state.step) / anneal) if steps and anneal else 1.0
@@ -311,6 +315,7 @@ def _main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--real", type=Path, nargs="*", default=[])
     parser.add_argument("--trunk-rate", type=float, default=0.0)
+    parser.add_argument("--examine-every", type=float, default=VALIDATION_SECONDS)
     options = parser.parse_args()
 
     def report(line: dict[str, Any]) -> None:
