@@ -10,6 +10,7 @@ work in one project at once, and a crash loses at most the mask that was not acc
     weights/             <version>.safetensors
     embeddings.zarr/     a cache; deleting it costs only time
     signatures.zarr/     another: what images are recognised by
+    learnt.jsonl         what learning at every accept was worth by then; only ever shown
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from napari_sam_tune.core.images import content_hash, spatial_shape, to_rgb8
 from napari_sam_tune.core.learner import Learner
 from napari_sam_tune.core.open_object import EffortMeter, History, OpenObject, Step
 from napari_sam_tune.core.pixel_classifier.features import KEY as FEATURES
+from napari_sam_tune.core.pixel_classifier.history import LearntHistory
 from napari_sam_tune.core.prompts import Correction, Effort, Prompt, Proposal, as_mask
 from napari_sam_tune.core.recall import Recall
 from napari_sam_tune.core.review import Review
@@ -92,6 +93,7 @@ class Session:
         state: the evented `SessionState`.
         chain: which links of an answer are on; may be changed, images opened later obey.
         review: what is proposed without being asked.
+        learnt_history: what learning at every accept was worth after so many masks.
         object_changed: fires with the `OpenObject` in progress.
         annotations_changed: fires with the image id whose accepted masks changed.
         progress: fires with the round's `Progress`.
@@ -129,6 +131,7 @@ class Session:
             predictor.input_side,
             rejected=lambda: self.review.rejected(),
         )
+        self.learnt_history = LearntHistory(project.path / "learnt.jsonl")
         self.chain = AnswerChain(
             predictor,
             self._recall,
@@ -399,8 +402,11 @@ class Session:
         except SamTuneError as error:
             _log.warning("The weight of what was learnt stays as it was: %s", error)
             return False
+        has_more = len(unanswered) > most or not self._instant.is_up_to_date
+        if not has_more:
+            self.learnt_history.add(self._instant.learnt)
         self.state.learnt = self._instant.learnt
-        return len(unanswered) > most or not self._instant.is_up_to_date
+        return has_more
 
     def _answer_anew(self, annotation: Annotation) -> None:
         """Let the model alone answer the first click on an accepted object, with its weights."""

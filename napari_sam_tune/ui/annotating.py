@@ -172,6 +172,12 @@ class Annotating(QObject):
         self._swapped = "new" if self._is_asking else None
         self.refresh()
 
+    def ask_again(self) -> None:
+        """Put the open prompt once more, to a chain of answers that was switched."""
+        prompt = self._said()
+        if prompt is not None and self._opening.is_ready:
+            self.ask(prompt)
+
     def _answer_on_thread(self, request: ProposalRequest) -> Proposal:
         if self._opening.encoded_id != request.image_id:
             raise ImageError("The image could not be prepared for the model; open it again.")

@@ -16,6 +16,7 @@ from napari_sam_tune.ui.helping import HelpingRow
 from napari_sam_tune.ui.history import VersionRow
 from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.learning import CurveSnapshot, LearningSnapshot
+from napari_sam_tune.ui.learnt_chart import LearntPoint, score_text
 from napari_sam_tune.ui.notice import Notice
 
 if TYPE_CHECKING:
@@ -208,12 +209,18 @@ class FineTuning(QObject):
         if self._is_closed:
             return
         state, preferences = self._session.state, self._place.preferences
+        learnt = _said_of(state.learnt)
+        points = tuple(
+            LearntPoint(past.masks, past.without, past.with_it)
+            for past in (self._session.learnt_history.points if learnt else ())
+        )
         self._shown = replace(
             self._shown,
             version=state.weights_version,
             number=self._number(state.weights_version),
             is_surface_new=state.is_surface_new,
-            learnt=_said_of(state.learnt),
+            learnt=learnt,
+            learnt_points=points,
             masks=state.masks_since_round,
             training=state.training,
             doing=self._shown.doing or _DOING["loading"],
@@ -221,6 +228,7 @@ class FineTuning(QObject):
             every=preferences.masks_per_round,
         )
         self._place.panel.learning.show_learning(self._shown)
+        self._place.panel.helping.show_learnt(learnt, points)
 
     def show_history(self) -> None:
         """Show the versions that have been in use, newest first."""
@@ -280,12 +288,12 @@ def _said_of(learnt: Learnt | None) -> str:
         return f"{masks}. Your first clicks on {LEAST_IMAGES} images will tell whether that helps."
     if learnt.with_it <= learnt.without:
         return (
-            f"{masks}, which says nothing about the next ones yet: a first click on them scores "
-            f"{learnt.without:.2f}, as without."
+            f"{masks}. It does not help here yet, so the model answers alone (a first "
+            f"click scores {score_text(learnt.without)})."
         )
     return (
-        f"{masks}: a first click on them, each left out, would score {learnt.with_it:.2f} instead "
-        f"of {learnt.without:.2f}."
+        f"{masks}: a first click on them, each left out, would score {score_text(learnt.with_it)} "
+        f"instead of {score_text(learnt.without)}."
     )
 
 

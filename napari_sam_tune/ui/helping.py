@@ -1,4 +1,4 @@
-"""Is it helping? What an accepted mask cost the person, by the weights that proposed it."""
+"""Is it helping? What is learnt at every accept, and what masks cost by the weights in use."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_sam_tune.ui.history import fill, table
+from napari_sam_tune.ui.learnt_chart import LearntChart, LearntPoint
 from napari_sam_tune.ui.style import Text
 
 # Means over fewer masks than this say more about the masks than about the weights.
@@ -29,17 +30,26 @@ class HelpingRow:
 
 
 class HelpingView(QWidget):
-    """One sentence and the figures behind it."""
+    """What was learnt from accepted masks, then what they cost: each a sentence and its figures."""
 
     def __init__(self) -> None:
         super().__init__()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        self._learnt = Text()
+        self._learnt_chart = LearntChart()
         self._verdict = Text()
         self._table = table("Weights", "Masks", "Clicks", "Strokes", "Seconds")
-        column.addWidget(self._verdict)
-        column.addWidget(self._table)
+        for widget in (self._learnt, self._learnt_chart, self._verdict, self._table):
+            column.addWidget(widget)
+        self.show_learnt("", ())
         self.show_effort(())
+
+    def show_learnt(self, sentence: str, points: tuple[LearntPoint, ...]) -> None:
+        """Show what learning at every accept is worth; an empty sentence is not shown."""
+        self._learnt.setText(sentence)
+        self._learnt.setVisible(bool(sentence))
+        self._learnt_chart.show_points(points)
 
     def show_effort(self, rows: tuple[HelpingRow, ...]) -> None:
         """Show what accepted masks cost."""

@@ -29,6 +29,7 @@ DEFAULT_KEYS: dict[str, str] = {
     "undo": "U",
     "redo": "Shift-U",
     "earlier": "H",
+    "connected": "Shift-O",
     "reopen": "Shift-E",
     "delete": "Shift-D",
     "previous_image": ",",

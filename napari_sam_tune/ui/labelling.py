@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QButtonGroup,
+    QCheckBox,
     QColorDialog,
     QGridLayout,
     QInputDialog,
@@ -225,11 +226,14 @@ class ObjectView(_ActionView):
 
     Attributes:
         tool_chosen: emitted with the `Tool` picked.
+        connected_chosen: emitted with whether connected parts alone are to be shown.
+        connected: the check box that says so.
         adopt: emitted with the name of a Labels layer whose masks are to be taken over.
 
     """
 
     tool_chosen = Signal(str)
+    connected_chosen = Signal(bool)
     adopt = Signal(str)
 
     def __init__(self) -> None:
@@ -252,6 +256,12 @@ class ObjectView(_ActionView):
         )
         self._button("reopen", "Correct…", "Take an accepted object up again")
         self._button("delete", "Delete…", "Remove an accepted object")
+        self.connected = QCheckBox()
+        self.connected.setToolTip(
+            "Of an answer, only the parts that a click, the box or paint touches"
+        )
+        self.connected.clicked.connect(self.connected_chosen)
+        section.head.addWidget(self.connected)
         for button in ("reopen", "delete"):
             self.buttons[button].setCheckable(True)
         for left, right in (
@@ -293,6 +303,11 @@ class ObjectView(_ActionView):
             self._tool_buttons[tool] = button
         return grid
 
+    def show_keys(self, keys: dict[str, str]) -> None:
+        """Write the keys on the buttons and beside the check box."""
+        super().show_keys(keys)
+        self.connected.setText(f"Connected parts only ({keys.get('connected', '')})")
+
     def show_gestures(self, *, drag_draws_box: bool) -> None:
         """Tell what the mouse does on the image."""
         drag = (
@@ -304,6 +319,10 @@ class ObjectView(_ActionView):
             "<b>Click</b>: part of it · <b>Right click</b> or <b>Shift + click</b>: not part of it"
             f"<br>{drag}"
         )
+
+    def show_connected(self, on: bool) -> None:
+        """Show whether connected parts alone are shown."""
+        self.connected.setChecked(on)
 
     def show_adoptable(self, names: list[str]) -> None:
         """Offer to take over the masks of these Labels layers."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
+    QFrame,
     QHBoxLayout,
     QProgressBar,
     QPushButton,
@@ -17,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam_tune.core.rounds import MASKS_BETWEEN_ROUNDS
+from napari_sam_tune.ui.learnt_chart import LearntChart, LearntPoint
 from napari_sam_tune.ui.style import KeyButton, Section, Text
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class LearningSnapshot:
         number: how many promotions led to them; 0 for the base.
         is_surface_new: those weights have not learnt what the open image shows.
         learnt: what learning at every accept is worth, in one sentence.
+        learnt_points: the same after fewer masks, fewest first.
         masks: accepted masks since the last round.
         training: a round is under way.
         doing: what the round is doing, in a few words.
@@ -47,6 +50,7 @@ class LearningSnapshot:
     number: int = 0
     is_surface_new: bool = False
     learnt: str = ""
+    learnt_points: tuple[LearntPoint, ...] = ()
     masks: int = 0
     training: bool = False
     doing: str = ""
@@ -75,6 +79,7 @@ class LearningView(QWidget):
     """The learning section.
 
     Attributes:
+        learnt_line: what learning at every accept is worth; for a place that is always in view.
         start: emitted to start a round.
         cancel: emitted to stop the round under way.
         automatic_changed: emitted with (on, masks between rounds).
@@ -94,6 +99,13 @@ class LearningView(QWidget):
         section.head.addWidget(self._badge)
         self._learnt = Text()
         self._learnt.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.learnt_line = QFrame()
+        self.learnt_line.setProperty("role", "card")
+        self.learnt_line.hide()
+        line = QVBoxLayout(self.learnt_line)
+        line.setContentsMargins(10, 6, 10, 6)
+        line.addWidget(self._learnt)
+        self._learnt_chart = LearntChart()
         self._surface = Text("", "quiet")
         self._masks = Text("", "quiet")
         self.button = KeyButton("fine_tune", "Fine-tune now", "Learn from the accepted masks")
@@ -112,7 +124,7 @@ class LearningView(QWidget):
         self._curve: CurveView | None = None
         self._curve_place = QVBoxLayout()
         for widget in (
-            self._learnt,
+            self._learnt_chart,
             self._surface,
             self._outcome,
             self._masks,
@@ -139,7 +151,8 @@ class LearningView(QWidget):
         )
         self._surface.setVisible(shown.is_surface_new)
         self._learnt.setText(shown.learnt)
-        self._learnt.setVisible(bool(shown.learnt))
+        self.learnt_line.setVisible(bool(shown.learnt))
+        self._learnt_chart.show_points(shown.learnt_points)
         masks = "1 new mask" if shown.masks == 1 else f"{shown.masks} new masks"
         self._masks.setText(f"{masks} since the last round")
         self._masks.setVisible(not shown.training)

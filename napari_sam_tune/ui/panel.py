@@ -69,12 +69,14 @@ class Panel(QWidget):
         column.setContentsMargins(8, 8, 8, 8)
         column.addWidget(self.notice)
         column.addWidget(self._pages, 1)
+        column.addWidget(self.learning.learnt_line)  # in view however the page is scrolled
         self.setMinimumWidth(376)
         # else napari adds a stretch below, and the panel gets half the height
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
     def show_start(self) -> None:
         """Show the empty state."""
+        self.learning.learnt_line.hide()
         self._pages.setCurrentIndex(0)
 
     def show_work(self) -> None:

@@ -35,6 +35,7 @@ class Preferences:
     cover_neighbours: bool = False
     recall_masks: bool = True
     learn_at_every_accept: bool = True
+    connected_parts: bool = True
     automatic_rounds: bool = True
     masks_per_round: int = MASKS_BETWEEN_ROUNDS
     what_learns: str = "automatic"
@@ -78,6 +79,11 @@ class PreferencesSource:
             self._settings.labelling.update(
                 {"automatic_rounds": automatic, "masks_per_round": masks_per_round}
             )
+
+    def save_connected_parts(self, on: bool) -> None:
+        """Keep what the key or the panel's button was set to."""
+        if self._settings is not None:
+            self._settings.labelling.connected_parts = on
 
     def watch(self, changed: Callable[..., None]) -> None:
         """Call `changed` with an event when something was changed."""

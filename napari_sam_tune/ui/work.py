@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from napari_sam_tune.ui.preferences import PreferencesSource
     from napari_sam_tune.ui.workplace import Workplace
 
+_CONNECTED = "Connected parts only: what no click, box or paint touches is left out of answers."
+_ALL_PARTS = "All parts of an answer are shown, also those that nobody clicked."
+
 
 class Work(QObject):
     """Lives as long as a project is open in the dock.
@@ -59,6 +62,7 @@ class Work(QObject):
             **self.accepted.actions,
             **self.suggesting.actions,
             "fine_tune": self.fine_tuning.start,
+            "connected": self._switch_connected_parts,
         }
         self._keys = KeyMap(place.viewer, actions, self._on_pan_key)
         self._listen()
@@ -77,6 +81,7 @@ class Work(QObject):
         self.opening.opened.connect(self._on_image_opened)
         self.opening.ready.connect(self._warm_worker)
         self.place.panel.learning.automatic_changed.connect(self._on_automatic_changed)
+        self.place.panel.object.connected_chosen.connect(self._show_connected_parts)
         self._preferences.watch(self._on_preferences_changed)
 
     def close(self) -> None:
@@ -134,11 +139,30 @@ class Work(QObject):
         chain = self.place.session.chain
         chain.recalls = self.place.preferences.recall_masks
         chain.learns = self.place.preferences.learn_at_every_accept
+        self._follow_connected_parts()
         self.place.panel.object.show_gestures(drag_draws_box=drag_draws_box)
         self._bind_keys()
         self.accepted.show()
         self.accepted.show_classes()
         self.fine_tuning.follow_preferences()
+
+    def _follow_connected_parts(self) -> None:
+        """Show connected parts alone, or all of an answer; the open object is answered anew."""
+        chain, on = self.place.session.chain, self.place.preferences.connected_parts
+        self.place.panel.object.show_connected(on)
+        if chain.connects != on:
+            chain.connects = on
+            self.annotating.ask_again()
+
+    def _switch_connected_parts(self) -> None:
+        self._show_connected_parts(not self.place.preferences.connected_parts)
+
+    def _show_connected_parts(self, on: bool) -> None:
+        self.place.touch()
+        self.place.preferences = replace(self.place.preferences, connected_parts=on)
+        self._preferences.save_connected_parts(on)
+        self._follow_connected_parts()
+        self.place.tell(_CONNECTED if on else _ALL_PARTS)
 
     def _on_automatic_changed(self, automatic: bool, every: int) -> None:
         self.place.preferences = replace(

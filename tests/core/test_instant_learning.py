@@ -270,6 +270,12 @@ def test_it_says_truly_what_it_is_worth(labelled_session):
     is_used = learnt.weight > 0 or learnt.lift != 0
     assert is_used == (learnt.with_it > learnt.without)
     assert 0 <= learnt.precision <= 1
+    points = labelled_session.learnt_history.points
+    assert points[-1] == learnt
+    assert [point.images for point in points] == [3, 4, 5]
+    reopened = Session(Project.open(labelled_session.project.path), labelled_session.predictor)
+    assert reopened.learnt_history.points == points
+    reopened.close()
 
 
 def test_first_clicks_on_new_parts_gain_what_it_says(labelled_session):

@@ -202,6 +202,37 @@ def test_preferences_change_keys_gestures_and_what_learns_at_once(desk, blobs):
     assert desk.session.open_object.is_empty
 
 
+def test_a_key_switches_connected_parts_and_paint_stays(desk, blobs):
+    from napari.settings import get_plugin_settings
+
+    settings = get_plugin_settings("napari-sam-tune").labelling
+    box = desk.panel.object.connected
+    desk.open(blobs.folder)
+    assert box.isChecked()
+    assert "⇧O" in box.text()
+    connected = desk.propose((45, 45))
+    desk.hand.press(Qt.Key.Key_O, SHIFT)
+    free = desk.answer()
+    assert (free.prompt, free.proposal is connected.proposal) == (connected.prompt, False)
+    assert free.mask[connected.mask].all()
+    assert "All parts" in desk.said
+    assert not box.isChecked()
+    assert not desk.session.chain.connects
+    assert not settings.connected_parts
+
+    desk.hand.press(Qt.Key.Key_P)
+    desk.hand.drag((90, 10), (120, 10))
+    box.click()
+    again = desk.answer()
+    assert again.mask[10, 100:118].all()  # painted, far from the click
+    assert "Connected parts only" in desk.said
+    assert desk.session.chain.connects
+    assert settings.connected_parts
+    desk.hand.press(Qt.Key.Key_Q)
+    (annotation,) = desk.session.project.annotations()
+    assert (annotation.effort.clicks, annotation.effort.strokes) == (1, 1)
+
+
 def test_layers_thrown_away_come_back(desk, blobs):
     desk.open(blobs.folder)
     first = desk.layers.proposal

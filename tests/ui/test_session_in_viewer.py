@@ -114,6 +114,39 @@ def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs):
     assert desk.panel.learning._badge.text() == "base model"
 
 
+def test_what_was_learnt_is_drawn_over_masks_and_comes_back(make_desk, blobs):
+    desk = make_desk()
+    desk.viewer.window._qt_window.resize(1366, 768)
+    desk.open(blobs.folder)
+    desk.panel.learning.automatic_changed.emit(False, 8)
+    chart = desk.panel.learning._learnt_chart
+    for masks, (image, disc) in enumerate([(1, 0), (2, 0), (3, 0), (3, 1)], start=1):
+        if desk.session.state.image_id != f"part {image}.png":
+            _go(desk, Qt.Key.Key_Period)
+        x, y, _ = blobs.discs[disc]
+        desk.propose((x, y))
+        assert not chart.isVisible()
+        desk.hand.press(Qt.Key.Key_Q)
+        desk.wait(lambda n=masks: (learnt := desk.session.state.learnt) and learnt.masks == n)
+    desk.wait(chart.isVisible)
+    assert [point.masks for point in chart.points] == [3, 4]
+    said = desk.panel.learning._learnt.text()
+    assert said.startswith("Learnt from 4 masks")
+    desk.shot("learnt")
+    desk.panel._helping_fold.expand(animate=False)
+    helping = desk.panel.helping
+    assert helping._learnt.text() == said
+    assert helping._learnt_chart.points == chart.points
+    assert helping._learnt.geometry().bottom() < helping._verdict.geometry().top()
+    desk.shot("helping")
+
+    desk.panel.image.leave.emit()
+    desk.panel.start.resume_chosen.emit()
+    desk.wait_ready()
+    desk.wait(lambda: len(chart.points) == 2)
+    assert desk.panel.learning._learnt.text() == said
+
+
 @pytest.mark.timeout(1200)
 def test_closing_the_viewer_during_a_round_leaves_nothing(make_desk, blobs):
     desk = make_desk(runner="process", config=ENDLESS)
