@@ -12,6 +12,7 @@ from napari_sam_tune.core.prompts import Correction, Effort, Prompt, Proposal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_sam_tune.core.answers.likely_class import ClassGuess
     from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.suggestions import Suggestion
 
@@ -33,6 +34,7 @@ class OpenObject:
         answered: the prompts the model answered, in order, without mask arrays.
         reopened: id of the annotation being corrected, or None.
         suggestion: what was proposed without being asked and became `start`, or None.
+        class_guess: the class it most likely has, by the first answer; or None.
 
     """
 
@@ -43,6 +45,7 @@ class OpenObject:
     answered: tuple[Prompt, ...] = ()
     reopened: str | None = None
     suggestion: Suggestion | None = None
+    class_guess: ClassGuess | None = None
 
     @classmethod
     def suggested(cls, suggestion: Suggestion) -> OpenObject:
@@ -110,7 +113,9 @@ class OpenObject:
         """Return the object with the model's answer in place."""
         said = None if self.prompt is None else self.prompt.without_mask()
         answered = self.answered if said is None else (*self.answered, said)
-        return replace(self, proposal=proposal, answered=answered)
+        is_first = self.proposal is None and self.start is None
+        guess = proposal.class_guess if is_first else self.class_guess
+        return replace(self, proposal=proposal, answered=answered, class_guess=guess)
 
     def paint(self, mask: Mask) -> OpenObject:
         """Return the object as the brush left it; the pixels that changed are locked."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from napari_sam_tune.core.answers.likely_class import ClassGuess
+
     Mask = NDArray[np.bool_]
 
 Point = tuple[float, float]
@@ -202,6 +204,7 @@ class Proposal:
         recalled: ids of the earlier masks that the first candidate owes something to.
         own_logits: (K, h, w) float16, what the model itself said, before priors and refiners.
         from_mask: the object was begun with a mask, so that all its parts are meant.
+        class_guess: the class that a new object most likely has, as far as that was asked.
     """
 
     mask: Mask
@@ -215,6 +218,7 @@ class Proposal:
     recalled: tuple[str, ...] = ()
     own_logits: NDArray[np.float16] | None = field(default=None, repr=False)
     from_mask: bool = False
+    class_guess: ClassGuess | None = None
 
     @property
     def is_recalled(self) -> bool:

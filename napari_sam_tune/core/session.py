@@ -18,6 +18,7 @@ from psygnal import Signal
 from napari_sam_tune.core.annotations import Annotation, NewAnnotation, Source
 from napari_sam_tune.core.answers.chain import AnswerChain
 from napari_sam_tune.core.answers.instant_learning import InstantLearning
+from napari_sam_tune.core.answers.likely_class import LikelyClasses
 from napari_sam_tune.core.effort import EffortRow, effort_by_version
 from napari_sam_tune.core.embed_folder import embed_image
 from napari_sam_tune.core.embeddings import EmbeddingCache
@@ -84,7 +85,8 @@ class Session:
         zoom: small objects are answered once more from a crop around them; None where encoding a
             crop takes well under a second: on a GPU, and with a light encoder.
         recall: masks accepted on other photographs of the same thing are brought in; see `Recall`.
-        instant: what is accepted bears on the next answers at once; see `InstantLearning`.
+        instant: what is accepted bears on the next answers at once, and on the class of a new
+            object where that is clear; see `InstantLearning` and `LikelyClasses`.
 
     Raises:
         ProjectError: the project was begun with another base model.
@@ -132,6 +134,9 @@ class Session:
             rejected=lambda: self.review.rejected(),
         )
         self.learnt_history = LearntHistory(project.path / "learnt.jsonl")
+        self._classes = LikelyClasses(
+            project, self._instant, project.path / "guessed_classes.jsonl"
+        )
         self.chain = AnswerChain(
             predictor,
             self._recall,
@@ -160,7 +165,9 @@ class Session:
         self._objects: dict[str, OpenObject] = {}
         self._histories: dict[str, History] = {}
         self._effort = EffortMeter()
-        self._label_before: str | None = None  # the person's class, while an object is re-opened
+        self._label_before: str | None = None  # the person's class, while an object has its own
+        self._suggested: str | None = None  # the class lent, where it is a guess
+        self._left_with: dict[str, tuple[str, bool]] = {}  # classes lent on images not open
         self._generation = 0
         self._surfaces_from: str | None = None  # the version whose descriptions are known
         self._asked_in: Step | None = None  # the step an answer on its way belongs to
@@ -170,6 +177,8 @@ class Session:
         label = project.place().get("label")
         if isinstance(label, str):
             self.state.label = label
+        self._label_kept = self.state.label  # the person's class by the last accept
+        self._has_chosen_class = False  # since then, be it the same
 
     # ---------------------------------------------------------------- images
 
@@ -280,7 +289,11 @@ class Session:
         self.learner.follow_project()
         record = self.project.image(image_id)
         self._histories.setdefault(image_id, History(record.shape))
+        self._leave_class_behind()
         self.state.image_id = image_id
+        left = self._left_with.pop(image_id, None)
+        if left is not None:
+            self._lend_label(left[0], suggested=left[1])
         try:
             self.project.remember(image_id=image_id)
         except StorageError as error:
@@ -343,7 +356,10 @@ class Session:
 
     def answer(self, request: ProposalRequest) -> Proposal:
         """Ask the model; to be called by whoever owns the predictor. See `Predictor.propose`."""
-        return self.chain.ask(request.prompt, request.previous, on_record=True)
+        proposal = self.chain.ask(request.prompt, request.previous, on_record=True)
+        if self.chain.learns and request.previous is None and request.prompt.mask is None:
+            proposal = replace(proposal, class_guess=self._classes.guess(proposal.mask))
+        return proposal
 
     def ask(self, prompt: Prompt, previous: Proposal | None = None) -> Proposal:
         """Ask the model off the record; to be called by whoever owns the predictor."""
@@ -447,11 +463,14 @@ class Session:
         """Second half of `propose`. Returns False, changing nothing, for a stale answer."""
         if request.generation != self._generation or request.image_id != self.state.image_id:
             return False
-        answered = self.open_object.answer(proposal)
+        before = self.open_object
+        answered = before.answer(proposal)
         history = self._histories[request.image_id]
         if history.done and history.done[-1] is self._asked_in:
             history.amend(answered)
         self._objects[request.image_id] = answered
+        if answered.class_guess is not before.class_guess:
+            self._suggest_class(answered)
         self._publish()
         return True
 
@@ -603,7 +622,12 @@ class Session:
         if source != "adopted":
             self._effort.reset()
             remaining = self._next_object()
+        guess = current.class_guess
+        if source != "adopted" and guess is not None and guess.label != self._label_kept:
+            self._classes.add(annotation.id, guess)
         self._advance(remaining, added=annotation.id, removed=current.reopened)
+        if source != "adopted":
+            self._label_kept, self._has_chosen_class = self._own_label, False
         self._annotations_touched()
         self.consider_round(idle_seconds=0.0)
         return annotation
@@ -690,15 +714,55 @@ class Session:
         self._lend_label(suggestion.label)
         return OpenObject.suggested(suggestion)
 
-    def _lend_label(self, label: str | None) -> None:
-        """Give the next accepted mask a class of its own; the person's comes back with None."""
-        if label is None:
-            if self._label_before is not None:
-                self.state.label, self._label_before = self._label_before, None
-            return
-        if self._label_before is None:
-            self._label_before = self.state.label
+    # ---------------------------------------------------------------- classes
+
+    @property
+    def suggested_class(self) -> str | None:
+        """The class of the object in progress, where nobody chose it: it was guessed."""
+        return self._suggested if self._suggested == self.state.label else None
+
+    def choose_class(self, label: str) -> None:
+        """Give the object in progress and the next ones a class; none is suggested over it."""
+        self._has_chosen_class = True
+        if self.open_object.class_guess is not None:
+            self._suggested = self._label_before = None
         self.state.label = label
+
+    @property
+    def _own_label(self) -> str:
+        """The class the person works with, whatever the object in progress was lent."""
+        was_overruled = self._suggested is not None and self.suggested_class is None
+        before = self._label_before
+        return self.state.label if before is None or was_overruled else before
+
+    def _suggest_class(self, current: OpenObject) -> None:
+        """Lend the class guessed, if that is clear and none was chosen since the last accept."""
+        guess, own = current.class_guess, self._own_label
+        has_chosen = self._has_chosen_class or own != self._label_kept
+        if guess is not None and guess.is_clear and guess.label != own and not has_chosen:
+            self._lend_label(guess.label, suggested=True)
+
+    def _lend_label(self, label: str | None, *, suggested: bool = False) -> None:
+        """Give the next accepted mask a class of its own; the person's comes back with None."""
+        if label is None or self._suggested is not None:
+            self._return_label()
+        if label is not None:
+            if self._label_before is None:
+                self._label_before = self.state.label
+            self._suggested = label if suggested else None
+            self.state.label = label
+
+    def _return_label(self) -> None:
+        """Bring the person's class back; one chosen in place of a guess is theirs from then on."""
+        own, self._label_before, self._suggested = self._own_label, None, None
+        self.state.label = own
+
+    def _leave_class_behind(self) -> None:
+        """Remember the class lent to the object on the image that is left."""
+        if self.state.image_id is not None and self._label_before is not None:
+            is_guess = self.suggested_class is not None
+            self._left_with[self.state.image_id] = self.state.label, is_guess
+            self._return_label()
 
     # ---------------------------------------------------------- undo and redo
 
@@ -712,6 +776,10 @@ class Session:
         history.undone.append(history.done.pop())
         self._count_again(step)
         self._settle(step.before)
+        guess = step.before.class_guess
+        if step.added is not None and guess is not None and step.after is not step.before:
+            label = self.project.annotation(step.added).label
+            self._lend_label(label, suggested=guess.is_clear and guess.label == label)
         return True
 
     def redo(self) -> bool:
@@ -749,10 +817,13 @@ class Session:
 
     def _settle(self, current: OpenObject) -> None:
         self._generation += 1  # an answer still on its way belongs to what was undone
+        former = self.open_object.class_guess
         self._objects[self._open_id()] = current
         if current.suggestion is not None:
             self.review.queue(self._open_id()).restore(current.suggestion)
             self._lend_label(current.suggestion.label)
+        elif current.class_guess is not former:
+            self._suggest_class(current)
         self._publish()
 
     # ----------------------------------------------------------------- rounds
@@ -848,7 +919,7 @@ class Session:
         self._closed = True
         self.learner.close()
         try:
-            self.project.remember(label=self.state.label)
+            self.project.remember(label=self._own_label)
         except StorageError as error:
             self.failed.emit(str(error))
 
@@ -882,9 +953,9 @@ class Session:
 
     def _publish(self) -> None:
         current = self.open_object
-        has_own_label = current.reopened is not None or current.suggestion is not None
-        if self._label_before is not None and not has_own_label:
-            self.state.label, self._label_before = self._label_before, None
+        has_own_label = (current.reopened, current.suggestion, current.class_guess) != (None,) * 3
+        if not has_own_label:
+            self._return_label()
         history = self._history()
         self.state.can_undo = history is not None and bool(history.done)
         self.state.can_redo = history is not None and bool(history.undone)

@@ -73,7 +73,7 @@ class Accepted(QObject):
     def choose_class(self, name: str) -> None:
         """Give the next accepted mask this class."""
         self._place.touch()
-        self._session.state.label = name
+        self._session.choose_class(name)
         try:
             self._session.project.remember(label=name)
         except SamTuneError as error:
@@ -108,7 +108,8 @@ class Accepted(QObject):
             (name, colour, keys.get(f"class_{n}", ""))
             for n, (name, colour) in enumerate(project.classes().items(), start=1)
         )
-        self._place.panel.classes.show_classes(ClassSnapshot(rows, current))
+        is_guess = self._session.suggested_class is not None
+        self._place.panel.classes.show_classes(ClassSnapshot(rows, current, is_guess))
 
     # -------------------------------------------------------------- adopting
 

@@ -50,10 +50,14 @@ class ImageSnapshot:
 
 @dataclass(frozen=True)
 class ClassSnapshot:
-    """The classes: (name, "#rrggbb", key or "") each, and the current one's name."""
+    """The classes: (name, "#rrggbb", key or "") each, and the current one's name.
+
+    `is_guess` says that nobody chose the current one: it is suggested by what was accepted.
+    """
 
     classes: tuple[tuple[str, str, str], ...]
     current: str
+    is_guess: bool = False
 
 
 @dataclass(frozen=True)
@@ -169,6 +173,11 @@ class ClassView(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         self._section = Section("Class")
+        self._note = Text("suggested", "quiet", wrap=False)
+        self._note.setToolTip(
+            "Suggested by what was accepted before. Choose another class, and that one counts."
+        )
+        self._section.head.insertWidget(1, self._note)
         add = QToolButton()
         add.setText("Add…")
         add.clicked.connect(self._on_add_clicked)
@@ -190,6 +199,7 @@ class ClassView(QWidget):
         if snapshot.classes != self._shown.classes:
             self._rebuild(snapshot)
         self._shown = snapshot
+        self._note.setVisible(snapshot.is_guess)
         for button in self._group.buttons():
             button.setChecked(button.action == snapshot.current)
 

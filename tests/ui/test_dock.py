@@ -118,6 +118,46 @@ def test_classes_done_and_navigation(desk, blobs):
     desk.wait(lambda: desk.session.state.image_id == "part 2.png")
 
 
+def test_a_suggested_class_is_seen_and_a_key_wins_over_it(desk, tmp_path):
+    from napari_sam_tune.core.answers.likely_class import ClassGuess
+
+    rows, columns = np.mgrid[:192, :192]
+    spots = {"scratch": (50, 60), "pore": (130, 120)}
+    discs = {c: (columns - x) ** 2 + (rows - y) ** 2 <= 400 for c, (x, y) in spots.items()}
+    folder = tmp_path / "spots"
+    folder.mkdir()
+    for number in range(4):
+        grey = np.random.default_rng(number).normal(120, 6, (192, 192))
+        grey += 70 * discs["pore"] - 70.0 * discs["scratch"]
+        Image.fromarray(grey.clip(0, 255).astype(np.uint8)).save(folder / f"{number}.png")
+    desk.viewer.window._qt_window.resize(1366, 768)
+    desk.open(folder)
+    for number in range(4):
+        if number:
+            desk.hand.press(Qt.Key.Key_Period)
+            desk.wait(lambda n=number: desk.session.state.image_id == f"{n}.png")
+            desk.wait_ready()
+        for name, disc in discs.items():
+            desk.panel.classes.edited.emit(name, "")
+            desk.session.adopt(disc, name)
+    for annotation in desk.session.project.annotations():  # as if guessed before, and rightly
+        desk.session._classes.add(annotation.id, ClassGuess(annotation.label, 2.0))
+    desk.session.accept(mask=discs["pore"])  # what was chosen before it no longer counts
+    desk.wait(lambda: not desk.work.place.inference._newest)
+
+    note = desk.panel.classes._note
+    assert not note.isVisible()
+    desk.propose(spots["scratch"])
+    assert desk.session.state.label == "scratch"
+    assert note.isVisible()
+    desk.shot("class suggested")
+    desk.hand.press(Qt.Key.Key_0)
+    assert desk.session.state.label == "pore"
+    assert not note.isVisible()
+    desk.hand.press(Qt.Key.Key_Q)
+    assert desk.session.project.annotations()[-1].label == desk.session.state.label == "pore"
+
+
 def test_opening_again_is_where_one_stopped(make_desk, blobs):
     first = make_desk()
     first.open(blobs.folder)

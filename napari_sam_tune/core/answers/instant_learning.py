@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from napari_sam_tune.core.annotations import bounding_box
 from napari_sam_tune.core.answers.first_clicks import FirstClick, choose_mixture, is_click
 from napari_sam_tune.core.errors import ImageError, ProjectError, SamTuneError, StorageError
 from napari_sam_tune.core.images import to_rgb8
+from napari_sam_tune.core.pixel_classifier.cells import coverage
 from napari_sam_tune.core.pixel_classifier.classifier import PixelClassifier
 from napari_sam_tune.core.pixel_classifier.features import KEY, FeatureExtractor, PixelFeatures
 from napari_sam_tune.core.pixel_classifier.finder import ClassMaps
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.embeddings import EmbeddingCache
     from napari_sam_tune.core.pixel_classifier.statistics import Contribution
     from napari_sam_tune.core.project import ImageRecord, Project
-    from napari_sam_tune.core.prompts import Prompt, Proposal
+    from napari_sam_tune.core.prompts import Mask, Prompt, Proposal
     from napari_sam_tune.core.suggestions import Suggestion
 
 _log = logging.getLogger(__name__)
@@ -389,6 +391,21 @@ class InstantLearning:
         scores = features.scores(self._classifier.solve(classes))
         logits = self._classifier.calibration.logits(scores[..., 0])
         return ClassMaps(logits, tuple(classes), scores[..., 1:], _window(features))
+
+    def leading_class(self, mask: Mask) -> tuple[str, float] | None:
+        """Return the class of a mask on the open image and its lead; None before two are known.
+
+        Args:
+            mask: (H, W) bool.
+
+        """
+        maps = self.class_maps() if len(self._classifier.classes) > 1 else None
+        if maps is None or self._open is None or not mask.any():
+            return None
+        features, box = self._open[1], bounding_box(mask)
+        y0, x0, y1, x1 = box
+        cells = coverage(mask[y0:y1, x0:x1], box, features.cell_size, features.cells)
+        return maps.lead_in(cells)
 
     def _map(self, features: PixelFeatures, solution: NDArray[np.float64]) -> NDArray[np.float32]:
         """Logits (rows, columns) of an object of any class, as a solution has them."""

@@ -49,6 +49,17 @@ class ClassMaps:
         means = (self.scores * cells[..., None]).sum((0, 1))
         return self.classes[int(means.argmax())]
 
+    def lead_in(self, cells: Floats) -> tuple[str, float]:
+        """Return the class whose mean score in cells is highest, and by how much; of two or more.
+
+        Args:
+            cells: (rows, columns) weights, not all 0.
+
+        """
+        means = (self.scores * cells[..., None]).sum((0, 1)) / cells.sum()
+        second, best = means.argsort()[-2:]
+        return self.classes[int(best)], float(means[best] - means[second])
+
 
 class Finder:
     """Places on an image that look like objects, the surest first.
