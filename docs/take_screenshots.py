@@ -141,7 +141,8 @@ def walk(folder: Path) -> None:
     panel.classes.edited.emit("scratch", "")
     panel.classes.edited.emit("defect", "")
     robot.label_image()
-    # the second image is another photograph of the part on the first
+    robot.label_image()
+    # the third image is another photograph of the part on the second
     robot.click(next(iter(robot.objects())))
     robot.shot("recalled")
     robot.press(Qt.Key.Key_J)

@@ -88,25 +88,12 @@ def _why_headless() -> str | None:
 
 
 def _demo_headless(out: Path, model: str) -> None:
-    from napari_sam_tune.core.rounds import Round
     from napari_sam_tune.demo import run_headless
 
-    def report(name: str, event: ObjectResult | Round) -> None:
-        if isinstance(event, Round):
-            console.print(_round_line(event), highlight=False)
-        else:
-            console.print(
-                f"{name:>8}  {event.stem} #{event.object} {event.label}: {event.clicks} clicks"
-                + ("" if event.reached else " (gave up)"),
-                highlight=False,
-            )
-
-    document = run_headless(out, model=model, report=report)
-    before, after = (document[k]["cumulative_clicks"] for k in ("frozen", "learning"))
+    run_headless(out, model=model, say=lambda line: console.print(line, highlight=False))
     console.print(
-        f"\n{document['learning']['objects']} masks: {after} clicks while learning, {before} with "
-        f"the weights frozen.\nEverything is in [bold]{out}[/]: project, masks, coco.json, "
-        "weights.pth, report.json, clicks.png.",
+        f"Everything is in [bold]{out}[/]: project, images, masks, coco.json, weights.pth, "
+        "report.json, clicks.png.",
         highlight=False,
     )
 
@@ -333,6 +320,18 @@ def starter_evaluate(
         compare=compare,
     )
     console.print_json(data=figures)
+
+
+@starter_app.command("samples")
+def starter_samples(
+    out: Annotated[Path, typer.Option(help="Folder that gets images/, masks/, manifest.csv.")],
+    seed: Annotated[int, typer.Option(help="Those of the package come from seed 1.")] = 1,
+) -> None:
+    """Make the sample images: parts of one production line, with true masks."""
+    from napari_sam_tune.core.starter.samples import write_samples
+
+    written = write_samples(out, seed)
+    console.print(f"{len(written)} images in {out}", highlight=False)
 
 
 if __name__ == "__main__":

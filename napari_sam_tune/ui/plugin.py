@@ -33,6 +33,6 @@ def sample_images() -> list[tuple[Any, dict[str, Any], str]]:
 
     paths = list_images(SAMPLE_IMAGES)
     return [
-        (displayable(read_image(path)), {"name": path.name, "visible": path == paths[-1]}, "image")
+        (displayable(read_image(path)), {"name": path.name, "visible": path == paths[0]}, "image")
         for path in paths
     ]

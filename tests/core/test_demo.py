@@ -35,6 +35,15 @@ def test_the_demo_labels_learns_and_leaves_everything_behind(tmp_path: Path) -> 
     assert len(report["rounds"]) >= 2
     assert all(r["report"]["error"] is None for r in report["rounds"])
     assert all(r["report"]["sentence"] for r in report["rounds"])
+    learnt = report["learnt"]
+    assert learnt["judged"] > 20
+    assert learnt["with_it"] > learnt["without"]
+    clicks = {name: report[name]["cumulative_clicks"] for name in ("frozen", "learning")}
+    assert clicks["learning"] <= 0.85 * clicks["frozen"]
+    said = " ".join(done.stdout.split())
+    assert all(" ".join(line.split()) in said for line in report["why"])
+    assert f"{clicks['learning']} clicks while learning, {clicks['frozen']} frozen" in said
+    assert f"{learnt['with_it']:.2f} with what was learnt" in said
     annotations = Project.open(out / "project", create=False).annotations()
     assert len(annotations) == report["learning"]["objects"]
     assert sum(row["masks"] for row in report["effort_by_version"]) == len(annotations)

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 from napari_sam_tune import Predictor, Project, Prompt, Session, TrainConfig
 from napari_sam_tune.core.familiar_surfaces import FamiliarSurfaces, describe
 from napari_sam_tune.core.images import to_rgb8
-from napari_sam_tune.core.starter.samples import FAMILIES, make_sample
+from napari_sam_tune.core.starter.materials import FAMILIES, make_sample
 from napari_sam_tune.core.weights import read_surfaces, read_weights, write_weights
 
 CLICK = Prompt([(60, 60)], [1])

@@ -26,7 +26,7 @@ from napari_sam_tune.core.pixel_classifier.statistics import (
     known_cells,
 )
 from napari_sam_tune.core.scoring import iou, next_click
-from napari_sam_tune.core.starter.samples import FAMILIES, make_sample
+from napari_sam_tune.core.starter.materials import FAMILIES, make_sample
 from napari_sam_tune.core.views import View
 
 

@@ -7,6 +7,10 @@ import pytest
 from PIL import Image
 from qtpy.QtCore import Qt
 
+from napari_sam_tune.core.images import list_images, read_image
+from napari_sam_tune.core.scoring import next_click, score
+from napari_sam_tune.ui.queue import SAMPLE_IMAGES
+
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 
@@ -215,7 +219,7 @@ def test_the_menus_open_the_dock_and_the_samples(make_napari_viewer):
     viewer.open_sample("napari-sam-tune", "defects")
     assert len(viewer.layers) >= 4
     shown = [x.name for x in viewer.layers if x.visible]
-    assert len(shown) == 1
+    assert shown == [list_images(SAMPLE_IMAGES)[0].name]
 
 
 def test_preferences_change_keys_gestures_and_what_learns_at_once(desk, blobs):
@@ -346,3 +350,20 @@ def test_a_small_object_is_looked_at_closely_as_part_of_the_click(desk, tmp_path
     corrected = desk.propose((312, 200), button=RIGHT)
     assert corrected.proposal.window == closer.proposal.window
     assert not corrected.mask[200, 312]
+
+
+def test_the_samples_begin_with_one_that_succeeds(desk):
+    desk.viewer.window._qt_window.resize(1366, 768)
+    desk.panel.start.samples_chosen.emit()
+    desk.wait_ready()
+    first = desk.work.place.queue.current
+    assert first.id == list_images(SAMPLE_IMAGES)[0].name
+    labels = read_image(SAMPLE_IMAGES.parent / "masks" / first.id)
+    for number in range(1, labels.max() + 1):
+        truth = labels == number
+        x, y, _ = next_click(None, truth)
+        assert score(desk.propose((x, y)).mask, truth) >= 0.8
+        desk.shot(f"first_sample_{number}")
+        desk.hand.press(Qt.Key.Key_Q)
+    assert len(desk.session.project.annotations()) == labels.max()
+    desk.shot("first_sample_done")

@@ -1,15 +1,8 @@
-"""The sample images shipped with the plugin: defect photographs of twelve parts, four materials.
-
-Unlike the training images, those of one family share a surface, a light and the look of their
-defects, as photographs from one line do: what is learnt on the first of a family helps on the
-next. One part of each family was photographed twice.
-"""
+"""The sample images shipped with the plugin: parts of one production line, with true masks."""
 
 from __future__ import annotations
 
 import csv
-import dataclasses
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,237 +10,59 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
-from . import shapes
-from .surfaces import Field, Rng, power_noise, profile, standardise
+from .plates import make_plate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from .defects import Mask
+    from .surfaces import Rng
 
-PER_FAMILY: Final = 3
-SAMPLE_SEED: Final = 3
+SAMPLE_SEED: Final = 1
 """Seed of the samples that are shipped."""
-SMALLEST: Final = 60
-"""Defects of fewer px are drawn again: a sample must be worth a click."""
+PARTS: Final = (*("pit", "scratch", "scratch", "stain", "scratch") * 2, "pit", "scratch", "scratch")
+"""What is wrong with each part, in the order of their numbers."""
+AGAIN: Final = 2
+"""The number of the part that was photographed twice."""
 
-Labels = npt.NDArray[np.uint8]
-Draw = Callable[[Rng, tuple[int, int]], shapes.Shape]
-Render = Callable[[Rng, Field, Field], Field]
-
-
-@dataclasses.dataclass(frozen=True)
-class Flaw:
-    """One class of a family: how it is drawn and what it does to the picture (0 to 1)."""
-
-    name: str
-    draw: Draw
-    render: Render
-    level: float = 0.5
-    """Coverage from which a px belongs to the true mask."""
+Picture = npt.NDArray[np.uint8]
 
 
-@dataclasses.dataclass(frozen=True)
-class Family:
-    """A material: its size (height, width), its sound surface, the flaws of its images in turn."""
-
-    name: str
-    extent: tuple[int, int]
-    surface: Callable[[Rng, tuple[int, int]], Field]
-    flaws: tuple[Flaw, ...]
+def make_sample(seed: int, part: int, kind: str) -> tuple[Picture, Picture]:
+    """Photograph part `part` of the line: a grey picture and its label image (k is object k)."""
+    return make_plate(np.random.default_rng([seed, part]), kind, f"CP-{400 + part:04d}")
 
 
-def _steel(rng: Rng, extent: tuple[int, int]) -> Field:
-    """Ground steel: streaks from top to bottom, a cylinder of light."""
-    grain = power_noise(rng, extent, 0.9, stretch=28, angle=np.pi / 2 + rng.normal(0, 0.01))
-    stripes = profile(rng, extent[1], 1.2) + 0.7 * profile(rng, extent[1], 9.0)
-    cols = np.linspace(-1, 1, extent[1], dtype=np.float32)[None, :]
-    light = 0.46 - 0.16 * (cols - rng.uniform(-0.3, 0.3)) ** 2
-    noise = rng.standard_normal(extent, dtype=np.float32)
-    picture = light + 0.035 * grain + 0.022 * stripes[None, :] + 0.012 * noise
-    return np.asarray(picture, dtype=np.float32)
-
-
-def _concrete(rng: Rng, extent: tuple[int, int]) -> Field:
-    """Cast concrete: clouds, sand and a few bubbles that are no defects."""
-    clouds = power_noise(rng, extent, 1.8)
-    sand = power_noise(rng, extent, 0.35)
-    bubbles = ndimage.gaussian_filter((power_noise(rng, extent, 0.9) > 3.3).astype(np.float32), 1)
-    rows = np.linspace(-1, 1, extent[0], dtype=np.float32)[:, None]
-    picture = 0.58 + 0.05 * rows + 0.035 * clouds + 0.04 * sand - 0.3 * bubbles
-    return np.asarray(picture, dtype=np.float32)
-
-
-def _cloth(rng: Rng, extent: tuple[int, int]) -> Field:
-    """Twill: two crossed threads that wander, of uneven thickness."""
-    rows, cols = np.mgrid[: extent[0], : extent[1]].astype(np.float32)
-    wander = 0.5 * power_noise(rng, extent, 2.2, coarsest=0.01)
-    warp = np.sin((cols + 0.35 * rows) * np.float32(2 * np.pi / 9) + wander)
-    weft = np.sin((rows - 0.05 * cols) * np.float32(2 * np.pi / 7) + wander)
-    threads = profile(rng, extent[0], 2.0)[:, None] + profile(rng, extent[1], 2.0)[None, :]
-    fluff = power_noise(rng, extent, 0.7)
-    weave = standardise(np.maximum(warp, weft))
-    picture = 0.44 + 0.06 * weave + 0.015 * threads + 0.03 * fluff
-    return np.asarray(picture, dtype=np.float32)
-
-
-def _glaze(rng: Rng, extent: tuple[int, int]) -> Field:
-    """A printed, glazed tile: pale veins, a printed grid, a reflection."""
-    rows, cols = np.mgrid[: extent[0], : extent[1]].astype(np.float32)
-    veins = standardise(-np.sqrt(np.abs(power_noise(rng, extent, 2.2))))
-    picture = 0.66 + 0.02 * veins + 0.008 * power_noise(rng, extent, 0.2)
-    grid = np.minimum(rows % 128, cols % 128) < 3
-    picture = picture - 0.09 * ndimage.gaussian_filter(grid.astype(np.float32), 0.8)
-    row, col = rng.uniform(0.1, 0.9, 2) * extent
-    picture = picture + 0.16 * np.exp(-(((rows - row) / 160) ** 2 + ((cols - col) / 50) ** 2))
-    return np.asarray(picture, dtype=np.float32)
-
-
-def _shade(by: float, *, soft: float = 0.7, uneven: float = 0.2) -> Render:
-    """Darker or brighter by `by` grey levels, with an edge of `soft` px, a little uneven inside."""
-
-    def render(rng: Rng, picture: Field, coverage: Field) -> Field:
-        alpha = ndimage.gaussian_filter(coverage, soft)
-        clouds = power_noise(rng, (picture.shape[0], picture.shape[1]), 1.2)
-        by_place = np.float32(by * rng.uniform(0.75, 1.25)) * (1 + np.float32(uneven) * clouds)
-        return np.asarray(picture + alpha * by_place, dtype=np.float32)
-
-    return render
-
-
-def _rough(by: float, grain: float) -> Render:
-    """Broken material: another level, coarse grain, a lit rim above and a shadow below."""
-
-    def render(rng: Rng, picture: Field, coverage: Field) -> Field:
-        alpha = ndimage.gaussian_filter(coverage, 0.8)
-        inside = float(np.median(picture)) + by
-        broken = inside + grain * power_noise(rng, (picture.shape[0], picture.shape[1]), 0.9)
-        relief = np.gradient(ndimage.gaussian_filter(coverage, 1.5), axis=0)
-        lit = picture + alpha * (broken - picture) + 0.35 * relief
-        return np.asarray(lit, dtype=np.float32)
-
-    return render
-
-
-def _smeared(amount: float, by: float) -> Render:
-    """Texture rubbed away: blurred by `amount` px and shifted by `by` grey levels."""
-
-    def render(rng: Rng, picture: Field, coverage: Field) -> Field:
-        alpha = ndimage.gaussian_filter(coverage, 1.2)
-        flat = ndimage.gaussian_filter(picture, amount)
-        return np.asarray(picture + alpha * (flat + by - picture), dtype=np.float32)
-
-    return render
-
-
-FAMILIES: Final = (
-    Family(
-        "steel",
-        (512, 512),
-        _steel,
-        (
-            Flaw("pit", shapes.pit, _shade(-0.24)),
-            Flaw("stain", shapes.patch, _shade(-0.075, soft=2.5, uneven=0.35)),
-            Flaw("scratch", shapes.scratch, _shade(0.22), level=0.3),
-        ),
-    ),
-    Family(
-        "concrete",
-        (480, 640),
-        _concrete,
-        (
-            Flaw("crack", shapes.crack, _shade(-0.3, uneven=0.3), level=0.3),
-            Flaw("spall", shapes.chip, _rough(-0.12, 0.07)),
-            Flaw("void", shapes.cluster, _shade(-0.28)),
-        ),
-    ),
-    Family(
-        "cloth",
-        (512, 512),
-        _cloth,
-        (
-            Flaw("rubbed", shapes.patch, _smeared(3.0, 0.05)),
-            Flaw("stain", shapes.streak, _shade(-0.12, soft=1.8, uneven=0.3)),
-            Flaw("hole", shapes.pit, _shade(-0.3)),
-        ),
-    ),
-    Family(
-        "tile",
-        (512, 512),
-        _glaze,
-        (
-            Flaw("chip", shapes.chip, _rough(-0.05, 0.06)),
-            Flaw("crack", shapes.crack, _shade(-0.16), level=0.3),
-            Flaw("glaze", shapes.ring, _shade(0.07, soft=1.4)),
-        ),
-    ),
-)
-
-
-def make_sample(rng: Rng, family: Family, index: int) -> tuple[npt.NDArray[np.uint8], Labels]:
-    """Image `index` of a family: a grey picture and its label image (k is object k).
-
-    Four to six objects of mixed classes; the class that the manifest names comes first and is
-    never tiny.
-    """
-    picture = family.surface(rng, family.extent)
-    labels: Labels = np.zeros(family.extent, dtype=np.uint8)
-    wanted = int(rng.integers(4, 7))
-    main = family.flaws[index % len(family.flaws)]
-    count = 0
-    while count < wanted:
-        flaw = main if count < 2 else family.flaws[int(rng.integers(len(family.flaws)))]
-        smallest = SMALLEST * 3 if count < 2 else SMALLEST
-        coverage = flaw.draw(rng, family.extent).coverage
-        mask: Mask = coverage >= flaw.level
-        if not smallest <= mask.sum() <= 0.12 * mask.size or _crowded(mask, labels):
-            continue
-        picture = flaw.render(rng, picture, coverage)
-        count += 1
-        labels[mask] = count
-    noise = rng.standard_normal(family.extent, dtype=np.float32)
-    picture = ndimage.gaussian_filter(picture, 0.6) + 0.008 * noise
-    return np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8), labels
-
-
-def photographed_again(
-    rng: Rng, image: npt.NDArray[np.uint8], labels: Labels
-) -> tuple[npt.NDArray[np.uint8], Labels]:
+def photographed_again(rng: Rng, image: Picture, labels: Picture) -> tuple[Picture, Picture]:
     """The same part under another lamp, lying a little elsewhere."""
-    shift = rng.integers(6, 15, 2) * rng.choice([-1, 1], 2)
+    shift = rng.integers(5, 10, 2) * rng.choice([-1, 1], 2)
     picture = ndimage.shift(image.astype(np.float32), shift, order=0, mode="mirror")
     rows, cols = (np.linspace(-1, 1, side, dtype=np.float32) for side in image.shape)
-    light = rng.uniform(0.75, 1.15) + 0.12 * rng.choice([-1, 1]) * (rows[:, None] + cols[None, :])
+    light = rng.uniform(0.8, 1.1) + 0.1 * rng.choice([-1, 1]) * (rows[:, None] + cols[None, :])
     picture = picture * light + 2 * rng.standard_normal(image.shape, dtype=np.float32)
     moved = ndimage.shift(labels, shift, order=0, mode="constant")
     return np.clip(picture + 0.5, 0, 255).astype(np.uint8), moved
 
 
-def _crowded(mask: Mask, labels: Labels) -> bool:
-    """Whether `mask` comes within a few px of an object that is there already."""
-    near = ndimage.binary_dilation(mask, iterations=6)
-    return bool((labels[near] > 0).any())
-
-
-def write_samples(folder: Path, seed: int = SAMPLE_SEED) -> list[Path]:
+def write_samples(
+    folder: Path, seed: int = SAMPLE_SEED, parts: Sequence[str] = PARTS
+) -> list[Path]:
     """Write `images/`, `masks/` and `manifest.csv` (stem, class, group) under `folder`."""
     (folder / "images").mkdir(parents=True, exist_ok=True)
     (folder / "masks").mkdir(exist_ok=True)
     written, rows = [], []
-    for number, family in enumerate(FAMILIES):
-        for index in range(PER_FAMILY):
-            rng = np.random.default_rng([seed, number, index])
-            photographs = {f"{family.name}_{index + 1}": make_sample(rng, family, index)}
-            if index == 0:
-                (first,) = photographs.values()
-                photographs[f"{family.name}_1_again"] = photographed_again(rng, *first)
-            for stem, (image, labels) in photographs.items():
-                path = folder / "images" / f"{stem}.png"
-                Image.fromarray(image).save(path, optimize=True)
-                Image.fromarray(labels).save(folder / "masks" / f"{stem}.png", optimize=True)
-                flaw = family.flaws[index % len(family.flaws)]
-                rows.append((stem, flaw.name, f"{family.name}_{index + 1}"))
-                written.append(path)
+    for part, kind in enumerate(parts, start=1):
+        photographs = {f"plate_{part:02d}": make_sample(seed, part, kind)}
+        if part == AGAIN:
+            (first,) = photographs.values()
+            again = photographed_again(np.random.default_rng([seed, part, 1]), *first)
+            photographs[f"plate_{part:02d}_again"] = again
+        for stem, (image, labels) in photographs.items():
+            path = folder / "images" / f"{stem}.png"
+            Image.fromarray(image).save(path, optimize=True)
+            Image.fromarray(labels).save(folder / "masks" / f"{stem}.png", optimize=True)
+            rows.append((stem, kind, f"plate_{part:02d}"))
+            written.append(path)
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("stem", "class", "group"), *rows])
     return written

@@ -49,7 +49,7 @@ def rasterise(extent: Extent, polygons: list[npt.NDArray[np.floating]]) -> Field
     return np.asarray(reduced, dtype=np.float32) / np.float32(255)
 
 
-def _outline(rng: Rng, centre: tuple[float, float], radius: float) -> npt.NDArray[np.floating]:
+def outline(rng: Rng, centre: tuple[float, float], radius: float) -> npt.NDArray[np.floating]:
     """A closed, wobbly, elongated outline of about `radius` px around `centre`."""
     count = int(np.clip(radius * 3, 12, 96))
     theta = np.linspace(0, 2 * np.pi, count, endpoint=False)
@@ -69,7 +69,7 @@ def _outline(rng: Rng, centre: tuple[float, float], radius: float) -> npt.NDArra
 def pit(rng: Rng, extent: Extent) -> Shape:
     """One compact blob, from two px to a sixth of the image."""
     radius = _log_uniform(rng, 1.6, min(extent) / 10)
-    return Shape(rasterise(extent, [_outline(rng, _somewhere(rng, extent), radius)]))
+    return Shape(rasterise(extent, [outline(rng, _somewhere(rng, extent), radius)]))
 
 
 def cluster(rng: Rng, extent: Extent) -> Shape:
@@ -81,24 +81,24 @@ def cluster(rng: Rng, extent: Extent) -> Shape:
     parts = []
     for _ in range(count):
         centre = (row + rng.normal(0, spread / 1.5), col + rng.normal(0, spread / 1.5))
-        parts.append(rasterise(extent, [_outline(rng, centre, size * rng.uniform(0.6, 1.5))]))
+        parts.append(rasterise(extent, [outline(rng, centre, size * rng.uniform(0.6, 1.5))]))
     return Shape(np.max(parts, axis=0), tuple(parts))
 
 
 def ring(rng: Rng, extent: Extent) -> Shape:
     """A blob with a hole, such as a dried drop or the rim of a blister."""
     radius = _log_uniform(rng, 6, min(extent) / 5)
-    outline = _outline(rng, _somewhere(rng, extent), radius)
-    centre = outline.mean(0)
-    inner = centre + (outline - centre) * rng.uniform(0.35, 0.8) + rng.normal(0, 0.06 * radius, 2)
-    whole, hole = rasterise(extent, [outline]), rasterise(extent, [inner])
+    outer = outline(rng, _somewhere(rng, extent), radius)
+    centre = outer.mean(0)
+    inner = centre + (outer - centre) * rng.uniform(0.35, 0.8) + rng.normal(0, 0.06 * radius, 2)
+    whole, hole = rasterise(extent, [outer]), rasterise(extent, [inner])
     return Shape(np.maximum(whole - hole, 0))
 
 
 def patch(rng: Rng, extent: Extent) -> Shape:
     """A large area with a ragged or a smooth border: stain, fray, worn or uneven region."""
     radius = _log_uniform(rng, min(extent) / 16, min(extent) / 2.6)
-    area = rasterise(extent, [_outline(rng, _somewhere(rng, extent), radius)])
+    area = rasterise(extent, [outline(rng, _somewhere(rng, extent), radius)])
     return Shape(_ragged(rng, area, radius))
 
 
@@ -144,11 +144,11 @@ def chip(rng: Rng, extent: Extent) -> Shape:
     else:
         col = (inward if side == 2 else 1 - inward) * extent[1]
     radius = _log_uniform(rng, 3, min(extent) / 4)
-    outline = _outline(rng, (row, col), radius)
-    return Shape(_ragged(rng, rasterise(extent, [outline]), radius))
+    broken = rasterise(extent, [outline(rng, (row, col), radius)])
+    return Shape(_ragged(rng, broken, radius))
 
 
-def _walk(
+def walk(
     rng: Rng, start: npt.NDArray[np.floating], heading: float, length: float, wander: float
 ) -> npt.NDArray[np.floating]:
     """Vertices (n, 2) of a line that keeps its heading with a random wander (radians a step)."""
@@ -161,7 +161,7 @@ def _walk(
     return path
 
 
-def _ribbon(
+def ribbon(
     path: npt.NDArray[np.floating], widths: npt.NDArray[np.floating]
 ) -> list[npt.NDArray[np.floating]]:
     """Quadrilaterals around a path, `widths` px wide at each vertex."""
@@ -172,7 +172,7 @@ def _ribbon(
     return [np.stack([left[i], left[i + 1], right[i + 1], right[i]]) for i in range(len(path) - 1)]
 
 
-def _widths(rng: Rng, count: int, width: float, fading: bool) -> npt.NDArray[np.floating]:
+def widths(rng: Rng, count: int, width: float, fading: bool) -> npt.NDArray[np.floating]:
     """Line width at each of `count` vertices: uneven, and running out towards the end."""
     uneven = 1 + rng.uniform(0, 0.4) * rng.standard_normal(count)
     taper = np.linspace(1, 0.35, count) if fading else np.ones(count)
@@ -186,13 +186,13 @@ def crack(rng: Rng, extent: Extent) -> Shape:
     length = _log_uniform(rng, 14, 1.1 * max(extent))
     width = _log_uniform(rng, 1.1, 6.0)
     wander = rng.uniform(0.02, 0.4)
-    main = _walk(rng, start, heading, length, wander)
-    pieces = [_ribbon(main, _widths(rng, len(main), width, True))]
+    main = walk(rng, start, heading, length, wander)
+    pieces = [ribbon(main, widths(rng, len(main), width, True))]
     for _ in range(int(rng.integers(0, 4)) if rng.random() < 0.5 else 0):
         joint = int(rng.integers(len(main)))
         fork = heading + rng.choice([-1, 1]) * rng.uniform(0.4, 1.3)
-        branch = _walk(rng, main[joint], fork, length * rng.uniform(0.1, 0.5), wander)
-        pieces.append(_ribbon(branch, _widths(rng, len(branch), width * 0.7, True)))
+        branch = walk(rng, main[joint], fork, length * rng.uniform(0.1, 0.5), wander)
+        pieces.append(ribbon(branch, widths(rng, len(branch), width * 0.7, True)))
     parts = tuple(rasterise(extent, piece) for piece in pieces)
     return Shape(np.max(parts, axis=0), parts if len(parts) > 1 else ())
 
@@ -208,8 +208,8 @@ def scratch(rng: Rng, extent: Extent) -> Shape:
     parts = []
     for line in range(count):
         offset = start + gap * line + rng.normal(0, 2, 2)
-        path = _walk(rng, offset, heading, length * rng.uniform(0.6, 1.0), 0.015)
-        parts.append(rasterise(extent, _ribbon(path, _widths(rng, len(path), width, False))))
+        path = walk(rng, offset, heading, length * rng.uniform(0.6, 1.0), 0.015)
+        parts.append(rasterise(extent, ribbon(path, widths(rng, len(path), width, False))))
     return Shape(np.max(parts, axis=0), tuple(parts) if count > 1 else ())
 
 
@@ -218,7 +218,7 @@ def streak(rng: Rng, extent: Extent) -> Shape:
     start = np.asarray(_somewhere(rng, extent))
     heading = np.pi / 2 * rng.integers(4) + rng.normal(0, 0.15)
     length = _log_uniform(rng, 16, 0.7 * max(extent))
-    path = _walk(rng, start, heading, length, 0.04)
-    widths = _log_uniform(rng, 3, 20) * np.abs(1 + 0.3 * profile(rng, len(path), 2.0))
-    widths = widths * np.linspace(1, rng.uniform(0.3, 1), len(path))
-    return Shape(rasterise(extent, _ribbon(path, np.maximum(widths, 1.5))))
+    path = walk(rng, start, heading, length, 0.04)
+    wide = _log_uniform(rng, 3, 20) * np.abs(1 + 0.3 * profile(rng, len(path), 2.0))
+    wide = wide * np.linspace(1, rng.uniform(0.3, 1), len(path))
+    return Shape(rasterise(extent, ribbon(path, np.maximum(wide, 1.5))))

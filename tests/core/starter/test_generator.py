@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
+from typer.testing import CliRunner
 
+from napari_sam_tune.cli import app
 from napari_sam_tune.core.starter.batches import BatchSpec, batches, make_batch
 from napari_sam_tune.core.starter.defects import KINDS
 from napari_sam_tune.core.starter.images import make_image
 from napari_sam_tune.core.starter.nuisances import NUISANCES
-from napari_sam_tune.core.starter.samples import (
-    FAMILIES,
-    SAMPLE_SEED,
-    make_sample,
-    write_samples,
-)
+from napari_sam_tune.core.starter.plates import KINDS as KINDS_ON_PLATES
+from napari_sam_tune.core.starter.plates import SIDE
 from napari_sam_tune.core.starter.surfaces import FAMILIES as SURFACES
 from napari_sam_tune.core.starter.weights import starter_path
 
@@ -81,22 +82,29 @@ def test_batches_do_not_depend_on_who_makes_them():
         assert batch.targets.any(axis=(2, 3)).all()
 
 
-def test_samples_are_reproducible_and_hard_enough(tmp_path):
-    images = write_samples(tmp_path / "a", seed=1)
-    assert len(images) == 4 * len(FAMILIES)  # one of three parts was photographed twice
-    assert sum(path.stat().st_size for path in (tmp_path / "a").rglob("*.png")) < 4e6
-    picture, labels = make_sample(np.random.default_rng([1, 0, 0]), FAMILIES[0], 0)
-    again, _ = make_sample(np.random.default_rng([1, 0, 0]), FAMILIES[0], 0)
-    np.testing.assert_array_equal(picture, again)
-    assert labels.max() >= 4
-    assert (tmp_path / "a" / "manifest.csv").read_text().startswith("stem,class,group")
-
-
-def test_the_shipped_samples_are_what_the_code_makes():
+def test_the_shipped_samples_are_one_line_and_what_the_command_makes(tmp_path):
+    done = CliRunner().invoke(app, ["starter", "samples", "--out", str(tmp_path)])
+    assert done.exit_code == 0, done.output
     shipped = starter_path().parent / "samples"
-    for number, family in enumerate(FAMILIES):
-        picture, labels = make_sample(np.random.default_rng([SAMPLE_SEED, number, 0]), family, 0)
-        with Image.open(shipped / "images" / f"{family.name}_1.png") as image:
-            np.testing.assert_allclose(np.asarray(image), picture, atol=1)
-        with Image.open(shipped / "masks" / f"{family.name}_1.png") as image:
-            np.testing.assert_array_equal(np.asarray(image), labels)
+    names = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.*"))
+    assert names == sorted(path.relative_to(shipped) for path in shipped.rglob("*.*"))
+    assert sum((shipped / name).stat().st_size for name in names) < 1e6
+    kinds, groups = {}, {}
+    with (shipped / "manifest.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            kinds[row["stem"]] = row["class"]
+            groups.setdefault(row["group"], []).append(row["stem"])
+    assert (tmp_path / "manifest.csv").read_text() == (shipped / "manifest.csv").read_text()
+    assert set(kinds.values()) == set(KINDS_ON_PLATES)
+    assert sorted(len(stems) for stems in groups.values())[-2:] == [1, 2]  # one was taken twice
+    for stem, kind in kinds.items():
+        picture, labels = (
+            np.asarray(Image.open(shipped / part / f"{stem}.png")) for part in ("images", "masks")
+        )
+        for part, pixels in (("images", picture), ("masks", labels)):
+            made = np.asarray(Image.open(tmp_path / part / f"{stem}.png"))
+            np.testing.assert_allclose(made, pixels, atol=1 if part == "images" else 0)
+        assert picture.shape == labels.shape == (SIDE, SIDE)
+        assert KINDS_ON_PLATES[kind].count[0] <= labels.max() <= KINDS_ON_PLATES[kind].count[1]
+        for number in range(1, labels.max() + 1):
+            assert ndimage.label(labels == number, np.ones((3, 3)))[1] == 1
