@@ -90,7 +90,10 @@ def _why_headless() -> str | None:
 def _demo_headless(out: Path, model: str) -> None:
     from napari_sam_tune.demo import run_headless
 
-    run_headless(out, model=model, say=lambda line: console.print(line, highlight=False))
+    def say(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    run_headless(out, model=model, say=say)
     console.print(
         f"Everything is in [bold]{out}[/]: project, images, masks, coco.json, weights.pth, "
         "report.json, clicks.png.",

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 SAMPLES = Path(__file__).parent / "resources" / "samples"
 _ROBOT = Robot(max_clicks=12, target=0.8, noise=0.2, seed=0)
 # Fewer rounds than a session's, and fewer judges: somebody waits for the end of the demo.
-_MASKS_BETWEEN_ROUNDS = 15
-_CONFIG = TrainConfig(judge_objects=10)
+_MASKS_BETWEEN_ROUNDS = 20
+_CONFIG = TrainConfig(judge_objects=8, robot_clicks=4, look_objects=4)
 _MASKS_IN_A_LINE = 5
 
 
@@ -74,32 +74,33 @@ def run_headless(
     if (out / "project").exists():
         raise FileExistsError(f"{out / 'project'} exists already: choose another --out folder.")
     groups = _copied(sample_pairs(), out / "images")
+    say("A robot labels the samples, first with everything that learns switched off.")
     teller = _Teller(say)
-    with TemporaryDirectory() as scratch:
-        frozen_session = Session(
+    with (
+        TemporaryDirectory() as scratch,
+        Session(
             Project.open(Path(scratch) / "frozen"),
             Predictor.from_checkpoint(model),
             source="robot",
             recall=False,
             instant=False,
-        )
-        say("A robot labels the samples, first with everything that learns switched off.")
-        with frozen_session:
-            frozen = run_sequence(
-                frozen_session, groups, _ROBOT, every=None, report=teller.tell_frozen
-            )
-        teller.finish_frozen()
-    project = Project.open(out / "project")
+        ) as session,
+    ):
+        frozen = run_sequence(session, groups, _ROBOT, every=None, report=teller.tell)
+    teller.finish()
     say("Now the same again, learning from every mask it accepts.")
+    teller = _Teller(say, frozen=teller.clicks)
+    project = Project.open(out / "project")
     with Session(
         project, Predictor.from_checkpoint(model), "process", config=_CONFIG, source="robot"
     ) as session:
         learning = run_sequence(
-            session, groups, _ROBOT, every=_MASKS_BETWEEN_ROUNDS, report=teller.tell_learning
+            session, groups, _ROBOT, every=_MASKS_BETWEEN_ROUNDS, report=teller.tell
         )
-        teller.finish_learning()
+        teller.finish()
         session.apply_swap()
-        session.learn()
+        while session.settle():  # what the last masks are worth is to be said too
+            pass
         save_sam_checkpoint(session.predictor.sam, out / "weights.pth")
         document = _report(frozen, learning, session)
     _export_masks(project, out)
@@ -114,39 +115,41 @@ def run_headless(
 
 
 class _Teller:
-    """Says every few masks what one of them took, and beside it what it took frozen."""
+    """Says every few masks what one of them took.
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-        self._frozen: list[int] = []
-        self._learning: list[int] = []
+    Args:
+        say: is called with a line of text.
+        frozen: clicks the same objects took before, which are said beside.
 
-    def tell_frozen(self, event: ObjectResult | Round) -> None:
-        if not isinstance(event, Round):
-            self._frozen.append(event.clicks)
-            if len(self._frozen) % _MASKS_IN_A_LINE == 0:
-                self._tell(self._frozen, _MASKS_IN_A_LINE)
+    Attributes:
+        clicks: so far, by object.
 
-    def finish_frozen(self) -> None:
-        self._tell(self._frozen, len(self._frozen) % _MASKS_IN_A_LINE)
+    """
 
-    def tell_learning(self, event: ObjectResult | Round) -> None:
+    def __init__(self, say: Callable[[str], None], frozen: Sequence[int] = ()) -> None:
+        self._say, self._frozen = say, frozen
+        self.clicks: list[int] = []
+
+    def tell(self, event: ObjectResult | Round) -> None:
+        """Take note of an object or a round as `run_sequence` reports it."""
         if isinstance(event, Round):
             self._say(f"  round of training, {event.seconds:.0f} s: {event.report}")
             return
-        self._learning.append(event.clicks)
-        if len(self._learning) % _MASKS_IN_A_LINE == 0:
-            self._tell(self._learning, _MASKS_IN_A_LINE)
+        self.clicks.append(event.clicks)
+        if len(self.clicks) % _MASKS_IN_A_LINE == 0:
+            self._tell_newest(_MASKS_IN_A_LINE)
 
-    def finish_learning(self) -> None:
-        self._tell(self._learning, len(self._learning) % _MASKS_IN_A_LINE)
+    def finish(self) -> None:
+        """Say what is left to say."""
+        if left := len(self.clicks) % _MASKS_IN_A_LINE:
+            self._tell_newest(left)
 
-    def _tell(self, clicks: list[int], newest: int) -> None:
-        if not newest:
-            return
-        first, last = len(clicks) - newest, len(clicks)
-        line = f"  masks {first + 1:>2} to {last:>2}: {fmean(clicks[first:last]):.1f} clicks a mask"
-        if clicks is self._learning:
+    def _tell_newest(self, count: int) -> None:
+        last = len(self.clicks)
+        first = last - count
+        mean = fmean(self.clicks[first:])
+        line = f"  masks {first + 1:>2} to {last:>2}: {mean:.1f} clicks a mask"
+        if self._frozen:
             line += f" (frozen {fmean(self._frozen[first:last]):.1f})"
         self._say(line)
 
@@ -249,7 +252,8 @@ def draw_clicks(frozen: Sequence[int], learning: Sequence[int], path: Path) -> N
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
-    window = max(1, min(10, len(frozen) // 3))
+    # some kinds of defects take more clicks than others: a window holds some of each
+    window = max(1, min(15, len(frozen) // 3))
     for clicks, name, colour in ((frozen, "frozen", "#888888"), (learning, "learning", "#d1495b")):
         smooth = np.convolve(clicks, np.ones(window) / window, mode="valid")
         total = sum(clicks)
