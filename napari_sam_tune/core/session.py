@@ -126,14 +126,15 @@ class Session:
         self.predictor = predictor
         self._recall = Recall(project)
         self.embeddings = EmbeddingCache(project.path / "embeddings.zarr", constant_keys=[FEATURES])
+        self.learnt_history = LearntHistory(project.path / "learnt.jsonl")
         self._instant = InstantLearning(
             project,
             self.embeddings,
             predictor.device,
             predictor.input_side,
             rejected=lambda: self.review.rejected(),
+            resumed=next(reversed(self.learnt_history.points), None),
         )
-        self.learnt_history = LearntHistory(project.path / "learnt.jsonl")
         self._classes = LikelyClasses(
             project, self._instant, project.path / "guessed_classes.jsonl"
         )

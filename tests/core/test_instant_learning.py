@@ -278,6 +278,21 @@ def test_it_says_truly_what_it_is_worth(labelled_session):
     reopened.close()
 
 
+def test_a_project_opened_again_goes_on_as_it_was(labelled_session, model):
+    before, project = labelled_session.state.learnt, labelled_session.project
+    with Session(Project.open(project.path), model, zoom=False, recall=False) as again:
+        image, labels = part(21)
+        again.open_image(image, "again.png")
+        again.learn()
+        x, y, _ = next_click(None, labels == 1)
+        prior = again._instant.prior(Prompt([(x, y)], [1]))
+        assert prior.mixture == Mixture(before.weight, before.lift)
+        while again.settle():
+            pass
+        assert again.state.learnt.judged == before.judged
+    assert again.learnt_history.points[-1].masks == before.masks
+
+
 def test_first_clicks_on_new_parts_gain_what_it_says(labelled_session):
     session = labelled_session
     scores = {}

@@ -68,6 +68,8 @@ class InstantLearning:
         device: where features are computed.
         side: of the predictor's padded input, in px.
         rejected: what a person said no to, by image id.
+        resumed: what was chosen when the project was last open; it stands until half as many
+            first clicks are answered again.
 
     Attributes:
         extractor: of the features.
@@ -81,6 +83,7 @@ class InstantLearning:
         device: torch.device,
         side: int,
         rejected: Callable[[], Mapping[str, tuple[Suggestion, ...]]] = dict,
+        resumed: Learnt | None = None,
     ) -> None:
         self._project, self._cache, self._side = project, cache, side
         self._rejected = rejected
@@ -93,8 +96,9 @@ class InstantLearning:
         self._open: tuple[ImageRecord, PixelFeatures] | None = None
         self._solution: NDArray[np.float64] | None = None
         self._logits: NDArray[np.float32] | None = None  # of the open image
-        self._mixture = Mixture()
-        self._learnt = Learnt()
+        self._learnt = resumed or Learnt()
+        self._mixture = Mixture(self._learnt.weight, self._learnt.lift)
+        self._fewest_clicks = min(self._learnt.judged, _CHOOSING) // 2
         self._asked: OrderedDict[Prompt, tuple[Proposal, str]] = OrderedDict()
         self._first: dict[str, FirstClick] = {}
         self._is_settled = True
@@ -322,6 +326,9 @@ class InstantLearning:
             return
         self._classifier.calibrate()
         self._logits = None
+        if len(self._first) < self._fewest_clicks:
+            return
+        self._fewest_clicks = 0
         images = {click.image_id for click in self._first.values()}
         if self._classifier.images < LEAST_IMAGES or len(images) < LEAST_IMAGES:
             images = set()
