@@ -37,12 +37,13 @@ from napari_sam_tune.core.state import SessionState
 from napari_sam_tune.core.training.config import TrainConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
+    from napari_sam_tune.core.pixel_classifier.survey import SurveyStep, Unread
     from napari_sam_tune.core.predictor import Predictor
     from napari_sam_tune.core.project import ImageRecord, Project
     from napari_sam_tune.core.suggestions import Suggestion, SuggestionKind
@@ -635,7 +636,7 @@ class Session:
 
     # ------------------------------------------------------------ suggestions
 
-    def suggest(self, kind: SuggestionKind) -> int:
+    def suggest(self, kind: SuggestionKind, label: str | None = None) -> int:
         """Look for objects on the open image and show the first of them as a proposal.
 
         `accept` and `reject` go for it as for any other, and the next one follows by itself.
@@ -644,6 +645,7 @@ class Session:
             kind: "head", the project's newest promptless head; "everything", SAM at a grid of
                 points with the weights in use; "recalled", what was accepted on other
                 photographs of the same part; or "similar", all that looks like what was accepted.
+            label: of "similar", only objects of this class; None: of any.
 
         Returns:
             How many there are to review.
@@ -657,7 +659,7 @@ class Session:
         self.learn()
         image_id = self._open_id()
         with self.learner.runner.stepping_aside():
-            found = self.review.find(kind, image_id)
+            found = self.review.find(kind, image_id, label=label)
         self.receive_suggestions(kind, image_id, found)
         return len(self.review.queue(image_id))
 
@@ -668,10 +670,29 @@ class Session:
 
         An object the person has begun stays in front; the suggestions come after it.
         """
-        self.review.kind = kind
-        self.review.queue(image_id).refresh(found)
+        self.review.take(kind, image_id, found)
         if image_id == self.state.image_id and self.open_object.is_untouched:
             self._show_next()
+
+    def survey(
+        self, images: Iterable[Unread] | None = None, label: str | None = None
+    ) -> Iterator[SurveyStep]:
+        """Tell how much like what was accepted there is on images nobody has finished.
+
+        Yields after each image and may be left off there. What was found out is then in
+        `review.expected_finds`, and the order to go on in comes from `review.by_need()`.
+
+        Args:
+            images: in the project or not; None: the project's.
+            label: count objects of this class alone; None: of any.
+
+        Raises:
+            SamTuneError: too little was accepted.
+            StorageError: the disk refused to keep features.
+
+        """
+        self.learn()
+        return self.review.survey(images, label)
 
     def restart_suggestion(self) -> None:
         """Take back what was said and painted on the suggestion shown.

@@ -239,9 +239,10 @@ def _accept_similar(
     if learnt is None or not learnt.judged:
         return
     began = perf_counter()
+    if session.review.kind != "similar":  # from then on every image opened is searched
+        result.other_actions += 1
     session.suggest("similar")
     result.seconds["proposing"] += perf_counter() - began
-    result.other_actions += 1
     left = {target.number: target for target in targets}
     while (suggestion := session.open_object.suggestion) is not None:
         mask = suggestion.full_mask

@@ -19,6 +19,7 @@ from napari_sam_tune.core.annotations import bounding_box
 from napari_sam_tune.core.labelled_images import SMALLEST_OBJECT
 from napari_sam_tune.core.pixel_classifier.finder import Finder
 from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.core.strictness import LEAST
 from napari_sam_tune.core.views import resized_shape
 
 if TYPE_CHECKING:
@@ -49,8 +50,6 @@ _ISLAND = 0.1
 """Share of a mask's largest part below which another part is a slip of the decoder."""
 _MOST_PLACES = 40
 """Places asked about when all like what was accepted is looked for."""
-_LEAST_LIKENESS = 0.88
-"""Of a mask to those accepted, from 0 to 1, or it is not proposed: a logit of 2."""
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 
 # A point costs the starter about 70 ms on one thread of a CPU: 64 of them are five seconds.
@@ -286,6 +285,8 @@ def suggest_similar(
     known: Iterable[tuple[Mask, BoundingBox]],
     version: str,
     checkpoint: Callable[[], None] = lambda: None,
+    *,
+    label: str | None = None,
 ) -> list[Suggestion]:
     """Return objects like those accepted: the model's own masks where the classifier's map is high.
 
@@ -298,9 +299,10 @@ def suggest_similar(
         known: masks, each cut to its box, of what was accepted or rejected there.
         version: of the weights in use.
         checkpoint: called before each answer; may raise.
+        label: only objects of this one of the maps' classes; None: of any.
 
     """
-    finder, found = Finder(maps, shape), list[Suggestion]()
+    finder, found = Finder(maps, shape, label), list[Suggestion]()
     for mask, box in known:
         finder.cover(mask, box)
     for _ in range(_MOST_PLACES):
@@ -314,13 +316,13 @@ def suggest_similar(
             continue
         cut = _cut(proposal.mask)
         score = finder.likeness(cut["mask"], cut["bbox"])
-        label = finder.class_of(cut["mask"], cut["bbox"])
+        likeliest = finder.class_of(cut["mask"], cut["bbox"])
         finder.cover(cut["mask"], cut["bbox"])
-        if score >= _LEAST_LIKENESS:
+        if score >= LEAST and label in (None, likeliest):
             found.append(
                 Suggestion(
                     **cut,
-                    label=label,
+                    label=likeliest,
                     score=score,
                     uncertainty=1 - score,
                     source="similar",

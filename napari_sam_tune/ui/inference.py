@@ -36,6 +36,7 @@ class Kind(IntEnum):
     SUGGEST = 8
     SETTLE = 9
     AHEAD = 10
+    SURVEY = 11
 
 
 _URGENT = (Kind.READ, Kind.ENCODE, Kind.PROPOSE, Kind.CLOSER)

@@ -41,6 +41,8 @@ DEFAULT_KEYS: dict[str, str] = {
     "class_2": "9",
     "class_3": "0",
     "propose": "Shift-S",
+    "find_similar": "Shift-F",
+    "next_finds": "Shift-G",
     "fine_tune": "Shift-T",
 }
 # Bound beside the configurable ones on the plugin's own layers, where napari's own undo would only

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from napari_sam_tune.ui.labelling import ImageSnapshot
 from napari_sam_tune.ui.layers import OWN
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.project import ImageRecord
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
 # With so few cores, encoding ahead would take from the round and from the clicks.
 _FEW_CORES = 2
+# Of those preferred, so many are encoded ahead: the order changes with every mask.
+_PREFERRED = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +61,7 @@ class Opening(QObject):
         opened: emitted with a `ReadImage` when it is on the screen and can be clicked.
         ready: emitted when the model has it too.
         is_ready: the model has the open image.
+        preferred: returns ids of images to go to before others that are not done.
 
     """
 
@@ -71,6 +77,7 @@ class Opening(QObject):
         self.encoded_id: str | None = None  # written by the inference thread only
         self.is_ready = False
         self._ahead: set[tuple[str, str]] = set()
+        self.preferred: Callable[[], Iterable[str]] = tuple
         place.inference.idle.connect(self._on_inference_idle)
         place.viewer.dims.events.current_step.connect(self._on_slider_moved)
 
@@ -98,9 +105,15 @@ class Opening(QObject):
         return True
 
     def go_to_unfinished(self) -> bool:
-        """Open the next image that is not done, from here on and around; False if there is none."""
+        """Open the next image that is not done; False if there is none.
+
+        The first of those preferred, else from here on and around.
+        """
         queue, project = self._place.queue, self._place.session.project
         count, finished = len(queue.images), project.done_images()
+        for image_id in self.preferred():
+            if image_id not in finished and self.open_by_id(image_id):
+                return True
         for by in range(1, count):
             position = (queue.position + by) % count
             if queue.images[position].id not in finished:
@@ -108,6 +121,14 @@ class Opening(QObject):
                 self.open_current()
                 return True
         return False
+
+    def open_by_id(self, image_id: str) -> bool:
+        """Open an image of the queue that is not open; False if there is no such image."""
+        queue = self._place.queue
+        if image_id == queue.current.id or not queue.go_to(image_id):
+            return False
+        self.open_current()
+        return True
 
     def show_place(self) -> None:
         """Show which image is open and whether it is done."""
@@ -238,7 +259,9 @@ class Opening(QObject):
         few = (os.cpu_count() or 1) <= _FEW_CORES
         if not self.is_ready or (session.state.training and few):
             return
-        for queued in self._place.queue.neighbours():
+        queue = self._place.queue
+        preferred = [queue.find(image_id) for image_id in islice(self.preferred(), _PREFERRED)]
+        for queued in (*filter(None, preferred), *queue.neighbours()):
             # a round may have taught the encoder: what was encoded before is stale then
             job = session.weights_version, queued.id
             if job not in self._ahead:

@@ -108,7 +108,7 @@ class Panel(QWidget):
         self.keys = texts = {action: key_text(key) for action, key in keys.items()}
         self.image.show_keys(texts)
         self.object.show_keys(texts)
-        self.suggestions.show_key(texts["propose"])
+        self.suggestions.show_keys(texts)
         self.learning.show_key(texts["fine_tune"])
 
     def _work(self) -> QWidget:

@@ -79,12 +79,16 @@ class ImageQueue:
         """The open image."""
         return self.images[self.position]
 
+    def find(self, image_id: str) -> QueuedImage | None:
+        """Return an image by its id; None if it is not here."""
+        return next((image for image in self.images if image.id == image_id), None)
+
     def go_to(self, image_id: str) -> bool:
         """Move to an image by its id; False if it is not here."""
-        ids = [image.id for image in self.images]
-        if image_id not in ids:
+        found = self.find(image_id)
+        if found is None:
             return False
-        self.position = ids.index(image_id)
+        self.position = self.images.index(found)
         return True
 
     def go_to_plane(self, layer: Image | None, plane: tuple[int, ...]) -> bool:

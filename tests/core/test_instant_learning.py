@@ -13,10 +13,11 @@ from napari_sam_tune.core.annotations import NewAnnotation
 from napari_sam_tune.core.answers.chain import Asked
 from napari_sam_tune.core.answers.connected import KeepConnected, StayNear
 from napari_sam_tune.core.answers.first_clicks import FirstClick, choose_mixture
-from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.images import content_hash
 from napari_sam_tune.core.pixel_classifier.classifier import PixelClassifier
 from napari_sam_tune.core.pixel_classifier.features import KEY, FeatureExtractor
+from napari_sam_tune.core.pixel_classifier.finder import ClassMaps, Finder
 from napari_sam_tune.core.pixel_classifier.prior import Mixture, PixelPrior
 from napari_sam_tune.core.pixel_classifier.statistics import (
     BACKGROUND,
@@ -25,8 +26,11 @@ from napari_sam_tune.core.pixel_classifier.statistics import (
     contribution_of,
     known_cells,
 )
+from napari_sam_tune.core.pixel_classifier.survey import Unread
 from napari_sam_tune.core.scoring import iou, next_click
 from napari_sam_tune.core.starter.materials import FAMILIES, make_sample
+from napari_sam_tune.core.suggestion_queue import SuggestionQueue
+from napari_sam_tune.core.suggestions import Suggestion
 from napari_sam_tune.core.views import View
 
 
@@ -402,6 +406,92 @@ def test_all_like_what_was_accepted_is_found_and_nothing_twice(labelled_session)
     assert annotation.suggested_by == "similar"
     np.testing.assert_array_equal(annotation.mask, shown.full_mask)
     session.stop_suggesting()
+
+
+def test_a_survey_tells_what_is_where_and_whose_turn_it_is(labelled_session):
+    session = labelled_session
+    cloth, labels = part(60)
+    empty = np.where(labels > 0, np.median(cloth), cloth).astype(cloth.dtype)
+    again, _ = part(2)  # labelled already
+    reads: list[str] = []
+
+    def unread(name, pixels):
+        def read():
+            reads.append(name)
+            if pixels is None:
+                raise ImageError("It is damaged.")
+            return pixels
+
+        return Unread(name, read)
+
+    pictures = {"60.png": cloth, "empty.png": empty, "again.png": again, "damaged.png": None}
+    images = [*(unread(*item) for item in pictures.items()), Unread("2.png", lambda: again)]
+    steps = [step for step in session.survey(images) if step.image_id in pictures]
+    assert [step.image_id for step in steps] == list(pictures)
+    assert steps[-1].done == steps[-1].total
+    assert [step.error is None for step in steps] == [True, True, True, False]
+    finds = session.review.expected_finds
+    assert set(finds) == set(pictures) - {"damaged.png"}  # 2.png is done
+    assert finds["60.png"] > finds["empty.png"]
+    assert abs(finds["60.png"] - int(labels.max())) <= int(labels.max()) / 2
+    assert next(session.review.by_need()) == "60.png"
+    assert list(session.review.by_need())[-1] == "again.png"
+
+    steps = list(session.survey([unread(*item) for item in pictures.items()], label="defect"))
+    assert len(steps) == len(pictures)  # those labelled were looked at before
+    assert reads.count("60.png") == 1  # its hash is known, its features are kept
+    assert session.review.expected_finds == finds
+
+
+def test_a_class_alone_is_found(labelled_session):
+    session = labelled_session
+    image, _ = part(43)
+    session.open_image(image, "43.png")
+    with pytest.raises(SamTuneError, match="No mask of “scratch”"):
+        session.suggest("similar", label="scratch")
+    with pytest.raises(SamTuneError, match="leave the class out"):
+        session.suggest("everything", label="defect")
+    assert session.suggest("similar", label="defect") == session.suggest("similar")
+    session.stop_suggesting()
+
+
+def test_a_class_is_found_where_it_is_likelier_than_others():
+    logits = np.full((20, 20), -5, np.float32)
+    logits[3:6, 3:6], logits[12:16, 12:16] = 4, 6
+    scores = np.zeros((20, 20, 2), np.float32)
+    scores[:10, :, 0] = scores[10:, :, 1] = 1
+    maps = ClassMaps(logits, ("dent", "pit"), scores, (0, 0, 20, 20))
+    finders = {label: Finder(maps, (20, 20), label) for label in (None, "dent", "pit")}
+    assert {label: finder.expected() for label, finder in finders.items()} == {
+        None: 2,
+        "dent": 1,
+        "pit": 1,
+    }
+    for label, near in ((None, 13.5), ("dent", 4), ("pit", 13.5)):
+        assert finders[label].next_place() == pytest.approx((near, near), abs=1)
+
+
+def test_noes_ask_for_surer_finds_and_yeses_for_less():
+    def find(score):
+        mask = np.ones((2, 2), bool)
+        at = round(1e4 * score)  # nowhere twice
+        return Suggestion(
+            mask, (at, 0, at + 2, 2), (20000, 9), None, score, 1 - score, "similar", ""
+        )
+
+    queue = SuggestionQueue(surest_first=True)
+    queue.refresh([find(score) for score in (0.89, 0.90, 0.91, 0.94, 0.995, 0.999)])
+    assert len(queue) == 6
+    surest = queue.current
+    queue.reject(surest)
+    assert len(queue) == 1  # .94 is not sure enough now
+    assert queue.held_back == 4
+    queue.accept(queue.current)
+    assert len(queue) == 4
+    queue.reject(queue.current)
+    assert len(queue) == 0
+    queue.restore(surest)  # undo: as if that had never been said
+    assert len(queue) == 4
 
 
 def test_nothing_is_found_before_enough_is_known(tmp_path, model):

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from qtpy.QtCore import Qt
 
 from napari_sam_tune.core import suggestions
@@ -203,3 +204,63 @@ def test_all_like_what_was_accepted_is_proposed_at_the_press_of_a_button(desk, b
         assert not any(mask[y, x] for mask in found)
     desk.hand.press(Qt.Key.Key_Q)
     assert desk.session.project.annotations()[-1].suggested_by == "similar"
+
+
+def test_the_folder_is_looked_through_and_leads_to_finds(desk, blobs):
+    """By keys alone: a class is chosen, finds are counted, the next image with some is opened."""
+    plain = np.random.default_rng(9).normal(90, 8, (192, 192)).clip(0, 255).astype(np.uint8)
+    Image.fromarray(plain).save(blobs.folder / "part 2b.png")
+    for number in (4, 5):
+        copy = np.array(Image.open(blobs.folder / f"part {(number - 1) % 3 + 1}.png"))
+        Image.fromarray(copy[:, ::-1].copy()).save(blobs.folder / f"part {number}.png")
+    desk.open(blobs.folder)
+    view = desk.panel.suggestions
+    rows, columns = np.mgrid[:192, :192]
+    for name in ("part 1.png", "part 2.png", "part 2b.png", "part 3.png"):
+        desk.wait(lambda name=name: desk.session.state.image_id == name)
+        desk.wait_ready()
+        if name == "part 2b.png":
+            desk.hand.press(Qt.Key.Key_N, SHIFT)
+            continue
+        for at, (x, y, radius) in enumerate(blobs.discs[: 2 if name == "part 3.png" else 4]):
+            mask = (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
+            desk.session.adopt(mask, "pore" if at % 2 else "blob")
+        if name != "part 3.png":
+            desk.hand.press(Qt.Key.Key_K)
+    desk.hand.press(Qt.Key.Key_G, SHIFT)
+    assert "Find all like these first" in desk.said
+
+    desk.hand.press(Qt.Key.Key_F, SHIFT)
+    assert view.kind == "similar"
+    assert view.find_button.isChecked()
+    surveying = desk.work.suggesting._surveying
+    desk.wait(lambda: surveying._asked is not None and surveying._run is None)
+    finds = desk.session.review.expected_finds
+    assert set(finds) == {"part 3.png", "part 4.png", "part 5.png"}
+    assert all(2 <= finds[name] <= 5 for name in ("part 4.png", "part 5.png"))
+    total = sum(finds.values())
+    assert view.survey._sentence.text() == f"{total} finds expected on 3 of 3 images"
+    assert f"part 4.png: {finds['part 4.png']}" in view.survey._sentence.toolTip()
+    desk.shot("finds in the folder")
+
+    view._labels.setCurrentIndex(view._labels.findData("pore"))
+    view._labels.activated.emit(view._labels.currentIndex())
+    _wait_found(desk)
+    assert {one.label for one in desk.session.review.queue("part 3.png").waiting} <= {"pore"}
+    assert surveying._run is not None
+    desk.shot("the folder is looked through")
+    view.survey._cancel.click()
+    assert surveying._run is None
+    assert not view.survey._bar.isVisible()
+
+    view.survey._by_need.click()
+    desk.hand.press(Qt.Key.Key_G, SHIFT)
+    desk.wait(lambda: desk.session.state.image_id in ("part 4.png", "part 5.png"))
+    first = desk.session.state.image_id
+    desk.wait_ready()
+    _wait_found(desk)
+    desk.hand.press(Qt.Key.Key_K)
+    desk.wait(lambda: desk.session.state.image_id in {"part 4.png", "part 5.png"} - {first})
+    desk.hand.press(Qt.Key.Key_F, SHIFT)
+    assert not view.survey.isVisible()
+    assert desk.session.open_object.is_empty

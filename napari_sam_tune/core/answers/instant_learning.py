@@ -20,7 +20,7 @@ from napari_sam_tune.core.images import to_rgb8
 from napari_sam_tune.core.pixel_classifier.cells import coverage
 from napari_sam_tune.core.pixel_classifier.classifier import PixelClassifier
 from napari_sam_tune.core.pixel_classifier.features import KEY, FeatureExtractor, PixelFeatures
-from napari_sam_tune.core.pixel_classifier.finder import ClassMaps
+from napari_sam_tune.core.pixel_classifier.finder import Snapshot
 from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES, Learnt
 from napari_sam_tune.core.pixel_classifier.prior import Mixture, PixelPrior
 from napari_sam_tune.core.pixel_classifier.statistics import contribution_of, known_cells
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.annotations import Annotation
     from napari_sam_tune.core.embeddings import EmbeddingCache
+    from napari_sam_tune.core.pixel_classifier.finder import ClassMaps
     from napari_sam_tune.core.pixel_classifier.statistics import Contribution
     from napari_sam_tune.core.project import ImageRecord, Project
     from napari_sam_tune.core.prompts import Mask, Prompt, Proposal
@@ -361,7 +362,7 @@ class InstantLearning:
         if features is None:
             return None
         solution = self._classifier.solve(without=self._classifier.fold_of(image_id))
-        return PixelPrior(self._map(features, solution), _window(features))
+        return PixelPrior(self._map(features, solution), features.window)
 
     # --------------------------------------------------------------- answers
 
@@ -388,16 +389,22 @@ class InstantLearning:
             self._solution = self._classifier.solve()
         if self._logits is None:
             self._logits = self._map(features, self._solution)
-        return PixelPrior(self._logits, _window(features), mixture)
+        return PixelPrior(self._logits, features.window, mixture)
+
+    def snapshot(self) -> Snapshot | None:
+        """The classifier as it is now, for any image; None before it has a say."""
+        if self._classifier.images < LEAST_IMAGES:
+            return None
+        classes = tuple(self._classifier.classes)
+        solution = self._classifier.solve(classes)
+        return Snapshot(solution, classes, self._classifier.calibration, frozenset(self._known))
 
     def class_maps(self) -> ClassMaps | None:
         """What the classifier makes of the open image, class by class; None before it can."""
-        if self._open is None or self._classifier.images < LEAST_IMAGES:
+        snapshot = self.snapshot()
+        if self._open is None or snapshot is None:
             return None
-        features, classes = self._open[1], self._classifier.classes
-        scores = features.scores(self._classifier.solve(classes))
-        logits = self._classifier.calibration.logits(scores[..., 0])
-        return ClassMaps(logits, tuple(classes), scores[..., 1:], _window(features))
+        return snapshot.maps(self._open[1])
 
     def leading_class(self, mask: Mask) -> tuple[str, float] | None:
         """Return the class of a mask on the open image and its lead; None before two are known.
@@ -422,9 +429,3 @@ class InstantLearning:
 def _light(proposal: Proposal) -> Proposal:
     """Return a proposal without its masks, which are as large as the image."""
     return replace(proposal, mask=np.zeros((0, 0), bool), candidates=())
-
-
-def _window(features: PixelFeatures) -> tuple[float, float, float, float]:
-    """The part of the image that its cells cover; it may reach a little beyond."""
-    (rows, columns), (height, width) = features.cells, features.cell_size
-    return 0.0, 0.0, rows * height, columns * width

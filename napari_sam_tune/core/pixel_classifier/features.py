@@ -71,6 +71,21 @@ class PixelFeatures:
         )
         return height, width
 
+    @property
+    def window(self) -> tuple[float, float, float, float]:
+        """The part of the image that its cells cover, in px; it may reach a little beyond."""
+        (rows, columns), (height, width) = self.cells, self.cell_size
+        return 0.0, 0.0, rows * height, columns * width
+
+    def means(self) -> Floats:
+        """Return (CHANNELS,) float32: the mean of each feature over the image, as deviations."""
+        height, width = self.input_size
+        seen = [
+            stage[0, :, : -(-height // stride), : -(-width // stride)].mean(dim=(1, 2))
+            for stage, stride in zip(self._standard, STRIDES, strict=True)
+        ]
+        return torch.cat(seen).numpy()
+
     @cached_property
     def _standard(self) -> list[Tensor]:
         """The stages, (1, C, h, w) float32, as deviations from what ImageNet's images have."""

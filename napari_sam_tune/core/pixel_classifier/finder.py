@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.annotations import BoundingBox
+    from napari_sam_tune.core.pixel_classifier.classifier import Calibration
+    from napari_sam_tune.core.pixel_classifier.features import PixelFeatures
     from napari_sam_tune.core.prompts import Mask, Point
 
     Floats = NDArray[np.float32]
@@ -23,6 +25,8 @@ LEAST: Final = 0.0
 """Logit that a place must have: likelier an object than not."""
 _BLUR: Final = 0.8
 """Standard deviation, in cells, of the blur before places are chosen: single cells are noise."""
+_CLEAR: Final = 1.5
+"""Mean logit of a place from which it counts as an object that is expected."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,19 +65,48 @@ class ClassMaps:
         return self.classes[int(best)], float(means[best] - means[second])
 
 
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """The classifier at one moment, solved once for any number of images.
+
+    Attributes:
+        weights: (SIZE, 1 + K), of any object and of each class.
+        classes: the K names.
+        calibration: how scores become logits.
+        images: ids of those it has learnt from.
+
+    """
+
+    weights: NDArray[np.float64] = field(repr=False)
+    classes: tuple[str, ...]
+    calibration: Calibration
+    images: frozenset[str]
+
+    def maps(self, features: PixelFeatures) -> ClassMaps:
+        """Return what it makes of an image."""
+        scores = features.scores(self.weights)
+        logits = self.calibration.logits(scores[..., 0])
+        return ClassMaps(logits, self.classes, scores[..., 1:], features.window)
+
+
 class Finder:
     """Places on an image that look like objects, the surest first.
 
     Args:
         maps: of the image.
         shape: (H, W) of the image.
+        label: only where this class is likelier than the others; None: of any class.
 
     """
 
-    def __init__(self, maps: ClassMaps, shape: tuple[int, int]) -> None:
+    def __init__(self, maps: ClassMaps, shape: tuple[int, int], label: str | None = None) -> None:
         logits, window = maps.logits, maps.window
         self._maps = maps
         self._left = ndimage.gaussian_filter(logits, _BLUR)
+        if label is not None:
+            # scores of classes are comparable with each other alone, so they tell which, not where
+            scores = ndimage.gaussian_filter(maps.scores, (_BLUR, _BLUR, 0))
+            self._left[scores.argmax(-1) != maps.classes.index(label)] = -np.inf
         self._shape = shape
         self._cell_size = window[2] / logits.shape[0], window[3] / logits.shape[1]
 
@@ -88,6 +121,16 @@ class Finder:
             (at + 0.5) * size - 0.5 for at, size in zip((row, column), self._cell_size, strict=True)
         )
         return min(float(x), self._shape[1] - 1.0), min(float(y), self._shape[0] - 1.0)
+
+    def expected(self) -> int:
+        """Return how many objects there seem to be, without asking the model.
+
+        Connected places where an object is likelier than not count as one, if the mean logit there
+        says so clearly.
+        """
+        regions, count = ndimage.label(self._left > LEAST, structure=np.ones((3, 3)))
+        means = ndimage.mean(self._maps.logits, regions, np.arange(1, count + 1))
+        return int(np.count_nonzero(np.asarray(means) > _CLEAR))
 
     def cover(self, mask: Mask, box: BoundingBox) -> None:
         """Look no more where a mask cut to its box lies, or beside it."""

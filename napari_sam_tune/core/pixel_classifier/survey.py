@@ -1,0 +1,191 @@
+"""What to expect on images nobody has looked at, and which of them to look at next.
+
+Of each image two things are told from its features alone: how many objects like those accepted
+there seem to be, and how far its mean features are from those of images that are labelled. The next
+image is the farthest one (greedy k-center as in Sener and Savarese 2018), those with finds first,
+so near-duplicates of what is labelled come last. Of an image a hundred and seventy-odd numbers are
+kept, not its features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from napari_sam_tune.core.errors import ImageError, ProjectError
+from napari_sam_tune.core.images import content_hash, to_rgb8
+from napari_sam_tune.core.pixel_classifier.features import KEY, PixelFeatures
+from napari_sam_tune.core.pixel_classifier.finder import Finder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.annotations import BoundingBox
+    from napari_sam_tune.core.embeddings import EmbeddingCache
+    from napari_sam_tune.core.pixel_classifier.features import FeatureExtractor
+    from napari_sam_tune.core.pixel_classifier.finder import Snapshot
+    from napari_sam_tune.core.prompts import Mask
+
+    Floats = NDArray[np.float32]
+    KnownMasks = Sequence[tuple[Mask, BoundingBox]]
+
+_WITHOUT_FINDS: Final = 0.5
+"""How far away an image without finds seems, times its distance. Counting finds one by one, too,
+taught the classifier less: on a surface it does not know, it finds most (docs/learning.md)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Unread:
+    """An image that is read when its turn comes, if it must be.
+
+    Attributes:
+        id: its name in the project.
+        read: returns its pixels; raises `ImageError` or `ProjectError` where that cannot be.
+        content_hash: None where only its pixels can tell.
+
+    """
+
+    id: str
+    read: Callable[[], NDArray[Any]]
+    content_hash: str | None = None
+
+
+@dataclass(frozen=True)
+class SurveyStep:
+    """One image was gone over.
+
+    Attributes:
+        image_id: which.
+        done: images gone over so far, this one included.
+        total: images there are.
+        finds: how many objects are expected on it; None where they were not looked for, because it
+            is labelled, or not read.
+        error: why it was not read, for a person; None where it was.
+
+    """
+
+    image_id: str
+    done: int
+    total: int
+    finds: int | None
+    error: str | None = None
+
+
+class Survey:
+    """Goes over images with a classifier, and remembers what it expects of each.
+
+    `go_over` belongs to the thread that owns the extractor, what was found out to any.
+
+    Args:
+        cache: where features are kept.
+        extractor: of features that are not there yet.
+
+    """
+
+    def __init__(self, cache: EmbeddingCache, extractor: FeatureExtractor) -> None:
+        self._finds: dict[str, int] = {}
+        self._cache, self._extractor = cache, extractor
+        self._hashes: dict[str, str] = {}
+        self._means: dict[str, Floats] = {}
+
+    def go_over(
+        self,
+        images: Sequence[Unread],
+        labelled: Sequence[Unread],
+        snapshot: Snapshot,
+        known: Callable[[str], KnownMasks],
+        label: str | None = None,
+    ) -> Iterator[SurveyStep]:
+        """Look at images one by one; yields after each, and may be left off at any.
+
+        Args:
+            images: to find objects on.
+            labelled: what the novelty of images is measured against; looked at where they were not.
+            snapshot: the classifier.
+            known: masks, cut to their boxes, of what was accepted or rejected on an image.
+            label: count objects of this class alone.
+
+        Raises:
+            StorageError: features could not be kept.
+
+        """
+        fresh = [one for one in labelled if one.id not in self._means]
+        total = len(fresh) + len(images)
+        for done, image in enumerate((*fresh, *images), start=1):
+            finds, error = None, None
+            try:
+                features = self._features(image)
+                self._means[image.id] = features.means()
+                if done > len(fresh):
+                    finds = _expected(snapshot, features, known(image.id), label)
+            except (ImageError, ProjectError) as problem:
+                error = str(problem)
+            if finds is None:
+                self._finds.pop(image.id, None)
+            else:
+                self._finds[image.id] = finds
+            yield SurveyStep(image.id, done, total, finds, error)
+
+    def expected(self) -> dict[str, int]:
+        """Return how many objects are expected, by image gone over."""
+        return dict(self._finds)
+
+    def by_need(self, finds: Mapping[str, int], labelled: Iterable[str]) -> Iterator[str]:
+        """Yield images, the one most worth labelling first.
+
+        Each next one is that whose mean features are farthest from those of images labelled or
+        yielded before, where an image without finds is half as far.
+
+        Args:
+            finds: expected on each of the images that are to be ordered; those not gone over are
+                left out.
+            labelled: ids of images done already.
+
+        """
+        ids = [one for one in finds if one in self._means]
+        means = self._of(ids)
+        weights = np.array([1.0 if finds[one] else _WITHOUT_FINDS for one in ids])
+        nearest = np.full(len(ids), np.inf)
+        for vector in self._of([one for one in labelled if one in self._means]):
+            nearest = np.minimum(nearest, np.linalg.norm(means - vector, axis=1))
+        if np.isinf(nearest).any():  # nothing is labelled: all are as new
+            nearest[:] = 1.0
+        left = np.ones(len(ids), bool)
+        for _ in ids:
+            best = int(np.where(left, weights * nearest, -1.0).argmax())
+            left[best] = False
+            yield ids[best]
+            nearest = np.minimum(nearest, np.linalg.norm(means - means[best], axis=1))
+
+    def _of(self, ids: Sequence[str]) -> Floats:
+        return np.array([self._means[one] for one in ids], np.float32)
+
+    def _features(self, image: Unread) -> PixelFeatures:
+        """Return an image's features; it is read only where they, or its hash, are not there."""
+        pixels, image_hash = None, image.content_hash or self._hashes.get(image.id)
+        if image_hash is None:
+            pixels = image.read()
+            image_hash = self._hashes[image.id] = content_hash(pixels)
+        embedding = self._cache.get(KEY, image_hash)
+        cached = None if embedding is None else PixelFeatures.unpacked(embedding)
+        if cached is not None:
+            return cached
+        pixels = image.read() if pixels is None else pixels
+        features = self._extractor.extract(to_rgb8(pixels))
+        self._cache.put(KEY, image_hash, features.packed())
+        return features
+
+
+def _expected(
+    snapshot: Snapshot, features: PixelFeatures, known: KnownMasks, label: str | None
+) -> int:
+    if label is not None and label not in snapshot.classes:
+        return 0
+    finder = Finder(snapshot.maps(features), features.original_size, label)
+    for mask, box in known:
+        finder.cover(mask, box)
+    return finder.expected()
