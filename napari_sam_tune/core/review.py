@@ -253,12 +253,11 @@ class Review:
     def by_need(self) -> Iterator[str]:
         """Yield the images of `expected_finds`, the one most worth labelling first.
 
-        Expected finds and what is new about an image decide; near-duplicates come last. See
-        `pixel_classifier.survey`.
+        How sure the surest find is and what is new about an image decide; near-duplicates come
+        last. See `pixel_classifier.survey`.
         """
-        finds = self.expected_finds
         labelled = {annotation.image_id for annotation in self._project.annotations()}
-        return self._survey.by_need(finds, (labelled | self._project.done_images()) - set(finds))
+        return self._survey.by_need(self.expected_finds, labelled | self._project.done_images())
 
     def take(self, kind: SuggestionKind, image_id: str, found: Iterable[Suggestion]) -> None:
         """Let what was found wait for a yes or a no."""

@@ -92,7 +92,7 @@ class SurveyView(QWidget):
         self.button.clicked.connect(lambda: self.action.emit("next_finds"))
         self._by_need = QCheckBox("Most needed first")
         self._by_need.setToolTip(
-            "After “Done”, open the image with most finds that is least like those labelled; "
+            "After “Done”, open the image with the surest finds that is least like those labelled; "
             "near-duplicates come last"
         )
         self._by_need.toggled.connect(self.by_need_chosen)

@@ -206,6 +206,13 @@ def test_all_like_what_was_accepted_is_proposed_at_the_press_of_a_button(desk, b
     assert desk.session.project.annotations()[-1].suggested_by == "similar"
 
 
+def _choose_class(desk, label):
+    labels = desk.panel.suggestions._labels
+    labels.setCurrentIndex(labels.findData(label))
+    labels.activated.emit(labels.currentIndex())
+    _wait_found(desk)
+
+
 def test_the_folder_is_looked_through_and_leads_to_finds(desk, blobs):
     """By keys alone: a class is chosen, finds are counted, the next image with some is opened."""
     plain = np.random.default_rng(9).normal(90, 8, (192, 192)).clip(0, 255).astype(np.uint8)
@@ -243,15 +250,16 @@ def test_the_folder_is_looked_through_and_leads_to_finds(desk, blobs):
     assert f"part 4.png: {finds['part 4.png']}" in view.survey._sentence.toolTip()
     desk.shot("finds in the folder")
 
-    view._labels.setCurrentIndex(view._labels.findData("pore"))
-    view._labels.activated.emit(view._labels.currentIndex())
-    _wait_found(desk)
+    _choose_class(desk, "pore")
     assert {one.label for one in desk.session.review.queue("part 3.png").waiting} <= {"pore"}
     assert surveying._run is not None
     desk.shot("the folder is looked through")
     view.survey._cancel.click()
     assert surveying._run is None
     assert not view.survey._bar.isVisible()
+    assert sum(desk.session.review.expected_finds.values()) < total
+    _choose_class(desk, None)
+    desk.wait(lambda: surveying._run is None)
 
     view.survey._by_need.click()
     desk.hand.press(Qt.Key.Key_G, SHIFT)

@@ -122,6 +122,11 @@ class Finder:
         )
         return min(float(x), self._shape[1] - 1.0), min(float(y), self._shape[0] - 1.0)
 
+    @property
+    def highest(self) -> float:
+        """Logit of the surest place left; −∞ where none is."""
+        return float(self._left.max())
+
     def expected(self) -> int:
         """Return how many objects there seem to be, without asking the model.
 

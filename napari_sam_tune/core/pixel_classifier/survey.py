@@ -1,16 +1,16 @@
 """What to expect on images nobody has looked at, and which of them to look at next.
 
-Of each image two things are told from its features alone: how many objects like those accepted
-there seem to be, and how far its mean features are from those of images that are labelled. The next
-image is the farthest one (greedy k-center as in Sener and Savarese 2018), those with finds first,
-so near-duplicates of what is labelled come last. Of an image a hundred and seventy-odd numbers are
-kept, not its features.
+Of each image is told, from its features alone: how many objects like those accepted
+there seem to be, and how sure the surest is; and how far its mean features are from those of images
+that are labelled. The next image is the one with most of the two, surest place and distance (greedy
+k-center as in Sener and Savarese 2018, weighted), so near-duplicates of what is labelled come last.
+Of an image a hundred and seventy-odd numbers are kept, not its features.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from napari_sam_tune.core.pixel_classifier.features import KEY, PixelFeatures
 from napari_sam_tune.core.pixel_classifier.finder import Finder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
     KnownMasks = Sequence[tuple[Mask, BoundingBox]]
-
-_WITHOUT_FINDS: Final = 0.5
-"""How far away an image without finds seems, times its distance. Counting finds one by one, too,
-taught the classifier less: on a surface it does not know, it finds most (docs/learning.md)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +71,11 @@ class SurveyStep:
     error: str | None = None
 
 
+class _Expected(NamedTuple):
+    finds: int
+    highest: float  # logit of the surest place
+
+
 class Survey:
     """Goes over images with a classifier, and remembers what it expects of each.
 
@@ -87,10 +88,11 @@ class Survey:
     """
 
     def __init__(self, cache: EmbeddingCache, extractor: FeatureExtractor) -> None:
-        self._finds: dict[str, int] = {}
+        self._expected: dict[str, _Expected] = {}
         self._cache, self._extractor = cache, extractor
         self._hashes: dict[str, str] = {}
         self._means: dict[str, Floats] = {}
+        self._label: str | None = None  # what was counted
 
     def go_over(
         self,
@@ -113,42 +115,47 @@ class Survey:
             StorageError: features could not be kept.
 
         """
+        if label != self._label:
+            self._expected.clear()
+            self._label = label
         fresh = [one for one in labelled if one.id not in self._means]
         total = len(fresh) + len(images)
         for done, image in enumerate((*fresh, *images), start=1):
-            finds, error = None, None
+            expected, error = None, None
             try:
                 features = self._features(image)
                 self._means[image.id] = features.means()
                 if done > len(fresh):
-                    finds = _expected(snapshot, features, known(image.id), label)
+                    expected = _expected(snapshot, features, known(image.id), label)
             except (ImageError, ProjectError) as problem:
                 error = str(problem)
-            if finds is None:
-                self._finds.pop(image.id, None)
+            if expected is None:
+                self._expected.pop(image.id, None)
+                yield SurveyStep(image.id, done, total, None, error)
             else:
-                self._finds[image.id] = finds
-            yield SurveyStep(image.id, done, total, finds, error)
+                self._expected[image.id] = expected
+                yield SurveyStep(image.id, done, total, expected.finds)
 
     def expected(self) -> dict[str, int]:
         """Return how many objects are expected, by image gone over."""
-        return dict(self._finds)
+        return {name: expected.finds for name, expected in self._expected.copy().items()}
 
-    def by_need(self, finds: Mapping[str, int], labelled: Iterable[str]) -> Iterator[str]:
+    def by_need(self, images: Iterable[str], labelled: Iterable[str]) -> Iterator[str]:
         """Yield images, the one most worth labelling first.
 
-        Each next one is that whose mean features are farthest from those of images labelled or
-        yielded before, where an image without finds is half as far.
+        Each next one is where the rank of its surest place, from 0 to 1, times the distance of its
+        mean features to those of images labelled or yielded before is greatest.
 
         Args:
-            finds: expected on each of the images that are to be ordered; those not gone over are
-                left out.
+            images: ids; those not gone over are left out.
             labelled: ids of images done already.
 
         """
-        ids = [one for one in finds if one in self._means]
+        known = self._expected.copy()
+        ids = [one for one in images if one in known]
         means = self._of(ids)
-        weights = np.array([1.0 if finds[one] else _WITHOUT_FINDS for one in ids])
+        highest = np.array([known[one].highest for one in ids])
+        weights = (1 + highest.argsort().argsort()) / max(1, len(ids))
         nearest = np.full(len(ids), np.inf)
         for vector in self._of([one for one in labelled if one in self._means]):
             nearest = np.minimum(nearest, np.linalg.norm(means - vector, axis=1))
@@ -182,10 +189,10 @@ class Survey:
 
 def _expected(
     snapshot: Snapshot, features: PixelFeatures, known: KnownMasks, label: str | None
-) -> int:
+) -> _Expected:
     if label is not None and label not in snapshot.classes:
-        return 0
+        return _Expected(0, -np.inf)
     finder = Finder(snapshot.maps(features), features.original_size, label)
     for mask, box in known:
         finder.cover(mask, box)
-    return finder.expected()
+    return _Expected(finder.expected(), finder.highest)
