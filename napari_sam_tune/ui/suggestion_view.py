@@ -66,13 +66,11 @@ class SurveyView(QWidget):
     Attributes:
         action: emitted with "next_finds" to go to the next image with finds.
         cancel: emitted to look through no more images.
-        by_need_chosen: emitted with whether the images most worth labelling come first.
 
     """
 
     action = Signal(str)
     cancel = Signal()
-    by_need_chosen = Signal(bool)
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,7 +93,6 @@ class SurveyView(QWidget):
             "After “Done”, open the image with the surest finds that is least like those labelled; "
             "near-duplicates come last"
         )
-        self._by_need.toggled.connect(self.by_need_chosen)
         status = QHBoxLayout()
         status.addWidget(self._sentence, 1)
         status.addWidget(self._cancel)
@@ -103,6 +100,11 @@ class SurveyView(QWidget):
         column.addWidget(self._bar)
         column.addLayout(row(self.button, self._by_need))
         self.show_survey(SurveySnapshot())
+
+    @property
+    def is_by_need(self) -> bool:
+        """Whether the images most worth labelling come first."""
+        return bool(self._by_need.isChecked())
 
     def show_survey(self, shown: SurveySnapshot) -> None:
         """Show what is expected."""

@@ -40,13 +40,11 @@ class Surveying(QObject):
         self._run: _Run | None = None
         self._asked: tuple[str | None, int] | None = None  # class, and images learnt from by then
         self._step: SurveyStep | None = None
-        self._is_by_need = False
         self.actions: dict[str, Callable[[], None]] = {"next_finds": self._go_on}
         opening.preferred = self._preferred
         opening.opened.connect(self.refresh)
         self._view.action.connect(self._on_view_action)
         self._view.cancel.connect(self._on_cancel)
-        self._view.by_need_chosen.connect(self._on_by_need_chosen)
 
     def look_through(self, label: str | None) -> None:
         """Look through the folder, unless that was done with about as much learnt."""
@@ -97,13 +95,9 @@ class Surveying(QObject):
     def _on_view_action(self, _: str) -> None:
         self._go_on()
 
-    def _on_by_need_chosen(self, is_by_need: bool) -> None:
-        self._place.touch()
-        self._is_by_need = is_by_need
-
     def _preferred(self) -> Iterable[str]:
         """Images to go to before others; none while they are still being counted."""
-        if not self._is_by_need or self._asked is None or self._run is not None:
+        if not self._view.is_by_need or self._asked is None or self._run is not None:
             return ()
         here = self._place.queue.current.id
         return (image_id for image_id in self._session.review.by_need() if image_id != here)
@@ -120,7 +114,7 @@ class Surveying(QObject):
         finds, queue = self._finds(), self._place.queue
         ids = [image.id for image in queue.images]
         around = ids[queue.position + 1 :] + ids[: queue.position]
-        order = self._session.review.by_need() if self._is_by_need else around
+        order = self._session.review.by_need() if self._view.is_by_need else around
         return (name for name in order if finds.get(name) and name != queue.current.id)
 
     def _go_on(self) -> None:
