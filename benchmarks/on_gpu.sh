@@ -12,7 +12,8 @@
 # weights; PACK (for_gpu); PYTHON, one that has torch; START, weights to go on from, such as the
 # best.safetensors of an earlier run; SEED of the training, another one each time; IMAGES in a step;
 # EXAMINE_EVERY so many seconds; TESTS, arguments of pytest. On a CPU, to try this script:
-# DEVICE=cpu, with less to do: MODEL=starter MASKS=10 STEPS=2 ROUNDS=1 SWAPS=2.
+# DEVICE=cpu, with less to do (MODEL=starter MASKS=10 STEPS=2 ROUNDS=1 SWAPS=2) and limits SLOWER=3
+# times as long.
 set -u
 began=$(date +%s)
 out=${1:-${OUT:-}}
@@ -35,7 +36,7 @@ table() { "$py" benchmarks/on_gpu_table.py "$out" "$scratch" >> "$log" 2>&1; }
 
 # part NAME LIMIT COMMAND...: runs a part for at most so many seconds; the script goes on in any case
 part() {
-    name=$1 limit=$2
+    name=$1 limit=$(($2 * ${SLOWER:-1}))
     shift 2
     [ "$limit" -le "$(left)" ] || limit=$(left)
     if [ "$limit" -lt 5 ]; then
