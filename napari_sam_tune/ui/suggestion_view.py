@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_sam_tune.ui.style import KeyButton, Section, Text, row
+from napari_sam_tune.ui.style import KeyButton, OneLine, Section, Text, row
 
 KINDS = (
     ("similar", "All like these"),
@@ -77,7 +77,7 @@ class SurveyView(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
-        self._sentence = Text()
+        self._sentence = OneLine()
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(6)
@@ -110,7 +110,7 @@ class SurveyView(QWidget):
         """Show what is expected."""
         self.setVisible(bool(shown.sentence))
         self._sentence.setText(shown.sentence)
-        self._sentence.setToolTip(shown.by_image)
+        self._sentence.setToolTip(shown.by_image or shown.sentence)
         for widget in (self._bar, self._cancel):
             widget.setVisible(shown.fraction is not None)
         self._bar.setValue(int(1000 * (shown.fraction or 0)))
@@ -137,7 +137,7 @@ class SuggestionView(QWidget):
         self._has_chosen = False
         section = Section("Suggestions")
         self._counter = Text("", "badge", wrap=False)
-        section.head.addWidget(self._counter)
+        section.head.addWidget(self._counter, 0, Qt.AlignmentFlag.AlignVCenter)
         self.button = KeyButton(
             "propose", "Propose", "Let the model look for objects; accept or reject each of them"
         )
