@@ -11,7 +11,7 @@ click that is not clearly on its own side after that moves what lies next to it.
 is heeded by a clear margin nothing changes. Where a guide says which places are alike, clicks also
 speak, further off, for what is like the place clicked: the covariance of that part falls with the
 distance and with the difference in the guide, as a bilateral filter's weights do (Tomasi and
-Manduchi 1998).
+Manduchi 1998). Guides are the image's grey values and what the pixel classifier makes of it.
 
 Of its kin, backpropagating refinement (f-BRS, Sofiiuk et al. 2020) optimises features until clicks
 are heeded; this is closed, takes a millisecond and knows no model. What it saves is in
@@ -35,9 +35,9 @@ SURE: Final = 6.0
 _STRUCTURES: Final = ((0.7, 9 / 256), (0.3, 36 / 256))
 """Variance, of 1 in all, and standard deviation, in sides of the logits, of each Gaussian in the
 covariance: a click speaks for so much."""
-_LIKE_IT: Final = (0.5, 36 / 256, 1.5)
-"""Variance of what a click says of places like its own; its standard deviation in sides of the
-logits, and in the guide's units."""
+_LIKE_IT: Final = (0.5, 36 / 256)
+"""Variance of what a click says of places like its own; its standard deviation, in sides of the
+logits."""
 _LEAST: Final = 2.0
 """Logit that a click must have in the end, and with it what lies next to it."""
 _NEXT_TO_IT: Final = ((1.0, 3 / 256),)
@@ -65,7 +65,8 @@ def heed_clicks(
         coords: (N, T, 2) middles (x, y) of the pixels clicked, in px of the encoder's padded input.
         labels: (N, T), 1 inside the object, 0 outside; any other value is no click.
         side: of the encoder's input, in px.
-        guide: (N, 1, h, h), logits of another origin: where they differ little, places are alike.
+        guide: (N, C, h, h), numbers of which C say what a place is like; those of places that are
+            alike differ by less than 1.
 
     Returns:
         (N, K, h, h); `logits` itself where nothing had to change.
@@ -117,9 +118,9 @@ def _kriged(
     for variance, reach in structures:
         covariance = covariance + variance * _gaussian(apart, reach * size) * both
     if guide is not None:
-        variance, reach, scale = _LIKE_IT
-        at = functional.grid_sample(guide.float(), places, align_corners=True)[:, 0, 0]  # (N, T)
-        alike = _gaussian((at[:, :, None] - at[:, None]) ** 2, scale)
+        variance, reach = _LIKE_IT
+        at = functional.grid_sample(guide.float(), places, align_corners=True)[:, :, 0]  # (N, C, T)
+        alike = _gaussian(((at[..., :, None] - at[..., None, :]) ** 2).sum(1), 1.0)
         covariance = covariance + variance * _gaussian(apart, reach * size) * alike * both
     weights = torch.linalg.solve(covariance, lacking.float().transpose(1, 2))  # (N, T, K)
     field = torch.zeros_like(logits, dtype=torch.float32)
@@ -130,7 +131,8 @@ def _kriged(
     if guide is not None:
         across = _gaussian((line - cells[..., :1]) ** 2, reach * size) * clicked[..., None]
         down = _gaussian((line - cells[..., 1:]) ** 2, reach * size)
-        alike = _gaussian((at[:, :, None, None] - guide.float()) ** 2, scale)  # (N, T, h, h)
+        unlike = (at[..., None, None] - guide.float()[:, :, None]) ** 2  # (N, C, T, h, h)
+        alike = _gaussian(unlike.sum(1), 1.0)
         near = down[..., :, None] * across[..., None, :]
         field = field + variance * torch.einsum("ntk,ntyx->nkyx", weights, near * alike)
     return logits + field.to(logits.dtype)

@@ -45,6 +45,7 @@ from napari_sam_tune.core.views import (
     in_frame,
     mask_to_logits,
     resized_shape,
+    shades_of,
     shape_of,
     whole,
 )
@@ -245,7 +246,7 @@ class Predictor:
         shape = (rgb.shape[0], rgb.shape[1])
         weights = self._weights_for(rgb)
         if embedding is not None:
-            view = self._restored(embedding, shape)
+            view = self._restored(embedding, rgb)
         else:
             with self._lent(weights):  # should it not open, the image before stays open
                 view = self._encode(rgb, whole(shape))
@@ -547,9 +548,11 @@ class Predictor:
         pixels = self.input_pixels(rgb)
         with torch.inference_mode():
             features = self.sam.image_encoder(self.sam.preprocess(pixels.to(self.device)))
-        return View(window, (pixels.shape[2], pixels.shape[3]), features)
+        shades = self._shades(pixels)
+        return View(window, (pixels.shape[2], pixels.shape[3]), features, shades)
 
-    def _restored(self, embedding: Embedding, shape: Shape) -> View:
+    def _restored(self, embedding: Embedding, rgb: NDArray[np.uint8]) -> View:
+        shape = rgb.shape[0], rgb.shape[1]
         encoder = self.sam.prompt_encoder
         wanted = (encoder.embed_dim, *encoder.image_embedding_size)
         if tuple(embedding.original_size) != shape or embedding.features.shape != wanted:
@@ -559,7 +562,13 @@ class Predictor:
                 f"are {wanted}; encode the image anew."
             )
         features = torch.from_numpy(np.ascontiguousarray(embedding.features)).to(self.device)
-        return View(whole(shape), resized_shape(shape, self.input_side), features.float()[None])
+        shades = self._shades(self.input_pixels(rgb))
+        return View(
+            whole(shape), resized_shape(shape, self.input_side), features.float()[None], shades
+        )
+
+    def _shades(self, pixels: Tensor) -> Tensor:
+        return shades_of(pixels, self.input_side, self._logits_side).to(self.device)
 
     def _mask_input(self, prompt: Prompt, previous: Proposal | None, view: View) -> Tensor | None:
         low_res = self._logits_side
@@ -684,9 +693,10 @@ def _with_old_keywords(
 
 
 def _guide(priors: Sequence[Prior], view: View, side: int, size: int) -> Tensor | None:
-    """What says which places of a view are alike: the first prior that can."""
-    guides = (prior.guide(view, side, size) for prior in priors)
-    return next((guide for guide in guides if guide is not None), None)
+    """What says which places of a view are alike: its shades, and the priors that can."""
+    guides = [view.shades, *(prior.guide(view, side, size) for prior in priors)]
+    known = [guide for guide in guides if guide is not None]
+    return torch.cat(known, dim=1) if known else None
 
 
 def _nowhere(device: torch.device) -> tuple[Tensor, Tensor]:

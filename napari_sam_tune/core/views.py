@@ -26,6 +26,9 @@ Window = tuple[int, int, int, int]
 MASK_LOGIT: Final = 6.9
 """Logit of a pixel surely inside a mask prompt, about log(.999 / .001); outside is its negative."""
 
+_FAINTEST: Final = 4.0
+"""Standard deviation of grey values, of 255, below which they are noise."""
+
 
 @dataclass(frozen=True, eq=False)
 class View:
@@ -35,17 +38,39 @@ class View:
         window: which part.
         input: (h, w) px of it in the encoder's padded input.
         features: (1, C, rows, columns) float32.
+        shades: (1, 1, h, h) of its grey values on the grid of the logits, see `shades_of`; None
+            where nobody asks for them.
 
     """
 
     window: Window
     input: Shape
     features: Tensor
+    shades: Tensor | None = None
 
     @property
     def shape(self) -> Shape:
         """(H, W) of the part, in image px."""
         return shape_of(self.window)
+
+
+def shades_of(pixels: Tensor, side: int, size: int) -> Tensor:
+    """Return grey values on the grid of the logits, in units of half their standard deviation.
+
+    Args:
+        pixels: (1, 3, h, w) uint8 of the encoder's input, not yet padded.
+        side: of the padded input, in px.
+        size: of the logits.
+
+    Returns:
+        (1, 1, size, size) float32.
+
+    """
+    grey = pixels.float().mean(1, keepdim=True)
+    spread = grey.std().clamp(min=_FAINTEST)
+    height, width = grey.shape[-2:]
+    padded = functional.pad(grey, (0, side - width, 0, side - height))
+    return functional.avg_pool2d(padded, side // size) * (2 / spread)
 
 
 def whole(shape: Shape) -> Window:

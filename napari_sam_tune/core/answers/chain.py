@@ -60,7 +60,10 @@ class Prior(Protocol):
         """Return (1, 1, size, size) logits that may go in as the mask input; None: nothing does."""
 
     def guide(self, view: View, side: int, size: int) -> Tensor | None:
-        """Return (1, 1, size, size) logits that are alike where the image is; None: no idea."""
+        """Return (1, 1, size, size) numbers that differ by less than 1 where places are alike.
+
+        None: it has no idea.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +78,7 @@ class Asked:
         painted: (N, 1, h, h) logits of masks all of whose parts are meant, or None: painted ones,
             those an object was begun with, those of other photographs.
         corrected: (N, 1, h, h) logits of the answers that the last clicks correct, or None.
-        guide: (N, 1, h, h) logits that are alike where the image is, or None.
+        guide: (N, C, h, h) numbers that differ by less than 1 where places are alike, or None.
 
     """
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 CAP: Final = 6.0
 """Logits of the classifier are clipped to ± this: it is never surer than a click."""
+_ALIKE: Final = 1.5
+"""Its logits of places that are alike differ by less than this."""
 
 
 @dataclass(frozen=True)
@@ -74,5 +76,5 @@ class PixelPrior:
         """Nothing goes in as the mask input; see `Prior`."""
 
     def guide(self, view: View, side: int, size: int) -> Tensor:
-        """Return the classifier's logits: places that it takes for the same are alike."""
-        return self.known(view, side, size)
+        """Return the classifier's logits, scaled: what it takes for the same is alike."""
+        return self.known(view, side, size) / _ALIKE
