@@ -20,6 +20,7 @@ are heeded; this is closed, takes a millisecond and knows no model. What it save
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import torch
@@ -45,14 +46,23 @@ _HARDLY: Final = 0.02
 """Variance of the doubt about that; keeps close clicks solvable."""
 
 
+@dataclass(frozen=True)
 class HeedClicks:
-    """What you click is in the mask, and what you take away is out of it."""
+    """What you click is in the mask, and what you take away is out of it.
+
+    Attributes:
+        is_guided: clicks also speak for what looks like their places.
+
+    """
+
+    is_guided: bool = True
 
     def refine(self, logits: Tensor, asked: Asked) -> Tensor:
         """See `Refiner.refine`."""
         if asked.clicks.shape[1] == 0:
             return logits
-        return heed_clicks(logits, asked.clicks, asked.labels, asked.side, asked.guide)
+        guide = asked.guide if self.is_guided else None
+        return heed_clicks(logits, asked.clicks, asked.labels, asked.side, guide)
 
 
 def heed_clicks(

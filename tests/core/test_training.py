@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_sam_tune.core.answers.chain import REFINERS
+from napari_sam_tune.core.answers.chain import UNGUIDED
 from napari_sam_tune.core.checkpoints import LoadedModel
 from napari_sam_tune.core.embeddings import EmbeddingCache
 from napari_sam_tune.core.errors import OutOfMemory, TrainingError
@@ -167,13 +167,13 @@ def test_prompts_are_answered_as_the_predictor_answers_them(model, prompt):
     positions = model.sam.prompt_encoder.get_dense_pe()
     frame = frame_of(predictor, (90, 120))
     tokens = [tokens_of(prompt, frame)]
-    first = predictor.propose(prompt, refiners=REFINERS)
+    first = predictor.propose(prompt, refiners=UNGUIDED)
     with torch.no_grad():
         ours = answer(model.sam, features, positions, frame, tokens)
         torch.testing.assert_close(ours.chosen()[0], torch.from_numpy(first.logits[0]))
         assert bool(ours.ambiguous[0]) == (len(first.candidates) == 3)
         again = answer(model.sam, features, positions, frame, tokens, ours.chosen()[:, None])
-    second = predictor.propose(prompt, previous=first, refiners=REFINERS)
+    second = predictor.propose(prompt, previous=first, refiners=UNGUIDED)
     torch.testing.assert_close(
         again.chosen()[0], torch.from_numpy(second.logits[0]), rtol=1e-3, atol=1e-3
     )

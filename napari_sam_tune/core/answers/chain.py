@@ -102,6 +102,9 @@ HEEDING: Final[tuple[Refiner, ...]] = (HeedClicks(),)
 CONNECTING: Final[tuple[Refiner, ...]] = (StayNear(), KeepConnected())
 REFINERS: Final = HEEDING + CONNECTING
 """All of them, in their order."""
+UNGUIDED: Final[tuple[Refiner, ...]] = (HeedClicks(is_guided=False), *CONNECTING)
+"""The same, but for what only the open image can tell: rounds train and are judged with embeddings
+alone."""
 
 
 class AnswerChain:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from napari_sam_tune.core.answers.chain import REFINERS, Asked
+from napari_sam_tune.core.answers.chain import UNGUIDED, Asked
 from napari_sam_tune.core.starter.architecture import PaintingPromptEncoder
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Answer(NamedTuple):
             corrected=self.corrected,
         )
         answers = answers[:, None]
-        for refiner in REFINERS:
+        for refiner in UNGUIDED:
             answers = refiner.refine(answers, asked)
         return answers[:, 0]
 
