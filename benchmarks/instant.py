@@ -73,7 +73,7 @@ def main() -> None:
 
         def draw_map() -> None:
             instant._logits = None
-            instant.prior()
+            instant.prior(Prompt([(0, 0)], [1]))
 
         mapping = timed(draw_map, 4 * repeats)
         session.close()
