@@ -72,7 +72,7 @@ def main() -> None:
         settling = time.perf_counter() - began
 
         def draw_map() -> None:
-            instant._logits = None
+            instant._maps = None
             instant.prior(Prompt([(0, 0)], [1]))
 
         mapping = timed(draw_map, 4 * repeats)

@@ -150,8 +150,8 @@ class Review:
 
         Raises:
             SamTuneError: the project has no trained head, or it is of another model; or too little
-                was accepted to find all like it, or nothing of
-                that class; or a class was named for something else.
+                was accepted to find all like it, or nothing of that class; or a class was named
+                for something else.
             ProjectError, ImageError: the image cannot be read.
 
         """
@@ -208,19 +208,9 @@ class Review:
     def survey(
         self, images: Iterable[Unread] | None = None, label: str | None = None
     ) -> Iterator[SurveyStep]:
-        """Tell how much there is to find on images nobody has finished; yields after each.
+        """See `Session.survey`; to be called by whoever owns the predictor.
 
-        To be called by whoever owns the predictor, and may be left off after any step. Images that
-        are done, or marked as having no defect, are passed over.
-
-        Args:
-            images: in the project or not; None: the project's.
-            label: count objects of this class alone; None: of any.
-
-        Raises:
-            SamTuneError: too little was accepted.
-            StorageError: the disk refused to keep features.
-
+        Images that are done, or marked as having no defect, are passed over.
         """
         snapshot = self._instant.snapshot()
         if snapshot is None:

@@ -416,7 +416,7 @@ class Session:
             for annotation in unanswered[:most]:
                 checkpoint()
                 self._answer_anew(annotation)
-            self._instant.settle(checkpoint)
+            self._instant.settle(self.chain.refiners, checkpoint)
         except SamTuneError as error:
             _log.warning("The weight of what was learnt stays as it was: %s", error)
             return False
@@ -971,6 +971,7 @@ class Session:
         self._publish()
 
     def _annotations_touched(self) -> None:
+        self._classes.judge_anew()
         self.annotations_changed.emit(self._open_id())
 
     def _publish(self) -> None:

@@ -8,7 +8,7 @@ person does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -260,6 +260,27 @@ def _found(
     session: Session, pair: LabelledImage, target: LabelledObject, robot: Robot, mask: Mask
 ) -> ObjectResult:
     """What an object took that was found by itself: one action, to say yes."""
+    return replace(
+        _blank_result(pair, target, mask, session.weights_version),
+        actions=1,
+        reached=True,
+        iou_at=(iou(mask, target.mask),) * robot.max_clicks,
+        score_at=(score(mask, target.mask),) * robot.max_clicks,
+    )
+
+
+def _blank_result(
+    pair: LabelledImage, target: LabelledObject, mask: Mask, version: str
+) -> ObjectResult:
+    """What is known of an object before anything is counted.
+
+    Args:
+        pair: its image.
+        target: the object.
+        mask: the last one proposed; what differs from the truth is to be painted.
+        version: of the weights that proposed it.
+
+    """
     return ObjectResult(
         stem=pair.stem,
         object=target.number,
@@ -268,11 +289,11 @@ def _found(
         area=int(np.count_nonzero(target.mask)),
         thin=is_thin(target.mask),
         clicks=0,
-        actions=1,
-        reached=True,
-        iou_at=(iou(mask, target.mask),) * robot.max_clicks,
-        score_at=(score(mask, target.mask),) * robot.max_clicks,
-        weights_version=session.weights_version,
+        actions=0,
+        reached=False,
+        iou_at=(),
+        score_at=(),
+        weights_version=version,
         painted_pixels=int(np.count_nonzero(mask != target.mask)),
     )
 
@@ -290,23 +311,15 @@ def _label_object(
     clicker.run(session.propose, robot.target)
     clicks, reached = len(clicker.scores), clicker.scores[-1] >= robot.target
     last = clicker.proposal
-    painted = int(np.count_nonzero(last.mask != target.mask))
     session.accept(mask=target.mask, label=pair.label)
     clicker.run_on(session, max(LEVELS))
-    return ObjectResult(
-        stem=pair.stem,
-        object=target.number,
-        label=pair.label,
-        group=pair.group,
-        area=int(np.count_nonzero(target.mask)),
-        thin=is_thin(target.mask),
+    return replace(
+        _blank_result(pair, target, last.mask, last.weights_version),
         clicks=clicks,
         actions=clicks,
         reached=bool(reached),
         iou_at=clicker.padded(clicker.ious),
         score_at=clicker.padded(clicker.scores),
-        weights_version=last.weights_version,
-        painted_pixels=painted,
     )
 
 

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from napari_sam_tune import Predictor, Project, Prompt, Session
 from napari_sam_tune.core.annotations import NewAnnotation
-from napari_sam_tune.core.answers.chain import Asked
+from napari_sam_tune.core.answers.chain import REFINERS, Asked
 from napari_sam_tune.core.answers.connected import KeepConnected, StayNear
 from napari_sam_tune.core.answers.first_clicks import FirstClick, choose_mixture
 from napari_sam_tune.core.errors import ImageError, SamTuneError
@@ -218,7 +218,7 @@ def first_click(own, radius=40):
 
 
 def test_masks_accepted_closer_are_drawn_closer():
-    choice = choose_mixture([(first_click((60 - APART) / 5), FLAT)] * 3, Mixture(1, 0.5))
+    choice = choose_mixture([(first_click((60 - APART) / 5), FLAT)] * 3, Mixture(1, 0.5), REFINERS)
     assert choice.mixture == Mixture(0, -4)
     assert choice.without < 0.5
     assert choice.with_it > 0.95
@@ -227,14 +227,16 @@ def test_masks_accepted_closer_are_drawn_closer():
 def test_what_the_model_does_well_is_left_to_it():
     rng = np.random.default_rng(0)
     noise = PixelPrior(np.float32(rng.normal(0, 3, (128, 128))), (0, 0, 256, 256))
-    choice = choose_mixture([(first_click(40 - APART), noise)] * 3, Mixture(2, -1))
+    choice = choose_mixture([(first_click(40 - APART), noise)] * 3, Mixture(2, -1), REFINERS)
     assert choice.mixture == Mixture()
     assert choice.with_it == choice.without > 0.95
 
 
 def test_what_the_classifier_knows_outweighs_a_model_that_knows_nothing():
     sees = PixelPrior(np.float32(np.where(APART[::2, ::2] < 40, 6, -6)), (0, 0, 256, 256))
-    choice = choose_mixture([(first_click(np.full((256, 256), -1.0)), sees)] * 3, Mixture())
+    choice = choose_mixture(
+        [(first_click(np.full((256, 256), -1.0)), sees)] * 3, Mixture(), REFINERS
+    )
     assert choice.mixture.weight > 0
     assert choice.with_it > 0.9
 
@@ -287,7 +289,7 @@ def test_a_project_opened_again_goes_on_as_it_was(labelled_session, model):
     before, project = labelled_session.state.learnt, labelled_session.project
     with Session(Project.open(project.path), model, zoom=False, recall=False) as again:
         image, labels = part(21)
-        again.open_image(image, "again.png")
+        again.open_image(image, "21.png")
         again.learn()
         x, y, _ = next_click(None, labels == 1)
         prior = again._instant.prior(Prompt([(x, y)], [1]))

@@ -34,6 +34,7 @@ class Known:
         name = f"object {len(self.classes)}"
         self.likely.add(name, self.likely.guess(MASK))
         self.classes[name] = label
+        self.likely.judge_anew()
 
     def is_clear(self, lead):
         self.says = "pit", lead
@@ -57,6 +58,7 @@ def test_a_guess_is_clear_once_its_like_were_right(known, tmp_path):
     again.classes = known.classes
     assert [again.is_clear(lead) for lead in (0.1, 0.2)] == [False, True]
     again.classes = dict(list(known.classes.items())[1:])  # one was taken back
+    again.likely.judge_anew()
     assert not again.is_clear(3.0)
 
 

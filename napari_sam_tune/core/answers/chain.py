@@ -158,9 +158,7 @@ class AnswerChain:
 
         """
         priors = self._priors(prompt) if prior is None else [prior]
-        proposal = self._predictor.propose(
-            prompt, previous, priors=priors, refiners=self._refiners()
-        )
+        proposal = self._predictor.propose(prompt, previous, priors=priors, refiners=self.refiners)
         if on_record and self.learns and previous is None:
             self._instant.note_first(prompt, proposal, self._predictor.loaded_version)
         return proposal
@@ -171,7 +169,7 @@ class AnswerChain:
             return None
         prompt = proposal.prompt
         priors = [p for p in self._priors(prompt) if proposal.is_recalled or not p.annotations]
-        closer = self._predictor.look_closer(proposal, priors=priors, refiners=self._refiners())
+        closer = self._predictor.look_closer(proposal, priors=priors, refiners=self.refiners)
         if closer is not None and self.learns:
             self._instant.note_closer(prompt, closer)
         return closer
@@ -189,7 +187,7 @@ class AnswerChain:
             embedding: of it, from the cache; else it is encoded.
 
         """
-        refiners = self._refiners()
+        refiners = self.refiners
         with self._predictor.aside(image, embedding):
             proposal = self._predictor.propose(prompt, refiners=refiners)
             closer = None
@@ -207,5 +205,7 @@ class AnswerChain:
             found.append(learnt)
         return found
 
-    def _refiners(self) -> list[Refiner]:
+    @property
+    def refiners(self) -> list[Refiner]:
+        """What answers keep to, as far as that is switched on."""
         return [*(HEEDING if self.heeds else ()), *(CONNECTING if self.connects else ())]

@@ -9,8 +9,6 @@ import numpy as np
 import torch
 
 from napari_sam_tune.core.answers.chain import Asked
-from napari_sam_tune.core.answers.connected import KeepConnected
-from napari_sam_tune.core.kriging import HeedClicks
 from napari_sam_tune.core.pixel_classifier.prior import Mixture
 from napari_sam_tune.core.scoring import TOLERANCE, is_thin, score
 from napari_sam_tune.core.views import (
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sam_tune.core.annotations import Annotation
+    from napari_sam_tune.core.answers.chain import Refiner
     from napari_sam_tune.core.pixel_classifier.prior import PixelPrior
     from napari_sam_tune.core.prompts import Prompt, Proposal
 
@@ -102,13 +101,25 @@ class FirstClick:
             TOLERANCE * cells_a_pixel,
         )
 
-    def score(self, known: Tensor, mixture: Mixture) -> float:
-        """Return the answer's score with a classifier's logits (1, 1, h, h) mixed in."""
+    def scores(
+        self, known: Tensor, mixtures: Sequence[Mixture], refiners: Sequence[Refiner]
+    ) -> list[float]:
+        """Return the answer's score with a classifier's logits mixed in, by mixture.
+
+        Args:
+            known: (1, 1, h, h), the classifier's.
+            mixtures: all are refined in one go, as candidates are.
+            refiners: what answers keep to.
+
+        """
         own = torch.from_numpy(self.own.astype(np.float32))[None, None]
-        logits = HeedClicks().refine(mixture.of(own, known), self.asked)
-        logits = KeepConnected().refine(logits, self.asked)
-        mask = (logits[0, 0] > 0).numpy()
-        return score(mask, self.truth, thin=self.is_thin, tolerance=self.tolerance)
+        logits = torch.cat([mixture.of(own, known) for mixture in mixtures], dim=1)
+        for refiner in refiners:
+            logits = refiner.refine(logits, self.asked)
+        return [
+            score(mask, self.truth, thin=self.is_thin, tolerance=self.tolerance)
+            for mask in (logits[0] > 0).numpy()
+        ]
 
 
 def is_click(prompt: Prompt) -> bool:
@@ -137,6 +148,7 @@ class Choice:
 def choose_mixture(
     clicks: Sequence[tuple[FirstClick, PixelPrior]],
     start: Mixture,
+    refiners: Sequence[Refiner],
     checkpoint: Callable[[], None] = lambda: None,
 ) -> Choice:
     """Choose the mixture that scores best on first clicks, by turns its weight and its lift.
@@ -146,7 +158,8 @@ def choose_mixture(
     Args:
         clicks: each with what a classifier says that has not seen its image.
         start: where to begin.
-        checkpoint: called before each mixture is tried; may raise.
+        refiners: what answers keep to.
+        checkpoint: called between two clicks; may raise.
 
     """
     if not clicks:
@@ -156,23 +169,25 @@ def choose_mixture(
     ]
     tried: dict[Mixture, NDArray[np.float64]] = {}
 
-    def scores(mixture: Mixture) -> NDArray[np.float64]:
-        if mixture not in tried:
-            checkpoint()
-            pairs = zip(clicks, known, strict=True)
-            tried[mixture] = np.array([click.score(map_, mixture) for (click, _), map_ in pairs])
-        return tried[mixture]
-
-    without = scores(Mixture())
+    def best_of(mixtures: Sequence[Mixture]) -> Mixture:
+        fresh = [mixture for mixture in mixtures if mixture not in tried]
+        if fresh:
+            rows = []
+            for (click, _), logits in zip(clicks, known, strict=True):
+                checkpoint()
+                rows.append(click.scores(logits, fresh, refiners))
+            tried.update(zip(fresh, np.array(rows).T, strict=True))
+        return max(mixtures, key=worth)
 
     def worth(mixture: Mixture) -> float:
-        gains = scores(mixture) - without
+        gains = tried[mixture] - tried[Mixture()]
         doubt = _DOUBT * gains.std() / np.sqrt(len(gains))
         return float(gains.mean() - doubt - _RELUCTANCE * abs(mixture.lift) / len(gains))
 
+    best_of([none := Mixture()])
     best = start
     for _ in range(_SWEEPS):
-        best = max((Mixture(weight, best.lift) for weight in WEIGHTS), key=worth)
-        best = max((Mixture(best.weight, lift) for lift in LIFTS), key=worth)
-    best = max((Mixture(), best), key=worth)
-    return Choice(best, len(clicks), float(without.mean()), float(scores(best).mean()))
+        best = best_of([Mixture(weight, best.lift) for weight in WEIGHTS])
+        best = best_of([Mixture(best.weight, lift) for lift in LIFTS])
+    best = best_of([none, best])
+    return Choice(best, len(clicks), float(tried[none].mean()), float(tried[best].mean()))

@@ -26,12 +26,13 @@ from napari_sam_tune.core.pixel_classifier.prior import Mixture, PixelPrior
 from napari_sam_tune.core.pixel_classifier.statistics import contribution_of, known_cells
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import torch
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.annotations import Annotation
+    from napari_sam_tune.core.answers.chain import Refiner
     from napari_sam_tune.core.embeddings import EmbeddingCache
     from napari_sam_tune.core.pixel_classifier.finder import ClassMaps
     from napari_sam_tune.core.pixel_classifier.statistics import Contribution
@@ -95,10 +96,9 @@ class InstantLearning:
         self._unanswerable: set[str] = set()  # annotations
         self._contributions: OrderedDict[str, Contribution] = OrderedDict()
         self._open: tuple[ImageRecord, PixelFeatures] | None = None
-        self._solution: NDArray[np.float64] | None = None
-        self._logits: NDArray[np.float32] | None = None  # of the open image
+        self._snapshot: Snapshot | None = None
+        self._maps: ClassMaps | None = None  # of the open image
         self._learnt = resumed or Learnt()
-        self._mixture = Mixture(self._learnt.weight, self._learnt.lift)
         self._fewest_clicks = min(self._learnt.judged, _CHOOSING) // 2
         self._asked: OrderedDict[Prompt, tuple[Proposal, str]] = OrderedDict()
         self._first: dict[str, FirstClick] = {}
@@ -114,7 +114,7 @@ class InstantLearning:
 
         """
         self._asked.clear()
-        self._logits = None
+        self._maps = None
         known = self._cached(record)
         self._open = record, known or self.extractor.extract(rgb)
         if known is None:
@@ -122,7 +122,7 @@ class InstantLearning:
 
     def forget(self) -> None:
         """Have no image open."""
-        self._open = self._logits = None
+        self._open = self._maps = None
         self._asked.clear()
 
     @property
@@ -170,7 +170,7 @@ class InstantLearning:
             except SamTuneError as error:  # one damaged mask must not keep the others from counting
                 _log.warning("Nothing more is learnt from %s: %s", image_id, error)
                 self._unreadable.add(image_id)
-            self._solution, self._logits, self._is_settled = None, None, False
+            self._snapshot, self._maps, self._is_settled = None, None, False
         if changed:
             self._take_first_clicks()
 
@@ -316,17 +316,20 @@ class InstantLearning:
         """Whether all that was accepted so far has been learnt."""
         return not self._changed()[0]
 
-    def settle(self, checkpoint: Callable[[], None] = lambda: None) -> None:
-        """Calibrate, and choose the weight in answers by leaving images out; for idle moments.
+    def settle(
+        self, refiners: Sequence[Refiner], checkpoint: Callable[[], None] = lambda: None
+    ) -> None:
+        """Calibrate, and choose weight and lift in answers by leaving images out; for idle moments.
 
         Args:
+            refiners: what answers keep to.
             checkpoint: called between two images; may raise to make room for a click.
 
         """
         if self._is_settled:
             return
         self._classifier.calibrate()
-        self._logits = None
+        self._snapshot = self._maps = None
         if len(self._first) < self._fewest_clicks:
             return
         self._fewest_clicks = 0
@@ -342,8 +345,7 @@ class InstantLearning:
             for click in self._first.values()
             if (prior := left_out.get(click.image_id)) is not None
         ]
-        choice = choose_mixture(clicks, self._mixture, checkpoint)
-        self._mixture = choice.mixture
+        choice = choose_mixture(clicks, self._mixture, refiners, checkpoint)
         self._learnt = Learnt(
             masks=sum(len(known.annotations) for known in self._known.values()),
             images=self._classifier.images,
@@ -362,7 +364,8 @@ class InstantLearning:
         if features is None:
             return None
         solution = self._classifier.solve(without=self._classifier.fold_of(image_id))
-        return PixelPrior(self._map(features, solution), features.window)
+        scores = features.scores(solution)[..., 0]
+        return PixelPrior(self._classifier.calibration.logits(scores), features.window)
 
     # --------------------------------------------------------------- answers
 
@@ -382,29 +385,32 @@ class InstantLearning:
         mixture = self._mixture
         if prompt.box is not None:
             mixture = Mixture(mixture.weight / 2)
-        if self._open is None or mixture.is_none or self._classifier.images < LEAST_IMAGES:
-            return None
-        features = self._open[1]
-        if self._solution is None:
-            self._solution = self._classifier.solve()
-        if self._logits is None:
-            self._logits = self._map(features, self._solution)
-        return PixelPrior(self._logits, features.window, mixture)
+        maps = None if mixture.is_none else self.class_maps()
+        return None if maps is None else PixelPrior(maps.logits, maps.window, mixture)
+
+    @property
+    def _mixture(self) -> Mixture:
+        return Mixture(self._learnt.weight, self._learnt.lift)
 
     def snapshot(self) -> Snapshot | None:
         """The classifier as it is now, for any image; None before it has a say."""
         if self._classifier.images < LEAST_IMAGES:
             return None
-        classes = tuple(self._classifier.classes)
-        solution = self._classifier.solve(classes)
-        return Snapshot(solution, classes, self._classifier.calibration, frozenset(self._known))
+        if self._snapshot is None:
+            classes = tuple(self._classifier.classes)
+            solution = self._classifier.solve(classes)
+            images = frozenset(self._known)
+            self._snapshot = Snapshot(solution, classes, self._classifier.calibration, images)
+        return self._snapshot
 
     def class_maps(self) -> ClassMaps | None:
         """What the classifier makes of the open image, class by class; None before it can."""
         snapshot = self.snapshot()
         if self._open is None or snapshot is None:
             return None
-        return snapshot.maps(self._open[1])
+        if self._maps is None:
+            self._maps = snapshot.maps(self._open[1])
+        return self._maps
 
     def leading_class(self, mask: Mask) -> tuple[str, float] | None:
         """Return the class of a mask on the open image and its lead; None before two are known.
@@ -413,17 +419,13 @@ class InstantLearning:
             mask: (H, W) bool.
 
         """
-        maps = self.class_maps() if len(self._classifier.classes) > 1 else None
-        if maps is None or self._open is None or not mask.any():
+        maps = self.class_maps()
+        if maps is None or self._open is None or len(maps.classes) < 2 or not mask.any():
             return None
         features, box = self._open[1], bounding_box(mask)
         y0, x0, y1, x1 = box
         cells = coverage(mask[y0:y1, x0:x1], box, features.cell_size, features.cells)
         return maps.lead_in(cells)
-
-    def _map(self, features: PixelFeatures, solution: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Logits (rows, columns) of an object of any class, as a solution has them."""
-        return self._classifier.calibration.logits(features.scores(solution[:, :1])[..., 0])
 
 
 def _light(proposal: Proposal) -> Proposal:

@@ -60,6 +60,8 @@ class LikelyClasses:
         self._project, self._instant = project, instant
         self._file = SideLog(path)
         self._guesses = dict(self._file.read(_parsed))
+        self._least: float | None = None
+        self._is_judged = False
 
     def guess(self, mask: Mask) -> ClassGuess | None:
         """Return the class that a mask on the open image most likely has.
@@ -75,7 +77,10 @@ class LikelyClasses:
         if found is None:
             return None
         guess = ClassGuess(*found)
-        least = self._least_lead()
+        if not self._is_judged:  # not with every click: it asks for all annotations
+            self._is_judged = True
+            self._least = self._least_lead()
+        least = self._least
         return replace(guess, is_clear=least is not None and guess.lead >= least)
 
     def add(self, annotation_id: str, guess: ClassGuess) -> None:
@@ -89,6 +94,10 @@ class LikelyClasses:
         self._guesses = {**self._guesses, annotation_id: guess}
         entry = {"annotation": annotation_id, "label": guess.label, "lead": guess.lead}
         self._file.append(entry)
+
+    def judge_anew(self) -> None:
+        """Look again at which guesses were right: accepted objects are others than before."""
+        self._is_judged = False
 
     def _least_lead(self) -> float | None:
         """Return what a class must lead by; None where no lead is known to be enough."""

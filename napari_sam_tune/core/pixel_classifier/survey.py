@@ -1,8 +1,8 @@
 """What to expect on images nobody has looked at, and which of them to look at next.
 
-Of each image is told, from its features alone: how many objects like those accepted
-there seem to be, and how sure the surest is; and how far its mean features are from those of images
-that are labelled. The next image is the one with most of the two, surest place and distance (greedy
+Of each image is told, from its features alone: how many objects like those accepted there seem to
+be, and how sure the surest is; and how far its mean features are from those of images that are
+labelled. The next image is the one with most of the two, surest place and distance (greedy
 k-center as in Sener and Savarese 2018, weighted), so near-duplicates of what is labelled come last.
 Of an image a hundred and seventy-odd numbers are kept, not its features.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import torch
 
 from napari_sam_tune.core.errors import ImageError, ProjectError
 from napari_sam_tune.core.images import content_hash, to_rgb8
@@ -156,11 +157,11 @@ class Survey:
         means = self._of(ids)
         highest = np.array([known[one].highest for one in ids])
         weights = (1 + highest.argsort().argsort()) / max(1, len(ids))
-        nearest = np.full(len(ids), np.inf)
-        for vector in self._of([one for one in labelled if one in self._means]):
-            nearest = np.minimum(nearest, np.linalg.norm(means - vector, axis=1))
-        if np.isinf(nearest).any():  # nothing is labelled: all are as new
-            nearest[:] = 1.0
+        others = self._of([one for one in labelled if one in self._means])
+        nearest = np.ones(len(ids))  # where nothing is labelled all are as new
+        if len(ids) and len(others):
+            apart = torch.cdist(torch.from_numpy(means), torch.from_numpy(others))
+            nearest = apart.amin(dim=1).double().numpy()
         left = np.ones(len(ids), bool)
         for _ in ids:
             best = int(np.where(left, weights * nearest, -1.0).argmax())
