@@ -52,7 +52,8 @@ class Calibration:
 
     Attributes:
         slope, offset: see above.
-        precision: of what would be called an object, the share that was one, each image left out.
+        precision: of what would be called an object, the share that was one, each image left out;
+            objects weigh up to thirty times their area, so that it says more than of px is true.
 
     """
 

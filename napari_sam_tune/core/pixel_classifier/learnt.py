@@ -21,7 +21,7 @@ class Learnt:
         with_it: the same with the classifier, which had not seen their images.
         weight: of the classifier in answers.
         lift: added to all logits, see `Mixture`; where nothing helps, both are 0.
-        precision: share of what it calls an object that was one.
+        precision: see `Calibration`.
 
     """
 
