@@ -71,6 +71,25 @@ class Times:
         before, during = (float(np.percentile(s, 95)) for s in (self.before, self.during))
         return before, during
 
+    def figures(self) -> dict[str, object]:
+        """What is known by now, by name."""
+        known: dict[str, object] = {
+            "idle_click_p95_ms": float(np.percentile(self.before, 95)) * 1e3,
+            "closer_look_median_ms": float(np.median(self.closer or [np.nan])) * 1e3,
+        }
+        if self.rounds:
+            first, *later = self.rounds
+            known |= {
+                "first_round_s": first,
+                "round_s": float(np.median(later or [first])),
+                "rounds_s": self.rounds,
+                "phases_s": self.phases,
+                "clicks": len(self.during),
+                "click_p95_ms": self.p95()[1] * 1e3,
+                "click_median_ms": float(np.median(self.during)) * 1e3,
+            }
+        return known
+
 
 def made_up() -> Iterator[Labelled]:
     """Surfaces with defects, without an end."""
@@ -130,6 +149,7 @@ def measured(
     device: str,
     config: TrainConfig,
     rounds: int = 1,
+    after: Callable[[Times], None] = lambda times: None,
 ) -> Times:
     """Time rounds with clicks all along.
 
@@ -140,6 +160,7 @@ def measured(
         device: where clicks are answered and rounds train.
         config: how they train.
         rounds: how many, one after the other.
+        after: called after every round, and before the first, with what is known by then.
 
     """
     times = Times()
@@ -153,6 +174,7 @@ def measured(
             session.learn()
             left = iter(range(BEFORE))
             times.before = clicks(session, lambda: next(left, None) is None, times.closer)
+            after(times)
             finished: list[Round] = []
             session.round_finished.connect(finished.append)
             for number in range(1, rounds + 1):
@@ -172,6 +194,7 @@ def measured(
                 times.rounds.append(perf_counter() - began)
                 session.progress.disconnect(note)
                 times.phases.append(dict(phases))
+                after(times)
                 if finished[-1].candidate is None:
                     raise SystemExit(f"The round made no candidate: {finished[-1].report}")
     times.said = str(finished[-1].report)
@@ -191,27 +214,20 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     given = parser.parse_args()
     config = TrainConfig(steps=given.steps, prompts_per_mask=1e9)
+    shape = {"model": given.model, "masks": given.masks, "steps": given.steps}
     with tempfile.TemporaryDirectory() as scratch:
         model = model_of(given.model, Path(scratch))
-        times = measured(made_up(), given.masks, model, given.device, config, given.rounds)
+        started = perf_counter()
+
+        def write(times: Times) -> None:
+            prepared = perf_counter() - started - sum(times.rounds)
+            known = shape | {"all_but_rounds_s": prepared} | times.figures()
+            if given.json:
+                given.json.write_text(json.dumps(known, indent=1), encoding="utf-8")
+
+        times = measured(made_up(), given.masks, model, given.device, config, given.rounds, write)
     first, *later = times.rounds
     before, during = times.p95()
-    figures = {
-        "model": given.model,
-        "masks": given.masks,
-        "steps": given.steps,
-        "first_round_s": first,
-        "round_s": float(np.median(later or [first])),
-        "rounds_s": times.rounds,
-        "phases_s": times.phases,
-        "clicks": len(times.during),
-        "click_p95_ms": during * 1e3,
-        "click_median_ms": float(np.median(times.during)) * 1e3,
-        "idle_click_p95_ms": before * 1e3,
-        "closer_look_median_ms": float(np.median(times.closer or [np.nan])) * 1e3,
-    }
-    if given.json:
-        given.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
     table = Table("what", "seen", title=f"{given.model}, {given.masks} masks, {given.steps} steps")
     table.add_row("first round", f"{first:.2f} s")
     table.add_row("later rounds", ", ".join(f"{seconds:.2f} s" for seconds in later))
@@ -219,7 +235,7 @@ def main() -> None:
         table.add_row(f"of the last: {name}", f"{seconds:.2f} s")
     table.add_row(f"{len(times.during)} clicks during them, p95", f"{during * 1e3:.0f} ms")
     table.add_row(f"{BEFORE} clicks before, p95", f"{before * 1e3:.0f} ms")
-    closely = figures["closer_look_median_ms"]
+    closely = float(np.median(times.closer or [np.nan])) * 1e3
     table.add_row("a closer look, median", f"{closely:.0f} ms")
     Console().print(table)
     Console().print(times.said)

@@ -11,14 +11,16 @@
 # May be set: SECONDS_IN_ALL (540) of which RESERVE (30) are kept for the last examination of the
 # weights; PACK (for_gpu); PYTHON, one that has torch; START, weights to go on from, such as the
 # best.safetensors of an earlier run; SEED of the training, another one each time; IMAGES in a step;
-# EXAMINE_EVERY so many seconds; TESTS, arguments of pytest. On a CPU, to try this script:
-# DEVICE=cpu, with less to do (MODEL=starter MASKS=10 STEPS=2 ROUNDS=1 SWAPS=2) and limits SLOWER=3
-# times as long.
+# ANNEAL, the share of the time over which the rate falls; EXAMINE_EVERY so many seconds; TESTS,
+# arguments of pytest; PARTS, those of "tests round swap training" that are to run. On a CPU, to try
+# this script: DEVICE=cpu, with less to do (MODEL=starter MASKS=10 STEPS=2 ROUNDS=1 SWAPS=2) and
+# limits SLOWER=3 times as long.
 set -u
 began=$(date +%s)
 out=${1:-${OUT:-}}
 [ -n "$out" ] || { echo "Name a folder for the results, or set OUT." >&2; exit 2; }
 total=${SECONDS_IN_ALL:-540} reserve=${RESERVE:-30} device=${DEVICE:-cuda}
+parts=${PARTS:-tests round swap training}
 cd "$(dirname "$0")/.." || exit 2
 pack=$(realpath "${PACK:-for_gpu}")
 mkdir -p "$out" && out=$(realpath "$out") || exit 2
@@ -38,6 +40,7 @@ table() { "$py" benchmarks/on_gpu_table.py "$out" "$scratch" >> "$log" 2>&1; }
 part() {
     name=$1 limit=$(($2 * ${SLOWER:-1}))
     shift 2
+    case " $parts " in *" $name "*) ;; *) return ;; esac
     [ "$limit" -le "$(left)" ] || limit=$(left)
     if [ "$limit" -lt 5 ]; then
         say "$name: no time"
@@ -92,11 +95,14 @@ part swap 60 "$py" benchmarks/hot_swap.py --model "${MODEL:-vit_b}" --device "$d
 # it ends by itself, the limit is for what hangs; before its first examination there are these weights
 start=${START:-training/second_starter.safetensors}
 [ -e "$out/best.safetensors" ] || cp "$start" "$out/best.safetensors" || exit 2
+surfaces=$pack/surfaces
+[ -d "$surfaces" ] || surfaces=
 hours=$(awk "BEGIN { print ($(left) - $reserve) / 3600 }")
 part training $(($(left) - 5)) "$py" -m napari_sam_tune.core.starter.training --run "$out" \
-    --hours "$hours" --device "$device" --processes "$cores" --images "${IMAGES:-32}" \
-    --sizes 256 512 --seed "${SEED:-12}" --examine-every "${EXAMINE_EVERY:-60}" \
-    --start "$start" --real "$pack"/photographs/*
+    --hours "$hours" --anneal "${ANNEAL:-0.4}" --device "$device" --processes "$cores" \
+    --images "${IMAGES:-64}" --sizes 256 512 512 --seed "${SEED:-12}" \
+    --examine-every "${EXAMINE_EVERY:-90}" --start "$start" --real "$pack"/photographs/* \
+    ${surfaces:+--surfaces "$surfaces"}
 rm -f "$out/checkpoint.pt" "$out/.checkpoint.pt" # six times the weights, and START does without
 table
 cat "$out/table.md"

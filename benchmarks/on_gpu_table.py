@@ -74,8 +74,9 @@ def of_tests(path: Path, parts: dict[str, str]) -> Row:
 
 def of_round(found: dict[str, Any]) -> list[Row]:
     """The rows of the rounds and of the clicks during them."""
-    if not found:
-        return [("a round, and clicks during it", "≤ 5 s; ≤ 50 ms", "not measured", "")]
+    if "rounds_s" not in found:
+        seen = "no round ended" if found else "not measured"
+        return [("a round, and clicks during it", "≤ 5 s; ≤ 50 ms", seen, "")]
     as_asked = all(found[name] == value for name, value in ASKED_SHAPE.items())
     what = f"{found['model']} shape, {found['masks']} masks, {found['steps']} steps"
     each = ", ".join(f"{seconds:.2f}" for seconds in found["rounds_s"])
@@ -120,7 +121,7 @@ def of_weights(path: Path) -> Row:
 
 def of_phases(found: dict[str, Any]) -> list[str]:
     """Where the seconds of the rounds went."""
-    if not found:
+    if "phases_s" not in found:
         return []
     names = list(dict.fromkeys(name for phases in found["phases_s"] for name in phases))
     text = ["Seconds of each round:", "", "| round | all | " + " | ".join(names) + " |"]

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from napari_sam_tune.core.images import read_image, to_rgb8
+from napari_sam_tune.core.images import list_images, read_image, to_rgb8
 from napari_sam_tune.core.labelled_images import read_pairs, true_objects
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ QUALITY = 50
 """Of WebP, which at this takes less than half of what JPEG does at 80: pixels are worth more."""
 SAMPLED = 12
 """One photograph of so many tells how large all come out."""
+SURFACE_SIDE = 640
 COVERED = 0.4
 """Share of a px that makes it part of a mask made smaller; thin lines lose with one half."""
 MEGABYTE = 1e6
@@ -71,9 +72,11 @@ def main() -> None:
     """Pack, and say how large it came out."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--real", type=Path, action="append", required=True, help="images/, masks/")
+    parser.add_argument("--surfaces", type=Path, action="append", default=[], help="images")
     parser.add_argument("--to", type=Path, default=Path("for_gpu"))
     parser.add_argument("--python", action="append", help="of the GPU machine; may be repeated")
     parser.add_argument("--megabytes", type=float, default=37.0, help="of all together, at most")
+    parser.add_argument("--without", action="append", default=[], help="a wheel that is there")
     parser.add_argument("--everything", action="store_true", help="but torch and torchvision")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -81,9 +84,10 @@ def main() -> None:
         (new / "wheels").mkdir(parents=True)
         wanted = requirements()
         (new / "requirements.txt").write_text("\n".join(wanted) + "\n", encoding="utf-8")
-        left_out = set() if given.everything else MOSTLY_THERE
+        left_out = {*given.without} if given.everything else MOSTLY_THERE | {*given.without}
         for python in given.python or ["3.12"]:
             download(new, python, left_out)
+        copy_surfaces(given.surfaces, new / "surfaces")
         room = given.megabytes * MEGABYTE - size(new)
         side = copy_photographs(given.real, new / "photographs", room)
         shutil.rmtree(given.to, ignore_errors=True)
@@ -157,6 +161,17 @@ def copy_photographs(sets: list[Path], to: Path, room: float) -> int:
     raise SystemExit(
         f"The photographs do not fit into {room / MEGABYTE:.1f} MB: name fewer folders."
     )
+
+
+def copy_surfaces(folders: list[Path], to: Path) -> None:
+    """Copy photographs of sound surfaces, and what is said of their sources, into one folder."""
+    for folder in folders:
+        for path in list_images(folder):
+            image = Image.fromarray(to_rgb8(read_image(path)))
+            image.thumbnail((SURFACE_SIDE, SURFACE_SIDE), Image.Resampling.LANCZOS)
+            webp = BytesIO()
+            image.save(webp, "WEBP", quality=QUALITY)
+            write(to / f"{folder.name}_{path.stem}.webp", webp.getvalue())
 
 
 def write(path: Path, data: bytes) -> None:

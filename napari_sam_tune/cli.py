@@ -245,8 +245,9 @@ def starter_train(
     hours: Annotated[float | None, typer.Option(min=0, help="Stop after so long.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Stop at this step of the run.")] = None,
     anneal: Annotated[
-        int, typer.Option(min=0, help="Let the learning rate fall over the last so many steps.")
-    ] = 0,
+        float,
+        typer.Option(min=0, max=1, help="Let the learning rate fall over the last such share."),
+    ] = 0.0,
     size: Annotated[
         list[int] | None, typer.Option(help="Picture size in px; repeat to mix several.")
     ] = None,
@@ -262,6 +263,12 @@ def starter_train(
     real: Annotated[
         list[Path] | None,
         typer.Option(help="Folder of photographs (images/, masks/) to mix in; may be repeated."),
+    ] = None,
+    surfaces: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of photographs of sound surfaces to draw defects on; repeatable."
+        ),
     ] = None,
     trunk_rate: Annotated[
         float, typer.Option(min=0, help="Learning rate of the ImageNet trunk, of that of the rest.")
@@ -287,6 +294,7 @@ def starter_train(
         processes=processes,
         start=start,
         real=real or (),
+        surfaces=surfaces or (),
         trunk_rate=trunk_rate,
         examine_every=examine_every,
         progress=lambda line: console.print_json(data=line, indent=None),

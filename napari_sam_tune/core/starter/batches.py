@@ -15,6 +15,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
@@ -22,7 +23,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .images import make_image
-from .photographs import make_photograph, read_set, surface_of
+from .photographs import (
+    make_on_surface,
+    make_photograph,
+    read_set,
+    read_surfaces,
+    surface_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +56,8 @@ class BatchSpec:
     `images` is their number at 256 px; there are more of smaller ones and fewer of larger ones, so
     that steps cost about the same. Each has `objects` targets. With `easing` the first batches of
     the sequence are easy. Where `real` names folders of photographs (see `photographs`), a share of
-    the pictures are crops of theirs; `judging` takes those that are never trained on.
+    the pictures are crops of theirs; `judging` takes those that are never trained on. Where
+    `surfaces` names folders of photographs of sound surfaces, a share has defects drawn on these.
     """
 
     images: int = 8
@@ -58,7 +66,9 @@ class BatchSpec:
     seed: int = 0
     easing: bool = True
     real: tuple[str, ...] = ()
-    real_share: float = 0.5
+    real_share: float = 0.3
+    surfaces: tuple[str, ...] = ()
+    surface_share: float = 0.35
     judging: bool = False
 
     def count(self, size: int) -> int:
@@ -125,13 +135,18 @@ def make_batch(spec: BatchSpec, index: int) -> Batch:
     sizes = np.zeros((count, 2), dtype=np.int64)
     easing = max(0.0, 1 - index / EASING) if spec.easing else 0.0
     sets = tuple(read_set(Path(folder)) for folder in spec.real)
+    surfaces = tuple(path for folder in spec.surfaces for path in read_surfaces(Path(folder)))
     photograph = functools.partial(surface_of, sets=sets) if sets else None
+    shares = (spec.real_share if sets else 0.0, spec.surface_share if surfaces else 0.0)
     for i in range(count):
         extent = sizes[i] = _extent(rng, size)
         ease = max(easing, EASY_TAIL * float(rng.random()) ** 3) if spec.easing else 0.0
         shape = int(extent[0]), int(extent[1])
-        if sets and rng.random() < spec.real_share:
+        drawn = rng.random()
+        if drawn < shares[0]:
             picture, defects = make_photograph(rng, sets, shape, judging=spec.judging)
+        elif drawn < sum(shares):
+            picture, defects = make_on_surface(rng, surfaces, sets, shape)
         else:
             picture, defects = make_image(rng, shape, ease, photograph)
         colour = picture if picture.ndim == 3 else picture[..., None]
@@ -180,11 +195,26 @@ def batches(spec: BatchSpec, first: int, processes: int = 1) -> Iterator[Iterato
         yield (make_batch(spec, index) for index in itertools.count(first))
         return
     with contextlib.ExitStack() as stack:
-        workers = []
+        reader = stack.enter_context(ThreadPoolExecutor(1))
+        workers: list[subprocess.Popen[bytes]] = []
         for i in range(processes):
             workers.append(stack.enter_context(_worker(spec, first + i, processes)))
             stack.callback(workers[-1].kill)  # runs before the pipe is closed and waited for
-        yield (_next_batch(workers[i % processes]) for i in itertools.count())
+        yield _read_ahead(reader, workers)
+
+
+def _read_ahead(
+    reader: ThreadPoolExecutor, workers: list[subprocess.Popen[bytes]]
+) -> Iterator[Batch]:
+    """Batches of the workers in turn, the next one read while its predecessor is trained on.
+
+    A batch for a GPU is some 30 MB, which take longer through a pipe than the step takes.
+    """
+    ahead = reader.submit(_next_batch, workers[0])
+    for worker in itertools.islice(itertools.cycle(workers), 1, None):
+        batch = ahead.result()
+        ahead = reader.submit(_next_batch, worker)
+        yield batch
 
 
 def _worker(spec: BatchSpec, first: int, step: int) -> subprocess.Popen[bytes]:
@@ -211,7 +241,7 @@ def _main(order: str) -> None:
     """Entry of a child interpreter: batches to standard output."""
     asked = json.loads(order)
     given = asked["spec"]
-    spec = BatchSpec(**given | {name: tuple(given[name]) for name in ("sizes", "real")})
+    spec = BatchSpec(**given | {name: tuple(given[name]) for name in ("sizes", "real", "surfaces")})
     if hasattr(os, "nice"):
         os.nice(5)  # making images must not slow the trainer, or a viewer, down
     produce(spec, asked["first"], asked["step"], sys.stdout.buffer)

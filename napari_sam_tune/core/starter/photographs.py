@@ -1,8 +1,9 @@
-"""Real photographs with masks as training pictures: crops around objects, seen in many ways.
+"""Real photographs as training pictures: crops around objects, or surfaces to draw defects on.
 
-A folder holds `images/`, `masks/` (one number per object) and, for groups of images that belong
-together, `manifest.csv` with the columns stem and group. A tenth of the groups of each folder,
-always the same ones, is never trained on: the real half of the examination is drawn from them.
+A folder of photographs with masks holds `images/`, `masks/` (one number per object) and, for groups
+of images that belong together, `manifest.csv` with the columns stem and group. A tenth of the
+groups of each folder, always the same ones, is never trained on: the real half of the examination
+is drawn from them. A folder of surfaces holds images of sound surfaces, and no masks.
 """
 
 from __future__ import annotations
@@ -19,18 +20,21 @@ from PIL import Image
 from scipy import ndimage
 
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.core.images import read_image, to_rgb8
+from napari_sam_tune.core.images import list_images, read_image, to_rgb8
 from napari_sam_tune.core.labelled_images import LabelledImage, read_pairs, true_objects
 
-from .defects import MIN_PIXELS, Defect, render
+from .defects import MIN_PIXELS, Defect, Mask, draw_shape, render, truth
+from .surfaces import Field, Rng
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .surfaces import Field, Rng
-
 Picture = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int32]
+Window = tuple[float, float, float, float]
+"""(left, top, right, bottom) in px of a photograph."""
+Outline = tuple[str, Field, Mask]
+"""Kind of a defect, its coverage (0 to 1) and its true mask."""
 
 HELD_OUT: Final = 10
 """One group of so many judges."""
@@ -41,6 +45,8 @@ _FEWEST: Final = 24
 _WHOLE_CHANCE: Final = 0.3
 _PASTE_CHANCE: Final = 0.3
 """Share of crops on which real masks of other photographs are drawn as defects of our making."""
+_REAL_OUTLINES: Final = 0.4
+"""Share of the defects drawn on surfaces whose outline is a real object's."""
 _COVERED: Final = 0.4
 """Share of a px that makes it part of a mask made smaller; thin lines lose with one half."""
 
@@ -96,10 +102,9 @@ def _read(pair: LabelledImage) -> tuple[Picture, Labels]:
 
 
 def draw_pair(rng: Rng, sets: tuple[PhotographSet, ...], *, judging: bool) -> LabelledImage:
-    """A photograph of a random set; larger sets come up more often, by the root of their size."""
+    """A photograph of a random set, each as often as any other: a large one is more of the same."""
     sets = tuple(s for s in sets if s.pairs(judging=judging))
-    weights = np.array([len(s.pairs(judging=judging)) for s in sets]) ** 0.5
-    pairs = sets[int(rng.choice(len(sets), p=weights / weights.sum()))].pairs(judging=judging)
+    pairs = sets[int(rng.integers(len(sets)))].pairs(judging=judging)
     return pairs[int(rng.integers(len(pairs)))]
 
 
@@ -124,7 +129,8 @@ def make_photograph(
             picture, labels = _turned(rng, picture, labels)
             found = _objects(labels, shape, rng)
             if rng.random() < _PASTE_CHANCE:
-                picture, found = _with_drawn(rng, picture, found, sets)
+                outlines = _real_outlines(rng, sets, shape)
+                picture, found = _with_drawn(rng, picture, found, outlines)
             picture = _seen_anew(rng, picture)
         if found:
             return picture, found
@@ -162,9 +168,13 @@ def _cropped(
     top = _place(rng, rows, size[0], height)
     left = _place(rng, cols, size[1], width)
     window = (left, top, left + size[1], top + size[0])
+    return _resized(picture, window, shape), _labels_in(labels, window, shape)
+
+
+def _resized(picture: Picture, window: Window, shape: tuple[int, int]) -> Picture:
+    """What a window shows, at another size."""
     extent = (shape[1], shape[0])
-    resized = Image.fromarray(picture).resize(extent, Image.Resampling.BILINEAR, window)
-    return np.asarray(resized), _labels_in(labels, window, shape)
+    return np.asarray(Image.fromarray(picture).resize(extent, Image.Resampling.BILINEAR, window))
 
 
 def _place(rng: Rng, span: tuple[float, float], size: float, length: int) -> float:
@@ -175,9 +185,7 @@ def _place(rng: Rng, span: tuple[float, float], size: float, length: int) -> flo
     return float(rng.uniform(low, high))
 
 
-def _labels_in(
-    labels: Labels, window: tuple[float, float, float, float], shape: tuple[int, int]
-) -> Labels:
+def _labels_in(labels: Labels, window: Window, shape: tuple[int, int]) -> Labels:
     """Objects' numbers in a window, resized; each object by how much of a px it covers."""
     left, top, right, bottom = window
     y0, x0 = int(np.floor(top)), int(np.floor(left))
@@ -217,27 +225,100 @@ def _turned(rng: Rng, picture: Picture, labels: Labels) -> tuple[Picture, Labels
     return picture, labels
 
 
-def _with_drawn(
-    rng: Rng, picture: Picture, found: list[Defect], sets: tuple[PhotographSet, ...]
+def make_on_surface(
+    rng: Rng,
+    surfaces: tuple[Path, ...],
+    sets: tuple[PhotographSet, ...],
+    shape: tuple[int, int],
 ) -> tuple[Picture, list[Defect]]:
-    """Real masks of other photographs drawn as defects where there is room."""
+    """A crop of a photograph of a sound surface with defects drawn on it, of real or our outlines.
+
+    Args:
+        rng: of the crop, the defects and how it is seen.
+        surfaces: photographs of surfaces.
+        sets: where outlines of real objects come from; may be empty.
+        shape: (height, width) of the crop, in px of the encoder's input.
+
+    """
+    while True:
+        picture = _read_surface(surfaces[int(rng.integers(len(surfaces)))])
+        height, width = picture.shape[:2]
+        largest = min(height, width * shape[0] / shape[1])
+        tall = float(np.exp(rng.uniform(np.log(min(shape[0] / 2, largest)), np.log(largest))))
+        wide = tall * shape[1] / shape[0]
+        top, left = rng.uniform(0, height - tall), rng.uniform(0, max(width - wide, 0.0))
+        window = (left, top, min(left + wide, width), top + tall)
+        picture = _resized(picture, window, shape)
+        picture, _ = _turned(rng, picture, np.zeros(shape, np.int32))
+        found: list[Defect] = []
+        for _ in range(int(rng.integers(1, 4))):
+            real = bool(sets) and rng.random() < _REAL_OUTLINES
+            outlines = _real_outlines(rng, sets, shape) if real else _our_outlines(rng, shape)
+            picture, found = _with_drawn(rng, picture, found, outlines)
+        if found:
+            return _seen_anew(rng, picture), found
+
+
+@functools.lru_cache(maxsize=1024)
+def _read_surface(path: Path) -> Picture:
+    rgb = to_rgb8(read_image(path))
+    grey = bool((rgb == rgb[..., :1]).all())
+    return rgb[..., 0].copy() if grey else rgb
+
+
+@functools.lru_cache(maxsize=8)
+def read_surfaces(folder: Path) -> tuple[Path, ...]:
+    """The photographs of a folder of surfaces.
+
+    Raises:
+        SamTuneError: there are none.
+
+    """
+    found = tuple(list_images(folder))
+    if not found:
+        raise SamTuneError(f"{folder} holds no image of a surface.")
+    return found
+
+
+def _real_outlines(
+    rng: Rng, sets: tuple[PhotographSet, ...], shape: tuple[int, int]
+) -> list[Outline]:
+    """Masks of up to three objects of one photograph that trains, to be drawn as defects."""
+    _, labels = _cropped(rng, *_read(draw_pair(rng, sets, judging=False)), shape)
+    _, labels = _turned(rng, np.zeros(shape, np.uint8), labels)
+    kinds = [str(rng.choice(["patch", "pit", "crack"])) for _ in range(3)]
+    found = _objects(labels, shape, rng)[:3]
+    return [
+        (kind, defect.mask.astype(np.float32), defect.mask)
+        for kind, defect in zip(kinds, found, strict=False)
+    ]
+
+
+def _our_outlines(rng: Rng, shape: tuple[int, int]) -> list[Outline]:
+    """One defect of our making, if it is neither too small nor nearly the whole picture."""
+    kind, outline = draw_shape(rng, shape)
+    mask = truth(rng, outline.coverage, kind)
+    usable = 2 * MIN_PIXELS <= mask.sum() < 0.6 * mask.size
+    return [(kind, outline.coverage, mask)] if usable else []
+
+
+def _with_drawn(
+    rng: Rng, picture: Picture, found: list[Defect], outlines: list[Outline]
+) -> tuple[Picture, list[Defect]]:
+    """Outlines drawn as defects where there is room."""
     field = np.asarray(_grey(picture), np.float32) / np.float32(255)
-    shape = (field.shape[0], field.shape[1])
-    taken = np.zeros(shape, np.bool_)
+    taken = np.zeros(field.shape, np.bool_)
     for defect in found:
         taken |= defect.mask
     drawn = []
     before = field
     grain = float((field - ndimage.gaussian_filter(field, 3)).std()) + 0.01
-    _, other = _cropped(rng, *_read(draw_pair(rng, sets, judging=False)), shape)
-    _, other = _turned(rng, np.zeros(shape, np.uint8), other)
-    for defect in _objects(other, shape, rng)[:3]:
-        if (defect.mask & ndimage.binary_dilation(taken, iterations=2)).any():
+    for kind, coverage, mask in outlines:
+        if (mask & ndimage.binary_dilation(taken, iterations=2)).any():
             continue
-        kind = str(rng.choice(["patch", "pit", "crack"]))
-        field = render(rng, field, defect.mask.astype(np.float32), kind, grain)
-        taken |= defect.mask
-        drawn.append(defect)
+        field = render(rng, field, coverage, kind, grain)
+        taken |= mask
+        drawn.append(Defect(mask, kind))
     if not drawn:
         return picture, found
     added = (field - before) * 255

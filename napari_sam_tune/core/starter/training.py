@@ -234,7 +234,7 @@ def train(
     *,
     hours: float | None = None,
     steps: int | None = None,
-    anneal: int = 0,
+    anneal: float = 0.0,
     seed: int = 0,
     sizes: Sequence[int] = (128, 256, 512),
     device: str = "cpu",
@@ -244,6 +244,7 @@ def train(
     processes: int = 1,
     start: Path | None = None,
     real: Sequence[Path] = (),
+    surfaces: Sequence[Path] = (),
     trunk_rate: float = 0.0,
     examine_every: float = VALIDATION_SECONDS,
     progress: Progress | None = None,
@@ -252,17 +253,17 @@ def train(
 
     Stops after `hours` of this call or at step number `steps` of the whole run, whichever comes
     first; with neither it goes on until interrupted, and loses two minutes at most. The learning
-    rate falls to nothing over the last `anneal` of `steps`; keep a copy of the run from before, to
-    go on from. Each step has pictures of one of `sizes` px (repeat one to see it more often),
-    `images` of them at 256 px, with `objects` targets each. A new run begins from the weights
-    `start` if there are any, at the step they were trained to, and only better ones replace them.
-    Half of the pictures are crops of the photographs in the folders `real` (see `photographs`), if
-    there are any. The ImageNet trunk learns at `trunk_rate` times the rate of the rest. The weights
-    are examined every `examine_every` seconds, and at the end, which comes after `hours`.
-    `progress` is called with the figures of every validation and, in between, of the last
-    `SHORT_REPORT` steps.
+    rate falls to nothing over the last share `anneal` of what is asked, hours or steps; keep a copy
+    of the run from before, to go on from. Each step has pictures of one of `sizes` px (repeat one
+    to see it more often), `images` of them at 256 px, with `objects` targets each. A new run begins
+    from the weights `start` if there are any, at the step they were trained to, and only better
+    ones replace them. Three in ten pictures are crops of the photographs in the folders `real`, and
+    a third has defects drawn on those of sound `surfaces` (see `photographs`), if there are any.
+    The ImageNet trunk learns at `trunk_rate` times the rate of the rest. The weights are examined
+    every `examine_every` seconds, and at the end, which comes after `hours`. `progress` is called
+    with the figures of every validation and, in between, of the last `SHORT_REPORT` steps.
     """
-    end = None if hours is None else time.monotonic() + hours * 3600
+    began = time.monotonic()
     torch.set_num_threads(threads)
     run.mkdir(parents=True, exist_ok=True)
     report = progress or (lambda line: None)
@@ -274,17 +275,29 @@ def train(
         state.restore(torch.load(checkpoint, map_location=device, weights_only=True))
     elif start is not None:
         begin_from(state, start)
-    spec = BatchSpec(images, objects, tuple(sizes), seed, real=folders)
+    sound = tuple(str(folder.resolve()) for folder in surfaces)
+    spec = BatchSpec(images, objects, tuple(sizes), seed, real=folders, surfaces=sound)
+    first = state.step
+
+    def left() -> float:
+        """Share of the asked hours or steps that is still ahead, whichever is less."""
+        shares = [1.0]
+        if hours is not None:
+            shares.append(1 - (time.monotonic() - began) / (hours * 3600))
+        if steps is not None:
+            shares.append((steps - state.step) / max(steps - first, 1))
+        return min(shares)
+
     recent: list[StepRecord] = []
     with batches(spec, state.step, processes) as source:
         if start is not None and not goes_on:  # while the first pictures are made
             report(examine(state, run, seed, folders))
         saving, examining = _Timer(CHECKPOINT_SECONDS), _Timer(examine_every)
-        while (end is None or time.monotonic() < end) and (steps is None or state.step < steps):
-            began = time.monotonic()
-            left = min(1.0, (steps - state.step) / anneal) if steps and anneal else 1.0
-            recent.append(advance(state, next(source), seed, left=left))
-            state.seconds += time.monotonic() - began
+        while (ahead := left()) > 0:
+            step_began = time.monotonic()
+            rate = min(1.0, ahead / anneal) if anneal else 1.0
+            recent.append(advance(state, next(source), seed, left=rate))
+            state.seconds += time.monotonic() - step_began
             if len(recent) == SHORT_REPORT:
                 report({"step": state.step, **mean_of(recent)})
                 recent.clear()
@@ -304,7 +317,7 @@ def _main() -> None:
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--hours", type=float)
     parser.add_argument("--steps", type=int)
-    parser.add_argument("--anneal", type=int, default=0)
+    parser.add_argument("--anneal", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256, 512])
     parser.add_argument("--device", default="cpu")
@@ -314,6 +327,7 @@ def _main() -> None:
     parser.add_argument("--start", type=Path)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--real", type=Path, nargs="*", default=[])
+    parser.add_argument("--surfaces", type=Path, nargs="*", default=[])
     parser.add_argument("--trunk-rate", type=float, default=0.0)
     parser.add_argument("--examine-every", type=float, default=VALIDATION_SECONDS)
     options = parser.parse_args()

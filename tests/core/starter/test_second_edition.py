@@ -10,11 +10,16 @@ from PIL import Image
 from safetensors import safe_open
 
 from napari_sam_tune.core.checkpoints import load_model
-from napari_sam_tune.core.errors import CheckpointError
+from napari_sam_tune.core.errors import CheckpointError, SamTuneError
 from napari_sam_tune.core.models import efficientnet, starter_pyramid
 from napari_sam_tune.core.starter import training
 from napari_sam_tune.core.starter.batches import BatchSpec, make_batch
-from napari_sam_tune.core.starter.photographs import make_photograph, read_set
+from napari_sam_tune.core.starter.photographs import (
+    make_on_surface,
+    make_photograph,
+    read_set,
+    read_surfaces,
+)
 from napari_sam_tune.core.starter.weights import build_edition, load_starter, save_starter
 from napari_sam_tune.core.training.config import TrainConfig
 from napari_sam_tune.core.training.parts import learning_names
@@ -129,6 +134,27 @@ def test_crops_of_photographs_keep_their_masks(photographs):
         assert picture.dtype == np.uint8
         assert picture.shape[:2] == (64, 64)
         assert all(defect.mask.any() and defect.mask.shape == (64, 64) for defect in found)
+
+
+def test_defects_are_drawn_on_photographed_surfaces(photographs, tmp_path):
+    """In colour where the surface has colour; outlines are real ones or ours."""
+    folder = tmp_path / "surfaces"
+    folder.mkdir()
+    brick = np.random.default_rng(1).integers(90, 110, (70, 50, 3)) + np.array([60, 0, -40])
+    Image.fromarray(brick.astype(np.uint8)).save(folder / "brick.png")
+    surfaces = read_surfaces(folder)
+    coloured = 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        picture, found = make_on_surface(rng, surfaces, (read_set(photographs),), (64, 96))
+        assert picture.shape[:2] == (64, 96)
+        assert all(defect.mask.any() and defect.mask.shape == (64, 96) for defect in found)
+        coloured += picture.ndim == 3
+    assert coloured > 10
+    alone = BatchSpec(4, 1, (64,), surfaces=(str(folder),), surface_share=1.0)
+    assert make_batch(alone, 1000).targets.any((2, 3)).all()
+    with pytest.raises(SamTuneError, match="no image of a surface"):
+        read_surfaces(photographs / "masks" / "..")
 
 
 def test_only_what_is_not_frozen_learns(photographs, tmp_path):
