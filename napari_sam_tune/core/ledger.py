@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.split import Split
 
 BASE_VERSION = "base"
+EMBEDDED = "starter"
+"""Name of the model that comes with the program, whatever its edition."""
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.durable import flush_folder, pending_folder, publish_file, saving
 from napari_sam_tune.core.errors import CheckpointError, ProjectError
-from napari_sam_tune.core.ledger import BASE_VERSION
+from napari_sam_tune.core.ledger import BASE_VERSION, EMBEDDED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_OTHER_BASE: Final = "other_base"
+"""In the report of a promotion that nobody asked for: the base model changed."""
+
 
 class WeightsOfProject:
     """The part of `Project` that knows its weights versions."""
@@ -36,22 +40,54 @@ class WeightsOfProject:
         """The base model the project's weights build on, or None if no model was ever chosen."""
         return self._journal.read().base
 
-    def set_base(self, ref: BaseRef) -> None:
-        """Record the base model; once there are versions built on it, for good.
+    def set_base(self, ref: BaseRef) -> str | None:
+        """Record the base model.
+
+        A project with weights versions stays with the model they build on, but for two: the
+        embedded model, whose editions follow each other under one name, and a model that other
+        versions of the project build on. Versions of the model before rest then, and the last one
+        in use of those that fit, or the base model, is put to use.
+
+        Returns:
+            What that changed, in words for the person; None where it changed nothing.
 
         Raises:
-            ProjectError: the project builds on another one.
+            ProjectError: the project builds on another model.
             StorageError: the disk refused.
 
         """
         recorded = self.base
-        if recorded is None or (recorded.sha256 != ref.sha256 and not self.versions()):
-            recorded = self._journal.append("base", name=ref.name, sha256=ref.sha256).base
-        if recorded is None or recorded.sha256 != ref.sha256:
+        if recorded is not None and recorded.sha256 == ref.sha256:
+            return None
+        versions = [info.version for info in self.versions()]
+        fitting = [version for version in versions if self._fits(version, ref)]
+        is_next_edition = recorded is not None and recorded.name == ref.name == EMBEDDED
+        if versions and not fitting and not is_next_edition:
             raise ProjectError(
                 f"This project builds on the model {_describe(recorded)}, not on {_describe(ref)}: "
                 "its weights versions would not fit. Choose that model, or start a new project."
             )
+        self._journal.append("base", name=ref.name, sha256=ref.sha256)
+        if not versions:
+            return None
+        chosen = [p.version for p in self.promotions() if _OTHER_BASE not in p.report]
+        used = [version for version in chosen if version in {BASE_VERSION, *fitting}]
+        version = used[-1] if used else BASE_VERSION
+        if version != self.current_version:
+            self._journal.append("promote", version=version, report={_OTHER_BASE: asdict(ref)})
+        return _say_change(ref, len(versions) - len(fitting), is_next_edition=is_next_edition)
+
+    def _fits(self, version: str, ref: BaseRef) -> bool:
+        """Whether a version builds on a model; one that names none builds on the recorded one."""
+        recorded = self.base or ref
+        info = self._journal.read().weights.get(version)
+        named = {} if info is None else info.info.get("base", {})
+        return bool(named.get("sha256", recorded.sha256) == ref.sha256)
+
+    def can_use(self, version: str) -> bool:
+        """Whether a version builds on the base model of now, as "base" always does."""
+        base = self.base
+        return version == BASE_VERSION or base is None or self._fits(version, base)
 
     def save_weights(
         self,
@@ -161,12 +197,17 @@ class WeightsOfProject:
         """Put a weights version to use; "base" rolls back to the base model.
 
         Raises:
-            ProjectError: there is no such version.
+            ProjectError: there is no such version, or it builds on another base model.
             StorageError: the disk refused.
 
         """
         if version != BASE_VERSION:
             self.weights_path(version)
+        if not self.can_use(version):
+            raise ProjectError(
+                f"The weights version {version} was trained on another base model than "
+                f"{_describe(self.base)}. Open the project with that model’s file to use it."
+            )
         self._journal.append("promote", version=version, report=dict(report))
 
     @property
@@ -177,6 +218,19 @@ class WeightsOfProject:
     def promotions(self) -> list[Promotion]:
         """Return every change of the weights in use, oldest first."""
         return list(self._journal.read().promotions)
+
+
+def _say_change(ref: BaseRef, resting: int, *, is_next_edition: bool) -> str:
+    named = f"The model is “{ref.name}” now, another than"
+    begun = "napari-sam-tune comes with a better model now than" if is_next_edition else named
+    text = f"{begun} this project was labelled with. All masks and records are kept"
+    if not resting:
+        return f"{text}, and the versions that build on it are at hand again."
+    versions = f"{resting} version{'s' if resting > 1 else ''}"
+    return (
+        f"{text}; press “Fine-tune now” to train it on them. {versions} trained on the model "
+        "before rest: to use them again, open the project with that model’s file."
+    )
 
 
 def _describe(ref: BaseRef | None) -> str:

@@ -97,6 +97,7 @@ class Session:
         chain: which links of an answer are on; may be changed, images opened later obey.
         review: what is proposed without being asked.
         learnt_history: what learning at every accept was worth after so many masks.
+        notice: what opening the project changed, in words for the person; None if nothing.
         object_changed: fires with the `OpenObject` in progress.
         annotations_changed: fires with the image id whose accepted masks changed.
         progress: fires with the round's `Progress`.
@@ -122,7 +123,7 @@ class Session:
         recall: bool = True,
         instant: bool = True,
     ) -> None:
-        project.set_base(predictor.ref)
+        self.notice = project.set_base(predictor.ref)
         self.project = project
         self.predictor = predictor
         self._recall = Recall(project)

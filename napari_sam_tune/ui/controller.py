@@ -135,7 +135,9 @@ class Controller(QObject):
         except SamTuneError as error:
             self.panel.notice.show_notice(Notice(str(error), "error"))
             return
-        self.panel.notice.show_notice(None)
+        self.panel.notice.show_notice(
+            Notice(session.notice, stays=True) if session.notice else None
+        )
         if queue.folder is not None:
             save_recent(queue.folder, project.path, choices)
         image_id = project.place().get("image_id")

@@ -244,6 +244,7 @@ class FineTuning(QObject):
                 detail=_detail(promotion),
             )
             for promotion in self._first_promotions()
+            if self._session.project.can_use(promotion.version)
         )
         self._place.panel.history.show_versions(tuple(reversed(rows)))
 

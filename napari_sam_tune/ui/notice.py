@@ -24,6 +24,7 @@ class Notice:
         text: what is the case, and what to do about it.
         level: how serious it is.
         busy: something is going on; shows a moving bar.
+        stays: until the person takes it down, or another notice takes its place.
         remedy: what stands on the button that helps, or None.
         act: what that button does.
 
@@ -32,6 +33,7 @@ class Notice:
     text: str
     level: Level = "info"
     busy: bool = False
+    stays: bool = False
     remedy: str | None = None
     act: Callable[[], object] | None = None
 

@@ -69,5 +69,5 @@ class Workplace:
     def settle(self) -> None:
         """Take down a notice whose matter has passed; one that goes on stays."""
         shown = self.panel.notice.notice
-        if shown is not None and not shown.busy:
+        if shown is not None and not (shown.busy or shown.stays):
             self.panel.notice.show_notice(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import time
@@ -336,6 +337,27 @@ def test_weights_versions_promotions_and_roll_back(project: Project) -> None:
     project.weights_path(second).unlink()
     with pytest.raises(ProjectError, match="Restore"):
         project.load_weights(second)
+
+
+def test_versions_rest_while_the_model_is_another_edition(project: Project) -> None:
+    torch = pytest.importorskip("torch")
+    old, new = BaseRef("starter", "0" * 64), BaseRef("starter", "1" * 64)
+    assert project.set_base(old) is None
+    version = project.save_weights({"a": torch.zeros(1)}, {"base": dataclasses.asdict(old)})
+    project.promote(version, report={})
+    said = project.set_base(new)
+    assert said is not None
+    assert "1 version trained" in said
+    assert (project.base, project.current_version) == (new, "base")
+    with pytest.raises(ProjectError, match="another base model"):
+        project.promote(version, report={})
+    with pytest.raises(ProjectError, match="start a new project"):
+        project.set_base(BaseRef("vit_b", "2" * 64))
+    again = reopened(project)
+    file = BaseRef("first_edition.safetensors", old.sha256)
+    assert again.set_base(file) is not None
+    assert (again.base, again.current_version) == (file, version)
+    assert again.set_base(file) is None
 
 
 # ---- what is refused on opening ----

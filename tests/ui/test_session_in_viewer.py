@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import psutil
 import pytest
+import torch
 from PIL import Image
 from qtpy.QtCore import Qt
 
 from napari_sam_tune.core.errors import StorageError
+from napari_sam_tune.core.project import BaseRef, Project
 from napari_sam_tune.core.training.config import GateConfig, TrainConfig
+from napari_sam_tune.ui.queue import PROJECT_NAME
 
 # Few, quick steps, and a gate that takes what is better at all: what is tested is the way through.
 QUICK = TrainConfig(
@@ -205,6 +210,19 @@ def test_what_cannot_be_opened_is_said_in_words(desk, blobs, tmp_path):
     desk.panel.notice._remedy.click()
     desk.wait_ready()
     assert desk.session.state.image_id == "part 1.png"
+
+
+def test_a_project_of_the_edition_before_says_what_changed(desk, blobs):
+    project = Project.open(blobs.folder / PROJECT_NAME)
+    former = BaseRef("starter", "0" * 64)
+    project.set_base(former)
+    version = project.save_weights({"a": torch.zeros(1)}, {"base": asdict(former)})
+    project.promote(version, report={})
+    desk.open(blobs.folder)
+    assert "better model now" in desk.said
+    assert desk.session.weights_version == "base"
+    desk.shot("another edition")
+    desk.propose((45, 45))
 
 
 @pytest.mark.timeout(1200)
