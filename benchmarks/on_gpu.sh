@@ -1,6 +1,6 @@
 #!/bin/sh
 # Everything that wants a GPU, in one go and without a network: the tests marked `cuda`, what is asked
-# of ViT-B on CUDA, and for all the time that is left the training of the second starter.
+# of ViT-B on CUDA, and for all the time that is left the training of the starter.
 #
 #     python benchmarks/pack_for_gpu.py --real DIR ...   # before, where there is a network
 #     sh benchmarks/on_gpu.sh FOLDER                     # there, in a copy of this repository
@@ -93,7 +93,7 @@ part round 120 "$py" benchmarks/a_round.py --model "${MODEL:-vit_b}" --device "$
 part swap 60 "$py" benchmarks/hot_swap.py --model "${MODEL:-vit_b}" --device "$device" \
     --swaps "${SWAPS:-30}" --json "$scratch/swap.json"
 # it ends by itself, the limit is for what hangs; before its first examination there are these weights
-start=${START:-training/second_starter.safetensors}
+start=${START:-resources/starter.safetensors}
 [ -e "$out/best.safetensors" ] || cp "$start" "$out/best.safetensors" || exit 2
 surfaces=$pack/surfaces
 [ -d "$surfaces" ] || surfaces=

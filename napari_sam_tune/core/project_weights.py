@@ -226,10 +226,13 @@ def _say_change(ref: BaseRef, resting: int, *, is_next_edition: bool) -> str:
     text = f"{begun} this project was labelled with. All masks and records are kept"
     if not resting:
         return f"{text}, and the versions that build on it are at hand again."
-    versions = f"{resting} version{'s' if resting > 1 else ''}"
+    if resting == 1:
+        rest = "The version trained on the model before rests: to use it"
+    else:
+        rest = f"The {resting} versions trained on the model before rest: to use them"
     return (
-        f"{text}; press “Fine-tune now” to train it on them. {versions} trained on the model "
-        "before rest: to use them again, open the project with that model’s file."
+        f"{text}; press “Fine-tune now” to train it on them. {rest} again, open the project with "
+        "that model’s file."
     )
 
 

@@ -2,7 +2,9 @@
 
 System D of the field (SAM-Promptless-Task-Specific-Finetuning): the ViT stays frozen, the neck
 learns, and transposed convolutions lead from the embedding back to the size of the encoder's input.
-Of ViT-B's 90 million parameters 0.96 million learn. Everything before the neck is the base model's,
+Of ViT-B's 90 million parameters 0.96 million learn. The starter's embedding is made for prompts and
+hardly says whether a spot is darker or brighter than what is around it, so its head has a neck of
+its own, on the stages of the ImageNet trunk. Everything before the neck is the base model's,
 whatever weights a session has in use: it is computed once per image and kept, and a hot swap does
 not change what a head says.
 """
@@ -23,6 +25,8 @@ from torch.nn import functional
 from napari_sam_tune.core.embeddings import Embedding
 from napari_sam_tune.core.errors import CheckpointError, StorageError
 from napari_sam_tune.core.images import content_hash, to_rgb8
+from napari_sam_tune.core.models import efficientnet
+from napari_sam_tune.core.models.starter_pyramid import TRUNK, PyramidEncoder
 from napari_sam_tune.core.training.frame import Frame
 from napari_sam_tune.core.views import resized_shape
 from napari_sam_tune.core.weights import check_weights
@@ -42,6 +46,8 @@ Flips = tuple[bool, bool]
 HEAD: Final = "promptless_head."
 NECK: Final = "image_encoder.neck."
 """What the names of the head's and of its neck's tensors begin with in a weights file."""
+_STAGES: Final = [4 * efficientnet.CHANNELS[4], efficientnet.CHANNELS[8], efficientnet.CHANNELS[16]]
+"""Channels of the trunk's stages of strides 4, 8 and 16 at stride 8."""
 _RARE: Final = 4.0
 """Log odds against a defect at a pixel before anything is learnt: most of an image is none."""
 
@@ -95,9 +101,34 @@ def build_head(sam: Sam, classes: int, seed: int = 0) -> PromptlessHead:
     return head.to(sam.device)
 
 
-def copy_of_neck(predictor: Predictor) -> nn.Module:
-    """Return a neck of its own with the base model's weights, for a head to be trained with."""
-    neck: nn.Module = copy.deepcopy(predictor.sam.image_encoder.neck)
+class StagesNeck(nn.Module):
+    """The trunk's stages, side by side as `stages_of` gives them, to an embedding (B, C, h, w)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(LayerNorm2d(channels) for channels in _STAGES)
+        self.conv1 = nn.Conv2d(sum(_STAGES), width, 1, bias=False)
+        self.norm1 = LayerNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.norm2 = LayerNorm2d(width)
+
+    def forward(self, stages: Tensor) -> Tensor:
+        """See the class."""
+        parts = torch.split(stages, _STAGES, dim=1)
+        normed = [norm(part) for norm, part in zip(self.norms, parts, strict=True)]
+        fused = functional.gelu(self.norm1(self.conv1(torch.cat(normed, dim=1))))
+        embedding: Tensor = self.norm2(self.conv2(fused))
+        return embedding
+
+
+def build_neck(predictor: Predictor, seed: int = 0) -> nn.Module:
+    """Return the neck a head is to be trained with: a copy of the base model's own, or its own."""
+    encoder = predictor.sam.image_encoder
+    if isinstance(encoder, PyramidEncoder):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return StagesNeck(int(predictor.sam.prompt_encoder.embed_dim)).to(predictor.device)
+    neck: nn.Module = copy.deepcopy(encoder.neck)
     own = dict(neck.named_parameters())
     base = predictor.base_encoder()
     with torch.no_grad():
@@ -114,7 +145,8 @@ def copy_of_neck(predictor: Predictor) -> nn.Module:
 def before_neck(sam: Sam, pixels: Tensor, encoder: Mapping[str, Tensor] | None = None) -> Tensor:
     """Return what the encoder's neck is given: (B, C, h, w) float32.
 
-    For SAM's ViT these are the tokens after the last block, C = 768 in ViT-B.
+    For SAM's ViT these are the tokens after the last block, C = 768 in ViT-B; for the starter the
+    trunk's stages (`stages_of`).
 
     Args:
         sam: the model.
@@ -122,6 +154,8 @@ def before_neck(sam: Sam, pixels: Tensor, encoder: Mapping[str, Tensor] | None =
         encoder: tensors by name in the state dict to use in place of the encoder's own.
 
     """
+    if isinstance(sam.image_encoder, PyramidEncoder):
+        return stages_of(sam, pixels, encoder)
     seen: list[Tensor] = []
 
     def keep(_: nn.Module, given: tuple[Tensor, ...]) -> None:
@@ -136,6 +170,22 @@ def before_neck(sam: Sam, pixels: Tensor, encoder: Mapping[str, Tensor] | None =
     finally:
         hook.remove()
     return seen[0].float()
+
+
+def stages_of(sam: Sam, pixels: Tensor, encoder: Mapping[str, Tensor] | None = None) -> Tensor:
+    """Return the starter's trunk's stages at stride 8, one after the other: (B, C, h, w) float32.
+
+    Four cells of stride 4 beside each other are one of stride 8; stride 16 is repeated. Arguments
+    as of `before_neck`.
+    """
+    trunk = sam.image_encoder.trunk
+    tensors = {name.removeprefix(TRUNK): tensor for name, tensor in (encoder or {}).items()}
+    own = {name: tensor for name, tensor in tensors.items() if name in trunk.state_dict()}
+    framed = sam.preprocess(pixels.to(sam.device))
+    found = torch.func.functional_call(trunk, own, (framed,))
+    fine = functional.pixel_unshuffle(found[4], 2)
+    deep = functional.interpolate(found[16], scale_factor=2.0, mode="nearest")
+    return torch.cat([fine, found[8], deep], dim=1).float()
 
 
 class Trunk:
@@ -318,7 +368,7 @@ def load_head(
         CheckpointError: it is a head of another model or of other classes.
 
     """
-    head, neck = build_head(predictor.sam, len(classes)), copy_of_neck(predictor)
+    head, neck = build_head(predictor.sam, len(classes)), build_neck(predictor)
     for prefix, module in ((HEAD, head), (NECK, neck)):
         own = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
         missing = [name for name in module.state_dict() if name not in own]

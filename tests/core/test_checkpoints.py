@@ -44,7 +44,7 @@ def vit_b_file(tmp_path_factory):
 
 
 def test_the_starter_is_there(starter):
-    assert starter.architecture == "starter"
+    assert starter.architecture == "starter2"
     assert starter.ref == BaseRef("starter", checkpoints.file_sha256(starter_path()))
     assert not starter.sam.training
     assert load_base(starter.ref).ref == starter.ref
@@ -58,7 +58,7 @@ def test_an_export_loads_by_path(starter, tmp_path, suffix):
     else:
         save_file(sam_state_dict(starter.sam), path)
     again = load_model(path)
-    assert again.architecture == "starter"
+    assert again.architecture == "starter2"
     assert again.ref.name == str(path)
     ours, theirs = starter.sam.state_dict(), again.sam.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
@@ -84,7 +84,7 @@ def test_what_trainers_wrap_around_is_taken_off(starter, tmp_path, wrapper, pref
     state = {prefix + name: value.half() for name, value in starter.sam.state_dict().items()}
     torch.save({wrapper: state, "epoch": 3}, tmp_path / "wrapped.pth")
     model = load_model(tmp_path / "wrapped.pth")
-    assert model.architecture == "starter"
+    assert model.architecture == "starter2"
     assert {value.dtype for value in model.sam.state_dict().values()} == {torch.float32}
 
 
@@ -172,7 +172,7 @@ def test_other_files_are_refused_by_what_is_wrong_with_them(starter, tmp_path):
             load_model(tmp_path / name)
 
     state = starter.sam.state_dict()
-    first = "image_encoder.stage2.0.weight"
+    first = "image_encoder.lateral8.1.weight"
     refuse({**state, first: torch.zeros(2, 3)}, rf"{first} is \(2, 3\) instead of")
     refuse({name: v for name, v in state.items() if "iou_token" not in name}, "iou_token.* missing")
     refuse({**state, "extra.weight": torch.zeros(1)}, "extra.weight is not part of it")

@@ -82,7 +82,7 @@ def test_folder_in_folder_out_with_the_base_model_beside(images: Path, tmp_path:
 def test_auto_finds_objects_without_a_prompt(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prediction, "_POINTS_PER_SIDE", 3)  # 144 points take long on one core
+    monkeypatch.setattr(prediction, "_POINTS_PER_SIDE", 6)  # 144 points take long on one core
     weights = write_shifted(tmp_path / "sure.safetensors", 0.5)  # sure of whatever it draws
     out = tmp_path / "out"
     printed = run(images / "im 0.png", "--weights", weights, "--auto", "--out", out)

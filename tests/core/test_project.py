@@ -347,7 +347,7 @@ def test_versions_rest_while_the_model_is_another_edition(project: Project) -> N
     project.promote(version, report={})
     said = project.set_base(new)
     assert said is not None
-    assert "1 version trained" in said
+    assert "The version trained on the model before rests" in said
     assert (project.base, project.current_version) == (new, "base")
     with pytest.raises(ProjectError, match="another base model"):
         project.promote(version, report={})

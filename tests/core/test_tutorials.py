@@ -85,7 +85,7 @@ def test_b_ranks_against_each_other_and_a_merged_checkpoint(folder):
     adapters = load_file(out / "adapters.safetensors")
     width = 256
     assert sum(t.numel() for t in adapters.values()) == 3 * 2 * (2 * width * 8)
-    assert load_model(out / "merged.pth").architecture == "starter"
+    assert load_model(out / "merged.pth").architecture == "starter2"
     assert len(list((out / "answers").glob("*.png"))) >= 2
 
 

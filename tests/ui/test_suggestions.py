@@ -172,13 +172,13 @@ def test_a_trained_head_proposes_with_its_class_and_its_absence_is_said(desk, bl
 
 def _keep_a_head_that_sees_a_pore(session):
     from napari_sam_tune.core.project_heads import keep_head
-    from napari_sam_tune.core.promptless import build_head, copy_of_neck, head_tensors
+    from napari_sam_tune.core.promptless import build_head, build_neck, head_tensors
 
     head = build_head(session.predictor.sam, 1)
     with torch.no_grad():
         head.mask.bias.fill_(5.0)
     info = {"base": asdict(session.predictor.ref), "classes": ["pore"]}
-    keep_head(session.project, head_tensors(head, copy_of_neck(session.predictor)), info)
+    keep_head(session.project, head_tensors(head, build_neck(session.predictor)), info)
 
 
 def test_all_like_what_was_accepted_is_proposed_at_the_press_of_a_button(desk, blobs):

@@ -17,7 +17,7 @@ from napari_sam_tune.core.promptless import (
     PromptlessModel,
     Trunk,
     build_head,
-    copy_of_neck,
+    build_neck,
     head_tensors,
 )
 from napari_sam_tune.core.training.job import Progress
@@ -142,7 +142,7 @@ def fit_head(
         yield Progress(done, len(missing), None, None, None, "encoding")
 
     head = build_head(predictor.sam, len(classes), config.seed)
-    neck = copy_of_neck(predictor)
+    neck = build_neck(predictor, config.seed)
     model = PromptlessModel(predictor, head, neck, classes, cache=cache)
     lesson = PromptlessLesson(neck, head, views, predictor.device)
     looked_at = judges[:: max(1, math.ceil(len(judges) / max(1, config.look_objects)))]

@@ -12,7 +12,7 @@ from safetensors import safe_open
 from napari_sam_tune.core.checkpoints import load_model
 from napari_sam_tune.core.errors import CheckpointError, SamTuneError
 from napari_sam_tune.core.models import efficientnet, starter_pyramid
-from napari_sam_tune.core.starter import training
+from napari_sam_tune.core.starter import architecture, training
 from napari_sam_tune.core.starter.batches import BatchSpec, make_batch
 from napari_sam_tune.core.starter.photographs import (
     make_on_surface,
@@ -20,7 +20,13 @@ from napari_sam_tune.core.starter.photographs import (
     read_set,
     read_surfaces,
 )
-from napari_sam_tune.core.starter.weights import build_edition, load_starter, save_starter
+from napari_sam_tune.core.starter.weights import (
+    build_edition,
+    load_starter,
+    save_starter,
+    starter_metadata,
+    starter_path,
+)
 from napari_sam_tune.core.training.config import TrainConfig
 from napari_sam_tune.core.training.parts import learning_names
 from napari_sam_tune.core.trunk import after, before, depth_of_trunk
@@ -169,12 +175,18 @@ def test_only_what_is_not_frozen_learns(photographs, tmp_path):
         assert any(name.startswith(starter_pyramid.TRUNK) for name in moved) == moves
 
 
-def test_the_first_editions_decoder_is_where_training_begins():
+def test_training_begins_with_another_editions_decoder_or_goes_on(tmp_path):
+    first = build_edition(architecture.ARCHITECTURE, 64)
+    save_starter(first, tmp_path / "first.safetensors", {"steps": "6942"})
     run = training.new_run(0, torch.device("cpu"))
-    from napari_sam_tune.core.checkpoints import starter_path
-
-    training.begin_from(run, starter_path())
+    training.begin_from(run, tmp_path / "first.safetensors")
     assert run.step == 0
-    shipped = load_starter(starter_path()).mask_decoder.state_dict()
     for name, tensor in run.sam.mask_decoder.state_dict().items():
+        torch.testing.assert_close(
+            tensor, first.mask_decoder.state_dict()[name], atol=1e-3, rtol=1e-3
+        )
+    training.begin_from(run, starter_path())
+    assert run.step == run.begun == int(starter_metadata()["steps"])
+    shipped = load_starter().state_dict()
+    for name, tensor in run.sam.state_dict().items():
         torch.testing.assert_close(tensor, shipped[name])
