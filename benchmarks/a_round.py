@@ -23,9 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_sam_tune import Predictor, Project, Prompt, Session, TrainConfig
-from napari_sam_tune.core.runners import ProcessRunner
+from napari_sam_tune.core.rounds.runners import ProcessRunner
 from napari_sam_tune.core.scoring import next_click
-from napari_sam_tune.core.starter.images import make_image
+from napari_sam_tune.starter.images import make_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.prompts import Mask
-    from napari_sam_tune.core.rounds import Round
+    from napari_sam_tune.core.rounds.plan import Round
     from napari_sam_tune.core.training.job import Progress
 
 SIDE = 512

@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from napari_sam_tune.core.annotations import new_id
-from napari_sam_tune.core.images import content_hash
-from napari_sam_tune.core.project import NewAnnotation, Project
+from napari_sam_tune.core.images.files import content_hash
+from napari_sam_tune.core.project.annotations import new_id
+from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.prompts import Effort, Prompt
 
 if TYPE_CHECKING:

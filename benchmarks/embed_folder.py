@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_sam_tune import Predictor, Project
-from napari_sam_tune.core.embed_folder import embed_folder
+from napari_sam_tune.core.batch.embed import embed_folder
 
 ASKED = 1.1
 

@@ -26,10 +26,10 @@ from qtpy.QtWidgets import QApplication
 from rich.console import Console
 from rich.table import Table
 
-from napari_sam_tune.core.training.config import TrainConfig
+from napari_sam_tune.core.config import TrainConfig
 from napari_sam_tune.ui.controller import Controller
-from napari_sam_tune.ui.panel import Panel
-from napari_sam_tune.ui.start import Choices
+from napari_sam_tune.ui.views.panel import Panel
+from napari_sam_tune.ui.views.start import Choices
 
 if TYPE_CHECKING:
     from collections.abc import Callable

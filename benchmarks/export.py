@@ -24,10 +24,10 @@ from rich.console import Console
 from rich.progress import track
 from scipy import ndimage
 
-from napari_sam_tune.core.annotations import new_id
-from napari_sam_tune.core.exporting import images_out, selection
-from napari_sam_tune.core.images import content_hash
-from napari_sam_tune.core.project import NewAnnotation, Project
+from napari_sam_tune.core.exchange.outgoing import images_out, selection
+from napari_sam_tune.core.images.files import content_hash
+from napari_sam_tune.core.project.annotations import new_id
+from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.prompts import Effort
 from napari_sam_tune.formats.exporting import export
 from napari_sam_tune.formats.registry import FORMATS, format_named

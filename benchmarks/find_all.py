@@ -23,11 +23,11 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_sam_tune import Predictor, Project, Session
-from napari_sam_tune.core.annotations import NewAnnotation
-from napari_sam_tune.core.images import content_hash, read_image, to_rgb8
+from napari_sam_tune.core.images.files import content_hash, read_image, to_rgb8
 from napari_sam_tune.core.pixel_classifier.features import KEY
 from napari_sam_tune.core.pixel_classifier.survey import Unread
-from napari_sam_tune.core.starter.samples import FAMILIES, make_sample
+from napari_sam_tune.core.project.annotations import NewAnnotation
+from napari_sam_tune.starter.samples import FAMILIES, make_sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -33,26 +33,26 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_sam_tune.core.answers.chain import REFINERS
-from napari_sam_tune.core.checkpoints import LoadedModel, load_model
-from napari_sam_tune.core.images import content_hash, read_image, spatial_shape
-from napari_sam_tune.core.labelled_images import read_pairs, true_objects
-from napari_sam_tune.core.predictor import Predictor
-from napari_sam_tune.core.project import NewAnnotation, Project
-from napari_sam_tune.core.prompts import Prompt, Proposal
-from napari_sam_tune.core.scoring import iou, is_thin, score
-from napari_sam_tune.core.simulate import Clicker, Robot
-from napari_sam_tune.core.starter.architecture import (
+from napari_sam_tune.core.answers.predictor import Predictor
+from napari_sam_tune.core.config import TrainConfig
+from napari_sam_tune.core.evaluation.simulate import Clicker, Robot
+from napari_sam_tune.core.exchange.labelled_images import read_pairs, true_objects
+from napari_sam_tune.core.images.files import content_hash, read_image, spatial_shape
+from napari_sam_tune.core.models.checkpoints import LoadedModel, load_model
+from napari_sam_tune.core.models.starter import (
     EMBED_DIM,
     STAGE_WIDTHS,
     StarterEncoder,
     set_image_size,
 )
-from napari_sam_tune.core.starter.defects import THIN
-from napari_sam_tune.core.starter.images import make_image
-from napari_sam_tune.core.training.config import TrainConfig
+from napari_sam_tune.core.models.weights_file import read_weights
+from napari_sam_tune.core.project.project import NewAnnotation, Project
+from napari_sam_tune.core.prompts import Prompt, Proposal
+from napari_sam_tune.core.scoring import iou, is_thin, score
 from napari_sam_tune.core.training.fit import fit
 from napari_sam_tune.core.training.job import TrainingJob
-from napari_sam_tune.core.weights import read_weights
+from napari_sam_tune.starter.defects import THIN
+from napari_sam_tune.starter.images import make_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -20,9 +20,9 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_sam_tune import Predictor, Project, Prompt, Session
-from napari_sam_tune.core.images import to_rgb8
+from napari_sam_tune.core.images.files import to_rgb8
 from napari_sam_tune.core.scoring import next_click
-from napari_sam_tune.core.starter.materials import FAMILIES, make_sample
+from napari_sam_tune.starter.materials import FAMILIES, make_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -25,25 +25,25 @@ from rich.console import Console
 from rich.table import Table
 from segment_anything import SamPredictor
 
-from napari_sam_tune.core.gate import decide
-from napari_sam_tune.core.images import read_image, spatial_shape, to_rgb8
-from napari_sam_tune.core.labelled_images import read_pairs, true_objects
-from napari_sam_tune.core.predictor import Predictor
-from napari_sam_tune.core.project import Project
-from napari_sam_tune.core.rounds import MASKS_BETWEEN_ROUNDS
+from napari_sam_tune.core.answers.predictor import Predictor
+from napari_sam_tune.core.config import TrainConfig
+from napari_sam_tune.core.evaluation.simulate import Robot, order_groups, run_sequence
+from napari_sam_tune.core.exchange.labelled_images import read_pairs, true_objects
+from napari_sam_tune.core.images.files import read_image, spatial_shape, to_rgb8
+from napari_sam_tune.core.project.project import Project
+from napari_sam_tune.core.rounds.gate import decide
+from napari_sam_tune.core.rounds.plan import MASKS_BETWEEN_ROUNDS
 from napari_sam_tune.core.scoring import inscribed_radius
-from napari_sam_tune.core.session import Session
-from napari_sam_tune.core.simulate import Robot, order_groups, run_sequence
-from napari_sam_tune.core.starter.evaluate import click_through
-from napari_sam_tune.core.starter.images import make_image
-from napari_sam_tune.core.training.config import TrainConfig
+from napari_sam_tune.core.session.session import Session
 from napari_sam_tune.core.training.job import ObjectScore
 from napari_sam_tune.demo import draw_clicks
+from napari_sam_tune.starter.evaluate import click_through
+from napari_sam_tune.starter.images import make_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from napari_sam_tune.core.labelled_images import LabelledImage
+    from napari_sam_tune.core.exchange.labelled_images import LabelledImage
 
 SYNTHETIC_SEED = 424_242
 SYNTHETIC_SIDE = 256

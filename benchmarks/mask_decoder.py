@@ -18,8 +18,8 @@ from rich.table import Table
 from segment_anything import sam_model_registry
 from segment_anything.modeling import MaskDecoder
 
-from napari_sam_tune.core.mask_decoder import QuickMaskDecoder
-from napari_sam_tune.core.starter.architecture import build_starter
+from napari_sam_tune.core.models.mask_decoder import QuickMaskDecoder
+from napari_sam_tune.core.models.starter import build_starter
 
 if TYPE_CHECKING:
     from collections.abc import Callable

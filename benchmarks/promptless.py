@@ -17,18 +17,18 @@ from time import perf_counter
 
 import torch
 
-from napari_sam_tune.core.images import content_hash, read_image, spatial_shape
-from napari_sam_tune.core.labelled_images import LabelledImage, read_pairs, true_objects
-from napari_sam_tune.core.predictor import Predictor
-from napari_sam_tune.core.project import ImageRecord, NewAnnotation, Project
-from napari_sam_tune.core.project_heads import keep_head, read_head
-from napari_sam_tune.core.starter.architecture import set_image_size
-from napari_sam_tune.core.training.config import HeadConfig, TrainConfig
-from napari_sam_tune.core.training.promptless_fit import (
+from napari_sam_tune.core.answers.predictor import Predictor
+from napari_sam_tune.core.config import HeadConfig, TrainConfig
+from napari_sam_tune.core.exchange.labelled_images import LabelledImage, read_pairs, true_objects
+from napari_sam_tune.core.images.files import content_hash, read_image, spatial_shape
+from napari_sam_tune.core.models.starter import set_image_size
+from napari_sam_tune.core.project.project import ImageRecord, NewAnnotation, Project
+from napari_sam_tune.core.promptless.fit import (
     TrainedHead,
     fit_head,
     measure,
 )
+from napari_sam_tune.core.promptless.store import keep_head, read_head
 
 
 def main() -> None:

@@ -23,16 +23,16 @@ from rich.table import Table
 from segment_anything import SamPredictor, sam_model_registry
 
 from napari_sam_tune import Predictor, Prompt
-from napari_sam_tune.core.checkpoints import load_model
-from napari_sam_tune.core.embeddings import Embedding
-from napari_sam_tune.core.views import resized_shape
+from napari_sam_tune.core.geometry.views import resized_shape
+from napari_sam_tune.core.models.checkpoints import load_model
+from napari_sam_tune.core.storage.embeddings import Embedding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from segment_anything.modeling import Sam
 
-    from napari_sam_tune.core.checkpoints import LoadedModel
+    from napari_sam_tune.core.models.checkpoints import LoadedModel
 
 SHAPES = [(600, 800), (3000, 4000)]
 

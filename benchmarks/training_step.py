@@ -23,16 +23,16 @@ from rich.console import Console
 from rich.table import Table
 from segment_anything import sam_model_registry
 
-from napari_sam_tune.core.checkpoints import LoadedModel
-from napari_sam_tune.core.embeddings import Embedding, EmbeddingCache
-from napari_sam_tune.core.images import content_hash
-from napari_sam_tune.core.predictor import Predictor
-from napari_sam_tune.core.project import BaseRef, NewAnnotation, Project
-from napari_sam_tune.core.starter.architecture import build_starter
-from napari_sam_tune.core.training.config import TrainConfig
+from napari_sam_tune.core.answers.predictor import Predictor
+from napari_sam_tune.core.config import TrainConfig
+from napari_sam_tune.core.geometry.views import resized_shape
+from napari_sam_tune.core.images.files import content_hash
+from napari_sam_tune.core.models.checkpoints import LoadedModel
+from napari_sam_tune.core.models.starter import build_starter
+from napari_sam_tune.core.project.project import BaseRef, NewAnnotation, Project
+from napari_sam_tune.core.storage.embeddings import Embedding, EmbeddingCache
 from napari_sam_tune.core.training.fit import fit
 from napari_sam_tune.core.training.job import TrainingJob
-from napari_sam_tune.core.views import resized_shape
 
 if TYPE_CHECKING:
     from segment_anything.modeling import Sam

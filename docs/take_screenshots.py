@@ -19,12 +19,12 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_sam_tune.core.images import read_image
-from napari_sam_tune.core.rounds import MASKS_BETWEEN_ROUNDS
+from napari_sam_tune.core.config import TrainConfig
+from napari_sam_tune.core.images.files import read_image
+from napari_sam_tune.core.rounds.plan import MASKS_BETWEEN_ROUNDS
 from napari_sam_tune.core.scoring import next_click
-from napari_sam_tune.core.training.config import TrainConfig
 from napari_sam_tune.ui.queue import SAMPLE_IMAGES
-from napari_sam_tune.ui.start import Choices
+from napari_sam_tune.ui.views.start import Choices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.ui.plugin import LabelAndLearn
-    from napari_sam_tune.ui.work import Work
+    from napari_sam_tune.ui.work.work import Work
 
 IMAGES = Path(__file__).parent / "images"
 MASKS_NEEDED, CLICKS = 20, 4

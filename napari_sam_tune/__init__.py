@@ -10,24 +10,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from napari_sam_tune.core.answers.predictor import Predictor as Predictor
+    from napari_sam_tune.core.config import TrainConfig as TrainConfig
     from napari_sam_tune.core.errors import SamTuneError as SamTuneError
-    from napari_sam_tune.core.predictor import Predictor as Predictor
-    from napari_sam_tune.core.project import Project as Project
+    from napari_sam_tune.core.project.project import Project as Project
     from napari_sam_tune.core.prompts import Prompt as Prompt
     from napari_sam_tune.core.prompts import Proposal as Proposal
-    from napari_sam_tune.core.session import Session as Session
-    from napari_sam_tune.core.training.config import TrainConfig as TrainConfig
+    from napari_sam_tune.core.session.session import Session as Session
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "Predictor": "core.predictor",
-    "Project": "core.project",
+    "Predictor": "core.answers.predictor",
+    "Project": "core.project.project",
     "Prompt": "core.prompts",
     "Proposal": "core.prompts",
     "SamTuneError": "core.errors",
-    "Session": "core.session",
-    "TrainConfig": "core.training.config",
+    "Session": "core.session.session",
+    "TrainConfig": "core.config",
 }
 __all__ = [*_HOME, "__version__"]
 

@@ -22,11 +22,11 @@ from napari_sam_tune.commands.sweep import sweep
 from napari_sam_tune.commands.terminal import Device, Model, console, progress_bar
 from napari_sam_tune.commands.train import print_config, train
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.core.rounds import MASKS_BETWEEN_ROUNDS
+from napari_sam_tune.core.rounds.plan import MASKS_BETWEEN_ROUNDS
 
 if TYPE_CHECKING:
-    from napari_sam_tune.core.rounds import Round
-    from napari_sam_tune.core.simulate import ObjectResult
+    from napari_sam_tune.core.evaluation.simulate import ObjectResult
+    from napari_sam_tune.core.rounds.plan import Round
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -114,9 +114,9 @@ def embed(
     device: Device = "auto",
 ) -> None:
     """Encode a whole folder ahead, so that every first click is quick. Resumes where it stopped."""
-    from napari_sam_tune.core.embed_folder import embed_folder
-    from napari_sam_tune.core.predictor import Predictor
-    from napari_sam_tune.core.project import Project
+    from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.batch.embed import embed_folder
+    from napari_sam_tune.core.project.project import Project
 
     opened = Project.open(project)
     predictor = Predictor.from_checkpoint(model, device=device)
@@ -185,12 +185,12 @@ def simulate(
     device: Device = "auto",
 ) -> None:
     """Find out how many clicks learning would save on images you have labelled already."""
-    from napari_sam_tune.core.labelled_images import read_pairs
-    from napari_sam_tune.core.predictor import Predictor
-    from napari_sam_tune.core.project import Project
-    from napari_sam_tune.core.rounds import Round
-    from napari_sam_tune.core.session import Session
-    from napari_sam_tune.core.simulate import Robot, order_groups, run_sequence
+    from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.evaluation.simulate import Robot, order_groups, run_sequence
+    from napari_sam_tune.core.exchange.labelled_images import read_pairs
+    from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.rounds.plan import Round
+    from napari_sam_tune.core.session.session import Session
 
     pairs = read_pairs(
         images, masks, manifest=manifest, class_column=class_column, group_column=group_column
@@ -278,7 +278,7 @@ def starter_train(
     ] = 1200.0,
 ) -> None:
     """Train the embedded model on made and real pictures; may be stopped at any moment."""
-    from napari_sam_tune.core.starter.training import train
+    from napari_sam_tune.starter.training import train
 
     best = train(
         run,
@@ -318,7 +318,7 @@ def starter_evaluate(
     ] = False,
 ) -> None:
     """Measure the embedded model on labelled photographs, clicked by the robot."""
-    from napari_sam_tune.core.starter.evaluate import evaluate
+    from napari_sam_tune.starter.evaluate import evaluate
 
     figures = evaluate(
         images,
@@ -339,7 +339,7 @@ def starter_samples(
     seed: Annotated[int, typer.Option(help="Those of the package come from seed 1.")] = 1,
 ) -> None:
     """Make the sample images: parts of one production line, with true masks."""
-    from napari_sam_tune.core.starter.samples import write_samples
+    from napari_sam_tune.starter.samples import write_samples
 
     written = write_samples(out, seed)
     console.print(f"{len(written)} images in {out}", highlight=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import asdict, replace
+from importlib.resources import files
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
@@ -16,25 +17,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_tune.core.checkpoints import save_sam_checkpoint
-from napari_sam_tune.core.effort import RECALLED
-from napari_sam_tune.core.exporting import images_out, selection
-from napari_sam_tune.core.labelled_images import LabelledImage, read_pairs
-from napari_sam_tune.core.predictor import Predictor
-from napari_sam_tune.core.project import Project
-from napari_sam_tune.core.rounds import Round
-from napari_sam_tune.core.session import Session
-from napari_sam_tune.core.simulate import Robot, SequenceResult, run_sequence
-from napari_sam_tune.core.training.config import TrainConfig
+from napari_sam_tune.core.answers.predictor import Predictor
+from napari_sam_tune.core.config import TrainConfig
+from napari_sam_tune.core.evaluation.simulate import Robot, SequenceResult, run_sequence
+from napari_sam_tune.core.exchange.labelled_images import LabelledImage, read_pairs
+from napari_sam_tune.core.exchange.outgoing import images_out, selection
+from napari_sam_tune.core.models.checkpoints import save_sam_checkpoint
+from napari_sam_tune.core.project.effort import RECALLED
+from napari_sam_tune.core.project.project import Project
+from napari_sam_tune.core.rounds.plan import Round
+from napari_sam_tune.core.session.session import Session
 from napari_sam_tune.formats.exporting import export
 from napari_sam_tune.formats.registry import format_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from napari_sam_tune.core.simulate import ObjectResult
+    from napari_sam_tune.core.evaluation.simulate import ObjectResult
 
-SAMPLES = Path(__file__).parent / "resources" / "samples"
+SAMPLES = Path(str(files("napari_sam_tune"))) / "resources" / "samples"
 _ROBOT = Robot(max_clicks=12, target=0.8, noise=0.2, seed=0)
 # Fewer rounds than a session's, and fewer judges: somebody waits for the end of the demo.
 _MASKS_BETWEEN_ROUNDS = 20

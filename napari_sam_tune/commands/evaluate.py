@@ -11,7 +11,7 @@ import typer
 from napari_sam_tune.commands.terminal import Device, console, print_table, progress_bar
 
 if TYPE_CHECKING:
-    from napari_sam_tune.core.evaluation import Evaluation
+    from napari_sam_tune.core.evaluation.evaluation import Evaluation
 
 
 class Objects(StrEnum):
@@ -40,12 +40,12 @@ def evaluate(
 
     A promptless head, which the base model has none of, is compared with the accepted masks.
     """
-    from napari_sam_tune.core.evaluation import evaluate as compare
-    from napari_sam_tune.core.evaluation_report import METRICS_FILE, write_evaluation
-    from napari_sam_tune.core.head_evaluation import evaluate_head, score_rows
-    from napari_sam_tune.core.project import Project
-    from napari_sam_tune.core.promptless import is_head
-    from napari_sam_tune.core.tuned import open_tuned
+    from napari_sam_tune.core.answers.tuned import open_tuned
+    from napari_sam_tune.core.evaluation.evaluation import evaluate as compare
+    from napari_sam_tune.core.evaluation.heads import evaluate_head, score_rows
+    from napari_sam_tune.core.evaluation.report import METRICS_FILE, write_evaluation
+    from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.promptless.head import is_head
 
     if (out / METRICS_FILE).exists() and not overwrite:
         raise FileExistsError(f"{out} holds a report already: choose another --out or --overwrite.")
@@ -73,8 +73,8 @@ def evaluate(
 
 
 def _print(evaluation: Evaluation) -> None:
-    from napari_sam_tune.core.comparison import by_class, summarise
-    from napari_sam_tune.core.evaluation_report import (
+    from napari_sam_tune.core.evaluation.comparison import by_class, summarise
+    from napari_sam_tune.core.evaluation.report import (
         METRIC_COLUMNS,
         class_columns,
         class_rows,

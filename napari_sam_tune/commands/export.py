@@ -33,9 +33,9 @@ def weights(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
 ) -> None:
     """Write weights for other programs, or as our own small file, and a model card beside them."""
-    from napari_sam_tune.core.project import Project
-    from napari_sam_tune.core.tuned import read_tuned
-    from napari_sam_tune.formats.weights import export_weights, weights_of
+    from napari_sam_tune.core.answers.tuned import read_tuned
+    from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.formats.weights.export import export_weights, weights_of
 
     opened = Project.open(project, create=False)
     if file is not None and opened.base is not None:
@@ -64,8 +64,8 @@ def masks(
     unit: Annotated[str, typer.Option(help="Its unit, such as micrometer.")] = "pixel",
 ) -> None:
     """Write masks for other programs, all or nothing, and say what the format could not hold."""
-    from napari_sam_tune.core.exporting import images_out, selection
-    from napari_sam_tune.core.project import Project
+    from napari_sam_tune.core.exchange.outgoing import images_out, selection
+    from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.formats.exporting import ExportOptions, export
     from napari_sam_tune.formats.registry import format_named
 

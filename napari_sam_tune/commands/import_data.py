@@ -14,8 +14,8 @@ from napari_sam_tune.commands.terminal import console, progress_bar
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_sam_tune.core.import_report import ImportReport
-    from napari_sam_tune.core.split import Split
+    from napari_sam_tune.core.exchange.import_report import ImportReport
+    from napari_sam_tune.core.project.split import Split
 
 
 def import_data(
@@ -57,11 +57,11 @@ def import_data(
     seed: Annotated[int, typer.Option(min=0, help="Of the split and of --limit.")] = 0,
 ) -> None:
     """Make a project of images that are labelled already; run it again to go on or add to it."""
-    from napari_sam_tune.core.checkpoints import STARTER, base_ref
-    from napari_sam_tune.core.dataset import Location
-    from napari_sam_tune.core.import_report import ImportReport
-    from napari_sam_tune.core.importing import ImportOptions, checked_images, import_images
-    from napari_sam_tune.core.project import Project
+    from napari_sam_tune.core.exchange.import_report import ImportReport
+    from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images, import_images
+    from napari_sam_tune.core.exchange.incoming import Location
+    from napari_sam_tune.core.models.checkpoints import STARTER, base_ref
+    from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.formats.registry import format_named
 
     known = format_named(format_name)

@@ -12,7 +12,7 @@ from rich.markup import escape
 from napari_sam_tune.commands.terminal import console, progress_bar
 
 if TYPE_CHECKING:
-    from napari_sam_tune.core.merge_report import MergeReport
+    from napari_sam_tune.core.exchange.merge_report import MergeReport
 
 _NAMED = 5
 
@@ -26,8 +26,8 @@ def merge(
     ] = None,
 ) -> None:
     """Join two projects, as of a laptop and a workstation; run it again to go on or add to it."""
-    from napari_sam_tune.core.merging import Merge
-    from napari_sam_tune.core.project import Project
+    from napari_sam_tune.core.exchange.merging import Merge
+    from napari_sam_tune.core.project.project import Project
 
     opened = Project.open(project, create=False)
     joining = Merge(opened, Project.open(other, create=False))

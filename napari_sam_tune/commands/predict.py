@@ -13,10 +13,10 @@ from napari_sam_tune.core.errors import PromptError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_sam_tune.core.prediction import Prediction
-    from napari_sam_tune.core.promptless import PromptlessModel
+    from napari_sam_tune.core.answers.tuned import TunedWeights
+    from napari_sam_tune.core.batch.predict import Prediction
+    from napari_sam_tune.core.promptless.head import PromptlessModel
     from napari_sam_tune.core.prompts import Prompt
-    from napari_sam_tune.core.tuned import TunedWeights
 
 
 def predict(
@@ -49,12 +49,12 @@ def predict(
     ] = False,
 ) -> None:
     """Draw masks with tuned weights, from boxes, points or nothing, and say how good they are."""
-    from napari_sam_tune.core import prediction
-    from napari_sam_tune.core.checkpoints import STARTER
-    from napari_sam_tune.core.images import read_image, to_rgb8
-    from napari_sam_tune.core.predictor import Predictor
-    from napari_sam_tune.core.promptless import is_head, load_head
-    from napari_sam_tune.core.tuned import open_tuned
+    from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.answers.tuned import open_tuned
+    from napari_sam_tune.core.batch import predict as prediction
+    from napari_sam_tune.core.images.files import read_image, to_rgb8
+    from napari_sam_tune.core.models.checkpoints import STARTER
+    from napari_sam_tune.core.promptless.head import is_head, load_head
     from napari_sam_tune.formats.predictions import write_prediction
 
     prompts = _prompts(box or [], point or [], auto)
@@ -91,7 +91,7 @@ def predict(
 
 def _prompts(boxes: Sequence[str], points: Sequence[str], auto: bool) -> list[Prompt] | None:
     """Return what is asked, None for everything there is."""
-    from napari_sam_tune.core.prediction import parse_box, parse_point
+    from napari_sam_tune.core.batch.predict import parse_box, parse_point
 
     prompts = [*map(parse_box, boxes), *map(parse_point, points)]
     if auto == bool(prompts):

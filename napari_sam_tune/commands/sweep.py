@@ -12,8 +12,8 @@ from napari_sam_tune.commands.terminal import Device, console, print_table, prog
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_sam_tune.core.sweep import Run, RunScore
-    from napari_sam_tune.core.training.config import TrainConfig
+    from napari_sam_tune.core.config import TrainConfig
+    from napari_sam_tune.core.evaluation.sweep import Run, RunScore
     from napari_sam_tune.core.training.job import Progress
 
 COLUMNS = ("setting", "seeds", "score", "lowest … highest", "gain")
@@ -33,11 +33,11 @@ def sweep(
     device: Device = "auto",
 ) -> None:
     """Train with each value of a setting and several seeds; a chart and a table of the scores."""
-    from napari_sam_tune.core.charts import draw_sweep
-    from napari_sam_tune.core.project import Project
-    from napari_sam_tune.core.sweep import RunScore, plan, value_rows, write_csv
-    from napari_sam_tune.core.sweep import sweep as run_all
-    from napari_sam_tune.core.training.run import train
+    from napari_sam_tune.core.evaluation.charts import draw_sweep
+    from napari_sam_tune.core.evaluation.sweep import RunScore, plan, value_rows, write_csv
+    from napari_sam_tune.core.evaluation.sweep import sweep as run_all
+    from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.rounds.run import train
 
     runs = plan(param, seeds, set_ or [])
     opened = Project.open(project, create=False)
@@ -72,7 +72,7 @@ def _name(run: Run) -> str:
 
 
 def _configured(settings: Sequence[str]) -> TrainConfig:
-    from napari_sam_tune.core.training.config import TrainConfig
+    from napari_sam_tune.core.config import TrainConfig
     from napari_sam_tune.core.training.settings import with_settings
 
     return with_settings(TrainConfig.for_a_run(), settings)

@@ -13,8 +13,8 @@ from napari_sam_tune.commands.terminal import Device, console, progress_bar
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from napari_sam_tune.core.rounds.run import RunResult
     from napari_sam_tune.core.training.job import Progress
-    from napari_sam_tune.core.training.run import RunResult
 
 
 def train(
@@ -50,10 +50,10 @@ def train(
     if processes > 1 and is_alone():
         _launch(processes)
         return
-    from napari_sam_tune.core.project import Project
-    from napari_sam_tune.core.training.config import TrainConfig
-    from napari_sam_tune.core.training.run import enter as enter_project
-    from napari_sam_tune.core.training.run import train as run
+    from napari_sam_tune.core.config import TrainConfig
+    from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.rounds.run import enter as enter_project
+    from napari_sam_tune.core.rounds.run import train as run
     from napari_sam_tune.core.training.run_folder import CONFIG
     from napari_sam_tune.core.training.settings import read_config, with_settings
 
@@ -79,7 +79,7 @@ def train(
 
 def print_config() -> None:
     """Print the defaults of a run as YAML, with a comment on every key."""
-    from napari_sam_tune.core.training.config import TrainConfig
+    from napari_sam_tune.core.config import TrainConfig
     from napari_sam_tune.core.training.settings import commented
 
     sys.stdout.write(commented(TrainConfig.for_a_run()))

@@ -15,16 +15,16 @@ from PIL import Image
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.formats.csv_list import joined, masked_image, rows_of
-from napari_sam_tune.formats.exported import read_notes
-from napari_sam_tune.formats.folders import ExportedFolder
+from napari_sam_tune.formats.exported_folder import read_notes
+from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 from napari_sam_tune.formats.yolo_out import FOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from napari_sam_tune.core.dataset import Dataset, Location
-    from napari_sam_tune.core.exporting import ImageOut
+    from napari_sam_tune.core.exchange.incoming import Dataset, Location
+    from napari_sam_tune.core.exchange.outgoing import ImageOut
     from napari_sam_tune.formats.exporting import ExportOptions
     from napari_sam_tune.formats.folder import MaskedImage
 

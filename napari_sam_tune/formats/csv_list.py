@@ -10,16 +10,16 @@ import csv
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from napari_sam_tune.core.dataset import DEFAULT_LABEL, Dataset
 from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset
 from napari_sam_tune.formats.folder import MaskedImage, MaskFile
-from napari_sam_tune.formats.reading import inside
+from napari_sam_tune.formats.text_files import inside
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_sam_tune.core.dataset import Location
-    from napari_sam_tune.core.split import Split
+    from napari_sam_tune.core.exchange.incoming import Location
+    from napari_sam_tune.core.project.split import Split
 
 _SPLITS: Final[dict[str, Split | None]] = {
     "": None,

@@ -15,13 +15,13 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Final, Protocol
 
-from napari_sam_tune.core.durable import publish_file, publish_folder, saving
 from napari_sam_tune.core.errors import ExportCancelled, SamTuneError, StorageError
+from napari_sam_tune.core.storage.durable import publish_file, publish_folder, saving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from napari_sam_tune.core.exporting import ImageOut
+    from napari_sam_tune.core.exchange.outgoing import ImageOut
     from napari_sam_tune.formats.registry import Format
 
 MARKER: Final = ".napari-sam-tune.json"

@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_sam_tune.core.dataset import Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.core.image_header import image_shape
-from napari_sam_tune.core.images import list_images
-from napari_sam_tune.core.labelled_images import mask_objects, read_mask, read_pairs, require_shape
+from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
+from napari_sam_tune.core.exchange.labelled_images import (
+    mask_objects,
+    read_mask,
+    read_pairs,
+    require_shape,
+)
+from napari_sam_tune.core.images.files import list_images
+from napari_sam_tune.core.images.header import image_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from napari_sam_tune.core.dataset import Location
+    from napari_sam_tune.core.exchange.incoming import Location
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,10 @@ from shapely.errors import ShapelyError
 from shapely.geometry import box, mapping
 from shapely.geometry import shape as geometry_of
 
-from napari_sam_tune.core.dataset import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.errors import ImageError, SamTuneError
-from napari_sam_tune.formats.exported import by_stem, read_notes
-from napari_sam_tune.formats.reading import read_json
+from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
+from napari_sam_tune.formats.exported_folder import by_stem, read_notes
+from napari_sam_tune.formats.text_files import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from shapely.geometry.base import BaseGeometry
 
-    from napari_sam_tune.core.dataset import Location
+    from napari_sam_tune.core.exchange.incoming import Location
     from napari_sam_tune.core.prompts import Mask
 
 _LONGITUDE_LATITUDE: Final = "OGC:CRS84"

@@ -20,7 +20,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.features import shapes
 from rasterio.transform import Affine
 
-from napari_sam_tune.formats.folders import ExportedFolder
+from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from rasterio.crs import CRS
 
-    from napari_sam_tune.core.exporting import ImageOut, ObjectOut
+    from napari_sam_tune.core.exchange.outgoing import ImageOut, ObjectOut
     from napari_sam_tune.formats.exporting import ExportOptions
 
 

@@ -1,151 +1,159 @@
-"""Label images: one integer picture per image. Overlap is resolved, later over earlier."""
+"""Reading label images: pictures of objects, each with its number, and pictures of classes."""
 
 from __future__ import annotations
 
 import csv
-from collections import Counter
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tifffile
-from PIL import Image
+from scipy import ndimage
 
-from napari_sam_tune.core.drawing import rgb
-from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.formats.folders import ExportedFolder
+from napari_sam_tune.core.errors import MaskError, SamTuneError
+from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
+from napari_sam_tune.core.exchange.labelled_images import read_mask, require_shape
+from napari_sam_tune.core.images.header import image_shape
+from napari_sam_tune.formats.exported_folder import Notes, by_stem, image_of, read_notes
+from napari_sam_tune.formats.label_images_out import CLASSES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import NDArray
 
-    from napari_sam_tune.core.exporting import ImageOut
-    from napari_sam_tune.formats.exporting import ExportOptions
-
-    Labels = NDArray[np.unsignedinteger]
-
-HIDDEN: Final = "object partly hidden by a later one"
-GONE: Final = "object wholly hidden by later ones"
-MERGED: Final = "object whose own number is lost: pictures of classes hold no objects"
-CLASSES: Final = "classes.csv"
+    from napari_sam_tune.core.exchange.incoming import Location
 
 
-def paint(
-    image: ImageOut, dtype: DTypeLike, losses: Counter[str], values: Sequence[int] | None = None
-) -> Labels:
-    """Paint the objects of one image, later over earlier where they overlap.
+@dataclass(frozen=True, kw_only=True)
+class LabelPicture(SourceImage):
+    """An image with a picture of numbers.
 
-    Args:
-        image: the image.
-        dtype: of the picture.
-        losses: counts the objects that were painted over.
-        values: of the objects; None for their numbers, see `numbers_of`.
-
-    Returns:
-        (H, W); 0 is background.
-
-    Raises:
-        SamTuneError: there are more numbers than the type holds.
+    Attributes:
+        file: the picture.
+        stem: its name without suffix.
+        notes: of its folder.
+        classes: value to class where values are classes; None where they are objects.
 
     """
-    count = len(image.objects)
-    values = numbers_of(image) if values is None else values
-    if max(values, default=0) > np.iinfo(dtype).max:
-        raise SamTuneError(
-            f"{image.name} has {count} objects with numbers up to {max(values)}, and "
-            f"{np.dtype(dtype).itemsize * 8} bits hold numbers up to {np.iinfo(dtype).max}. Export "
-            "it as labels-tiff, or as COCO."
+
+    file: Path
+    stem: str
+    notes: Notes
+    classes: Mapping[int, str] | None
+
+    def check(self, shape: tuple[int, int]) -> None:
+        """Compare the sizes in the files' headers."""
+        require_shape(self.file, image_shape(self.file), shape)
+
+    def objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
+        """Give one object for each number, or for each connected part of a class."""
+        values = read_mask(self.file)
+        require_shape(self.file, values.shape, shape)
+        for number, cropped, window in numbered(values, str(self.file)):
+            yield from self._of_number(number, cropped, window, shape)
+
+    def _of_number(
+        self,
+        number: int,
+        cropped: NDArray[np.bool_],
+        window: tuple[slice, ...],
+        shape: tuple[int, int],
+    ) -> Iterator[SourceObject]:
+        key = f"{self.stem}#{number}"
+        if self.classes is None:
+            note = self.notes.records.get(key)
+            mask = placed(cropped, window, shape)
+            if note is None:
+                yield SourceObject(key, mask, DEFAULT_LABEL)
+            else:
+                yield SourceObject(key, mask, note.label, note.score, note.record)
+            return
+        if number not in self.classes:
+            raise MaskError(f"{self.file} has the value {number}, which {CLASSES} does not list.")
+        parts, count = ndimage.label(cropped, structure=np.ones((3, 3), dtype=int))
+        for part in range(1, count + 1):
+            mask = placed(parts == part, window, shape)
+            yield SourceObject(f"{key}.{part}", mask, self.classes[number])
+
+
+def numbered(
+    values: NDArray[Any], entry: str
+) -> Iterator[tuple[int, NDArray[np.bool_], tuple[slice, ...]]]:
+    """Give each number of a label image but 0, its pixels, and the window they are cut to.
+
+    Raises:
+        MaskError: the values are no whole numbers, or below 0.
+
+    """
+    if values.dtype.kind not in "bui" or (values.dtype.kind == "i" and values.min() < 0):
+        raise MaskError(f"{entry} holds {values.dtype}; label images hold whole numbers from 0.")
+    numbers, dense = np.unique(values, return_inverse=True)
+    dense = dense.reshape(values.shape) + 1
+    for index, window in enumerate(ndimage.find_objects(dense)):
+        if numbers[index] != 0:
+            yield int(numbers[index]), dense[window] == index + 1, window
+
+
+def placed(
+    cropped: NDArray[np.bool_], window: tuple[slice, ...], shape: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Return a cut-out as a mask of `shape` (H, W)."""
+    full = np.zeros(shape, dtype=bool)
+    full[window] = cropped
+    return full
+
+
+def read_labels(location: Location) -> Dataset:
+    """Read a folder of pictures with one number for each object.
+
+    Raises:
+        SamTuneError: a picture has no image, or a table is malformed.
+
+    """
+    return _read(location, "labels", None)
+
+
+def read_semantic(location: Location) -> Dataset:
+    """Read a folder of pictures of classes, with a `classes.csv` of values and classes.
+
+    Raises:
+        SamTuneError: a picture has no image, or a table is malformed or missing.
+
+    """
+    if location.path is None:
+        raise SamTuneError("Give the folder of pictures.")
+    return _read(location, "semantic", _classes(location.path / CLASSES))
+
+
+def _read(location: Location, form: str, classes: Mapping[int, str] | None) -> Dataset:
+    folder, images = location.path, location.images
+    if folder is None or images is None:
+        raise SamTuneError("Give the folder of pictures and the one of images.")
+    notes, known = read_notes(folder), by_stem(images)
+    found = []
+    for stem, file in by_stem(folder).items():
+        path = image_of(stem, known, images, file)
+        picture = LabelPicture(
+            path=path,
+            name=path.relative_to(images).as_posix(),
+            file=file,
+            stem=stem,
+            notes=notes,
+            classes=classes,
         )
-    numbers = np.zeros(image.shape, np.uint32)
-    areas = []
-    for number, found in enumerate(image.objects, start=1):
-        numbers[found.window][found.mask] = number
-        areas.append(np.count_nonzero(found.mask))
-    left = np.bincount(numbers.ravel(), minlength=count + 1)[1:]
-    losses[GONE] += int(np.count_nonzero(left == 0))
-    losses[HIDDEN] += int(np.count_nonzero((left > 0) & (left < areas)))
-    table = np.array([0, *values])
-    painted: Labels = table.astype(dtype)[numbers]
-    return painted
+        found.append(notes.named(picture, stem))
+    return notes.dataset(f"{form}/{folder.resolve().name}", found)
 
 
-def numbers_of(image: ImageOut) -> Sequence[int]:
-    """Return the objects' numbers in the label image they are from, or else 1, 2, …."""
-    numbers = [found.number for found in image.objects if found.number is not None]
-    return numbers if len(numbers) == len(image.objects) else range(1, len(image.objects) + 1)
-
-
-def wide(image: ImageOut) -> type[np.uint16 | np.uint32]:
-    """Return the type its numbers need."""
-    is_wide = max(numbers_of(image), default=0) > np.iinfo(np.uint16).max
-    return np.uint32 if is_wide else np.uint16
-
-
-def write_label_pngs(
-    images: Iterable[ImageOut], _: Mapping[str, str], path: Path, options: ExportOptions
-) -> Counter[str]:
-    """Write 16-bit PNGs with one number for each object; its class stands in `records.csv`."""
-    return _write_instances(images, path, ".png")
-
-
-def write_label_tiffs(
-    images: Iterable[ImageOut], _: Mapping[str, str], path: Path, options: ExportOptions
-) -> Counter[str]:
-    """Write TIFFs with one number for each object, of 32 bits where 16 do not suffice."""
-    return _write_instances(images, path, ".tif")
-
-
-def _write_instances(images: Iterable[ImageOut], path: Path, suffix: str) -> Counter[str]:
-    losses: Counter[str] = Counter()
-    with ExportedFolder(path) as folder:
-        for image in images:
-            stem = folder.add(image)
-            painted = paint(image, wide(image) if suffix == ".tif" else np.uint16, losses)
-            _save(painted, folder.file(stem + suffix))
-            for number, found in zip(numbers_of(image), image.objects, strict=True):
-                folder.note(f"{stem}#{number}", found)
-    return +losses
-
-
-def write_semantic_pngs(
-    images: Iterable[ImageOut], classes: Mapping[str, str], path: Path, _: ExportOptions
-) -> Counter[str]:
-    """Write 8-bit PNGs in the classes' colours; `classes.csv` says which value is which."""
-    return _write_semantic(images, classes, path, ".png")
-
-
-def write_semantic_tiffs(
-    images: Iterable[ImageOut], classes: Mapping[str, str], path: Path, _: ExportOptions
-) -> Counter[str]:
-    """Write 8-bit TIFFs; `classes.csv` says which value is which class."""
-    return _write_semantic(images, classes, path, ".tif")
-
-
-def _write_semantic(
-    images: Iterable[ImageOut], classes: Mapping[str, str], path: Path, suffix: str
-) -> Counter[str]:
-    losses: Counter[str] = Counter()
-    numbers = {name: number for number, name in enumerate(classes, start=1)}
-    palette = [channel for colour in ("#000000", *classes.values()) for channel in rgb(colour)]
-    with ExportedFolder(path) as folder:
-        with folder.file(CLASSES).open("w", newline="", encoding="utf-8") as file:
-            rows = [(numbers[name], name, colour) for name, colour in classes.items()]
-            csv.writer(file).writerows([("value", "class", "colour"), *rows])
-        for image in images:
-            stem = folder.add(image)
-            values = [numbers[found.label] for found in image.objects]
-            painted = paint(image, np.uint8, losses, values)
-            _save(painted, folder.file(stem + suffix), palette)
-            losses[MERGED] += len(values)
-    return +losses
-
-
-def _save(labels: Labels, path: Path, palette: Sequence[int] | None = None) -> None:
-    if path.suffix == ".tif":
-        tifffile.imwrite(path, labels, compression="zlib")
-        return
-    picture = Image.fromarray(labels)
-    if palette is not None:
-        picture.putpalette(list(palette))
-    picture.save(path)
+def _classes(path: Path) -> dict[int, str]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+        return {int(row["value"]): row["class"] for row in rows}
+    except OSError as error:
+        raise SamTuneError(f"{path} cannot be read: {error.strerror}. It names classes.") from error
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
+        raise SamTuneError(
+            f"{path} needs the columns value (a number) and class: {error!r}."
+        ) from error

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from napari_sam_tune.core.dataset import Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.errors import ImageError, MaskError, SamTuneError
+from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
 from napari_sam_tune.formats.drawn import drawn
-from napari_sam_tune.formats.exported import read_notes
-from napari_sam_tune.formats.reading import inside, read_json
+from napari_sam_tune.formats.exported_folder import read_notes
+from napari_sam_tune.formats.text_files import inside, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from napari_sam_tune.core.dataset import Location
+    from napari_sam_tune.core.exchange.incoming import Location
     from napari_sam_tune.core.prompts import Mask
 
     Shape = dict[str, Any]

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from napari_sam_tune.formats.folders import ExportedFolder
+from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from napari_sam_tune.core.exporting import ImageOut, ObjectOut
+    from napari_sam_tune.core.exchange.outgoing import ImageOut, ObjectOut
     from napari_sam_tune.formats.exporting import ExportOptions
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from skimage.measure import regionprops
 
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.core.images import spatial_shape
+from napari_sam_tune.core.images.files import spatial_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.exporting import ImageOut, ObjectOut
+    from napari_sam_tune.core.exchange.outgoing import ImageOut, ObjectOut
     from napari_sam_tune.formats.exporting import ExportOptions
 
     Row = dict[str, object]

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import zarr
 
-from napari_sam_tune.core.dataset import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.errors import MaskError, SamTuneError
-from napari_sam_tune.formats.exported import by_stem, image_of, read_notes
-from napari_sam_tune.formats.label_pictures import numbered, placed
-from napari_sam_tune.formats.reading import inside
+from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
+from napari_sam_tune.formats.exported_folder import by_stem, image_of, read_notes
+from napari_sam_tune.formats.label_images import numbered, placed
+from napari_sam_tune.formats.text_files import inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.dataset import Location
+    from napari_sam_tune.core.exchange.incoming import Location
 
 
 @dataclass(frozen=True)

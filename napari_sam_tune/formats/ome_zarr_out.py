@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 import zarr
 
-from napari_sam_tune.core.drawing import rgb
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.core.images import spatial_shape
-from napari_sam_tune.formats.folders import ExportedFolder
-from napari_sam_tune.formats.label_images import numbers_of, paint, wide
+from napari_sam_tune.core.evaluation.pictures import rgb
+from napari_sam_tune.core.images.files import spatial_shape
+from napari_sam_tune.formats.exported_folder_out import ExportedFolder
+from napari_sam_tune.formats.label_images_out import numbers_of, paint, wide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.exporting import ImageOut, ObjectOut
+    from napari_sam_tune.core.exchange.outgoing import ImageOut, ObjectOut
     from napari_sam_tune.formats.exporting import ExportOptions
 
     Version = Literal["0.4", "0.5"]

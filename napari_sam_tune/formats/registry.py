@@ -7,10 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.core.labelled_images import SMALLEST_OBJECT, manifest_rows
+from napari_sam_tune.core.exchange.labelled_images import SMALLEST_OBJECT, manifest_rows
 
 if TYPE_CHECKING:
-    from napari_sam_tune.core.dataset import Dataset, Location, SourceImage
+    from napari_sam_tune.core.exchange.incoming import Dataset, Location, SourceImage
     from napari_sam_tune.formats.exporting import Writer
 
 _OPTIONS: Final = {

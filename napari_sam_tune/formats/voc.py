@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from napari_sam_tune.core.dataset import Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.errors import MaskError, SamTuneError
-from napari_sam_tune.core.image_header import image_shape
-from napari_sam_tune.core.labelled_images import read_mask, require_shape
-from napari_sam_tune.formats.exported import read_notes
-from napari_sam_tune.formats.reading import inside
+from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
+from napari_sam_tune.core.exchange.labelled_images import read_mask, require_shape
+from napari_sam_tune.core.images.header import image_shape
+from napari_sam_tune.formats.exported_folder import read_notes
+from napari_sam_tune.formats.text_files import inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from napari_sam_tune.core.dataset import Location
+    from napari_sam_tune.core.exchange.incoming import Location
 
 _VOID = 255
 

@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 
 from PIL import Image
 
-from napari_sam_tune.core.drawing import OBJECT_COLOURS, rgb
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.formats.folders import ExportedFolder
-from napari_sam_tune.formats.label_images import paint
+from napari_sam_tune.core.evaluation.pictures import OBJECT_COLOURS, rgb
+from napari_sam_tune.formats.exported_folder_out import ExportedFolder
+from napari_sam_tune.formats.label_images_out import paint
 from napari_sam_tune.formats.yolo_out import FOLDERS
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.exporting import ImageOut, ObjectOut
+    from napari_sam_tune.core.exchange.outgoing import ImageOut, ObjectOut
     from napari_sam_tune.formats.exporting import ExportOptions
 
 MOST: Final = 254

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import yaml
 
-from napari_sam_tune.core.dataset import Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
 from napari_sam_tune.formats.drawn import drawn
-from napari_sam_tune.formats.exported import Notes, by_stem, image_of, read_notes
-from napari_sam_tune.formats.reading import inside
+from napari_sam_tune.formats.exported_folder import Notes, by_stem, image_of, read_notes
+from napari_sam_tune.formats.text_files import inside
 from napari_sam_tune.formats.yolo_out import FOLDERS, entry
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.dataset import Location
-    from napari_sam_tune.core.split import Split
+    from napari_sam_tune.core.exchange.incoming import Location
+    from napari_sam_tune.core.project.split import Split
 
 _EDGE = 0.01  # corners that far outside are taken for rounding
 

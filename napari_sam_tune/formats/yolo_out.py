@@ -14,7 +14,7 @@ import numpy as np
 import yaml
 from scipy.spatial import cKDTree
 
-from napari_sam_tune.formats.folders import ExportedFolder
+from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 from napari_sam_tune.formats.outlines import boundaries
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.exporting import ImageOut, ObjectOut
-    from napari_sam_tune.core.split import Split
+    from napari_sam_tune.core.exchange.outgoing import ImageOut, ObjectOut
+    from napari_sam_tune.core.project.split import Split
     from napari_sam_tune.formats.exporting import ExportOptions
 
 FOLDERS: Final[dict[Split, str]] = {"train": "train", "held_out": "val", "test": "test"}

@@ -11,12 +11,11 @@ import platformdirs
 from qtpy.QtCore import QCoreApplication, QObject
 
 from napari_sam_tune.core.errors import CheckpointMissing, ProjectError, SamTuneError, StorageError
+from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS
+from napari_sam_tune.ui.canvas.layers import LabellingLayers
 from napari_sam_tune.ui.faults import explain
 from napari_sam_tune.ui.inference import Inference, Kind
-from napari_sam_tune.ui.keys import DEFAULT_KEYS
-from napari_sam_tune.ui.layers import LabellingLayers
 from napari_sam_tune.ui.model_code import import_model_code
-from napari_sam_tune.ui.notice import Notice
 from napari_sam_tune.ui.preferences import PreferencesSource
 from napari_sam_tune.ui.queue import (
     SAMPLE_IMAGES,
@@ -26,9 +25,10 @@ from napari_sam_tune.ui.queue import (
     viewer_queue,
 )
 from napari_sam_tune.ui.recent import load_recent, save_recent
-from napari_sam_tune.ui.start import Choices
-from napari_sam_tune.ui.work import Work
-from napari_sam_tune.ui.workplace import Workplace
+from napari_sam_tune.ui.views.notice import Notice
+from napari_sam_tune.ui.views.start import Choices
+from napari_sam_tune.ui.work.work import Work
+from napari_sam_tune.ui.work.workplace import Workplace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.utils.events import Event
 
-    from napari_sam_tune.core.predictor import Predictor
-    from napari_sam_tune.core.project import Project
-    from napari_sam_tune.core.runners import Runner
-    from napari_sam_tune.core.training.config import TrainConfig
-    from napari_sam_tune.ui.exporting import Exporting
-    from napari_sam_tune.ui.panel import Panel
+    from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.config import TrainConfig
+    from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.rounds.runners import Runner
+    from napari_sam_tune.ui.export.exporting import Exporting
+    from napari_sam_tune.ui.views.panel import Panel
 
 
 class Controller(QObject):
@@ -126,7 +126,7 @@ class Controller(QObject):
     def _on_loaded(
         self, queue: ImageQueue, choices: Choices, loaded: tuple[Project, Predictor]
     ) -> None:
-        from napari_sam_tune.core.session import Session
+        from napari_sam_tune.core.session.session import Session
 
         project, predictor = loaded
         self.panel.start.setEnabled(True)
@@ -200,7 +200,7 @@ class Controller(QObject):
         self._inference.close(timeout=10.0 if wait else 0.0)
 
     def _on_export_asked(self) -> None:
-        from napari_sam_tune.ui.exporting import Exporting
+        from napari_sam_tune.ui.export.exporting import Exporting
 
         if self._exporting is not None and not self._exporting.is_closed:
             self._exporting.dialog.raise_()
@@ -253,11 +253,11 @@ class Controller(QObject):
 def _open_project_and_model(
     home: Path, choices: Choices, download: bool
 ) -> tuple[Project, Predictor]:
-    from napari_sam_tune.core.project import Project
+    from napari_sam_tune.core.project.project import Project
 
     project = Project.open(choices.project or home)
     import_model_code()
-    from napari_sam_tune.core.predictor import Predictor
+    from napari_sam_tune.core.answers.predictor import Predictor
 
     return project, Predictor.from_checkpoint(choices.model, choices.device, download=download)
 

@@ -9,7 +9,7 @@ import napari
 
 from napari_sam_tune.ui.plugin import LabelAndLearn
 from napari_sam_tune.ui.queue import SAMPLE_IMAGES
-from napari_sam_tune.ui.start import Choices
+from napari_sam_tune.ui.views.start import Choices
 
 if TYPE_CHECKING:
     from pathlib import Path

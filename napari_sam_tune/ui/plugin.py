@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_tune.ui.controller import Controller
-from napari_sam_tune.ui.panel import Panel
+from napari_sam_tune.ui.views.panel import Panel
 
 if TYPE_CHECKING:
     import napari
@@ -27,9 +27,9 @@ class LabelAndLearn(Panel):
 
 def sample_images() -> list[tuple[Any, dict[str, Any], str]]:
     """Return the sample images as napari layers, for File ▸ Open Sample."""
-    from napari_sam_tune.core.images import list_images, read_image
-    from napari_sam_tune.ui.opening import displayable
+    from napari_sam_tune.core.images.files import list_images, read_image
     from napari_sam_tune.ui.queue import SAMPLE_IMAGES
+    from napari_sam_tune.ui.work.opening import displayable
 
     paths = list_images(SAMPLE_IMAGES)
     return [

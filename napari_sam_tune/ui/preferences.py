@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from napari.settings import get_plugin_settings
 
-from napari_sam_tune.core.rounds import MASKS_BETWEEN_ROUNDS
-from napari_sam_tune.ui.keys import DEFAULT_KEYS
+from napari_sam_tune.core.rounds.plan import MASKS_BETWEEN_ROUNDS
+from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

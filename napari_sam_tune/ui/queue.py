@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,8 @@ import numpy as np
 from napari.layers import Image
 
 from napari_sam_tune.core.errors import ImageError
-from napari_sam_tune.core.images import list_images, read_image
-from napari_sam_tune.ui.layers import OWN
+from napari_sam_tune.core.images.files import list_images, read_image
+from napari_sam_tune.ui.canvas.layers import OWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 PROJECT_NAME = "sam-tune.project"
 # Not taken from `napari_sam_tune.demo`: that imports torch, which must not happen in this thread.
-SAMPLE_IMAGES = Path(__file__).parents[1] / "resources" / "samples" / "images"
+SAMPLE_IMAGES = Path(str(files("napari_sam_tune"))) / "resources" / "samples" / "images"
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 if TYPE_CHECKING:
-    from napari_sam_tune.ui.start import Choices
+    from napari_sam_tune.ui.views.start import Choices
 
 _log = logging.getLogger(__name__)
 

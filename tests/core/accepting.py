@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_sam_tune.core.images import content_hash
-from napari_sam_tune.core.project import NewAnnotation, Project
+from napari_sam_tune.core.images.files import content_hash
+from napari_sam_tune.core.project.project import NewAnnotation, Project
 
 SHAPE = (64, 64)
 PIXELS = np.zeros(SHAPE, np.uint8)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_tune.core.images import content_hash
-from napari_sam_tune.core.predictor import Predictor
-from napari_sam_tune.core.project import NewAnnotation, Project
-from napari_sam_tune.core.starter.architecture import set_image_size
-from napari_sam_tune.core.training.config import HeadConfig, TrainConfig
-from napari_sam_tune.core.training.promptless_fit import (
+from napari_sam_tune.core.answers.predictor import Predictor
+from napari_sam_tune.core.config import HeadConfig, TrainConfig
+from napari_sam_tune.core.images.files import content_hash
+from napari_sam_tune.core.models.starter import set_image_size
+from napari_sam_tune.core.project.project import NewAnnotation, Project
+from napari_sam_tune.core.promptless.fit import (
     TrainedHead,
     fit_head,
 )

@@ -8,9 +8,9 @@ import torch
 from typer.testing import CliRunner
 
 from napari_sam_tune.cli import app
-from napari_sam_tune.core.lora import Adapters, scaled
-from napari_sam_tune.core.project import Project
-from napari_sam_tune.core.training.config import LoraConfig
+from napari_sam_tune.core.config import LoraConfig
+from napari_sam_tune.core.models.lora import Adapters, scaled
+from napari_sam_tune.core.project.project import Project
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from click.testing import Result
     from segment_anything.modeling import Sam
 
-    from napari_sam_tune.core.project import BaseRef
+    from napari_sam_tune.core.project.project import BaseRef
 
 LORA = LoraConfig(rank=2, targets=("q", "v"))
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_sam_tune.core.checkpoints import file_sha256, starter_path
-from napari_sam_tune.core.images import content_hash
-from napari_sam_tune.core.project import BaseRef, NewAnnotation, Project
-from napari_sam_tune.core.runners import ProcessRunner
-from napari_sam_tune.core.training.config import TrainConfig
+from napari_sam_tune.core.config import TrainConfig
+from napari_sam_tune.core.images.files import content_hash
+from napari_sam_tune.core.models.checkpoints import file_sha256, starter_path
+from napari_sam_tune.core.project.project import BaseRef, NewAnnotation, Project
+from napari_sam_tune.core.rounds.runners import ProcessRunner
 from napari_sam_tune.core.training.job import TrainingJob
 
 CENTRES = [(16, 16), (48, 16), (16, 48), (48, 48)]

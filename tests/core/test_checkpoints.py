@@ -10,8 +10,14 @@ import torch
 from safetensors.torch import save_file
 from segment_anything import SamPredictor, sam_model_registry
 
-from napari_sam_tune.core import architectures, checkpoints
-from napari_sam_tune.core.checkpoints import (
+from napari_sam_tune.core.errors import (
+    CheckpointError,
+    CheckpointMissing,
+    SamTuneError,
+    StorageError,
+)
+from napari_sam_tune.core.models import architectures, checkpoints
+from napari_sam_tune.core.models.checkpoints import (
     load_base,
     load_model,
     read_state,
@@ -20,13 +26,7 @@ from napari_sam_tune.core.checkpoints import (
     save_sam_checkpoint,
     starter_path,
 )
-from napari_sam_tune.core.errors import (
-    CheckpointError,
-    CheckpointMissing,
-    SamTuneError,
-    StorageError,
-)
-from napari_sam_tune.core.project import BaseRef
+from napari_sam_tune.core.project.project import BaseRef
 
 
 @pytest.fixture(scope="module")

@@ -17,18 +17,18 @@ from labelled_project import accept_masks, job_on
 from segment_anything.build_sam import _build_sam
 
 from napari_sam_tune import Predictor, Project, Prompt, Session, TrainConfig
-from napari_sam_tune.core.checkpoints import LoadedModel
-from napari_sam_tune.core.kriging import HeedClicks
+from napari_sam_tune.core.answers.kriging import HeedClicks
+from napari_sam_tune.core.models.checkpoints import LoadedModel
+from napari_sam_tune.core.models.starter import set_image_size
 from napari_sam_tune.core.pixel_classifier.features import FeatureExtractor
-from napari_sam_tune.core.project import BaseRef
-from napari_sam_tune.core.runners import InlineRunner, ProcessRunner
+from napari_sam_tune.core.project.project import BaseRef
+from napari_sam_tune.core.rounds.runners import InlineRunner, ProcessRunner
 from napari_sam_tune.core.scoring import iou
-from napari_sam_tune.core.starter import training, validation
-from napari_sam_tune.core.starter.architecture import set_image_size
-from napari_sam_tune.core.starter.batches import BatchSpec, make_batch
-from napari_sam_tune.core.starter.weights import load_starter_state
-from napari_sam_tune.core.suggestions import suggest_everything
+from napari_sam_tune.core.suggestions.sources import suggest_everything
 from napari_sam_tune.core.training.job import Candidate
+from napari_sam_tune.starter import training, validation
+from napari_sam_tune.starter.batches import BatchSpec, make_batch
+from napari_sam_tune.starter.weights import load_starter_state
 
 pytestmark = pytest.mark.cuda
 CLICKS = [Prompt([(40, 30)], [1], box=(20, 18, 62, 50)), Prompt([(40, 30), (5, 5)], [1, 0])]

@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from napari_sam_tune.core import downloads
-from napari_sam_tune.core.downloads import OFFICIAL, download_checkpoint, official
 from napari_sam_tune.core.errors import CheckpointError, CheckpointMissing
+from napari_sam_tune.core.models import downloads
+from napari_sam_tune.core.models.downloads import OFFICIAL, download_checkpoint, official
 
 CONTENT = random.Random(0).randbytes(3_000_000)
 

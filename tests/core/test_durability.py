@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from accepting import SHAPE, mask_number, open_project
 
-from napari_sam_tune.core import durable
-from napari_sam_tune.core.embeddings import Embedding, EmbeddingCache
 from napari_sam_tune.core.errors import ProjectError, StorageError
-from napari_sam_tune.core.project import NewAnnotation, Project
+from napari_sam_tune.core.project.project import NewAnnotation, Project
+from napari_sam_tune.core.storage import durable
+from napari_sam_tune.core.storage.embeddings import Embedding, EmbeddingCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,9 +6,9 @@ import torch
 from PIL import Image
 
 from napari_sam_tune import Predictor, Project
-from napari_sam_tune.core.embed_folder import embed_folder
-from napari_sam_tune.core.embeddings import EmbeddingCache
-from napari_sam_tune.core.images import content_hash, read_image
+from napari_sam_tune.core.batch.embed import embed_folder
+from napari_sam_tune.core.images.files import content_hash, read_image
+from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 
 
 @pytest.fixture(scope="module")

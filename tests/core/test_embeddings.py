@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from napari_sam_tune.core.embeddings import Embedding, EmbeddingCache
+from napari_sam_tune.core.storage.embeddings import Embedding, EmbeddingCache
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,16 +19,16 @@ from typer.testing import CliRunner
 
 from napari_sam_tune import Predictor, SamTuneError
 from napari_sam_tune.cli import app
-from napari_sam_tune.core.comparison import bootstrap_interval, summarise
+from napari_sam_tune.core.answers.tuned import open_tuned
 from napari_sam_tune.core.errors import CheckpointError, ProjectError
-from napari_sam_tune.core.evaluation import ObjectComparison, choose_objects, evaluate
-from napari_sam_tune.core.evaluation_report import choose_pictures
-from napari_sam_tune.core.images import to_rgb8
-from napari_sam_tune.core.measuring import Answer, Measured, measure
-from napari_sam_tune.core.project import BaseRef
+from napari_sam_tune.core.evaluation.comparison import bootstrap_interval, summarise
+from napari_sam_tune.core.evaluation.evaluation import ObjectComparison, choose_objects, evaluate
+from napari_sam_tune.core.evaluation.measuring import Answer, Measured, measure
+from napari_sam_tune.core.evaluation.report import choose_pictures
+from napari_sam_tune.core.images.files import to_rgb8
+from napari_sam_tune.core.project.project import BaseRef
 from napari_sam_tune.core.scoring import boundary_iou, dice
-from napari_sam_tune.core.starter.evaluate import click_through
-from napari_sam_tune.core.tuned import open_tuned
+from napari_sam_tune.starter.evaluate import click_through
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,9 +21,9 @@ from typer.testing import CliRunner
 
 from napari_sam_tune.cli import app
 from napari_sam_tune.core.errors import ExportCancelled, SamTuneError, StorageError
-from napari_sam_tune.core.exporting import images_out, selection
-from napari_sam_tune.core.images import content_hash, read_image
-from napari_sam_tune.core.project import NewAnnotation, Project
+from napari_sam_tune.core.exchange.outgoing import images_out, selection
+from napari_sam_tune.core.images.files import content_hash, read_image
+from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.formats.exporting import export
 from napari_sam_tune.formats.registry import FORMATS, format_named
 

@@ -11,13 +11,13 @@ from tuned_files import project_of_discs
 from typer.testing import CliRunner
 
 from napari_sam_tune.cli import app
-from napari_sam_tune.core.checkpoints import LoadedModel, load_model
+from napari_sam_tune.core.answers.predictor import Predictor
+from napari_sam_tune.core.answers.tuned import open_tuned
+from napari_sam_tune.core.config import TrainConfig
 from napari_sam_tune.core.errors import CheckpointError
-from napari_sam_tune.core.predictor import Predictor
-from napari_sam_tune.core.project import BaseRef
-from napari_sam_tune.core.tiny_vit import build_vit_t
-from napari_sam_tune.core.training.config import TrainConfig
-from napari_sam_tune.core.tuned import open_tuned
+from napari_sam_tune.core.models.checkpoints import LoadedModel, load_model
+from napari_sam_tune.core.models.tiny_vit import build_vit_t
+from napari_sam_tune.core.project.project import BaseRef
 
 
 def test_a_merged_checkpoint_draws_what_base_and_adapters_draw(tmp_path):

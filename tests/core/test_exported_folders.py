@@ -17,10 +17,10 @@ import zarr
 from PIL import Image
 from scipy import ndimage
 
-from napari_sam_tune.core.dataset import Location
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.core.exporting import ImageOut, labels_out
-from napari_sam_tune.core.importing import ImportOptions, checked_images
+from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images
+from napari_sam_tune.core.exchange.incoming import Location
+from napari_sam_tune.core.exchange.outgoing import ImageOut, labels_out
 from napari_sam_tune.formats.exporting import ExportOptions, export
 from napari_sam_tune.formats.registry import format_named
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from napari_sam_tune import Predictor, Project, Prompt, Session, TrainConfig
-from napari_sam_tune.core.familiar_surfaces import FamiliarSurfaces, describe
-from napari_sam_tune.core.images import to_rgb8
-from napari_sam_tune.core.starter.materials import FAMILIES, make_sample
-from napari_sam_tune.core.weights import read_surfaces, read_weights, write_weights
+from napari_sam_tune.core.images.files import to_rgb8
+from napari_sam_tune.core.images.surfaces import FamiliarSurfaces, describe
+from napari_sam_tune.core.models.weights_file import read_surfaces, read_weights, write_weights
+from napari_sam_tune.starter.materials import FAMILIES, make_sample
 
 CLICK = Prompt([(60, 60)], [1])
 

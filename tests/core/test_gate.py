@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from napari_sam_tune.core.gate import decide
-from napari_sam_tune.core.training.config import GateConfig, TrainConfig
+from napari_sam_tune.core.config import GateConfig, TrainConfig
+from napari_sam_tune.core.rounds.gate import decide
 from napari_sam_tune.core.training.job import ObjectScore
 
 # How much a round moves single objects whatever it does on average, as standard deviations of the

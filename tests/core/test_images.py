@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from napari_sam_tune.core.errors import ImageError
-from napari_sam_tune.core.images import (
+from napari_sam_tune.core.images.files import (
     content_hash,
     list_images,
     read_image,

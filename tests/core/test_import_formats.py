@@ -22,9 +22,9 @@ from rasterio.features import shapes
 from rasterio.transform import from_origin
 from scipy import ndimage
 
-from napari_sam_tune.core.dataset import Dataset, Location
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.core.importing import ImportOptions, checked_images
+from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images
+from napari_sam_tune.core.exchange.incoming import Dataset, Location
 from napari_sam_tune.core.scoring import iou
 from napari_sam_tune.formats.registry import format_named
 

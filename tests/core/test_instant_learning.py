@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_sam_tune import Predictor, Project, Prompt, Session
-from napari_sam_tune.core.annotations import NewAnnotation
 from napari_sam_tune.core.answers.chain import REFINERS, Asked
 from napari_sam_tune.core.answers.connected import KeepConnected, StayNear
 from napari_sam_tune.core.answers.first_clicks import FirstClick, choose_mixture
 from napari_sam_tune.core.errors import ImageError, SamTuneError
-from napari_sam_tune.core.images import content_hash
+from napari_sam_tune.core.geometry.views import View
+from napari_sam_tune.core.images.files import content_hash
 from napari_sam_tune.core.pixel_classifier.classifier import PixelClassifier
 from napari_sam_tune.core.pixel_classifier.features import KEY, FeatureExtractor
 from napari_sam_tune.core.pixel_classifier.finder import ClassMaps, Finder
@@ -28,11 +28,11 @@ from napari_sam_tune.core.pixel_classifier.statistics import (
     known_cells,
 )
 from napari_sam_tune.core.pixel_classifier.survey import Unread
+from napari_sam_tune.core.project.annotations import NewAnnotation
 from napari_sam_tune.core.scoring import iou, next_click
-from napari_sam_tune.core.starter.materials import FAMILIES, make_sample
-from napari_sam_tune.core.suggestion_queue import SuggestionQueue
-from napari_sam_tune.core.suggestions import Suggestion
-from napari_sam_tune.core.views import View
+from napari_sam_tune.core.suggestions.queue import SuggestionQueue
+from napari_sam_tune.core.suggestions.sources import Suggestion
+from napari_sam_tune.starter.materials import FAMILIES, make_sample
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from napari_sam_tune.core.kriging import SURE, heed_clicks
-from napari_sam_tune.core.training.frame import Frame
-from napari_sam_tune.core.views import resized_shape
+from napari_sam_tune.core.answers.kriging import SURE, heed_clicks
+from napari_sam_tune.core.geometry.frame import Frame
+from napari_sam_tune.core.geometry.views import resized_shape
 
 SIDE, SIZE = 512, 256
 

@@ -7,14 +7,14 @@ import torch
 from segment_anything import sam_model_registry
 from segment_anything.modeling import ImageEncoderViT
 
-from napari_sam_tune.core.checkpoints import LoadedModel
+from napari_sam_tune.core.answers.predictor import Predictor
+from napari_sam_tune.core.config import LoraConfig
 from napari_sam_tune.core.errors import CheckpointError, TrainingError
-from napari_sam_tune.core.lora import Adapters, merged, scaled
-from napari_sam_tune.core.predictor import Predictor
-from napari_sam_tune.core.project import BaseRef
-from napari_sam_tune.core.starter.architecture import StarterEncoder, build_starter
-from napari_sam_tune.core.training.config import LoraConfig
-from napari_sam_tune.core.trunk import after, before, depth_of_trunk
+from napari_sam_tune.core.models.checkpoints import LoadedModel
+from napari_sam_tune.core.models.lora import Adapters, merged, scaled
+from napari_sam_tune.core.models.starter import StarterEncoder, build_starter
+from napari_sam_tune.core.models.trunk import after, before, depth_of_trunk
+from napari_sam_tune.core.project.project import BaseRef
 
 EVERYTHING = LoraConfig(rank=2, alpha=6, targets=("q", "k", "v", "mlp", "decoder"))
 

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from segment_anything.modeling import MaskDecoder, TwoWayTransformer
 
-from napari_sam_tune.core.architectures import build_model
-from napari_sam_tune.core.lora import Adapters
-from napari_sam_tune.core.mask_decoder import QuickMaskDecoder
-from napari_sam_tune.core.starter.architecture import build_starter
-from napari_sam_tune.core.tiny_vit import build_vit_t
-from napari_sam_tune.core.training.config import LoraConfig
+from napari_sam_tune.core.config import LoraConfig
+from napari_sam_tune.core.models.architectures import build_model
+from napari_sam_tune.core.models.lora import Adapters
+from napari_sam_tune.core.models.mask_decoder import QuickMaskDecoder
+from napari_sam_tune.core.models.starter import build_starter
+from napari_sam_tune.core.models.tiny_vit import build_vit_t
 
 
 def decoder_of(width, heads, depth):

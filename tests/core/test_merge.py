@@ -12,23 +12,23 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from napari_sam_tune.cli import app
-from napari_sam_tune.core.dataset import OWN_ORIGIN
-from napari_sam_tune.core.effort import effort_by_version
 from napari_sam_tune.core.errors import ProjectError
-from napari_sam_tune.core.images import content_hash, read_image
-from napari_sam_tune.core.log import AppendLog
-from napari_sam_tune.core.merge_report import Rule
-from napari_sam_tune.core.merging import Merge
-from napari_sam_tune.core.project import BaseRef, NewAnnotation, Project
+from napari_sam_tune.core.exchange.incoming import OWN_ORIGIN
+from napari_sam_tune.core.exchange.merge_report import Rule
+from napari_sam_tune.core.exchange.merging import Merge
+from napari_sam_tune.core.images.files import content_hash, read_image
+from napari_sam_tune.core.project.effort import effort_by_version
+from napari_sam_tune.core.project.project import BaseRef, NewAnnotation, Project
 from napari_sam_tune.core.prompts import Effort, Prompt
-from napari_sam_tune.core.records import RecordStore
+from napari_sam_tune.core.storage.append_log import AppendLog
+from napari_sam_tune.core.storage.records import RecordStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from napari_sam_tune.core.annotations import Annotation
-    from napari_sam_tune.core.merge_report import MergeReport
+    from napari_sam_tune.core.exchange.merge_report import MergeReport
+    from napari_sam_tune.core.project.annotations import Annotation
 
 SHAPE = (40, 60)
 BASE = BaseRef("starter", "a" * 64)

@@ -15,9 +15,9 @@ from segment_anything.modeling import (
     TwoWayTransformer,
 )
 
-from napari_sam_tune.core.checkpoints import load_model
-from napari_sam_tune.core.predictor import Predictor
-from napari_sam_tune.formats import graphs
+from napari_sam_tune.core.answers.predictor import Predictor
+from napari_sam_tune.core.models.checkpoints import load_model
+from napari_sam_tune.formats.weights.export import graphs
 
 SIZE = (150, 110)
 """(H, W) of the image that the prompts are about."""
@@ -161,7 +161,8 @@ def test_a_missing_base_model_is_not_taken_for_a_full_disk(tmp_path, monkeypatch
     model = load_model("starter")
     project, _ = tuned_project(tmp_path / "p", model.ref, model.sam)
     monkeypatch.setattr(
-        "napari_sam_tune.core.checkpoints.starter_path", lambda: tmp_path / "gone.safetensors"
+        "napari_sam_tune.core.models.checkpoints.starter_path",
+        lambda: tmp_path / "gone.safetensors",
     )
     with pytest.raises(FileNotFoundError, match="starter's weights are missing"):
         raise export(project, tmp_path / "m.pth").exception

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from napari_sam_tune import Predictor, Prompt
 from napari_sam_tune.cli import app
-from napari_sam_tune.core import prediction
+from napari_sam_tune.core.batch import predict as prediction
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.formats.predictions import mask_picture
 

@@ -18,8 +18,8 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from napari_sam_tune.core.errors import ImageError, MaskError, ProjectError
-from napari_sam_tune.core.images import content_hash, read_image
-from napari_sam_tune.core.project import BaseRef, NewAnnotation, Project
+from napari_sam_tune.core.images.files import content_hash, read_image
+from napari_sam_tune.core.project.project import BaseRef, NewAnnotation, Project
 from napari_sam_tune.core.prompts import Effort, Prompt
 
 if TYPE_CHECKING:

@@ -13,22 +13,22 @@ from typer.testing import CliRunner
 
 from napari_sam_tune.cli import app
 from napari_sam_tune.core.errors import CheckpointError, OutOfMemory, TrainingError
-from napari_sam_tune.core.images import content_hash
-from napari_sam_tune.core.project import Project
-from napari_sam_tune.core.project_heads import keep_head, newest_head, read_head
-from napari_sam_tune.core.promptless import before_neck, build_head, frame_of, upscaled
-from napari_sam_tune.core.training import promptless_lesson
+from napari_sam_tune.core.images.files import content_hash
+from napari_sam_tune.core.models.weights_file import read_weights, write_weights
+from napari_sam_tune.core.project.project import Project
+from napari_sam_tune.core.promptless.fit import measure
+from napari_sam_tune.core.promptless.head import before_neck, build_head, frame_of, upscaled
+from napari_sam_tune.core.promptless.head import lesson as promptless_lesson
+from napari_sam_tune.core.promptless.lesson import promptless_loss
+from napari_sam_tune.core.promptless.store import keep_head, newest_head, read_head
 from napari_sam_tune.core.training.job import DivergedError
-from napari_sam_tune.core.training.promptless_fit import measure
-from napari_sam_tune.core.training.promptless_lesson import promptless_loss
 from napari_sam_tune.core.training.run_folder import RunFolder
-from napari_sam_tune.core.weights import read_weights, write_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_sam_tune.core.predictor import Predictor
-    from napari_sam_tune.core.training.promptless_fit import TrainedHead
+    from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.promptless.fit import TrainedHead
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,11 @@ from PIL import Image
 from scipy import ndimage
 
 from napari_sam_tune import Predictor, Project, Prompt, Session
-from napari_sam_tune.core.annotations import NewAnnotation
-from napari_sam_tune.core.effort import RECALLED
-from napari_sam_tune.core.images import content_hash
-from napari_sam_tune.core.recall import Recall
-from napari_sam_tune.core.registration import Signature, shift_between
+from napari_sam_tune.core.images.files import content_hash
+from napari_sam_tune.core.project.annotations import NewAnnotation
+from napari_sam_tune.core.project.effort import RECALLED
+from napari_sam_tune.core.recall.recall import Recall
+from napari_sam_tune.core.recall.registration import Signature, shift_between
 from napari_sam_tune.core.scoring import iou
 
 if TYPE_CHECKING:

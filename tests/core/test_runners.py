@@ -9,8 +9,8 @@ import torch
 from labelled_project import accept_masks, job_on
 
 from napari_sam_tune.core.errors import OutOfMemory, SamTuneError, StorageError, TrainingError
-from napari_sam_tune.core.project import BaseRef, Project
-from napari_sam_tune.core.runners import (
+from napari_sam_tune.core.project.project import BaseRef, Project
+from napari_sam_tune.core.rounds.runners import (
     InlineRunner,
     ProcessRunner,
     RoundCancelled,
@@ -18,8 +18,8 @@ from napari_sam_tune.core.runners import (
     Runner,
     make_runner,
 )
+from napari_sam_tune.core.rounds.worker import failure_of
 from napari_sam_tune.core.training.job import Candidate, Progress
-from napari_sam_tune.core.worker import failure_of
 
 
 @pytest.fixture(scope="module")

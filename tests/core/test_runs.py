@@ -12,21 +12,21 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from napari_sam_tune.cli import app
-from napari_sam_tune.core.checkpoints import load_base, load_model
+from napari_sam_tune.core.answers.predictor import Predictor
+from napari_sam_tune.core.config import LOSSES, TrainConfig
 from napari_sam_tune.core.errors import TrainingError
-from napari_sam_tune.core.images import content_hash
-from napari_sam_tune.core.predictor import Predictor
-from napari_sam_tune.core.project import NewAnnotation, Project
+from napari_sam_tune.core.geometry.frame import Frame
+from napari_sam_tune.core.images.files import content_hash
+from napari_sam_tune.core.models.checkpoints import load_base, load_model
+from napari_sam_tune.core.models.weights_file import read_weights
+from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.prompts import Prompt
-from napari_sam_tune.core.training.config import LOSSES, TrainConfig
+from napari_sam_tune.core.rounds.run import enter, train
 from napari_sam_tune.core.training.course import Course
 from napari_sam_tune.core.training.examples import Example
-from napari_sam_tune.core.training.frame import Frame
 from napari_sam_tune.core.training.job import DivergedError
-from napari_sam_tune.core.training.run import enter, train
 from napari_sam_tune.core.training.settings import commented, read_config, with_settings
 from napari_sam_tune.core.training.targets import at_points
-from napari_sam_tune.core.weights import read_weights
 
 TINY = TrainConfig.for_a_run().model_copy(
     update={
@@ -112,9 +112,9 @@ FRESH = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from test_runs import drawn
-from napari_sam_tune.core.checkpoints import load_model
-from napari_sam_tune.core.predictor import Predictor
-from napari_sam_tune.core.weights import read_weights
+from napari_sam_tune.core.models.checkpoints import load_model
+from napari_sam_tune.core.answers.predictor import Predictor
+from napari_sam_tune.core.models.weights_file import read_weights
 said = {}
 for path in sys.argv[3:]:
     predictor = Predictor(load_model(sys.argv[2]))

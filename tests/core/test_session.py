@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from napari_sam_tune import Predictor, Project, Prompt, SamTuneError, Session, TrainConfig
-from napari_sam_tune.core.rounds import AutoRounds, plan_round, unlearnt_by
-from napari_sam_tune.core.training.config import GateConfig
+from napari_sam_tune.core.config import GateConfig
+from napari_sam_tune.core.rounds.plan import AutoRounds, plan_round, unlearnt_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

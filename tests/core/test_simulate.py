@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from napari_sam_tune import Predictor, Project, SamTuneError, Session, TrainConfig
 from napari_sam_tune.cli import app
-from napari_sam_tune.core.labelled_images import LabelledImage, read_pairs, true_objects
-from napari_sam_tune.core.simulate import Robot, order_groups, run_sequence, summarise
+from napari_sam_tune.core.evaluation.simulate import Robot, order_groups, run_sequence, summarise
+from napari_sam_tune.core.exchange.labelled_images import LabelledImage, read_pairs, true_objects
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,19 +10,19 @@ import pytest
 from disc_project import SHAPE, disc, draw, fill, small_starter, train
 
 from napari_sam_tune.core.errors import MaskError, SamTuneError
-from napari_sam_tune.core.project import Project
-from napari_sam_tune.core.project_heads import keep_head
+from napari_sam_tune.core.project.project import Project
+from napari_sam_tune.core.promptless.store import keep_head
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.scoring import iou
-from napari_sam_tune.core.session import Session
-from napari_sam_tune.core.suggestion_queue import SuggestionQueue
-from napari_sam_tune.core.suggestions import Suggestion, suggest_everything
+from napari_sam_tune.core.session.session import Session
+from napari_sam_tune.core.suggestions.queue import SuggestionQueue
+from napari_sam_tune.core.suggestions.sources import Suggestion, suggest_everything
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from napari_sam_tune.core.predictor import Predictor
+    from napari_sam_tune.core.answers.predictor import Predictor
 
 IMAGE, OBJECTS = draw(50)
 _SEEDS = itertools.count(200)  # every test has an image of its own in the project they share

@@ -13,9 +13,9 @@ from PIL import Image
 from tuned_files import project_of_discs, write_blind, write_shifted
 
 from napari_sam_tune import TrainConfig
-from napari_sam_tune.core.charts import draw_sweep
 from napari_sam_tune.core.errors import ProjectError, TrainingError
-from napari_sam_tune.core.sweep import RunScore, plan, sweep, value_rows, write_csv
+from napari_sam_tune.core.evaluation.charts import draw_sweep
+from napari_sam_tune.core.evaluation.sweep import RunScore, plan, sweep, value_rows, write_csv
 from napari_sam_tune.core.training.job import Progress
 
 if TYPE_CHECKING:

@@ -4,9 +4,13 @@ import pytest
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from napari_sam_tune.core.checkpoints import has_light_encoder, load_model, save_sam_checkpoint
 from napari_sam_tune.core.errors import CheckpointError
-from napari_sam_tune.core.tiny_vit import TinyViTEncoder, build_vit_t
+from napari_sam_tune.core.models.checkpoints import (
+    has_light_encoder,
+    load_model,
+    save_sam_checkpoint,
+)
+from napari_sam_tune.core.models.tiny_vit import TinyViTEncoder, build_vit_t
 
 KNOWN = {
     "image_encoder.patch_embed.seq.0.c.weight": (32, 3, 3, 3),

@@ -6,24 +6,24 @@ import pytest
 import torch
 
 from napari_sam_tune.core.answers.chain import UNGUIDED
-from napari_sam_tune.core.checkpoints import LoadedModel
-from napari_sam_tune.core.embeddings import EmbeddingCache
+from napari_sam_tune.core.answers.predictor import Predictor
+from napari_sam_tune.core.config import LOSSES, TrainConfig
 from napari_sam_tune.core.errors import OutOfMemory, TrainingError
-from napari_sam_tune.core.images import content_hash
-from napari_sam_tune.core.predictor import Predictor
-from napari_sam_tune.core.project import BaseRef, NewAnnotation, Project
+from napari_sam_tune.core.geometry.frame import Frame
+from napari_sam_tune.core.images.files import content_hash
+from napari_sam_tune.core.models.checkpoints import LoadedModel
+from napari_sam_tune.core.models.starter import build_starter
+from napari_sam_tune.core.models.weights_file import read_surfaces, read_weights
+from napari_sam_tune.core.project.project import BaseRef, NewAnnotation, Project
 from napari_sam_tune.core.prompts import Prompt
-from napari_sam_tune.core.starter.architecture import build_starter
+from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 from napari_sam_tune.core.training import lesson
-from napari_sam_tune.core.training.config import LOSSES, TrainConfig
 from napari_sam_tune.core.training.decoder import TOP_LEFT, answer
 from napari_sam_tune.core.training.embedded_images import frame_of
 from napari_sam_tune.core.training.examples import Example, tokens_of
 from napari_sam_tune.core.training.fit import fit
-from napari_sam_tune.core.training.frame import Frame
 from napari_sam_tune.core.training.job import DivergedError, TrainingJob
 from napari_sam_tune.core.training.loss import prompt_loss
-from napari_sam_tune.core.weights import read_surfaces, read_weights
 
 BASE = BaseRef("tiny", "7" * 64)
 WHOLE = TrainConfig(steps=3, batch_size=4, look_every=2)

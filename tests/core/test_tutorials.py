@@ -13,9 +13,9 @@ from PIL import Image
 from rasterio import features
 from safetensors.torch import load_file
 
-from napari_sam_tune.core.checkpoints import load_model
-from napari_sam_tune.core.labelled_images import true_objects
-from napari_sam_tune.core.project import Project
+from napari_sam_tune.core.exchange.labelled_images import true_objects
+from napari_sam_tune.core.models.checkpoints import load_model
+from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.demo import sample_pairs
 
 ROOT = Path(__file__).parent.parent.parent

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from napari_sam_tune.core.errors import CheckpointError, CheckpointMissing, StorageError
-from napari_sam_tune.core.weights import (
+from napari_sam_tune.core.models.weights_file import (
     check_weights,
     content_version,
     read_info,

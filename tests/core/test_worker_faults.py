@@ -16,8 +16,8 @@ import torch
 from labelled_project import accept_masks, job_on
 
 from napari_sam_tune.core.errors import TrainingError
-from napari_sam_tune.core.project import BaseRef
-from napari_sam_tune.core.runners import InlineRunner, ProcessRunner, RoundCancelled
+from napari_sam_tune.core.project.project import BaseRef
+from napari_sam_tune.core.rounds.runners import InlineRunner, ProcessRunner, RoundCancelled
 from napari_sam_tune.core.training.job import Candidate, Progress
 
 LONG = 5_000
@@ -171,8 +171,8 @@ def test_a_worker_stopped_for_a_click_does_not_outlive_its_parent(tmp_path):
     code = (
         "import os, signal, sys, threading\n"
         "from labelled_project import job_on\n"
-        "from napari_sam_tune.core.project import Project\n"
-        "from napari_sam_tune.core.runners import ProcessRunner\n"
+        "from napari_sam_tune.core.project.project import Project\n"
+        "from napari_sam_tune.core.rounds.runners import ProcessRunner\n"
         "runner, trains = ProcessRunner(), threading.Event()\n"
         "job = job_on(Project.open(sys.argv[1]), steps=5_000)\n"
         "runner.start(job, lambda message: message.phase == 'training' and trains.set())\n"

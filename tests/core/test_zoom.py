@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from napari_sam_tune import Predictor, Prompt
 from napari_sam_tune.core.answers.chain import REFINERS
+from napari_sam_tune.core.answers.zoom import OUTSIDE, holds, moved, window_around, window_for
+from napari_sam_tune.core.geometry.views import resized_shape, shape_of, whole
 from napari_sam_tune.core.scoring import iou
-from napari_sam_tune.core.views import resized_shape, shape_of, whole
-from napari_sam_tune.core.zoom import OUTSIDE, holds, moved, window_around, window_for
 
 SIDE, SIZE = 512, 256
 

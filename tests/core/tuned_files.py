@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from napari_sam_tune import Predictor, Project
-from napari_sam_tune.core.checkpoints import file_sha256, starter_path
-from napari_sam_tune.core.images import content_hash
-from napari_sam_tune.core.project import BaseRef, NewAnnotation
-from napari_sam_tune.core.weights import write_weights
+from napari_sam_tune.core.images.files import content_hash
+from napari_sam_tune.core.models.checkpoints import file_sha256, starter_path
+from napari_sam_tune.core.models.weights_file import write_weights
+from napari_sam_tune.core.project.project import BaseRef, NewAnnotation
 
 if TYPE_CHECKING:
     from pathlib import Path

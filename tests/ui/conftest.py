@@ -18,8 +18,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_sam_tune.ui.controller import Controller
-from napari_sam_tune.ui.panel import Panel
-from napari_sam_tune.ui.start import Choices
+from napari_sam_tune.ui.views.panel import Panel
+from napari_sam_tune.ui.views.start import Choices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

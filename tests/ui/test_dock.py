@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from qtpy.QtCore import Qt
 
-from napari_sam_tune.core.images import list_images, read_image
+from napari_sam_tune.core.images.files import list_images, read_image
 from napari_sam_tune.core.scoring import next_click, score
 from napari_sam_tune.ui.queue import SAMPLE_IMAGES
 

@@ -19,16 +19,16 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from qtpy.QtWidgets import QApplication, QFileDialog
 
-from napari_sam_tune.core.checkpoints import file_sha256, starter_path
-from napari_sam_tune.core.images import content_hash
-from napari_sam_tune.core.project import BaseRef, NewAnnotation, Project
+from napari_sam_tune.core.images.files import content_hash
+from napari_sam_tune.core.models.checkpoints import file_sha256, starter_path
+from napari_sam_tune.core.project.project import BaseRef, NewAnnotation, Project
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.formats.registry import FORMATS
-from napari_sam_tune.ui.export_request import MASKS, WEIGHTS, WEIGHTS_FORMATS
-from napari_sam_tune.ui.exporting import Exporting
+from napari_sam_tune.ui.export.export_request import MASKS, WEIGHTS, WEIGHTS_FORMATS
+from napari_sam_tune.ui.export.exporting import Exporting
+from napari_sam_tune.ui.files.writing import writer_name
 from napari_sam_tune.ui.model_code import import_model_code
 from napari_sam_tune.ui.preferences import Preferences
-from napari_sam_tune.ui.writing import writer_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -325,7 +325,7 @@ def test_the_dialog_says_what_is_lost_and_can_be_cancelled(project, qtbot, tmp_p
         going.wait()
         return mask(image)
 
-    from napari_sam_tune.core.annotations import Annotation
+    from napari_sam_tune.core.project.annotations import Annotation
 
     mask = Annotation.cropped_mask.fget
     monkeypatch.setattr(Annotation, "cropped_mask", property(slow))
@@ -368,7 +368,7 @@ def test_the_menu_asks_for_a_project_where_none_is_open(viewer, project, monkeyp
 
 def test_the_dialog_knows_every_format_of_weights():
     import_model_code()
-    from napari_sam_tune.formats.weights import WRITERS
+    from napari_sam_tune.formats.weights.export import WRITERS
 
     assert set(WEIGHTS_FORMATS) == set(WRITERS)
 

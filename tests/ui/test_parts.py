@@ -13,13 +13,13 @@ from npe2 import PluginManifest
 
 from napari_sam_tune.core.errors import ImageError, StorageError
 from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS, KeyMap
+from napari_sam_tune.ui.canvas.layers import AcceptedObject, LabellingLayers
 from napari_sam_tune.ui.faults import explain
-from napari_sam_tune.ui.helping import HelpingRow, verdict
 from napari_sam_tune.ui.inference import Inference, Kind
-from napari_sam_tune.ui.keys import DEFAULT_KEYS, KeyMap
-from napari_sam_tune.ui.layers import AcceptedObject, LabellingLayers
-from napari_sam_tune.ui.learning import duration
 from napari_sam_tune.ui.queue import folder_queue, viewer_queue
+from napari_sam_tune.ui.views.helping import HelpingRow, verdict
+from napari_sam_tune.ui.views.learning import duration
 
 
 @pytest.fixture

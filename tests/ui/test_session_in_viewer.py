@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from qtpy.QtCore import Qt
 
+from napari_sam_tune.core.config import GateConfig, TrainConfig
 from napari_sam_tune.core.errors import StorageError
-from napari_sam_tune.core.project import BaseRef, Project
-from napari_sam_tune.core.training.config import GateConfig, TrainConfig
+from napari_sam_tune.core.project.project import BaseRef, Project
 from napari_sam_tune.ui.queue import PROJECT_NAME
 
 # Few, quick steps, and a gate that takes what is better at all: what is tested is the way through.
@@ -195,7 +195,7 @@ def test_what_cannot_be_opened_is_said_in_words(desk, blobs, tmp_path):
     desk.panel.start.folder_chosen.emit(tmp_path / "nowhere")
     assert "cannot be read" in desk.said
 
-    from napari_sam_tune.ui.start import Choices
+    from napari_sam_tune.ui.views.start import Choices
 
     desk.panel.start.show_choices(Choices(model=str(tmp_path / "gone.pth")))
     desk.panel.start.folder_chosen.emit(blobs.folder)

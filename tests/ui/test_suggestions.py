@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from qtpy.QtCore import Qt
 
-from napari_sam_tune.core import suggestions
+from napari_sam_tune.core.suggestions.sources import sources as suggestions
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 
@@ -171,8 +171,8 @@ def test_a_trained_head_proposes_with_its_class_and_its_absence_is_said(desk, bl
 
 
 def _keep_a_head_that_sees_a_pore(session):
-    from napari_sam_tune.core.project_heads import keep_head
-    from napari_sam_tune.core.promptless import build_head, build_neck, head_tensors
+    from napari_sam_tune.core.promptless.head import build_head, build_neck, head_tensors
+    from napari_sam_tune.core.promptless.store import keep_head
 
     head = build_head(session.predictor.sam, 1)
     with torch.no_grad():

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from napari_sam_tune.core.answers.connected import KeepConnected, StayNear
-from napari_sam_tune.core.kriging import HeedClicks
+from napari_sam_tune.core.answers.kriging import HeedClicks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sam_tune.core.answers.instant_learning import InstantLearning
-    from napari_sam_tune.core.embeddings import Embedding
-    from napari_sam_tune.core.predictor import Predictor
+    from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.geometry.views import View
     from napari_sam_tune.core.prompts import Prompt, Proposal
-    from napari_sam_tune.core.recall import Recall
-    from napari_sam_tune.core.views import View
+    from napari_sam_tune.core.recall.recall import Recall
+    from napari_sam_tune.core.storage.embeddings import Embedding
 
 
 class Prior(Protocol):

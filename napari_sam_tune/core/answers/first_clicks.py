@@ -9,9 +9,7 @@ import numpy as np
 import torch
 
 from napari_sam_tune.core.answers.chain import Asked
-from napari_sam_tune.core.pixel_classifier.prior import Mixture
-from napari_sam_tune.core.scoring import TOLERANCE, is_thin, score
-from napari_sam_tune.core.views import (
+from napari_sam_tune.core.geometry.views import (
     View,
     half_pixel,
     in_frame,
@@ -20,6 +18,8 @@ from napari_sam_tune.core.views import (
     shape_of,
     whole,
 )
+from napari_sam_tune.core.pixel_classifier.prior import Mixture
+from napari_sam_tune.core.scoring import TOLERANCE, is_thin, score
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_sam_tune.core.annotations import Annotation
     from napari_sam_tune.core.answers.chain import Refiner
     from napari_sam_tune.core.pixel_classifier.prior import PixelPrior
+    from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.prompts import Prompt, Proposal
 
 WEIGHTS: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)

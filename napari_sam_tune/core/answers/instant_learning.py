@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from napari_sam_tune.core.annotations import bounding_box
 from napari_sam_tune.core.answers.first_clicks import FirstClick, choose_mixture, is_click
 from napari_sam_tune.core.errors import ImageError, ProjectError, SamTuneError, StorageError
-from napari_sam_tune.core.images import to_rgb8
+from napari_sam_tune.core.images.files import to_rgb8
 from napari_sam_tune.core.pixel_classifier.cells import coverage
 from napari_sam_tune.core.pixel_classifier.classifier import PixelClassifier
 from napari_sam_tune.core.pixel_classifier.features import KEY, FeatureExtractor, PixelFeatures
@@ -24,6 +23,7 @@ from napari_sam_tune.core.pixel_classifier.finder import Snapshot
 from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES, Learnt
 from napari_sam_tune.core.pixel_classifier.prior import Mixture, PixelPrior
 from napari_sam_tune.core.pixel_classifier.statistics import contribution_of, known_cells
+from napari_sam_tune.core.project.annotations import bounding_box
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.annotations import Annotation
     from napari_sam_tune.core.answers.chain import Refiner
-    from napari_sam_tune.core.embeddings import EmbeddingCache
     from napari_sam_tune.core.pixel_classifier.finder import ClassMaps
     from napari_sam_tune.core.pixel_classifier.statistics import Contribution
-    from napari_sam_tune.core.project import ImageRecord, Project
+    from napari_sam_tune.core.project.annotations import Annotation
+    from napari_sam_tune.core.project.project import ImageRecord, Project
     from napari_sam_tune.core.prompts import Mask, Prompt, Proposal
-    from napari_sam_tune.core.suggestions import Suggestion
+    from napari_sam_tune.core.storage.embeddings import EmbeddingCache
+    from napari_sam_tune.core.suggestions.sources import Suggestion
 
 _log = logging.getLogger(__name__)
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from napari_sam_tune.core.side_log import SideLog
+from napari_sam_tune.core.storage.side_log import SideLog
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam_tune.core.answers.instant_learning import InstantLearning
-    from napari_sam_tune.core.project import Project
+    from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.prompts import Mask
 
 _LEADS: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)

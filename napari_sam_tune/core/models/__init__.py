@@ -1,1 +1,1 @@
-"""Base models: their networks, their files, and where these come from."""
+"""Base models: architectures, checkpoints, adapters, and files of tuned weights."""

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_sam_tune.core.models import efficientnet
-from napari_sam_tune.core.starter.architecture import (
+from napari_sam_tune.core.models.starter import (
     ATTENTION_BLOCKS,
     ATTENTION_HEADS,
     EMBED_DIM,

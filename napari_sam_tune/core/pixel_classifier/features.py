@@ -16,9 +16,9 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from napari_sam_tune.core.embeddings import Embedding
+from napari_sam_tune.core.geometry.views import resized_shape
 from napari_sam_tune.core.models import efficientnet
-from napari_sam_tune.core.views import resized_shape
+from napari_sam_tune.core.storage.embeddings import Embedding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_tune.core.pixel_classifier.learnt import Learnt
-from napari_sam_tune.core.side_log import SideLog
+from napari_sam_tune.core.storage.side_log import SideLog
 
 if TYPE_CHECKING:
     from pathlib import Path

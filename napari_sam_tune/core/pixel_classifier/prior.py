@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import torch
 
-from napari_sam_tune.core.views import sample_in_view
+from napari_sam_tune.core.geometry.views import sample_in_view
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_sam_tune.core.views import View
+    from napari_sam_tune.core.geometry.views import View
 
 CAP: Final = 6.0
 """Logits of the classifier are clipped to ± this: it is never surer than a click."""

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from napari_sam_tune.core.errors import ImageError, ProjectError
-from napari_sam_tune.core.images import content_hash, to_rgb8
+from napari_sam_tune.core.images.files import content_hash, to_rgb8
 from napari_sam_tune.core.pixel_classifier.features import KEY, PixelFeatures
 from napari_sam_tune.core.pixel_classifier.finder import Finder
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.annotations import BoundingBox
-    from napari_sam_tune.core.embeddings import EmbeddingCache
     from napari_sam_tune.core.pixel_classifier.features import FeatureExtractor
     from napari_sam_tune.core.pixel_classifier.finder import Snapshot
+    from napari_sam_tune.core.project.annotations import BoundingBox
     from napari_sam_tune.core.prompts import Mask
+    from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 
     Floats = NDArray[np.float32]
     KnownMasks = Sequence[tuple[Mask, BoundingBox]]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from napari_sam_tune.core.gate import mean_scores
+from napari_sam_tune.core.rounds.gate import mean_scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_sam_tune.core.checkpoints import LoadedModel
+    from napari_sam_tune.core.models.checkpoints import LoadedModel
     from napari_sam_tune.core.training.course import Course
     from napari_sam_tune.core.training.job import ObjectScore, TrainingJob
 

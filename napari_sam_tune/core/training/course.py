@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_sam_tune.core.training.config import TrainConfig
+    from napari_sam_tune.core.config import TrainConfig
 
 _STEP_AT, _STEP_TO = 2 / 3, 0.1
 _PLATEAU_TO = 0.5

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from napari_sam_tune.core.answers.chain import UNGUIDED, Asked
-from napari_sam_tune.core.starter.architecture import PaintingPromptEncoder
+from napari_sam_tune.core.models.starter import PaintingPromptEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from segment_anything.modeling import PromptEncoder, Sam
     from torch import Tensor
 
-    from napari_sam_tune.core.training.frame import Frame
+    from napari_sam_tune.core.geometry.frame import Frame
 
 PADDING, NEGATIVE, POSITIVE, TOP_LEFT, BOTTOM_RIGHT = -1, 0, 1, 2, 3
 

@@ -11,18 +11,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_sam_tune.core.embeddings import Embedding
-from napari_sam_tune.core.images import to_rgb8
-from napari_sam_tune.core.training.frame import Frame
-from napari_sam_tune.core.trunk import Trunk, after, before
-from napari_sam_tune.core.views import Window, resized_shape
+from napari_sam_tune.core.geometry.frame import Frame
+from napari_sam_tune.core.geometry.views import Window, resized_shape
+from napari_sam_tune.core.images.files import to_rgb8
+from napari_sam_tune.core.models.trunk import Trunk, after, before
+from napari_sam_tune.core.storage.embeddings import Embedding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from napari_sam_tune.core.embeddings import EmbeddingCache
-    from napari_sam_tune.core.predictor import Predictor
-    from napari_sam_tune.core.project import Project
+    from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 
 Flips = tuple[bool, bool]
 """Upside down, and mirrored."""
@@ -44,7 +44,7 @@ class EmbeddedImages:
         predictor: encodes what is in neither, with the weights in use in it.
         key: of those weights' encoder in the cache.
         max_bytes: of fp16 features, or of pixels, kept in memory.
-        trunk: how many of the encoder's blocks stay frozen where it learns, see `core/trunk.py`;
+        trunk: how many of the encoder's blocks stay frozen where it learns, see `models/trunk.py`;
             what they make of an image is kept in memory. None where all of it runs every time.
 
     """

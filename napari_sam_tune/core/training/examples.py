@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam_tune.core.answers.zoom import holds, window_around
+from napari_sam_tune.core.geometry.frame import Frame
+from napari_sam_tune.core.geometry.views import resized_shape, shape_of, whole
 from napari_sam_tune.core.training.decoder import NEGATIVE, POSITIVE, TOP_LEFT, Tokens
-from napari_sam_tune.core.training.frame import Frame
-from napari_sam_tune.core.views import resized_shape, shape_of, whole
-from napari_sam_tune.core.zoom import holds, window_around
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.project import Annotation
+    from napari_sam_tune.core.config import TrainConfig
+    from napari_sam_tune.core.geometry.views import Window
+    from napari_sam_tune.core.project.project import Annotation
     from napari_sam_tune.core.prompts import Mask, Prompt
-    from napari_sam_tune.core.training.config import TrainConfig
     from napari_sam_tune.core.training.embedded_images import Flips, Seen
-    from napari_sam_tune.core.views import Window
 
 # Longer recorded prompts are left to the simulation: they are rare and as slow as they are long.
 _MOST_POINTS = 20

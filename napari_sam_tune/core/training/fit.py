@@ -18,18 +18,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_tune.core.checkpoints import (
+from napari_sam_tune.core.answers.predictor import BASE, Predictor
+from napari_sam_tune.core.errors import ImageError, ProjectError, StorageError, TrainingError
+from napari_sam_tune.core.images.surfaces import FamiliarSurfaces, describe
+from napari_sam_tune.core.models.checkpoints import (
     LoadedModel,
     has_light_encoder,
     load_base,
     resolve_device,
 )
-from napari_sam_tune.core.embeddings import EmbeddingCache
-from napari_sam_tune.core.errors import ImageError, ProjectError, StorageError, TrainingError
-from napari_sam_tune.core.familiar_surfaces import FamiliarSurfaces, describe
+from napari_sam_tune.core.models.trunk import depth_of_trunk
+from napari_sam_tune.core.models.weights_file import content_version, read_weights
 from napari_sam_tune.core.pixel_classifier.features import KEY as FEATURES
-from napari_sam_tune.core.predictor import BASE, Predictor
-from napari_sam_tune.core.project import Project
+from napari_sam_tune.core.project.project import Project
+from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 from napari_sam_tune.core.training.about import about
 from napari_sam_tune.core.training.embedded_images import EmbeddedImages
 from napari_sam_tune.core.training.examples import Example, draw_schedule, weigh
@@ -41,15 +43,13 @@ from napari_sam_tune.core.training.parts import borrowed, learning_names, trains
 from napari_sam_tune.core.training.placement import on_device, side_by_side, threads
 from napari_sam_tune.core.training.run_folder import RunFolder
 from napari_sam_tune.core.training.world import joined
-from napari_sam_tune.core.trunk import depth_of_trunk
-from napari_sam_tune.core.weights import content_version, read_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from torch import Tensor
 
-    from napari_sam_tune.core.project import Annotation
+    from napari_sam_tune.core.project.project import Annotation
     from napari_sam_tune.core.training.embedded_images import Seen
     from napari_sam_tune.core.training.placement import Mapped
 

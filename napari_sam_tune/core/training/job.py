@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from napari_sam_tune.core.errors import TrainingError
 
 if TYPE_CHECKING:
-    from napari_sam_tune.core.project import BaseRef
-    from napari_sam_tune.core.training.config import TrainConfig
+    from napari_sam_tune.core.config import TrainConfig
+    from napari_sam_tune.core.project.project import BaseRef
 
 Phase = Literal["loading", "encoding", "training", "judging"]
 PromptKind = Literal["point", "box", "robot"]

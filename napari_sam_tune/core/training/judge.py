@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from segment_anything.modeling import Sam
     from torch import Tensor
 
-    from napari_sam_tune.core.project import Annotation
+    from napari_sam_tune.core.config import TrainConfig
+    from napari_sam_tune.core.project.project import Annotation
     from napari_sam_tune.core.prompts import Mask
-    from napari_sam_tune.core.training.config import TrainConfig
     from napari_sam_tune.core.training.embedded_images import EmbeddedImages
     from napari_sam_tune.core.training.examples import Example
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from napari_sam_tune.core.familiar_surfaces import FamiliarSurfaces
-    from napari_sam_tune.core.training.config import TrainConfig
+    from napari_sam_tune.core.config import TrainConfig
+    from napari_sam_tune.core.images.surfaces import FamiliarSurfaces
     from napari_sam_tune.core.training.lesson import Marks
     from napari_sam_tune.core.training.run_folder import RunFolder
     from napari_sam_tune.core.training.world import World

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from napari_sam_tune.core.training.config import Term
+    from napari_sam_tune.core.config import Term
 
 _ALPHA, _GAMMA = 0.5, 2.0
 _SURE: Final = 6.0

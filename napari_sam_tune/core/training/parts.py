@@ -10,9 +10,9 @@ import torch
 from segment_anything.modeling.common import LayerNorm2d
 from torch import nn
 
-from napari_sam_tune.core.checkpoints import has_light_encoder
 from napari_sam_tune.core.errors import TrainingError
-from napari_sam_tune.core.lora import Adapters, adapted_weight, scaled, unscaled
+from napari_sam_tune.core.models.checkpoints import has_light_encoder
+from napari_sam_tune.core.models.lora import Adapters, adapted_weight, scaled, unscaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from segment_anything.modeling import Sam
     from torch import Tensor
 
-    from napari_sam_tune.core.predictor import Predictor
-    from napari_sam_tune.core.training.config import TrainConfig
+    from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.config import TrainConfig
 
 
 ENCODER: Final = "image_encoder"

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_sam_tune.core.config import TrainConfig
+    from napari_sam_tune.core.geometry.frame import Frame
     from napari_sam_tune.core.prompts import Mask
-    from napari_sam_tune.core.training.config import TrainConfig
     from napari_sam_tune.core.training.examples import Example
-    from napari_sam_tune.core.training.frame import Frame
 
     Floats = NDArray[np.float32]
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from napari_sam_tune.core.checkpoints import UNREADABLE
 from napari_sam_tune.core.errors import TrainingError
+from napari_sam_tune.core.models.checkpoints import UNREADABLE
+from napari_sam_tune.core.models.weights_file import replacing_file, write_weights
 from napari_sam_tune.core.training.course import Course
-from napari_sam_tune.core.weights import replacing_file, write_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torch import Tensor
 
-    from napari_sam_tune.core.familiar_surfaces import FamiliarSurfaces
-    from napari_sam_tune.core.training.config import TrainConfig
+    from napari_sam_tune.core.config import TrainConfig
+    from napari_sam_tune.core.images.surfaces import FamiliarSurfaces
 
 WEIGHTS, STATE, LOG, CONFIG = "weights.safetensors", "state.pt", "log.jsonl", "config.yaml"
 

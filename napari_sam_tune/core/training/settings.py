@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from napari_sam_tune.core.config import TrainConfig
 from napari_sam_tune.core.errors import TrainingError
-from napari_sam_tune.core.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -8,7 +8,7 @@ from segment_anything import SamPredictor
 from segment_anything.modeling import PromptEncoder
 from segment_anything.modeling.image_encoder import Attention
 
-from napari_sam_tune.core.starter.architecture import (
+from napari_sam_tune.core.models.starter import (
     CLICK_LOGIT,
     EMBED_DIM,
     NECK,
@@ -19,7 +19,7 @@ from napari_sam_tune.core.starter.architecture import (
     empty_state,
     parameter_count,
 )
-from napari_sam_tune.core.starter.prompting import (
+from napari_sam_tune.starter.prompting import (
     Prompts,
     boxes_of,
     correction,
@@ -27,7 +27,7 @@ from napari_sam_tune.core.starter.prompting import (
     embed,
     first_points,
 )
-from napari_sam_tune.core.starter.weights import (
+from napari_sam_tune.starter.weights import (
     load_starter_state,
     save_starter,
     starter_metadata,

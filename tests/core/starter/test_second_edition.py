@@ -9,27 +9,28 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 
-from napari_sam_tune.core.checkpoints import load_model
+from napari_sam_tune.core.config import TrainConfig
 from napari_sam_tune.core.errors import CheckpointError, SamTuneError
 from napari_sam_tune.core.models import efficientnet, starter_pyramid
-from napari_sam_tune.core.starter import architecture, training
-from napari_sam_tune.core.starter.batches import BatchSpec, make_batch
-from napari_sam_tune.core.starter.photographs import (
+from napari_sam_tune.core.models import starter as architecture
+from napari_sam_tune.core.models.checkpoints import load_model
+from napari_sam_tune.core.models.trunk import after, before, depth_of_trunk
+from napari_sam_tune.core.training.parts import learning_names
+from napari_sam_tune.starter import training
+from napari_sam_tune.starter.batches import BatchSpec, make_batch
+from napari_sam_tune.starter.photographs import (
     make_on_surface,
     make_photograph,
     read_set,
     read_surfaces,
 )
-from napari_sam_tune.core.starter.weights import (
+from napari_sam_tune.starter.weights import (
     build_edition,
     load_starter,
     save_starter,
     starter_metadata,
     starter_path,
 )
-from napari_sam_tune.core.training.config import TrainConfig
-from napari_sam_tune.core.training.parts import learning_names
-from napari_sam_tune.core.trunk import after, before, depth_of_trunk
 
 ESPRESSO = 967
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from napari_sam_tune.core.starter import gallery, rounds, training
-from napari_sam_tune.core.starter.batches import BatchSpec, make_batch
-from napari_sam_tune.core.starter.evaluate import evaluate
-from napari_sam_tune.core.starter.weights import load_starter_state
+from napari_sam_tune.starter import gallery, rounds, training
+from napari_sam_tune.starter.batches import BatchSpec, make_batch
+from napari_sam_tune.starter.evaluate import evaluate
+from napari_sam_tune.starter.weights import load_starter_state
 
 SPEC = BatchSpec(images=1, objects=2, sizes=(64,), seed=0)
 

@@ -1,0 +1,1 @@
+"""Whole folders: embedded ahead, predicted."""

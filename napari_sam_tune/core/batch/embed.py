@@ -1,0 +1,136 @@
+"""Encode a whole folder ahead, so that every first click is quick; goes on where it stopped."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from napari_sam_tune.core.errors import ImageError
+from napari_sam_tune.core.images.files import content_hash, list_images, read_image, to_rgb8
+from napari_sam_tune.core.pixel_classifier.features import KEY as FEATURES
+from napari_sam_tune.core.pixel_classifier.features import FeatureExtractor
+from napari_sam_tune.core.storage.embeddings import EmbeddingCache
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.project.project import Project
+
+READ_AHEAD: Final = 2
+"""Images read while another is being encoded."""
+
+
+@dataclass(frozen=True)
+class EmbedStep:
+    """One image of the folder is done.
+
+    Attributes:
+        path: the image.
+        done: images done so far, this one included.
+        total: images there are.
+        encoded: False where it was in the cache already, or could not be read.
+        error: why it was skipped, for a person; None where it was not.
+
+    """
+
+    path: Path
+    done: int
+    total: int
+    encoded: bool
+    error: str | None = None
+
+
+def embed_folder(
+    project: Project, predictor: Predictor, folder: Path, *, recursive: bool = False
+) -> Iterator[EmbedStep]:
+    """Encode the images of a folder into a project's embedding cache; see `embed_images`."""
+    cache = EmbeddingCache(project.path / "embeddings.zarr", constant_keys=[FEATURES])
+    yield from embed_images(predictor, cache, list_images(folder, recursive=recursive))
+
+
+def embed_images(
+    predictor: Predictor, cache: EmbeddingCache, paths: Sequence[Path]
+) -> Iterator[EmbedStep]:
+    """Encode image files that are not in the cache yet, in order; yields after each.
+
+    Files are read while the one before is being encoded. Nothing is lost when the generator is
+    closed or the process killed: what was yielded is in the cache, and is skipped the next time.
+
+    Args:
+        predictor: its open image stays open.
+        cache: where the embeddings go.
+        paths: image files. One that cannot be read is skipped, and the step says why.
+
+    Raises:
+        StorageError: the disk is full.
+
+    """
+    extractor = FeatureExtractor(predictor.device)
+    reader = ThreadPoolExecutor(1, thread_name_prefix="sam-tune-read")
+    try:
+        for done, (path, pending) in enumerate(_read_ahead(reader, paths), start=1):
+            encoded, error = False, None
+            try:
+                encoded = embed_image(predictor, extractor, cache, *pending.result())
+            except ImageError as problem:
+                error = str(problem)
+            yield EmbedStep(path, done, len(paths), encoded, error)
+    finally:
+        reader.shutdown(cancel_futures=True)
+
+
+Read = tuple["NDArray[Any]", str]
+
+
+def _read_ahead(
+    reader: ThreadPoolExecutor, paths: Sequence[Path]
+) -> Iterator[tuple[Path, Future[Read]]]:
+    ahead: deque[tuple[Path, Future[Read]]] = deque()
+    for path in paths:
+        ahead.append((path, reader.submit(_read, path)))
+        if len(ahead) > READ_AHEAD:
+            yield ahead.popleft()
+    yield from ahead
+
+
+def _read(path: Path) -> Read:
+    image = read_image(path)
+    return image, content_hash(image)
+
+
+def embed_image(
+    predictor: Predictor,
+    extractor: FeatureExtractor,
+    cache: EmbeddingCache,
+    image: NDArray[Any],
+    image_hash: str,
+) -> bool:
+    """Have an image's embedding and features in the cache; returns whether either was missing.
+
+    Args:
+        predictor: its open image stays open.
+        extractor: of the features.
+        cache: where both go.
+        image: (H, W[, C]) array as `to_rgb8` takes it.
+        image_hash: its `content_hash`.
+
+    Raises:
+        ImageError: not an image.
+        StorageError: the disk is full.
+
+    """
+    key = predictor.encoder_key_for(image)
+    encoded = False
+    if not cache.contains(FEATURES, image_hash):
+        cache.put(FEATURES, image_hash, extractor.extract(to_rgb8(image)).packed())
+        encoded = True
+    if not cache.contains(key, image_hash):
+        cache.put(key, image_hash, predictor.embed(image))
+        encoded = True
+    return encoded

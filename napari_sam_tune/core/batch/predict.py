@@ -1,0 +1,195 @@
+"""Masks of images outside any project: from boxes and clicks, or from nothing but the image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from napari_sam_tune.core.answers.tuned import use
+from napari_sam_tune.core.errors import ImageError, PromptError
+from napari_sam_tune.core.images.files import list_images, read_image, spatial_shape
+from napari_sam_tune.core.promptless.head import PromptlessModel
+from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.core.suggestions.sources import suggest_everything, suggest_with_head
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.answers.tuned import TunedWeights
+    from napari_sam_tune.core.prompts import Mask
+    from napari_sam_tune.core.suggestions.sources import Suggestion
+
+_POINTS_PER_SIDE: Final = 12
+"""Of the grid: more than in the dock, where a person waits."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """A mask and how good the model thinks it is.
+
+    Attributes:
+        asked: what was asked, in words.
+        mask: (H, W).
+        iou: the model's own estimate; of a head, the mean probability in the mask.
+
+    """
+
+    asked: str
+    mask: Mask
+    iou: float
+
+
+def parse_box(text: str) -> Prompt:
+    """Read a box "x0,y0,x1,y1" in image px.
+
+    Raises:
+        PromptError: not four numbers, or reversed.
+
+    """
+    x0, y0, x1, y1 = _numbers("box", text, ("x0", "y0", "x1", "y1"))
+    if x0 > x1 or y0 > y1:
+        raise PromptError(
+            f"The box {text} is reversed: x0 must be left of x1 and y0 above y1, as in "
+            f"{min(x0, x1):g},{min(y0, y1):g},{max(x0, x1):g},{max(y0, y1):g}."
+        )
+    return Prompt(box=(x0, y0, x1, y1))
+
+
+def parse_point(text: str) -> Prompt:
+    """Read a click "x,y" in image px.
+
+    Raises:
+        PromptError: not two numbers.
+
+    """
+    x, y = _numbers("point", text, ("x", "y"))
+    return Prompt(points=((x, y),), labels=(1,))
+
+
+def _numbers(kind: str, text: str, names: Sequence[str]) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != len(names):
+        count = {2: "two", 4: "four"}[len(names)]
+        raise PromptError(f"The {kind} {text!r} is not {count} numbers {','.join(names)}.")
+    return numbers
+
+
+def find_images(given: Sequence[Path]) -> list[Path]:
+    """Return the images named, and those in the folders named, in natural order.
+
+    Raises:
+        ImageError: there is none, a folder cannot be read, or two share a name without suffix, so
+            that their masks would too.
+
+    """
+    found = [file for path in given for file in (list_images(path) if path.is_dir() else [path])]
+    if not found:
+        raise ImageError(f"There is no image in {', '.join(str(path) for path in given)}.")
+    by_stem: dict[str, Path] = {}
+    for path in found:
+        if by_stem.setdefault(path.stem, path) != path:
+            raise ImageError(
+                f"{by_stem[path.stem]} and {path} would get the same name for their masks; rename "
+                "one, or give them to two commands."
+            )
+    return list(by_stem.values())
+
+
+def check_prompts(images: Sequence[Path], prompts: Sequence[Prompt]) -> None:
+    """Make sure that all images can be read and that all prompts lie in each of them.
+
+    Raises:
+        ImageError: an image cannot be read.
+        PromptError: a prompt lies outside an image; names both.
+
+    """
+    for path in images:
+        shape = spatial_shape(read_image(path))
+        for prompt in prompts:
+            try:
+                prompt.clipped(shape)
+            except PromptError as error:
+                raise PromptError(f"{path.name}: {error}") from error
+
+
+def predict(
+    predictor: Predictor,
+    models: Sequence[TunedWeights | PromptlessModel | None],
+    image: NDArray[np.generic],
+    prompts: Sequence[Prompt] | None,
+) -> list[list[Prediction]]:
+    """Answer about one image with each of several models.
+
+    Args:
+        predictor: the base model.
+        models: weights to answer with, or a promptless head; None is the base model.
+        image: (H, W[, C]) array as `to_rgb8` takes it.
+        prompts: each about an object of its own; None finds objects by itself.
+
+    Returns:
+        For each model a list of objects: one a prompt, or all that were found, largest first.
+
+    Raises:
+        ImageError: not an image.
+        PromptError: a prompt lies outside the image, or a promptless head is prompted.
+
+    """
+    predictions = []
+    for model in models:
+        if isinstance(model, PromptlessModel):
+            if prompts is not None:
+                raise PromptError(
+                    "These weights are a promptless head, which takes no box or point: give --auto."
+                )
+            predictions.append(_found(suggest_with_head(model, image)))
+            continue
+        use(predictor, model)
+        if prompts is None:
+            predictions.append(find_objects(predictor, image))
+            continue
+        predictor.set_image(image)
+        proposals = [predictor.propose(prompt) for prompt in prompts]
+        predictions.append([Prediction(_said(p.prompt), p.mask, p.iou) for p in proposals])
+    return predictions
+
+
+def find_objects(predictor: Predictor, image: NDArray[np.generic]) -> list[Prediction]:
+    """Find objects without a prompt, by asking the weights in use at a grid of points.
+
+    Args:
+        predictor: with the weights to ask.
+        image: (H, W[, C]) array as `to_rgb8` takes it.
+
+    Returns:
+        The objects, largest first.
+
+    Raises:
+        ImageError: not an image.
+
+    """
+    return _found(suggest_everything(predictor, image, points_per_side=_POINTS_PER_SIDE))
+
+
+def _found(suggestions: Sequence[Suggestion]) -> list[Prediction]:
+    ordered = sorted(suggestions, key=lambda one: -one.area)
+    return [
+        Prediction(f"found {number}{_as_class(one)}", one.full_mask, one.score)
+        for number, one in enumerate(ordered, start=1)
+    ]
+
+
+def _as_class(one: Suggestion) -> str:
+    return "" if one.label is None else f" ({one.label})"
+
+
+def _said(prompt: Prompt) -> str:
+    kind, numbers = ("box", prompt.box) if prompt.box else ("point", prompt.points[0])
+    return f"{kind} {','.join(f'{number:g}' for number in numbers)}"

@@ -1,0 +1,1 @@
+"""What fine-tuning is worth: simulated work, measures, comparisons, reports, charts."""

@@ -1,0 +1,1 @@
+"""Whole data sets: in, out, and two projects joined."""

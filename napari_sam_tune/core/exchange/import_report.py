@@ -1,0 +1,66 @@
+"""What an import did, image by image and in all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_sam_tune.core.project.ledger import ImageRecord
+    from napari_sam_tune.core.project.split import Split
+
+
+@dataclass(frozen=True)
+class ImportedImage:
+    """One image of the data set is done.
+
+    Attributes:
+        record: the image as the project knows it now.
+        added: new records by (class, split).
+        there: objects that an earlier import added.
+        left_out: why objects were left out, to how many.
+        empty: the source says that it has no object: it is marked "no defect here".
+
+    """
+
+    record: ImageRecord
+    added: Counter[tuple[str, Split]]
+    there: int
+    left_out: Counter[str]
+    empty: bool
+
+
+@dataclass
+class ImportReport:
+    """What an import adds up to.
+
+    Attributes:
+        images: by split.
+        objects: new records by (class, split).
+        there: objects that an earlier import added.
+        empty: images without any object.
+        left_out: why images and objects were left out, to how many.
+
+    """
+
+    images: Counter[Split] = field(default_factory=Counter)
+    objects: Counter[tuple[str, Split]] = field(default_factory=Counter)
+    there: int = 0
+    empty: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def objects_of(self, label: str | None = None) -> Counter[Split]:
+        """Return the new records by split; of all classes, or of one."""
+        counts: Counter[Split] = Counter()
+        for (of_class, split), count in self.objects.items():
+            counts[split] += count if label in (None, of_class) else 0
+        return counts
+
+    def take(self, image: ImportedImage) -> None:
+        """Count an image in."""
+        self.images[image.record.split] += 1
+        self.objects += image.added
+        self.there += image.there
+        self.empty += image.empty
+        self.left_out += image.left_out

@@ -1,0 +1,226 @@
+"""Folders of images with true masks: what the robot labels and what scores are measured on."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from napari_sam_tune.core.errors import ImageError, SamTuneError
+from napari_sam_tune.core.images.files import list_images, read_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+# Components smaller than this are specks of the mask's own making, not objects.
+SMALLEST_OBJECT = 10
+_LARGEST_NUMBER = 1 << 20
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """An image file with its mask file.
+
+    Attributes:
+        stem: file name without its suffix.
+        image: path of the image.
+        mask: path of the mask, an image whose nonzero pixels are objects.
+        label: class of its objects.
+        group: images of one part, lot or film share a group.
+
+    """
+
+    stem: str
+    image: Path
+    mask: Path
+    label: str
+    group: str
+
+
+@dataclass(frozen=True)
+class LabelledObject:
+    """One true object: its number in the mask and its (H, W) bool mask."""
+
+    number: int
+    mask: NDArray[np.bool_]
+
+
+def read_pairs(
+    images: Path,
+    masks: Path,
+    *,
+    manifest: Path | None = None,
+    class_column: str | None = None,
+    group_column: str | None = None,
+) -> list[LabelledImage]:
+    """Pair images with masks by stem.
+
+    Args:
+        images: folder of images.
+        masks: folder of masks; a mask without an image is ignored, an image without one is not.
+        manifest: CSV with a `stem` (or first) column and the two columns named below.
+        class_column: column that holds the class; without it every object is a "defect".
+        group_column: column that holds the group; without it each image is its own.
+
+    Raises:
+        SamTuneError: no pairs, two files of one stem, or the manifest lacks a column or a stem.
+
+    """
+    by_stem = _by_stem(masks)
+    rows = {} if manifest is None else manifest_rows(manifest, class_column, group_column)
+    pairs = []
+    for stem, path in _by_stem(images).items():
+        if stem not in by_stem:
+            continue
+        row = rows.get(stem)
+        if manifest is not None and row is None:
+            raise SamTuneError(f"{manifest} has no row for the image {path.name}.")
+        label, group = row or (None, None)
+        pairs.append(LabelledImage(stem, path, by_stem[stem], label or "defect", group or stem))
+    if not pairs:
+        raise SamTuneError(
+            f"No image in {images} has a mask of the same name (without its suffix) in {masks}."
+        )
+    return pairs
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    paths: dict[str, Path] = {}
+    for path in list_images(folder):
+        if path.stem in paths:
+            raise SamTuneError(
+                f"{paths[path.stem].name} and {path.name} in {folder} share a name without suffix; "
+                "rename one."
+            )
+        paths[path.stem] = path
+    return paths
+
+
+def manifest_rows(
+    manifest: Path, class_column: str | None, group_column: str | None
+) -> dict[str, tuple[str | None, str | None]]:
+    """Read a manifest: stem to (class, group), each None where no column was named.
+
+    Raises:
+        SamTuneError: it cannot be read or lacks a column.
+
+    """
+    try:
+        with manifest.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            names = list(reader.fieldnames or [])
+            for column in (class_column, group_column):
+                if column is not None and column not in names:
+                    raise SamTuneError(
+                        f"{manifest} has no column {column!r}; it has {', '.join(names)}."
+                    )
+            if not names:
+                raise SamTuneError(f"{manifest} is empty; its first line names the columns.")
+            key = "stem" if "stem" in names else names[0]
+            return {
+                Path(row[key]).stem if Path(row[key]).suffix else row[key]: (
+                    row[class_column] if class_column else None,
+                    row[group_column] if group_column else None,
+                )
+                for row in reader
+            }
+    except (OSError, UnicodeDecodeError) as error:
+        raise SamTuneError(f"The manifest {manifest} cannot be read: {error}") from error
+
+
+def true_objects(pair: LabelledImage, shape: tuple[int, int]) -> list[LabelledObject]:
+    """Read the objects of a mask file in the order of their numbers, without specks.
+
+    A mask of one nonzero value, or an 8-bit picture that is mostly black and white (grey edges
+    from resizing or JPEG), holds one object per 8-connected component; any other integer mask
+    holds one object per label, however many parts it has.
+
+    Raises:
+        ImageError: the mask is not of the image's `shape` (H, W).
+
+    """
+    return [
+        found
+        for found in mask_objects(pair.mask, shape)
+        if np.count_nonzero(found.mask) >= SMALLEST_OBJECT
+    ]
+
+
+def mask_objects(path: Path, shape: tuple[int, int]) -> Iterator[LabelledObject]:
+    """Read the objects of a mask file one by one, specks and all; see `true_objects`.
+
+    Raises:
+        ImageError: the mask is not of the image's `shape` (H, W).
+
+    """
+    mask = read_mask(path)
+    require_shape(path, mask.shape, shape)
+    labels = _object_labels(mask)
+    for number, window in enumerate(ndimage.find_objects(labels), start=1):
+        if window is not None:
+            full = np.zeros(shape, dtype=bool)
+            full[window] = labels[window] == number
+            yield LabelledObject(number, full)
+
+
+def require_shape(mask: Path, mask_shape: tuple[int, ...], shape: tuple[int, int]) -> None:
+    """Refuse a mask file that is not of its image's `shape` (H, W).
+
+    Raises:
+        ImageError: names the mask and both sizes.
+
+    """
+    if mask_shape != shape:
+        raise ImageError(
+            f"The mask {mask.name} is {mask_shape[0]} × {mask_shape[1]} pixels, its image "
+            f"{shape[0]} × {shape[1]}."
+        )
+
+
+def read_mask(path: Path) -> NDArray[Any]:
+    """Read a mask as (H, W): palette indices as they are, each colour of a painted one a label."""
+    pixels = read_image(path)
+    if path.suffix.lower() == ".png":
+        with Image.open(path) as picture:
+            if picture.mode == "P":
+                return np.asarray(picture)
+    if pixels.ndim == 2:
+        return pixels
+    colours = pixels[..., : 3 if pixels.shape[-1] >= 3 else 1].astype(np.uint32)
+    if pixels.shape[-1] in (2, 4):
+        colours[pixels[..., -1] == 0] = 0  # nothing was painted there, whatever its colour
+    if (colours == colours[..., :1]).all():
+        return colours[..., 0].astype(pixels.dtype)
+    packed = (colours * np.array([1 << 16, 1 << 8, 1], np.uint32)).sum(axis=-1)
+    _, labels = np.unique(packed, return_inverse=True)
+    # Colours are numbered from the darkest; where there is no black, nothing is background.
+    return np.asarray(labels, np.int32).reshape(packed.shape) + int(packed.min() > 0)
+
+
+def _object_labels(mask: NDArray[Any]) -> NDArray[np.int32]:
+    if mask.dtype.kind in "if":
+        mask = np.where(mask > 0, mask, 0)  # negative and NaN: "not labelled"
+    if mask.dtype != bool and not _is_picture(mask):
+        if mask.max() > _LARGEST_NUMBER:  # a table as long as the largest number would be too long
+            mask = np.unique(mask, return_inverse=True)[1].reshape(mask.shape) + int(mask.min() > 0)
+        return mask.astype(np.int32)
+    threshold = mask.max() / 2 if mask.dtype != bool else 0
+    labelled, _ = ndimage.label(mask > threshold, structure=np.ones((3, 3), dtype=int))
+    return np.asarray(labelled, dtype=np.int32)
+
+
+def _is_picture(mask: NDArray[Any]) -> bool:
+    """Whether values mean brightness, not object numbers: one, fractions, or mostly white."""
+    inside = mask[mask != 0]
+    if inside.size == 0 or inside.min() == inside.max():
+        return True
+    if mask.dtype.kind == "f" and bool((inside != np.rint(inside)).any()):
+        return True
+    return mask.dtype == np.uint8 and bool(np.mean(inside >= 250) > 0.5)

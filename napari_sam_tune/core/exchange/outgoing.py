@@ -1,0 +1,252 @@
+"""What leaves a project: images and their objects, as every writer of a format gets them.
+
+Images come one by one and read their masks when these are asked for, so that an export of any size
+holds the masks of one image at most.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, overload
+
+import numpy as np
+
+from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, OWN_ORIGIN
+from napari_sam_tune.core.images.files import read_image
+from napari_sam_tune.core.project.class_colours import free_colour
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.project.annotations import Annotation, BoundingBox
+    from napari_sam_tune.core.project.project import ImageRecord, Project
+    from napari_sam_tune.core.project.split import Split
+    from napari_sam_tune.core.prompts import Mask
+
+NOT_LABELLED: Final = "image that was not labelled yet"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a mask came about.
+
+    Attributes:
+        weights_version: the weights that proposed it.
+        prompts: clicks and boxes it took.
+        reviewed: a person accepted it; False where a robot did.
+        source: "person", "robot", "adopted" or "import".
+        created: UTC, seconds since 1970.
+
+    """
+
+    weights_version: str
+    prompts: int
+    reviewed: bool
+    source: str
+    created: float
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectOut:
+    """An object to write.
+
+    Attributes:
+        id: of its record, by which an import knows it again; None where it is no record.
+        label: its class.
+        bbox: (y0, x0, y1, x1) in pixels of the image, ends excluded.
+        mask: (y1 - y0, x1 - x0) bool, the object inside `bbox`; never empty.
+        score: the model's own estimate of its IoU, or None.
+        provenance: how it came about; None where that is not known.
+        number: in the label image it is from, or None.
+
+    """
+
+    id: str | None
+    label: str
+    bbox: BoundingBox
+    mask: Mask
+    score: float | None = None
+    provenance: Provenance | None = None
+    number: int | None = None
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Where the mask lies in an array of the image's shape."""
+        y0, x0, y1, x1 = self.bbox
+        return slice(y0, y1), slice(x0, x1)
+
+    def full_mask(self, shape: tuple[int, int]) -> Mask:
+        """Return the mask in an image of `shape` (H, W)."""
+        full = np.zeros(shape, dtype=bool)
+        full[self.window] = self.mask
+        return full
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ImageOut:
+    """An image to write.
+
+    Attributes:
+        name: its id in the project, usually a file name, perhaps with folders.
+        shape: (H, W) in pixels.
+        objects: in the order of time; masks are read when an object is asked for.
+        path: its file; None where there are only pixels.
+        group: images of one part, lot or film share a group; None for a group of its own.
+        split: what it is for; None where that was not decided.
+        no_defect: somebody looked at it and found nothing.
+        read: returns the pixels, (H, W) or (H, W, C), as `images.read_image` does; None where
+            there are none.
+
+    """
+
+    name: str
+    shape: tuple[int, int]
+    objects: Sequence[ObjectOut]
+    path: Path | None = None
+    group: str | None = None
+    split: Split | None = None
+    no_defect: bool = False
+    read: Callable[[], NDArray[Any]] | None = None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What of a project is written.
+
+    Attributes:
+        images: number of images.
+        classes: name to "#rrggbb", in the order the classes were made.
+        left_out: why images are not written, to how many.
+
+    """
+
+    images: int
+    classes: Mapping[str, str]
+    left_out: Mapping[str, int] = field(default_factory=Counter)
+
+
+def selection(project: Project) -> Selection:
+    """Say what `images_out` gives: images with objects, and those marked done or "no defect"."""
+    annotations = project.annotations()
+    annotated = {a.image_id for a in annotations} | project.done_images()
+    known = [record.id for record in project.images()]
+    chosen = sum(name in annotated for name in known)
+    classes = project.classes()
+    for annotation in annotations:
+        if annotation.label not in classes:
+            classes[annotation.label] = free_colour(classes)
+    left_out = Counter({NOT_LABELLED: len(known) - chosen})
+    return Selection(chosen, classes, +left_out)
+
+
+def images_out(project: Project) -> Iterator[ImageOut]:
+    """Give a project's images one by one: those with objects, and those marked done.
+
+    An image nobody looked at is left out, for without objects it would say "no defect here".
+
+    Raises:
+        ProjectError: while an object is asked for: its record is damaged.
+
+    """
+    of_image: dict[str, list[Annotation]] = {}
+    for annotation in project.annotations():
+        of_image.setdefault(annotation.image_id, []).append(annotation)
+    done = project.done_images()
+    for record in project.images():
+        annotations = of_image.get(record.id, [])
+        if annotations or record.id in done:
+            yield _image_out(project, record, annotations)
+
+
+def _image_out(project: Project, record: ImageRecord, annotations: list[Annotation]) -> ImageOut:
+    return ImageOut(
+        name=record.id,
+        shape=record.shape,
+        objects=_Records(annotations),
+        path=None if record.path is None else (project.path / record.path).resolve(),
+        group=record.group,
+        split=record.split,
+        no_defect=not annotations and project.is_empty(record.id),
+        read=lambda: project.read_image(record.id),
+    )
+
+
+class _Records(Sequence[ObjectOut]):
+    """Records of one image; each mask is read when its object is asked for, and not kept."""
+
+    def __init__(self, annotations: Sequence[Annotation]) -> None:
+        self._annotations = annotations
+
+    def __len__(self) -> int:
+        return len(self._annotations)
+
+    @overload
+    def __getitem__(self, index: int) -> ObjectOut: ...
+    @overload
+    def __getitem__(self, index: slice) -> _Records: ...
+    def __getitem__(self, index: int | slice) -> ObjectOut | _Records:
+        if isinstance(index, slice):
+            return _Records(self._annotations[index])
+        return _object_out(self._annotations[index])
+
+
+def _object_out(annotation: Annotation) -> ObjectOut:
+    origin = annotation.origin or ""
+    return ObjectOut(
+        # An object keeps the id it had in the first project it was a record of.
+        id=origin.removeprefix(OWN_ORIGIN) if origin.startswith(OWN_ORIGIN) else annotation.id,
+        label=annotation.label,
+        bbox=annotation.bbox,
+        mask=annotation.cropped_mask,
+        score=annotation.predicted_iou,
+        provenance=Provenance(
+            weights_version=annotation.weights_version,
+            prompts=annotation.effort.clicks + annotation.effort.boxes,
+            reviewed=annotation.source != "robot",
+            source=annotation.source,
+            created=annotation.created,
+        ),
+    )
+
+
+def labels_out(
+    name: str,
+    labels: NDArray[Any],
+    *,
+    classes: Mapping[int, str] | None = None,
+    path: Path | None = None,
+    read: Callable[[], NDArray[Any]] | None = None,
+) -> ImageOut:
+    """Make a label array, such as a napari Labels layer's data, an image to write.
+
+    Args:
+        name: of the image.
+        labels: (H, W) integers; 0 is background, every other number one object.
+        classes: number to class; a number without one is a "defect".
+        path: the image's file, or None.
+        read: returns the image's pixels; None reads the file, if there is one.
+
+    """
+    from scipy import ndimage
+
+    numbers, dense = np.unique(labels, return_inverse=True)
+    dense = dense.reshape(labels.shape) + 1
+    objects = []
+    for index, window in enumerate(ndimage.find_objects(dense)):
+        number = int(numbers[index])
+        if number != 0 and window is not None:
+            rows, columns = window
+            bbox = (rows.start, columns.start, rows.stop, columns.stop)
+            label = (classes or {}).get(number, DEFAULT_LABEL)
+            mask = dense[window] == index + 1
+            objects.append(ObjectOut(None, label, bbox, mask, number=number))
+    height, width = labels.shape
+    if read is None and path is not None:
+        read = partial(read_image, path)
+    return ImageOut(name=name, shape=(height, width), objects=objects, path=path, read=read)

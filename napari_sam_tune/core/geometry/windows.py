@@ -1,0 +1,52 @@
+"""Parts of images: (y0, x0, y1, x1) in px, ends excluded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam_tune.core.geometry.views import shape_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_sam_tune.core.geometry.views import Window
+
+
+def moved(window: Window, shift: tuple[int, int]) -> Window:
+    """Return a window (rows, columns) px further down and right."""
+    down, right = shift
+    return window[0] + down, window[1] + right, window[2] + down, window[3] + right
+
+
+def grown(window: Window, by: int) -> Window:
+    """Return a window with so many px more on every side."""
+    return window[0] - by, window[1] - by, window[2] + by, window[3] + by
+
+
+def clipped(window: Window, shape: Sequence[int]) -> Window:
+    """Return what of a window lies in an image of a shape (H, W)."""
+    (y0, y1), (x0, x1) = (
+        np.clip((window[axis], window[axis + 2]), 0, shape[axis]).tolist() for axis in (0, 1)
+    )
+    return y0, x0, y1, x1
+
+
+def area(window: Window) -> int:
+    """Return the px of a window; 0 where it ends before it begins."""
+    height, width = shape_of(window)
+    return max(0, height) * max(0, width)
+
+
+def iou(one: Window, other: Window) -> float:
+    """Return the intersection over the union of two windows."""
+    common = area(
+        (
+            max(one[0], other[0]),
+            max(one[1], other[1]),
+            min(one[2], other[2]),
+            min(one[3], other[3]),
+        )
+    )
+    return common / max(area(one) + area(other) - common, 1)

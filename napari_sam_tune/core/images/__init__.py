@@ -1,0 +1,1 @@
+"""Reading image files, their headers, and what surface they show."""

@@ -1,0 +1,279 @@
+"""Where base models come from: the embedded starter, a published SAM by name, or a file.
+
+A file may be a whole model, of this or another program, or tuned weights that name their base
+model: then the two together are the model. Which architecture a file holds is read from its keys
+and shapes, so a fine-tuned export loads by path like the file it came from.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import torch
+
+from napari_sam_tune.core.errors import CheckpointError, CheckpointMissing, SamTuneError
+from napari_sam_tune.core.models.architectures import (
+    MODEL_NAMES,
+    STARTER,
+    build_model,
+    detect_architecture,
+)
+from napari_sam_tune.core.models.downloads import (
+    OFFICIAL,
+    checkpoint_folder,
+    download_checkpoint,
+)
+from napari_sam_tune.core.models.lora import merged
+from napari_sam_tune.core.models.state_files import UNREADABLE, State, read_state
+from napari_sam_tune.core.models.weights_file import (
+    base_named_in,
+    check_weights,
+    is_weights_file,
+    read_weights,
+    replacing_file,
+)
+from napari_sam_tune.core.project.project import BaseRef
+
+if TYPE_CHECKING:
+    from segment_anything.modeling import Sam
+
+    from napari_sam_tune.core.models.downloads import DownloadProgress
+
+__all__ = [
+    "MODEL_NAMES",
+    "STARTER",
+    "UNREADABLE",
+    "LoadedModel",
+    "base_ref",
+    "file_sha256",
+    "has_light_encoder",
+    "load_base",
+    "load_model",
+    "read_state",
+    "resolve_device",
+    "sam_state_dict",
+    "save_sam_checkpoint",
+    "starter_path",
+]
+
+
+@dataclass
+class LoadedModel:
+    """A SAM in eval mode and the file it came from.
+
+    Attributes:
+        sam: the model, float32, on the device asked for.
+        ref: its name (or path) and the SHA-256 of its file.
+        architecture: "starter", "vit_b", "vit_l", "vit_h" or "vit_t".
+
+    """
+
+    sam: Sam
+    ref: BaseRef
+    architecture: str
+
+
+_LIGHT: Final = 3e12
+"""Parameters times pixels of the input up to which an encoder is run freely on a CPU, in training
+too: the starter (1.4e12) takes .4 s an image, MobileSAM (6.4e12) 2.3 s, ViT-B (9.4e13) ten."""
+
+
+def has_light_encoder(sam: Sam) -> bool:
+    """Whether encoding an image costs so little that a CPU does it while the person waits."""
+    parameters: int = sum(p.numel() for p in sam.image_encoder.parameters())
+    return parameters * int(sam.image_encoder.img_size) ** 2 <= _LIGHT
+
+
+def resolve_device(device: str | torch.device = "auto") -> torch.device:
+    """Turn "auto", "cpu", "cuda", "cuda:1" or "mps" into a device that is there.
+
+    "auto" takes CUDA before MPS before the CPU.
+
+    Raises:
+        SamTuneError: the device asked for by name is not on this machine.
+
+    """
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if device == "auto":
+        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+    try:
+        resolved = torch.device(device)
+    except RuntimeError as error:
+        raise SamTuneError(
+            f"{device!r} is not a device; use auto, cpu, cuda, cuda:N or mps."
+        ) from error
+    there = {"cpu": True, "cuda": cuda, "mps": mps}.get(resolved.type, False)
+    if there and resolved.type == "cuda":
+        there = (resolved.index or 0) < torch.cuda.device_count()
+    if not there:
+        raise SamTuneError(
+            f"This machine has no {device} device that torch {torch.__version__} can use; "
+            "choose auto or cpu."
+        )
+    return resolved
+
+
+def starter_path() -> Path:
+    """The starter's weights inside the installed package."""
+    return Path(str(files("napari_sam_tune"))) / "resources" / "starter.safetensors"
+
+
+def load_model(
+    name_or_path: str | Path,
+    device: str | torch.device = "cpu",
+    *,
+    download: bool = False,
+    progress: DownloadProgress | None = None,
+) -> LoadedModel:
+    """Load a SAM by name ("starter", "vit_b", "vit_l", "vit_h", "vit_t") or from a weights file.
+
+    Args:
+        name_or_path: a name, or the path of a `.pth`, `.pt` or `.safetensors` file: a whole model,
+            or tuned weights, adapters included, whose base model is on this machine.
+        device: see `resolve_device`.
+        download: fetch an official checkpoint that is not on this machine.
+        progress: called with (bytes so far, bytes in all) while downloading.
+
+    Raises:
+        CheckpointMissing: there is no such file, and downloading was not asked for or failed.
+        CheckpointError: the file is damaged, would run code, or does not hold a SAM; names what
+            does not fit.
+        SamTuneError: no such device, or torch and torchvision do not fit each other.
+
+    """
+    target = resolve_device(device)
+    path = _find(name_or_path, download, progress)
+    sha256 = file_sha256(path)
+    _check_official(str(name_or_path), path, sha256)
+    ref = BaseRef(str(name_or_path), sha256)
+    if is_weights_file(path):
+        sam, architecture = _on_its_base(path)
+    else:
+        state = read_state(path)
+        architecture = detect_architecture(state, path)
+        sam = build_model(architecture, state, path)
+    return LoadedModel(sam.to(target), ref, architecture)
+
+
+def _on_its_base(path: Path) -> tuple[Sam, str]:
+    """Put tuned weights into their base model: the model and its architecture."""
+    tensors, info = read_weights(path)
+    base = load_base(base_named_in(info, path))
+    plain = merged(tensors, base.sam.state_dict())
+    own = check_weights(base.sam, plain)
+    with torch.no_grad():
+        for name, tensor in plain.items():
+            own[name].copy_(tensor)
+    return base.sam, base.architecture
+
+
+def base_ref(name_or_path: str | Path) -> BaseRef:
+    """Name a base model and its hash without loading it.
+
+    An official model need not be on this machine: its hash is published.
+
+    Raises:
+        CheckpointMissing: there is no such file.
+        CheckpointError: it is a folder, or cannot be read.
+
+    """
+    name = str(name_or_path)
+    if name in OFFICIAL:
+        return BaseRef(name, OFFICIAL[name].sha256)
+    return BaseRef(name, file_sha256(_find(name, download=False, progress=None)))
+
+
+def load_base(ref: BaseRef, device: str | torch.device = "cpu") -> LoadedModel:
+    """Load the base model a project was begun with, and make sure that it is that one.
+
+    Raises:
+        CheckpointError: the file has changed since; else as `load_model`.
+
+    """
+    model = load_model(ref.name, device)
+    if model.ref.sha256 != ref.sha256:
+        raise CheckpointError(
+            f"The base model {ref.name} is not the file this project was begun with (SHA-256 "
+            f"{model.ref.sha256} instead of {ref.sha256}). Put the original file back."
+        )
+    return model
+
+
+def _find(name_or_path: str | Path, download: bool, progress: DownloadProgress | None) -> Path:
+    name = str(name_or_path)
+    if name == STARTER:
+        path = starter_path()
+        if not path.exists():
+            raise CheckpointMissing(
+                f"The starter's weights are missing from this installation ({path}). Reinstall "
+                "napari-sam-tune; a git checkout on Windows needs symlinks enabled."
+            )
+        return path
+    if name in OFFICIAL:
+        if download:
+            return download_checkpoint(name, progress)
+        if not OFFICIAL[name].path.exists():
+            raise CheckpointMissing(
+                f"{name} is not on this machine yet. Ask for it to be downloaded "
+                f"({OFFICIAL[name].size}; download=True). {OFFICIAL[name].by_hand}"
+            )
+        return OFFICIAL[name].path
+    path = Path(name_or_path).expanduser()
+    if not path.exists():
+        raise CheckpointMissing(
+            f"There is no weights file {path}, and no model of that name; the names are "
+            f"{', '.join(MODEL_NAMES)} (kept in {checkpoint_folder()})."
+        )
+    if not path.is_file():
+        raise CheckpointError(f"{path} is a folder; give the .pth or .safetensors file in it.")
+    return path
+
+
+def _check_official(name: str, path: Path, sha256: str) -> None:
+    """Refuse a file that lies in an official one's place but is not it."""
+    if name in OFFICIAL and sha256 != OFFICIAL[name].sha256:
+        raise CheckpointError(
+            f"{path} is damaged or not the published {name} (its SHA-256 is {sha256}). Delete it "
+            f"and download it again. {OFFICIAL[name].by_hand}"
+        )
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file, remembered while its size and time of change stay the same."""
+    stat = path.stat()
+    return _sha256(path, stat.st_size, stat.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=32)
+def _sha256(path: Path, size: int, mtime: int) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def sam_state_dict(sam: Sam) -> State:
+    """The whole model as plain tensors on the CPU, floats as float32, detached from it."""
+    return {
+        name: (tensor.float() if tensor.is_floating_point() else tensor).detach().cpu().clone()
+        for name, tensor in sam.state_dict().items()
+    }
+
+
+def save_sam_checkpoint(sam: Sam, path: Path) -> None:
+    """Write a `.pth` of tensors only, whole or not at all.
+
+    For the official shapes `segment_anything.sam_model_registry` loads it; `load_model` loads any.
+
+    Raises:
+        StorageError: the disk is full or not writable.
+
+    """
+    with replacing_file(Path(path)) as file:
+        torch.save(sam_state_dict(sam), file)

@@ -1,0 +1,239 @@
+"""Our own weights files: small, self-describing, and put into a model all or nothing.
+
+A file holds only the tensors a round trained, under their names in the SAM's state dict, a JSON
+object that says what they are (base checkpoint, parts, config, metrics, parent), and descriptions
+of the surfaces they were learnt from. The format is safetensors, which holds no code.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from napari_sam_tune.core.errors import CheckpointError, CheckpointMissing, StorageError
+from napari_sam_tune.core.images.surfaces import FamiliarSurfaces
+from napari_sam_tune.core.project.ledger import BaseRef
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from torch import Tensor
+    from torch.nn import Module
+
+INFO_KEY: Final = "napari_sam_tune"
+VERSION_DIGITS: Final = 12
+_SURFACES_KEY: Final = "napari_sam_tune_surfaces"
+"""Descriptions of images by content hash: no tensors, for those are the model's."""
+
+
+def content_version(tensors: Mapping[str, Tensor]) -> str:
+    """Name weights by their content: 12 hex digits of a SHA-256 of names, types, shapes, bytes."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()[:VERSION_DIGITS]
+
+
+def write_weights(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    info: Mapping[str, Any],
+    surfaces: FamiliarSurfaces | None = None,
+) -> str:
+    """Write tensors and their description, whole or not at all, and return their version.
+
+    Args:
+        path: where to; an existing file is replaced.
+        tensors: by name in the SAM's state dict, any device.
+        info: what the file says about itself; JSON values.
+        surfaces: those the weights are for; None for all.
+
+    Raises:
+        CheckpointError: there are no tensors.
+        StorageError: the disk is full or not writable; an earlier file is untouched.
+
+    """
+    if not tensors:
+        raise CheckpointError("A weights file without a tensor would say nothing.")
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    said = {INFO_KEY: json.dumps(dict(info))}
+    if surfaces is not None:
+        described = {n: d.astype(float).round(4).tolist() for n, d in surfaces.descriptions.items()}
+        said[_SURFACES_KEY] = json.dumps(described)
+    content = save(plain, said)
+    with replacing_file(Path(path)) as file:
+        file.write(content)
+    return content_version(plain)
+
+
+def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read a weights file as (tensors on the CPU by name, what it says about itself).
+
+    Raises:
+        CheckpointMissing: there is no such file.
+        CheckpointError: it is damaged, or not a weights file of this program.
+
+    """
+    with _opened(path) as file:
+        info = _info(file, path)
+        # copied: what safetensors returns is mapped, and dies with a file that is overwritten
+        return {name: file.get_tensor(name).clone() for name in file.keys()}, info  # noqa: SIM118
+
+
+def read_surfaces(path: Path) -> FamiliarSurfaces | None:
+    """Read which surfaces a weights file is for, None for all; raises as `read_weights` does."""
+    with _opened(path) as file:
+        said = (file.metadata() or {}).get(_SURFACES_KEY)
+    if said is None:
+        return None
+    return FamiliarSurfaces({n: np.array(d, np.float32) for n, d in json.loads(said).items()})
+
+
+def read_info(path: Path) -> dict[str, Any]:
+    """Read only what a weights file says about itself; raises as `read_weights` does."""
+    with _opened(path) as file:
+        return _info(file, path)
+
+
+def is_weights_file(path: Path) -> bool:
+    """Whether a file is a weights file of this program, and not a whole model."""
+    if Path(path).suffix != ".safetensors":
+        return False
+    try:
+        with _opened(path) as file:
+            return INFO_KEY in (file.metadata() or {})
+    except CheckpointError:
+        return False
+
+
+def base_named_in(info: Mapping[str, Any], path: Path) -> BaseRef:
+    """Return the base model that a weights file names.
+
+    Args:
+        info: what it says about itself.
+        path: of the file, for the message.
+
+    Raises:
+        CheckpointError: it names none.
+
+    """
+    try:
+        base = info["base"]
+        return BaseRef(str(base["name"]), str(base["sha256"]))
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{Path(path).name} does not say which base model it belongs to. Was it written by "
+            "`napari-sam-tune train` or by a round?"
+        ) from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            yield file
+    except FileNotFoundError as error:
+        raise CheckpointMissing(f"The weights file {path} is missing.") from error
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{Path(path).name} is truncated, damaged or not a weights file: {error}."
+        ) from error
+
+
+def _info(file: Any, path: Path) -> dict[str, Any]:
+    said = (file.metadata() or {}).get(INFO_KEY)
+    if said is None:
+        raise CheckpointError(
+            f"{Path(path).name} was not written by a round (it does not say what it holds). A "
+            "whole model is loaded by its path as the base model instead."
+        )
+    info = json.loads(said)
+    return dict(info)
+
+
+def check_weights(model: Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Check that tensors fit a model, and return the model's own tensors of those names.
+
+    Raises:
+        CheckpointError: a name the model does not have, another shape, a type that is not
+            floating point, or numbers that are not finite; names the first few.
+
+    """
+    own = _named_tensors(model)
+    problems = []
+    for name, tensor in tensors.items():
+        if name not in own:
+            problems.append(f"the model has no {name}")
+        elif tensor.shape != own[name].shape:
+            problems.append(
+                f"{name} is {tuple(tensor.shape)}, the model wants {tuple(own[name].shape)}"
+            )
+        elif not tensor.is_floating_point():
+            problems.append(f"{name} holds {tensor.dtype}")
+        elif not bool(torch.isfinite(tensor).all()):
+            problems.append(f"{name} holds numbers that are not finite")
+    if problems:
+        more = f" and {len(problems) - 4} more" if len(problems) > 4 else ""
+        raise CheckpointError(f"These weights do not fit: {'; '.join(problems[:4])}{more}.")
+    return {name: own[name] for name in tensors}
+
+
+def _named_tensors(model: Module) -> dict[str, Tensor]:
+    """Parameters and buffers by name, undetached, so that copying into them changes the model."""
+    return dict(model.state_dict(keep_vars=True))
+
+
+@contextmanager
+def replacing_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that takes `path`'s place, flushed to disk, only when the block ends well.
+
+    Raises:
+        StorageError: the disk is full or not writable; nothing half-written is left.
+
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
+        raise StorageError(
+            f"{path.name} could not be written to {path.parent}: {why}. Nothing was changed; "
+            "free some space or choose another folder and try again."
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a rename durable; Windows has no such call and needs none."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

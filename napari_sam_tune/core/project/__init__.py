@@ -1,0 +1,1 @@
+"""The folder a user owns: images, annotations, weights versions, split, journal."""

@@ -1,0 +1,314 @@
+"""Accepted masks: what is handed to a project, how it lies on disk, and what comes back.
+
+On disk an annotation is one uint8 array, cut to the box around everything in it: bit 0 is the mask
+exactly as accepted, bit 1 the model's proposal, bit 2 what was painted. Attributes hold the rest.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from napari_sam_tune.core.errors import MaskError, ProjectError
+from napari_sam_tune.core.prompts import Effort, Prompt, as_mask
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.project.split import Split
+    from napari_sam_tune.core.prompts import Mask
+    from napari_sam_tune.core.storage.records import RecordStore
+
+Source = Literal["person", "robot", "adopted", "import"]
+BoundingBox = tuple[int, int, int, int]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MASK, _PROPOSAL, _LOCKED = np.uint8(1), np.uint8(2), np.uint8(4)
+
+
+@dataclass(frozen=True, eq=False)
+class NewAnnotation:
+    """A mask a person accepts, with how it came about.
+
+    Attributes:
+        image_id: the image, which the project must know.
+        mask: (H, W), nonzero inside; kept exactly: holes, parts, overlaps and all.
+        label: the class.
+        prompts: the whole prompt of each answered proposal, in order; their masks are not kept.
+        weights_version: the weights that proposed.
+        proposal_mask: (H, W), the proposal before the person's paint, or None.
+        predicted_iou: the model's own estimate for it, or None.
+        locked: (H, W), the pixels a person painted or erased, or None.
+        effort: what it cost.
+        supersedes: the annotation this is an edit of, or None.
+        source: who made it.
+        origin: where an imported mask came from, "format/file/object"; else None.
+        split: decided by an import; None lets image and place decide. What its image or its place
+            is kept for comes first.
+        suggested_by: what proposed it without being asked: "everything", "recalled", or "head:"
+            and the head's version; None where a person began it.
+        recalled: ids of the earlier masks that the proposal owes something to, see `recall`.
+
+    """
+
+    image_id: str
+    mask: Mask
+    label: str
+    prompts: tuple[Prompt, ...] = ()
+    weights_version: str = "base"
+    proposal_mask: Mask | None = None
+    predicted_iou: float | None = None
+    locked: Mask | None = None
+    effort: Effort = field(default_factory=Effort)
+    supersedes: str | None = None
+    source: Source = "person"
+    origin: str | None = None
+    split: Split | None = None
+    suggested_by: str | None = None
+    recalled: tuple[str, ...] = ()
+
+    def checked(self, shape: tuple[int, int]) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+        """Return the array and the attributes to store.
+
+        Args:
+            shape: the image's (H, W).
+
+        Raises:
+            MaskError: a mask is not of the image's shape, or the accepted one is empty.
+
+        """
+        mask = as_mask(self.mask, shape)
+        if not mask.any():
+            raise MaskError(
+                "The mask is empty: there is nothing to accept. Click or paint the object, or mark "
+                "the image as “no defect here”."
+            )
+        layers = {_MASK: mask}
+        for bit, layer in ((_PROPOSAL, self.proposal_mask), (_LOCKED, self.locked)):
+            if layer is not None:
+                layers[bit] = as_mask(layer, shape)
+        # Everything below works on the cut-out: an object is small, its image may be 8k × 8k.
+        boxes = [bounding_box(layer) for layer in layers.values() if layer.any()]
+        y0, x0 = np.min(boxes, axis=0)[:2].tolist()
+        y1, x1 = np.max(boxes, axis=0)[2:].tolist()
+        bits = np.zeros((y1 - y0, x1 - x0), np.uint8)
+        for bit, layer in layers.items():
+            bits |= np.where(layer[y0:y1, x0:x1], bit, np.uint8(0))
+        return bits, self._attributes(shape, bits, boxes[0], (y0, x0, y1, x1))
+
+    def _attributes(
+        self,
+        shape: tuple[int, int],
+        bits: NDArray[np.uint8],
+        bbox: BoundingBox,
+        crop: BoundingBox,
+    ) -> dict[str, Any]:
+        return {
+            "image_id": self.image_id,
+            "label": self.label,
+            "shape": list(shape),
+            "crop": list(crop),
+            "bbox": list(bbox),
+            "area": int(np.count_nonzero(bits & _MASK)),
+            "has_proposal": self.proposal_mask is not None,
+            "has_locked": self.locked is not None,
+            "prompts": [prompt.to_json() for prompt in self.prompts],
+            "weights_version": self.weights_version,
+            "predicted_iou": None if self.predicted_iou is None else float(self.predicted_iou),
+            "effort": asdict(self.effort),
+            "supersedes": self.supersedes,
+            "source": self.source,
+            "origin": self.origin,
+            "suggested_by": self.suggested_by,
+            "recalled": list(self.recalled),
+        }
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """An accepted mask as the project holds it. Two are equal if their ids are.
+
+    Masks are read from disk each time they are asked for, about 1 ms, and prompts when they first
+    are: a project of 10,000 of them need not fit in memory.
+
+    Attributes:
+        id: sorts by time.
+        image_id: the image it belongs to.
+        label: the class.
+        weights_version: the weights that proposed it.
+        predicted_iou: the model's own estimate for its proposal, or None.
+        effort: what it cost the person.
+        created: UTC, seconds since 1970.
+        split: "train", "held_out" or "test", decided when it was accepted.
+        shape: the image's (H, W).
+        bbox: (y0, x0, y1, x1) of the mask in pixels, ends excluded.
+        area: pixels in the mask.
+        supersedes: the annotation it is an edit of, or None.
+        source: "person", "robot", "adopted" or "import".
+        origin: where an imported mask came from, "format/file/object"; else None.
+        suggested_by: what proposed it without being asked, see `NewAnnotation`; None of a record
+            older than suggestions.
+        recalled: ids of the earlier masks that its proposal owed something to.
+
+    """
+
+    id: str
+    image_id: str = field(compare=False)
+    label: str = field(compare=False)
+    weights_version: str = field(compare=False)
+    predicted_iou: float | None = field(compare=False)
+    effort: Effort = field(compare=False)
+    created: float = field(compare=False)
+    split: Split = field(compare=False)
+    shape: tuple[int, int] = field(compare=False)
+    bbox: BoundingBox = field(compare=False)
+    area: int = field(compare=False)
+    supersedes: str | None = field(compare=False)
+    source: Source = field(compare=False)
+    origin: str | None = field(compare=False)
+    suggested_by: str | None = field(compare=False)
+    recalled: tuple[str, ...] = field(compare=False)
+    _crop: BoundingBox = field(compare=False, repr=False)
+    _has_proposal: bool = field(compare=False, repr=False)
+    _has_locked: bool = field(compare=False, repr=False)
+    _records: RecordStore = field(compare=False, repr=False)
+
+    @classmethod
+    def from_record(
+        cls, annotation_id: str, stored: Mapping[str, Any], records: RecordStore
+    ) -> Annotation:
+        """Rebuild an annotation from its attributes.
+
+        Raises:
+            ProjectError: an attribute is missing or senseless.
+
+        """
+        try:
+            height, width = stored["shape"]
+            y0, x0, y1, x1 = stored["bbox"]
+            top, left, bottom, right = stored["crop"]
+            return cls(
+                id=annotation_id,
+                image_id=stored["image_id"],
+                label=stored["label"],
+                weights_version=stored["weights_version"],
+                predicted_iou=stored["predicted_iou"],
+                effort=Effort(**stored["effort"]),
+                created=stored["created"],
+                split=stored["split"],
+                shape=(height, width),
+                bbox=(y0, x0, y1, x1),
+                area=stored["area"],
+                supersedes=stored["supersedes"],
+                source=stored["source"],
+                origin=stored.get("origin"),  # records of the first release have none
+                suggested_by=stored.get("suggested_by"),
+                recalled=tuple(stored.get("recalled", ())),
+                _crop=(top, left, bottom, right),
+                _has_proposal=stored["has_proposal"],
+                _has_locked=stored["has_locked"],
+                _records=records,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ProjectError(
+                f"The annotation {annotation_id} cannot be understood ({error!r})."
+            ) from error
+
+    @cached_property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """The whole prompt of each answered proposal, in order, without mask inputs.
+
+        Raises:
+            ProjectError: its file is gone or damaged.
+
+        """
+        stored = self._records.attributes(self.id)["prompts"]
+        said = (p for p in stored if p["points"] or p["box"] is not None)
+        return tuple(Prompt.from_json(p) for p in said)
+
+    def stored(self) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+        """Return the array and the attributes as they lie on disk, for a copy.
+
+        Raises:
+            ProjectError: its files are gone or damaged.
+
+        """
+        return self._checked_bits(), self._records.attributes(self.id)
+
+    @property
+    def mask(self) -> Mask:
+        """The mask exactly as accepted, (H, W) bool.
+
+        Raises:
+            ProjectError: its file is gone or damaged.
+
+        """
+        return self._full(self._checked_bits(), _MASK)
+
+    @property
+    def cropped_mask(self) -> Mask:
+        """The mask inside `bbox`, bool: all of it, without the empty surroundings."""
+        y0, x0, y1, x1 = self.bbox
+        top, left, _, _ = self._crop
+        bits = self._checked_bits()[y0 - top : y1 - top, x0 - left : x1 - left]
+        return np.asarray(bits & _MASK, dtype=bool)
+
+    @property
+    def proposal_mask(self) -> Mask | None:
+        """The model's proposal before paint, (H, W) bool, or None where there was none."""
+        return self._full(self._checked_bits(), _PROPOSAL) if self._has_proposal else None
+
+    @property
+    def locked(self) -> Mask | None:
+        """The pixels a person painted or erased, (H, W) bool, or None where none were."""
+        return self._full(self._checked_bits(), _LOCKED) if self._has_locked else None
+
+    def _full(self, bits: NDArray[np.uint8], bit: np.uint8) -> Mask:
+        full = np.zeros(self.shape, bool)
+        y0, x0, y1, x1 = self._crop
+        full[y0:y1, x0:x1] = (bits & bit) != 0
+        return full
+
+    def _checked_bits(self) -> NDArray[np.uint8]:
+        bits: NDArray[np.uint8] = self._records.read(self.id)
+        y0, x0, y1, x1 = self._crop
+        # zarr reads a missing chunk as zeros without a word.
+        if bits.shape != (y1 - y0, x1 - x0) or np.count_nonzero(bits & _MASK) != self.area:
+            raise ProjectError(
+                f"The mask of {self.id} in {self._records.root} is damaged. Restore it from a "
+                "backup, or delete the annotation."
+            )
+        return bits
+
+
+def bounding_box(mask: Mask) -> BoundingBox:
+    """Return (y0, x0, y1, x1) of a mask that is not empty, ends excluded."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    columns = np.flatnonzero(mask[top:bottom].any(axis=0))
+    return top, int(columns[0]), bottom, int(columns[-1]) + 1
+
+
+class Clock:
+    """Hands out times, in whole microseconds, that never repeat or go back within a process."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def tick(self) -> int:
+        """Return microseconds since 1970, UTC."""
+        self._last = max(time.time_ns() // 1000, self._last + 1)
+        return self._last
+
+
+def new_id(microseconds: int) -> str:
+    """Name a record so that names sort by time and never clash between processes."""
+    moment = _EPOCH + timedelta(microseconds=microseconds)
+    return f"{moment:%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}"

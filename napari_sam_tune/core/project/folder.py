@@ -1,0 +1,155 @@
+"""The folder a project lives in: what must be there, how it is made, what is refused and why."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from napari_sam_tune.core.errors import ProjectError, StorageError
+from napari_sam_tune.core.storage.durable import (
+    DISK_FULL,
+    clear_stale,
+    flush_file,
+    flush_folder,
+    pending_folder,
+    publish_file,
+    saving,
+)
+from napari_sam_tune.core.storage.records import RecordStore
+
+FORMAT = "napari-sam-tune project"
+FORMAT_VERSION = 1
+_MARKER = "project.json"
+_LEFT_BY_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+
+
+def is_project(path: Path) -> bool:
+    """Tell whether a folder is a project, of whatever release, without opening it."""
+    try:
+        marker = json.loads((path / _MARKER).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(marker, dict) and marker.get("format") == FORMAT
+
+
+class ProjectFolder:
+    """The paths inside a project.
+
+    Args:
+        path: the project's folder. Symbolic links are followed once, here, because relative paths
+            with `..` are taken by the system from where a link leads.
+
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).resolve()
+        self.marker = self.path / _MARKER
+        self.log = self.path / "log.jsonl"
+        self.weights = self.path / "weights"
+        self.embeddings = self.path / "embeddings.zarr"
+        self.pending = self.path / ".pending"
+        self.annotations = RecordStore(self.path / "annotations.zarr", self.pending)
+        self.images = RecordStore(self.path / "images.zarr", self.pending)
+
+    def prepare(self, *, create: bool) -> None:
+        """Make the folder a project, or check that it is a whole one that can be written to.
+
+        Raises:
+            ProjectError: it is not a project, was made by a newer release, lacks a part, cannot be
+                written to, or is not there and is not to be created.
+
+        """
+        if not self.marker.is_file():
+            self._refuse_what_is_not_empty(create=create)
+            self._create()
+        self._check_format()
+        self._check_parts()
+        self._check_writable()
+        clear_stale(self.pending)
+
+    def _refuse_what_is_not_empty(self, *, create: bool) -> None:
+        if self.path.exists() and not self.path.is_dir():
+            raise ProjectError(
+                f"{self.path} is a file. A project is a folder: choose another name."
+            )
+        there = {entry.name for entry in self.path.iterdir()} if self.path.is_dir() else set()
+        there -= _LEFT_BY_SYSTEMS
+        own = {self.log.name, self.annotations.root.name, self.pending.name}
+        if there & own and not self._is_unfinished(there - own):
+            raise ProjectError(
+                f"{self.path} was a project but its project.json is missing. Restore it from a "
+                "backup; the masks in annotations.zarr are still there."
+            )
+        if there - own:
+            raise ProjectError(
+                f"{self.path} is not a project and is not empty, so it was left alone. Choose a "
+                "new or empty folder for the project."
+            )
+        if not create:
+            raise ProjectError(f"There is no project in {self.path}. Check the path.")
+
+    def _is_unfinished(self, foreign: set[str]) -> bool:
+        """Tell whether a process died while it made this project, before anything was in it."""
+        masks = self.annotations.root
+        return (
+            not foreign
+            and (not self.log.exists() or self.log.stat().st_size == 0)
+            and (not masks.exists() or all(entry.is_file() for entry in masks.iterdir()))
+        )
+
+    def _create(self) -> None:
+        marker = {"format": FORMAT, "version": FORMAT_VERSION, "created": time.time()}
+        try:
+            with saving("The new project", self.path):
+                self.path.mkdir(parents=True, exist_ok=True)
+                self.annotations.create()
+                self.log.touch()
+                flush_file(self.log)
+                # The marker comes last: only a whole project has one.
+                with pending_folder(self.pending) as build:
+                    (build / "marker").write_text(json.dumps(marker), encoding="utf-8")
+                    publish_file(build / "marker", self.marker)
+                flush_folder(self.path.parent)
+        except StorageError as error:
+            raise ProjectError(str(error)) from error
+
+    def _check_format(self) -> None:
+        try:
+            marker = json.loads(self.marker.read_bytes())
+            known, version = marker["format"] == FORMAT, int(marker["version"])
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise ProjectError(
+                f"{self.marker} cannot be read ({error}). Restore it from a backup."
+            ) from error
+        if not known:
+            raise ProjectError(f"{self.path} belongs to another program ({marker['format']}).")
+        if version > FORMAT_VERSION:
+            raise ProjectError(
+                f"{self.path} was made by a newer release (project format {version}, this release "
+                f"knows {FORMAT_VERSION}). Update: pip install --upgrade napari-sam-tune"
+            )
+
+    def _check_parts(self) -> None:
+        parts = {
+            "annotations.zarr (the accepted masks)": self.annotations.exists(),
+            "log.jsonl (the images, classes and versions)": self.log.is_file(),
+        }
+        missing = [name for name, there in parts.items() if not there]
+        if missing:
+            raise ProjectError(
+                f"Parts of the project {self.path} are missing: {'; '.join(missing)}. Restore them "
+                "from a backup, or start a new project in another folder."
+            )
+
+    def _check_writable(self) -> None:
+        try:
+            with pending_folder(self.pending):
+                pass
+        except OSError as error:
+            if error.errno in DISK_FULL:  # looking at one's masks and exporting them must go on
+                return
+            raise ProjectError(
+                f"The project {self.path} cannot be written to ({error.strerror}), so no mask "
+                "could be accepted. Change its permissions, or copy it elsewhere."
+            ) from error

@@ -1,0 +1,121 @@
+"""The doors through which one project's records come into another, as they are."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from napari_sam_tune.core.project.annotations import Annotation
+from napari_sam_tune.core.storage.append_log import AppendLog
+from napari_sam_tune.core.storage.durable import flush_folder, pending_folder, publish_file, saving
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from napari_sam_tune.core.project.annotation_table import AnnotationTable
+    from napari_sam_tune.core.project.folder import ProjectFolder
+    from napari_sam_tune.core.project.journal import Journal
+    from napari_sam_tune.core.project.ledger import WeightsInfo
+    from napari_sam_tune.core.project.split import Split
+
+HEADS = "heads"
+
+
+class JoiningOfProject:
+    """The part of `Project` that takes in what another project recorded; see `merging.Merge`."""
+
+    path: Path
+    _folder: ProjectFolder
+    _journal: Journal
+    _table: AnnotationTable
+    _table_lock: threading.Lock
+
+    def every_record(self) -> list[Annotation]:
+        """Return every annotation ever accepted, deleted and superseded ones too, oldest first."""
+        with self._table_lock:
+            self._table.refresh()
+            return self._table.every()
+
+    def said(self) -> list[dict[str, Any]]:
+        """Return the lines of the log, oldest first, each with its "kind" and "time" (UTC, s)."""
+        return AppendLog(self._folder.log).read_new()
+
+    def repeat(self, line: Mapping[str, Any]) -> None:
+        """Say what was said in another project, with the time it was said there.
+
+        Raises:
+            StorageError: the disk refused.
+
+        """
+        self._journal.append(**line)
+
+    def take_record(
+        self,
+        record: Annotation,
+        *,
+        image_id: str,
+        split: Split,
+        supersedes: str | None,
+        weights_version: str,
+    ) -> Annotation:
+        """Copy another project's annotation under its own id; one that is here stays as it is.
+
+        Args:
+            record: of the other project.
+            image_id: the image as this project calls it.
+            split: as this project decided.
+            supersedes: the annotation of this project that it replaces, or None.
+            weights_version: as this project calls it.
+
+        Raises:
+            ProjectError: the record is damaged.
+            StorageError: the disk refused; nothing is half-written.
+
+        """
+        bits, attributes = record.stored()
+        attributes |= {
+            "image_id": image_id,
+            "split": split,
+            "supersedes": supersedes,
+            "weights_version": weights_version,
+        }
+        store = self._folder.annotations
+        store.write(record.id, bits, attributes, what="The mask")
+        taken = Annotation.from_record(record.id, store.attributes(record.id), store)
+        with self._table_lock:
+            self._table.add(taken)
+        return taken
+
+    def take_weights(self, info: WeightsInfo, file: Path) -> None:
+        """Copy a weights version of another project; not in use before it is promoted.
+
+        Raises:
+            StorageError: the disk refused.
+
+        """
+        self._copy_in(file, self._folder.weights, "The weights")
+        self._journal.append("weights", time=info.created, version=info.version, info=info.info)
+
+    def take_heads(self, other: Path) -> int:
+        """Copy another project's promptless heads, named by their content, and count the new ones.
+
+        Raises:
+            StorageError: the disk refused.
+
+        """
+        folder = self.path / HEADS
+        files = sorted((other / HEADS).glob("*.safetensors"))
+        fresh = [file for file in files if not (folder / file.name).exists()]
+        for file in fresh:
+            self._copy_in(file, folder, "The promptless head")
+        return len(fresh)
+
+    def _copy_in(self, file: Path, folder: Path, what: str) -> None:
+        with saving(what, folder):
+            folder.mkdir(exist_ok=True)
+            flush_folder(self.path)
+            with pending_folder(self._folder.pending) as build:
+                shutil.copyfile(file, build / file.name)
+                publish_file(build / file.name, folder / file.name)

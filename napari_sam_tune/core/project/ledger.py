@@ -1,0 +1,173 @@
+"""What the log of a project adds up to: images, base model, versions, marks, classes, place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from napari_sam_tune.core.errors import ProjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari_sam_tune.core.project.split import Split
+
+BASE_VERSION = "base"
+EMBEDDED = "starter"
+"""Name of the model that comes with the program, whatever its edition."""
+
+
+@dataclass(frozen=True)
+class BaseRef:
+    """The base model a project's weights build on.
+
+    Attributes:
+        name: "starter", "vit_b", … or a path.
+        sha256: of the checkpoint file.
+
+    """
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """An image as the project knows it.
+
+    Attributes:
+        id: any text, usually a file name.
+        shape: (H, W) in pixels.
+        content_hash: of the pixels, see `images.content_hash`.
+        group: images of one group train together or judge together.
+        split: "train", "held_out" or "test", the same for the whole group.
+        path: the file, relative to the project folder with forward slashes; absolute only on
+            another drive; None where the pixels were copied into the project.
+        stratum: what the split is balanced by, or None.
+
+    """
+
+    id: str
+    shape: tuple[int, int]
+    content_hash: str
+    group: str
+    split: Split
+    path: str | None
+    stratum: str | None
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """One change of the weights in use; a roll-back is one as well.
+
+    Attributes:
+        version: "base" or 12 hex digits.
+        time: UTC, seconds since 1970.
+        report: what the gate said, as plain values.
+
+    """
+
+    version: str
+    time: float
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class WeightsInfo:
+    """A saved weights version.
+
+    Attributes:
+        version: 12 hex digits of its content hash.
+        created: UTC, seconds since 1970.
+        info: what it says about itself.
+
+    """
+
+    version: str
+    created: float
+    info: dict[str, Any]
+
+
+@dataclass
+class Ledger:
+    """The log, folded. Where only one can be first (image, group), the earliest line counts.
+
+    Attributes:
+        groups: group name to (stratum, split).
+        marks: image id to (done, empty).
+        deleted: annotation id to whether it was deleted (True) or restored (False) last.
+
+    """
+
+    base: BaseRef | None = None
+    images: dict[str, ImageRecord] = field(default_factory=dict)
+    groups: dict[str, tuple[str | None, Split]] = field(default_factory=dict)
+    marks: dict[str, tuple[bool, bool]] = field(default_factory=dict)
+    deleted: dict[str, bool] = field(default_factory=dict)
+    weights: dict[str, WeightsInfo] = field(default_factory=dict)
+    promotions: list[Promotion] = field(default_factory=list)
+    classes: dict[str, str] = field(default_factory=dict)
+    place: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def current_version(self) -> str:
+        """The weights in use: the last line that promoted any."""
+        return self.promotions[-1].version if self.promotions else BASE_VERSION
+
+    def apply(self, entries: Iterable[dict[str, Any]]) -> None:
+        """Take in entries of the log, in its order.
+
+        Raises:
+            ProjectError: an entry lacks what its kind must have.
+
+        """
+        for entry in entries:
+            try:
+                self._apply(entry)
+            except (KeyError, TypeError, ValueError) as error:
+                raise ProjectError(
+                    f"log.jsonl holds an entry that cannot be understood ({error!r}): {entry}. "
+                    "Was it edited by hand?"
+                ) from error
+
+    def _apply(self, entry: dict[str, Any]) -> None:
+        match entry["kind"]:
+            case "base":
+                self.base = BaseRef(entry["name"], entry["sha256"])
+            case "image":
+                self._add_image(entry)
+            case "relink":
+                known = vars(self.images[entry["image"]])
+                self.images[entry["image"]] = ImageRecord(**{**known, "path": entry["path"]})
+            case "mark":
+                self.marks[entry["image"]] = bool(entry["done"]), bool(entry["empty"])
+            case "delete" | "restore" as kind:
+                self.deleted[entry["annotation"]] = kind == "delete"
+            case "weights":
+                version = entry["version"]
+                self.weights.setdefault(version, WeightsInfo(version, entry["time"], entry["info"]))
+            case "promote":
+                promotion = Promotion(entry["version"], entry["time"], entry["report"])
+                self.promotions.append(promotion)
+            case "class":
+                self.classes[entry["name"]] = entry["color"]
+            case "place":
+                self.place.update(entry["place"])
+            case _:
+                pass  # written by a later release of the same format, which may add kinds
+
+    def _add_image(self, entry: dict[str, Any]) -> None:
+        if entry["id"] in self.images:
+            return
+        group, stratum = entry["group"], entry["stratum"]
+        _, split = self.groups.setdefault(group, (stratum, entry["split"]))
+        height, width = entry["shape"]
+        self.images[entry["id"]] = ImageRecord(
+            id=entry["id"],
+            shape=(height, width),
+            content_hash=entry["content_hash"],
+            group=group,
+            split=split,
+            path=entry["path"],
+            stratum=stratum,
+        )

@@ -1,0 +1,287 @@
+"""A project: the folder a user owns, with images, accepted masks, weights versions and marks.
+
+Everything is appended, nothing is overwritten: two processes, or two people on a shared disk, may
+work in one project at once, and a crash loses at most the mask that was not accepted yet.
+
+    project.json         what this folder is
+    log.jsonl            images, split, classes, marks, deletions, promotions, place: one line each
+    annotations.zarr/    one array per accepted mask; precious
+    images.zarr/         images that exist only as arrays
+    weights/             <version>.safetensors
+    embeddings.zarr/     a cache; deleting it costs only time
+    signatures.zarr/     another: what images are recognised by
+    learnt.jsonl         what learning at every accept was worth by then; only ever shown
+    guessed_classes.jsonl  classes guessed before objects were accepted: how far to trust guesses
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from napari_sam_tune.core.errors import ProjectError
+from napari_sam_tune.core.project.annotation_table import AnnotationTable
+from napari_sam_tune.core.project.annotations import Annotation, Clock, NewAnnotation, new_id
+from napari_sam_tune.core.project.folder import ProjectFolder
+from napari_sam_tune.core.project.images import ImagesOfProject
+from napari_sam_tune.core.project.joining import JoiningOfProject
+from napari_sam_tune.core.project.journal import Journal
+from napari_sam_tune.core.project.ledger import (
+    BASE_VERSION,
+    BaseRef,
+    ImageRecord,
+    Promotion,
+    WeightsInfo,
+)
+from napari_sam_tune.core.project.split import Split, place, split_place
+from napari_sam_tune.core.project.versions import WeightsOfProject
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = [
+    "BASE_VERSION",
+    "Annotation",
+    "BaseRef",
+    "ImageRecord",
+    "NewAnnotation",
+    "Project",
+    "Promotion",
+    "WeightsInfo",
+]
+
+
+class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
+    """An open project; get one from `Project.open`. May be used from several threads.
+
+    Whatever changes the project returns when the change would survive a kill and a power cut, and
+    raises `StorageError` where the disk refuses; then nothing is half-written and a retry may work.
+    Whatever reads it sees what other processes have written by then.
+
+    Attributes:
+        path: the project's folder, absolute.
+
+    """
+
+    def __init__(self, folder: ProjectFolder) -> None:
+        self.path = folder.path
+        self._folder = folder
+        self._journal = Journal(folder.log)
+        self._table = AnnotationTable(folder.annotations)
+        self._table_lock = threading.Lock()
+        self._clock = Clock()
+
+    @classmethod
+    def open(cls, path: str | Path, *, create: bool = True) -> Project:
+        """Open a project, or make one where there is none.
+
+        Args:
+            path: its folder.
+            create: make the folder a project if it is absent or empty.
+
+        Raises:
+            ProjectError: it is not a project, was made by a newer release, is half-deleted (says
+                what is missing), or cannot be written to.
+
+        """
+        folder = ProjectFolder(path)
+        folder.prepare(create=create)
+        project = cls(folder)
+        project.refresh()
+        project._table.require_complete()
+        return project
+
+    def refresh(self) -> None:
+        """Take in what other processes appended; every reading method does so by itself.
+
+        Raises:
+            ProjectError: the project's files were removed or replaced meanwhile.
+
+        """
+        self._journal.read()
+        with self._table_lock:
+            self._table.refresh()
+
+    def mark_done(self, image_id: str, done: bool = True, *, empty: bool = False) -> None:
+        """Mark an image as finished, or not.
+
+        Args:
+            image_id: which image.
+            done: nothing is left to annotate in it.
+            empty: it was looked at and has no defect.
+
+        Raises:
+            ProjectError: the project does not know it, or it is called empty but has masks.
+            StorageError: the disk refused.
+
+        """
+        self.image(image_id)
+        if empty and self.annotations(image_id):
+            raise ProjectError(
+                f"“{image_id}” has accepted masks, so it is not without defects. Delete them first."
+            )
+        self._journal.append("mark", image=image_id, done=done, empty=empty)
+
+    def is_done(self, image_id: str) -> bool:
+        """Tell whether an image was marked done."""
+        return self._journal.read().marks.get(image_id, (False, False))[0]
+
+    def done_images(self) -> set[str]:
+        """Return the ids of the images marked done, in one look at the log."""
+        marks = list(self._journal.read().marks.items())
+        return {image_id for image_id, (done, _) in marks if done}
+
+    def empty_images(self) -> set[str]:
+        """Return the ids of the images marked as having no defect; some may have masks since."""
+        marks = list(self._journal.read().marks.items())
+        return {image_id for image_id, (_, empty) in marks if empty}
+
+    def is_marked(self, image_id: str) -> bool:
+        """Tell whether it was ever said of an image that it is done, empty, or not."""
+        return image_id in self._journal.read().marks
+
+    def is_empty(self, image_id: str) -> bool:
+        """Tell whether an image was marked as having no defect, and still has no mask."""
+        marked = self._journal.read().marks.get(image_id, (False, False))[1]
+        return marked and not self.annotations(image_id)
+
+    def add(self, new: NewAnnotation) -> Annotation:
+        """Store an accepted mask; on return it survives a kill and a power cut.
+
+        Raises:
+            MaskError: the mask is empty or not of the image's shape.
+            ProjectError: the project does not know the image or the annotation superseded.
+            StorageError: the disk refused; nothing is half-written, and a retry may work.
+
+        """
+        image = self.image(new.image_id)
+        bits, attributes = new.checked(image.shape)
+        attributes["split"] = self._split(image, new, attributes["bbox"])
+        moment = self._clock.tick()
+        attributes["created"] = moment / 1e6
+        annotation_id = new_id(moment)
+        store = self._folder.annotations
+        if not store.write(annotation_id, bits, attributes, what="The mask"):
+            raise ProjectError(f"An annotation {annotation_id} exists already. Accept again.")
+        annotation = Annotation.from_record(annotation_id, attributes, store)
+        if new.supersedes is not None and new.supersedes in self._journal.read().deleted:
+            # It was deleted and restored before: what was said of it then must not keep it alive.
+            self._journal.append("delete", annotation=new.supersedes)
+        with self._table_lock:
+            self._table.add(annotation)
+        return annotation
+
+    def _split(self, image: ImageRecord, new: NewAnnotation, bbox: list[int]) -> Split:
+        if new.supersedes is not None:
+            return self.annotation(new.supersedes).split
+        if image.split != "train":
+            return image.split
+        y0, x0, y1, x1 = bbox
+        cell = place(image.shape, (y0, x0, y1, x1))
+        if kept := self._table.kept_for(image.id, cell) or new.split:
+            return kept
+        if len(self._journal.read().groups) == 1:
+            return split_place(cell, image.content_hash)
+        return "train"
+
+    def annotated_images(self) -> list[ImageRecord]:
+        """Return the images that have at least one living annotation."""
+        annotated = {annotation.image_id for annotation in self.annotations()}
+        return [record for record in self.images() if record.id in annotated]
+
+    def annotation(self, annotation_id: str) -> Annotation:
+        """Return an annotation, living, superseded or deleted.
+
+        Raises:
+            ProjectError: the project does not know it.
+
+        """
+        known = self._table.get(annotation_id)
+        if known is None:
+            self.refresh()
+            known = self._table.get(annotation_id)
+        if known is None:
+            raise ProjectError(f"The project has no annotation “{annotation_id}”.")
+        return known
+
+    def annotations(self, image_id: str | None = None) -> list[Annotation]:
+        """Return the annotations that are neither deleted nor superseded, oldest first.
+
+        Args:
+            image_id: only those of this image; None for all.
+
+        """
+        self.refresh()
+        with self._table_lock:
+            return self._table.living(self._journal.read().deleted, image_id)
+
+    def imported(self, image_id: str) -> dict[str, Annotation]:
+        """Return what was ever imported into an image, by its origin.
+
+        Deleted and corrected annotations are among them: importing again must not bring them back.
+        """
+        self.refresh()
+        with self._table_lock:
+            return self._table.origins(image_id)
+
+    def records(self, image_id: str) -> dict[str, Annotation]:
+        """Return whatever was ever accepted in an image, by its id; living, superseded, deleted."""
+        self.refresh()
+        with self._table_lock:
+            return self._table.of_image(image_id)
+
+    def delete(self, annotation_id: str) -> None:
+        """Take an annotation out; its record stays, and `restore` brings it back.
+
+        Raises:
+            ProjectError: the project does not know it.
+            StorageError: the disk refused.
+
+        """
+        self._journal.append("delete", annotation=self.annotation(annotation_id).id)
+
+    def restore(self, annotation_id: str) -> Annotation:
+        """Bring back an annotation that was deleted or superseded, under its old id.
+
+        Raises:
+            ProjectError: the project does not know it.
+            StorageError: the disk refused.
+
+        """
+        annotation = self.annotation(annotation_id)
+        self._journal.append("restore", annotation=annotation.id)
+        return annotation
+
+    def classes(self) -> dict[str, str]:
+        """Return the classes and their colours, name to "#rrggbb", in the order they were made."""
+        return dict(self._journal.read().classes)
+
+    def set_class(self, name: str, color: str) -> None:
+        """Make a class, or change its colour.
+
+        Args:
+            name: what people call it.
+            color: "#rrggbb".
+
+        Raises:
+            StorageError: the disk refused.
+
+        """
+        if self.classes().get(name) != color:
+            self._journal.append("class", name=name, color=color)
+
+    def remember(self, **where: Any) -> None:
+        """Note where the person is (open image, class …); given keys replace, others stay.
+
+        Raises:
+            StorageError: the disk refused.
+
+        """
+        known = self.place()
+        changed = {key: value for key, value in where.items() if known.get(key, ...) != value}
+        if changed:
+            self._journal.append("place", place=changed)
+
+    def place(self) -> dict[str, Any]:
+        """Return where the person stopped, as `remember` was told."""
+        return dict(self._journal.read().place)

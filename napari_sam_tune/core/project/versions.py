@@ -1,0 +1,240 @@
+"""The weights of a project: the base model, saved versions, and which of them is in use."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from napari_sam_tune.core.errors import CheckpointError, ProjectError
+from napari_sam_tune.core.project.ledger import BASE_VERSION, EMBEDDED
+from napari_sam_tune.core.storage.durable import flush_folder, pending_folder, publish_file, saving
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from napari_sam_tune.core.images.surfaces import FamiliarSurfaces
+    from napari_sam_tune.core.project.folder import ProjectFolder
+    from napari_sam_tune.core.project.journal import Journal
+    from napari_sam_tune.core.project.ledger import BaseRef, Promotion, WeightsInfo
+
+
+_log = logging.getLogger(__name__)
+
+_OTHER_BASE: Final = "other_base"
+"""In the report of a promotion that nobody asked for: the base model changed."""
+
+
+class WeightsOfProject:
+    """The part of `Project` that knows its weights versions."""
+
+    path: Path
+    _folder: ProjectFolder
+    _journal: Journal
+
+    @property
+    def base(self) -> BaseRef | None:
+        """The base model the project's weights build on, or None if no model was ever chosen."""
+        return self._journal.read().base
+
+    def set_base(self, ref: BaseRef) -> str | None:
+        """Record the base model.
+
+        A project with weights versions stays with the model they build on, but for two: the
+        embedded model, whose editions follow each other under one name, and a model that other
+        versions of the project build on. Versions of the model before rest then, and the last one
+        in use of those that fit, or the base model, is put to use.
+
+        Returns:
+            What that changed, in words for the person; None where it changed nothing.
+
+        Raises:
+            ProjectError: the project builds on another model.
+            StorageError: the disk refused.
+
+        """
+        recorded = self.base
+        if recorded is not None and recorded.sha256 == ref.sha256:
+            return None
+        versions = [info.version for info in self.versions()]
+        fitting = [version for version in versions if self._fits(version, ref)]
+        is_next_edition = recorded is not None and recorded.name == ref.name == EMBEDDED
+        if versions and not fitting and not is_next_edition:
+            raise ProjectError(
+                f"This project builds on the model {_describe(recorded)}, not on {_describe(ref)}: "
+                "its weights versions would not fit. Choose that model, or start a new project."
+            )
+        self._journal.append("base", name=ref.name, sha256=ref.sha256)
+        if not versions:
+            return None
+        chosen = [p.version for p in self.promotions() if _OTHER_BASE not in p.report]
+        used = [version for version in chosen if version in {BASE_VERSION, *fitting}]
+        version = used[-1] if used else BASE_VERSION
+        if version != self.current_version:
+            self._journal.append("promote", version=version, report={_OTHER_BASE: asdict(ref)})
+        return _say_change(ref, len(versions) - len(fitting), is_next_edition=is_next_edition)
+
+    def _fits(self, version: str, ref: BaseRef) -> bool:
+        """Whether a version builds on a model; one that names none builds on the recorded one."""
+        recorded = self.base or ref
+        info = self._journal.read().weights.get(version)
+        named = {} if info is None else info.info.get("base", {})
+        return bool(named.get("sha256", recorded.sha256) == ref.sha256)
+
+    def can_use(self, version: str) -> bool:
+        """Whether a version builds on the base model of now, as "base" always does."""
+        base = self.base
+        return version == BASE_VERSION or base is None or self._fits(version, base)
+
+    def save_weights(
+        self,
+        tensors: Mapping[str, Tensor],
+        info: Mapping[str, Any],
+        surfaces: FamiliarSurfaces | None = None,
+    ) -> str:
+        """Save tuned weights under their content hash; not yet in use, see `promote`.
+
+        Args:
+            tensors: name to tensor, only what was trained.
+            info: plain values that describe them.
+            surfaces: those they are for; None for all.
+
+        Returns:
+            The version: 12 hex digits.
+
+        Raises:
+            StorageError: the disk refused.
+
+        """
+        from napari_sam_tune.core.models.weights_file import write_weights
+
+        with saving("The weights", self._folder.weights):
+            self._folder.weights.mkdir(exist_ok=True)
+            flush_folder(self.path)
+            with pending_folder(self._folder.pending) as build:
+                version = write_weights(build / "new.safetensors", tensors, info, surfaces)
+                publish_file(build / "new.safetensors", self._weights_file(version))
+        self._journal.append("weights", version=version, info=dict(info))
+        return version
+
+    def _weights_file(self, version: str) -> Path:
+        return self._folder.weights / f"{version}.safetensors"
+
+    def weights_path(self, version: str) -> Path:
+        """Return the file of a weights version.
+
+        Raises:
+            ProjectError: it is the base model, which is not in the project, or its file is gone.
+
+        """
+        if version == BASE_VERSION:
+            raise ProjectError("“base” is the model itself; the project keeps no copy of it.")
+        file = self._weights_file(version)
+        if not file.is_file():
+            raise ProjectError(
+                f"The weights version {version} is not in {file.parent}. Restore the file from a "
+                "backup, or roll back to another version."
+            )
+        return file
+
+    def load_weights(self, version: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Read a weights version: its tensors by name, on the CPU, and what it says about itself.
+
+        Raises:
+            ProjectError: there is no such file in the project.
+            CheckpointError: the file is damaged.
+
+        """
+        from napari_sam_tune.core.models.weights_file import read_weights
+
+        return read_weights(self.weights_path(version))
+
+    def surfaces_of(self, version: str) -> FamiliarSurfaces | None:
+        """Return the surfaces a weights version is for, None for all.
+
+        They are those it learnt from, and what was labelled since and leads on from them.
+
+        Raises:
+            ProjectError: there is no such file in the project.
+            CheckpointError: the file is damaged.
+
+        """
+        from napari_sam_tune.core.models.weights_file import read_surfaces
+
+        own = read_surfaces(self.weights_path(version))
+        return None if own is None else own.grown(self.labelled_surfaces())
+
+    def labelled_surfaces(self) -> FamiliarSurfaces:
+        """Return what was labelled until the last round, promoted or not, as it described it.
+
+        Empty where its file is gone or damaged: it need not be in use, and the next describes all.
+        """
+        from napari_sam_tune.core.images.surfaces import FamiliarSurfaces
+        from napari_sam_tune.core.models.weights_file import read_surfaces
+
+        newest = self.newest_version
+        try:
+            found = None if newest is None else read_surfaces(self._weights_file(newest))
+        except CheckpointError as error:
+            _log.warning("What was labelled cannot be told from the last round: %s", error)
+            found = None
+        return FamiliarSurfaces({}) if found is None else found
+
+    @property
+    def newest_version(self) -> str | None:
+        """The version saved last, in use or not."""
+        versions = self.versions()
+        return versions[-1].version if versions else None
+
+    def versions(self) -> list[WeightsInfo]:
+        """Return the weights versions saved, oldest first."""
+        return list(self._journal.read().weights.values())
+
+    def promote(self, version: str, *, report: Mapping[str, Any]) -> None:
+        """Put a weights version to use; "base" rolls back to the base model.
+
+        Raises:
+            ProjectError: there is no such version, or it builds on another base model.
+            StorageError: the disk refused.
+
+        """
+        if version != BASE_VERSION:
+            self.weights_path(version)
+        if not self.can_use(version):
+            raise ProjectError(
+                f"The weights version {version} was trained on another base model than "
+                f"{_describe(self.base)}. Open the project with that model’s file to use it."
+            )
+        self._journal.append("promote", version=version, report=dict(report))
+
+    @property
+    def current_version(self) -> str:
+        """The weights in use: "base" or 12 hex digits."""
+        return self._journal.read().current_version
+
+    def promotions(self) -> list[Promotion]:
+        """Return every change of the weights in use, oldest first."""
+        return list(self._journal.read().promotions)
+
+
+def _say_change(ref: BaseRef, resting: int, *, is_next_edition: bool) -> str:
+    named = f"The model is “{ref.name}” now, another than"
+    begun = "napari-sam-tune comes with a better model now than" if is_next_edition else named
+    text = f"{begun} this project was labelled with. All masks and records are kept"
+    if not resting:
+        return f"{text}, and the versions that build on it are at hand again."
+    if resting == 1:
+        rest = "The version trained on the model before rests: to use it"
+    else:
+        rest = f"The {resting} versions trained on the model before rest: to use them"
+    return (
+        f"{text}; press “Fine-tune now” to train it on them. {rest} again, open the project with "
+        "that model’s file."
+    )
+
+
+def _describe(ref: BaseRef | None) -> str:
+    return "none" if ref is None else f"“{ref.name}” (SHA-256 {ref.sha256[:12]}…)"

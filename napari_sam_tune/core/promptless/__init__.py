@@ -1,0 +1,1 @@
+"""The head that needs no prompt: model, training, where it is kept."""

@@ -1,0 +1,291 @@
+"""Train a promptless head on the accepted masks of a project, top to bottom."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam_tune.core.errors import TrainingError
+from napari_sam_tune.core.pixel_classifier.features import KEY as FEATURES
+from napari_sam_tune.core.promptless.head import (
+    HEAD,
+    NECK,
+    PromptlessModel,
+    Trunk,
+    build_head,
+    build_neck,
+    head_tensors,
+)
+from napari_sam_tune.core.promptless.lesson import (
+    LabelledView,
+    LabelledViews,
+    PromptlessLesson,
+    label_map,
+)
+from napari_sam_tune.core.storage.embeddings import EmbeddingCache
+from napari_sam_tune.core.training.job import Progress
+from napari_sam_tune.core.training.lesson import Marks
+from napari_sam_tune.core.training.loop import Loop
+from napari_sam_tune.core.training.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Sequence
+
+    from torch import Tensor
+
+    from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.config import HeadConfig, TrainConfig
+    from napari_sam_tune.core.project.project import ImageRecord, Project
+    from napari_sam_tune.core.training.course import Course
+    from napari_sam_tune.core.training.run_folder import RunFolder
+
+_FLIPS = ((False, False), (True, False), (False, True), (True, True))
+
+
+@dataclass(frozen=True)
+class HeadScores:
+    """How well a head draws on images it has not learnt from.
+
+    Attributes:
+        iou: of each class, from 0 to 1: pixels of all images together; None of a class that was
+            neither there nor drawn.
+        image_iou: mean over the images that have a defect, of all classes as one.
+        clean: share of the images without a defect on which nothing was drawn; None without such.
+        images: how many were looked at.
+
+    """
+
+    iou: dict[str, float | None]
+    image_iou: float | None
+    clean: float | None
+    images: int
+
+    @property
+    def mean(self) -> float:
+        """Mean IoU over the classes; 0 where none was there."""
+        known = [value for value in self.iou.values() if value is not None]
+        return float(np.mean(known)) if known else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedHead:
+    """A head as it came out of training; `project_heads.keep_head` puts it into a project.
+
+    Attributes:
+        tensors: head and neck, by name, on the CPU.
+        info: what its weights file is to say about itself.
+        losses: of every step.
+        held_out: mean IoU over classes on held-out images at the best look; None without a look.
+
+    """
+
+    tensors: dict[str, Tensor]
+    info: dict[str, Any]
+    losses: tuple[float, ...] = field(repr=False)
+    held_out: float | None = None
+
+
+def fit_head(
+    project: Project,
+    predictor: Predictor,
+    config: TrainConfig,
+    *,
+    train_ids: Sequence[str] | None = None,
+    judge_ids: Sequence[str] | None = None,
+    run: RunFolder | None = None,
+    resume: bool = False,
+) -> Generator[Progress, None, TrainedHead]:
+    """Train a head on images with accepted masks and on those marked as having no defect.
+
+    An image counts as a whole: what no mask covers is background. Nothing is saved but in `run`,
+    and the model of `predictor` is not changed; features before the neck go to the project's cache.
+
+    Args:
+        project: images and masks.
+        predictor: of the project's base model.
+        config: how to train.
+        train_ids: images to learn from; None takes the labelled ones of the "train" split.
+        judge_ids: images to choose the best by; None takes the labelled ones that are held out.
+            With none at all the last weights are kept.
+        run: the folder of a run from the command line.
+        resume: go on with the run in that folder.
+
+    Yields:
+        Progress; `held_out` is the mean IoU over classes.
+
+    Raises:
+        TrainingError: no labelled image to learn from, or one both trains and judges.
+        DivergedError: loss or gradient was not a finite number.
+        OutOfMemory: the device cannot train even one image at a time.
+        ProjectError, ImageError: an image or a mask cannot be read.
+
+    """
+    labelled = labelled_images(project)
+    learn_from = _chosen(labelled, train_ids, "train")
+    judges = _chosen(labelled, judge_ids, "held_out")
+    _check(project, learn_from, judges)
+    classes = _classes(project, learn_from, config.head)
+    cache = EmbeddingCache(project.path / "embeddings.zarr", constant_keys=[FEATURES])
+    cache.pin(record.content_hash for record in [*learn_from, *judges])
+    trunk = Trunk(predictor, cache)
+    views = LabelledViews(project, predictor, trunk, classes)
+
+    schedule = _schedule(learn_from, config)
+    drawn = dict.fromkeys((v.record.content_hash, v.flips) for step in schedule for v in step)
+    by_hash = {record.content_hash: record for record in learn_from}
+    missing = [seen for seen in drawn if not trunk.holds(*seen)]
+    for done, (image_hash, flips) in enumerate(missing, start=1):
+        views.features(LabelledView(by_hash[image_hash], flips))
+        yield Progress(done, len(missing), None, None, None, "encoding")
+
+    head = build_head(predictor.sam, len(classes), config.seed)
+    neck = build_neck(predictor, config.seed)
+    model = PromptlessModel(predictor, head, neck, classes, cache=cache)
+    lesson = PromptlessLesson(neck, head, views, predictor.device)
+    looked_at = judges[:: max(1, math.ceil(len(judges) / max(1, config.look_objects)))]
+
+    def look() -> float | None:
+        return measure(model, project, looked_at).mean if looked_at else None
+
+    def weights(course: Course) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        return head_tensors(head, neck), _info(predictor, classes, learn_from, course)
+
+    named = {f"{HEAD}{name}": p for name, p in head.named_parameters()}
+    of_neck = {f"{NECK}{name}": p for name, p in neck.named_parameters()}
+    rates = ((named, config.head.learning_rate), (of_neck, config.head.neck_rate))
+    groups = [
+        {"params": list(part.values()), "peak": rate, "weight_decay": config.head.weight_decay}
+        for part, rate in rates
+    ]
+    loop = Loop(
+        config,
+        named | of_neck,
+        groups,
+        lambda step: Marks(lesson.gradients(schedule[step]), 0),
+        look,
+        lambda course: (*weights(course), None),
+        predictor.device,
+        World(),
+        run,
+        resume,
+    )
+    course = yield from loop.learn(None, 0.0)
+    tensors, info = weights(course)
+    if run is not None:
+        run.write_weights(tensors, info)
+        run.close()
+    return TrainedHead(tensors, info, tuple(course.losses), course.best)
+
+
+def measure(model: PromptlessModel, project: Project, records: Iterable[ImageRecord]) -> HeadScores:
+    """Compare what a head draws with the accepted masks of labelled images, at their own size.
+
+    Raises:
+        ProjectError, ImageError: an image or a mask cannot be read.
+
+    """
+    count = len(model.classes)
+    overlaps, unions = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    ious, clean = [], []
+    for record in records:
+        image = project.read_image(record.id)
+        found = drawn_labels(model.predict(image, record.content_hash))
+        wanted = label_map(project.annotations(record.id), record.shape, model.classes)
+        for value in range(count):
+            a, b = found == value + 1, wanted == value + 1
+            overlaps[value] += np.count_nonzero(a & b)
+            unions[value] += np.count_nonzero(a | b)
+        if wanted.any():
+            drawn, there = found > 0, wanted > 0
+            ious.append(np.count_nonzero(drawn & there) / np.count_nonzero(drawn | there))
+        else:
+            clean.append(not found.any())
+    iou = {
+        name: float(overlaps[n] / unions[n]) if unions[n] else None
+        for n, name in enumerate(model.classes)
+    }
+    return HeadScores(iou, _mean(ious), _mean(clean), len(ious) + len(clean))
+
+
+def drawn_labels(probabilities: np.ndarray[Any, np.dtype[np.float32]]) -> Any:
+    """Return the label map (H, W) that probabilities (K, H, W) draw; 0 is the background."""
+    likeliest = probabilities.argmax(axis=0).astype(np.uint8) + np.uint8(1)
+    background = 1 - probabilities.sum(axis=0)
+    return np.where(probabilities.max(axis=0) > background, likeliest, np.uint8(0))
+
+
+def labelled_images(project: Project) -> list[ImageRecord]:
+    """Return the images with accepted masks or marked as having no defect, in their order."""
+    annotated = {annotation.image_id for annotation in project.annotations()}
+    return [r for r in project.images() if r.id in annotated or project.is_empty(r.id)]
+
+
+def _chosen(
+    labelled: Sequence[ImageRecord], ids: Sequence[str] | None, split: str
+) -> list[ImageRecord]:
+    if ids is None:
+        return [record for record in labelled if record.split == split]
+    wanted = set(ids)
+    return [record for record in labelled if record.id in wanted]
+
+
+def _check(project: Project, train: Sequence[ImageRecord], judges: Sequence[ImageRecord]) -> None:
+    if not any(project.annotations(record.id) for record in train):
+        raise TrainingError(
+            "There is no image with accepted masks to learn from; label a few images first."
+        )
+    both = {record.id for record in train} & {record.id for record in judges}
+    if both:
+        raise TrainingError(
+            f"{len(both)} images are meant both to train and to judge, so the judgement would be "
+            f"worthless: {', '.join(sorted(both)[:3])}."
+        )
+
+
+def _classes(
+    project: Project, records: Sequence[ImageRecord], config: HeadConfig
+) -> tuple[str, ...]:
+    if config.single_class:
+        return ("defect",)
+    ids = {record.id for record in records}
+    return tuple(sorted({a.label for a in project.annotations() if a.image_id in ids}))
+
+
+def _schedule(records: Sequence[ImageRecord], config: TrainConfig) -> list[list[LabelledView]]:
+    """Draw what every step sees: all images once before any comes again, flipped at random."""
+    rng = np.random.default_rng(config.seed)
+    wanted = config.steps * config.batch_size
+    order: list[int] = []
+    while len(order) < wanted:
+        order += rng.permutation(len(records)).tolist()
+    flips = rng.integers(len(_FLIPS) if config.head.flips else 1, size=wanted)
+    views = [LabelledView(records[i], _FLIPS[f]) for i, f in zip(order, flips, strict=False)]
+    return [views[i : i + config.batch_size] for i in range(0, wanted, config.batch_size)]
+
+
+def _info(
+    predictor: Predictor,
+    classes: Sequence[str],
+    learnt_from: Sequence[ImageRecord],
+    course: Course,
+) -> dict[str, Any]:
+    """Say in a weights file what it is, so that it can be used without the project."""
+    return {
+        "base": asdict(predictor.ref),
+        "parts": ["promptless"],
+        "classes": list(classes),
+        "pixel_mean": predictor.sam.pixel_mean.flatten().tolist(),
+        "pixel_std": predictor.sam.pixel_std.flatten().tolist(),
+        "input_size": predictor.input_side,
+        "config": course.config.model_dump(mode="json"),
+        "images": len(learnt_from),
+        "losses": [round(loss, 5) for loss in course.losses],
+        "held_out": course.best,
+    }
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None

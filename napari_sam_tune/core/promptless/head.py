@@ -1,0 +1,381 @@
+"""A head that draws masks without being asked: the encoder's features straight to probabilities.
+
+System D of the field (SAM-Promptless-Task-Specific-Finetuning): the ViT stays frozen, the neck
+learns, and transposed convolutions lead from the embedding back to the size of the encoder's input.
+Of ViT-B's 90 million parameters 0.96 million learn. The starter's embedding is made for prompts and
+hardly says whether a spot is darker or brighter than what is around it, so its head has a neck of
+its own, on the stages of the ImageNet trunk. Everything before the neck is the base model's,
+whatever weights a session has in use: it is computed once per image and kept, and a hot swap does
+not change what a head says.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+from segment_anything.modeling.common import LayerNorm2d
+from torch import Tensor, nn
+from torch.nn import functional
+
+from napari_sam_tune.core.errors import CheckpointError, StorageError
+from napari_sam_tune.core.geometry.frame import Frame
+from napari_sam_tune.core.geometry.views import resized_shape
+from napari_sam_tune.core.images.files import content_hash, to_rgb8
+from napari_sam_tune.core.models import efficientnet
+from napari_sam_tune.core.models.starter_pyramid import TRUNK, PyramidEncoder
+from napari_sam_tune.core.models.weights_file import check_weights
+from napari_sam_tune.core.storage.embeddings import Embedding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+    from segment_anything.modeling import Sam
+
+    from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.storage.embeddings import EmbeddingCache
+
+Flips = tuple[bool, bool]
+"""Upside down, and mirrored."""
+
+HEAD: Final = "promptless_head."
+NECK: Final = "image_encoder.neck."
+"""What the names of the head's and of its neck's tensors begin with in a weights file."""
+_STAGES: Final = [4 * efficientnet.CHANNELS[4], efficientnet.CHANNELS[8], efficientnet.CHANNELS[16]]
+"""Channels of the trunk's stages of strides 4, 8 and 16 at stride 8."""
+_RARE: Final = 4.0
+"""Log odds against a defect at a pixel before anything is learnt: most of an image is none."""
+
+_log = logging.getLogger(__name__)
+
+
+class PromptlessHead(nn.Module):
+    """Embedding to logits: (B, C, h, w) of the neck to (B, K, h · 2ⁿ, w · 2ⁿ).
+
+    Blocks of 2× transposed convolution, layer norm and GELU, each halving the channels, and a 1×1
+    convolution. K is 1 for one class (its sigmoid is the probability), else the number of classes
+    and one (softmax; channel 0 is the background).
+
+    Args:
+        channels: C, of the embedding.
+        blocks: n; the encoder's stride is 2ⁿ.
+        classes: how many.
+
+    """
+
+    def __init__(self, channels: int, blocks: int, classes: int) -> None:
+        super().__init__()
+        widths = [channels >> halved for halved in range(blocks + 1)]
+        layers: list[nn.Module] = []
+        for before, width in pairwise(widths):
+            up = nn.ConvTranspose2d(before, width, kernel_size=2, stride=2)
+            layers += [up, LayerNorm2d(width), nn.GELU()]
+        self.blocks = nn.Sequential(*layers)
+        self.mask = nn.Conv2d(widths[-1], 1 if classes == 1 else classes + 1, kernel_size=1)
+        with torch.no_grad():
+            self.mask.bias.zero_()  # type: ignore[union-attr]
+            self.mask.bias[0] = -_RARE if classes == 1 else _RARE  # type: ignore[index]
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """See the class."""
+        logits: Tensor = self.mask(self.blocks(embedding))
+        return logits
+
+
+def build_head(sam: Sam, classes: int, seed: int = 0) -> PromptlessHead:
+    """Return an untrained head for a model, the same for the same seed, on the model's device.
+
+    It has as many blocks as lead from the embedding back to the encoder's input: four at the
+    stride of 16 of SAM's ViT, three at the starter's 8.
+    """
+    encoder = sam.prompt_encoder
+    stride = int(sam.image_encoder.img_size) // int(encoder.image_embedding_size[0])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        head = PromptlessHead(int(encoder.embed_dim), stride.bit_length() - 1, classes)
+    return head.to(sam.device)
+
+
+class StagesNeck(nn.Module):
+    """The trunk's stages, side by side as `stages_of` gives them, to an embedding (B, C, h, w)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(LayerNorm2d(channels) for channels in _STAGES)
+        self.conv1 = nn.Conv2d(sum(_STAGES), width, 1, bias=False)
+        self.norm1 = LayerNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.norm2 = LayerNorm2d(width)
+
+    def forward(self, stages: Tensor) -> Tensor:
+        """See the class."""
+        parts = torch.split(stages, _STAGES, dim=1)
+        normed = [norm(part) for norm, part in zip(self.norms, parts, strict=True)]
+        fused = functional.gelu(self.norm1(self.conv1(torch.cat(normed, dim=1))))
+        embedding: Tensor = self.norm2(self.conv2(fused))
+        return embedding
+
+
+def build_neck(predictor: Predictor, seed: int = 0) -> nn.Module:
+    """Return the neck a head is to be trained with: a copy of the base model's own, or its own."""
+    encoder = predictor.sam.image_encoder
+    if isinstance(encoder, PyramidEncoder):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return StagesNeck(int(predictor.sam.prompt_encoder.embed_dim)).to(predictor.device)
+    neck: nn.Module = copy.deepcopy(encoder.neck)
+    own = dict(neck.named_parameters())
+    base = predictor.base_encoder()
+    with torch.no_grad():
+        for name, parameter in own.items():
+            parameter.copy_(base[f"{NECK}{name}"])
+            parameter.grad = None
+            parameter.requires_grad_(True)
+    return neck
+
+
+# ------------------------------------------------------------- before the neck
+
+
+def before_neck(sam: Sam, pixels: Tensor, encoder: Mapping[str, Tensor] | None = None) -> Tensor:
+    """Return what the encoder's neck is given: (B, C, h, w) float32.
+
+    For SAM's ViT these are the tokens after the last block, C = 768 in ViT-B; for the starter the
+    trunk's stages (`stages_of`).
+
+    Args:
+        sam: the model.
+        pixels: (B, 3, h, w) of the encoder's input, 0 to 255, not yet padded.
+        encoder: tensors by name in the state dict to use in place of the encoder's own.
+
+    """
+    if isinstance(sam.image_encoder, PyramidEncoder):
+        return stages_of(sam, pixels, encoder)
+    seen: list[Tensor] = []
+
+    def keep(_: nn.Module, given: tuple[Tensor, ...]) -> None:
+        seen.append(given[0])
+
+    prefix = "image_encoder."
+    tensors = {name.removeprefix(prefix): tensor for name, tensor in (encoder or {}).items()}
+    hook = sam.image_encoder.neck.register_forward_pre_hook(keep)
+    try:
+        framed = sam.preprocess(pixels.to(sam.device))
+        torch.func.functional_call(sam.image_encoder, tensors, (framed,))
+    finally:
+        hook.remove()
+    return seen[0].float()
+
+
+def stages_of(sam: Sam, pixels: Tensor, encoder: Mapping[str, Tensor] | None = None) -> Tensor:
+    """Return the starter's trunk's stages at stride 8, one after the other: (B, C, h, w) float32.
+
+    Four cells of stride 4 beside each other are one of stride 8; stride 16 is repeated. Arguments
+    as of `before_neck`.
+    """
+    trunk = sam.image_encoder.trunk
+    tensors = {name.removeprefix(TRUNK): tensor for name, tensor in (encoder or {}).items()}
+    own = {name: tensor for name, tensor in tensors.items() if name in trunk.state_dict()}
+    framed = sam.preprocess(pixels.to(sam.device))
+    found = torch.func.functional_call(trunk, own, (framed,))
+    fine = functional.pixel_unshuffle(found[4], 2)
+    deep = functional.interpolate(found[16], scale_factor=2.0, mode="nearest")
+    return torch.cat([fine, found[8], deep], dim=1).float()
+
+
+class Trunk:
+    """The base model's encoder up to its neck, each image run through it once.
+
+    Args:
+        predictor: whose model; what weights are in use in it makes no difference.
+        cache: where features are kept, fp16; None keeps none.
+
+    Attributes:
+        key: names the features in the cache.
+
+    """
+
+    def __init__(self, predictor: Predictor, cache: EmbeddingCache | None = None) -> None:
+        self._predictor, self._cache = predictor, cache
+        self.key = f"{predictor.encoder_key_with({})}-before-neck"
+
+    def holds(self, image_hash: str, flips: Flips = (False, False)) -> bool:
+        """Tell whether an image's features are in the cache."""
+        name = _name(image_hash, flips)
+        return self._cache is not None and self._cache.contains(self.key, name)
+
+    def kept(self, image_hash: str, flips: Flips = (False, False)) -> Embedding | None:
+        """Return an image's features from the cache, or None where they are not there."""
+        if self._cache is None:
+            return None
+        return self._cache.get(self.key, _name(image_hash, flips))
+
+    def embed(
+        self, image: ArrayLike, image_hash: str | None = None, flips: Flips = (False, False)
+    ) -> Embedding:
+        """Return an image's features before the neck, from the cache where they are there.
+
+        Args:
+            image: (H, W[, C]) array as `to_rgb8` takes it.
+            image_hash: its `content_hash`, where that is known already.
+            flips: whether the encoder sees it upside down, and whether mirrored.
+
+        Raises:
+            ImageError: not an image.
+
+        """
+        pixels = np.asarray(image)
+        image_hash = image_hash or content_hash(pixels)
+        kept = self.kept(image_hash, flips)
+        if kept is not None:
+            return kept
+        made = self._encode(to_rgb8(pixels), flips)
+        if self._cache is not None:
+            try:
+                self._cache.put(self.key, _name(image_hash, flips), made)
+            except StorageError as error:
+                _log.warning("Features could not be kept and will be made again: %s", error)
+        return made
+
+    def _encode(self, rgb: NDArray[np.uint8], flips: Flips) -> Embedding:
+        turned = [axis for axis, flip in zip((2, 3), flips, strict=True) if flip]
+        pixels = self._predictor.input_pixels(rgb).flip(turned)
+        with torch.no_grad():
+            found = before_neck(self._predictor.sam, pixels, self._predictor.base_encoder())
+        half = found[0].to("cpu", torch.float16).numpy()
+        shape, resized = (rgb.shape[0], rgb.shape[1]), (pixels.shape[2], pixels.shape[3])
+        return Embedding(half, shape, resized)
+
+
+def _name(image_hash: str, flips: Flips) -> str:
+    return "-".join([image_hash, *(n for n, flip in zip(("ud", "lr"), flips, strict=True) if flip)])
+
+
+# ----------------------------------------------------------------- from logits
+
+
+def upscaled(logits: Tensor, frame: Frame) -> Tensor:
+    """Return logits at the image's size: (B, K, side, side) to (B, K, H, W).
+
+    The padding is cut off before scaling, so that the aspect ratio is the image's, as in
+    segment-anything's `Sam.postprocess_masks`.
+    """
+    height, width = frame.input
+    framed = functional.interpolate(logits, (frame.side, frame.side), mode="bilinear")
+    return functional.interpolate(framed[..., :height, :width], frame.original, mode="bilinear")
+
+
+def probabilities(logits: Tensor) -> Tensor:
+    """Return the classes' probabilities (B, K, h, w) from logits; the background is left out."""
+    return logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(dim=1)[:, 1:]
+
+
+class PromptlessModel:
+    """A trained head on a model.
+
+    Args:
+        predictor: whose trunk it sees with.
+        head: as `build_head` made it for this model.
+        neck: trained with it.
+        classes: their names, in the head's order.
+        version: of its weights.
+        cache: where the trunk's features are kept.
+
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        head: PromptlessHead,
+        neck: nn.Module,
+        classes: Sequence[str],
+        *,
+        version: str = "",
+        cache: EmbeddingCache | None = None,
+    ) -> None:
+        self.head, self.neck = head.eval(), neck.eval()
+        self.classes, self.version = tuple(classes), version
+        self.trunk = Trunk(predictor, cache)
+        self._predictor = predictor
+
+    def predict(self, image: ArrayLike, image_hash: str | None = None) -> NDArray[np.float32]:
+        """Return each class's probability at each pixel: (K, H, W) float32, from 0 to 1.
+
+        Args:
+            image: (H, W[, C]) array as `to_rgb8` takes it.
+            image_hash: its `content_hash`, where that is known already.
+
+        Raises:
+            ImageError: not an image.
+
+        """
+        seen = self.trunk.embed(image, image_hash)
+        frame = frame_of(self._predictor, seen.original_size)
+        features = torch.from_numpy(np.ascontiguousarray(seen.features))[None]
+        with torch.inference_mode():
+            logits = self.head(self.neck(features.to(self._predictor.device).float()))
+            found: NDArray[np.float32] = probabilities(upscaled(logits, frame))[0].cpu().numpy()
+        return found
+
+
+def frame_of(predictor: Predictor, shape: tuple[int, int]) -> Frame:
+    """Return where an image of `shape` (H, W) lies in a model's input and in a head's logits."""
+    side = predictor.input_side
+    return Frame(shape, resized_shape(shape, side), side, side)
+
+
+# -------------------------------------------------------------------- on disk
+
+
+def head_tensors(head: nn.Module, neck: nn.Module) -> dict[str, Tensor]:
+    """Return what a weights file of a head holds: copies, by name, on the CPU."""
+    named = ((HEAD, head.state_dict()), (NECK, neck.state_dict()))
+    return {
+        f"{prefix}{name}": tensor.detach().to("cpu", copy=True)
+        for prefix, state in named
+        for name, tensor in state.items()
+    }
+
+
+def is_head(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether a weights file's tensors are a head's."""
+    return any(name.startswith(HEAD) for name in tensors)
+
+
+def load_head(
+    predictor: Predictor,
+    tensors: Mapping[str, Tensor],
+    classes: Sequence[str],
+    *,
+    version: str = "",
+    cache: EmbeddingCache | None = None,
+) -> PromptlessModel:
+    """Put a head together from what its weights file holds.
+
+    Args:
+        predictor: of the base model the head was trained on.
+        tensors: as `head_tensors` returned them.
+        classes: names, as the file's info says.
+        version: of the file.
+        cache: where the trunk's features are kept.
+
+    Raises:
+        CheckpointError: it is a head of another model or of other classes.
+
+    """
+    head, neck = build_head(predictor.sam, len(classes)), build_neck(predictor)
+    for prefix, module in ((HEAD, head), (NECK, neck)):
+        own = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+        missing = [name for name in module.state_dict() if name not in own]
+        if missing:
+            raise CheckpointError(
+                f"This is no whole promptless head: {prefix}{missing[0]} is missing."
+            )
+        check_weights(module, own)
+        module.load_state_dict(own)
+    return PromptlessModel(predictor, head, neck, classes, version=version, cache=cache)

@@ -1,0 +1,72 @@
+"""Trained promptless heads of a project: beside its weights versions, never hot-swapped.
+
+A head is not a version of the model that answers clicks; it lies in `PROJECT/heads`, named by its
+content. The newest one proposes.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from napari_sam_tune.core.errors import CheckpointError
+from napari_sam_tune.core.models.weights_file import (
+    content_version,
+    read_info,
+    read_weights,
+    write_weights,
+)
+from napari_sam_tune.core.project.joining import HEADS
+from napari_sam_tune.core.promptless.head import is_head, load_head
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.promptless.head import PromptlessModel
+    from napari_sam_tune.core.storage.embeddings import EmbeddingCache
+
+
+def keep_head(project: Project, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> Path:
+    """Put a head into a project and return its file.
+
+    Raises:
+        StorageError: the disk refused; nothing is half-written.
+
+    """
+    file = project.path / HEADS / f"{content_version(tensors)}.safetensors"
+    write_weights(file, tensors, {**info, "created": time.time()})
+    return file
+
+
+def newest_head(project: Project) -> Path | None:
+    """Return the file of the head kept last, or None where there is none."""
+    files = sorted((project.path / HEADS).glob("*.safetensors"))
+    return max(files, key=lambda file: float(read_info(file).get("created", 0)), default=None)
+
+
+def read_head(
+    predictor: Predictor, file: Path, cache: EmbeddingCache | None = None
+) -> PromptlessModel:
+    """Load a head's weights file onto a model.
+
+    Raises:
+        CheckpointMissing: there is no such file.
+        CheckpointError: it is damaged, no head, or a head of another base model.
+
+    """
+    tensors, info = read_weights(file)
+    if not is_head(tensors):
+        raise CheckpointError(f"{file.name} holds no promptless head; choose one that does.")
+    base = info.get("base", {})
+    if base.get("sha256") != predictor.ref.sha256:
+        raise CheckpointError(
+            f"The head {file.name} was trained on the model {base.get('name')}, not on "
+            f"{predictor.ref.name}: open that model, or train a head on this one."
+        )
+    version = content_version(tensors)
+    return load_head(predictor, tensors, info["classes"], version=version, cache=cache)

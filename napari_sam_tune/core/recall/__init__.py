@@ -1,0 +1,1 @@
+"""Masks of the same part, accepted on another photograph."""

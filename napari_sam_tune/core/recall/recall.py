@@ -1,0 +1,321 @@
+"""Recalling masks: what was accepted on an earlier photograph of a part is proposed on the next.
+
+A part is photographed again with another lamp, a film goes on, a stack has a next slice: the same
+object comes back, and nobody should have to outline it twice. Of each image that has accepted masks
+a small signature is kept. An image that is opened is looked for among them; where a surface is
+found again, its masks move along, each shifted to where its own surroundings fit best. A click on
+one of them is answered by the model and by what is recalled together (`recalled.together`).
+
+Nothing is trained and nothing waits: a mask is recalled as soon as it is accepted. MultiverSeg
+(Wong et al. 2024) has the same aim and learns a network for it; here the images themselves say
+whether they show the same thing. What it saves is in `docs/learning.md`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from scipy import ndimage
+
+from napari_sam_tune.core.errors import ProjectError
+from napari_sam_tune.core.geometry.views import shape_of
+from napari_sam_tune.core.geometry.windows import grown, iou, moved
+from napari_sam_tune.core.recall.recalled import CAP, Recalled
+from napari_sam_tune.core.recall.registration import scaled, shift_between
+from napari_sam_tune.core.recall.signatures import Signatures, grey_of
+from napari_sam_tune.core.recall.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_sam_tune.core.geometry.views import Window
+    from napari_sam_tune.core.project.project import Annotation, ImageRecord, Project
+    from napari_sam_tune.core.prompts import Mask, Prompt
+
+    Floats = NDArray[np.float32]
+    Shift = tuple[int, int]
+
+_log = logging.getLogger(__name__)
+
+_NEWEST: Final = 1000
+"""Images that are remembered, those with the newest masks."""
+_SAME_SURFACE: Final = 0.3
+"""Correlation of two whole photographs. In a sample of pairs of magnetic tiles none of different
+tiles reached .2, and a quarter of those of one tile, which has several spots, .67."""
+_MOST_SURROUNDINGS: Final = 2000
+"""Those kept in memory, 80 KB each at most; of others the image is read again."""
+_SLACK: Final = 3
+"""Px of a signature by which an object may lie elsewhere than its surface says."""
+_MOST_TWINS: Final = 5
+"""Masks of the same object that are averaged."""
+_ALIKE: Final = 0.5
+"""IoU of two boxes, or masks, that mean the same object."""
+_FINEST: Final = 512
+"""Longer side at which distances from a border are measured, in px, at most."""
+_COVERED: Final = 0.25
+"""Share of such a px from which it is inside: thin lines must not fall between."""
+_BORDER: Final = (0.5, 0.015)
+"""Px, and share of the square root of the area, over which a recalled logit changes by 1. Labels
+of one object differ by about so much."""
+_MISSED: Final = 2
+"""Px beside a mask at which a click still means it."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """An accepted mask on an image whose surface was found again on the open one.
+
+    Attributes:
+        annotation: the mask.
+        surroundings: what lies around it there.
+        shift: (rows, columns) px from its own image to the open one, about.
+        slack: px by which that may be wrong.
+        objects: the boxes around all that was accepted on its image, on the open one, about.
+
+    """
+
+    annotation: Annotation
+    surroundings: Surroundings
+    shift: Shift
+    slack: int
+    objects: Sequence[Window]
+
+    @property
+    def expected(self) -> Window:
+        """The box around it on the open image, about."""
+        return moved(self.annotation.bbox, self.shift)
+
+
+@dataclass(frozen=True, eq=False)
+class _Twin:
+    """An accepted mask where it is found again on the open image.
+
+    Attributes:
+        annotation: its record.
+        mask: (h, w) bool, inside its box.
+        score: how well it fits, from −1 to 1.
+        shift: (rows, columns) px from its own image to the open one.
+
+    """
+
+    annotation: Annotation
+    mask: Mask
+    score: float
+    shift: Shift
+
+    @property
+    def box(self) -> Window:
+        """The box around it on the open image, whose border it may cross."""
+        return moved(self.annotation.bbox, self.shift)
+
+    def covers(self, x: float, y: float) -> bool:
+        """Whether a point lies in it, or hardly beside."""
+        y0, x0, _, _ = self.box
+        row, column = round(y) - y0, round(x) - x0
+        rows = slice(max(row - _MISSED, 0), max(row + _MISSED + 1, 0))
+        columns = slice(max(column - _MISSED, 0), max(column + _MISSED + 1, 0))
+        return bool(self.mask[rows, columns].any())
+
+
+class Recall:
+    """Remembers the accepted masks of a project by what their images look like.
+
+    To be used by the thread that owns the predictor.
+
+    Args:
+        project: whose masks are recalled; those accepted meanwhile, and by others, too.
+
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._signatures = Signatures(project)
+        self._around: OrderedDict[str, Surroundings] = OrderedDict()  # by annotation
+        self._open: ImageRecord | None = None
+        self._grey: Floats = np.zeros((0, 0), np.float32)  # the open image
+        self._known: list[_Known] = []
+        self._twins: dict[str, _Twin | None] = {}  # by annotation, once looked for
+        self._averages: dict[tuple[str, ...], Recalled] = {}
+
+    def look(self, image: ArrayLike, record: ImageRecord) -> None:
+        """Make an image the open one, and look for its surface among those with accepted masks.
+
+        Args:
+            image: (H, W[, C]) array as `to_rgb8` takes it.
+            record: what the project knows of it.
+
+        Raises:
+            ImageError: not an image.
+
+        """
+        self._leave()
+        self.forget()
+        self._open, self._grey = record, grey_of(image)
+        new = self._signatures.of(record, self._grey)
+        masks = self._masks_elsewhere(record.id)
+        records = [self._project.image(image_id) for image_id in masks]
+        for other, signature in self._signatures.most_alike(new, records):
+            score, shift = shift_between(signature, new)
+            if score >= _SAME_SURFACE:
+                self._known += self._surroundings(other, masks[other.id], shift, 1 / new.scale)
+
+    def forget(self) -> None:
+        """Have no image open: nothing is recalled until the next `look`."""
+        self._open = None
+        self._known, self._twins, self._averages = [], {}, {}
+
+    @property
+    def knows_part(self) -> bool:
+        """Whether there are masks on other photographs of what the open image shows."""
+        return bool(self._known)
+
+    def ask(self, prompt: Prompt) -> Recalled | None:
+        """Return what is recalled of an object on the open image; None where that is nothing.
+
+        Args:
+            prompt: what was said of the object; one that brings a mask along needs no other.
+
+        """
+        if prompt.mask is not None:
+            return None
+        objects = _objects(self._meant(prompt))
+        return self._averaged(objects[0]) if objects else None
+
+    def all(self) -> list[Recalled]:
+        """Return every object that is found again on the open image, the best match first."""
+        twins = (self._twin(known) for known in self._known)
+        return [self._averaged(same) for same in _objects(t for t in twins if t is not None)]
+
+    def _averaged(self, best: Sequence[_Twin]) -> Recalled:
+        name = tuple(twin.annotation.id for twin in best)
+        if name not in self._averages:
+            self._averages[name] = _average(best)
+        return self._averages[name]
+
+    def _masks_elsewhere(self, image_id: str) -> dict[str, list[Annotation]]:
+        """Return the masks of other images, those with the newest masks first.
+
+        On one image no object comes twice, however regular its surface.
+        """
+        masks: dict[str, list[Annotation]] = {}
+        for annotation in reversed(self._project.annotations()):
+            if annotation.image_id != image_id:
+                masks.setdefault(annotation.image_id, []).append(annotation)
+        return dict(islice(masks.items(), _NEWEST))
+
+    def _leave(self) -> None:
+        """Cut out what surrounds the open image's masks, to save reading it again."""
+        if self._open is not None:
+            for annotation in self._project.annotations(self._open.id):
+                self._around_mask(annotation, self._grey)
+
+    def _around_mask(self, annotation: Annotation, grey: Floats) -> Surroundings | None:
+        if annotation.id not in self._around:
+            try:
+                self._around[annotation.id] = Surroundings.of(annotation, grey)
+            except ProjectError as error:
+                _log.warning("A mask is not recalled: %s", error)
+                return None
+            while len(self._around) > _MOST_SURROUNDINGS:
+                self._around.popitem(last=False)
+        return self._around[annotation.id]
+
+    def _surroundings(
+        self,
+        record: ImageRecord,
+        masks: Sequence[Annotation],
+        shift: tuple[float, float],
+        signature_pixel: float,
+    ) -> Iterator[_Known]:
+        """Return each mask of an image with its surroundings; none if it cannot be read."""
+        grey: Floats | None = None
+        slack = int(np.ceil(_SLACK * signature_pixel))
+        rough = round(shift[0]), round(shift[1])
+        objects = [moved(annotation.bbox, rough) for annotation in masks]
+        for annotation in masks:
+            around = self._around.get(annotation.id)
+            if around is None:
+                grey = self._signatures.grey_of(record) if grey is None else grey
+                if grey is None:
+                    return
+                around = self._around_mask(annotation, grey)
+            if around is not None:
+                yield _Known(annotation, around, rough, slack, objects)
+
+    def _meant(self, prompt: Prompt) -> Iterator[_Twin]:
+        """Return the masks found again where a prompt points."""
+        clicks = [p for p, label in zip(prompt.points, prompt.labels, strict=True) if label]
+        for known in self._known:
+            near = grown(known.expected, known.slack + _MISSED)
+            if prompt.box is not None:
+                x0, y0, x1, y1 = prompt.box
+                box = round(y0), round(x0), round(y1) + 1, round(x1) + 1
+                twin = self._twin(known) if iou(near, box) > 0 else None
+                if twin is not None and iou(twin.box, box) >= _ALIKE:
+                    yield twin
+            elif clicks:
+                x, y = clicks[0]
+                is_near = near[0] <= y < near[2] and near[1] <= x < near[3]
+                twin = self._twin(known) if is_near else None
+                if twin is not None and twin.covers(x, y):
+                    yield twin
+
+    def _twin(self, known: _Known) -> _Twin | None:
+        name = known.annotation.id
+        if name not in self._twins:
+            self._twins[name] = self._found_again(known)
+        return self._twins[name]
+
+    def _found_again(self, known: _Known) -> _Twin | None:
+        """Look for an object near where it should be."""
+        found = known.surroundings.found_on(self._grey, known.shift, known.slack, known.objects)
+        if found is None:
+            return None
+        try:
+            mask = known.annotation.cropped_mask
+        except ProjectError as error:
+            _log.warning("A mask is not recalled: %s", error)
+            return None
+        return _Twin(known.annotation, mask, *found)
+
+
+def _objects(twins: Iterable[_Twin]) -> list[list[_Twin]]:
+    """Put masks of the same object together, the best match first, not more than count."""
+    objects: list[list[_Twin]] = []
+    for twin in sorted(twins, key=lambda twin: -twin.score):
+        same = next((o for o in objects if iou(twin.box, o[0].box) >= _ALIKE), None)
+        if same is None:
+            objects.append([twin])
+        elif len(same) < _MOST_TWINS:
+            same.append(twin)
+    return objects
+
+
+def _average(twins: Sequence[_Twin]) -> Recalled:
+    """Average the signed distances from the borders of masks of the same object."""
+    weights = np.array([twin.score for twin in twins]) / sum(twin.score for twin in twins)
+    pixels = float(sum(w * t.annotation.area for w, t in zip(weights, twins, strict=True)))
+    softness = _BORDER[0] + _BORDER[1] * pixels**0.5
+    boxes = np.array([twin.box for twin in twins])
+    hull = (*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist())
+    window = grown(hull, int(np.ceil(CAP * softness)) + 1)
+    scale = min(1.0, _FINEST / max(shape_of(window)))
+    distance: NDArray[np.float64] | float = 0.0
+    for weight, twin in zip(weights, twins, strict=True):
+        y0, x0, y1, x1 = twin.box
+        drawn = np.zeros(shape_of(window), np.float32)
+        drawn[y0 - window[0] : y1 - window[0], x0 - window[1] : x1 - window[1]] = twin.mask
+        inside = scaled(drawn, scale) >= _COVERED
+        inner, outer = (ndimage.distance_transform_edt(part) for part in (inside, ~inside))
+        distance += weight / scale * (inner - outer)
+    field = np.clip(distance / softness, -CAP, CAP).astype(np.float32)
+    best = twins[0]
+    names = tuple(twin.annotation.id for twin in twins)
+    return Recalled(names, window, field, best.score, best.annotation.label)

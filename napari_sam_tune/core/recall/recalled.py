@@ -1,0 +1,89 @@
+"""What earlier masks say of an object, as the model's logits are said; see `recall`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+
+from napari_sam_tune.core.geometry.views import sample_in_view, shape_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from napari_sam_tune.core.geometry.views import Shape, View, Window
+
+CAP: Final = 10.0
+"""Logit of what is surely inside; its negative outside."""
+_MODEL_SHARE: Final = 0.7
+"""What the model's own logits count beside those recalled, which count whole."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recalled:
+    """What earlier masks say about the object in question.
+
+    Attributes:
+        annotations: ids of the masks it is the average of, the best match first.
+        window: the part of the open image it is about; what lies outside is surely outside.
+        field: (h, w) float32 logits, `window` at any scale.
+        score: how well the best match fits, from −1 to 1.
+        label: the class of that one.
+
+    """
+
+    annotations: tuple[str, ...]
+    window: Window
+    field: NDArray[np.float32]
+    score: float
+    label: str
+
+    def logits(self, view: View, side: int, size: int) -> Tensor:
+        """Return it as low-resolution logits of a view: (1, 1, size, size) float32.
+
+        Args:
+            view: a part of the open image.
+            side: of the encoder's padded input, in px.
+            size: of the low-resolution logits.
+
+        """
+        # sampled as a height above what lies outside, which is then what padding means
+        above = torch.from_numpy(self.field + CAP)
+        return sample_in_view(above, self.window, view, side, size) - CAP
+
+    def add(self, logits: Tensor, view: View, side: int) -> Tensor:
+        """Return the model's logits (1, K, h, h) and what is recalled, together; see `Prior`."""
+        return together(logits, self.logits(view, side, logits.shape[-1]))
+
+    def guess(self, view: View, side: int, size: int) -> Tensor:
+        """Return what is recalled, as the mask input; see `Prior`."""
+        return self.logits(view, side, size)
+
+    def guide(self, view: View, side: int, size: int) -> None:
+        """Masks of other photographs do not say what is alike; see `Prior`."""
+
+    def inside(self, shape: Shape) -> tuple[float, float] | None:
+        """Return the place (x, y) surest to be inside, in an image (H, W); None if none is."""
+        lengths = shape_of(self.window)
+        rows, columns = (
+            self.window[axis]
+            + (np.arange(self.field.shape[axis]) + 0.5) * (lengths[axis] / self.field.shape[axis])
+            - 0.5
+            for axis in (0, 1)
+        )
+        seen = np.outer((rows >= 0) & (rows < shape[0]), (columns >= 0) & (columns < shape[1]))
+        surest = int(np.where(seen, self.field, -CAP).argmax())
+        row, column = np.unravel_index(surest, self.field.shape)
+        inside = bool(seen[row, column] and self.field[row, column] > 0)
+        return (float(columns[column]), float(rows[row])) if inside else None
+
+
+def together(logits: Tensor, recalled: Tensor) -> Tensor:
+    """Return the model's logits (1, K, h, h) and recalled ones (1, 1, h, h) as one answer.
+
+    Both are log odds from different evidence, which add up, but that they are not independent.
+    """
+    return _MODEL_SHARE * logits + recalled

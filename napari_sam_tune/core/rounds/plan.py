@@ -1,0 +1,197 @@
+"""One round of fine-tuning as the session sees it: when, on which masks, and what came of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from napari_sam_tune.core.project.project import Annotation, Project
+    from napari_sam_tune.core.rounds.gate import Verdict
+    from napari_sam_tune.core.training.job import Candidate
+
+# Below these many held-out objects, of all classes and of each, the newest training masks sit out
+# this candidate and judge it, but never more than half of what there is to learn from.
+ENOUGH_JUDGES = 16
+ENOUGH_OF_A_CLASS = 3
+_LENT_SHARE = 0.5
+MASKS_BETWEEN_ROUNDS: Final = 5
+"""Accepted masks after which the next round starts by itself; the manifest says the same."""
+
+
+@dataclass(frozen=True)
+class AutoRounds:
+    """When a round starts by itself.
+
+    Attributes:
+        every: after this many newly accepted masks; None never.
+        idle_seconds: or after this long without an action, if `idle_masks` masks are new; None
+            never.
+        idle_masks: see `idle_seconds`.
+
+    """
+
+    every: int | None = MASKS_BETWEEN_ROUNDS
+    idle_seconds: float | None = None
+    idle_masks: int = 4
+
+    def due(self, masks_since_round: int, idle: float) -> bool:
+        """Whether a round should start now."""
+        by_count = self.every is not None and masks_since_round >= self.every
+        by_rest = self.idle_seconds is not None and idle >= self.idle_seconds
+        return by_count or (by_rest and masks_since_round >= self.idle_masks)
+
+
+@dataclass(frozen=True)
+class RoundPlan:
+    """Which annotations a round learns from and which judge it; they never overlap."""
+
+    train_ids: tuple[str, ...]
+    judge_ids: tuple[str, ...]
+
+
+def plan_round(annotations: Sequence[Annotation], unlearnt: Collection[str]) -> RoundPlan:
+    """Divide the living annotations between learning and judging.
+
+    Held-out objects judge and never train. Where they are too few, of a class or in all, the newest
+    of the masks the weights in use have not learnt from (`unlearnt`, ids) stay out of this
+    candidate and judge it: what nobody judges may get worse unseen. Test objects are in neither.
+    """
+    judges = Counter(a.label for a in annotations if a.split == "held_out")
+    train = [a for a in annotations if a.split == "train"]
+    of_class = Counter(a.label for a in train)
+    newest_first = [a for a in reversed(train) if a.id in unlearnt]
+    lent: dict[str, str] = {}
+    for annotation in newest_first:
+        label = annotation.label
+        wanted = min(ENOUGH_OF_A_CLASS - judges[label], int(of_class[label] * _LENT_SHARE))
+        if list(lent.values()).count(label) < wanted:
+            lent[annotation.id] = label
+    most = min(ENOUGH_JUDGES - judges.total(), int(len(train) * _LENT_SHARE))
+    for annotation in newest_first:
+        if len(lent) < most:
+            lent.setdefault(annotation.id, annotation.label)
+    held_out = [a.id for a in annotations if a.split == "held_out"]
+    return RoundPlan(tuple(a.id for a in train if a.id not in lent), (*held_out, *sorted(lent)))
+
+
+def unlearnt_by(project: Project) -> set[str]:
+    """Return the ids of living annotations that no version ever in use has learnt from.
+
+    Only a promotion makes the weights in use learn, so these are the objects first accepted after
+    the last one; an object corrected later counts from its first record on.
+    """
+    promoted = [p.time for p in project.promotions() if "rolled_back_from" not in p.report]
+    learnt_until = max(promoted, default=0.0)
+
+    def first_accepted(annotation: Annotation) -> float:
+        while annotation.supersedes is not None:
+            annotation = project.annotation(annotation.supersedes)
+        return annotation.created
+
+    return {a.id for a in project.annotations() if first_accepted(a) > learnt_until}
+
+
+def what_is_missing(plan: RoundPlan, fewest_judges: int) -> str | None:
+    """Say why a round as planned could not lead to a promotion, or None if it could."""
+    missing = fewest_judges - len(plan.judge_ids)
+    if plan.train_ids and missing <= 0:
+        return None
+    have = len(plan.train_ids) + len(plan.judge_ids)
+    more = max(1, 2 * missing - max(0, len(plan.train_ids) - len(plan.judge_ids)))
+    return (
+        f"Not started: with {have} accepted mask{'' if have == 1 else 's'} there are too few to "
+        f"learn from and to judge by. Accept about {more} more, then fine-tune again."
+    )
+
+
+@dataclass(frozen=True)
+class RoundReport:
+    """What a round did and what got better and worse; `str()` of it is one sentence.
+
+    Attributes:
+        sentence: the outcome in words for the person.
+        verdict: the gate's decision with its figures, or None if it never came to judging.
+        losses: training loss by step.
+        steps: optimiser steps taken.
+        masks: masks learnt from.
+        error: what went wrong, or None.
+        detail: technical detail of the error.
+
+    """
+
+    sentence: str
+    verdict: Verdict | None = None
+    losses: tuple[float, ...] = ()
+    steps: int = 0
+    masks: int = 0
+    error: str | None = None
+    detail: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        return self.sentence
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Round:
+    """A round that has ended.
+
+    Attributes:
+        promoted: the new weights are in use.
+        version: the weights in use after the round.
+        candidate: the version the round made, or None if it made none.
+        report: what happened; `str(report)` is one sentence.
+        seconds: from start to end.
+        cancelled: the person stopped it.
+
+    """
+
+    promoted: bool
+    version: str
+    candidate: str | None
+    report: RoundReport
+    seconds: float
+    cancelled: bool = False
+
+    @property
+    def error(self) -> str | None:
+        """What went wrong, or None."""
+        return self.report.error
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain JSON values."""
+        return {
+            "promoted": self.promoted,
+            "version": self.version,
+            "candidate": self.candidate,
+            "seconds": round(self.seconds, 3),
+            "cancelled": self.cancelled,
+            "report": self.report.to_json(),
+        }
+
+
+def report_of(candidate: Candidate, verdict: Verdict, learnt: Collection[str]) -> RoundReport:
+    """Put the worker's figures and the gate's verdict together.
+
+    Args:
+        candidate: what the round made.
+        verdict: what the gate said.
+        learnt: the classes learnt from; those that no object could judge are named.
+
+    """
+    unjudged = ", ".join(sorted(set(learnt) - set(verdict.by_class)))
+    unseen = f" Not judged, for want of masks: {unjudged}." if unjudged else ""
+    return RoundReport(
+        sentence=verdict.reason + unseen,
+        verdict=verdict,
+        losses=candidate.losses,
+        steps=candidate.steps,
+        masks=candidate.masks,
+    )

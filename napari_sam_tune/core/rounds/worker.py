@@ -1,0 +1,230 @@
+"""The process at the other end of `ProcessRunner`: trains, and exits when its parent is gone.
+
+Run as `python -m napari_sam_tune.core.rounds.worker`; see `worker_process` for how the two meet.
+Messages in are (word, job or None) with the words run and cancel; messages out are a runner's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import json
+import os
+import queue
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from multiprocessing.connection import Listener
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from napari_sam_tune.core.errors import OutOfMemory, SamTuneError, StorageError, is_out_of_memory
+from napari_sam_tune.core.rounds.runners import RoundCancelled, RoundFailed
+from napari_sam_tune.core.training.job import DivergedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from multiprocessing.connection import Connection
+
+    from napari_sam_tune.core.models.checkpoints import LoadedModel
+    from napari_sam_tune.core.rounds.runners import Message
+    from napari_sam_tune.core.training.job import TrainingJob
+
+NICENESS: Final = 10
+OOM_SCORE: Final = "500"
+"""Linux takes the process with the highest score first; 0 is usual, so the viewer survives."""
+ADOPTION_SECONDS: Final = 1.0
+"""Between two looks at who the parent is."""
+_OUT_OF_MEMORY: Final = (
+    "There was not enough memory to train, even with the smallest batch. Close other programs, "
+    "choose the CPU as device, or use a smaller model."
+)
+
+
+class _Cancelled(Exception):
+    """Raised inside a round to leave it."""
+
+
+def steps_of(
+    job: TrainingJob,
+    cancelled: Callable[[], bool],
+    *,
+    base_model: Callable[[TrainingJob], LoadedModel | None] = lambda _: None,
+) -> Iterator[Message]:
+    """Run a round; yields its progress and, last, exactly one terminal message.
+
+    Args:
+        job: the round.
+        cancelled: asked between forward, backward and optimiser steps.
+        base_model: returns the base model where it is kept loaded.
+
+    """
+
+    def checkpoint() -> None:
+        if cancelled():
+            raise _Cancelled
+
+    try:
+        from napari_sam_tune.core.training.fit import fit
+
+        steps = fit(job, model=base_model(job), checkpoint=checkpoint)
+        with contextlib.closing(steps):
+            while True:
+                checkpoint()
+                yield next(steps)
+    except _Cancelled:
+        yield RoundCancelled()
+    except StopIteration as end:
+        yield end.value
+    except Exception as error:  # whatever it is, the person is told, with the traceback
+        yield failure_of(error)
+
+
+def failure_of(error: Exception) -> RoundFailed:
+    """Say what stopped a round, for programs and for a person."""
+    detail = "".join(traceback.format_exception(error))
+    if isinstance(error, DivergedError):
+        return RoundFailed("nan", str(error), detail)
+    if isinstance(error, StorageError):
+        return RoundFailed("disk_full", str(error), detail)
+    if isinstance(error, OutOfMemory):
+        return RoundFailed("out_of_memory", str(error) or _OUT_OF_MEMORY, detail)
+    if is_out_of_memory(error):
+        return RoundFailed("out_of_memory", _OUT_OF_MEMORY, detail)
+    if isinstance(error, SamTuneError):
+        return RoundFailed("error", str(error), detail)
+    return RoundFailed(
+        "error",
+        f"The round stopped on an unexpected error ({type(error).__name__}: {error}). The weights "
+        "in use are as they were. Please report it with the details.",
+        detail,
+    )
+
+
+class Worker:
+    """Runs the rounds that arrive over a connection, one after the other, in the main thread."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._jobs: queue.SimpleQueue[TrainingJob] = queue.SimpleQueue()
+        self._cancelled = threading.Event()
+        self._model = _BaseModel()
+
+    def work(self) -> None:
+        """Serve until the parent goes, which ends the process."""
+        threading.Thread(target=self._listen, daemon=True).start()
+        import torch
+
+        from napari_sam_tune.core.training import fit  # noqa: F401 - ahead of the first round
+
+        # The first optimiser of a process imports seconds' worth of torch.
+        torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
+        # all of them where this process is stopped while a click is answered
+        budget = _cores() if os.name == "posix" else max(1, _cores() - 1)
+        while True:
+            job = self._jobs.get()
+            torch.set_num_threads(budget)
+            self._run(job)
+
+    def _run(self, job: TrainingJob) -> None:
+        for message in steps_of(
+            job,
+            self._cancelled.is_set,
+            base_model=self._model.of,
+        ):
+            self._connection.send(message)
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                word, job = self._connection.recv()
+                self._obey(word, job)
+        except (EOFError, OSError):
+            os._exit(0)
+
+    def _obey(self, word: str, job: Any) -> None:
+        if word == "run":
+            self._cancelled.clear()
+            self._jobs.put(job)
+        elif word == "cancel":
+            self._cancelled.set()
+
+
+class _BaseModel:
+    """Keeps the latest base model loaded between rounds, which give it back as it was."""
+
+    def __init__(self) -> None:
+        self._model: LoadedModel | None = None
+
+    def of(self, job: TrainingJob) -> LoadedModel:
+        """Return the job's base model, on the CPU."""
+        from napari_sam_tune.core.models.checkpoints import load_base
+
+        if self._model is None or self._model.ref != job.base:
+            self._model = None  # the old one makes room before the new one is loaded
+            self._model = load_base(job.base)
+        return self._model
+
+
+def _cores() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _yield_to_others() -> None:
+    """Take a lower priority than the viewer's, and be the one to go when memory runs out."""
+    if os.name == "nt":
+        import psutil  # type: ignore[import-untyped]
+
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+        return
+    os.nice(NICENESS)
+    score = Path("/proc/self/oom_score_adj")
+    with contextlib.suppress(OSError):  # not Linux, or a container that forbids it
+        score.write_text(OOM_SCORE)
+
+
+def _exit_with_parent() -> None:
+    """End this process when the parent closes the pipe, on purpose or by dying."""
+    sys.stdin.buffer.read()  # it never writes again
+    os._exit(0)
+
+
+def _exit_when_adopted(parent: int) -> None:
+    """End this process when it has another parent, even if a fork of the old one holds the pipe."""
+    while os.getppid() == parent:
+        time.sleep(ADOPTION_SECONDS)
+    os._exit(0)
+
+
+def _meet_parent() -> Connection:
+    """Listen where only this user can reach, say where, and wait for the parent."""
+    key = bytes.fromhex(sys.stdin.buffer.readline().decode())
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    # not left to Listener, which removes its folder at an orderly exit only
+    with tempfile.TemporaryDirectory(prefix="sam-tune-") as folder:
+        address = None if os.name == "nt" else str(Path(folder) / "worker")
+        with Listener(address, authkey=key) as listener:
+            sys.stdout.write(json.dumps(listener.address) + "\n")
+            sys.stdout.flush()
+            connection = listener.accept()
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads stdout from here on
+    return connection
+
+
+def main() -> None:
+    """Meet the parent, then serve it until it is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the parent's to answer
+    faulthandler.enable()
+    threading.Thread(target=_exit_when_adopted, args=[os.getppid()], daemon=True).start()
+    _yield_to_others()
+    Worker(_meet_parent()).work()
+
+
+if __name__ == "__main__":
+    main()

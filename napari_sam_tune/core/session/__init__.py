@@ -1,0 +1,1 @@
+"""What a person or a robot does with an open project."""

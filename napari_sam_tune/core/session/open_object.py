@@ -1,0 +1,238 @@
+"""The object in progress and the way back through everything done to it."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from napari_sam_tune.core.prompts import Correction, Effort, Prompt, Proposal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_sam_tune.core.answers.likely_class import ClassGuess
+    from napari_sam_tune.core.prompts import Mask
+    from napari_sam_tune.core.suggestions.sources import Suggestion
+
+# A pause longer than this is a coffee, not work on the mask.
+_LONGEST_PAUSE_SECONDS = 60.0
+# Masks kept for undo on one image: about a gigabyte, at least ten steps, at most five hundred.
+_UNDO_BYTES, _FEWEST_STEPS, _MOST_STEPS = 2**30, 10, 500
+
+
+@dataclass(frozen=True, eq=False)
+class OpenObject:
+    """One object in progress; immutable, so that undo is keeping the one before.
+
+    Attributes:
+        prompt: all that was said so far, or None.
+        proposal: the model's last answer, or None while it is awaited.
+        start: (H, W) bool mask that was re-opened for correction, or None.
+        correction: pixels painted by hand, or None.
+        answered: the prompts the model answered, in order, without mask arrays.
+        reopened: id of the annotation being corrected, or None.
+        suggestion: what was proposed without being asked and became `start`, or None.
+        class_guess: the class it most likely has, by the first answer; or None.
+
+    """
+
+    prompt: Prompt | None = None
+    proposal: Proposal | None = None
+    start: Mask | None = None
+    correction: Correction | None = None
+    answered: tuple[Prompt, ...] = ()
+    reopened: str | None = None
+    suggestion: Suggestion | None = None
+    class_guess: ClassGuess | None = None
+
+    @classmethod
+    def suggested(cls, suggestion: Suggestion) -> OpenObject:
+        """Return a suggestion as an object to be accepted, corrected or rejected."""
+        return cls(start=suggestion.full_mask, suggestion=suggestion)
+
+    @property
+    def mask(self) -> Mask | None:
+        """The (H, W) mask shown: the proposal, or the mask re-opened, under the paint."""
+        below = self.start if self.proposal is None else self.proposal.mask
+        if below is None or self.correction is None:
+            return below
+        return self.correction.apply(below)
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing was said, painted or re-opened yet."""
+        return self.prompt is None and self.mask is None
+
+    @property
+    def is_untouched(self) -> bool:
+        """Nothing was done by hand: it is empty, or a suggestion as it was made."""
+        return self.prompt is None and self.correction is None and self.reopened is None
+
+    @property
+    def is_suggestion(self) -> bool:
+        """It is a suggestion as it was made."""
+        return self.suggestion is not None and self.is_untouched
+
+    @property
+    def proposed(self) -> Mask | None:
+        """The mask the model proposed last, before any paint; asked or not."""
+        if self.proposal is not None:
+            return self.proposal.mask
+        return None if self.suggestion is None else self.suggestion.full_mask
+
+    @property
+    def awaiting(self) -> bool:
+        """Whether the prompt was not answered: the proposal, if any, is of an earlier one."""
+        if self.prompt is None:
+            return False
+        return self.proposal is None or self.answered[-1:] != (self.prompt.without_mask(),)
+
+    def asking(self, prompt: Prompt) -> tuple[OpenObject, Prompt, Proposal | None]:
+        """Prepare the question `prompt` puts to the model.
+
+        Returns:
+            the object with the new prompt; the prompt as the model gets it (a painted or re-opened
+            mask goes in as the mask prompt); and the proposal whose logits go along, which is the
+            last one if the new prompt says more than the old.
+
+        """
+        mask = self.mask
+        answered = self.answered[-1] if self.answered else None  # what the proposal is about
+        previous = self.proposal if _extends(prompt, answered) else None
+        painted = self.correction is not None
+        # What was painted, and a mask re-opened that no logits speak for, go in as a mask.
+        if mask is not None and (painted or (self.start is not None and previous is None)):
+            guess = mask if mask.any() else self.start
+            asked = prompt if prompt.mask is not None else replace(prompt, mask=guess)
+            return replace(self, prompt=prompt), asked, None
+        return replace(self, prompt=prompt), prompt, previous
+
+    def answer(self, proposal: Proposal) -> OpenObject:
+        """Return the object with the model's answer in place."""
+        said = None if self.prompt is None else self.prompt.without_mask()
+        answered = self.answered if said is None else (*self.answered, said)
+        is_first = self.proposal is None and self.start is None
+        guess = proposal.class_guess if is_first else self.class_guess
+        return replace(self, proposal=proposal, answered=answered, class_guess=guess)
+
+    def paint(self, mask: Mask) -> OpenObject:
+        """Return the object as the brush left it; the pixels that changed are locked."""
+        before = self.mask
+        before = ~mask & mask if before is None else before
+        below = self.start if self.proposal is None else self.proposal.mask
+        return replace(
+            self,
+            start=before if below is None else self.start,
+            correction=Correction.between(before, mask, self.correction),
+        )
+
+
+def _extends(prompt: Prompt, earlier: Prompt | None) -> bool:
+    """Whether `prompt` says everything `earlier` said, and more."""
+    if earlier is None or prompt == earlier or prompt.mask is not None:
+        return False
+    count = len(earlier.points)
+    return (
+        prompt.points[:count] == earlier.points
+        and prompt.labels[:count] == earlier.labels
+        and earlier.box in (None, prompt.box)
+    )
+
+
+@dataclass
+class EffortMeter:
+    """Counts what the person does until a mask is accepted.
+
+    Work on proposals that were undone or rejected counts towards the next accepted mask: the sum
+    over records is all the work there was.
+    """
+
+    clicks: int = 0
+    boxes: int = 0
+    strokes: int = 0
+    seconds: float = 0.0
+    clock: Callable[[], float] = monotonic
+    _last: float | None = field(default=None, repr=False)
+
+    def tick(self) -> None:
+        """Add the time since the last action, as far as it was no break."""
+        now = self.clock()
+        if self._last is not None:
+            self.seconds += min(now - self._last, _LONGEST_PAUSE_SECONDS)
+        self._last = now
+
+    def said(self, prompt: Prompt, earlier: Prompt | None) -> None:
+        """Count what `prompt` adds to `earlier`."""
+        self.tick()
+        known = set() if earlier is None else set(zip(earlier.points, earlier.labels, strict=True))
+        self.clicks += sum(
+            pair not in known for pair in zip(prompt.points, prompt.labels, strict=True)
+        )
+        self.boxes += prompt.box is not None and (earlier is None or earlier.box != prompt.box)
+
+    def decided(self) -> None:
+        """Count a suggestion that was looked at and turned down, as one click."""
+        self.tick()
+        self.clicks += 1
+
+    def stroke(self) -> None:
+        """Count one stroke of the brush or the eraser."""
+        self.tick()
+        self.strokes += 1
+
+    def reading(self, painted_pixels: int) -> Effort:
+        """Return the effort so far, up to this moment."""
+        self.tick()
+        return Effort(self.clicks, self.boxes, self.strokes, painted_pixels, self.seconds)
+
+    def give_back(self, effort: Effort) -> None:
+        """Count again what went into a mask whose acceptance was undone."""
+        self.clicks += effort.clicks
+        self.boxes += effort.boxes
+        self.strokes += effort.strokes
+        self.seconds += effort.seconds
+
+    def reset(self) -> None:
+        """Begin counting for the next mask; its clock starts at its first action."""
+        self.clicks = self.boxes = self.strokes = 0
+        self.seconds, self._last = 0.0, None
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One thing that can be taken back.
+
+    Attributes:
+        before: the object in progress before the step.
+        after: and after it.
+        added: id of the annotation the step wrote, or None.
+        removed: id of the annotation the step removed or superseded, or None.
+
+    """
+
+    before: OpenObject
+    after: OpenObject
+    added: str | None = None
+    removed: str | None = None
+
+
+class History:
+    """The steps done and undone on one image, newest last."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        """Make room for as many steps as masks of `shape` (H, W) reasonably allow."""
+        steps = _UNDO_BYTES // max(1, 4 * shape[0] * shape[1])
+        self.done: deque[Step] = deque(maxlen=int(min(max(steps, _FEWEST_STEPS), _MOST_STEPS)))
+        self.undone: list[Step] = []
+
+    def push(self, step: Step) -> None:
+        """Record a new step; what had been undone can no longer be repeated."""
+        self.done.append(step)
+        self.undone.clear()
+
+    def amend(self, after: OpenObject) -> None:
+        """Let the newest step end in `after`: the model's answer belongs to the click."""
+        if self.done:
+            self.done[-1] = replace(self.done[-1], after=after)

@@ -1,1 +1,0 @@
-"""The starter: our own small promptable model, and everything it was made with."""

@@ -1,0 +1,206 @@
+"""A cache of image embeddings on disk: what the encoder says about an image, computed once.
+
+It may be deleted at any time; that costs only time. An entry is written as a whole and carries a
+checksum: whatever is damaged or half-written reads as absent.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from napari_sam_tune.core.errors import ProjectError
+from napari_sam_tune.core.storage.durable import clear_stale
+from napari_sam_tune.core.storage.records import RecordStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+DEFAULT_MAX_BYTES = 16 * 1024**3
+_METADATA_BYTES = 4096
+_KEEP_SHARE = 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """What the encoder says about one image.
+
+    Attributes:
+        features: (C, h, w) float16.
+        original_size: (H, W) of the image in pixels.
+        input_size: (h, w) it was resized to before padding.
+
+    """
+
+    features: NDArray[np.float16]
+    original_size: tuple[int, int]
+    input_size: tuple[int, int]
+
+
+class _Entry(NamedTuple):
+    used: float
+    size: int
+    image_hash: str
+    folder: Path
+
+
+class EmbeddingCache:
+    """Embeddings by encoder and image content, the longest unused given up first.
+
+    Args:
+        path: the cache's folder, a zarr group; made at the first `put`.
+        max_bytes: how much it may hold. Pinned entries are never given up, so it may hold more.
+        constant_keys: in place of an encoder's, of what no round changes; pinned as well.
+
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        constant_keys: Iterable[str] = (),
+    ) -> None:
+        self.path = Path(path)
+        self.max_bytes = max_bytes
+        self._pending = self.path / ".pending"
+        self._pinned: set[str] = set()
+        self._constant_keys = frozenset(constant_keys)
+        self._encoder_in_use: str | None = None  # asked for last
+        self._bytes: int | None = None
+
+    def _store(self, encoder_key: str) -> RecordStore:
+        if encoder_key not in self._constant_keys:
+            self._encoder_in_use = encoder_key
+        return RecordStore(self.path / encoder_key, self._pending)
+
+    def contains(self, encoder_key: str, image_hash: str) -> bool:
+        """Tell whether there is an entry, without reading its features."""
+        try:
+            self._store(encoder_key).attributes(image_hash)
+        except ProjectError:
+            return False
+        return True
+
+    def get(self, encoder_key: str, image_hash: str) -> Embedding | None:
+        """Return an embedding, or None where it is absent, damaged or half-written.
+
+        Args:
+            encoder_key: names the encoder's weights and preprocessing.
+            image_hash: `images.content_hash` of the image.
+
+        """
+        store = self._store(encoder_key)
+        try:
+            attributes = store.attributes(image_hash)
+            features = store.read(image_hash)
+            if zlib.crc32(features.data) != attributes["crc32"]:
+                return None
+            height, width = attributes["original_size"]
+            input_height, input_width = attributes["input_size"]
+        except (ProjectError, KeyError, TypeError, ValueError):
+            return None
+        _touch(store.root / image_hash)
+        return Embedding(features, (height, width), (input_height, input_width))
+
+    def put(self, encoder_key: str, image_hash: str, embedding: Embedding) -> None:
+        """Keep an embedding; gives up old ones where there is no room.
+
+        Raises:
+            StorageError: the disk refused; nothing is half-written.
+
+        """
+        features = np.ascontiguousarray(embedding.features, dtype=np.float16)
+        attributes = {
+            "crc32": zlib.crc32(features.data),
+            "original_size": [int(side) for side in embedding.original_size],
+            "input_size": [int(side) for side in embedding.input_size],
+        }
+        store = self._store(encoder_key)
+        RecordStore(self.path, self._pending).create()
+        store.create()
+        if not self._write(store, image_hash, features, attributes):
+            if self.get(encoder_key, image_hash) is not None:
+                return  # another process was first
+            shutil.rmtree(store.root / image_hash)  # what is there is damaged
+            self._write(store, image_hash, features, attributes)
+        self._bytes = None if self._bytes is None else self._bytes + features.nbytes
+        if self._size() > self.max_bytes:
+            self.evict()
+
+    @staticmethod
+    def _write(
+        store: RecordStore, name: str, features: NDArray[np.float16], attributes: dict[str, object]
+    ) -> bool:
+        # Not flushed: after a power cut the checksum tells, and encoding again mends it.
+        return store.write(
+            name, features, attributes, what="The embedding", durable=False, compress=False
+        )
+
+    def pin(self, image_hashes: Iterable[str]) -> None:
+        """Never give up these images' embeddings; adds to what was pinned before.
+
+        Those of the encoder asked for last, that is: every round may teach the encoder, and what
+        earlier ones made of the images is of use only if somebody goes back to them.
+        """
+        self._pinned.update(image_hashes)
+
+    def evict(self) -> int:
+        """Give up the longest unused entries until the cache is well below `max_bytes`.
+
+        Returns:
+            How many were given up.
+
+        """
+        entries = sorted(self._entries())
+        total = sum(entry.size for entry in entries)
+        given_up = 0
+        for entry in entries:
+            if total <= self.max_bytes * _KEEP_SHARE:
+                break
+            key = entry.folder.parent.name
+            current = self._encoder_in_use in (None, key) or key in self._constant_keys
+            if current and entry.image_hash in self._pinned:
+                continue
+            shutil.rmtree(entry.folder, ignore_errors=True)  # another process may be doing the same
+            total -= entry.size
+            given_up += 1
+        self._bytes = total
+        return given_up
+
+    def _size(self) -> int:
+        if self._bytes is None:
+            clear_stale(self._pending)
+            self._bytes = sum(entry.size for entry in self._entries())
+        return self._bytes
+
+    def _entries(self) -> Iterator[_Entry]:
+        for encoder in _folders(self.path):
+            for folder in _folders(encoder):
+                try:
+                    size = sum(file.stat().st_size for file in folder.iterdir())
+                    yield _Entry(folder.stat().st_mtime, size, folder.name, folder)
+                except FileNotFoundError:
+                    continue  # given up by another process meanwhile
+
+
+def _folders(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return []
+    return [child for child in path.iterdir() if child.is_dir() and child.name[0] != "."]
+
+
+def _touch(folder: Path) -> None:
+    """Note that an entry was used; where that is not allowed, its age is that of its writing."""
+    try:
+        os.utime(folder)
+    except OSError:
+        return

@@ -1,0 +1,195 @@
+"""A folder of zarr arrays, each written once, completely or not at all.
+
+Measured on zarr 3.1: an array whose metadata exists but whose chunk does not reads as zeros without
+an error. Therefore an array is built under a temporary name and renamed as one folder, and reading
+looks for the chunk first. The result is an ordinary zarr group that any zarr reader opens.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam_tune.core.errors import ProjectError
+from napari_sam_tune.core.storage.durable import (
+    pending_folder,
+    publish_file,
+    publish_folder,
+    saving,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_METADATA = "zarr.json"
+_MAX_CHUNK = 4096
+# A folder's time stamp may be as coarse as this (FAT: 2 s), so a stamp seen for a shorter time does
+# not prove that nothing was added.
+_STAMP_SECONDS = 2.0
+
+
+class RecordStore:
+    """Arrays by name, with attributes.
+
+    Args:
+        root: the zarr group's folder.
+        pending: where arrays are built; on the same disk, outside `root` so that no reader of the
+            group meets half an array.
+
+    """
+
+    def __init__(self, root: Path, pending: Path) -> None:
+        self.root = root
+        self.pending = pending
+        self._stamp = -1
+        self._stamp_seen = self._listed = 0.0
+
+    def create(self) -> None:
+        """Make the group where it is not there yet; any number of processes may try at once.
+
+        Raises:
+            StorageError: the disk refused.
+
+        """
+        if (self.root / _METADATA).is_file():
+            return
+        with saving("The project's store", self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            with pending_folder(self.pending) as build:
+                group = {"zarr_format": 3, "node_type": "group", "attributes": {}}
+                (build / _METADATA).write_text(json.dumps(group), encoding="utf-8")
+                publish_file(build / _METADATA, self.root / _METADATA)
+
+    def exists(self) -> bool:
+        """Tell whether the group is there."""
+        return (self.root / _METADATA).is_file()
+
+    def names_if_changed(self) -> set[str] | None:
+        """List the records, or return None where none can have been added since the last call."""
+        try:
+            stamp = self.root.stat().st_mtime_ns
+            now = time.monotonic()
+            if stamp != self._stamp:
+                self._stamp, self._stamp_seen = stamp, now
+            elif self._listed - self._stamp_seen > _STAMP_SECONDS:
+                return None
+            self._listed = now
+            with os.scandir(self.root) as entries:
+                return {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
+        except OSError as error:
+            raise ProjectError(
+                f"{self.root} cannot be read ({error.strerror}). Was the project moved or deleted "
+                "while it was open?"
+            ) from error
+
+    def write(
+        self,
+        name: str,
+        array: NDArray[np.generic],
+        attributes: Mapping[str, Any],
+        *,
+        what: str,
+        durable: bool = True,
+        compress: bool = True,
+    ) -> bool:
+        """Write a record.
+
+        Args:
+            name: the record's name, safe as a file name.
+            array: any numeric array.
+            attributes: JSON values kept beside it.
+            what: what it is, for the error message ("The mask").
+            durable: on return the record survives a power cut.
+            compress: with zstd and a checksum; features do not get smaller and are kept raw.
+
+        Returns:
+            False where a record of that name was there already; it is left as it is.
+
+        Raises:
+            StorageError: the disk refused; nothing is half-written, and a retry may work.
+
+        """
+        with saving(what, self.root), pending_folder(self.pending) as build:
+            _write_array(build, array, attributes, compress=compress)
+            return publish_folder(build, self.root / name, durable=durable)
+
+    def attributes(self, name: str) -> dict[str, Any]:
+        """Read a record's attributes without importing zarr.
+
+        Raises:
+            ProjectError: the record is not there, or half of it was deleted.
+
+        """
+        folder = self.root / name
+        try:
+            metadata = json.loads((folder / _METADATA).read_bytes())
+            (folder / ("c" + ".0" * len(metadata["shape"]))).stat()
+            attributes = metadata["attributes"]
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise ProjectError(f"The record {folder} is damaged or gone: {error}.") from error
+        if not isinstance(attributes, dict):
+            raise ProjectError(f"The record {folder} is damaged: it has no attributes.")
+        return attributes
+
+    def read(self, name: str) -> NDArray[Any]:
+        """Read a record's array.
+
+        Raises:
+            ProjectError: the record is not there, or damaged.
+
+        """
+        folder = self.root / name
+        if not (folder / _METADATA).is_file():
+            raise ProjectError(f"The record {folder} is gone. Restore it from a backup.")
+        try:
+            if (small := _read_small(folder)) is not None:
+                return small
+            import zarr
+            from zarr.storage import LocalStore
+
+            array: NDArray[Any] = zarr.open_array(store=LocalStore(folder), mode="r")[...]  # type: ignore[assignment]
+        except (OSError, ValueError, RuntimeError, LookupError, TypeError) as error:
+            raise ProjectError(
+                f"The record {folder} is damaged ({error}). Restore it from a backup."
+            ) from error
+        return array
+
+
+def _read_small(folder: Path) -> NDArray[Any] | None:
+    """Read a mask of one chunk without zarr, which takes 1 ms to open anything; else None."""
+    from numcodecs.zstd import Zstd  # takes a while
+
+    metadata = json.loads((folder / _METADATA).read_bytes())
+    shape = tuple(metadata["shape"])
+    codecs = [codec["name"] for codec in metadata["codecs"]]
+    chunk_shape = tuple(metadata["chunk_grid"]["configuration"]["chunk_shape"])
+    if (metadata["data_type"], codecs, chunk_shape) != ("uint8", ["bytes", "zstd"], shape):
+        return None
+    packed = (folder / ("c" + ".0" * len(shape))).read_bytes()
+    return np.frombuffer(bytearray(Zstd().decode(packed)), np.uint8).reshape(shape)
+
+
+def _write_array(
+    folder: Path, array: NDArray[np.generic], attributes: Mapping[str, Any], *, compress: bool
+) -> None:
+    import zarr
+    from zarr.codecs import ZstdCodec
+    from zarr.storage import LocalStore
+
+    zarr.create_array(
+        store=LocalStore(folder),
+        data=array,
+        chunks=tuple(min(max(side, 1), _MAX_CHUNK) for side in array.shape),
+        # One flat folder: a folder per axis would have to be flushed one by one.
+        chunk_key_encoding={"name": "default", "separator": "."},
+        compressors=ZstdCodec(level=1, checksum=True) if compress else None,
+        attributes=dict(attributes),
+        config={"write_empty_chunks": True},
+    )

@@ -1,0 +1,94 @@
+"""Suggestions on one image that wait for a person's yes or no."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_sam_tune.core.suggestions.strictness import Strictness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari_sam_tune.core.suggestions.sources import Suggestion
+
+
+class SuggestionQueue:
+    """What waits, in order, and what was said of the others.
+
+    Args:
+        strictness: which of those that wait are worth a look; None: all are.
+
+    Attributes:
+        surest_first: turns the order round; else the most uncertain is asked about first, from
+            which the model learns most (uncertainty sampling, Lewis and Gale 1994).
+
+    """
+
+    def __init__(self, strictness: Strictness | None = None, *, surest_first: bool = False) -> None:
+        self.surest_first = surest_first
+        self._strictness = strictness or Strictness()
+        self._waiting: list[Suggestion] = []
+        self._accepted: list[Suggestion] = []
+        self._rejected: list[Suggestion] = []
+
+    def __len__(self) -> int:
+        """Return how many wait."""
+        return len(self.waiting)
+
+    @property
+    def waiting(self) -> list[Suggestion]:
+        """Those that wait, the next one first."""
+        shown = filter(self._strictness.shows, self._waiting)
+        return sorted(shown, key=lambda one: one.uncertainty, reverse=not self.surest_first)
+
+    @property
+    def held_back(self) -> int:
+        """How many wait that are not sure enough to be shown."""
+        return len(self._waiting) - len(self)
+
+    @property
+    def current(self) -> Suggestion | None:
+        """The one to be looked at next, or None."""
+        return next(iter(self.waiting), None)
+
+    @property
+    def rejected(self) -> list[Suggestion]:
+        """Those that a person said no to."""
+        return list(self._rejected)
+
+    @property
+    def decided(self) -> int:
+        """How many were accepted or rejected so far."""
+        return len(self._accepted) + len(self._rejected)
+
+    def refresh(self, found: Iterable[Suggestion]) -> None:
+        """Put new suggestions in the place of those that wait.
+
+        What was rejected stays away, and of several of one object only the best comes in.
+        """
+        self._waiting = []
+        for one in sorted(found, key=lambda one: one.score, reverse=True):
+            if not any(one.is_like(other) for other in (*self._rejected, *self._waiting)):
+                self._waiting.append(one)
+
+    def accept(self, suggestion: Suggestion) -> None:
+        """Take a suggestion out; those of its parts and of what it is part of go as well."""
+        self._accepted.append(suggestion)
+        self._strictness.note(suggestion, is_right=True)
+        said = suggestion.mask, suggestion.bbox, suggestion.area
+        self._waiting = [one for one in self._waiting if not one.says_nothing_new(*said)]
+
+    def reject(self, suggestion: Suggestion) -> None:
+        """Take a suggestion out and never show one like it again."""
+        self._rejected.append(suggestion)
+        self._strictness.note(suggestion, is_right=False)
+        self._waiting = [one for one in self._waiting if not one.is_like(suggestion)]
+
+    def restore(self, suggestion: Suggestion) -> None:
+        """Take back what was said of a suggestion; it waits again."""
+        self._strictness.take_back(suggestion)
+        for said in (self._accepted, self._rejected):
+            if suggestion in said:
+                said.remove(suggestion)
+        if suggestion not in self._waiting:
+            self._waiting.append(suggestion)

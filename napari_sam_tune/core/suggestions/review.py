@@ -1,0 +1,270 @@
+"""What is proposed without being asked, image by image, while a person reviews it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES
+from napari_sam_tune.core.pixel_classifier.survey import Survey, Unread
+from napari_sam_tune.core.project.joining import HEADS
+from napari_sam_tune.core.suggestions.queue import SuggestionQueue
+from napari_sam_tune.core.suggestions.strictness import Strictness
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from napari_sam_tune.core.answers.chain import AnswerChain
+    from napari_sam_tune.core.answers.instant_learning import InstantLearning
+    from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.pixel_classifier.survey import SurveyStep
+    from napari_sam_tune.core.project.annotations import BoundingBox
+    from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.promptless.head import PromptlessModel
+    from napari_sam_tune.core.prompts import Mask
+    from napari_sam_tune.core.recall.recall import Recall
+    from napari_sam_tune.core.storage.embeddings import EmbeddingCache
+    from napari_sam_tune.core.suggestions.sources import Suggestion, SuggestionKind
+
+_TOO_LITTLE: Final = (
+    f"Too little was accepted yet to find all like it: accept masks on {LEAST_IMAGES} images first."
+)
+
+
+@dataclass(frozen=True)
+class ReviewProgress:
+    """Where a review of one image is: the suggestion shown is number `position` of `count`.
+
+    Attributes:
+        position: counts from 1; 0 where none is left.
+        count: all there were, decided and waiting.
+
+    """
+
+    position: int
+    count: int
+
+
+class Review:
+    """Finds suggestions, and keeps one queue for each image.
+
+    Args:
+        project: images, accepted masks and heads.
+        predictor: the live model; only `find` uses it, on the thread that owns it.
+        cache: where the trunk's features are kept.
+        recall: what was accepted on other images; it has looked at the predictor's open one.
+        chain: answers as people get them.
+        instant: what was learnt from accepted masks.
+
+    Attributes:
+        kind: what proposes; None while nobody reviews.
+
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        predictor: Predictor,
+        cache: EmbeddingCache,
+        recall: Recall,
+        chain: AnswerChain,
+        instant: InstantLearning,
+    ) -> None:
+        self.kind: SuggestionKind | None = None
+        self._project, self._predictor, self._cache = project, predictor, cache
+        self._recall, self._chain, self._instant = recall, chain, instant
+        self._queues: dict[str, SuggestionQueue] = {}
+        self._head: tuple[Path, PromptlessModel] | None = None
+        self._surest_first = False
+        self._strictness = Strictness()
+        self._searched: set[str] = set()
+        self._survey = Survey(cache, instant.extractor)
+
+    @property
+    def surest_first(self) -> bool:
+        """Whether the surest suggestion is asked about first, not the most uncertain."""
+        return self._surest_first
+
+    @surest_first.setter
+    def surest_first(self, surest_first: bool) -> None:
+        self._surest_first = surest_first
+        for queue in list(self._queues.values()):
+            queue.surest_first = surest_first
+
+    @property
+    def has_head(self) -> bool:
+        """Whether a promptless head was trained for the project."""
+        return any((self._project.path / HEADS).glob("*.safetensors"))
+
+    @property
+    def knows_part(self) -> bool:
+        """Whether masks were accepted on other photographs of what the open image shows."""
+        return self._recall.knows_part
+
+    def queue(self, image_id: str) -> SuggestionQueue:
+        """Return an image's queue; what was decided there is remembered."""
+        fresh = SuggestionQueue(self._strictness, surest_first=self._surest_first)
+        return self._queues.setdefault(image_id, fresh)
+
+    def rejected(self) -> dict[str, tuple[Suggestion, ...]]:
+        """Return what a person said no to, by image id; images without are left out."""
+        queues = list(self._queues.items())
+        return {i: tuple(queue.rejected) for i, queue in queues if queue.rejected}
+
+    def stop(self) -> None:
+        """Forget what waits, on every image; what was decided is remembered.
+
+        Whoever asks for finds again sees those that too many noes had held back, too.
+        """
+        self.kind = None
+        self._strictness.forget()
+        self._searched.clear()
+        for queue in list(self._queues.values()):
+            queue.refresh([])
+
+    def progress(self, image_id: str) -> ReviewProgress:
+        """Return where the review of an image is."""
+        queue = self.queue(image_id)
+        count = queue.decided + len(queue)
+        return ReviewProgress(queue.decided + 1 if len(queue) else 0, count)
+
+    def find(
+        self,
+        kind: SuggestionKind,
+        image_id: str,
+        checkpoint: Callable[[], None] = lambda: None,
+        label: str | None = None,
+    ) -> list[Suggestion]:
+        """Look for objects on an image; but for a head it must be the predictor's open one.
+
+        To be called by whoever owns the predictor. An image marked as having no defect has none.
+
+        Args:
+            kind: what is to propose.
+            image_id: where.
+            checkpoint: called every few prompts; may raise to make room for something urgent.
+            label: of all like what was accepted, only this class; None: of any.
+
+        Raises:
+            SamTuneError: the project has no trained head, or it is of another model; or too little
+                was accepted to find all like it, or nothing of that class; or a class was named
+                for something else.
+            ProjectError, ImageError: the image cannot be read.
+
+        """
+        from napari_sam_tune.core.suggestions.sources import (
+            suggest_everything,
+            suggest_recalled,
+            suggest_with_head,
+            without_accepted,
+        )
+
+        if label is not None and kind != "similar":
+            raise SamTuneError(
+                "Only all like what was accepted can be looked for by class: leave the class out, "
+                "or choose “similar”."
+            )
+        if self._project.is_empty(image_id):
+            return []
+        if kind == "head":
+            image_hash = self._project.image(image_id).content_hash
+            image = self._project.read_image(image_id)
+            found = suggest_with_head(self._newest_head(), image, image_hash)
+        elif kind == "similar":
+            found = self._similar(image_id, checkpoint, label)
+        elif kind == "recalled":
+            found = suggest_recalled(self._chain, self._predictor, self._recall.all(), checkpoint)
+        else:
+            found = suggest_everything(self._predictor, checkpoint=checkpoint)
+        return without_accepted(found, self._project.annotations(image_id))
+
+    def _similar(
+        self, image_id: str, checkpoint: Callable[[], None], label: str | None
+    ) -> list[Suggestion]:
+        from napari_sam_tune.core.suggestions.sources import suggest_similar
+
+        maps = self._instant.class_maps()
+        if maps is None:
+            raise SamTuneError(_TOO_LITTLE)
+        if label is not None and label not in maps.classes:
+            raise SamTuneError(
+                f"No mask of “{label}” was accepted yet, so nothing like it can be found. There "
+                f"are masks of: {', '.join(maps.classes)}."
+            )
+        shape, version = self._predictor.image_shape, self._predictor.weights_version
+        known = self._known(image_id)
+        return suggest_similar(self._chain, shape, maps, known, version, checkpoint, label=label)
+
+    def _known(self, image_id: str) -> list[tuple[Mask, BoundingBox]]:
+        """Masks that were accepted or rejected on an image."""
+        accepted = [(a.cropped_mask, a.bbox) for a in self._project.annotations(image_id)]
+        return accepted + [(s.mask, s.bbox) for s in self.queue(image_id).rejected]
+
+    # ------------------------------------------------------------- other images
+
+    def survey(
+        self, images: Iterable[Unread] | None = None, label: str | None = None
+    ) -> Iterator[SurveyStep]:
+        """See `Session.survey`; to be called by whoever owns the predictor.
+
+        Images that are done, or marked as having no defect, are passed over.
+        """
+        snapshot = self._instant.snapshot()
+        if snapshot is None:
+            raise SamTuneError(_TOO_LITTLE)
+        known = {
+            record.id: Unread(
+                record.id, partial(self._project.read_image, record.id), record.content_hash
+            )
+            for record in self._project.images()
+        }
+        finished = self._project.done_images()
+        asked = known.values() if images is None else images
+        left = [known.get(image.id, image) for image in asked if image.id not in finished]
+        labelled = [known[name] for name in sorted(snapshot.images) if name in known]
+        return self._survey.go_over(left, labelled, snapshot, self._known, label)
+
+    @property
+    def expected_finds(self) -> dict[str, int]:
+        """How many objects are expected on images surveyed and not finished since, by image.
+
+        Where all like what was accepted was looked for since, it is what waits there.
+        """
+        finished = self._project.done_images()
+        return {
+            name: len(self.queue(name)) if name in self._searched else count
+            for name, count in self._survey.expected().items()
+            if name not in finished
+        }
+
+    def by_need(self) -> Iterator[str]:
+        """Yield the images of `expected_finds`, the one most worth labelling first.
+
+        How sure the surest find is and what is new about an image decide; near-duplicates come
+        last. See `pixel_classifier.survey`.
+        """
+        labelled = {annotation.image_id for annotation in self._project.annotations()}
+        return self._survey.by_need(self.expected_finds, labelled | self._project.done_images())
+
+    def take(self, kind: SuggestionKind, image_id: str, found: Iterable[Suggestion]) -> None:
+        """Let what was found wait for a yes or a no."""
+        self.kind = kind
+        self.queue(image_id).refresh(found)
+        if kind == "similar":
+            self._searched.add(image_id)
+
+    def _newest_head(self) -> PromptlessModel:
+        from napari_sam_tune.core.promptless.store import newest_head, read_head
+
+        file = newest_head(self._project)
+        if file is None:
+            raise SamTuneError(
+                "This project has no trained head yet. Train one with “napari-sam-tune train "
+                "PROJECT --out RUN --set parts=promptless --enter”, or choose “Segment everything”."
+            )
+        if self._head is None or self._head[0] != file:
+            self._head = file, read_head(self._predictor, file, self._cache)
+        return self._head[1]

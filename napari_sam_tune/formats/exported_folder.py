@@ -1,0 +1,152 @@
+"""Reading folders that an export wrote, or that another program wrote in the same layout."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage
+from napari_sam_tune.core.images.files import list_images
+from napari_sam_tune.core.project.split import SPLITS
+from napari_sam_tune.formats.exported_folder_out import (
+    IMAGE_COLUMNS,
+    IMAGES,
+    RECORD_COLUMNS,
+    RECORDS,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from napari_sam_tune.core.project.split import Split
+
+AnyImage = TypeVar("AnyImage", bound=SourceImage)
+
+
+@dataclass(frozen=True)
+class ImageNote:
+    """What an export said of an image: its name in the project, its group and its split."""
+
+    name: str
+    group: str | None
+    split: Split | None
+
+
+@dataclass(frozen=True)
+class RecordNote:
+    """What an export said of an object; `record` is None for one that is no record."""
+
+    record: str | None
+    label: str
+    score: float | None
+
+
+@dataclass(frozen=True)
+class Notes:
+    """The tables of an exported folder; empty for folders of other programs.
+
+    Attributes:
+        images: by file name without suffix.
+        records: by entry of the format.
+
+    """
+
+    images: Mapping[str, ImageNote] = field(default_factory=dict)
+    records: Mapping[str, RecordNote] = field(default_factory=dict)
+
+    def named(self, image: AnyImage, stem: str) -> AnyImage:
+        """Return the image with its name, group and split in the project it came from."""
+        note = self.images.get(stem)
+        if note is None:
+            return image
+        return replace(image, name=note.name, group=note.group, split=note.split)
+
+    def dataset(self, name: str, images: Sequence[SourceImage]) -> Dataset:
+        """Return images as a data set; their names stay if all of them are from the tables."""
+        known = {note.name for note in self.images.values()}
+        return Dataset(name, images, named=bool(known) and all(i.name in known for i in images))
+
+
+def read_notes(folder: Path) -> Notes:
+    """Read the tables of a folder, which need not be there.
+
+    Raises:
+        SamTuneError: a table is malformed (names the line).
+
+    """
+    images = {}
+    for line, row in _rows(folder / IMAGES, IMAGE_COLUMNS):
+        split = next((known for known in SPLITS if known == row["split"]), None)
+        if not row["image"] or (row["split"] and split is None):
+            raise SamTuneError(
+                f"{folder / IMAGES}, line {line}: an image and its split are needed."
+            )
+        images[row["file"]] = ImageNote(row["image"], row["group"] or None, split)
+    records = {}
+    for line, row in _rows(folder / RECORDS, RECORD_COLUMNS):
+        entry = f"{folder / RECORDS}, line {line}"
+        if not row["entry"] or not row["class"]:
+            raise SamTuneError(f"{entry} has no entry or no class.")
+        score = _score(row["score"], entry)
+        records[row["entry"]] = RecordNote(row["record"] or None, row["class"], score)
+    return Notes(images, records)
+
+
+def _score(text: str, entry: str) -> float | None:
+    if not text:
+        return None
+    try:
+        score = float(text)
+    except ValueError:
+        score = math.nan
+    if not math.isfinite(score):
+        raise SamTuneError(f"{entry} has the score {text!r}, which is no number.")
+    return score
+
+
+def _rows(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    if not path.is_file():
+        return []
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restkey="", restval="")
+            if missing := set(columns) - set(reader.fieldnames or ()):
+                raise SamTuneError(f"{path} has no column {', '.join(sorted(missing))}.")
+            return [(reader.line_num, row) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SamTuneError(f"{path} cannot be read as CSV in UTF-8: {error}.") from error
+
+
+def by_stem(folder: Path) -> dict[str, Path]:
+    """List the images of a folder and its subfolders by name without suffix, "/" between folders.
+
+    Raises:
+        SamTuneError: two differ in the suffix alone, or the folder cannot be read.
+
+    """
+    found: dict[str, Path] = {}
+    for path in list_images(folder, recursive=True):
+        stem = path.relative_to(folder).with_suffix("").as_posix()
+        if stem in found:
+            raise SamTuneError(
+                f"{found[stem].name} and {path.name} in {folder} share a name without suffix; "
+                "rename one."
+            )
+        found[stem] = path
+    return found
+
+
+def image_of(stem: str, images: Mapping[str, Path], folder: Path, entry: object) -> Path:
+    """Return the image of a name without suffix.
+
+    Raises:
+        SamTuneError: there is none; says whose it would be.
+
+    """
+    if stem not in images:
+        raise SamTuneError(f"{entry} belongs to an image “{stem}”, which is not in {folder}.")
+    return images[stem]

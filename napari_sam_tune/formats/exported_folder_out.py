@@ -1,0 +1,151 @@
+"""What exports that are folders share: file names, copies of images, and two tables.
+
+`images.csv` says which file belongs to which image of the project, `records.csv` which entry of the
+format is which record and how that came about. Formats have no place of their own for these.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+from contextlib import ExitStack
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.images.files import IMAGE_SUFFIXES
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.exchange.outgoing import ImageOut, ObjectOut
+
+IMAGES: Final = "images.csv"
+RECORDS: Final = "records.csv"
+IMAGE_COLUMNS: Final = ("file", "image", "group", "split")
+RECORD_COLUMNS: Final = (
+    "entry",
+    "record",
+    "class",
+    "score",
+    "weights_version",
+    "prompts",
+    "reviewed",
+    "source",
+    "created",
+)
+# Windows allows none of these in a name.
+_FORBIDDEN = re.compile(r'[<>:"|?*\\\x00-\x1f]')
+
+
+class ExportedFolder:
+    """A folder that is being written, with its two tables.
+
+    Args:
+        path: the folder, empty.
+
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stems: dict[str, str] = {}
+        self._open = ExitStack()
+        self._images = self._table(IMAGES, IMAGE_COLUMNS)
+        self._records = self._table(RECORDS, RECORD_COLUMNS)
+
+    def _table(self, name: str, columns: tuple[str, ...]) -> Any:
+        file = (self.path / name).open("w", newline="", encoding="utf-8")
+        writer = csv.writer(self._open.enter_context(file))
+        writer.writerow(columns)
+        return writer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def add(self, image: ImageOut) -> str:
+        """Note an image and return its name without suffix, with "/" between folders.
+
+        Raises:
+            SamTuneError: another image's name differs in the suffix alone.
+
+        """
+        stem = safe_stem(image.name)
+        other = self._stems.setdefault(stem.casefold(), image.name)
+        if other != image.name:
+            raise SamTuneError(
+                f"{other} and {image.name} would both become {stem}. Export them as COCO, or "
+                "rename one."
+            )
+        self._images.writerow((stem, image.name, image.group or "", image.split or ""))
+        return stem
+
+    def note(self, entry: str, found: ObjectOut) -> None:
+        """Say which record an entry of the format is."""
+        said = found.provenance
+        history: tuple[object, ...] = ("",) * 5
+        if said is not None:
+            reviewed = str(said.reviewed).lower()
+            history = (said.weights_version, said.prompts, reviewed, said.source, said.created)
+        score = "" if found.score is None else found.score
+        self._records.writerow((entry, found.id or "", found.label, score, *history))
+
+    def file(self, name: str) -> Path:
+        """Return the path of a file whose folders are there."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def copy_image(self, image: ImageOut, name: str) -> str:
+        """Put an image in and return its name with its suffix.
+
+        Args:
+            image: the image.
+            name: without a suffix.
+
+        Raises:
+            SamTuneError: it was moved, or has no pixels.
+
+        """
+        if image.path is not None and image.path.is_file():
+            suffixed = name + image.path.suffix
+            shutil.copyfile(image.path, self.file(suffixed))
+            return suffixed
+        if image.read is None:
+            raise SamTuneError(f"{image.name} has no pixels to copy; export without images.")
+        pixels = image.read()
+        suffixed = name + (".png" if _fits_png(pixels) else ".tif")
+        if suffixed.endswith(".png"):
+            Image.fromarray(pixels).save(self.file(suffixed))
+        else:
+            tifffile.imwrite(self.file(suffixed), pixels)
+        return suffixed
+
+
+def safe_stem(name: str) -> str:
+    """Return an image's name as a relative path without suffix that any system allows."""
+    path = PurePosixPath(_FORBIDDEN.sub("_", name))
+    parts = [part.strip(" ") or "_" for part in path.parts if part not in ("/", "..", ".")]
+    last = PurePosixPath(parts[-1] if parts else "image")
+    stem = last.stem if last.suffix.lower() in IMAGE_SUFFIXES else last.name
+    return "/".join((*parts[:-1], stem.rstrip(".") or "_"))
+
+
+def _fits_png(pixels: NDArray[Any]) -> bool:
+    if pixels.dtype == np.uint8:
+        return pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[-1] in (2, 3, 4))
+    return pixels.dtype == np.uint16 and pixels.ndim == 2

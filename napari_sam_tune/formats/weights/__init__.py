@@ -1,0 +1,1 @@
+"""Tuned weights in the formats of other programs, each with a model card."""

@@ -1,0 +1,1 @@
+"""The plugin's own layers, gestures on them, and keys."""

@@ -1,0 +1,1 @@
+"""What napari itself reads and writes through the plugin."""

@@ -1,0 +1,121 @@
+"""Every version of the weights, how it fared, and the way back to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_sam_tune.ui.views.style import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """One version in the history.
+
+    Attributes:
+        version: "base" or 12 hex digits.
+        name: as it is called on the badge.
+        when: local time, or "".
+        score: what it scored on held-out objects when it was judged, or "".
+        in_use: whether it answers now.
+        detail: what got better and what got worse, for the tool tip.
+
+    """
+
+    version: str
+    name: str
+    when: str
+    score: str
+    in_use: bool
+    detail: str = ""
+
+
+class HistoryView(QWidget):
+    """A table of versions, newest first.
+
+    Attributes:
+        rollback: emitted with the version to go back to.
+
+    """
+
+    rollback = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        self._empty = Text("No round has made better weights yet; the base model answers.", "quiet")
+        self.table = table("Version", "When", "Held-out score")
+        self.table.itemSelectionChanged.connect(self._on_table_selected)
+        self._back = QPushButton("Use this version again")
+        self._back.clicked.connect(lambda: self.rollback.emit(self._selected()))
+        column.addWidget(self._empty)
+        column.addWidget(self.table)
+        column.addWidget(self._back, 0, Qt.AlignmentFlag.AlignRight)
+        self._rows: tuple[VersionRow, ...] = ()
+        self.show_versions(())
+
+    def show_versions(self, rows: tuple[VersionRow, ...]) -> None:
+        """Show the versions."""
+        self._rows = rows
+        has_choice = len(rows) > 1
+        self._empty.setVisible(not has_choice)
+        self.table.setVisible(has_choice)
+        self._back.setVisible(has_choice)
+        texts = [(f"{r.name}{' · in use' if r.in_use else ''}", r.when, r.score) for r in rows]
+        fill(self.table, texts, [r.detail for r in rows])
+        self._on_table_selected()
+
+    def _selected(self) -> str:
+        rows = self.table.selectionModel().selectedRows()
+        return self._rows[rows[0].row()].version if rows else ""
+
+    def _on_table_selected(self) -> None:
+        chosen = self._selected()
+        self._back.setEnabled(
+            bool(chosen) and not any(r.in_use and r.version == chosen for r in self._rows)
+        )
+
+
+def table(*columns: str) -> QTableWidget:
+    """Return an empty, read-only table that is as high as its rows, up to six."""
+    widget = QTableWidget(0, len(columns))
+    widget.setHorizontalHeaderLabels(list(columns))
+    widget.verticalHeader().hide()
+    widget.setShowGrid(False)
+    widget.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    widget.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    widget.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    header = widget.horizontalHeader()
+    header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+    header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+    header.setMinimumSectionSize(30)
+    header.setHighlightSections(False)
+    return widget
+
+
+def fill(widget: QTableWidget, rows: Sequence[tuple[str, ...]], tips: Sequence[str]) -> None:
+    """Write `rows` into a table made by `table`."""
+    widget.setRowCount(len(rows))
+    for index, (texts, tip) in enumerate(zip(rows, tips, strict=True)):
+        for column, text in enumerate(texts):
+            item = QTableWidgetItem(text)
+            item.setToolTip(tip)
+            widget.setItem(index, column, item)
+    shown = min(max(len(rows), 1), 6)
+    height = widget.horizontalHeader().sizeHint().height()
+    widget.setFixedHeight(height + shown * widget.verticalHeader().defaultSectionSize() + 6)

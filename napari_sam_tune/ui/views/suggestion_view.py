@@ -1,0 +1,237 @@
+"""Passive view of the suggestions: ask for some, see how many are left and where others are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_sam_tune.ui.views.style import KeyButton, OneLine, Section, Text, row
+
+KINDS = (
+    ("similar", "All like these"),
+    ("head", "Trained head"),
+    ("everything", "Segment everything"),
+    ("recalled", "Masks of this part"),
+)
+_ORDERS = ("Unsure first", "Sure first")
+
+
+@dataclass(frozen=True)
+class SuggestionSnapshot:
+    """Where the review of the open image is.
+
+    Attributes:
+        sentence: what there is to know, in one sentence.
+        counter: "3 of 12", or nothing.
+        reviewing: suggestions are being made or shown.
+
+    """
+
+    sentence: str
+    counter: str = ""
+    reviewing: bool = False
+
+
+@dataclass(frozen=True)
+class SurveySnapshot:
+    """What is expected on the images of the folder that are not done.
+
+    Attributes:
+        sentence: in one sentence; nothing while the folder is not looked through.
+        by_image: a line for each image with finds.
+        fraction: of the images that were looked at, from 0 to 1; None once that is over.
+        has_next: there is another image with finds.
+
+    """
+
+    sentence: str = ""
+    by_image: str = ""
+    fraction: float | None = None
+    has_next: bool = False
+
+
+class SurveyView(QWidget):
+    """How much there is to find in the folder, and the way there.
+
+    Attributes:
+        action: emitted with "next_finds" to go to the next image with finds.
+        cancel: emitted to look through no more images.
+
+    """
+
+    action = Signal(str)
+    cancel = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        self._sentence = OneLine()
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setFixedHeight(6)
+        self._bar.setRange(0, 1000)
+        self._cancel = QPushButton("Cancel")
+        self._cancel.clicked.connect(self.cancel)
+        self.button = KeyButton(
+            "next_finds", "Next with finds", "Open the next image on which finds are expected"
+        )
+        self.button.clicked.connect(lambda: self.action.emit("next_finds"))
+        self._by_need = QCheckBox("Most needed first")
+        self._by_need.setToolTip(
+            "After “Done”, open the image with the surest finds that is least like those labelled; "
+            "near-duplicates come last"
+        )
+        status = QHBoxLayout()
+        status.addWidget(self._sentence, 1)
+        status.addWidget(self._cancel)
+        column.addLayout(status)
+        column.addWidget(self._bar)
+        column.addLayout(row(self.button, self._by_need))
+        self.show_survey(SurveySnapshot())
+
+    @property
+    def is_by_need(self) -> bool:
+        """Whether the images most worth labelling come first."""
+        return bool(self._by_need.isChecked())
+
+    def show_survey(self, shown: SurveySnapshot) -> None:
+        """Show what is expected."""
+        self.setVisible(bool(shown.sentence))
+        self._sentence.setText(shown.sentence)
+        self._sentence.setToolTip(shown.by_image or shown.sentence)
+        for widget in (self._bar, self._cancel):
+            widget.setVisible(shown.fraction is not None)
+        self._bar.setValue(int(1000 * (shown.fraction or 0)))
+        self.button.setEnabled(shown.has_next)
+
+
+class SuggestionView(QWidget):
+    """The section of the suggestions.
+
+    Attributes:
+        survey: what there is to find on the other images.
+        action: emitted with "propose" or "find_similar" to begin or to stop.
+        kind_chosen: emitted when something else is to propose, or another class is to be found.
+        order_chosen: emitted with whether the surest comes first.
+
+    """
+
+    action = Signal(str)
+    kind_chosen = Signal()
+    order_chosen = Signal(bool)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._has_chosen = False
+        section = Section("Suggestions")
+        self._counter = Text("", "badge", wrap=False)
+        section.head.addWidget(self._counter, 0, Qt.AlignmentFlag.AlignVCenter)
+        self.button = KeyButton(
+            "propose", "Propose", "Let the model look for objects; accept or reject each of them"
+        )
+        self.button.setCheckable(True)
+        self.button.clicked.connect(lambda: self.action.emit("propose"))
+        self.find_button = KeyButton(
+            "find_similar",
+            "Find all like these",
+            "Look for all that looks like the masks you accepted, here and in the whole folder",
+        )
+        self.find_button.setCheckable(True)
+        self.find_button.clicked.connect(lambda: self.action.emit("find_similar"))
+        self._kinds = QComboBox()
+        self._kinds.setToolTip(
+            "What proposes: what looks like the masks you accepted, the head trained for this "
+            "project, SAM itself, or what you accepted on other photographs of the same part"
+        )
+        for kind, text in KINDS:
+            self._kinds.addItem(text, kind)
+        self._kinds.activated.connect(lambda _: self._choose())
+        self._labels = QComboBox()
+        self._labels.setToolTip("Find objects of all classes, or of one")
+        self._labels.activated.connect(lambda _: self.kind_chosen.emit())
+        self._orders = QComboBox()
+        self._orders.setToolTip("From unsure suggestions the model learns most")
+        self._orders.addItems(_ORDERS)
+        self._orders.currentIndexChanged.connect(lambda n: self.order_chosen.emit(n == 1))
+        self._sentence = Text("", "quiet")
+        # room for two lines, so that what lies below does not jump
+        self._sentence.setMinimumHeight(2 * self._sentence.fontMetrics().lineSpacing() + 4)
+        self._sentence.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.survey = SurveyView()
+        section.body.addLayout(row(self.button, self.find_button))
+        section.body.addLayout(row(self._kinds, self._orders))
+        section.body.addWidget(self._labels)
+        section.body.addWidget(self._sentence)
+        section.body.addWidget(self.survey)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(section)
+        self.offer_labels([])
+        self.show_suggestions(SuggestionSnapshot(""))
+
+    @property
+    def kind(self) -> str:
+        """What is to propose: "similar", "head", "everything" or "recalled"."""
+        return str(self._kinds.currentData())
+
+    @property
+    def label(self) -> str | None:
+        """The only class to be found; None: all are."""
+        label = self._labels.currentData()
+        return None if label is None or self.kind != "similar" else str(label)
+
+    def offer_labels(self, labels: list[str]) -> None:
+        """Let the person choose among these classes where there are two or more of them."""
+        chosen = self._labels.currentData()
+        self._labels.clear()
+        self._labels.addItem("All classes", None)
+        for label in labels:
+            self._labels.addItem(f"Only “{label}”", label)
+        self._labels.setCurrentIndex(max(0, self._labels.findData(chosen)))
+        self._has_classes = len(labels) > 1
+        self._show_labels()
+
+    def _show_labels(self) -> None:
+        self._labels.setVisible(self._has_classes and self.kind == "similar")
+
+    def choose_kind(self, kind: str) -> None:
+        """Choose what is to propose, as the person does."""
+        self._kinds.setCurrentIndex(self._kinds.findData(kind))
+        self._choose()
+
+    def offer_kind(self, kind: str) -> None:
+        """Choose for a person who has not chosen; nothing is emitted."""
+        if not self._has_chosen:
+            self._kinds.setCurrentIndex(self._kinds.findData(kind))
+            self._show_labels()
+
+    def _choose(self) -> None:
+        self._has_chosen = True
+        self._show_labels()
+        self.kind_chosen.emit()
+
+    def show_keys(self, keys: dict[str, str]) -> None:
+        """Write the keys on the buttons."""
+        for button in (self.button, self.find_button, self.survey.button):
+            button.show_key(keys[button.action])
+
+    def show_suggestions(self, shown: SuggestionSnapshot) -> None:
+        """Show where the review is."""
+        self._sentence.setText(shown.sentence)
+        self._counter.setText(shown.counter)
+        self._counter.setVisible(bool(shown.counter))
+        self.button.setChecked(shown.reviewing)
+        self.find_button.setChecked(shown.reviewing and self.kind == "similar")
+        self.button.setText("Stop proposing" if shown.reviewing else "Propose")

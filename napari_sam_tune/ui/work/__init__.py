@@ -1,0 +1,1 @@
+"""What a person is doing: opening, annotating, suggesting, fine-tuning."""

@@ -1,0 +1,186 @@
+"""Binds accepted objects: their classes, how they are shown, and adopting masks made elsewhere."""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING
+
+from napari.layers import Labels
+from qtpy.QtCore import QObject, QTimer
+
+from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.project.class_colours import CLASS_COLOURS, free_colour
+from napari_sam_tune.ui.canvas.layers import AcceptedObject, labels_to_masks
+from napari_sam_tune.ui.views.labelling import ClassSnapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_sam_tune.core.prompts import Mask
+    from napari_sam_tune.core.session.open_object import OpenObject
+    from napari_sam_tune.ui.work.opening import Opening, ReadImage
+    from napari_sam_tune.ui.work.workplace import Workplace
+
+_CLASS_KEYS = (1, 2, 3)
+
+
+class Accepted(QObject):
+    """The accepted objects of the open image, and the list of classes.
+
+    Attributes:
+        actions: what can be done by key, by name.
+    """
+
+    def __init__(self, place: Workplace, opening: Opening, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._place, self._opening, self._session = place, opening, place.session
+        self._crops: dict[str, Mask] = {}
+        self._hidden: str | None = None  # the one that is taken up for correction
+        self._adopting: deque[Mask] = deque()
+        self.actions: dict[str, Callable[[], None]] = {
+            "next_class": self._choose_next_class,
+            **{f"class_{n}": partial(self._choose_class_at, n - 1) for n in _CLASS_KEYS},
+        }
+        opening.opened.connect(self._on_image_opened)
+        place.panel.classes.chosen.connect(self.choose_class)
+        place.panel.classes.edited.connect(self.edit_class)
+        place.panel.object.adopt.connect(self.adopt)
+        self._session.object_changed.connect(self._on_session_object_changed)
+        self._session.annotations_changed.connect(self._on_session_annotations_changed)
+        self._session.state.events.label.connect(self.show_classes)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._session.object_changed.disconnect(self._on_session_object_changed)
+        self._session.annotations_changed.disconnect(self._on_session_annotations_changed)
+        self._session.state.events.label.disconnect(self.show_classes)
+        self._adopting.clear()
+
+    # --------------------------------------------------------------- classes
+
+    def edit_class(self, name: str, colour: str) -> None:
+        """Add a class (an empty colour takes the next free one) or change its colour."""
+        known = self._session.project.classes()
+        try:
+            self._session.project.set_class(name, colour or known.get(name) or self._free_colour())
+        except SamTuneError as error:
+            self._place.complain(error)
+            return
+        self.choose_class(name)
+        self.show()
+
+    def choose_class(self, name: str) -> None:
+        """Give the next accepted mask this class."""
+        self._place.touch()
+        self._session.choose_class(name)
+        try:
+            self._session.project.remember(label=name)
+        except SamTuneError as error:
+            self._place.complain(error)
+        self.show_classes()
+
+    def _choose_next_class(self) -> None:
+        names = list(self._session.project.classes())
+        current = self._session.state.label
+        # A class that could not be saved is not among them.
+        after = names.index(current) + 1 if current in names else 0
+        self._choose_class_at(after % max(1, len(names)))
+
+    def _choose_class_at(self, index: int) -> None:
+        names = list(self._session.project.classes())
+        if index < len(names):
+            self.choose_class(names[index])
+
+    def _free_colour(self) -> str:
+        return free_colour(self._session.project.classes())
+
+    def show_classes(self, *_: object) -> None:
+        """Show the classes; the current one is always among them."""
+        project, current = self._session.project, self._session.state.label
+        if current not in project.classes():
+            try:
+                project.set_class(current, self._free_colour())
+            except SamTuneError as error:
+                self._place.complain(error)
+        keys = self._place.panel.keys
+        rows = tuple(
+            (name, colour, keys.get(f"class_{n}", ""))
+            for n, (name, colour) in enumerate(project.classes().items(), start=1)
+        )
+        is_guess = self._session.suggested_class is not None
+        self._place.panel.classes.show_classes(ClassSnapshot(rows, current, is_guess))
+
+    # -------------------------------------------------------------- adopting
+
+    def adoptable(self) -> list[Labels]:
+        """Return the person's own Labels layers that fit the open image."""
+        layers = self._place.layers
+        if not layers.is_open:
+            return []
+        return [
+            layer
+            for layer in self._place.viewer.layers
+            if isinstance(layer, Labels)
+            and not layers.is_own(layer)
+            and layer.data.shape == layers.shape
+        ]
+
+    def adopt(self, name: str) -> None:
+        """Take every label of a Labels layer over as an accepted object of the current class."""
+        layer = next((x for x in self.adoptable() if x.name == name), None)
+        if layer is None or self._adopting:
+            return
+        layer.visible = False
+        self._adopting.extend(labels_to_masks(layer.data).values())
+        self._adopt_next()
+
+    def _adopt_next(self) -> None:
+        if not self._adopting:
+            self.show()
+            return
+        try:
+            self._session.adopt(self._adopting[0])
+        except SamTuneError as error:
+            # What is left waits for the retry; nothing of it is taken over twice.
+            self._place.complain(error, "Go on", self._adopt_next)
+            self.show()
+            return
+        self._adopting.popleft()
+        # One at a time, so that the viewer stays alive.
+        QTimer.singleShot(0, self._adopt_next)
+
+    # --------------------------------------------------------------- showing
+
+    def _on_image_opened(self, read: ReadImage) -> None:
+        self._crops = dict(read.crops)
+        self._adopting.clear()
+        self.show_classes()
+        self.show()
+
+    def _on_session_object_changed(self, current: OpenObject) -> None:
+        if current.reopened != self._hidden:
+            self.show()
+
+    def _on_session_annotations_changed(self, _: str) -> None:
+        if not self._adopting:
+            self.show()
+        self._opening.show_place()
+
+    def show(self) -> None:
+        """Show the accepted objects, but for the one that is being corrected."""
+        session, layers = self._session, self._place.layers
+        if not layers.is_open or session.state.image_id is None:
+            return
+        colours = session.project.classes()
+        self._hidden = session.open_object.reopened
+        shown = []
+        for annotation in session.project.annotations(session.state.image_id):
+            if annotation.id == self._hidden:
+                continue
+            if annotation.id not in self._crops:
+                self._crops[annotation.id] = annotation.cropped_mask
+            corner = (annotation.bbox[0], annotation.bbox[1])
+            colour = colours.get(annotation.label, CLASS_COLOURS[0])
+            shown.append(AcceptedObject(annotation.id, self._crops[annotation.id], corner, colour))
+        layers.show_accepted(shown, cover=self._place.preferences.cover_neighbours)

@@ -1,0 +1,450 @@
+"""Binds the object in progress: mouse and keys to `Session`, and `Session` to layers and panel."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from napari.layers import Image
+from qtpy.QtCore import QObject
+
+from napari_sam_tune.core.errors import ImageError, PromptError, SamTuneError, StorageError
+from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.ui.inference import Interrupted, Kind
+from napari_sam_tune.ui.views.labelling import ObjectSnapshot, Tool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from napari_sam_tune.core.prompts import Proposal
+    from napari_sam_tune.core.session.open_object import OpenObject
+    from napari_sam_tune.core.session.session import ProposalRequest
+    from napari_sam_tune.ui.work.opening import Opening, ReadImage
+    from napari_sam_tune.ui.work.workplace import Workplace
+
+_MODES = {"click": "pan_zoom", "brush": "paint", "eraser": "erase"}
+_TOOLS: dict[str, Tool] = {"paint": "brush", "erase": "eraser"}
+
+
+class Annotating(QObject):
+    """Clicks, boxes and strokes in; masks and decisions out.
+
+    Attributes:
+        actions: what can be done by key or button, by name.
+
+    """
+
+    def __init__(self, place: Workplace, opening: Opening, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._place, self._opening, self._session = place, opening, place.session
+        self._negative = False
+        self._picking: Literal["reopen", "delete"] | None = None
+        self._is_asking = False
+        self._following: Prompt | None = None  # said while an answer was awaited
+        self._then: list[Callable[[], object]] = []  # done in order once the answer is there
+        self._swapped: Literal["new", "old"] | None = None
+        self.actions: dict[str, Callable[[], None]] = {
+            "accept": partial(self._after_answer, partial(self._do, self._accept)),
+            "sign": self._switch_sign,
+            "candidate": partial(
+                self._after_answer, partial(self._do, self._session.cycle_candidate)
+            ),
+            "reject": partial(self._dropping_answer, self._session.reject),
+            "clear": partial(self._dropping_answer, self._clear),
+            "undo": partial(self._dropping_answer, self._session.undo),
+            "redo": partial(self._dropping_answer, self._session.redo),
+            "earlier": self._switch_earlier,
+            "reopen": partial(self._pick, "reopen"),
+            "delete": partial(self._pick, "delete"),
+            "done": partial(self._finish_image, empty=False),
+            "no_defect": partial(self._finish_image, empty=True),
+            "previous_image": partial(self._go, -1),
+            "next_image": partial(self._go, 1),
+        }
+        opening.leaving.connect(self._drop_answer)
+        opening.opened.connect(self._on_image_opened)
+        opening.ready.connect(self._mend)
+        opening.ready.connect(self.refresh)
+        opening.ready.connect(self._learn)
+        self._session.object_changed.connect(self._on_session_object_changed)
+        self._session.annotations_changed.connect(self._learn)
+        for view in (place.panel.image, place.panel.object):
+            view.action.connect(self.act)
+        place.panel.object.tool_chosen.connect(self.set_tool)
+
+    def act(self, action: str) -> None:
+        """Do what a button says."""
+        self.actions[action]()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._session.object_changed.disconnect(self._on_session_object_changed)
+        self._session.annotations_changed.disconnect(self._learn)
+
+    # ------------------------------------------------------------- the mouse
+
+    def is_prompting(self) -> bool:
+        """Whether a click on the canvas is a prompt now."""
+        viewer, layers = self._place.viewer, self._place.layers
+        if not (layers.is_open and self._opening.is_shown) or viewer.dims.ndisplay != 2:
+            return False
+        active = viewer.layers.selection.active
+        is_ours = active is None or layers.is_own(active) or isinstance(active, Image)
+        return is_ours and (active is None or str(active.mode) == "pan_zoom")
+
+    def on_click(self, world: Sequence[float], *, negative: bool) -> None:
+        """A point, or the choice of an accepted object."""
+        self._place.touch()
+        if self._picking is not None:
+            self._pick_at(self._picking, world)
+            return
+        xy = self._place.layers.xy_at(world)
+        if xy is None:
+            return
+        label = 0 if negative != self._negative else 1
+        prompt = self._said()
+        if label == 0 and prompt is None and self._session.open_object.mask is None:
+            self._place.tell("Click on the defect first; then take away what does not belong.")
+            return
+        self.ask(
+            Prompt(points=[xy], labels=[label]) if prompt is None else prompt.add_point(*xy, label)
+        )
+
+    def on_box_drawing(self, start: Sequence[float], end: Sequence[float]) -> None:
+        """Show the box while it is drawn."""
+        self._place.layers.show_box(self._place.layers.box_between(start, end))
+
+    def on_box(self, start: Sequence[float], end: Sequence[float]) -> None:
+        """A box around the object; it replaces an earlier one."""
+        self._place.touch()
+        said = self._said()
+        points, labels = (said.points, said.labels) if said is not None else ((), ())
+        try:
+            box = self._place.layers.box_between(start, end)
+            prompt = Prompt(points=points, labels=labels, box=box)
+        except PromptError as error:
+            self._place.layers.show_prompt(said)
+            self._place.complain(error)
+            return
+        self.ask(prompt)
+
+    def _said(self) -> Prompt | None:
+        prompt = self._following or self._session.open_object.prompt
+        return None if prompt is None else prompt.without_mask()
+
+    # ------------------------------------------------------ asking the model
+
+    def ask(self, prompt: Prompt) -> None:
+        """Put the whole prompt to the model; what is said meanwhile follows in one go."""
+        self._swapped = None
+        self._place.inference.forget(Kind.CLOSER)
+        if self._is_asking:
+            self._following = prompt
+            self._place.layers.show_prompt(prompt)
+            return
+        try:
+            request = self._session.request(prompt)
+        except SamTuneError as error:
+            self._then = []
+            self._place.layers.show_prompt(self._session.open_object.prompt)
+            self._place.complain(error)
+            self.refresh()
+            return
+        self._place.settle()
+        self._submit(request)
+
+    def _submit(self, request: ProposalRequest) -> None:
+        self._is_asking = True
+        self._place.inference.submit(
+            Kind.PROPOSE,
+            partial(self._answer_on_thread, request),
+            partial(self._on_answered, request),
+            self._on_answer_failed,
+        )
+        self.refresh()
+
+    def ask_anew(self) -> None:
+        """Let the weights that came into use answer the open prompt; the old mask is kept aside."""
+        prompt = self._said()
+        if prompt is None or self._is_asking or not self._opening.is_ready:
+            return
+        self.ask(prompt)
+        self._swapped = "new" if self._is_asking else None
+        self.refresh()
+
+    def ask_again(self) -> None:
+        """Put the open prompt once more, to a chain of answers that was switched."""
+        prompt = self._said()
+        if prompt is not None and self._opening.is_ready:
+            self.ask(prompt)
+
+    def _answer_on_thread(self, request: ProposalRequest) -> Proposal:
+        if self._opening.encoded_id != request.image_id:
+            raise ImageError("The image could not be prepared for the model; open it again.")
+        self._session.apply_swap()
+        with self._session.learner.runner.stepping_aside():
+            return self._session.answer(request)
+
+    def _on_answered(self, request: ProposalRequest, proposal: Proposal) -> None:
+        self._is_asking = False
+        if not self._session.receive(request, proposal):
+            self._following, self._then = None, []
+            self.refresh()
+            return
+        following, self._following = self._following, None
+        if following is not None:
+            self.ask(following)
+            return
+        if not self._then:
+            self._look_closer(proposal)
+        then, self._then = self._then, []
+        for action in then:
+            if action() is False:
+                return  # what was to come after it would leave the mask behind
+
+    def _look_closer(self, proposal: Proposal) -> None:
+        """Let a closer answer take the place of a small object's, when it is ready."""
+        if not self._session.chain.looks_closer:
+            return
+
+        def on_thread() -> Proposal | None:
+            with self._session.learner.runner.stepping_aside():
+                return self._session.look_closer(proposal)
+
+        def done(closer: Proposal | None) -> None:
+            if closer is not None and self._session.receive_closer(proposal, closer):
+                self.refresh()
+
+        self._place.inference.submit(Kind.CLOSER, on_thread, done, self._place.complain)
+
+    def _learn(self, *_: object) -> None:
+        """Learn from masks accepted or taken back, and in an idle moment how much that helps."""
+        session, inference = self._session, self._place.inference
+
+        def again(error: Exception) -> None:
+            if isinstance(error, Interrupted):
+                settle()
+            else:
+                self._place.complain(error)
+
+        def settled(has_more: bool) -> None:
+            if has_more:
+                settle()
+
+        def settle() -> None:
+            inference.submit(
+                Kind.SETTLE, partial(session.settle, inference.give_way), settled, again
+            )
+
+        learn = partial(session.learn, inference.give_way)
+        inference.submit(Kind.LEARN, learn, lambda _: settle(), again)
+
+    def _on_answer_failed(self, error: Exception) -> None:
+        self._is_asking, self._following, self._then = False, None, []
+        self._swapped = None
+        self._session.undo()
+        self._place.complain(error)
+
+    def _after_answer(self, action: Callable[[], object]) -> None:
+        """Do something with the mask that is on its way, or at once if none is."""
+        if not self._is_asking:
+            action()
+        elif action not in self._then:
+            self._then.append(action)
+
+    def _dropping_answer(self, action: Callable[[], Any]) -> None:
+        self._drop_answer()
+        self._do(action)
+        self._mend()
+
+    def _drop_answer(self) -> None:
+        self._place.inference.forget(Kind.PROPOSE, Kind.CLOSER)
+        self._is_asking, self._following, self._then = False, None, []
+
+    def _mend(self) -> None:
+        """Ask again where a step leads back to a prompt whose answer never came."""
+        if self._session.open_object.awaiting and not self._is_asking:
+            self._submit(self._session.request_again())
+
+    def _do(self, action: Callable[[], Any]) -> bool:
+        self._place.touch()
+        self._swapped = None
+        succeeded = False
+        try:
+            action()
+        except StorageError as error:
+            self._place.complain(error, "Try again", partial(self._do, action))
+        except SamTuneError as error:
+            self._place.complain(error)
+        else:
+            succeeded = True
+            self._place.settle()
+        self.refresh()
+        return succeeded
+
+    # ------------------------------------------------------------- decisions
+
+    def _accept(self) -> None:
+        self._session.accept()
+        self._set_tool("click")
+
+    def _clear(self) -> None:
+        """Start the object again; one that was taken up or suggested is there as it was."""
+        if self._session.open_object.suggestion is not None:
+            self._session.restart_suggestion()
+            return
+        reopened = self._session.open_object.reopened
+        self._session.reject()
+        if reopened is not None:
+            self._session.reopen(reopened)
+
+    def _switch_sign(self) -> None:
+        self._negative = not self._negative
+        self.refresh()
+
+    def _switch_earlier(self) -> None:
+        if self._swapped is None or self._is_asking:
+            return
+        going_back = self._swapped == "new"
+        self._do(self._session.undo if going_back else self._session.redo)
+        self._swapped = "old" if going_back else "new"
+        self.refresh()
+
+    def _pick(self, what: Literal["reopen", "delete"]) -> None:
+        """By key: the object under the mouse; without one there, the next click chooses."""
+        if self._picking is None and self._place.layers.is_open:
+            under = self._place.layers.id_at(self._place.viewer.cursor.position)
+            if under is not None:
+                self._take(what, under)
+                return
+        self._picking = None if self._picking == what else what
+        self.refresh()
+
+    def _pick_at(self, what: Literal["reopen", "delete"], world: Sequence[float]) -> None:
+        self._picking = None
+        annotation_id = self._place.layers.id_at(world)
+        if annotation_id is None:
+            self._place.tell("There is no accepted object at that place.")
+            self.refresh()
+            return
+        self._take(what, annotation_id)
+
+    def _take(self, what: Literal["reopen", "delete"], annotation_id: str) -> None:
+        self._picking = None
+        if what == "delete":
+            self._dropping_answer(partial(self._session.delete, annotation_id))
+        elif self._session.open_object.is_empty:
+            self._dropping_answer(partial(self._session.reopen, annotation_id))
+        else:
+            self._place.tell("Accept or reject the object in progress first.")
+            self.refresh()
+
+    def _finish_image(self, *, empty: bool) -> None:
+        if self._then:
+            self._then.append(partial(self._finish_image, empty=empty))
+            return
+        project, image_id = self._session.project, self._session.state.image_id
+        if image_id is None or not self._opening.is_shown:
+            return
+        was = project.is_empty(image_id) if empty else project.is_done(image_id)
+        self._do(partial(self._session.mark_done, done=not was, empty=empty and not was))
+        self._opening.show_place()
+        if was or self._place.panel.notice.notice is not None:
+            return
+        if not self._opening.go_to_unfinished():
+            self._place.tell("Every image is done. Well worked!")
+
+    def _go(self, by: int) -> None:
+        self._place.touch()
+        if self._then:  # a mask accepted before it was there is not left behind
+            self._then.append(partial(self._go, by))
+            return
+        if not self._opening.go(by):
+            self._place.tell("This is the last image." if by > 0 else "This is the first image.")
+
+    def set_tool(self, tool: str) -> None:
+        """Let the mouse click, paint or erase."""
+        self._place.touch()
+        self._set_tool(tool)
+
+    def _set_tool(self, tool: str) -> None:
+        if not self._place.layers.is_open:
+            return
+        proposal = self._place.layers.proposal
+        self._place.viewer.layers.selection.active = proposal
+        proposal.selected_label = 1
+        proposal.mode = _MODES[tool]
+
+    # --------------------------------------------------------------- showing
+
+    def _on_image_opened(self, _: ReadImage) -> None:
+        self._drop_answer()
+        self._picking = self._swapped = None
+        proposal = self._place.layers.proposal
+        proposal.events.paint.connect(self._on_proposal_painted)
+        proposal.events.mode.connect(self.refresh)
+        self._on_session_object_changed(self._session.open_object)
+        self._mend()
+
+    def _on_proposal_painted(self, _: object = None) -> None:
+        self._place.touch()
+        self._do(partial(self._session.paint, self._place.layers.proposed_mask()))
+
+    def _on_session_object_changed(self, current: OpenObject) -> None:
+        layers = self._place.layers
+        if not layers.is_open:
+            return
+        layers.show_prompt(current.prompt)
+        layers.show_proposal(current.mask)
+        self.refresh()
+
+    def refresh(self, *_: object) -> None:
+        """Show the object in progress on the panel."""
+        state, current = self._session.state, self._session.open_object
+        layers = self._place.layers
+        mode = str(layers.proposal.mode) if layers.is_open else "pan_zoom"
+        candidates = 0 if current.proposal is None else len(current.proposal.candidates)
+        self._place.panel.object.show_object(
+            ObjectSnapshot(
+                headline=self._headline(current),
+                can_accept=self._is_asking
+                or (current.mask is not None and bool(current.mask.any())),
+                is_open=not current.is_empty,
+                candidates=candidates,
+                negative=self._negative,
+                has_earlier=self._swapped is not None and not self._is_asking,
+                can_undo=state.can_undo,
+                can_redo=state.can_redo,
+                tool=_TOOLS.get(mode, "click"),
+                picking=self._picking,
+            )
+        )
+
+    def _headline(self, current: OpenObject) -> str:
+        if self._picking is not None:
+            word = "correct" if self._picking == "reopen" else "delete"
+            return f"Click the accepted object to {word}."
+        if not self._opening.is_ready:
+            return "Preparing the image. Click already: the mask comes as soon as it is ready."
+        if current.is_empty:
+            return "Click on a defect, or draw a box around it."
+        if current.is_suggestion:
+            return "A suggestion: accept, reject or correct it."
+        if current.correction is not None:
+            return "Painted pixels stay as you set them, whatever you click."
+        if current.proposal is None:
+            if current.reopened is not None:
+                return "Correct it by clicks or paint, then accept."
+            return "Asking the model…"
+        if current.proposal.is_recalled:
+            return self._recalled_headline(current.proposal)
+        guess = ""
+        if len(current.proposal.candidates) > 1:
+            guess = f" · guess {current.proposal.chosen + 1} of {len(current.proposal.candidates)}"
+        return f"Proposal, confidence {min(max(current.proposal.iou, 0.0), 1.0):.0%}{guess}"
+
+    def _recalled_headline(self, proposal: Proposal) -> str:
+        images = {self._session.project.annotation(name).image_id for name in proposal.recalled}
+        where = next(iter(images)) if len(images) == 1 else f"{len(images)} images"
+        other = " · Next guess shows others" if len(proposal.candidates) > 1 else ""
+        return f"Recalled from {where}{other}"

@@ -1,0 +1,320 @@
+"""Binds the rounds: when they start, what is shown of them, and the swap after one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
+
+from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES
+from napari_sam_tune.core.project.effort import RECALLED
+from napari_sam_tune.core.rounds.plan import AutoRounds, Round
+from napari_sam_tune.ui.inference import Kind
+from napari_sam_tune.ui.views.helping import HelpingRow
+from napari_sam_tune.ui.views.history import VersionRow
+from napari_sam_tune.ui.views.learning import CurveSnapshot, LearningSnapshot
+from napari_sam_tune.ui.views.learnt_chart import LearntPoint, score_text
+from napari_sam_tune.ui.views.notice import Notice
+
+if TYPE_CHECKING:
+    from napari_sam_tune.core.pixel_classifier.learnt import Learnt
+    from napari_sam_tune.core.project.project import Promotion
+    from napari_sam_tune.core.training.job import Progress
+    from napari_sam_tune.ui.work.annotating import Annotating
+    from napari_sam_tune.ui.work.workplace import Workplace
+
+_BASE = "base"
+# A pause this long, with a few new masks, is a good time to learn from them.
+_IDLE_SECONDS, _IDLE_MASKS, _LOOK_MILLISECONDS = 45.0, 4, 2000
+_FEWEST_LEARNT = 3
+"""Masks from which on it is said what was learnt from them."""
+_WATCHED = ("training", "weights_version", "is_surface_new", "learnt", "masks_since_round")
+_DOING = {
+    "loading": "Starting…",
+    "encoding": "Preparing images…",
+    "training": "Learning…",
+    "judging": "Comparing with the weights in use…",
+}
+
+
+class FineTuning(QObject):
+    """The learning section, the history and "Is it helping?".
+
+    Attributes:
+        swapped: emitted when other weights have come into use.
+
+    """
+
+    swapped = Signal()
+    # The round speaks on the runner's thread; these carry it to the viewer's.
+    _progressed = Signal(object)
+    _finished = Signal(object)
+    _failed = Signal(str)
+    _state_changed = Signal()
+
+    def __init__(
+        self, place: Workplace, annotating: Annotating, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._place, self._session, self._annotating = place, place.session, annotating
+        self._parts = self._session.learner.config.parts
+        self._shown = LearningSnapshot()
+        self._curve = CurveSnapshot()
+        self._is_closed = False
+        queued = Qt.ConnectionType.QueuedConnection
+        self._progressed.connect(self._on_round_progressed, queued)
+        self._finished.connect(self._on_round_finished, queued)
+        self._failed.connect(self._on_session_failed, queued)
+        self._state_changed.connect(self.refresh, queued)
+        self._session.progress.connect(self._tell_progress)
+        self._session.round_finished.connect(self._tell_finished)
+        self._session.failed.connect(self._tell_failed)
+        for name in _WATCHED:
+            getattr(self._session.state.events, name).connect(self._tell_state)
+        self._session.annotations_changed.connect(self.show_helping)
+        place.panel.learning.start.connect(self.start)
+        place.panel.learning.cancel.connect(self.cancel)
+        place.panel.history.rollback.connect(self.rollback)
+        place.panel.helping_opened.connect(self.show_helping)
+        self._clock = QTimer(self)
+        self._clock.timeout.connect(self._on_clock_ticked)
+        self._clock.start(_LOOK_MILLISECONDS)
+        self.follow_preferences()
+        self.show_history()
+        self.show_helping()
+
+    def close(self) -> None:
+        """Stop listening; what was told before and arrives afterwards is dropped."""
+        self._is_closed = True
+        self._clock.stop()
+        self._session.progress.disconnect(self._tell_progress)
+        self._session.round_finished.disconnect(self._tell_finished)
+        self._session.failed.disconnect(self._tell_failed)
+        for name in _WATCHED:
+            getattr(self._session.state.events, name).disconnect(self._tell_state)
+        self._session.annotations_changed.disconnect(self.show_helping)
+
+    def _tell_progress(self, progress: Progress) -> None:
+        self._progressed.emit(progress)
+
+    def _tell_finished(self, finished: Round) -> None:
+        self._finished.emit(finished)
+
+    def _tell_failed(self, text: str) -> None:
+        self._failed.emit(text)
+
+    def _tell_state(self, _: object) -> None:
+        self._state_changed.emit()
+
+    # ---------------------------------------------------------------- rounds
+
+    def start(self) -> None:
+        """Start a round now."""
+        self._place.touch()
+        try:
+            self._session.fine_tune(wait=False)
+        except SamTuneError as error:
+            self._place.panel.notice.show_notice(Notice(str(error), "warning"))
+
+    def cancel(self) -> None:
+        """Stop the round under way."""
+        self._place.touch()
+        self._shown = replace(self._shown, doing="Stopping…", seconds_left=None)
+        self._session.cancel()
+        self.refresh()
+
+    def rollback(self, version: str) -> None:
+        """Put another version in use."""
+        self._place.touch()
+        try:
+            self._session.rollback(version)
+        except SamTuneError as error:
+            self._place.complain(error)
+            return
+        self._shown = replace(self._shown, outcome=f"Back to {self._name(version)}.")
+        self.refresh()
+        self._swap()
+
+    def _swap(self) -> None:
+        self._place.inference.submit(
+            Kind.SWAP, self._session.apply_swap, self._on_swapped, self._place.complain
+        )
+
+    def _on_swapped(self, _: object) -> None:
+        self.show_history()
+        self.refresh()
+        self.swapped.emit()
+        self._annotating.ask_anew()
+
+    def _on_round_progressed(self, progress: Progress) -> None:
+        if self._is_closed:
+            return
+        if progress.phase == "training" and progress.loss is not None:
+            self._curve = replace(
+                self._curve, losses=(*self._curve.losses, (progress.step, progress.loss))
+            )
+        if progress.held_out is not None:
+            self._curve = replace(
+                self._curve, scores=(*self._curve.scores, (progress.step, progress.held_out))
+            )
+        fraction = progress.step / progress.steps if progress.steps else None
+        self._shown = replace(
+            self._shown,
+            doing=_DOING[progress.phase],
+            fraction=None if progress.phase == "loading" else fraction,
+            seconds_left=progress.seconds_left,
+        )
+        if self._curve.losses:
+            self._place.panel.learning.show_curve(self._curve)
+        self.refresh()
+
+    def _on_round_finished(self, finished: Round) -> None:
+        if self._is_closed:
+            return
+        self._curve = CurveSnapshot()
+        self._shown = replace(
+            self._shown, outcome=str(finished.report), doing="", fraction=None, seconds_left=None
+        )
+        self.refresh()
+        if finished.promoted:
+            self._swap()
+
+    def _on_session_failed(self, text: str) -> None:
+        if self._is_closed:
+            return
+        self._place.panel.notice.show_notice(Notice(text, "warning"))
+
+    def _on_clock_ticked(self) -> None:
+        self._session.consider_round(self._place.idle_seconds())
+
+    # --------------------------------------------------------------- showing
+
+    def follow_preferences(self) -> None:
+        """Follow the preferences: when rounds start by themselves, and what they change."""
+        preferences, learner = self._place.preferences, self._session.learner
+        parts = preferences.parts or self._parts
+        learner.config = learner.config.model_copy(update={"parts": parts})
+        learner.auto = (
+            AutoRounds(preferences.masks_per_round, _IDLE_SECONDS, _IDLE_MASKS)
+            if preferences.automatic_rounds
+            else None
+        )
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show where the learning is."""
+        if self._is_closed:
+            return
+        state, preferences = self._session.state, self._place.preferences
+        learnt = _said_of(state.learnt)
+        points = tuple(
+            LearntPoint(past.masks, past.without, past.with_it)
+            for past in (self._session.learnt_history.points if learnt else ())
+        )
+        self._shown = replace(
+            self._shown,
+            version=state.weights_version,
+            number=self._number(state.weights_version),
+            is_surface_new=state.is_surface_new,
+            learnt=learnt,
+            learnt_points=points,
+            masks=state.masks_since_round,
+            training=state.training,
+            doing=self._shown.doing or _DOING["loading"],
+            automatic=preferences.automatic_rounds,
+            every=preferences.masks_per_round,
+        )
+        self._place.panel.learning.show_learning(self._shown)
+        self._place.panel.helping.show_learnt(learnt, points)
+
+    def show_history(self) -> None:
+        """Show the versions that have been in use, newest first."""
+        in_use = self._session.state.weights_version
+        rows = [VersionRow(_BASE, self._name(_BASE), "", "", in_use == _BASE)]
+        rows.extend(
+            VersionRow(
+                version=promotion.version,
+                name=self._name(promotion.version),
+                when=datetime.fromtimestamp(promotion.time).strftime("%d %b %H:%M"),
+                score=_score(promotion.report),
+                in_use=promotion.version == in_use,
+                detail=_detail(promotion),
+            )
+            for promotion in self._first_promotions()
+            if self._session.project.can_use(promotion.version)
+        )
+        self._place.panel.history.show_versions(tuple(reversed(rows)))
+
+    def show_helping(self, *_: object) -> None:
+        """Show what accepted masks cost, if anybody looks."""
+        if not self._place.panel.is_helping_open:
+            return
+        rows = tuple(
+            HelpingRow(
+                "recalled" if row.version == RECALLED else self._name(row.version),
+                row.masks,
+                row.clicks + row.boxes,
+                row.strokes,
+                row.seconds,
+                recalled=row.version == RECALLED,
+            )
+            for row in self._session.effort()
+        )
+        self._place.panel.helping.show_effort(rows)
+
+    def _first_promotions(self) -> list[Promotion]:
+        first: dict[str, Promotion] = {}
+        for promotion in self._session.project.promotions():
+            if promotion.version != _BASE:
+                first.setdefault(promotion.version, promotion)
+        return list(first.values())
+
+    def _number(self, version: str) -> int:
+        versions = [_BASE, *(p.version for p in self._first_promotions())]
+        return versions.index(version) if version in versions else 0
+
+    def _name(self, version: str) -> str:
+        return "base model" if version == _BASE else f"version {self._number(version)}"
+
+
+def _said_of(learnt: Learnt | None) -> str:
+    """Say in one sentence what learning at every accept is worth; "" until there is something."""
+    if learnt is None or learnt.masks < _FEWEST_LEARNT:
+        return ""
+    masks = f"Learnt from {learnt.masks} masks"
+    if not learnt.judged:
+        return f"{masks}. Your first clicks on {LEAST_IMAGES} images will tell whether that helps."
+    if learnt.with_it <= learnt.without:
+        return (
+            f"{masks}. It does not help here yet, so the model answers alone (a first "
+            f"click scores {score_text(learnt.without)})."
+        )
+    return (
+        f"{masks}: a first click on them, each left out, would score {score_text(learnt.with_it)} "
+        f"instead of {score_text(learnt.without)}."
+    )
+
+
+def _score(report: dict[str, Any]) -> str:
+    """Return "from → to" of the mean held-out score, as far as the report tells."""
+    changes = list(((report.get("verdict") or {}).get("by_class") or {}).values())
+    objects = sum(c["objects"] for c in changes)
+    if not objects:
+        return ""
+    before, after = (
+        sum(c[key] * c["objects"] for c in changes) / objects for key in ("before", "after")
+    )
+    return f"{before:.2f} → {after:.2f}"
+
+
+def _detail(promotion: Promotion) -> str:
+    verdict = promotion.report.get("verdict") or {}
+    lines = [str(promotion.report.get("sentence", "")), f"Weights {promotion.version}"]
+    for name, change in (verdict.get("by_class") or {}).items():
+        lines.append(
+            f"{name}: {change['before']:.2f} → {change['after']:.2f} ({change['objects']} objects)"
+        )
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,296 @@
+"""Opening images: read, show, encode; and encoding the neighbours while nothing else is asked."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+from qtpy.QtCore import QObject, Signal
+
+from napari_sam_tune.core.errors import SamTuneError, StorageError
+from napari_sam_tune.core.images.files import to_rgb8
+from napari_sam_tune.ui.canvas.layers import OWN
+from napari_sam_tune.ui.inference import Kind
+from napari_sam_tune.ui.views.labelling import ImageSnapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.project.project import ImageRecord
+    from napari_sam_tune.core.prompts import Mask
+    from napari_sam_tune.core.session.session import Session
+    from napari_sam_tune.ui.queue import QueuedImage
+    from napari_sam_tune.ui.work.workplace import Workplace
+
+# With so few cores, encoding ahead would take from the round and from the clicks.
+_FEW_CORES = 2
+# Of those preferred, so many are encoded ahead: the order changes with every mask.
+_PREFERRED = 1
+
+
+@dataclass(frozen=True, eq=False)
+class ReadImage:
+    """An image as it comes back from the inference thread.
+
+    Attributes:
+        queued: where it came from.
+        pixels: (H, W) or (H, W, C).
+        record: the project's.
+        crops: cropped masks of its accepted objects by annotation id.
+
+    """
+
+    queued: QueuedImage
+    pixels: NDArray[Any]
+    record: ImageRecord
+    crops: dict[str, Mask]
+
+
+class Opening(QObject):
+    """Keeps the open image, its layers and the predictor together.
+
+    Attributes:
+        leaving: emitted before another image, or the same one again, is read.
+        opened: emitted with a `ReadImage` when it is on the screen and can be clicked.
+        ready: emitted when the model has it too.
+        is_ready: the model has the open image.
+        preferred: returns ids of images to go to before others that are not done.
+
+    """
+
+    leaving = Signal()
+    opened = Signal(object)
+    ready = Signal()
+
+    def __init__(self, place: Workplace, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._place = place
+        self._shown: Image | None = None
+        self._read: ReadImage | None = None  # what is on the screen
+        self.encoded_id: str | None = None  # written by the inference thread only
+        self.is_ready = False
+        self._ahead: set[tuple[str, str]] = set()
+        self.preferred: Callable[[], Iterable[str]] = tuple
+        place.inference.idle.connect(self._on_inference_idle)
+        place.viewer.dims.events.current_step.connect(self._on_slider_moved)
+
+    def open_current(self) -> None:
+        """Open the queue's current image."""
+        place = self._place
+        queued = place.queue.current
+        self.is_ready = False
+        self.leaving.emit()
+        place.inference.forget(Kind.ENCODE, Kind.PROPOSE, Kind.CLOSER, Kind.PREVIEW, Kind.AHEAD)
+        place.inference.submit(
+            Kind.READ, partial(_read, place.session, queued), self._on_read, self._on_read_failed
+        )
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the image on the screen is the queue's current one: none is being read."""
+        return self._place.session.state.image_id == self._place.queue.current.id
+
+    def go(self, by: int) -> bool:
+        """Open the image `by` places on; False at the end of the queue."""
+        if not self._place.queue.step(by):
+            return False
+        self.open_current()
+        return True
+
+    def go_to_unfinished(self) -> bool:
+        """Open the next image that is not done; False if there is none.
+
+        The first of those preferred, else from here on and around.
+        """
+        queue, project = self._place.queue, self._place.session.project
+        count, finished = len(queue.images), project.done_images()
+        for image_id in self.preferred():
+            if image_id not in finished and self.open_by_id(image_id):
+                return True
+        for by in range(1, count):
+            position = (queue.position + by) % count
+            if queue.images[position].id not in finished:
+                queue.position = position
+                self.open_current()
+                return True
+        return False
+
+    def open_by_id(self, image_id: str) -> bool:
+        """Open an image of the queue that is not open; False if there is no such image."""
+        queue = self._place.queue
+        if image_id == queue.current.id or not queue.go_to(image_id):
+            return False
+        self.open_current()
+        return True
+
+    def show_place(self) -> None:
+        """Show which image is open and whether it is done."""
+        queue, project = self._place.queue, self._place.session.project
+        image_id = queue.current.id
+        known = {record.id for record in project.images()}
+        is_known = image_id in known
+        finished = project.done_images()
+        self._place.panel.image.show_image(
+            ImageSnapshot(
+                name=image_id,
+                position=queue.position + 1,
+                count=len(queue.images),
+                finished=sum(q.id in known and q.id in finished for q in queue.images),
+                done=is_known and image_id in finished,
+                empty=is_known and project.is_empty(image_id),
+                objects=len(project.annotations(image_id)) if is_known else 0,
+            )
+        )
+
+    def close(self) -> None:
+        """Take the plugin's layers off the viewer."""
+        self._place.inference.idle.disconnect(self._on_inference_idle)
+        self._place.viewer.dims.events.current_step.disconnect(self._on_slider_moved)
+        self._place.layers.close()
+        self._remove_shown()
+
+    def _on_slider_moved(self, _: object) -> None:
+        """Of a stack, the plane on the screen is the one that is labelled."""
+        queue = self._place.queue
+        plane = queue.current.plane
+        shown = tuple(self._place.viewer.dims.current_step[: len(plane)])
+        if shown != plane and queue.go_to_plane(queue.current.layer, shown):
+            self.open_current()
+
+    def _on_read(self, read: ReadImage) -> None:
+        self._read = read
+        layer = self._layer_of(read)
+        self._place.layers.open(layer, read.record.shape)
+        self._place.session.show(read.record.id)
+        self._place.settle()
+        self.show_place()
+        self.opened.emit(read)
+        self._encode(read)
+
+    def _on_read_failed(self, error: Exception) -> None:
+        queue, image_id = self._place.queue, self._place.session.state.image_id
+        onward = partial(self._go_to, queue.position + 1)
+        if self._read is not None and image_id is not None and queue.go_to(image_id):
+            self._encode(self._read)  # the image on the screen stays the open one
+        self.show_place()
+        self._place.complain(error, "Next image", onward)
+
+    def _go_to(self, position: int) -> None:
+        if position < len(self._place.queue.images):
+            self._place.queue.position = position
+            self.open_current()
+
+    def _encode(self, read: ReadImage) -> None:
+        self._place.inference.submit(
+            Kind.ENCODE,
+            partial(self._encode_on_thread, read),
+            self._on_encoded,
+            self._on_encode_failed,
+        )
+
+    def _encode_on_thread(self, read: ReadImage) -> StorageError | None:
+        session = self._place.session
+        self.encoded_id = None
+        session.apply_swap()
+        problem = None
+        with session.learner.runner.stepping_aside():
+            try:
+                session.encode(read.pixels, read.record)
+            except StorageError as error:
+                # The model has the image all the same; only the cache does not.
+                problem = error
+        self.encoded_id = read.record.id
+        return problem
+
+    def _on_encoded(self, problem: StorageError | None) -> None:
+        self.is_ready = True
+        if problem is not None:
+            self._place.complain(problem)
+        self.ready.emit()
+
+    def _on_encode_failed(self, error: Exception) -> None:
+        self._place.complain(error, "Try again", self.open_current)
+
+    def _layer_of(self, read: ReadImage) -> Image:
+        viewer, queued = self._place.viewer, read.queued
+        if queued.layer is not None:
+            for other in self._place.queue.images:
+                if other.layer is not None:
+                    other.layer.visible = other.layer is queued.layer
+            if queued.plane:
+                steps = (*queued.plane, *viewer.dims.current_step[len(queued.plane) :])
+                viewer.dims.current_step = steps
+            return queued.layer
+        self._show_pixels(displayable(read.pixels), queued.id)
+        viewer.reset_view()
+        return self._shown
+
+    def _show_pixels(self, pixels: NDArray[Any], name: str) -> None:
+        """Show the pixels in the layer of the image before, if it is of the same kind."""
+        shown, layers = self._shown, self._place.viewer.layers
+        if shown is None or shown not in layers or shown.rgb != (pixels.ndim == 3):
+            new = Image(pixels, name=name, rgb=pixels.ndim == 3, metadata={OWN: "image"})
+            layers.insert(0 if shown is None or shown not in layers else layers.index(shown), new)
+            self._shown = new
+            if shown is not None and shown in layers:
+                self._place.layers.image = new  # the old one goes on purpose
+                layers.remove(shown)
+            return
+        shown.data, shown.name = pixels, name
+        if not shown.rgb:
+            shown.reset_contrast_limits()
+
+    def _remove_shown(self) -> None:
+        if self._shown is not None and self._shown in self._place.viewer.layers:
+            self._place.viewer.layers.remove(self._shown)
+        self._shown = None
+
+    # ----------------------------------------------------------- encoding ahead
+
+    def _on_inference_idle(self) -> None:
+        session = self._place.session
+        few = (os.cpu_count() or 1) <= _FEW_CORES
+        if not self.is_ready or (session.state.training and few):
+            return
+        queue = self._place.queue
+        preferred = [queue.find(image_id) for image_id in islice(self.preferred(), _PREFERRED)]
+        for queued in (*filter(None, preferred), *queue.neighbours()):
+            # a round may have taught the encoder: what was encoded before is stale then
+            job = session.weights_version, queued.id
+            if job not in self._ahead:
+                self._ahead.add(job)
+                work = partial(_encode_ahead, session, queued)
+                self._place.inference.submit(Kind.AHEAD, work, _ignore, _ignore)
+                return
+
+
+def displayable(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return an image as napari shows it: grey and RGB(A) as they are, the rest as 8-bit RGB."""
+    is_colour = pixels.ndim == 3 and pixels.shape[-1] in (3, 4) and pixels.dtype == np.uint8
+    return pixels if pixels.ndim == 2 or is_colour else to_rgb8(pixels)
+
+
+def _read(session: Session, queued: QueuedImage) -> ReadImage:
+    pixels = queued.read()
+    record = session.register(pixels, queued.id, path=queued.path)
+    crops = {a.id: a.cropped_mask for a in session.project.annotations(record.id)}
+    return ReadImage(queued, pixels, record, crops)
+
+
+def _encode_ahead(session: Session, queued: QueuedImage) -> None:
+    try:
+        session.encode_ahead(queued.read())
+    except SamTuneError:
+        # It will be said when the image is really opened; ahead of that it bothers nobody.
+        return
+
+
+def _ignore(_: object) -> None:
+    """Encoding ahead ends without a word, well or badly."""
