@@ -27,9 +27,10 @@ from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.config import TrainConfig
 from napari_sam_tune.core.geometry.views import resized_shape
 from napari_sam_tune.core.images.files import content_hash
+from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import LoadedModel
 from napari_sam_tune.core.models.starter import build_starter
-from napari_sam_tune.core.project.project import BaseRef, NewAnnotation, Project
+from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.storage.embeddings import Embedding, EmbeddingCache
 from napari_sam_tune.core.training.fit import fit
 from napari_sam_tune.core.training.job import TrainingJob

@@ -44,8 +44,8 @@ def evaluate(
     from napari_sam_tune.core.evaluation.evaluation import evaluate as compare
     from napari_sam_tune.core.evaluation.heads import evaluate_head, score_rows
     from napari_sam_tune.core.evaluation.report import METRICS_FILE, write_evaluation
+    from napari_sam_tune.core.models.weights_file import is_head
     from napari_sam_tune.core.project.project import Project
-    from napari_sam_tune.core.promptless.head import is_head
 
     if (out / METRICS_FILE).exists() and not overwrite:
         raise FileExistsError(f"{out} holds a report already: choose another --out or --overwrite.")

@@ -54,7 +54,8 @@ def predict(
     from napari_sam_tune.core.batch import predict as prediction
     from napari_sam_tune.core.images.files import read_image, to_rgb8
     from napari_sam_tune.core.models.checkpoints import STARTER
-    from napari_sam_tune.core.promptless.head import is_head, load_head
+    from napari_sam_tune.core.models.weights_file import is_head
+    from napari_sam_tune.core.promptless.head import load_head
     from napari_sam_tune.formats.predictions import write_prediction
 
     prompts = _prompts(box or [], point or [], auto)

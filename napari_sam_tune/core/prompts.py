@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_sam_tune.core.answers.likely_class import ClassGuess
-
     Mask = NDArray[np.bool_]
 
 Point = tuple[float, float]
@@ -184,6 +182,22 @@ def _checked_box(box: Sequence[float] | None) -> Box | None:
 
 def _format(box: Sequence[float]) -> str:
     return "(" + ", ".join(f"{v:g}" for v in box) + ")"
+
+
+@dataclass(frozen=True)
+class ClassGuess:
+    """The class an object most likely has, by what was accepted.
+
+    Attributes:
+        label: its name.
+        lead: of its mean score in the mask over that of the next class.
+        is_clear: guesses that led by as much were right before.
+
+    """
+
+    label: str
+    lead: float
+    is_clear: bool = False
 
 
 @dataclass(frozen=True, eq=False)

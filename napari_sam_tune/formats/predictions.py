@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from napari_sam_tune.core.evaluation.pictures import OBJECT_COLOURS, overlay, rgb
-from napari_sam_tune.core.models.weights_file import replacing_file
+from napari_sam_tune.core.storage.durable import replacing_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from click.testing import Result
     from segment_anything.modeling import Sam
 
-    from napari_sam_tune.core.project.project import BaseRef
+    from napari_sam_tune.core.models.base import BaseRef
 
 LORA = LoraConfig(rank=2, targets=("q", "v"))
 

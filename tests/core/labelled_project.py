@@ -17,8 +17,9 @@ import numpy as np
 
 from napari_sam_tune.core.config import TrainConfig
 from napari_sam_tune.core.images.files import content_hash
+from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import file_sha256, starter_path
-from napari_sam_tune.core.project.project import BaseRef, NewAnnotation, Project
+from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.rounds.runners import ProcessRunner
 from napari_sam_tune.core.training.job import TrainingJob
 

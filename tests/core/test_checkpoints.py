@@ -17,6 +17,7 @@ from napari_sam_tune.core.errors import (
     StorageError,
 )
 from napari_sam_tune.core.models import architectures, checkpoints
+from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import (
     load_base,
     load_model,
@@ -26,7 +27,6 @@ from napari_sam_tune.core.models.checkpoints import (
     save_sam_checkpoint,
     starter_path,
 )
-from napari_sam_tune.core.project.project import BaseRef
 
 
 @pytest.fixture(scope="module")

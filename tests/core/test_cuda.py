@@ -18,10 +18,10 @@ from segment_anything.build_sam import _build_sam
 
 from napari_sam_tune import Predictor, Project, Prompt, Session, TrainConfig
 from napari_sam_tune.core.answers.kriging import HeedClicks
+from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import LoadedModel
 from napari_sam_tune.core.models.starter import set_image_size
 from napari_sam_tune.core.pixel_classifier.features import FeatureExtractor
-from napari_sam_tune.core.project.project import BaseRef
 from napari_sam_tune.core.rounds.runners import InlineRunner, ProcessRunner
 from napari_sam_tune.core.scoring import iou
 from napari_sam_tune.core.suggestions.sources import suggest_everything

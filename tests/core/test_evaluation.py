@@ -26,7 +26,7 @@ from napari_sam_tune.core.evaluation.evaluation import ObjectComparison, choose_
 from napari_sam_tune.core.evaluation.measuring import Answer, Measured, measure
 from napari_sam_tune.core.evaluation.report import choose_pictures
 from napari_sam_tune.core.images.files import to_rgb8
-from napari_sam_tune.core.project.project import BaseRef
+from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.scoring import boundary_iou, dice
 from napari_sam_tune.starter.evaluate import click_through
 

@@ -15,9 +15,9 @@ from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.answers.tuned import open_tuned
 from napari_sam_tune.core.config import TrainConfig
 from napari_sam_tune.core.errors import CheckpointError
+from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import LoadedModel, load_model
 from napari_sam_tune.core.models.tiny_vit import build_vit_t
-from napari_sam_tune.core.project.project import BaseRef
 
 
 def test_a_merged_checkpoint_draws_what_base_and_adapters_draw(tmp_path):

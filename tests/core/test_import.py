@@ -17,8 +17,9 @@ from napari_sam_tune import Project
 from napari_sam_tune.cli import app
 from napari_sam_tune.core.errors import ImageError, ProjectError, SamTuneError
 from napari_sam_tune.core.images.files import content_hash, read_image
+from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import file_sha256, starter_path
-from napari_sam_tune.core.project.project import BaseRef, NewAnnotation
+from napari_sam_tune.core.project.project import NewAnnotation
 from napari_sam_tune.core.project.split import split_groups
 from napari_sam_tune.core.rounds.plan import plan_round
 from napari_sam_tune.demo import sample_pairs

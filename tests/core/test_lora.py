@@ -10,11 +10,11 @@ from segment_anything.modeling import ImageEncoderViT
 from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.config import LoraConfig
 from napari_sam_tune.core.errors import CheckpointError, TrainingError
+from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import LoadedModel
 from napari_sam_tune.core.models.lora import Adapters, merged, scaled
 from napari_sam_tune.core.models.starter import StarterEncoder, build_starter
 from napari_sam_tune.core.models.trunk import after, before, depth_of_trunk
-from napari_sam_tune.core.project.project import BaseRef
 
 EVERYTHING = LoraConfig(rank=2, alpha=6, targets=("q", "k", "v", "mlp", "decoder"))
 

@@ -17,8 +17,9 @@ from napari_sam_tune.core.exchange.incoming import OWN_ORIGIN
 from napari_sam_tune.core.exchange.merge_report import Rule
 from napari_sam_tune.core.exchange.merging import Merge
 from napari_sam_tune.core.images.files import content_hash, read_image
+from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.project.effort import effort_by_version
-from napari_sam_tune.core.project.project import BaseRef, NewAnnotation, Project
+from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.prompts import Effort, Prompt
 from napari_sam_tune.core.storage.append_log import AppendLog
 from napari_sam_tune.core.storage.records import RecordStore

@@ -9,8 +9,8 @@ from segment_anything.build_sam import _build_sam
 from napari_sam_tune import Predictor, Prompt, SamTuneError
 from napari_sam_tune.core.errors import CheckpointError, ImageError, MaskError, PromptError
 from napari_sam_tune.core.geometry.views import mask_to_logits
+from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import LoadedModel
-from napari_sam_tune.core.project.project import BaseRef
 
 
 @pytest.fixture(scope="module", autouse=True)

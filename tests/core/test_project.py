@@ -19,7 +19,8 @@ from PIL import Image
 
 from napari_sam_tune.core.errors import ImageError, MaskError, ProjectError
 from napari_sam_tune.core.images.files import content_hash, read_image
-from napari_sam_tune.core.project.project import BaseRef, NewAnnotation, Project
+from napari_sam_tune.core.models.base import BaseRef
+from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.prompts import Effort, Prompt
 
 if TYPE_CHECKING:

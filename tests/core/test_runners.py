@@ -9,7 +9,8 @@ import torch
 from labelled_project import accept_masks, job_on
 
 from napari_sam_tune.core.errors import OutOfMemory, SamTuneError, StorageError, TrainingError
-from napari_sam_tune.core.project.project import BaseRef, Project
+from napari_sam_tune.core.models.base import BaseRef
+from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.core.rounds.runners import (
     InlineRunner,
     ProcessRunner,

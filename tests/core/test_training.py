@@ -11,10 +11,11 @@ from napari_sam_tune.core.config import LOSSES, TrainConfig
 from napari_sam_tune.core.errors import OutOfMemory, TrainingError
 from napari_sam_tune.core.geometry.frame import Frame
 from napari_sam_tune.core.images.files import content_hash
+from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import LoadedModel
 from napari_sam_tune.core.models.starter import build_starter
 from napari_sam_tune.core.models.weights_file import read_surfaces, read_weights
-from napari_sam_tune.core.project.project import BaseRef, NewAnnotation, Project
+from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 from napari_sam_tune.core.training import lesson

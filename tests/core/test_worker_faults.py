@@ -16,7 +16,7 @@ import torch
 from labelled_project import accept_masks, job_on
 
 from napari_sam_tune.core.errors import TrainingError
-from napari_sam_tune.core.project.project import BaseRef
+from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.rounds.runners import InlineRunner, ProcessRunner, RoundCancelled
 from napari_sam_tune.core.training.job import Candidate, Progress
 

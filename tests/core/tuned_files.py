@@ -11,9 +11,10 @@ from PIL import Image
 
 from napari_sam_tune import Predictor, Project
 from napari_sam_tune.core.images.files import content_hash
+from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import file_sha256, starter_path
 from napari_sam_tune.core.models.weights_file import write_weights
-from napari_sam_tune.core.project.project import BaseRef, NewAnnotation
+from napari_sam_tune.core.project.project import NewAnnotation
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -123,7 +123,7 @@ def test_classes_done_and_navigation(desk, blobs):
 
 
 def test_a_suggested_class_is_seen_and_a_key_wins_over_it(desk, tmp_path):
-    from napari_sam_tune.core.answers.likely_class import ClassGuess
+    from napari_sam_tune.core.prompts import ClassGuess
 
     rows, columns = np.mgrid[:192, :192]
     spots = {"scratch": (50, 60), "pore": (130, 120)}

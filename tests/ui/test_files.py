@@ -20,8 +20,9 @@ from pycocotools.coco import COCO
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_sam_tune.core.images.files import content_hash
+from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import file_sha256, starter_path
-from napari_sam_tune.core.project.project import BaseRef, NewAnnotation, Project
+from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.formats.registry import FORMATS
 from napari_sam_tune.ui.export.export_request import MASKS, WEIGHTS, WEIGHTS_FORMATS

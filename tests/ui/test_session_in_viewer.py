@@ -13,7 +13,8 @@ from qtpy.QtCore import Qt
 
 from napari_sam_tune.core.config import GateConfig, TrainConfig
 from napari_sam_tune.core.errors import StorageError
-from napari_sam_tune.core.project.project import BaseRef, Project
+from napari_sam_tune.core.models.base import BaseRef
+from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.ui.queue import PROJECT_NAME
 
 # Few, quick steps, and a gate that takes what is better at all: what is tested is the way through.

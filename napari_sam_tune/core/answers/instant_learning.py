@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
 from napari_sam_tune.core.answers.first_clicks import FirstClick, choose_mixture, is_click
 from napari_sam_tune.core.errors import ImageError, ProjectError, SamTuneError, StorageError
+from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.images.files import to_rgb8
 from napari_sam_tune.core.pixel_classifier.cells import coverage
 from napari_sam_tune.core.pixel_classifier.classifier import PixelClassifier
@@ -23,7 +24,6 @@ from napari_sam_tune.core.pixel_classifier.finder import Snapshot
 from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES, Learnt
 from napari_sam_tune.core.pixel_classifier.prior import Mixture, PixelPrior
 from napari_sam_tune.core.pixel_classifier.statistics import contribution_of, known_cells
-from napari_sam_tune.core.project.annotations import bounding_box
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.answers.chain import Refiner
+    from napari_sam_tune.core.geometry.windows import BoundingBox
     from napari_sam_tune.core.pixel_classifier.finder import ClassMaps
     from napari_sam_tune.core.pixel_classifier.statistics import Contribution
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import ImageRecord, Project
     from napari_sam_tune.core.prompts import Mask, Prompt, Proposal
     from napari_sam_tune.core.storage.embeddings import EmbeddingCache
-    from napari_sam_tune.core.suggestions.sources import Suggestion
 
 _log = logging.getLogger(__name__)
 
@@ -50,13 +50,27 @@ _ASKED: Final = 16
 """Answers to first prompts that wait for their object to be accepted."""
 
 
+class Refused(Protocol):
+    """What a person said no to."""
+
+    @property
+    def mask(self) -> Mask:
+        """Bool, cut to `bbox`."""
+        ...
+
+    @property
+    def bbox(self) -> BoundingBox:
+        """(y0, x0, y1, x1) in image px, ends excluded."""
+        ...
+
+
 @dataclass(frozen=True)
 class _Known:
     """What was said of an image; two that are equal contribute alike."""
 
     annotations: tuple[str, ...] = ()
     is_done: bool = False
-    rejected: tuple[Suggestion, ...] = ()
+    rejected: tuple[Refused, ...] = ()
 
 
 class InstantLearning:
@@ -84,7 +98,7 @@ class InstantLearning:
         cache: EmbeddingCache,
         device: torch.device,
         side: int,
-        rejected: Callable[[], Mapping[str, tuple[Suggestion, ...]]] = dict,
+        rejected: Callable[[], Mapping[str, tuple[Refused, ...]]] = dict,
         resumed: Learnt | None = None,
     ) -> None:
         self._project, self._cache, self._side = project, cache, side

@@ -8,9 +8,10 @@ then is how far a class must lead now.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from napari_sam_tune.core.prompts import ClassGuess
 from napari_sam_tune.core.storage.side_log import SideLog
 
 if TYPE_CHECKING:
@@ -28,22 +29,6 @@ _FEWEST: Final = 8
 """Guesses that must have led by so much before one like them is said."""
 _RIGHT: Final = 0.9
 """Share of them that must have been right."""
-
-
-@dataclass(frozen=True)
-class ClassGuess:
-    """The class an object most likely has, by what was accepted.
-
-    Attributes:
-        label: its name.
-        lead: of its mean score in the mask over that of the next class.
-        is_clear: guesses that led by as much were right before.
-
-    """
-
-    label: str
-    lead: float
-    is_clear: bool = False
 
 
 class LikelyClasses:

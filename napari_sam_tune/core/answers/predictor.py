@@ -41,6 +41,7 @@ from napari_sam_tune.core.geometry.views import (
 )
 from napari_sam_tune.core.images.files import to_rgb8
 from napari_sam_tune.core.images.surfaces import FamiliarSurfaces, describe
+from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.models.checkpoints import (
     LoadedModel,
     has_light_encoder,
@@ -61,13 +62,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sam_tune.core.answers.chain import Prior, Refiner
-    from napari_sam_tune.core.project.project import BaseRef
+    from napari_sam_tune.core.models.base import BaseRef
     from napari_sam_tune.core.recall.recalled import Recalled
 
     Mask = NDArray[np.bool_]
     Shape = tuple[int, int]
 
-BASE: Final = "base"
 PREPROCESSING_VERSION: Final = 1
 """Raised when `to_rgb8` or the resizing changes what the encoder sees: old embeddings go stale."""
 _VIEWS: Final = 4
@@ -99,7 +99,7 @@ class _Weights:
         return self.surfaces is None or self.surfaces.include(describe(rgb))
 
 
-_BASE_WEIGHTS: Final = _Weights(BASE, {}, "", None)
+_BASE_WEIGHTS: Final = _Weights(BASE_VERSION, {}, "", None)
 
 
 class Predictor:

@@ -13,10 +13,10 @@ from napari_sam_tune.core.models.checkpoints import load_base, load_model, resol
 from napari_sam_tune.core.models.weights_file import (
     base_named_in,
     content_version,
+    is_head,
     is_weights_file,
     read_weights,
 )
-from napari_sam_tune.core.promptless.head import is_head
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from napari_sam_tune.core.models.base import BaseRef
     from napari_sam_tune.core.models.checkpoints import LoadedModel
-    from napari_sam_tune.core.project.project import BaseRef
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from napari_sam_tune.core.answers.encoding import embed_image
 from napari_sam_tune.core.errors import ImageError
-from napari_sam_tune.core.images.files import content_hash, list_images, read_image, to_rgb8
+from napari_sam_tune.core.images.files import content_hash, list_images, read_image
 from napari_sam_tune.core.pixel_classifier.features import KEY as FEATURES
 from napari_sam_tune.core.pixel_classifier.features import FeatureExtractor
 from napari_sam_tune.core.storage.embeddings import EmbeddingCache
@@ -102,35 +103,3 @@ def _read_ahead(
 def _read(path: Path) -> Read:
     image = read_image(path)
     return image, content_hash(image)
-
-
-def embed_image(
-    predictor: Predictor,
-    extractor: FeatureExtractor,
-    cache: EmbeddingCache,
-    image: NDArray[Any],
-    image_hash: str,
-) -> bool:
-    """Have an image's embedding and features in the cache; returns whether either was missing.
-
-    Args:
-        predictor: its open image stays open.
-        extractor: of the features.
-        cache: where both go.
-        image: (H, W[, C]) array as `to_rgb8` takes it.
-        image_hash: its `content_hash`.
-
-    Raises:
-        ImageError: not an image.
-        StorageError: the disk is full.
-
-    """
-    key = predictor.encoder_key_for(image)
-    encoded = False
-    if not cache.contains(FEATURES, image_hash):
-        cache.put(FEATURES, image_hash, extractor.extract(to_rgb8(image)).packed())
-        encoded = True
-    if not cache.contains(key, image_hash):
-        cache.put(key, image_hash, predictor.embed(image))
-        encoded = True
-    return encoded

@@ -17,11 +17,11 @@ from napari_sam_tune.core.evaluation.charts import draw_losses
 from napari_sam_tune.core.evaluation.pictures import overlay
 from napari_sam_tune.core.evaluation.report import METRICS_FILE
 from napari_sam_tune.core.images.files import to_rgb8
-from napari_sam_tune.core.models.weights_file import replacing_file
 from napari_sam_tune.core.pixel_classifier.features import KEY as FEATURES
 from napari_sam_tune.core.promptless.fit import drawn_labels, labelled_images, measure
 from napari_sam_tune.core.promptless.head import load_head
 from napari_sam_tune.core.promptless.lesson import label_map
+from napari_sam_tune.core.storage.durable import replacing_file
 from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_sam_tune.core.answers.tuned import use
 from napari_sam_tune.core.evaluation.simulate import Clicker, Robot
-from napari_sam_tune.core.project.annotations import bounding_box
+from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.scoring import boundary_iou, dice, iou, next_click, score
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from scipy import ndimage
 
-from napari_sam_tune.core.project.annotations import bounding_box
+from napari_sam_tune.core.geometry.windows import bounding_box
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,7 +21,7 @@ from napari_sam_tune.core.errors import ProjectError, TrainingError
 from napari_sam_tune.core.evaluation.evaluation import choose_objects
 from napari_sam_tune.core.evaluation.measuring import measure
 from napari_sam_tune.core.models.checkpoints import load_base, resolve_device
-from napari_sam_tune.core.models.weights_file import replacing_file
+from napari_sam_tune.core.storage.durable import replacing_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence

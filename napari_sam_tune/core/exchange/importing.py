@@ -16,9 +16,10 @@ import numpy as np
 from napari_sam_tune.core.errors import ProjectError, SamTuneError
 from napari_sam_tune.core.exchange.import_report import ImportedImage
 from napari_sam_tune.core.exchange.incoming import OWN_ORIGIN
+from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.images.files import content_hash, read_image, spatial_shape
 from napari_sam_tune.core.images.header import image_shape
-from napari_sam_tune.core.project.annotations import NewAnnotation, bounding_box
+from napari_sam_tune.core.project.annotations import NewAnnotation
 from napari_sam_tune.core.project.class_colours import free_colour
 from napari_sam_tune.core.project.split import place, split_groups, split_place
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.exchange.merge_report import MergeReport, Rule
 from napari_sam_tune.core.exchange.merging_records import ImageJoin, Side
+from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.project.class_colours import free_colour
-from napari_sam_tune.core.project.ledger import BASE_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.exchange.incoming import OWN_ORIGIN
 from napari_sam_tune.core.exchange.merge_report import Rule
-from napari_sam_tune.core.project.ledger import BASE_VERSION
+from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.project.split import Split, place
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.project.annotations import Annotation, BoundingBox
+    from napari_sam_tune.core.geometry.windows import BoundingBox
+    from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import ImageRecord, Project
     from napari_sam_tune.core.project.split import Split
     from napari_sam_tune.core.prompts import Mask

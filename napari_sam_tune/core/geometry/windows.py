@@ -8,8 +8,13 @@ import numpy as np
 
 from napari_sam_tune.core.geometry.views import shape_of
 
+BoundingBox = tuple[int, int, int, int]
+"""(y0, x0, y1, x1) in px, ends excluded."""
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from napari_sam_tune.core.geometry.views import Window
 
@@ -50,3 +55,11 @@ def iou(one: Window, other: Window) -> float:
         )
     )
     return common / max(area(one) + area(other) - common, 1)
+
+
+def bounding_box(mask: NDArray[np.bool_]) -> BoundingBox:
+    """Return (y0, x0, y1, x1) of a mask that is not empty, ends excluded."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    columns = np.flatnonzero(mask[top:bottom].any(axis=0))
+    return top, int(columns[0]), bottom, int(columns[-1]) + 1

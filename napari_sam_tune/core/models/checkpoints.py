@@ -23,6 +23,7 @@ from napari_sam_tune.core.models.architectures import (
     build_model,
     detect_architecture,
 )
+from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.downloads import (
     OFFICIAL,
     checkpoint_folder,
@@ -35,9 +36,8 @@ from napari_sam_tune.core.models.weights_file import (
     check_weights,
     is_weights_file,
     read_weights,
-    replacing_file,
 )
-from napari_sam_tune.core.project.project import BaseRef
+from napari_sam_tune.core.storage.durable import replacing_file
 
 if TYPE_CHECKING:
     from segment_anything.modeling import Sam

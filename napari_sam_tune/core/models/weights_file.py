@@ -7,23 +7,21 @@ of the surfaces they were learnt from. The format is safetensors, which holds no
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from napari_sam_tune.core.errors import CheckpointError, CheckpointMissing, StorageError
+from napari_sam_tune.core.errors import CheckpointError, CheckpointMissing
 from napari_sam_tune.core.images.surfaces import FamiliarSurfaces
-from napari_sam_tune.core.project.ledger import BaseRef
+from napari_sam_tune.core.models.base import BaseRef
+from napari_sam_tune.core.storage.durable import replacing_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,6 +31,8 @@ if TYPE_CHECKING:
 
 INFO_KEY: Final = "napari_sam_tune"
 VERSION_DIGITS: Final = 12
+HEAD: Final = "promptless_head."
+"""What the names of a promptless head's tensors begin with."""
 _SURFACES_KEY: Final = "napari_sam_tune_surfaces"
 """Descriptions of images by content hash: no tensors, for those are the model's."""
 
@@ -196,44 +196,6 @@ def _named_tensors(model: Module) -> dict[str, Tensor]:
     return dict(model.state_dict(keep_vars=True))
 
 
-@contextmanager
-def replacing_file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that takes `path`'s place, flushed to disk, only when the block ends well.
-
-    Raises:
-        StorageError: the disk is full or not writable; nothing half-written is left.
-
-    """
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-        _flush_folder(path.parent)
-    except OSError as error:
-        why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
-        raise StorageError(
-            f"{path.name} could not be written to {path.parent}: {why}. Nothing was changed; "
-            "free some space or choose another folder and try again."
-        ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make a rename durable; Windows has no such call and needs none."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def is_head(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether a weights file's tensors are a head's."""
+    return any(name.startswith(HEAD) for name in tensors)

@@ -14,9 +14,9 @@ from napari_sam_tune.core.pixel_classifier.cells import coverage
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_sam_tune.core.geometry.windows import BoundingBox
     from napari_sam_tune.core.pixel_classifier.classifier import Calibration
     from napari_sam_tune.core.pixel_classifier.features import PixelFeatures
-    from napari_sam_tune.core.project.annotations import BoundingBox
     from napari_sam_tune.core.prompts import Mask, Point
 
     Floats = NDArray[np.float32]

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_sam_tune.core.geometry.windows import BoundingBox
     from napari_sam_tune.core.pixel_classifier.features import PixelFeatures
-    from napari_sam_tune.core.project.annotations import Annotation, BoundingBox
+    from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.prompts import Mask
 
     Numbers = NDArray[np.float64]

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_sam_tune.core.geometry.windows import BoundingBox
     from napari_sam_tune.core.pixel_classifier.features import FeatureExtractor
     from napari_sam_tune.core.pixel_classifier.finder import Snapshot
-    from napari_sam_tune.core.project.annotations import BoundingBox
     from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_sam_tune.core.errors import MaskError, ProjectError
+from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.prompts import Effort, Prompt, as_mask
 
 if TYPE_CHECKING:
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_sam_tune.core.geometry.windows import BoundingBox
     from napari_sam_tune.core.project.split import Split
     from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.storage.records import RecordStore
 
 Source = Literal["person", "robot", "adopted", "import"]
-BoundingBox = tuple[int, int, int, int]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MASK, _PROPOSAL, _LOCKED = np.uint8(1), np.uint8(2), np.uint8(4)
 
@@ -286,14 +287,6 @@ class Annotation:
                 "backup, or delete the annotation."
             )
         return bits
-
-
-def bounding_box(mask: Mask) -> BoundingBox:
-    """Return (y0, x0, y1, x1) of a mask that is not empty, ends excluded."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    top, bottom = int(rows[0]), int(rows[-1]) + 1
-    columns = np.flatnonzero(mask[top:bottom].any(axis=0))
-    return top, int(columns[0]), bottom, int(columns[-1]) + 1
 
 
 class Clock:

@@ -6,29 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_tune.core.errors import ProjectError
+from napari_sam_tune.core.models.base import BASE_VERSION, BaseRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from napari_sam_tune.core.project.split import Split
-
-BASE_VERSION = "base"
-EMBEDDED = "starter"
-"""Name of the model that comes with the program, whatever its edition."""
-
-
-@dataclass(frozen=True)
-class BaseRef:
-    """The base model a project's weights build on.
-
-    Attributes:
-        name: "starter", "vit_b", … or a path.
-        sha256: of the checkpoint file.
-
-    """
-
-    name: str
-    sha256: str
 
 
 @dataclass(frozen=True)

@@ -20,19 +20,14 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_tune.core.errors import ProjectError
+from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.project.annotation_table import AnnotationTable
 from napari_sam_tune.core.project.annotations import Annotation, Clock, NewAnnotation, new_id
 from napari_sam_tune.core.project.folder import ProjectFolder
 from napari_sam_tune.core.project.images import ImagesOfProject
 from napari_sam_tune.core.project.joining import JoiningOfProject
 from napari_sam_tune.core.project.journal import Journal
-from napari_sam_tune.core.project.ledger import (
-    BASE_VERSION,
-    BaseRef,
-    ImageRecord,
-    Promotion,
-    WeightsInfo,
-)
+from napari_sam_tune.core.project.ledger import ImageRecord, Promotion, WeightsInfo
 from napari_sam_tune.core.project.split import Split, place, split_place
 from napari_sam_tune.core.project.versions import WeightsOfProject
 
@@ -42,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = [
     "BASE_VERSION",
     "Annotation",
-    "BaseRef",
     "ImageRecord",
     "NewAnnotation",
     "Project",

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.errors import CheckpointError, ProjectError
-from napari_sam_tune.core.project.ledger import BASE_VERSION, EMBEDDED
+from napari_sam_tune.core.models.base import BASE_VERSION, EMBEDDED
 from napari_sam_tune.core.storage.durable import flush_folder, pending_folder, publish_file, saving
 
 if TYPE_CHECKING:
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sam_tune.core.images.surfaces import FamiliarSurfaces
+    from napari_sam_tune.core.models.base import BaseRef
     from napari_sam_tune.core.project.folder import ProjectFolder
     from napari_sam_tune.core.project.journal import Journal
-    from napari_sam_tune.core.project.ledger import BaseRef, Promotion, WeightsInfo
+    from napari_sam_tune.core.project.ledger import Promotion, WeightsInfo
 
 
 _log = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam_tune.core.errors import TrainingError
+from napari_sam_tune.core.models.weights_file import HEAD
 from napari_sam_tune.core.pixel_classifier.features import KEY as FEATURES
 from napari_sam_tune.core.promptless.head import (
-    HEAD,
     NECK,
     PromptlessModel,
     Trunk,

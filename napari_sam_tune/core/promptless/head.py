@@ -28,7 +28,7 @@ from napari_sam_tune.core.geometry.views import resized_shape
 from napari_sam_tune.core.images.files import content_hash, to_rgb8
 from napari_sam_tune.core.models import efficientnet
 from napari_sam_tune.core.models.starter_pyramid import TRUNK, PyramidEncoder
-from napari_sam_tune.core.models.weights_file import check_weights
+from napari_sam_tune.core.models.weights_file import HEAD, check_weights
 from napari_sam_tune.core.storage.embeddings import Embedding
 
 if TYPE_CHECKING:
@@ -43,9 +43,8 @@ if TYPE_CHECKING:
 Flips = tuple[bool, bool]
 """Upside down, and mirrored."""
 
-HEAD: Final = "promptless_head."
 NECK: Final = "image_encoder.neck."
-"""What the names of the head's and of its neck's tensors begin with in a weights file."""
+"""What the names of its neck's tensors begin with in a weights file."""
 _STAGES: Final = [4 * efficientnet.CHANNELS[4], efficientnet.CHANNELS[8], efficientnet.CHANNELS[16]]
 """Channels of the trunk's stages of strides 4, 8 and 16 at stride 8."""
 _RARE: Final = 4.0
@@ -340,11 +339,6 @@ def head_tensors(head: nn.Module, neck: nn.Module) -> dict[str, Tensor]:
         for prefix, state in named
         for name, tensor in state.items()
     }
-
-
-def is_head(tensors: Mapping[str, Tensor]) -> bool:
-    """Whether a weights file's tensors are a head's."""
-    return any(name.startswith(HEAD) for name in tensors)
 
 
 def load_head(

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from napari_sam_tune.core.errors import CheckpointError
 from napari_sam_tune.core.models.weights_file import (
     content_version,
+    is_head,
     read_info,
     read_weights,
     write_weights,
 )
 from napari_sam_tune.core.project.joining import HEADS
-from napari_sam_tune.core.promptless.head import is_head, load_head
+from napari_sam_tune.core.promptless.head import load_head
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam_tune.core.config import TrainConfig
-from napari_sam_tune.core.training.job import ObjectScore
+from napari_sam_tune.core.training.job import ObjectScore, object_means
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.config import GateConfig
 
-__all__ = ["Change", "ObjectScore", "Verdict", "decide", "mean_scores"]
+__all__ = ["Change", "ObjectScore", "Verdict", "decide"]
 
 
 @dataclass(frozen=True)
@@ -105,38 +105,9 @@ def decide(scores: Sequence[ObjectScore], config: TrainConfig | None = None) -> 
     )
 
 
-def mean_scores(scores: Iterable[ObjectScore]) -> tuple[float, float] | tuple[None, None]:
-    """Return the mean score with the weights in use and with the candidate, None without any.
-
-    Every object weighs the same, and so does every kind of prompt.
-    """
-    means = _object_means(scores)
-    if not means.size:
-        return None, None
-    before, after = means.mean(axis=0)
-    return float(before), float(after)
-
-
-def _object_means(scores: Iterable[ObjectScore]) -> NDArray[np.float64]:
-    """Return each object's scores with the weights in use and with the candidate: (objects, 2).
-
-    The mean over its kinds of prompt, and for each over its draws: a robot asks once where points
-    and boxes may ask several times, and its clicks are worth as much.
-    """
-    objects: dict[str, dict[str, list[tuple[float, float]]]] = {}
-    for score in scores:
-        kinds = objects.setdefault(score.annotation_id, {})
-        kinds.setdefault(score.prompt, []).append((score.current, score.candidate))
-    means = [
-        np.mean([np.mean(draws, axis=0) for draws in kinds.values()], axis=0)
-        for kinds in objects.values()
-    ]
-    return np.reshape(means, (-1, 2))
-
-
 def _object_gains(scores: Iterable[ObjectScore]) -> NDArray[np.float64]:
     """Return how much better the candidate is on each object: (objects,)."""
-    means = _object_means(scores)
+    means = object_means(scores)
     return means[:, 1] - means[:, 0]
 
 
@@ -163,7 +134,7 @@ def _changes(
         groups.setdefault(group_of(score), []).append(score)
     changes = {}
     for name in sorted(groups):
-        means = _object_means(groups[name])
+        means = object_means(groups[name])
         before, after = means.mean(axis=0)
         changes[name] = Change(float(before), float(after), len(means))
     return changes

@@ -26,7 +26,8 @@ from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.config import TrainConfig
-    from napari_sam_tune.core.project.project import BaseRef, Project
+    from napari_sam_tune.core.models.base import BaseRef
+    from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.state import SessionState
 
 

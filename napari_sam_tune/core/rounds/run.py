@@ -8,21 +8,18 @@ from typing import TYPE_CHECKING, Final
 
 import yaml
 
-from napari_sam_tune.core.answers.predictor import BASE, Predictor
+from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.errors import TrainingError
+from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.models.checkpoints import load_base, resolve_device
-from napari_sam_tune.core.models.weights_file import (
-    content_version,
-    read_surfaces,
-    read_weights,
-    replacing_file,
-)
+from napari_sam_tune.core.models.weights_file import content_version, read_surfaces, read_weights
 from napari_sam_tune.core.promptless.fit import fit_head
 from napari_sam_tune.core.promptless.store import keep_head
-from napari_sam_tune.core.rounds.gate import Verdict, decide, mean_scores
+from napari_sam_tune.core.rounds.gate import Verdict, decide
 from napari_sam_tune.core.rounds.plan import report_of
+from napari_sam_tune.core.storage.durable import replacing_file
 from napari_sam_tune.core.training.fit import fit
-from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
+from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob, mean_scores
 from napari_sam_tune.core.training.run_folder import CONFIG, WEIGHTS, RunFolder
 from napari_sam_tune.core.training.world import is_alone, is_first
 
@@ -66,7 +63,7 @@ def train(
     out: Path,
     config: TrainConfig,
     *,
-    start: str = BASE,
+    start: str = BASE_VERSION,
     resume: bool = False,
     device: str = "auto",
     tensorboard: bool = False,
@@ -136,7 +133,7 @@ def _train_head(
     trained = yield from fit_head(project, predictor, config, run=folder, resume=resume)
     candidate = Candidate(
         version=content_version(trained.tensors),
-        parent=BASE,
+        parent=BASE_VERSION,
         scores=(),
         losses=trained.losses,
         seconds=monotonic() - began,

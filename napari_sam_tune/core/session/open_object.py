@@ -12,8 +12,7 @@ from napari_sam_tune.core.prompts import Correction, Effort, Prompt, Proposal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_sam_tune.core.answers.likely_class import ClassGuess
-    from napari_sam_tune.core.prompts import Mask
+    from napari_sam_tune.core.prompts import ClassGuess, Mask
     from napari_sam_tune.core.suggestions.sources import Suggestion
 
 # A pause longer than this is a coffee, not work on the mask.

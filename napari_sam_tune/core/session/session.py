@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 from psygnal import Signal
 
 from napari_sam_tune.core.answers.chain import AnswerChain
+from napari_sam_tune.core.answers.encoding import embed_image
 from napari_sam_tune.core.answers.instant_learning import InstantLearning
 from napari_sam_tune.core.answers.likely_class import LikelyClasses
-from napari_sam_tune.core.batch.embed import embed_image
 from napari_sam_tune.core.config import TrainConfig
 from napari_sam_tune.core.errors import MaskError, ProjectError, SamTuneError, StorageError
 from napari_sam_tune.core.images.files import content_hash, spatial_shape, to_rgb8

@@ -11,10 +11,11 @@ import errno
 import os
 import secrets
 import shutil
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from napari_sam_tune.core.errors import SamTuneError, StorageError
 
@@ -153,3 +154,35 @@ def _modified(path: Path) -> float:
         return path.stat().st_mtime
     except FileNotFoundError:
         return float("inf")
+
+
+@contextmanager
+def replacing_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that takes `path`'s place, flushed to disk, only when the block ends well.
+
+    Raises:
+        StorageError: the disk is full or not writable; nothing half-written is left.
+
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+        flush_folder(path.parent)
+    except OSError as error:
+        why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
+        raise StorageError(
+            f"{path.name} could not be written to {path.parent}: {why}. Nothing was changed; "
+            "free some space or choose another folder and try again."
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.answers.chain import AnswerChain
     from napari_sam_tune.core.answers.instant_learning import InstantLearning
     from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.geometry.windows import BoundingBox
     from napari_sam_tune.core.pixel_classifier.survey import SurveyStep
-    from napari_sam_tune.core.project.annotations import BoundingBox
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.promptless.head import PromptlessModel
     from napari_sam_tune.core.prompts import Mask

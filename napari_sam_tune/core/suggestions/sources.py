@@ -17,8 +17,8 @@ from segment_anything import SamAutomaticMaskGenerator, SamPredictor
 
 from napari_sam_tune.core.exchange.labelled_images import SMALLEST_OBJECT
 from napari_sam_tune.core.geometry.views import resized_shape
+from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.pixel_classifier.finder import Finder
-from napari_sam_tune.core.project.annotations import bounding_box
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.suggestions.strictness import LEAST
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.chain import AnswerChain
     from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.geometry.windows import BoundingBox
     from napari_sam_tune.core.pixel_classifier.finder import ClassMaps
-    from napari_sam_tune.core.project.annotations import BoundingBox
     from napari_sam_tune.core.project.project import Annotation
     from napari_sam_tune.core.promptless.head import PromptlessModel
     from napari_sam_tune.core.prompts import Mask

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from napari_sam_tune.core.rounds.gate import mean_scores
+from napari_sam_tune.core.training.job import mean_scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

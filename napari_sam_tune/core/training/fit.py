@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_tune.core.answers.predictor import BASE, Predictor
+from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.errors import ImageError, ProjectError, StorageError, TrainingError
 from napari_sam_tune.core.images.surfaces import FamiliarSurfaces, describe
+from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.models.checkpoints import (
     LoadedModel,
     has_light_encoder,
@@ -106,7 +107,7 @@ def fit(
     encodes = trains_encoder(names)
     in_use: dict[str, Tensor] = {}
     familiar: FamiliarSurfaces | None = None
-    if job.parent != BASE:
+    if job.parent != BASE_VERSION:
         in_use, _ = project.load_weights(job.parent)
         familiar = project.surfaces_of(job.parent)
     predictor = Predictor(model)
@@ -222,7 +223,7 @@ def fit(
             judging_seconds += monotonic() - began_judging
             judge = replace(judge, encodes=encodes)
 
-            if (earlier := job.go_on_from or job.parent) != BASE:
+            if (earlier := job.go_on_from or job.parent) != BASE_VERSION:
                 averaged, said = read_weights(project.weights_path(earlier))
                 lent.go_on_from(averaged, said.get("config", {}).get("base_share", 0.0))
             looked_at = judging[: config.look_objects]

@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from napari_sam_tune.core.errors import TrainingError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
     from napari_sam_tune.core.config import TrainConfig
-    from napari_sam_tune.core.project.project import BaseRef
+    from napari_sam_tune.core.models.base import BaseRef
 
 Phase = Literal["loading", "encoding", "training", "judging"]
 PromptKind = Literal["point", "box", "robot"]
@@ -143,3 +149,32 @@ class Candidate:
     seconds: float
     steps: int
     masks: int
+
+
+def mean_scores(scores: Iterable[ObjectScore]) -> tuple[float, float] | tuple[None, None]:
+    """Return the mean score with the weights in use and with the candidate, None without any.
+
+    Every object weighs the same, and so does every kind of prompt.
+    """
+    means = object_means(scores)
+    if not means.size:
+        return None, None
+    before, after = means.mean(axis=0)
+    return float(before), float(after)
+
+
+def object_means(scores: Iterable[ObjectScore]) -> NDArray[np.float64]:
+    """Return each object's scores with the weights in use and with the candidate: (objects, 2).
+
+    The mean over its kinds of prompt, and for each over its draws: a robot asks once where points
+    and boxes may ask several times, and its clicks are worth as much.
+    """
+    objects: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for score in scores:
+        kinds = objects.setdefault(score.annotation_id, {})
+        kinds.setdefault(score.prompt, []).append((score.current, score.candidate))
+    means = [
+        np.mean([np.mean(draws, axis=0) for draws in kinds.values()], axis=0)
+        for kinds in objects.values()
+    ]
+    return np.reshape(means, (-1, 2))

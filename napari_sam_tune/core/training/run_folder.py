@@ -11,7 +11,8 @@ import torch
 
 from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.models.checkpoints import UNREADABLE
-from napari_sam_tune.core.models.weights_file import replacing_file, write_weights
+from napari_sam_tune.core.models.weights_file import write_weights
+from napari_sam_tune.core.storage.durable import replacing_file
 from napari_sam_tune.core.training.course import Course
 
 if TYPE_CHECKING:

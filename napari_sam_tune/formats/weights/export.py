@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from napari_sam_tune.core.answers.predictor import BASE, Predictor
+from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.answers.tuned import TunedWeights, read_tuned, use
 from napari_sam_tune.core.errors import CheckpointError, ProjectError, StorageError
+from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.models.checkpoints import load_base, save_sam_checkpoint
 from napari_sam_tune.core.models.lora import adapted_weight
-from napari_sam_tune.core.models.weights_file import write_weights
-from napari_sam_tune.core.promptless.head import is_head
+from napari_sam_tune.core.models.weights_file import is_head, write_weights
 from napari_sam_tune.core.promptless.store import newest_head
 from napari_sam_tune.core.storage.durable import publish_file, saving
 from napari_sam_tune.formats.weights.model_card import model_card
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from segment_anything.modeling import Sam
 
-    from napari_sam_tune.core.project.project import BaseRef, Project
+    from napari_sam_tune.core.models.base import BaseRef
+    from napari_sam_tune.core.project.project import Project
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,8 @@ def weights_of(project: Project, form: str, version: str = "current") -> TunedWe
             )
         return read_tuned(head, base)
     chosen = project.current_version if version == "current" else version
-    if chosen == BASE:
-        return TunedWeights({}, {}, BASE)
+    if chosen == BASE_VERSION:
+        return TunedWeights({}, {}, BASE_VERSION)
     return read_tuned(project.weights_path(chosen), base)
 
 

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from napari_sam_tune import __version__
+from napari_sam_tune.core.models.weights_file import is_head
 from napari_sam_tune.core.project.split import SPLITS
-from napari_sam_tune.core.promptless.head import is_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from napari_sam_tune.core.answers.tuned import TunedWeights
-    from napari_sam_tune.core.project.project import BaseRef, Project
+    from napari_sam_tune.core.models.base import BaseRef
+    from napari_sam_tune.core.project.project import Project
 
 
 def model_card(

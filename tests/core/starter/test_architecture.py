@@ -27,11 +27,7 @@ from napari_sam_tune.starter.prompting import (
     embed,
     first_points,
 )
-from napari_sam_tune.starter.weights import (
-    load_starter_state,
-    save_starter,
-    starter_metadata,
-)
+from napari_sam_tune.starter.weights import load_starter_state, save_starter, starter_metadata
 
 
 @pytest.fixture(scope="module")

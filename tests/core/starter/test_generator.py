@@ -11,6 +11,7 @@ from scipy import ndimage
 from typer.testing import CliRunner
 
 from napari_sam_tune.cli import app
+from napari_sam_tune.core.models.checkpoints import starter_path
 from napari_sam_tune.starter.batches import BatchSpec, batches, make_batch
 from napari_sam_tune.starter.defects import KINDS
 from napari_sam_tune.starter.images import make_image
@@ -18,7 +19,6 @@ from napari_sam_tune.starter.nuisances import NUISANCES
 from napari_sam_tune.starter.plates import KINDS as KINDS_ON_PLATES
 from napari_sam_tune.starter.plates import SIDE
 from napari_sam_tune.starter.surfaces import FAMILIES as SURFACES
-from napari_sam_tune.starter.weights import starter_path
 
 
 @pytest.mark.parametrize("size", [96, (64, 160), (33, 70)])

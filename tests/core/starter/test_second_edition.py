@@ -13,7 +13,7 @@ from napari_sam_tune.core.config import TrainConfig
 from napari_sam_tune.core.errors import CheckpointError, SamTuneError
 from napari_sam_tune.core.models import efficientnet, starter_pyramid
 from napari_sam_tune.core.models import starter as architecture
-from napari_sam_tune.core.models.checkpoints import load_model
+from napari_sam_tune.core.models.checkpoints import load_model, starter_path
 from napari_sam_tune.core.models.trunk import after, before, depth_of_trunk
 from napari_sam_tune.core.training.parts import learning_names
 from napari_sam_tune.starter import training
@@ -29,7 +29,6 @@ from napari_sam_tune.starter.weights import (
     load_starter,
     save_starter,
     starter_metadata,
-    starter_path,
 )
 
 ESPRESSO = 967
