@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.prompts import Mask
-    from napari_sam_tune.core.rounds.plan import Round
+    from napari_sam_tune.core.rounds.report import Round
     from napari_sam_tune.core.training.job import Progress
 
 SIDE = 512

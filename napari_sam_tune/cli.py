@@ -26,7 +26,7 @@ from napari_sam_tune.core.rounds.plan import MASKS_BETWEEN_ROUNDS
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.evaluation.simulate import ObjectResult
-    from napari_sam_tune.core.rounds.plan import Round
+    from napari_sam_tune.core.rounds.report import Round
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -189,7 +189,7 @@ def simulate(
     from napari_sam_tune.core.evaluation.simulate import Robot, order_groups, run_sequence
     from napari_sam_tune.core.exchange.labelled_images import read_pairs
     from napari_sam_tune.core.project.project import Project
-    from napari_sam_tune.core.rounds.plan import Round
+    from napari_sam_tune.core.rounds.report import Round
     from napari_sam_tune.core.session.session import Session
 
     pairs = read_pairs(

@@ -25,7 +25,7 @@ from napari_sam_tune.core.exchange.outgoing import images_out, selection
 from napari_sam_tune.core.models.checkpoints import save_sam_checkpoint
 from napari_sam_tune.core.project.effort import RECALLED
 from napari_sam_tune.core.project.project import Project
-from napari_sam_tune.core.rounds.plan import Round
+from napari_sam_tune.core.rounds.report import Round
 from napari_sam_tune.core.session.session import Session
 from napari_sam_tune.formats.exporting import export
 from napari_sam_tune.formats.registry import format_named

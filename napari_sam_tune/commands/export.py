@@ -66,8 +66,9 @@ def masks(
     """Write masks for other programs, all or nothing, and say what the format could not hold."""
     from napari_sam_tune.core.exchange.outgoing import images_out, selection
     from napari_sam_tune.core.project.project import Project
-    from napari_sam_tune.formats.exporting import ExportOptions, export
+    from napari_sam_tune.formats.exporting import export
     from napari_sam_tune.formats.registry import format_named
+    from napari_sam_tune.formats.writer import ExportOptions
 
     known = format_named(form)
     options = ExportOptions(copy_images, pixel_size, unit)

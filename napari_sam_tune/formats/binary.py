@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.exchange.incoming import Dataset, Location
     from napari_sam_tune.core.exchange.outgoing import ImageOut
-    from napari_sam_tune.formats.exporting import ExportOptions
     from napari_sam_tune.formats.folder import MaskedImage
+    from napari_sam_tune.formats.writer import ExportOptions
 
 LIST: Final = "masks.csv"
 _COLUMNS: Final = ("image", "mask", "class", "group", "split", "score", "record")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from napari_sam_tune.core.exchange.outgoing import ImageOut
-    from napari_sam_tune.formats.exporting import ExportOptions
+    from napari_sam_tune.formats.writer import ExportOptions
 
     Labels = NDArray[np.unsignedinteger]
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam_tune.core.exchange.outgoing import ImageOut, ObjectOut
-    from napari_sam_tune.formats.exporting import ExportOptions
+    from napari_sam_tune.formats.writer import ExportOptions
 
 
 def write_labelme(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.exchange.outgoing import ImageOut, ObjectOut
-    from napari_sam_tune.formats.exporting import ExportOptions
+    from napari_sam_tune.formats.writer import ExportOptions
 
     Row = dict[str, object]
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.exchange.outgoing import ImageOut, ObjectOut
-    from napari_sam_tune.formats.exporting import ExportOptions
+    from napari_sam_tune.formats.writer import ExportOptions
 
     Version = Literal["0.4", "0.5"]
     Attributes = dict[str, Any]

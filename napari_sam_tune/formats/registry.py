@@ -11,7 +11,7 @@ from napari_sam_tune.core.exchange.labelled_images import SMALLEST_OBJECT, manif
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.exchange.incoming import Dataset, Location, SourceImage
-    from napari_sam_tune.formats.exporting import Writer
+    from napari_sam_tune.formats.writer import Writer
 
 _OPTIONS: Final = {
     "path": "--from",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.exchange.outgoing import ImageOut, ObjectOut
-    from napari_sam_tune.formats.exporting import ExportOptions
+    from napari_sam_tune.formats.writer import ExportOptions
 
 MOST: Final = 254
 """Objects in an index PNG of VOC, where 0 is background and 255 is not looked at."""

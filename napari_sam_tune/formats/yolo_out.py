@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.exchange.outgoing import ImageOut, ObjectOut
     from napari_sam_tune.core.project.split import Split
-    from napari_sam_tune.formats.exporting import ExportOptions
+    from napari_sam_tune.formats.writer import ExportOptions
 
 FOLDERS: Final[dict[Split, str]] = {"train": "train", "held_out": "val", "test": "test"}
 

@@ -21,8 +21,9 @@ from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images
 from napari_sam_tune.core.exchange.incoming import Location
 from napari_sam_tune.core.exchange.outgoing import ImageOut, labels_out
-from napari_sam_tune.formats.exporting import ExportOptions, export
+from napari_sam_tune.formats.exporting import export
 from napari_sam_tune.formats.registry import format_named
+from napari_sam_tune.formats.writer import ExportOptions
 
 if TYPE_CHECKING:
     from collections import Counter

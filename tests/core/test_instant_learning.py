@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_sam_tune import Predictor, Project, Prompt, Session
-from napari_sam_tune.core.answers.chain import REFINERS, Asked
+from napari_sam_tune.core.answers.chain import REFINERS
 from napari_sam_tune.core.answers.connected import KeepConnected, StayNear
 from napari_sam_tune.core.answers.first_clicks import FirstClick, choose_mixture
+from napari_sam_tune.core.answers.links import Asked
 from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.geometry.views import View
 from napari_sam_tune.core.images.files import content_hash
@@ -31,7 +32,7 @@ from napari_sam_tune.core.pixel_classifier.survey import Unread
 from napari_sam_tune.core.project.annotations import NewAnnotation
 from napari_sam_tune.core.scoring import iou, next_click
 from napari_sam_tune.core.suggestions.queue import SuggestionQueue
-from napari_sam_tune.core.suggestions.sources import Suggestion
+from napari_sam_tune.core.suggestions.suggestion import Suggestion
 from napari_sam_tune.starter.materials import FAMILIES, make_sample
 
 

@@ -11,15 +11,9 @@ from labelled_project import accept_masks, job_on
 from napari_sam_tune.core.errors import OutOfMemory, SamTuneError, StorageError, TrainingError
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.project.project import Project
-from napari_sam_tune.core.rounds.runners import (
-    InlineRunner,
-    ProcessRunner,
-    RoundCancelled,
-    RoundFailed,
-    Runner,
-    make_runner,
-)
-from napari_sam_tune.core.rounds.worker import failure_of
+from napari_sam_tune.core.rounds.messages import RoundCancelled, RoundFailed
+from napari_sam_tune.core.rounds.runners import InlineRunner, ProcessRunner, Runner, make_runner
+from napari_sam_tune.core.rounds.steps import failure_of
 from napari_sam_tune.core.training.job import Candidate, Progress
 
 

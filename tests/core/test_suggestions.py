@@ -16,7 +16,8 @@ from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.scoring import iou
 from napari_sam_tune.core.session.session import Session
 from napari_sam_tune.core.suggestions.queue import SuggestionQueue
-from napari_sam_tune.core.suggestions.sources import Suggestion, suggest_everything
+from napari_sam_tune.core.suggestions.sources import suggest_everything
+from napari_sam_tune.core.suggestions.suggestion import Suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

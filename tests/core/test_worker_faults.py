@@ -17,7 +17,8 @@ from labelled_project import accept_masks, job_on
 
 from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.models.base import BaseRef
-from napari_sam_tune.core.rounds.runners import InlineRunner, ProcessRunner, RoundCancelled
+from napari_sam_tune.core.rounds.messages import RoundCancelled
+from napari_sam_tune.core.rounds.runners import InlineRunner, ProcessRunner
 from napari_sam_tune.core.training.job import Candidate, Progress
 
 LONG = 5_000

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_sam_tune.core.answers.chain import Asked
+    from napari_sam_tune.core.answers.links import Asked
 
 _EIGHT_NEIGHBOURS: Final = np.ones((3, 3), dtype=bool)
 _LEAST: Final = 1.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import torch
 
-from napari_sam_tune.core.answers.chain import Asked
+from napari_sam_tune.core.answers.links import Asked
 from napari_sam_tune.core.geometry.views import (
     View,
     half_pixel,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_sam_tune.core.answers.chain import Refiner
+    from napari_sam_tune.core.answers.links import Refiner
     from napari_sam_tune.core.pixel_classifier.prior import PixelPrior
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.prompts import Prompt, Proposal

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.answers.chain import Refiner
+    from napari_sam_tune.core.answers.links import Refiner
     from napari_sam_tune.core.geometry.windows import BoundingBox
     from napari_sam_tune.core.pixel_classifier.finder import ClassMaps
     from napari_sam_tune.core.pixel_classifier.statistics import Contribution

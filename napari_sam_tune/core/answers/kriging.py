@@ -29,7 +29,7 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_sam_tune.core.answers.chain import Asked
+    from napari_sam_tune.core.answers.links import Asked
 
 SURE: Final = 6.0
 """Logit that a click asks for: this inside the object, its negative outside."""

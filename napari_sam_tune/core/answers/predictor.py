@@ -24,8 +24,8 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from napari_sam_tune.core.answers.chain import Asked
 from napari_sam_tune.core.answers.kriging import HeedClicks
+from napari_sam_tune.core.answers.links import Asked
 from napari_sam_tune.core.answers.zoom import holds, moved, window_for
 from napari_sam_tune.core.errors import CheckpointError, ImageError, SamTuneError
 from napari_sam_tune.core.geometry.views import (
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from segment_anything.modeling import Sam
     from torch import Tensor
 
-    from napari_sam_tune.core.answers.chain import Prior, Refiner
+    from napari_sam_tune.core.answers.links import Prior, Refiner
     from napari_sam_tune.core.models.base import BaseRef
     from napari_sam_tune.core.recall.recalled import Recalled
 

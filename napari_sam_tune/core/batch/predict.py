@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.answers.tuned import TunedWeights
     from napari_sam_tune.core.prompts import Mask
-    from napari_sam_tune.core.suggestions.sources import Suggestion
+    from napari_sam_tune.core.suggestions.suggestion import Suggestion
 
 _POINTS_PER_SIDE: Final = 12
 """Of the grid: more than in the dock, where a person waits."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.prompts import Mask, Proposal
-    from napari_sam_tune.core.rounds.plan import Round
+    from napari_sam_tune.core.rounds.report import Round
     from napari_sam_tune.core.session.session import Session
 
 # Clicks-to-reach is reported at these scores, whatever the target was.

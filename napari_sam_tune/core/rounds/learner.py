@@ -11,23 +11,22 @@ from psygnal import Signal
 
 from napari_sam_tune.core.errors import SamTuneError, TrainingError
 from napari_sam_tune.core.rounds.gate import decide
+from napari_sam_tune.core.rounds.messages import Message, RoundCancelled, RoundFailed
 from napari_sam_tune.core.rounds.plan import (
     AutoRounds,
-    Round,
     RoundPlan,
-    RoundReport,
     plan_round,
-    report_of,
     unlearnt_by,
     what_is_missing,
 )
-from napari_sam_tune.core.rounds.runners import Message, RoundCancelled, RoundFailed, Runner
+from napari_sam_tune.core.rounds.report import Round, RoundReport, report_of
 from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.config import TrainConfig
     from napari_sam_tune.core.models.base import BaseRef
     from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.rounds.runners import Runner
     from napari_sam_tune.core.state import SessionState
 
 

@@ -16,7 +16,7 @@ from napari_sam_tune.core.models.weights_file import content_version, read_surfa
 from napari_sam_tune.core.promptless.fit import fit_head
 from napari_sam_tune.core.promptless.store import keep_head
 from napari_sam_tune.core.rounds.gate import Verdict, decide
-from napari_sam_tune.core.rounds.plan import report_of
+from napari_sam_tune.core.rounds.report import report_of
 from napari_sam_tune.core.storage.durable import replacing_file
 from napari_sam_tune.core.training.fit import fit
 from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob, mean_scores

@@ -11,43 +11,22 @@ import itertools
 import threading
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import TYPE_CHECKING, Final, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from napari_sam_tune.core.errors import SamTuneError, TrainingError, WorkerDied
-from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
+from napari_sam_tune.core.rounds.messages import (
+    Message,
+    RoundCancelled,
+    RoundFailed,
+    Terminal,
+)
+from napari_sam_tune.core.training.job import Progress, TrainingJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from napari_sam_tune.core.rounds.worker_process import WorkerProcess
-
-FailureKind = Literal["nan", "out_of_memory", "worker_died", "disk_full", "error"]
-
-
-@dataclass(frozen=True)
-class RoundFailed:
-    """A round ended without a candidate; the weights in use are untouched.
-
-    Attributes:
-        kind: what went wrong, for programs.
-        message: what went wrong and what to do, for a person.
-        detail: traceback or the last lines the worker wrote, for a bug report.
-
-    """
-
-    kind: FailureKind
-    message: str
-    detail: str = ""
-
-
-@dataclass(frozen=True)
-class RoundCancelled:
-    """A round was stopped because somebody asked for it."""
-
-
-Terminal = Candidate | RoundFailed | RoundCancelled
-Message = Progress | Terminal
 
 
 @runtime_checkable
@@ -102,7 +81,7 @@ class InlineRunner:
 
     def start(self, job: TrainingJob, listen: Callable[[Message], None]) -> None:
         """Run the whole round; see `Runner.start`."""
-        from napari_sam_tune.core.rounds.worker import steps_of
+        from napari_sam_tune.core.rounds.steps import steps_of
 
         with self._lock:
             if self._round is not None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_sam_tune.core.prompts import ClassGuess, Mask
-    from napari_sam_tune.core.suggestions.sources import Suggestion
+    from napari_sam_tune.core.suggestions.suggestion import Suggestion
 
 # A pause longer than this is a coffee, not work on the mask.
 _LONGEST_PAUSE_SECONDS = 60.0

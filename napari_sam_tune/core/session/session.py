@@ -29,7 +29,7 @@ from napari_sam_tune.core.project.effort import EffortRow, effort_by_version
 from napari_sam_tune.core.prompts import Correction, Effort, Prompt, Proposal, as_mask
 from napari_sam_tune.core.recall.recall import Recall
 from napari_sam_tune.core.rounds.learner import Learner
-from napari_sam_tune.core.rounds.plan import AutoRounds, Round
+from napari_sam_tune.core.rounds.plan import AutoRounds
 from napari_sam_tune.core.rounds.runners import Runner, make_runner
 from napari_sam_tune.core.session.open_object import EffortMeter, History, OpenObject, Step
 from napari_sam_tune.core.state import SessionState
@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.pixel_classifier.survey import SurveyStep, Unread
     from napari_sam_tune.core.project.project import ImageRecord, Project
-    from napari_sam_tune.core.suggestions.sources import Suggestion, SuggestionKind
+    from napari_sam_tune.core.rounds.report import Round
+    from napari_sam_tune.core.suggestions.suggestion import Suggestion, SuggestionKind
 
 _log = logging.getLogger(__name__)
 

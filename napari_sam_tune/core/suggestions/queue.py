@@ -9,7 +9,7 @@ from napari_sam_tune.core.suggestions.strictness import Strictness
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from napari_sam_tune.core.suggestions.sources import Suggestion
+    from napari_sam_tune.core.suggestions.suggestion import Suggestion
 
 
 class SuggestionQueue:

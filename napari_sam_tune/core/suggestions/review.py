@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.recall.recall import Recall
     from napari_sam_tune.core.storage.embeddings import EmbeddingCache
-    from napari_sam_tune.core.suggestions.sources import Suggestion, SuggestionKind
+    from napari_sam_tune.core.suggestions.suggestion import Suggestion, SuggestionKind
 
 _TOO_LITTLE: Final = (
     f"Too little was accepted yet to find all like it: accept masks on {LEAST_IMAGES} images first."
@@ -159,8 +159,8 @@ class Review:
             suggest_everything,
             suggest_recalled,
             suggest_with_head,
-            without_accepted,
         )
+        from napari_sam_tune.core.suggestions.suggestion import without_accepted
 
         if label is not None and kind != "similar":
             raise SamTuneError(

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from napari_sam_tune.core.suggestions.sources import Suggestion
+    from napari_sam_tune.core.suggestions.suggestion import Suggestion
 
 LEAST: Final = 0.88
 """Likeness asked for before anything was said, and at least: a logit of 2."""

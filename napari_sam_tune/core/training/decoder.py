@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from napari_sam_tune.core.answers.chain import UNGUIDED, Asked
+from napari_sam_tune.core.answers.chain import UNGUIDED
+from napari_sam_tune.core.answers.links import Asked
 from napari_sam_tune.core.models.starter import PaintingPromptEncoder
 
 if TYPE_CHECKING:

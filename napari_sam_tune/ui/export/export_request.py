@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_sam_tune.formats.exporting import ExportOptions
+    from napari_sam_tune.formats.writer import ExportOptions
 
 MASKS, WEIGHTS = 0, 1
 

@@ -21,8 +21,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_sam_tune.formats.exporting import ExportOptions
 from napari_sam_tune.formats.registry import FORMATS
+from napari_sam_tune.formats.writer import ExportOptions
 from napari_sam_tune.ui.export.export_request import (
     MASKS,
     WEIGHTS_FORMATS,

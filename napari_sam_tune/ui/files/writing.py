@@ -17,8 +17,9 @@ from napari_sam_tune.core.errors import MaskError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL
 from napari_sam_tune.core.exchange.outgoing import labels_out
 from napari_sam_tune.core.project.class_colours import free_colour
-from napari_sam_tune.formats.exporting import ExportOptions, export
+from napari_sam_tune.formats.exporting import export
 from napari_sam_tune.formats.registry import FORMATS, format_named
+from napari_sam_tune.formats.writer import ExportOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

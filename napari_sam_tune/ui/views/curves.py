@@ -8,7 +8,9 @@ import pyqtgraph
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
-    from napari_sam_tune.ui.views.learning import CurveSnapshot
+    from collections.abc import Sequence
+
+    Pairs = Sequence[tuple[int, float]]
 
 _LOSS, _SCORE = "#e9a23b", "#39d353"
 
@@ -45,13 +47,13 @@ class CurveView(QWidget):
         item.vb.sigResized.connect(self._on_plot_resized)
         column.addWidget(self._plot)
 
-    def show_curve(self, curve: CurveSnapshot) -> None:
-        """Draw what there is."""
-        for line, pairs in ((self._loss, curve.losses), (self._score, curve.scores)):
+    def show_curve(self, losses: Pairs, scores: Pairs) -> None:
+        """Draw what there is: (step, loss) and (step, score from 0 to 1)."""
+        for line, pairs in ((self._loss, losses), (self._score, scores)):
             steps, values = zip(*pairs, strict=True) if pairs else ((), ())
             line.setData(list(steps), list(values))
         # from 0, where the score before the first step is; by itself it would follow the losses
-        last = max((step for step, _ in (*curve.losses, *curve.scores)), default=1)
+        last = max((step for step, _ in (*losses, *scores)), default=1)
         self._plot.setXRange(0, last)
 
     def _on_plot_resized(self) -> None:

@@ -175,7 +175,7 @@ class LearningView(QWidget):
 
             self._curve = CurveView()
             self._curve_place.addWidget(self._curve)
-        self._curve.show_curve(curve)
+        self._curve.show_curve(curve.losses, curve.scores)
 
     def _automatic_line(self) -> QHBoxLayout:
         self._automatic = QCheckBox("Automatically, every")

@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES
 from napari_sam_tune.core.project.effort import RECALLED
-from napari_sam_tune.core.rounds.plan import AutoRounds, Round
+from napari_sam_tune.core.rounds.plan import AutoRounds
 from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.views.helping import HelpingRow
 from napari_sam_tune.ui.views.history import VersionRow
@@ -22,6 +22,7 @@ from napari_sam_tune.ui.views.notice import Notice
 if TYPE_CHECKING:
     from napari_sam_tune.core.pixel_classifier.learnt import Learnt
     from napari_sam_tune.core.project.project import Promotion
+    from napari_sam_tune.core.rounds.report import Round
     from napari_sam_tune.core.training.job import Progress
     from napari_sam_tune.ui.work.annotating import Annotating
     from napari_sam_tune.ui.work.workplace import Workplace

@@ -15,7 +15,7 @@ from napari_sam_tune.ui.work.surveying import Surveying
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_sam_tune.core.suggestions.sources import Suggestion, SuggestionKind
+    from napari_sam_tune.core.suggestions.suggestion import Suggestion, SuggestionKind
     from napari_sam_tune.ui.work.opening import Opening
     from napari_sam_tune.ui.work.workplace import Workplace
 

@@ -1,0 +1,37 @@
+"""What a runner says of a round: its progress and exactly one terminal message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from napari_sam_tune.core.training.job import Candidate, Progress
+
+FailureKind = Literal["nan", "out_of_memory", "worker_died", "disk_full", "error"]
+
+
+@dataclass(frozen=True)
+class RoundFailed:
+    """A round ended without a candidate; the weights in use are untouched.
+
+    Attributes:
+        kind: what went wrong, for programs.
+        message: what went wrong and what to do, for a person.
+        detail: traceback or the last lines the worker wrote, for a bug report.
+
+    """
+
+    kind: FailureKind
+    message: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class RoundCancelled:
+    """A round was stopped because somebody asked for it."""
+
+
+Terminal = Candidate | RoundFailed | RoundCancelled
+
+
+Message = Progress | Terminal

@@ -1,0 +1,83 @@
+"""A round as a sequence of messages, in whichever process it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from typing import TYPE_CHECKING, Final
+
+from napari_sam_tune.core.errors import OutOfMemory, SamTuneError, StorageError, is_out_of_memory
+from napari_sam_tune.core.rounds.messages import RoundCancelled, RoundFailed
+from napari_sam_tune.core.training.job import DivergedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from napari_sam_tune.core.models.checkpoints import LoadedModel
+    from napari_sam_tune.core.rounds.messages import Message
+    from napari_sam_tune.core.training.job import TrainingJob
+
+_OUT_OF_MEMORY: Final = (
+    "There was not enough memory to train, even with the smallest batch. Close other programs, "
+    "choose the CPU as device, or use a smaller model."
+)
+
+
+class _Cancelled(Exception):
+    """Raised inside a round to leave it."""
+
+
+def steps_of(
+    job: TrainingJob,
+    cancelled: Callable[[], bool],
+    *,
+    base_model: Callable[[TrainingJob], LoadedModel | None] = lambda _: None,
+) -> Iterator[Message]:
+    """Run a round; yields its progress and, last, exactly one terminal message.
+
+    Args:
+        job: the round.
+        cancelled: asked between forward, backward and optimiser steps.
+        base_model: returns the base model where it is kept loaded.
+
+    """
+
+    def checkpoint() -> None:
+        if cancelled():
+            raise _Cancelled
+
+    try:
+        from napari_sam_tune.core.training.fit import fit
+
+        steps = fit(job, model=base_model(job), checkpoint=checkpoint)
+        with contextlib.closing(steps):
+            while True:
+                checkpoint()
+                yield next(steps)
+    except _Cancelled:
+        yield RoundCancelled()
+    except StopIteration as end:
+        yield end.value
+    except Exception as error:  # whatever it is, the person is told, with the traceback
+        yield failure_of(error)
+
+
+def failure_of(error: Exception) -> RoundFailed:
+    """Say what stopped a round, for programs and for a person."""
+    detail = "".join(traceback.format_exception(error))
+    if isinstance(error, DivergedError):
+        return RoundFailed("nan", str(error), detail)
+    if isinstance(error, StorageError):
+        return RoundFailed("disk_full", str(error), detail)
+    if isinstance(error, OutOfMemory):
+        return RoundFailed("out_of_memory", str(error) or _OUT_OF_MEMORY, detail)
+    if is_out_of_memory(error):
+        return RoundFailed("out_of_memory", _OUT_OF_MEMORY, detail)
+    if isinstance(error, SamTuneError):
+        return RoundFailed("error", str(error), detail)
+    return RoundFailed(
+        "error",
+        f"The round stopped on an unexpected error ({type(error).__name__}: {error}). The weights "
+        "in use are as they were. Please report it with the details.",
+        detail,
+    )
