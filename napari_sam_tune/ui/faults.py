@@ -10,6 +10,7 @@ from napari_sam_tune.core.errors import (
     SamTuneError,
     StorageError,
     WorkerDied,
+    is_out_of_memory,
 )
 
 _log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ _ADVICE = (
 def explain(error: BaseException) -> str:
     """Put an error into words for the person at the screen; the log gets the rest."""
     _log.info("shown to the person", exc_info=error)
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return (
             "The model does not fit into memory. Close other programs, choose a smaller model, or "
             "let it run on the processor (“Runs on” in the start view)."
@@ -37,8 +38,3 @@ def explain(error: BaseException) -> str:
         f"Something unexpected happened ({type(error).__name__}: {error}). What you accepted is "
         "safe. If it comes back, please report it with the text in Help ▸ napari info and the log."
     )
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    # torch's OutOfMemoryError is a RuntimeError; naming its class would import torch here.
-    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"

@@ -309,6 +309,26 @@ def test_one_group_holds_out_places_and_never_trains_them_later(tmp_path: Path) 
     assert again.add(NewAnnotation("b.png", masks[number], "pore")).split == "train"
 
 
+def test_what_was_read_of_the_log_stays_as_it_was_while_others_append(project: Project) -> None:
+    """A thread that goes through the images of a project must not trip over one that adds some."""
+    register(project, "a.png")
+    before = project._journal.read()
+    known = iter(before.images)
+    assert next(known) == "a.png"
+    register(project, "b.png", pixels=np.zeros((9, 9), np.uint8))
+    assert list(known) == []
+    assert "b.png" not in before.images
+    assert "b.png" in project._journal.read().images
+
+
+def test_an_entry_nobody_understands_is_refused_at_every_reading(project: Project) -> None:
+    with (project.path / "log.jsonl").open("a", encoding="utf-8") as log:
+        log.write('\n{"kind": "mark", "time": 0}\n')
+    for _ in range(2):
+        with pytest.raises(ProjectError, match="cannot be understood"):
+            project.images()
+
+
 # ---- weights ----
 
 

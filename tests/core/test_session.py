@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import threading
@@ -12,9 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
+from psygnal import EmitLoopError
 
 from napari_sam_tune import Predictor, Project, Prompt, SamTuneError, Session, TrainConfig
 from napari_sam_tune.core.config import GateConfig
+from napari_sam_tune.core.images import files
 from napari_sam_tune.core.rounds.plan import AutoRounds, plan_round, unlearnt_by
 
 if TYPE_CHECKING:
@@ -482,3 +485,39 @@ def test_a_version_promoted_elsewhere_meanwhile_stays_in_use(session: Session) -
     assert not finished.promoted
     assert finished.version == session.weights_version == version
     assert [p.version for p in session.project.promotions()][-1] == version
+
+
+def test_a_round_ends_for_everybody_whatever_a_listener_breaks(session: Session) -> None:
+    """And it has ended for all of them before the next one may begin."""
+    ended: list[bool] = []
+
+    def break_down(training: bool) -> None:
+        if not training:
+            raise ValueError("a listener's bug")
+
+    def note(_: object) -> None:
+        ended.append(session.learner.wait(timeout=0))
+
+    label_all(session)
+    session.state.events.training.connect(break_down)
+    session.round_finished.connect(note)
+    for rounds in (1, 2):
+        with contextlib.suppress(EmitLoopError):
+            session.fine_tune()
+        assert ended == [False] * rounds
+        assert session.learner.wait(timeout=0)
+
+
+def test_a_16_bit_image_is_converted_once(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converted: list[tuple[int, ...]] = []
+    stretched = files._stretched
+
+    def count(colour: np.ndarray) -> np.ndarray:
+        converted.append(colour.shape)
+        return stretched(colour)
+
+    monkeypatch.setattr(files, "_stretched", count)
+    session.open_image(blobs().astype(np.uint16) * 200, "deep.tif")
+    assert len(converted) == 1

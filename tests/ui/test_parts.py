@@ -190,6 +190,7 @@ def test_an_error_comes_back_as_an_error_and_the_thread_lives_on(inference, qtbo
 def test_errors_are_put_into_words():
     assert "Nothing is lost" in explain(StorageError("The disk is full."))
     assert "smaller model" in explain(MemoryError())
+    assert "smaller model" in explain(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
     assert "is safe" in explain(KeyError("x"))
 
 

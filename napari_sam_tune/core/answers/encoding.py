@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam_tune.core.images.files import to_rgb8
 from napari_sam_tune.core.pixel_classifier.features import KEY as FEATURES
+from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.pixel_classifier.features import FeatureExtractor
-    from napari_sam_tune.core.storage.embeddings import EmbeddingCache
+    from napari_sam_tune.core.project.project import Project
+
+
+def open_cache(project: Project) -> EmbeddingCache:
+    """Return the cache of a project: embeddings of its images, and features, which never change."""
+    return EmbeddingCache(project.embeddings_path, constant_keys=[FEATURES])
 
 
 def embed_image(

@@ -7,12 +7,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from napari_sam_tune.core.answers.encoding import embed_image
+from napari_sam_tune.core.answers.encoding import embed_image, open_cache
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.images.files import content_hash, list_images, read_image
-from napari_sam_tune.core.pixel_classifier.features import KEY as FEATURES
 from napari_sam_tune.core.pixel_classifier.features import FeatureExtractor
-from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 
 READ_AHEAD: Final = 2
 """Images read while another is being encoded."""
@@ -51,7 +50,7 @@ def embed_folder(
     project: Project, predictor: Predictor, folder: Path, *, recursive: bool = False
 ) -> Iterator[EmbedStep]:
     """Encode the images of a folder into a project's embedding cache; see `embed_images`."""
-    cache = EmbeddingCache(project.path / "embeddings.zarr", constant_keys=[FEATURES])
+    cache = open_cache(project)
     yield from embed_images(predictor, cache, list_images(folder, recursive=recursive))
 
 

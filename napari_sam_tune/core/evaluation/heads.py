@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from PIL import Image
 
+from napari_sam_tune.core.answers.encoding import open_cache
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.evaluation.charts import draw_losses
 from napari_sam_tune.core.evaluation.pictures import overlay
 from napari_sam_tune.core.evaluation.report import METRICS_FILE
 from napari_sam_tune.core.images.files import to_rgb8
-from napari_sam_tune.core.pixel_classifier.features import KEY as FEATURES
 from napari_sam_tune.core.promptless.fit import drawn_labels, labelled_images, measure
 from napari_sam_tune.core.promptless.head import load_head
 from napari_sam_tune.core.promptless.lesson import label_map
 from napari_sam_tune.core.storage.durable import replacing_file
-from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +63,7 @@ def evaluate_head(
 
     """
     records, used = _images(project, split)
-    cache = EmbeddingCache(project.path / "embeddings.zarr", constant_keys=[FEATURES])
+    cache = open_cache(project)
     model = load_head(
         predictor, head.tensors, head.info["classes"], version=head.version, cache=cache
     )

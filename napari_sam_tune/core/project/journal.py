@@ -24,17 +24,23 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._log = AppendLog(path)
         self._ledger = Ledger()
+        self._unread: list[dict[str, Any]] = []
         self._lock = threading.Lock()
 
     def read(self) -> Ledger:
         """Return everything said so far, by this process or another; cheap if nothing is new.
+
+        What is returned never changes: a reader may go through it while another thread appends.
 
         Raises:
             ProjectError: the log is gone, was replaced, or cannot be understood.
 
         """
         with self._lock:
-            self._ledger.apply(self._log.read_new())
+            self._unread += self._log.read_new()
+            if self._unread:
+                self._ledger = self._ledger.with_entries(self._unread)
+                self._unread = []
             return self._ledger
 
     def append(self, kind: str, **entry: Any) -> Ledger:

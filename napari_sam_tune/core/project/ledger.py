@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -97,21 +98,25 @@ class Ledger:
         """The weights in use: the last line that promoted any."""
         return self.promotions[-1].version if self.promotions else BASE_VERSION
 
-    def apply(self, entries: Iterable[dict[str, Any]]) -> None:
-        """Take in entries of the log, in its order.
+    def with_entries(self, entries: Iterable[dict[str, Any]]) -> Ledger:
+        """Return a ledger that also holds these entries of the log, in its order.
 
         Raises:
             ProjectError: an entry lacks what its kind must have.
 
         """
+        folded = copy(self)
+        for name, value in vars(self).items():
+            setattr(folded, name, copy(value))
         for entry in entries:
             try:
-                self._apply(entry)
+                folded._apply(entry)
             except (KeyError, TypeError, ValueError) as error:
                 raise ProjectError(
                     f"log.jsonl holds an entry that cannot be understood ({error!r}): {entry}. "
                     "Was it edited by hand?"
                 ) from error
+        return folded
 
     def _apply(self, entry: dict[str, Any]) -> None:
         match entry["kind"]:

@@ -54,11 +54,13 @@ class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
 
     Attributes:
         path: the project's folder, absolute.
+        embeddings_path: where what models see in images is kept; may be thrown away.
 
     """
 
     def __init__(self, folder: ProjectFolder) -> None:
         self.path = folder.path
+        self.embeddings_path = folder.embeddings
         self._folder = folder
         self._journal = Journal(folder.log)
         self._table = AnnotationTable(folder.annotations)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam_tune.core.answers.encoding import open_cache
 from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.models.weights_file import HEAD
-from napari_sam_tune.core.pixel_classifier.features import KEY as FEATURES
 from napari_sam_tune.core.promptless.head import (
     NECK,
     PromptlessModel,
@@ -25,7 +25,6 @@ from napari_sam_tune.core.promptless.lesson import (
     PromptlessLesson,
     label_map,
 )
-from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 from napari_sam_tune.core.training.job import Progress
 from napari_sam_tune.core.training.lesson import Marks
 from napari_sam_tune.core.training.loop import Loop
@@ -128,7 +127,7 @@ def fit_head(
     judges = _chosen(labelled, judge_ids, "held_out")
     _check(project, learn_from, judges)
     classes = _classes(project, learn_from, config.head)
-    cache = EmbeddingCache(project.path / "embeddings.zarr", constant_keys=[FEATURES])
+    cache = open_cache(project)
     cache.pin(record.content_hash for record in [*learn_from, *judges])
     trunk = Trunk(predictor, cache)
     views = LabelledViews(project, predictor, trunk, classes)

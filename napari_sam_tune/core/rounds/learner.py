@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -253,15 +254,15 @@ class Learner:
         return monotonic() - self._began
 
     def _end(self, finished: Round) -> None:
+        """Say that the round has ended; only then may the next one begin.
+
+        What one listener breaks, the others still hear, and nobody waits for ever.
+        """
         self._last = finished
-        try:
-            self._state.weights_version = finished.version
-        finally:
-            # Even if a listener of the state fails, nobody must wait for ever.
-            try:
-                self._state.training = False
-            finally:
-                self._idle.set()
-        self.round_finished.emit(finished)
-        if finished.error is not None:
-            self.failed.emit(finished.error)
+        with ExitStack() as told:  # the last one pushed is the first
+            told.callback(self._idle.set)
+            if finished.error is not None:
+                told.callback(self.failed.emit, finished.error)
+            told.callback(self.round_finished.emit, finished)
+            told.callback(setattr, self._state, "training", False)
+            told.callback(setattr, self._state, "weights_version", finished.version)

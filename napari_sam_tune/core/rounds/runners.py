@@ -7,7 +7,6 @@ a `Candidate`, `RoundFailed` or `RoundCancelled`. This is the seam at which a cl
 from __future__ import annotations
 
 import contextlib
-import itertools
 import threading
 from dataclasses import dataclass, field
 from time import monotonic
@@ -63,7 +62,6 @@ class Runner(Protocol):
 class _Round:
     """One round under way."""
 
-    number: int
     listen: Callable[[Message], None]
     cancelled: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
@@ -86,7 +84,7 @@ class InlineRunner:
         with self._lock:
             if self._round is not None:
                 raise TrainingError("A round is already under way; wait for it or cancel it.")
-            under_way = self._round = _Round(0, listen)
+            under_way = self._round = _Round(listen)
         try:
             for message in steps_of(job, under_way.cancelled.is_set):
                 if not isinstance(message, Progress):
@@ -133,7 +131,6 @@ class ProcessRunner:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._numbers = itertools.count(1)
         self._worker: WorkerProcess | None = None
         self._round: _Round | None = None
         self._latest: _Round | None = None
@@ -163,7 +160,7 @@ class ProcessRunner:
             if self._round is not None:
                 raise TrainingError("A round is already under way; wait for it or cancel it.")
             worker = self._living_worker()
-            self._round = self._latest = _Round(next(self._numbers), listen)
+            self._round = self._latest = _Round(listen)
             worker.send(("run", job))
 
     def cancel(self) -> None:

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any, Final
 from psygnal import Signal
 
 from napari_sam_tune.core.answers.chain import AnswerChain
-from napari_sam_tune.core.answers.encoding import embed_image
+from napari_sam_tune.core.answers.encoding import embed_image, open_cache
 from napari_sam_tune.core.answers.instant_learning import InstantLearning
 from napari_sam_tune.core.answers.likely_class import LikelyClasses
 from napari_sam_tune.core.config import TrainConfig
 from napari_sam_tune.core.errors import MaskError, ProjectError, SamTuneError, StorageError
 from napari_sam_tune.core.images.files import content_hash, spatial_shape, to_rgb8
-from napari_sam_tune.core.pixel_classifier.features import KEY as FEATURES
 from napari_sam_tune.core.pixel_classifier.history import LearntHistory
 from napari_sam_tune.core.project.annotations import Annotation, NewAnnotation, Source
 from napari_sam_tune.core.project.effort import EffortRow, effort_by_version
@@ -33,7 +32,6 @@ from napari_sam_tune.core.rounds.plan import AutoRounds
 from napari_sam_tune.core.rounds.runners import Runner, make_runner
 from napari_sam_tune.core.session.open_object import EffortMeter, History, OpenObject, Step
 from napari_sam_tune.core.state import SessionState
-from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 from napari_sam_tune.core.suggestions.review import Review
 
 if TYPE_CHECKING:
@@ -128,7 +126,7 @@ class Session:
         self.project = project
         self.predictor = predictor
         self._recall = Recall(project)
-        self.embeddings = EmbeddingCache(project.path / "embeddings.zarr", constant_keys=[FEATURES])
+        self.embeddings = open_cache(project)
         self.learnt_history = LearntHistory(project.path / "learnt.jsonl")
         self._instant = InstantLearning(
             project,
@@ -261,7 +259,7 @@ class Session:
         self.predictor.set_image(rgb, embedding)
         self._tell_surface()
         if self.chain.recalls:
-            self._recall.look(image, record)
+            self._recall.look(rgb, record)
         else:
             self._recall.forget()
         self._look_at_features(rgb, record)

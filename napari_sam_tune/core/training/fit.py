@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam_tune.core.answers.encoding import open_cache
 from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.errors import ImageError, ProjectError, StorageError, TrainingError
 from napari_sam_tune.core.images.surfaces import FamiliarSurfaces, describe
@@ -30,9 +31,7 @@ from napari_sam_tune.core.models.checkpoints import (
 )
 from napari_sam_tune.core.models.trunk import depth_of_trunk
 from napari_sam_tune.core.models.weights_file import content_version, read_weights
-from napari_sam_tune.core.pixel_classifier.features import KEY as FEATURES
 from napari_sam_tune.core.project.project import Project
-from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 from napari_sam_tune.core.training.about import about
 from napari_sam_tune.core.training.embedded_images import EmbeddedImages
 from napari_sam_tune.core.training.examples import Example, draw_schedule, weigh
@@ -111,7 +110,7 @@ def fit(
         in_use, _ = project.load_weights(job.parent)
         familiar = project.surfaces_of(job.parent)
     predictor = Predictor(model)
-    cache = EmbeddingCache(project.path / "embeddings.zarr", constant_keys=[FEATURES])
+    cache = open_cache(project)
     cache.pin(record.content_hash for record in project.annotated_images())
     key = predictor.encoder_key_with(in_use)
     trunk = depth_of_trunk(sam.image_encoder, names) if encodes else None

@@ -42,14 +42,8 @@ _DOING = {
 
 
 class FineTuning(QObject):
-    """The learning section, the history and "Is it helping?".
+    """The learning section, the history and "Is it helping?"."""
 
-    Attributes:
-        swapped: emitted when other weights have come into use.
-
-    """
-
-    swapped = Signal()
     # The round speaks on the runner's thread; these carry it to the viewer's.
     _progressed = Signal(object)
     _finished = Signal(object)
@@ -147,7 +141,6 @@ class FineTuning(QObject):
     def _on_swapped(self, _: object) -> None:
         self.show_history()
         self.refresh()
-        self.swapped.emit()
         self._annotating.ask_anew()
 
     def _on_round_progressed(self, progress: Progress) -> None:
