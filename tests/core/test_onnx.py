@@ -17,7 +17,7 @@ from segment_anything.modeling import (
 
 from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.models.checkpoints import load_model
-from napari_sam_tune.formats.weights.export import graphs
+from napari_sam_tune.formats.weights import graphs
 
 SIZE = (150, 110)
 """(H, W) of the image that the prompts are about."""
