@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from qtpy.QtCore import Qt
 
-from napari_sam_tune.core.suggestions.sources import sources as suggestions
+from napari_sam_tune.core.suggestions import sources as suggestions
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 
