@@ -119,11 +119,11 @@ def clicks(
         )
         began = perf_counter()
         with session.learner.runner.stepping_aside():
-            proposal = session.answer(request)
+            proposal = session.answerer.answer(request)
         seconds.append(perf_counter() - began)
         if closer is not None:
             began = perf_counter()
-            if session.look_closer(proposal) is not None:
+            if session.answerer.look_closer(proposal) is not None:
                 closer.append(perf_counter() - began)
         session.receive(request, proposal)
         session.reject()
@@ -171,7 +171,7 @@ def measured(
         project = Project.open(Path(scratch) / "project")
         with Session(project, predictor, runner, source="robot", config=config) as session:
             label(session, labelled, masks)
-            session.learn()
+            session.answerer.learn()
             left = iter(range(BEFORE))
             times.before = clicks(session, lambda: next(left, None) is None, times.closer)
             after(times)
@@ -190,7 +190,7 @@ def measured(
                 session.progress.connect(note)
                 session.fine_tune(wait=False)
                 times.during += clicks(session, lambda number=number: len(finished) >= number)
-                session.apply_swap()
+                session.answerer.apply_swap()
                 times.rounds.append(perf_counter() - began)
                 session.progress.disconnect(note)
                 times.phases.append(dict(phases))

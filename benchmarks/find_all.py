@@ -27,7 +27,7 @@ from napari_sam_tune.core.images.files import content_hash, read_image, to_rgb8
 from napari_sam_tune.core.pixel_classifier.features import KEY
 from napari_sam_tune.core.pixel_classifier.survey import Unread
 from napari_sam_tune.core.project.annotations import NewAnnotation
-from napari_sam_tune.starter.samples import FAMILIES, make_sample
+from napari_sam_tune.starter.materials import FAMILIES, make_sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,17 +56,18 @@ def prepare(session: Session, folder: Path, images: int, side: int) -> list[Unre
         rgb, flaw = picture(number, side)
         Image.fromarray(rgb).save(path)
         key = content_hash(rgb)
-        packed = kept.get(number % DIFFERENT) or session._instant.extractor.extract(rgb).packed()
+        extractor = session.answerer.instant.extractor
+        packed = kept.get(number % DIFFERENT) or extractor.extract(rgb).packed()
         kept[number % DIFFERENT] = packed
-        session.embeddings.put(KEY, key, packed)
+        session.answerer.embeddings.put(KEY, key, packed)
         if number < LABELLED:
             session.register(rgb, path.name, path=path)
             session.project.add(NewAnnotation(image_id=path.name, mask=flaw, label="flaw"))
             session.mark_done(path.name)
         else:
             unread.append(Unread(path.name, partial(read_image, path)))
-    session.learn()
-    session.settle(most=0)
+    session.answerer.learn()
+    session.answerer.settle(most=0)
     return unread
 
 

@@ -49,7 +49,7 @@ def main() -> None:
     predictor = Predictor.from_checkpoint("starter", device="cpu")
     with tempfile.TemporaryDirectory() as folder:
         session = Session(Project.open(f"{folder}/p"), predictor, recall=False)
-        instant = session._instant
+        instant = session.answerer.instant
         learning: list[float] = []
         for number in range(IMAGES):
             image, labels = make_sample(np.random.default_rng(number), FAMILIES[2], 0)
@@ -59,7 +59,7 @@ def main() -> None:
                 session.propose(Prompt([(x, y)], [1]))
                 session.accept(mask=labels == value)
                 began = time.perf_counter()
-                session.learn()
+                session.answerer.learn()
                 instant._classifier.solve()
                 learning.append(time.perf_counter() - began)
             session.mark_done()
@@ -67,8 +67,8 @@ def main() -> None:
         encoding = timed(lambda: predictor.embed(rgb), repeats)
         features = timed(lambda: instant.extractor.extract(rgb), repeats)
         began = time.perf_counter()
-        session.learn()
-        session.settle(most=0)
+        session.answerer.learn()
+        session.answerer.settle(most=0)
         settling = time.perf_counter() - began
 
         def draw_map() -> None:

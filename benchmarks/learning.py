@@ -84,7 +84,7 @@ def sequence(
             with Session(project, predictor, source="robot", zoom=zoom, recall=recall) as session:
                 every = MASKS_BETWEEN_ROUNDS if learn else None
                 result = run_sequence(session, groups, robot, every=every)
-                session.apply_swap()
+                session.answerer.apply_swap()
                 document = result.to_json()
                 if learn:
                     document["elsewhere"] = elsewhere(predictor, given.synthetic)

@@ -99,8 +99,8 @@ def run_headless(
             session, groups, _ROBOT, every=_MASKS_BETWEEN_ROUNDS, report=teller.tell
         )
         teller.finish()
-        session.apply_swap()
-        while session.settle():  # what the last masks are worth is to be said too
+        session.answerer.apply_swap()
+        while session.answerer.settle():  # what the last masks are worth is to be said too
             pass
         save_sam_checkpoint(session.predictor.sam, out / "weights.pth")
         document = _report(frozen, learning, session)

@@ -108,9 +108,9 @@ def labelled(predictor, folder):
             for mask, label in objects:
                 y, x = np.argwhere(mask).mean(0)
                 proposal = session.propose(Prompt([(x, y)], [1]))
-                answers.append(session.look_closer(proposal) or proposal)
+                answers.append(session.answerer.look_closer(proposal) or proposal)
                 session.accept(mask=mask, label=label)
-            session.learn()
+            session.answerer.learn()
     return answers
 
 
@@ -171,19 +171,19 @@ def test_a_worker_trains_and_the_next_answer_is_the_candidates(device, tmp_path)
     with Session(project, predictor, ProcessRunner(), config=config) as session:
         session.open_image(project.read_image("a.png"), "a.png")
         prompt = Prompt([(16, 16), (2, 2)], [1, 0])
-        before = session.ask(prompt)
+        before = session.answerer.ask(prompt)
         key = predictor.encoder_key
         ended = session.fine_tune(wait=True)
         assert ended.candidate is not None, ended.report
         session.rollback(ended.candidate)
-        session.apply_swap()
-        after = session.ask(prompt)
+        session.answerer.apply_swap()
+        after = session.answerer.ask(prompt)
         assert (before.weights_version, after.weights_version) == ("base", ended.candidate)
         assert predictor.encoder_key == key
         assert far(after.logits, before.logits) > 0
         session.rollback("base")
-        session.apply_swap()
-        assert far(session.ask(prompt).logits, before.logits) < 1e-3
+        session.answerer.apply_swap()
+        assert far(session.answerer.ask(prompt).logits, before.logits) < 1e-3
 
 
 def test_weights_of_the_cpu_are_swapped_in(device):

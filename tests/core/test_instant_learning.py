@@ -265,8 +265,8 @@ def labelled_session(tmp_path_factory, model):
     with Session(project, model, zoom=False, recall=False) as session:
         for number in range(5):
             label_part(session, number)
-        session.learn()
-        session.settle()
+        session.answerer.learn()
+        session.answerer.settle()
         yield session
 
 
@@ -278,11 +278,11 @@ def test_it_says_truly_what_it_is_worth(labelled_session):
     is_used = learnt.weight > 0 or learnt.lift != 0
     assert is_used == (learnt.with_it > learnt.without)
     assert 0 <= learnt.precision <= 1
-    points = labelled_session.learnt_history.points
+    points = labelled_session.answerer.learnt_history.points
     assert points[-1] == learnt
     assert [point.images for point in points] == [3, 4, 5]
     reopened = Session(Project.open(labelled_session.project.path), labelled_session.predictor)
-    assert reopened.learnt_history.points == points
+    assert reopened.answerer.learnt_history.points == points
     reopened.close()
 
 
@@ -291,14 +291,14 @@ def test_a_project_opened_again_goes_on_as_it_was(labelled_session, model):
     with Session(Project.open(project.path), model, zoom=False, recall=False) as again:
         image, labels = part(21)
         again.open_image(image, "21.png")
-        again.learn()
+        again.answerer.learn()
         x, y, _ = next_click(None, labels == 1)
-        prior = again._instant.prior(Prompt([(x, y)], [1]))
+        prior = again.answerer.instant.prior(Prompt([(x, y)], [1]))
         assert prior.mixture == Mixture(before.weight, before.lift)
-        while again.settle():
+        while again.answerer.settle():
             pass
         assert again.state.learnt.judged == before.judged
-    assert again.learnt_history.points[-1].masks == before.masks
+    assert again.answerer.learnt_history.points[-1].masks == before.masks
 
 
 def test_first_clicks_on_new_parts_gain_what_it_says(labelled_session):
@@ -312,7 +312,7 @@ def test_first_clicks_on_new_parts_gain_what_it_says(labelled_session):
             session.open_image(image, f"{number}.png")
             for value in range(1, int(labels.max()) + 1):
                 x, y, _ = next_click(None, labels == value)
-                found.append(iou(session.ask(Prompt([(x, y)], [1])).mask, labels == value))
+                found.append(iou(session.answerer.ask(Prompt([(x, y)], [1])).mask, labels == value))
         scores[learns] = np.mean(found)
     session.chain.learns = True
     assert session.state.learnt.weight > 0
@@ -323,17 +323,17 @@ def test_undo_takes_back_what_was_learnt(labelled_session):
     session = labelled_session
     image, labels = part(30)
     session.open_image(image, "30.png")
-    before = session._instant._classifier.solve()
+    before = session.answerer.instant._classifier.solve()
     x, y, _ = next_click(None, labels == 1)
     session.propose(Prompt([(x, y)], [1]))
     session.accept(mask=labels == 1)
-    session.learn()
-    after = session._instant._classifier.solve()
+    session.answerer.learn()
+    after = session.answerer.instant._classifier.solve()
     assert np.abs(after - before).max() > 1e-6
     session.undo()
-    session.learn()
+    session.answerer.learn()
     np.testing.assert_allclose(
-        session._instant._classifier.solve(), before, atol=1e-6 * np.abs(before).max()
+        session.answerer.instant._classifier.solve(), before, atol=1e-6 * np.abs(before).max()
     )
     session.reject()
 
@@ -343,14 +343,14 @@ def test_a_damaged_feature_cache_is_made_anew(labelled_session):
     image, labels = part(20)
     session.open_image(image, "20.png")
     x, y, _ = next_click(None, labels == 1)
-    expected = session.ask(Prompt([(x, y)], [1]))
+    expected = session.answerer.ask(Prompt([(x, y)], [1]))
     content = session.project.image("20.png").content_hash
     folder = session.project.path / "embeddings.zarr" / KEY / content
     for file in folder.rglob("*"):
         if file.is_file() and file.name != "zarr.json":
             file.write_bytes(b"damaged")
     session.open_image(image, "20.png")
-    again = session.ask(Prompt([(x, y)], [1]))
+    again = session.answerer.ask(Prompt([(x, y)], [1]))
     np.testing.assert_array_equal(again.mask, expected.mask)
 
 
@@ -366,15 +366,15 @@ def test_images_with_nothing_to_learn_from_do_no_harm(tmp_path, model, image):
         mask[0, 0] = True  # a class with one pixel
         session.propose(Prompt([(0, 0)], [1]))
         session.accept(mask=mask, label="dot")
-        session.learn()
-        session.settle()
+        session.answerer.learn()
+        session.answerer.settle()
         assert session.propose(Prompt([(0, 0)], [1])).mask.shape == image.shape
 
 
 def test_without_it_nothing_is_learnt(tmp_path, model):
     with Session(Project.open(tmp_path / "p"), model, instant=False, zoom=False) as session:
         label_part(session, 0)
-        session.settle()
+        session.answerer.settle()
         assert session.state.learnt is None
         assert not (session.project.path / "embeddings.zarr" / KEY).exists()
 
@@ -396,13 +396,13 @@ def test_all_like_what_was_accepted_is_found_and_nothing_twice(labelled_session)
     assert all(s.label == "defect" and s.source == "similar" for s in suggestions)
     assert all(iou(s.full_mask, truths[0]) < 0.3 for s in suggestions)
     rejected = session.open_object.suggestion
-    height, width = session._instant._open[1].cell_size
+    height, width = session.answerer.instant._open[1].cell_size
     y, x = (values[0] for values in np.nonzero(rejected.full_mask))
     cell = int(y / height), int(x / width)
-    before = session._instant.class_maps().logits[cell]
+    before = session.answerer.instant.class_maps().logits[cell]
     session.reject()
     session.suggest("similar")
-    assert session._instant.class_maps().logits[cell] < before  # it is learnt at once
+    assert session.answerer.instant.class_maps().logits[cell] < before  # it is learnt at once
     again = session.review.queue("40.png").waiting
     assert not any(s.is_like(rejected) for s in again)
     shown = session.open_object.suggestion

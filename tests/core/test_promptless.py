@@ -16,9 +16,9 @@ from napari_sam_tune.core.errors import CheckpointError, OutOfMemory, TrainingEr
 from napari_sam_tune.core.images.files import content_hash
 from napari_sam_tune.core.models.weights_file import read_weights, write_weights
 from napari_sam_tune.core.project.project import Project
+from napari_sam_tune.core.promptless import lesson as promptless_lesson
 from napari_sam_tune.core.promptless.fit import measure
 from napari_sam_tune.core.promptless.head import before_neck, build_head, frame_of, upscaled
-from napari_sam_tune.core.promptless import lesson as promptless_lesson
 from napari_sam_tune.core.promptless.lesson import promptless_loss
 from napari_sam_tune.core.promptless.store import keep_head, newest_head, read_head
 from napari_sam_tune.core.training.job import DivergedError

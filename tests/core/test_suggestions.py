@@ -218,4 +218,4 @@ def test_everything_is_proposed_by_the_weights_that_came_into_use(
         assert session.open_object.suggestion.weights_version == version
     finally:
         session.rollback("base")
-        session.apply_swap()
+        session.answerer.apply_swap()

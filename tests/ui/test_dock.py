@@ -145,7 +145,7 @@ def test_a_suggested_class_is_seen_and_a_key_wins_over_it(desk, tmp_path):
             desk.panel.classes.edited.emit(name, "")
             desk.session.adopt(disc, name)
     for annotation in desk.session.project.annotations():  # as if guessed before, and rightly
-        desk.session._classes.add(annotation.id, ClassGuess(annotation.label, 2.0))
+        desk.session.answerer.classes.add(annotation.id, ClassGuess(annotation.label, 2.0))
     desk.session.accept(mask=discs["pore"])  # what was chosen before it no longer counts
     desk.wait(lambda: not desk.work.place.inference._newest)
 

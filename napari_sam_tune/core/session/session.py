@@ -1,32 +1,28 @@
 """The whole product without pixels: open, prompt, correct, accept, learn, swap, undo.
 
-A session belongs to one thread, the caller's; only `progress`, `round_finished`, `failed` and the
+A session belongs to one thread, the caller's, and its `answerer` to the one that owns the model:
+the same here, in the dock the inference thread. Only `progress`, `round_finished`, `failed` and the
 two fields of `state` a round changes may fire on the runner's reader thread, and
-`state.is_surface_new` on the thread of whoever owns the predictor. New weights are
-promoted (written to the project) where the round ends and *applied* to the predictor by whoever
-owns it: here at the next call that needs the model, in the dock by the inference thread.
+`state.is_surface_new` and `state.learnt` on the answerer's. New weights are promoted (written to
+the project) where the round ends and *applied* by the answerer: here at the next call that needs
+the model.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from napari_sam_tune.core.answers.chain import AnswerChain
-from napari_sam_tune.core.answers.encoding import embed_image, open_cache
-from napari_sam_tune.core.answers.instant_learning import InstantLearning
-from napari_sam_tune.core.answers.likely_class import LikelyClasses
+from napari_sam_tune.core.answers.answerer import Answerer, ProposalRequest
 from napari_sam_tune.core.config import TrainConfig
-from napari_sam_tune.core.errors import MaskError, ProjectError, SamTuneError, StorageError
-from napari_sam_tune.core.images.files import content_hash, spatial_shape, to_rgb8
-from napari_sam_tune.core.pixel_classifier.history import LearntHistory
+from napari_sam_tune.core.errors import MaskError, ProjectError, StorageError
+from napari_sam_tune.core.images.files import content_hash, spatial_shape
 from napari_sam_tune.core.project.annotations import Annotation, NewAnnotation, Source
 from napari_sam_tune.core.project.effort import EffortRow, effort_by_version
 from napari_sam_tune.core.prompts import Correction, Effort, Prompt, Proposal, as_mask
-from napari_sam_tune.core.recall.recall import Recall
 from napari_sam_tune.core.rounds.learner import Learner
 from napari_sam_tune.core.rounds.plan import AutoRounds
 from napari_sam_tune.core.rounds.runners import Runner, make_runner
@@ -35,12 +31,12 @@ from napari_sam_tune.core.state import SessionState
 from napari_sam_tune.core.suggestions.review import Review
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
+    from napari_sam_tune.core.answers.chain import AnswerChain
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.pixel_classifier.survey import SurveyStep, Unread
     from napari_sam_tune.core.project.project import ImageRecord, Project
@@ -48,27 +44,6 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.suggestions.suggestion import Suggestion, SuggestionKind
 
 _log = logging.getLogger(__name__)
-
-MOST_ANSWERED_ANEW: Final = 4
-"""First clicks put anew to new weights each time there is a moment: each takes half a second."""
-
-
-@dataclass(frozen=True, eq=False)
-class ProposalRequest:
-    """A question on its way to the model; whoever owns the predictor answers it.
-
-    Attributes:
-        image_id: the image it is about.
-        generation: grows with every request; an answer to an older one is stale.
-        prompt: the whole prompt, with the painted mask in place.
-        previous: the proposal whose logits go along, or None.
-
-    """
-
-    image_id: str
-    generation: int
-    prompt: Prompt
-    previous: Proposal | None
 
 
 class Session:
@@ -93,9 +68,8 @@ class Session:
 
     Attributes:
         state: the evented `SessionState`.
-        chain: which links of an answer are on; may be changed, images opened later obey.
+        answerer: the model and what bears on its answers; for the thread that owns the model.
         review: what is proposed without being asked.
-        learnt_history: what learning at every accept was worth after so many masks.
         notice: what opening the project changed, in words for the person; None if nothing.
         object_changed: fires with the `OpenObject` in progress.
         annotations_changed: fires with the image id whose accepted masks changed.
@@ -124,37 +98,24 @@ class Session:
     ) -> None:
         self.notice = project.set_base(predictor.ref)
         self.project = project
-        self.predictor = predictor
-        self._recall = Recall(project)
-        self.embeddings = open_cache(project)
-        self.learnt_history = LearntHistory(project.path / "learnt.jsonl")
-        self._instant = InstantLearning(
-            project,
-            self.embeddings,
-            predictor.device,
-            predictor.input_side,
-            rejected=lambda: self.review.rejected(),
-            resumed=next(reversed(self.learnt_history.points), None),
-        )
-        self._classes = LikelyClasses(
-            project, self._instant, project.path / "guessed_classes.jsonl"
-        )
-        self.chain = AnswerChain(
-            predictor,
-            self._recall,
-            self._instant,
-            recalls=recall,
-            learns=instant,
-            looks_closer=predictor.encodes_fast if zoom is None else zoom,
-        )
-        self.review = Review(
-            project, predictor, self.embeddings, self._recall, self.chain, self._instant
-        )
         self.state = SessionState(weights_version=project.current_version)
+        made = make_runner(runner)
+        self.answerer = Answerer(
+            project,
+            predictor,
+            self.state,
+            rejected=lambda: self.review.rejected(),
+            stepping_aside=made.stepping_aside,
+            failed=self.failed.emit,
+            recall=recall,
+            instant=instant,
+            zoom=zoom,
+        )
+        self.review = Review(project, self.answerer)
         self.learner = Learner(
             project,
             self.state,
-            make_runner(runner),
+            made,
             config=self._closely(config or TrainConfig()),
             auto=AutoRounds(every=auto) if isinstance(auto, int) else auto,
             base=predictor.ref,
@@ -171,16 +132,25 @@ class Session:
         self._suggested: str | None = None  # the class lent, where it is a guess
         self._left_with: dict[str, tuple[str, bool]] = {}  # classes lent on images not open
         self._generation = 0
-        self._surfaces_from: str | None = None  # the version whose descriptions are known
         self._asked_in: Step | None = None  # the step an answer on its way belongs to
         self._closed = False
         annotated = {a.image_id for a in project.annotations()}
-        self.embeddings.pin(r.content_hash for r in project.images() if r.id in annotated)
+        self.answerer.embeddings.pin(r.content_hash for r in project.images() if r.id in annotated)
         label = project.place().get("label")
         if isinstance(label, str):
             self.state.label = label
         self._label_kept = self.state.label  # the person's class by the last accept
         self._has_chosen_class = False  # since then, be it the same
+
+    @property
+    def predictor(self) -> Predictor:
+        """The live model."""
+        return self.answerer.predictor
+
+    @property
+    def chain(self) -> AnswerChain:
+        """Which links of an answer are on; may be changed, images opened later obey."""
+        return self.answerer.chain
 
     # ---------------------------------------------------------------- images
 
@@ -229,62 +199,12 @@ class Session:
         See `register` for the arguments.
         """
         record = self.register(image, image_id, path=path, group=group, stratum=stratum)
-        self.learn()
-        self.settle()
-        self.apply_swap()
-        self._set_image(image, record)
+        self.answerer.learn()
+        self.answerer.settle()
+        self.answerer.apply_swap()
+        self.answerer.open(image, record)
         self.show(image_id)
         return record
-
-    def _set_image(self, image: NDArray[Any], record: ImageRecord) -> None:
-        try:
-            self.encode(image, record)
-        except StorageError as error:
-            self.failed.emit(f"The image's embedding could not be kept: {error}")
-
-    def encode(self, image: NDArray[Any], record: ImageRecord) -> None:
-        """Make an image the model's open one; to be called by whoever owns the predictor.
-
-        Its embedding comes from the cache, or goes there.
-
-        Raises:
-            ImageError: not an image.
-            StorageError: the new embedding could not be kept; the image is open all the same.
-
-        """
-        self._follow_surfaces()
-        rgb = to_rgb8(image)
-        key = self.predictor.encoder_key_for(rgb)
-        embedding = self.embeddings.get(key, record.content_hash)
-        self.predictor.set_image(rgb, embedding)
-        self._tell_surface()
-        if self.chain.recalls:
-            self._recall.look(rgb, record)
-        else:
-            self._recall.forget()
-        self._look_at_features(rgb, record)
-        if embedding is None:
-            self.embeddings.put(key, record.content_hash, self.predictor.embedding)
-
-    def _look_at_features(self, rgb: NDArray[np.uint8], record: ImageRecord) -> None:
-        """Have the image's features; without them the model answers by itself."""
-        self._instant.forget()
-        if self.chain.learns:
-            try:
-                self._instant.look(rgb, record)
-            except SamTuneError as error:
-                _log.warning("Nothing learnt bears on %s: %s", record.id, error)
-
-    def encode_ahead(self, image: NDArray[Any]) -> None:
-        """Prepare an image that may be opened later; to be called by whoever owns the predictor.
-
-        Raises:
-            ImageError: not an image.
-            StorageError: what was prepared could not be kept.
-
-        """
-        extractor = self._instant.extractor
-        embed_image(self.predictor, extractor, self.embeddings, image, content_hash(image))
 
     def show(self, image_id: str) -> None:
         """Make a registered image the open one; its object in progress and its undo come back."""
@@ -332,11 +252,11 @@ class Session:
         """
         request = self.request(prompt)
         try:
-            self.apply_swap()
-            self.learn()
+            self.answerer.apply_swap()
+            self.answerer.learn()
             with self.learner.runner.stepping_aside():
-                proposal = self.answer(request)
-                closer = self.look_closer(proposal)
+                proposal = self.answerer.answer(request)
+                closer = self.answerer.look_closer(proposal)
         except Exception:
             self.undo()  # what could not be answered was not said
             raise
@@ -355,92 +275,6 @@ class Session:
         after, asked, previous = before.asking(prompt)
         self._advance(after)
         return self._requested(asked, previous)
-
-    def answer(self, request: ProposalRequest) -> Proposal:
-        """Ask the model; to be called by whoever owns the predictor. See `Predictor.propose`."""
-        proposal = self.chain.ask(request.prompt, request.previous, on_record=True)
-        if self.chain.learns and request.previous is None and request.prompt.mask is None:
-            proposal = replace(proposal, class_guess=self._classes.guess(proposal.mask))
-        return proposal
-
-    def ask(self, prompt: Prompt, previous: Proposal | None = None) -> Proposal:
-        """Ask the model off the record; to be called by whoever owns the predictor."""
-        return self.chain.ask(prompt, previous)
-
-    def look_closer(self, proposal: Proposal) -> Proposal | None:
-        """Ask once more from close by; to be called by whoever owns the predictor.
-
-        None where that is switched off or no use. See `Predictor.look_closer`.
-        """
-        return self.chain.ask_closer(proposal)
-
-    def learn(self, checkpoint: Callable[[], None] = lambda: None) -> None:
-        """Learn from what was accepted, edited or taken back since; on the open image at once.
-
-        To be called by whoever owns the predictor. See `answers.instant_learning`.
-
-        Args:
-            checkpoint: called between two images; may raise to make room for something urgent.
-
-        """
-        if not self.chain.learns:
-            return
-        try:
-            with self.learner.runner.stepping_aside():
-                self._instant.follow(checkpoint)
-        except SamTuneError as error:  # answers go on as before, and no click is lost by it
-            _log.warning("What was accepted last is not learnt yet: %s", error)
-
-    def settle(
-        self, checkpoint: Callable[[], None] = lambda: None, most: int = MOST_ANSWERED_ANEW
-    ) -> bool:
-        """Find out how much what was learnt helps, and give it as much weight; for idle moments.
-
-        To be called by whoever owns the predictor.
-
-        Args:
-            checkpoint: as in `learn`.
-            most: first clicks that are put anew to the weights in use, where others answered them.
-
-        Returns:
-            Whether there is more to do in the next idle moment.
-
-
-        """
-        if not self.chain.learns:
-            self.state.learnt = None
-            return False
-        try:
-            self._instant.follow(checkpoint)
-            unanswered = self._instant.unanswered(self.predictor.loaded_version)
-            for annotation in unanswered[:most]:
-                checkpoint()
-                self._answer_anew(annotation)
-            self._instant.settle(self.chain.refiners, checkpoint)
-        except SamTuneError as error:
-            _log.warning("The weight of what was learnt stays as it was: %s", error)
-            return False
-        has_more = len(unanswered) > most or not self._instant.is_up_to_date
-        if not has_more:
-            self.learnt_history.add(self._instant.learnt)
-        self.state.learnt = self._instant.learnt
-        return has_more
-
-    def _answer_anew(self, annotation: Annotation) -> None:
-        """Let the model alone answer the first click on an accepted object, with its weights."""
-        predictor = self.predictor
-        try:
-            record = self.project.image(annotation.image_id)
-            rgb = to_rgb8(self.project.read_image(record.id))
-            embedding = self.embeddings.get(predictor.encoder_key_for(rgb), record.content_hash)
-            if embedding is None and not predictor.encodes_fast:
-                self._instant.give_up(annotation)
-                return
-            proposal = self.chain.answer_alone(annotation.prompts[0], rgb, embedding)
-            self._instant.note_answered(annotation, proposal, predictor.loaded_version)
-        except SamTuneError as error:
-            _log.warning("How much was learnt is judged without %s: %s", annotation.id, error)
-            self._instant.give_up(annotation)
 
     def request_again(self) -> ProposalRequest:
         """Put the open object's unanswered prompt once more: no new step, no effort.
@@ -617,7 +451,7 @@ class Session:
         annotation = self.project.add(new)
         # From here on the record is on disk; nothing below may raise before it is accounted for.
         self.state.masks_since_round += 1
-        self.embeddings.pin([self.project.image(annotation.image_id).content_hash])
+        self.answerer.embeddings.pin([self.project.image(annotation.image_id).content_hash])
         if suggestion is not None:
             self.review.queue(annotation.image_id).accept(suggestion)
         remaining = self.open_object
@@ -626,7 +460,7 @@ class Session:
             remaining = self._next_object()
         guess = current.class_guess
         if source != "adopted" and guess is not None and guess.label != self._label_kept:
-            self._classes.add(annotation.id, guess)
+            self.answerer.classes.add(annotation.id, guess)
         self._advance(remaining, added=annotation.id, removed=current.reopened)
         if source != "adopted":
             self._label_kept, self._has_chosen_class = self._own_label, False
@@ -655,8 +489,8 @@ class Session:
             ProjectError: no image is open.
 
         """
-        self.apply_swap()
-        self.learn()
+        self.answerer.apply_swap()
+        self.answerer.learn()
         image_id = self._open_id()
         with self.learner.runner.stepping_aside():
             found = self.review.find(kind, image_id, label=label)
@@ -691,7 +525,7 @@ class Session:
             StorageError: the disk refused to keep features.
 
         """
-        self.learn()
+        self.answerer.learn()
         return self.review.survey(images, label)
 
     def restart_suggestion(self) -> None:
@@ -890,44 +724,6 @@ class Session:
         """
         self.learner.rollback(version)
 
-    def apply_swap(self) -> bool:
-        """Load the version in use into the predictor if it is not there yet.
-
-        To be called by whoever owns the predictor. Returns whether weights were swapped. Where the
-        encoder changed, the open image is shown to it anew; the round has left its embedding.
-
-        Raises:
-            ProjectError, ImageError: the version or the open image cannot be read.
-            CheckpointError: the version does not fit the model.
-
-        """
-        version = self.state.weights_version
-        if self.predictor.loaded_version == version:
-            return False
-        had_image = self.predictor.has_image
-        if version == "base":
-            self.predictor.load_base()
-        else:
-            tensors, _ = self.project.load_weights(version)
-            self._surfaces_from = self.project.newest_version
-            self.predictor.load(tensors, version, self.project.surfaces_of(version))
-        self._tell_surface()
-        if had_image and not self.predictor.has_image and self.state.image_id is not None:
-            record = self.project.image(self.state.image_id)
-            self._set_image(self.project.read_image(record.id), record)
-        return True
-
-    def _follow_surfaces(self) -> None:
-        """Know what was labelled since the weights in use were learnt and leads on from that."""
-        newest = self.project.newest_version
-        if newest != self._surfaces_from:
-            self.predictor.extend(self.project.labelled_surfaces())
-            self._surfaces_from = newest
-
-    def _tell_surface(self) -> None:
-        predictor = self.predictor
-        self.state.is_surface_new = predictor.weights_version != predictor.loaded_version
-
     def effort(self) -> list[EffortRow]:
         """What accepted masks cost, by the weights version that proposed them."""
         return effort_by_version(self.project)
@@ -971,7 +767,7 @@ class Session:
         self._publish()
 
     def _annotations_touched(self) -> None:
-        self._classes.judge_anew()
+        self.answerer.classes.judge_anew()
         self.annotations_changed.emit(self._open_id())
 
     def _publish(self) -> None:

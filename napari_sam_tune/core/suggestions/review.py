@@ -17,16 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from napari_sam_tune.core.answers.chain import AnswerChain
-    from napari_sam_tune.core.answers.instant_learning import InstantLearning
-    from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.answers.answerer import Answerer
     from napari_sam_tune.core.geometry.windows import BoundingBox
     from napari_sam_tune.core.pixel_classifier.survey import SurveyStep
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.promptless.head import PromptlessModel
     from napari_sam_tune.core.prompts import Mask
-    from napari_sam_tune.core.recall.recall import Recall
-    from napari_sam_tune.core.storage.embeddings import EmbeddingCache
     from napari_sam_tune.core.suggestions.suggestion import Suggestion, SuggestionKind
 
 _TOO_LITTLE: Final = (
@@ -53,35 +49,24 @@ class Review:
 
     Args:
         project: images, accepted masks and heads.
-        predictor: the live model; only `find` uses it, on the thread that owns it.
-        cache: where the trunk's features are kept.
-        recall: what was accepted on other images; it has looked at the predictor's open one.
-        chain: answers as people get them.
-        instant: what was learnt from accepted masks.
+        answerer: the model and what was learnt; `find` and `survey` use it, on its thread.
 
     Attributes:
         kind: what proposes; None while nobody reviews.
 
     """
 
-    def __init__(
-        self,
-        project: Project,
-        predictor: Predictor,
-        cache: EmbeddingCache,
-        recall: Recall,
-        chain: AnswerChain,
-        instant: InstantLearning,
-    ) -> None:
+    def __init__(self, project: Project, answerer: Answerer) -> None:
         self.kind: SuggestionKind | None = None
-        self._project, self._predictor, self._cache = project, predictor, cache
-        self._recall, self._chain, self._instant = recall, chain, instant
+        self._project, self._predictor = project, answerer.predictor
+        self._cache, self._chain = answerer.embeddings, answerer.chain
+        self._recall, self._instant = answerer.recall, answerer.instant
         self._queues: dict[str, SuggestionQueue] = {}
         self._head: tuple[Path, PromptlessModel] | None = None
         self._surest_first = False
         self._strictness = Strictness()
         self._searched: set[str] = set()
-        self._survey = Survey(cache, instant.extractor)
+        self._survey = Survey(answerer.embeddings, answerer.instant.extractor)
 
     @property
     def surest_first(self) -> bool:

@@ -16,9 +16,9 @@ from napari_sam_tune.ui.views.labelling import ObjectSnapshot, Tool
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from napari_sam_tune.core.answers.answerer import ProposalRequest
     from napari_sam_tune.core.prompts import Proposal
     from napari_sam_tune.core.session.open_object import OpenObject
-    from napari_sam_tune.core.session.session import ProposalRequest
     from napari_sam_tune.ui.work.opening import Opening, ReadImage
     from napari_sam_tune.ui.work.workplace import Workplace
 
@@ -181,9 +181,9 @@ class Annotating(QObject):
     def _answer_on_thread(self, request: ProposalRequest) -> Proposal:
         if self._opening.encoded_id != request.image_id:
             raise ImageError("The image could not be prepared for the model; open it again.")
-        self._session.apply_swap()
+        self._session.answerer.apply_swap()
         with self._session.learner.runner.stepping_aside():
-            return self._session.answer(request)
+            return self._session.answerer.answer(request)
 
     def _on_answered(self, request: ProposalRequest, proposal: Proposal) -> None:
         self._is_asking = False
@@ -209,7 +209,7 @@ class Annotating(QObject):
 
         def on_thread() -> Proposal | None:
             with self._session.learner.runner.stepping_aside():
-                return self._session.look_closer(proposal)
+                return self._session.answerer.look_closer(proposal)
 
         def done(closer: Proposal | None) -> None:
             if closer is not None and self._session.receive_closer(proposal, closer):
@@ -233,10 +233,10 @@ class Annotating(QObject):
 
         def settle() -> None:
             inference.submit(
-                Kind.SETTLE, partial(session.settle, inference.give_way), settled, again
+                Kind.SETTLE, partial(session.answerer.settle, inference.give_way), settled, again
             )
 
-        learn = partial(session.learn, inference.give_way)
+        learn = partial(session.answerer.learn, inference.give_way)
         inference.submit(Kind.LEARN, learn, lambda _: settle(), again)
 
     def _on_answer_failed(self, error: Exception) -> None:

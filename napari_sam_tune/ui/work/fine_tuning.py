@@ -135,7 +135,7 @@ class FineTuning(QObject):
 
     def _swap(self) -> None:
         self._place.inference.submit(
-            Kind.SWAP, self._session.apply_swap, self._on_swapped, self._place.complain
+            Kind.SWAP, self._session.answerer.apply_swap, self._on_swapped, self._place.complain
         )
 
     def _on_swapped(self, _: object) -> None:
@@ -206,7 +206,7 @@ class FineTuning(QObject):
         learnt = _said_of(state.learnt)
         points = tuple(
             LearntPoint(past.masks, past.without, past.with_it)
-            for past in (self._session.learnt_history.points if learnt else ())
+            for past in (self._session.answerer.learnt_history.points if learnt else ())
         )
         self._shown = replace(
             self._shown,

@@ -198,11 +198,11 @@ class Opening(QObject):
     def _encode_on_thread(self, read: ReadImage) -> StorageError | None:
         session = self._place.session
         self.encoded_id = None
-        session.apply_swap()
+        session.answerer.apply_swap()
         problem = None
         with session.learner.runner.stepping_aside():
             try:
-                session.encode(read.pixels, read.record)
+                session.answerer.encode(read.pixels, read.record)
             except StorageError as error:
                 # The model has the image all the same; only the cache does not.
                 problem = error
@@ -286,7 +286,7 @@ def _read(session: Session, queued: QueuedImage) -> ReadImage:
 
 def _encode_ahead(session: Session, queued: QueuedImage) -> None:
     try:
-        session.encode_ahead(queued.read())
+        session.answerer.encode_ahead(queued.read())
     except SamTuneError:
         # It will be said when the image is really opened; ahead of that it bothers nobody.
         return

@@ -71,7 +71,7 @@ class Preview(QObject):
         if self._opening.encoded_id != image_id:
             return None, 0.0
         start = perf_counter()
-        proposal = self._place.session.ask(Prompt(points=(xy,), labels=(1,)))
+        proposal = self._place.session.answerer.ask(Prompt(points=(xy,), labels=(1,)))
         return proposal.mask, perf_counter() - start
 
     def _on_proposed(self, answer: tuple[Mask | None, float]) -> None:

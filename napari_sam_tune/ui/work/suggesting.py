@@ -153,7 +153,7 @@ class Suggesting(QObject):
     ) -> list[Suggestion]:
         if self._opening.encoded_id != image_id:
             raise ImageError("The image could not be prepared for the model; open it again.")
-        self._session.apply_swap()
+        self._session.answerer.apply_swap()
         with self._session.learner.runner.stepping_aside():
             return self._session.review.find(kind, image_id, self._place.inference.give_way, label)
 

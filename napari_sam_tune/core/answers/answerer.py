@@ -1,0 +1,297 @@
+"""The model and all that bears on its answers, on the thread that owns it.
+
+What a person does is the session's (`core/session`), which never touches a tensor; whatever may
+keep a click waiting is here. A face with a thread for the model calls all of this there and nowhere
+else, but for the switches of `chain`.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from napari_sam_tune.core.answers.chain import AnswerChain
+from napari_sam_tune.core.answers.encoding import embed_image, open_cache
+from napari_sam_tune.core.answers.instant_learning import InstantLearning, Refused
+from napari_sam_tune.core.answers.likely_class import LikelyClasses
+from napari_sam_tune.core.errors import SamTuneError, StorageError
+from napari_sam_tune.core.images.files import content_hash, to_rgb8
+from napari_sam_tune.core.models.base import BASE_VERSION
+from napari_sam_tune.core.pixel_classifier.history import LearntHistory
+from napari_sam_tune.core.recall.recall import Recall
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.project.annotations import Annotation
+    from napari_sam_tune.core.project.project import ImageRecord, Project
+    from napari_sam_tune.core.prompts import Prompt, Proposal
+    from napari_sam_tune.core.state import SessionState
+
+_log = logging.getLogger(__name__)
+
+MOST_ANSWERED_ANEW: Final = 4
+"""First clicks put anew to new weights each time there is a moment: each takes half a second."""
+
+
+@dataclass(frozen=True, eq=False)
+class ProposalRequest:
+    """A question on its way to the model; whoever owns the predictor answers it.
+
+    Attributes:
+        image_id: the image it is about.
+        generation: grows with every request; an answer to an older one is stale.
+        prompt: the whole prompt, with the painted mask in place.
+        previous: the proposal whose logits go along, or None.
+
+    """
+
+    image_id: str
+    generation: int
+    prompt: Prompt
+    previous: Proposal | None
+
+
+class Answerer:
+    """Encodes images, answers prompts, learns what was accepted, and takes new weights in.
+
+    Args:
+        project: whose images and masks.
+        predictor: the live model.
+        state: told of weights, surfaces and what was learnt.
+        rejected: what a person said no to, by image id.
+        stepping_aside: while its block runs, training leaves the processor to this thread.
+        failed: told, in a sentence, of what went wrong and lost nothing.
+        recall, instant, zoom: see `Session`.
+
+    Attributes:
+        embeddings: the project's cache.
+        chain: which links of an answer are on.
+        recall: masks of other photographs of the open image's part.
+        instant: what was learnt at every accept.
+        classes: guesses of an object's class.
+        learnt_history: what learning at every accept was worth after so many masks.
+
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        predictor: Predictor,
+        state: SessionState,
+        *,
+        rejected: Callable[[], Mapping[str, tuple[Refused, ...]]],
+        stepping_aside: Callable[[], AbstractContextManager[None]],
+        failed: Callable[[str], None],
+        recall: bool = True,
+        instant: bool = True,
+        zoom: bool | None = None,
+    ) -> None:
+        self._project, self.predictor, self._state = project, predictor, state
+        self._stepping_aside, self._failed = stepping_aside, failed
+        self._open: ImageRecord | None = None
+        self._surfaces_from: str | None = None  # the version whose descriptions are known
+        self.embeddings = open_cache(project)
+        self.recall = Recall(project)
+        self.learnt_history = LearntHistory(project.path / "learnt.jsonl")
+        self.instant = InstantLearning(
+            project,
+            self.embeddings,
+            predictor.device,
+            predictor.input_side,
+            rejected=rejected,
+            resumed=next(reversed(self.learnt_history.points), None),
+        )
+        self.classes = LikelyClasses(project, self.instant, project.path / "guessed_classes.jsonl")
+        self.chain = AnswerChain(
+            predictor,
+            self.recall,
+            self.instant,
+            recalls=recall,
+            learns=instant,
+            looks_closer=predictor.encodes_fast if zoom is None else zoom,
+        )
+
+    def open(self, image: NDArray[Any], record: ImageRecord) -> None:
+        """Make an image the model's open one, and say so where its embedding cannot be kept.
+
+        Raises:
+            ImageError: not an image.
+
+        """
+        try:
+            self.encode(image, record)
+        except StorageError as error:
+            self._failed(f"The image's embedding could not be kept: {error}")
+
+    def encode(self, image: NDArray[Any], record: ImageRecord) -> None:
+        """Make an image the model's open one.
+
+        Its embedding comes from the cache, or goes there.
+
+        Raises:
+            ImageError: not an image.
+            StorageError: the new embedding could not be kept; the image is open all the same.
+
+        """
+        self._follow_surfaces()
+        rgb = to_rgb8(image)
+        key = self.predictor.encoder_key_for(rgb)
+        embedding = self.embeddings.get(key, record.content_hash)
+        self.predictor.set_image(rgb, embedding)
+        self._open = record
+        self._tell_surface()
+        if self.chain.recalls:
+            self.recall.look(rgb, record)
+        else:
+            self.recall.forget()
+        self._look_at_features(rgb, record)
+        if embedding is None:
+            self.embeddings.put(key, record.content_hash, self.predictor.embedding)
+
+    def _look_at_features(self, rgb: NDArray[np.uint8], record: ImageRecord) -> None:
+        """Have the image's features; without them the model answers by itself."""
+        self.instant.forget()
+        if self.chain.learns:
+            try:
+                self.instant.look(rgb, record)
+            except SamTuneError as error:
+                _log.warning("Nothing learnt bears on %s: %s", record.id, error)
+
+    def encode_ahead(self, image: NDArray[Any]) -> None:
+        """Prepare an image that may be opened later.
+
+        Raises:
+            ImageError: not an image.
+            StorageError: what was prepared could not be kept.
+
+        """
+        extractor = self.instant.extractor
+        embed_image(self.predictor, extractor, self.embeddings, image, content_hash(image))
+
+    def answer(self, request: ProposalRequest) -> Proposal:
+        """Ask the model. See `Predictor.propose`."""
+        proposal = self.chain.ask(request.prompt, request.previous, on_record=True)
+        if self.chain.learns and request.previous is None and request.prompt.mask is None:
+            proposal = replace(proposal, class_guess=self.classes.guess(proposal.mask))
+        return proposal
+
+    def ask(self, prompt: Prompt, previous: Proposal | None = None) -> Proposal:
+        """Ask the model off the record."""
+        return self.chain.ask(prompt, previous)
+
+    def look_closer(self, proposal: Proposal) -> Proposal | None:
+        """Ask once more from close by.
+
+        None where that is switched off or no use. See `Predictor.look_closer`.
+        """
+        return self.chain.ask_closer(proposal)
+
+    def learn(self, checkpoint: Callable[[], None] = lambda: None) -> None:
+        """Learn from what was accepted, edited or taken back since; on the open image at once.
+
+        See `answers.instant_learning`.
+
+        Args:
+            checkpoint: called between two images; may raise to make room for something urgent.
+
+        """
+        if not self.chain.learns:
+            return
+        try:
+            with self._stepping_aside():
+                self.instant.follow(checkpoint)
+        except SamTuneError as error:  # answers go on as before, and no click is lost by it
+            _log.warning("What was accepted last is not learnt yet: %s", error)
+
+    def settle(
+        self, checkpoint: Callable[[], None] = lambda: None, most: int = MOST_ANSWERED_ANEW
+    ) -> bool:
+        """Find out how much what was learnt helps, and give it as much weight; for idle moments.
+
+        Args:
+            checkpoint: as in `learn`.
+            most: first clicks that are put anew to the weights in use, where others answered them.
+
+        Returns:
+            Whether there is more to do in the next idle moment.
+
+
+        """
+        if not self.chain.learns:
+            self._state.learnt = None
+            return False
+        try:
+            self.instant.follow(checkpoint)
+            unanswered = self.instant.unanswered(self.predictor.loaded_version)
+            for annotation in unanswered[:most]:
+                checkpoint()
+                self._answer_anew(annotation)
+            self.instant.settle(self.chain.refiners, checkpoint)
+        except SamTuneError as error:
+            _log.warning("The weight of what was learnt stays as it was: %s", error)
+            return False
+        has_more = len(unanswered) > most or not self.instant.is_up_to_date
+        if not has_more:
+            self.learnt_history.add(self.instant.learnt)
+        self._state.learnt = self.instant.learnt
+        return has_more
+
+    def _answer_anew(self, annotation: Annotation) -> None:
+        """Let the model alone answer the first click on an accepted object, with its weights."""
+        predictor = self.predictor
+        try:
+            record = self._project.image(annotation.image_id)
+            rgb = to_rgb8(self._project.read_image(record.id))
+            embedding = self.embeddings.get(predictor.encoder_key_for(rgb), record.content_hash)
+            if embedding is None and not predictor.encodes_fast:
+                self.instant.give_up(annotation)
+                return
+            proposal = self.chain.answer_alone(annotation.prompts[0], rgb, embedding)
+            self.instant.note_answered(annotation, proposal, predictor.loaded_version)
+        except SamTuneError as error:
+            _log.warning("How much was learnt is judged without %s: %s", annotation.id, error)
+            self.instant.give_up(annotation)
+
+    def apply_swap(self) -> bool:
+        """Load the version in use into the predictor if it is not there yet.
+
+        Returns whether weights were swapped. Where the encoder changed, the open image is shown to
+        it anew; the round has left its embedding.
+
+        Raises:
+            ProjectError, ImageError: the version or the open image cannot be read.
+            CheckpointError: the version does not fit the model.
+
+        """
+        version = self._state.weights_version
+        if self.predictor.loaded_version == version:
+            return False
+        had_image = self.predictor.has_image
+        if version == BASE_VERSION:
+            self.predictor.load_base()
+        else:
+            tensors, _ = self._project.load_weights(version)
+            self._surfaces_from = self._project.newest_version
+            self.predictor.load(tensors, version, self._project.surfaces_of(version))
+        self._tell_surface()
+        if had_image and not self.predictor.has_image and self._open is not None:
+            self.open(self._project.read_image(self._open.id), self._open)
+        return True
+
+    def _follow_surfaces(self) -> None:
+        """Know what was labelled since the weights in use were learnt and leads on from that."""
+        newest = self._project.newest_version
+        if newest != self._surfaces_from:
+            self.predictor.extend(self._project.labelled_surfaces())
+            self._surfaces_from = newest
+
+    def _tell_surface(self) -> None:
+        predictor = self.predictor
+        self._state.is_surface_new = predictor.weights_version != predictor.loaded_version
