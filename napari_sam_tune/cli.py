@@ -63,13 +63,20 @@ def demo(
         "napari-sam-tune-demo"
     ),
     model: Model = "starter",
+    parts: Annotated[
+        int | None,
+        typer.Option(
+            help="How many of the 13 parts on the line the robot labels, all if not given: fewer "
+            "take less time, with shorter rounds of training, and show less. For --headless."
+        ),
+    ] = None,
 ) -> None:
     """Open sample defect images ready to click, or run the whole loop without a display."""
     reason = None if headless else _why_headless()
     if reason is not None:
         console.print(f"{reason} Running the demo headless: a robot does the clicking.")
     if headless or reason is not None:
-        _demo_headless(out, model)
+        _demo_headless(out, model, parts)
         return
     from napari_sam_tune.ui.demo import run_demo
 
@@ -87,13 +94,13 @@ def _why_headless() -> str | None:
     return None
 
 
-def _demo_headless(out: Path, model: str) -> None:
+def _demo_headless(out: Path, model: str, parts: int | None) -> None:
     from napari_sam_tune.demo import run_headless
 
     def say(line: str) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
-    run_headless(out, model=model, say=say)
+    run_headless(out, model=model, parts=parts, say=say)
     console.print(
         f"Everything is in [bold]{out}[/]: project, images, masks, coco.json, weights.pth, "
         "report.json, clicks.png.",

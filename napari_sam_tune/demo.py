@@ -7,6 +7,7 @@ and with it. What is said at the end is counted, not promised.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import asdict, replace
 from importlib.resources import files
@@ -19,6 +20,7 @@ import numpy as np
 
 from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.config import TrainConfig
+from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.evaluation.simulate import Robot, SequenceResult, run_sequence
 from napari_sam_tune.core.exchange.labelled_images import LabelledImage, read_pairs
 from napari_sam_tune.core.exchange.outgoing import images_out, selection
@@ -55,7 +57,11 @@ def sample_pairs() -> list[LabelledImage]:
 
 
 def run_headless(
-    out: Path, *, model: str = "starter", say: Callable[[str], None] = lambda _: None
+    out: Path,
+    *,
+    model: str = "starter",
+    parts: int | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Label the samples twice with the same robot, frozen and learning, and write what came out.
 
@@ -63,6 +69,8 @@ def run_headless(
         out: folder that receives `project/`, `images/`, `masks/*.png`, `coco.json`,
             `weights.pth`, `report.json` and `clicks.png`. Must not hold a project yet.
         model: base model.
+        parts: label only so many of the parts on the line, spread along it. Rounds of training
+            then come sooner and are shorter in proportion. None is all of them.
         say: called with a line of text every few masks, after each round and at the end.
 
     Returns:
@@ -70,11 +78,13 @@ def run_headless(
 
     Raises:
         FileExistsError: `out` already holds a project.
+        SamTuneError: there are not so many parts.
 
     """
     if (out / "project").exists():
         raise FileExistsError(f"{out / 'project'} exists already: choose another --out folder.")
-    groups = _copied(sample_pairs(), out / "images")
+    by_part, share = _by_part(parts)
+    groups = [_copied(pairs, out / "images") for pairs in by_part]
     say("A robot labels the samples, first with everything that learns switched off.")
     teller = _Teller(say)
     with (
@@ -93,11 +103,14 @@ def run_headless(
     teller = _Teller(say, frozen=teller.clicks)
     project = Project.open(out / "project")
     with Session(
-        project, Predictor.from_checkpoint(model), "process", config=_CONFIG, source="robot"
+        project,
+        Predictor.from_checkpoint(model),
+        "process",
+        config=_shortened(share),
+        source="robot",
     ) as session:
-        learning = run_sequence(
-            session, groups, _ROBOT, every=_MASKS_BETWEEN_ROUNDS, report=teller.tell
-        )
+        every = math.ceil(_MASKS_BETWEEN_ROUNDS * share)
+        learning = run_sequence(session, groups, _ROBOT, every=every, report=teller.tell)
         teller.finish()
         session.answerer.apply_swap()
         while session.answerer.settle():  # what the last masks are worth is to be said too
@@ -155,14 +168,34 @@ class _Teller:
         self._say(line)
 
 
-def _copied(pairs: Sequence[LabelledImage], folder: Path) -> list[list[LabelledImage]]:
-    """Copy the images beside the project, so that the folder can be moved as a whole; by group."""
-    folder.mkdir(parents=True, exist_ok=True)
+def _by_part(parts: int | None) -> tuple[list[list[LabelledImage]], float]:
+    """Return the samples by part, of so many parts spread along the line, and their share."""
     groups: dict[str, list[LabelledImage]] = {}
-    for pair in pairs:
-        copy = Path(shutil.copyfile(pair.image, folder / pair.image.name))
-        groups.setdefault(pair.group, []).append(replace(pair, image=copy))
-    return list(groups.values())
+    for pair in sample_pairs():
+        groups.setdefault(pair.group, []).append(pair)
+    every = list(groups.values())
+    if parts is None:
+        return every, 1.0
+    if not 1 <= parts <= len(every):
+        raise SamTuneError(f"There are {len(every)} parts on the line: choose 1 to {len(every)}.")
+    spread = [every[int((place + 0.5) * len(every) / parts)] for place in range(parts)]
+    return spread, parts / len(every)
+
+
+def _copied(pairs: Sequence[LabelledImage], folder: Path) -> list[LabelledImage]:
+    """Copy the images beside the project, so that the folder can be moved as a whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return [
+        replace(pair, image=Path(shutil.copyfile(pair.image, folder / pair.image.name)))
+        for pair in pairs
+    ]
+
+
+def _shortened(share: float) -> TrainConfig:
+    """Return how rounds train on a share of the parts, judged by as many as can promote."""
+    judges = max(_CONFIG.gate.fewest_objects, round(_CONFIG.judge_objects * share))
+    changes = {"steps": math.ceil(_CONFIG.steps * share), "judge_objects": judges}
+    return _CONFIG.model_copy(update=changes)
 
 
 def _report(frozen: SequenceResult, learning: SequenceResult, session: Session) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,10 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
-from napari_sam_tune import Predictor, Project
+from napari_sam_tune import Predictor, Project, SamTuneError
+from napari_sam_tune.core.evaluation.simulate import SequenceResult
+from napari_sam_tune.core.project.effort import RECALLED
+from napari_sam_tune.demo import explain, run_headless
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +28,7 @@ def test_the_demo_labels_learns_and_leaves_everything_behind(tmp_path: Path) -> 
     out = tmp_path / "out"
     environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
     command = [sys.executable, "-m", "napari_sam_tune.cli", "demo", "--out", str(out)]
+    command += ["--parts", "6"]  # of 13, spread along the line; two of their images are of one part
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=1200, check=False
     )
@@ -72,3 +77,40 @@ def test_the_demo_labels_learns_and_leaves_everything_behind(tmp_path: Path) -> 
     )
     assert again.returncode == 1
     assert "choose another --out" in " ".join(again.stderr.split())
+
+
+def result_of(clicks: list[int]) -> SequenceResult:
+    return SequenceResult(objects=[SimpleNamespace(clicks=count) for count in clicks])
+
+
+def test_the_reasons_name_what_helped_and_what_did_not() -> None:
+    learnt = {"weight": 1.0, "judged": 6, "with_it": 0.88, "without": 0.82}
+    document = {
+        "learnt": learnt,
+        "rounds": [
+            {"promoted": True, "report": {"sentence": "Better."}},
+            {"promoted": False, "report": {"sentence": "Worse."}},
+        ],
+        "effort_by_version": [
+            {"version": "base", "masks": 4, "clicks": 2.0},
+            {"version": RECALLED, "masks": 2, "clicks": 1.0},
+        ],
+    }
+    results = result_of([3, 2, 2, 2, 2, 3]), result_of([3, 1, 1, 1, 1, 1])
+    summed, accepting, first, second, recall = explain(document, *results)
+    assert "6 masks: 8 clicks while learning, 14 frozen." in summed
+    assert "first 2 masks 2.0 clicks each (frozen 2.5)" in summed
+    assert "the last 2 1.0 (frozen 2.5)" in summed
+    assert "0.88 with what was learnt, 0.82 without" in accepting
+    assert "Round 1 of training: its weights are in use" in first
+    assert "Better." in first
+    assert "Round 2 of training: its weights are not used" in second
+    assert "2 of its masks came back" in recall
+    nothing = {"learnt": learnt | {"weight": 0}, "rounds": [], "effort_by_version": []}
+    assert "did not help" in explain(nothing, *results)[1]
+    assert len(explain(nothing | {"learnt": None}, *results)) == 1
+
+
+def test_there_are_not_more_parts_than_on_the_line(tmp_path: Path) -> None:
+    with pytest.raises(SamTuneError, match="choose 1 to 13"):
+        run_headless(tmp_path, parts=14)
