@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 from rasterio import features
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
+from napari_sam_tune.cli import app
 from napari_sam_tune.core.exchange.labelled_images import true_objects
 from napari_sam_tune.core.models.checkpoints import load_model
 from napari_sam_tune.core.project.project import Project
@@ -42,33 +44,39 @@ def commands(name):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def top(tmp_path_factory):
     """A folder as the repository's top is to somebody who follows the tutorials."""
     path = tmp_path_factory.mktemp("top")
     (path / "resources").symlink_to(ROOT / "resources")
-    run(path, "project")
-    return path
-
-
-def run(folder, name):
-    """Run a tutorial; the commands' output."""
-    said = []
-    for command in commands(name):
+    for command in commands("project"):
         done = subprocess.run(
             [sys.executable, "-m", "napari_sam_tune", *command],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+            cwd=path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
             timeout=280,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-        said.append(done.stdout)
-    return said
+    return path
+
+
+@pytest.fixture
+def folder(top, monkeypatch):
+    """The same, entered."""
+    monkeypatch.chdir(top)
+    return top
+
+
+def run(name):
+    """Run a tutorial in this process: to start one for each command takes longer than it does."""
+    for command in commands(name):
+        done = CliRunner().invoke(app, command, catch_exceptions=False)
+        assert done.exit_code == 0, f"{command}\n{done.output}"
 
 
 def test_a_decoder_tuning_with_a_squared_loss(folder):
-    run(folder, "A")
+    run("A")
     report = folder / "tutorial" / "a" / "report"
     assert json.loads((report / "metrics.json").read_text())
     pictures = list(report.rglob("*.png"))
@@ -78,7 +86,7 @@ def test_a_decoder_tuning_with_a_squared_loss(folder):
 
 
 def test_b_ranks_against_each_other_and_a_merged_checkpoint(folder):
-    run(folder, "B")
+    run("B")
     out = folder / "tutorial" / "b"
     with Image.open(out / "sweep.png") as chart:
         assert chart.size[0] > 400
@@ -102,7 +110,7 @@ def test_c_parcels_from_polygons(folder):
         ]
         document = {"type": "FeatureCollection", "features": drawn}
         (polygons / f"{pair.stem}.geojson").write_text(json.dumps(document))
-    run(folder, "C")
+    run("C")
     project = Project.open(folder / "tutorial" / "parcels", create=False)
     assert {a.split for a in project.annotations()} == {"train", "held_out", "test"}
     tensors = load_file(folder / "tutorial" / "c" / "weights.safetensors")
@@ -110,7 +118,7 @@ def test_c_parcels_from_polygons(folder):
 
 
 def test_d_a_head_that_needs_no_prompt(folder):
-    run(folder, "D")
+    run("D")
     tensors = load_file(folder / "tutorial" / "d" / "weights.safetensors")
     assert {name.split(".")[0] for name in tensors} == {"promptless_head", "image_encoder"}
     scores = json.loads((folder / "tutorial" / "d" / "report" / "metrics.json").read_text())
