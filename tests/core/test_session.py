@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.training.job import Progress
 
 QUICK = TrainConfig(steps=2, batch_size=2, corrections=1, judge_objects=4, robot_clicks=2)
+# a step backwards through the encoder takes longer than all else of a round
+DECODER = QUICK.model_copy(update={"parts": ("decoder",)})
 CENTRES = [(30, 30), (90, 35), (35, 95), (95, 90), (60, 60), (30, 62), (62, 28), (90, 62), (60, 95)]
 
 
@@ -53,6 +55,15 @@ def predictor() -> Predictor:
 def session(tmp_path: Path, predictor: Predictor) -> Iterator[Session]:
     predictor.load_base()
     with Session(Project.open(tmp_path / "p"), predictor, config=QUICK) as session:
+        session.open_image(blobs(), "blobs.png")
+        yield session
+
+
+@pytest.fixture
+def plain_session(tmp_path: Path, predictor: Predictor) -> Iterator[Session]:
+    """Without closer looks and with an encoder that stays: for all of rounds but what is learnt."""
+    predictor.load_base()
+    with Session(Project.open(tmp_path / "p"), predictor, config=DECODER, zoom=False) as session:
         session.open_image(blobs(), "blobs.png")
         yield session
 
@@ -239,10 +250,11 @@ def test_a_round_is_judged_and_promotion_answers_the_next_click(session: Session
 
 
 def test_training_goes_on_from_a_refused_candidate_that_never_comes_into_use(
-    session: Session,
+    plain_session: Session,
 ) -> None:
+    session = plain_session
     label_all(session)
-    strict = QUICK.model_copy(update={"gate": GateConfig(smallest_gain=0.9)})
+    strict = DECODER.model_copy(update={"gate": GateConfig(smallest_gain=0.9)})
     went_on_from, judges = [], []
     for _ in range(5):
         finished = session.fine_tune(config=strict)
@@ -273,7 +285,8 @@ def test_without_a_closer_look_training_has_none_either(
         assert info["config"]["zoom_share"] == 0
 
 
-def test_versions_in_use_survive_closing(session: Session, predictor: Predictor) -> None:
+def test_versions_in_use_survive_closing(plain_session: Session, predictor: Predictor) -> None:
+    session = plain_session
     label_all(session)
     version = session.fine_tune().candidate
     session.rollback(version)
@@ -312,7 +325,9 @@ def test_rounds_start_by_themselves(tmp_path: Path, predictor: Predictor) -> Non
     predictor.load_base()
     rounds = []
     project = Project.open(tmp_path / "p")
-    with Session(project, predictor, config=QUICK, auto=AutoRounds(every=5)) as session:
+    with Session(
+        project, predictor, config=DECODER, auto=AutoRounds(every=5), zoom=False
+    ) as session:
         session.round_finished.connect(rounds.append)
         session.open_image(blobs(), "blobs.png")
         label_all(session)
@@ -469,7 +484,8 @@ def test_an_embedding_that_cannot_be_kept_costs_nothing_but_time(
     assert session.propose(click(30, 30)).mask.shape == image.shape
 
 
-def test_a_version_promoted_elsewhere_meanwhile_stays_in_use(session: Session) -> None:
+def test_a_version_promoted_elsewhere_meanwhile_stays_in_use(plain_session: Session) -> None:
+    session = plain_session
     label_all(session)
     version = session.fine_tune().candidate
     session.rollback("base")
@@ -487,9 +503,9 @@ def test_a_version_promoted_elsewhere_meanwhile_stays_in_use(session: Session) -
     assert [p.version for p in session.project.promotions()][-1] == version
 
 
-def test_a_round_ends_for_everybody_whatever_a_listener_breaks(session: Session) -> None:
+def test_a_round_ends_for_everybody_whatever_a_listener_breaks(plain_session: Session) -> None:
     """And it has ended for all of them before the next one may begin."""
-    ended: list[bool] = []
+    session, ended = plain_session, list[bool]()
 
     def break_down(training: bool) -> None:
         if not training:
