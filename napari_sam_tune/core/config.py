@@ -161,7 +161,7 @@ class TrainConfig(BaseModel):
     base_share: float = Field(default=0.2, ge=0, lt=1)
     """Share of the base weights in the average with which a round ends (WiSE-FT, Wortsman et al.
     2022), so that many rounds do not drift away. More of it forgets less on surfaces never seen,
-    but there the base answers anyway, see `familiar_surfaces`."""
+    but there the base answers anyway, see `images.surfaces`."""
     recent: int = Field(default=20, ge=1)
     """How many of the newest masks count as recent; all older ones are replayed beside them."""
     recent_weight: float = Field(default=2.0, ge=1)

@@ -24,7 +24,7 @@ class SessionState:
         training: a round is under way.
         weights_version: the version in use: "base" or a content hash.
         is_surface_new: the base model answers on the open image instead of the version in use,
-            which has not learnt its surface; see `familiar_surfaces`.
+            which has not learnt its surface; see `images.surfaces`.
         learnt: what learning at every accept is worth so far; None while it is off.
         masks_since_round: masks accepted since the last round began.
         can_undo: there is a step to take back on the open image.

@@ -36,7 +36,7 @@ class Format:
         takes: the parts it understands beside those.
         smallest: objects of fewer pixels are specks of the format's own making.
         extra: what to install beside the package, or None.
-        writer: "module:function" of an `exporting.Writer`; None where nothing is written in it.
+        writer: "module:function" of an `writer.Writer`; None where nothing is written in it.
         suffix: of the file that is written, ".json"; "" where it is a folder.
 
     """

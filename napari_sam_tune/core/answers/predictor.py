@@ -3,7 +3,7 @@
 On a fresh embedding the masks, IoU estimates and logits equal `segment_anything.SamPredictor`'s
 bit for bit; embeddings from the cache are fp16 (largest relative error 2⁻¹¹ per feature), which
 moves logits by about 0.01 and so flips only mask pixels whose logit is that close to zero. Tuned
-weights that say which surfaces they know (`familiar_surfaces`) answer on those alone. What goes
+weights that say which surfaces they know (`images.surfaces`) answer on those alone. What goes
 beyond segment-anything is all only when asked for: priors add what is known to the model's logits,
 refiners make answers keep to what was said, `look_closer` answers from a crop around a small object
 (`zoom`). `answers.chain` says which of them there are, and puts them together.

@@ -4,10 +4,10 @@ ImageNet's features (`efficientnet`) tell defects from surfaces far better than 
 pictures teach in days. A feature pyramid (Lin et al. 2017) brings strides 32 and 16 together, a few
 of segment-anything's own attention blocks look across the whole image there, and details of strides
 8 and 4 join on the way to an embedding at stride 8. Prompt encoder, two-way transformer and mask
-decoder are those of the first starter (`starter.architecture`), weight for weight the same shapes.
+decoder are those of the first starter (`models.starter`), weight for weight the same shapes.
 
 While the trunk keeps its ImageNet weights (it is *frozen*), weights files leave it out: it comes
-with the dependency, and the same forward pass serves the pixel classifier.
+with the dependency, and its features are those the pixel classifier learns on.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ class HeadScores:
 
 @dataclass(frozen=True, eq=False)
 class TrainedHead:
-    """A head as it came out of training; `project_heads.keep_head` puts it into a project.
+    """A head as it came out of training; `store.keep_head` puts it into a project.
 
     Attributes:
         tensors: head and neck, by name, on the CPU.

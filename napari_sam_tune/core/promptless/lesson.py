@@ -150,7 +150,7 @@ class PromptlessLesson:
 
     Attributes:
         neck: the encoder's, or a copy.
-        head: see `promptless.PromptlessHead`.
+        head: see `head.PromptlessHead`.
         views: features before the neck, and targets.
         device: where neck and head run.
 

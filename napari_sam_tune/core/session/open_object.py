@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field, replace
-from time import monotonic
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from napari_sam_tune.core.prompts import Correction, Effort, Prompt, Proposal
+from napari_sam_tune.core.prompts import Correction, Prompt, Proposal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from napari_sam_tune.core.prompts import ClassGuess, Mask
     from napari_sam_tune.core.suggestions.suggestion import Suggestion
-
-# A pause longer than this is a coffee, not work on the mask.
-_LONGEST_PAUSE_SECONDS = 60.0
-# Masks kept for undo on one image: about a gigabyte, at least ten steps, at most five hundred.
-_UNDO_BYTES, _FEWEST_STEPS, _MOST_STEPS = 2**30, 10, 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,100 +129,3 @@ def _extends(prompt: Prompt, earlier: Prompt | None) -> bool:
         and prompt.labels[:count] == earlier.labels
         and earlier.box in (None, prompt.box)
     )
-
-
-@dataclass
-class EffortMeter:
-    """Counts what the person does until a mask is accepted.
-
-    Work on proposals that were undone or rejected counts towards the next accepted mask: the sum
-    over records is all the work there was.
-    """
-
-    clicks: int = 0
-    boxes: int = 0
-    strokes: int = 0
-    seconds: float = 0.0
-    clock: Callable[[], float] = monotonic
-    _last: float | None = field(default=None, repr=False)
-
-    def tick(self) -> None:
-        """Add the time since the last action, as far as it was no break."""
-        now = self.clock()
-        if self._last is not None:
-            self.seconds += min(now - self._last, _LONGEST_PAUSE_SECONDS)
-        self._last = now
-
-    def said(self, prompt: Prompt, earlier: Prompt | None) -> None:
-        """Count what `prompt` adds to `earlier`."""
-        self.tick()
-        known = set() if earlier is None else set(zip(earlier.points, earlier.labels, strict=True))
-        self.clicks += sum(
-            pair not in known for pair in zip(prompt.points, prompt.labels, strict=True)
-        )
-        self.boxes += prompt.box is not None and (earlier is None or earlier.box != prompt.box)
-
-    def decided(self) -> None:
-        """Count a suggestion that was looked at and turned down, as one click."""
-        self.tick()
-        self.clicks += 1
-
-    def stroke(self) -> None:
-        """Count one stroke of the brush or the eraser."""
-        self.tick()
-        self.strokes += 1
-
-    def reading(self, painted_pixels: int) -> Effort:
-        """Return the effort so far, up to this moment."""
-        self.tick()
-        return Effort(self.clicks, self.boxes, self.strokes, painted_pixels, self.seconds)
-
-    def give_back(self, effort: Effort) -> None:
-        """Count again what went into a mask whose acceptance was undone."""
-        self.clicks += effort.clicks
-        self.boxes += effort.boxes
-        self.strokes += effort.strokes
-        self.seconds += effort.seconds
-
-    def reset(self) -> None:
-        """Begin counting for the next mask; its clock starts at its first action."""
-        self.clicks = self.boxes = self.strokes = 0
-        self.seconds, self._last = 0.0, None
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """One thing that can be taken back.
-
-    Attributes:
-        before: the object in progress before the step.
-        after: and after it.
-        added: id of the annotation the step wrote, or None.
-        removed: id of the annotation the step removed or superseded, or None.
-
-    """
-
-    before: OpenObject
-    after: OpenObject
-    added: str | None = None
-    removed: str | None = None
-
-
-class History:
-    """The steps done and undone on one image, newest last."""
-
-    def __init__(self, shape: tuple[int, int]) -> None:
-        """Make room for as many steps as masks of `shape` (H, W) reasonably allow."""
-        steps = _UNDO_BYTES // max(1, 4 * shape[0] * shape[1])
-        self.done: deque[Step] = deque(maxlen=int(min(max(steps, _FEWEST_STEPS), _MOST_STEPS)))
-        self.undone: list[Step] = []
-
-    def push(self, step: Step) -> None:
-        """Record a new step; what had been undone can no longer be repeated."""
-        self.done.append(step)
-        self.undone.clear()
-
-    def amend(self, after: OpenObject) -> None:
-        """Let the newest step end in `after`: the model's answer belongs to the click."""
-        if self.done:
-            self.done[-1] = replace(self.done[-1], after=after)

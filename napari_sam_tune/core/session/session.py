@@ -10,7 +10,6 @@ the model.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +19,16 @@ from napari_sam_tune.core.answers.answerer import Answerer, ProposalRequest
 from napari_sam_tune.core.config import TrainConfig
 from napari_sam_tune.core.errors import MaskError, ProjectError, StorageError
 from napari_sam_tune.core.images.files import content_hash, spatial_shape
-from napari_sam_tune.core.project.annotations import Annotation, NewAnnotation, Source
 from napari_sam_tune.core.project.effort import EffortRow, effort_by_version
 from napari_sam_tune.core.prompts import Correction, Effort, Prompt, Proposal, as_mask
 from napari_sam_tune.core.rounds.learner import Learner
 from napari_sam_tune.core.rounds.plan import AutoRounds
 from napari_sam_tune.core.rounds.runners import Runner, make_runner
-from napari_sam_tune.core.session.open_object import EffortMeter, History, OpenObject, Step
+from napari_sam_tune.core.session.accepting import record_of
+from napari_sam_tune.core.session.class_in_use import ClassInUse
+from napari_sam_tune.core.session.effort_meter import EffortMeter
+from napari_sam_tune.core.session.history import History, Step
+from napari_sam_tune.core.session.open_object import OpenObject
 from napari_sam_tune.core.state import SessionState
 from napari_sam_tune.core.suggestions.review import Review
 
@@ -39,11 +41,10 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.answers.chain import AnswerChain
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.pixel_classifier.survey import SurveyStep, Unread
+    from napari_sam_tune.core.project.annotations import Annotation, Source
     from napari_sam_tune.core.project.project import ImageRecord, Project
     from napari_sam_tune.core.rounds.report import Round
     from napari_sam_tune.core.suggestions.suggestion import Suggestion, SuggestionKind
-
-_log = logging.getLogger(__name__)
 
 
 class Session:
@@ -128,9 +129,6 @@ class Session:
         self._objects: dict[str, OpenObject] = {}
         self._histories: dict[str, History] = {}
         self._effort = EffortMeter()
-        self._label_before: str | None = None  # the person's class, while an object has its own
-        self._suggested: str | None = None  # the class lent, where it is a guess
-        self._left_with: dict[str, tuple[str, bool]] = {}  # classes lent on images not open
         self._generation = 0
         self._asked_in: Step | None = None  # the step an answer on its way belongs to
         self._closed = False
@@ -139,8 +137,7 @@ class Session:
         label = project.place().get("label")
         if isinstance(label, str):
             self.state.label = label
-        self._label_kept = self.state.label  # the person's class by the last accept
-        self._has_chosen_class = False  # since then, be it the same
+        self._class = ClassInUse(self.state)
 
     @property
     def predictor(self) -> Predictor:
@@ -211,11 +208,9 @@ class Session:
         self.learner.follow_project()
         record = self.project.image(image_id)
         self._histories.setdefault(image_id, History(record.shape))
-        self._leave_class_behind()
+        self._class.leave(self.state.image_id)
         self.state.image_id = image_id
-        left = self._left_with.pop(image_id, None)
-        if left is not None:
-            self._lend_label(left[0], suggested=left[1])
+        self._class.come_back(image_id)
         try:
             self.project.remember(image_id=image_id)
         except StorageError as error:
@@ -306,7 +301,7 @@ class Session:
             history.amend(answered)
         self._objects[request.image_id] = answered
         if answered.class_guess is not before.class_guess:
-            self._suggest_class(answered)
+            self._class.suggest(answered.class_guess)
         self._publish()
         return True
 
@@ -413,7 +408,7 @@ class Session:
 
         """
         annotation = self._on_open_image(annotation_id)
-        self._lend_label(annotation.label)
+        self._class.lend(annotation.label)
         self._advance(OpenObject(start=annotation.mask, reopened=annotation_id))
 
     def _keep(
@@ -426,27 +421,17 @@ class Session:
         source: Source | None = None,
     ) -> Annotation:
         current = current or OpenObject()
-        proposal = current.proposal
-        version = self.state.weights_version if proposal is None else proposal.weights_version
-        if current.reopened is not None:
-            old = self.project.annotation(current.reopened)
-            effort = old.effort + effort
-            version = old.weights_version if proposal is None else version
-        suggestion = current.suggestion
-        new = NewAnnotation(
+        reopened, suggestion = current.reopened, current.suggestion
+        new = record_of(
+            current,
+            mask,
             image_id=self._open_id(),
-            mask=mask,
             label=label or self.state.label,
-            prompts=current.answered,
-            weights_version=version,
-            proposal_mask=current.proposed,
-            predicted_iou=proposal.iou if proposal else None,
-            locked=correction.locked if correction else None,
+            version=self.state.weights_version,
+            correction=correction,
             effort=effort,
-            supersedes=current.reopened,
             source=source or self._source,
-            suggested_by=None if suggestion is None else suggestion.origin,
-            recalled=proposal.recalled if proposal is not None and proposal.is_recalled else (),
+            superseded=None if reopened is None else self.project.annotation(reopened),
         )
         annotation = self.project.add(new)
         # From here on the record is on disk; nothing below may raise before it is accounted for.
@@ -459,11 +444,11 @@ class Session:
             self._effort.reset()
             remaining = self._next_object()
         guess = current.class_guess
-        if source != "adopted" and guess is not None and guess.label != self._label_kept:
+        if source != "adopted" and guess is not None and guess.label != self._class.kept:
             self.answerer.classes.add(annotation.id, guess)
         self._advance(remaining, added=annotation.id, removed=current.reopened)
         if source != "adopted":
-            self._label_kept, self._has_chosen_class = self._own_label, False
+            self._class.note_accepted()
         self._annotations_touched()
         self.consider_round(idle_seconds=0.0)
         return annotation
@@ -567,7 +552,7 @@ class Session:
         if suggestion is None:
             return OpenObject()
         self._effort.tick()
-        self._lend_label(suggestion.label)
+        self._class.lend(suggestion.label)
         return OpenObject.suggested(suggestion)
 
     # ---------------------------------------------------------------- classes
@@ -575,50 +560,12 @@ class Session:
     @property
     def suggested_class(self) -> str | None:
         """The class of the object in progress, where nobody chose it: it was guessed."""
-        return self._suggested if self._suggested == self.state.label else None
+        return self._class.guessed
 
     def choose_class(self, label: str) -> None:
         """Give the object in progress and the next ones a class; none is suggested over it."""
-        self._has_chosen_class = True
-        if self.open_object.class_guess is not None:
-            self._suggested = self._label_before = None
-        self.state.label = label
-
-    @property
-    def _own_label(self) -> str:
-        """The class the person works with, whatever the object in progress was lent."""
-        was_overruled = self._suggested is not None and self.suggested_class is None
-        before = self._label_before
-        return self.state.label if before is None or was_overruled else before
-
-    def _suggest_class(self, current: OpenObject) -> None:
-        """Lend the class guessed, if that is clear and none was chosen since the last accept."""
-        guess, own = current.class_guess, self._own_label
-        has_chosen = self._has_chosen_class or own != self._label_kept
-        if guess is not None and guess.is_clear and guess.label != own and not has_chosen:
-            self._lend_label(guess.label, suggested=True)
-
-    def _lend_label(self, label: str | None, *, suggested: bool = False) -> None:
-        """Give the next accepted mask a class of its own; the person's comes back with None."""
-        if label is None or self._suggested is not None:
-            self._return_label()
-        if label is not None:
-            if self._label_before is None:
-                self._label_before = self.state.label
-            self._suggested = label if suggested else None
-            self.state.label = label
-
-    def _return_label(self) -> None:
-        """Bring the person's class back; one chosen in place of a guess is theirs from then on."""
-        own, self._label_before, self._suggested = self._own_label, None, None
-        self.state.label = own
-
-    def _leave_class_behind(self) -> None:
-        """Remember the class lent to the object on the image that is left."""
-        if self.state.image_id is not None and self._label_before is not None:
-            is_guess = self.suggested_class is not None
-            self._left_with[self.state.image_id] = self.state.label, is_guess
-            self._return_label()
+        guess = self.open_object.class_guess
+        self._class.choose(label, instead_of_a_guess=guess is not None)
 
     # ---------------------------------------------------------- undo and redo
 
@@ -635,7 +582,7 @@ class Session:
         guess = step.before.class_guess
         if step.added is not None and guess is not None and step.after is not step.before:
             label = self.project.annotation(step.added).label
-            self._lend_label(label, suggested=guess.is_clear and guess.label == label)
+            self._class.lend(label, guessed=guess.is_clear and guess.label == label)
         return True
 
     def redo(self) -> bool:
@@ -677,9 +624,9 @@ class Session:
         self._objects[self._open_id()] = current
         if current.suggestion is not None:
             self.review.queue(self._open_id()).restore(current.suggestion)
-            self._lend_label(current.suggestion.label)
+            self._class.lend(current.suggestion.label)
         elif current.class_guess is not former:
-            self._suggest_class(current)
+            self._class.suggest(current.class_guess)
         self._publish()
 
     # ----------------------------------------------------------------- rounds
@@ -737,7 +684,7 @@ class Session:
         self._closed = True
         self.learner.close()
         try:
-            self.project.remember(label=self._own_label)
+            self.project.remember(label=self._class.own)
         except StorageError as error:
             self.failed.emit(str(error))
 
@@ -774,7 +721,7 @@ class Session:
         current = self.open_object
         has_own_label = (current.reopened, current.suggestion, current.class_guess) != (None,) * 3
         if not has_own_label:
-            self._return_label()
+            self._class.give_back()
         history = self._history()
         self.state.can_undo = history is not None and bool(history.done)
         self.state.can_redo = history is not None and bool(history.undone)

@@ -4,7 +4,7 @@ A model with a light encoder learns whole. With a heavy one images were encoded 
 that made the masks, and a round runs only the prompt encoder and the mask decoder on those
 embeddings. A round replays all accepted masks and ends in an average with the base model, so that
 many rounds do not drift away from what the base can do (WiSE-FT, Wortsman et al. 2022), and its
-weights are used on surfaces it has learnt from alone (`familiar_surfaces`). The next round goes on
+weights are used on surfaces it has learnt from alone (`images.surfaces`). The next round goes on
 from where this one was before averaging: rounds are short, and what they learn adds up.
 """
 

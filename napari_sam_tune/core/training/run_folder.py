@@ -122,7 +122,7 @@ class RunFolder:
         info: Mapping[str, Any],
         surfaces: FamiliarSurfaces | None = None,
     ) -> str:
-        """Write the weights and return their version; see `weights.write_weights`."""
+        """Write the weights and return their version; see `weights_file.write_weights`."""
         return write_weights(self.weights, tensors, info, surfaces)
 
     def close(self) -> None:
