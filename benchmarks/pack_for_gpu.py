@@ -63,6 +63,7 @@ QUALITY = 50
 SAMPLED = 12
 """One photograph of so many tells how large all come out."""
 SURFACE_SIDE = 640
+"""Longer side of a surface, in px: none of those so far has much more to show."""
 COVERED = 0.4
 """Share of a px that makes it part of a mask made smaller; thin lines lose with one half."""
 MEGABYTE = 1e6
@@ -164,7 +165,7 @@ def copy_photographs(sets: list[Path], to: Path, room: float) -> int:
 
 
 def copy_surfaces(folders: list[Path], to: Path) -> None:
-    """Copy photographs of sound surfaces, and what is said of their sources, into one folder."""
+    """Copy photographs of sound surfaces into one folder, as WebP."""
     for folder in folders:
         for path in list_images(folder):
             image = Image.fromarray(to_rgb8(read_image(path)))

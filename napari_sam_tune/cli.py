@@ -127,7 +127,9 @@ def embed(
 
     opened = Project.open(project)
     predictor = Predictor.from_checkpoint(model, device=device)
-    opened.set_base(predictor.ref)  # another model's embeddings would be of no use
+    changed = opened.set_base(predictor.ref)  # another model's embeddings would be of no use
+    if changed is not None:
+        console.print(changed, highlight=False)
     unreadable = []
     with progress_bar() as bar:
         task = bar.add_task("Encoding", total=None)

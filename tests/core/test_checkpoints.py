@@ -204,6 +204,8 @@ def test_a_base_that_was_exchanged_is_noticed(starter, tmp_path):
     save_sam_checkpoint(starter.sam, path)
     with pytest.raises(CheckpointError, match="not the file this project was begun with"):
         load_base(BaseRef(str(path), "0" * 64))
+    with pytest.raises(CheckpointError, match=r"another edition.*no record is lost"):
+        load_base(BaseRef("starter", "0" * 64))
 
 
 def test_devices():

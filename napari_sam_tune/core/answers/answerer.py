@@ -222,7 +222,6 @@ class Answerer:
         Returns:
             Whether there is more to do in the next idle moment.
 
-
         """
         if not self.chain.learns:
             self._state.learnt = None

@@ -192,10 +192,19 @@ def load_base(ref: BaseRef, device: str | torch.device = "cpu") -> LoadedModel:
     """Load the base model a project was begun with, and make sure that it is that one.
 
     Raises:
-        CheckpointError: the file has changed since; else as `load_model`.
+        CheckpointError: the file has changed since, or the embedded model is another edition;
+            else as `load_model`.
 
     """
     model = load_model(ref.name, device)
+    if model.ref.sha256 != ref.sha256 and ref.name == STARTER:
+        raise CheckpointError(
+            "napari-sam-tune comes with another edition of its model now than these weights or "
+            f"this project build on (SHA-256 {model.ref.sha256[:12]}… instead of {ref.sha256[:12]}…). "
+            "Open the project in the dock, or run `napari-sam-tune embed` on it: either goes on "
+            "with the new edition, and no record is lost. The weights themselves need the former "
+            "edition’s file."
+        )
     if model.ref.sha256 != ref.sha256:
         raise CheckpointError(
             f"The base model {ref.name} is not the file this project was begun with (SHA-256 "

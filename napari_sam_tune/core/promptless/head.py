@@ -44,7 +44,7 @@ Flips = tuple[bool, bool]
 """Upside down, and mirrored."""
 
 NECK: Final = "image_encoder.neck."
-"""What the names of its neck's tensors begin with in a weights file."""
+"""What the names of the neck's tensors begin with in a weights file."""
 _STAGES: Final = [4 * efficientnet.CHANNELS[4], efficientnet.CHANNELS[8], efficientnet.CHANNELS[16]]
 """Channels of the trunk's stages of strides 4, 8 and 16 at stride 8."""
 _RARE: Final = 4.0
