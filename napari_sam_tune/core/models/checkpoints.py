@@ -199,8 +199,8 @@ def load_base(ref: BaseRef, device: str | torch.device = "cpu") -> LoadedModel:
     model = load_model(ref.name, device)
     if model.ref.sha256 != ref.sha256 and ref.name == STARTER:
         raise CheckpointError(
-            "napari-sam-tune comes with another edition of its model now than these weights or "
-            f"this project build on (SHA-256 {model.ref.sha256[:12]}… instead of {ref.sha256[:12]}…). "
+            "napari-sam-tune comes with another edition of its model than these weights or this "
+            f"project build on ({model.ref.sha256[:12]} instead of {ref.sha256[:12]}, SHA-256). "
             "Open the project in the dock, or run `napari-sam-tune embed` on it: either goes on "
             "with the new edition, and no record is lost. The weights themselves need the former "
             "edition’s file."
