@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from napari_sam_tune import Predictor, Prompt
 from napari_sam_tune.core.answers.chain import REFINERS
 from napari_sam_tune.core.answers.zoom import OUTSIDE, holds, moved, window_around, window_for
-from napari_sam_tune.core.geometry.views import resized_shape, shape_of, whole
+from napari_sam_tune.core.geometry.views import resized_shape
+from napari_sam_tune.core.geometry.windows import shape_of, whole
 from napari_sam_tune.core.scoring import iou
 
 SIDE, SIZE = 512, 256

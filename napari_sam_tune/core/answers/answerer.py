@@ -8,7 +8,7 @@ else, but for the switches of `chain`.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.answers.chain import AnswerChain
@@ -31,31 +31,13 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import ImageRecord, Project
-    from napari_sam_tune.core.prompts import Prompt, Proposal
+    from napari_sam_tune.core.prompts import Prompt, Proposal, ProposalRequest
     from napari_sam_tune.core.state import SessionState
 
 _log = logging.getLogger(__name__)
 
 MOST_ANSWERED_ANEW: Final = 4
 """First clicks put anew to new weights each time there is a moment: each takes half a second."""
-
-
-@dataclass(frozen=True, eq=False)
-class ProposalRequest:
-    """A question on its way to the model; whoever owns the predictor answers it.
-
-    Attributes:
-        image_id: the image it is about.
-        generation: grows with every request; an answer to an older one is stale.
-        prompt: the whole prompt, with the painted mask in place.
-        previous: the proposal whose logits go along, or None.
-
-    """
-
-    image_id: str
-    generation: int
-    prompt: Prompt
-    previous: Proposal | None
 
 
 class Answerer:

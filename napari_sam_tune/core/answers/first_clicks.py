@@ -15,9 +15,8 @@ from napari_sam_tune.core.geometry.views import (
     in_frame,
     mask_to_logits,
     resized_shape,
-    shape_of,
-    whole,
 )
+from napari_sam_tune.core.geometry.windows import shape_of, whole
 from napari_sam_tune.core.pixel_classifier.prior import Mixture
 from napari_sam_tune.core.scoring import TOLERANCE, is_thin, score
 

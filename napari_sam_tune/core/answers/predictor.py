@@ -30,15 +30,13 @@ from napari_sam_tune.core.answers.zoom import holds, moved, window_for
 from napari_sam_tune.core.errors import CheckpointError, ImageError, SamTuneError
 from napari_sam_tune.core.geometry.views import (
     View,
-    Window,
     half_pixel,
     in_frame,
     mask_to_logits,
     resized_shape,
     shades_of,
-    shape_of,
-    whole,
 )
+from napari_sam_tune.core.geometry.windows import Window, shape_of, whole
 from napari_sam_tune.core.images.files import to_rgb8
 from napari_sam_tune.core.images.surfaces import FamiliarSurfaces, describe
 from napari_sam_tune.core.models.base import BASE_VERSION

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from napari_sam_tune.core.geometry.views import shape_of, whole
+from napari_sam_tune.core.geometry.windows import shape_of, whole
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_sam_tune.core.geometry.views import Shape, Window
+    from napari_sam_tune.core.geometry.windows import Shape, Window
     from napari_sam_tune.core.prompts import Mask, Point, Prompt
 
 ROOM: Final = 3.0

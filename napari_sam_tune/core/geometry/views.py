@@ -13,15 +13,14 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
+from napari_sam_tune.core.geometry.windows import shape_of
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from napari_sam_tune.core.geometry.windows import Shape, Window
     from napari_sam_tune.core.prompts import Mask
-
-Shape = tuple[int, int]
-Window = tuple[int, int, int, int]
-"""Part of an image, (y0, x0, y1, x1) in px, ends excluded."""
 
 MASK_LOGIT: Final = 6.9
 """Logit of a pixel surely inside a mask prompt, about log(.999 / .001); outside is its negative."""
@@ -71,16 +70,6 @@ def shades_of(pixels: Tensor, side: int, size: int) -> Tensor:
     height, width = grey.shape[-2:]
     padded = functional.pad(grey, (0, side - width, 0, side - height))
     return functional.avg_pool2d(padded, side // size) * (2 / spread)
-
-
-def whole(shape: Shape) -> Window:
-    """Return the window that is the image."""
-    return 0, 0, *shape
-
-
-def shape_of(window: Window) -> Shape:
-    """Return (H, W) of a window."""
-    return window[2] - window[0], window[3] - window[1]
 
 
 def resized_shape(shape: Shape, side: int) -> Shape:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import torch
 
-from napari_sam_tune.core.geometry.views import sample_in_view, shape_of
+from napari_sam_tune.core.geometry.views import sample_in_view
+from napari_sam_tune.core.geometry.windows import shape_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_sam_tune.core.geometry.views import Shape, View, Window
+    from napari_sam_tune.core.geometry.views import View
+    from napari_sam_tune.core.geometry.windows import Shape, Window
 
 CAP: Final = 10.0
 """Logit of what is surely inside; its negative outside."""

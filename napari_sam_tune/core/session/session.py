@@ -15,12 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from napari_sam_tune.core.answers.answerer import Answerer, ProposalRequest
 from napari_sam_tune.core.config import TrainConfig
 from napari_sam_tune.core.errors import MaskError, ProjectError, StorageError
 from napari_sam_tune.core.images.files import content_hash, spatial_shape
 from napari_sam_tune.core.project.effort import EffortRow, effort_by_version
-from napari_sam_tune.core.prompts import Correction, Effort, Prompt, Proposal, as_mask
+from napari_sam_tune.core.prompts import (
+    Correction,
+    Effort,
+    Prompt,
+    Proposal,
+    ProposalRequest,
+    as_mask,
+)
 from napari_sam_tune.core.rounds.learner import Learner
 from napari_sam_tune.core.rounds.plan import AutoRounds
 from napari_sam_tune.core.rounds.runners import Runner, make_runner
@@ -30,7 +36,6 @@ from napari_sam_tune.core.session.effort_meter import EffortMeter
 from napari_sam_tune.core.session.history import History, Step
 from napari_sam_tune.core.session.open_object import OpenObject
 from napari_sam_tune.core.state import SessionState
-from napari_sam_tune.core.suggestions.review import Review
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -97,6 +102,10 @@ class Session:
         recall: bool = True,
         instant: bool = True,
     ) -> None:
+        # Not above: these work on tensors, and whoever only names a session needs no torch.
+        from napari_sam_tune.core.answers.answerer import Answerer
+        from napari_sam_tune.core.suggestions.review import Review
+
         self.notice = project.set_base(predictor.ref)
         self.project = project
         self.state = SessionState(weights_version=project.current_version)

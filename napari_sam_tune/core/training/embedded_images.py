@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_sam_tune.core.geometry.frame import Frame
-from napari_sam_tune.core.geometry.views import Window, resized_shape
+from napari_sam_tune.core.geometry.views import resized_shape
+from napari_sam_tune.core.geometry.windows import Window
 from napari_sam_tune.core.images.files import to_rgb8
 from napari_sam_tune.core.models.trunk import Trunk, after, before
 from napari_sam_tune.core.storage.embeddings import Embedding

@@ -10,7 +10,8 @@ import numpy as np
 
 from napari_sam_tune.core.answers.zoom import holds, window_around
 from napari_sam_tune.core.geometry.frame import Frame
-from napari_sam_tune.core.geometry.views import resized_shape, shape_of, whole
+from napari_sam_tune.core.geometry.views import resized_shape
+from napari_sam_tune.core.geometry.windows import shape_of, whole
 from napari_sam_tune.core.training.decoder import NEGATIVE, POSITIVE, TOP_LEFT, Tokens
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.config import TrainConfig
-    from napari_sam_tune.core.geometry.views import Window
+    from napari_sam_tune.core.geometry.windows import Window
     from napari_sam_tune.core.project.project import Annotation
     from napari_sam_tune.core.prompts import Mask, Prompt
     from napari_sam_tune.core.training.embedded_images import Flips, Seen

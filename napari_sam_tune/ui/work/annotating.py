@@ -16,8 +16,7 @@ from napari_sam_tune.ui.views.labelling import ObjectSnapshot, Tool
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from napari_sam_tune.core.answers.answerer import ProposalRequest
-    from napari_sam_tune.core.prompts import Proposal
+    from napari_sam_tune.core.prompts import Proposal, ProposalRequest
     from napari_sam_tune.core.session.open_object import OpenObject
     from napari_sam_tune.ui.work.opening import Opening, ReadImage
     from napari_sam_tune.ui.work.workplace import Workplace
