@@ -24,6 +24,7 @@ from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.evaluation.simulate import Robot, SequenceResult, run_sequence
 from napari_sam_tune.core.exchange.labelled_images import LabelledImage, read_pairs
 from napari_sam_tune.core.exchange.outgoing import images_out, selection
+from napari_sam_tune.core.models.catalogue import STARTER
 from napari_sam_tune.core.models.checkpoints import save_sam_checkpoint
 from napari_sam_tune.core.project.effort import RECALLED
 from napari_sam_tune.core.project.project import Project
@@ -59,7 +60,7 @@ def sample_pairs() -> list[LabelledImage]:
 def run_headless(
     out: Path,
     *,
-    model: str = "starter",
+    model: str = STARTER,
     parts: int | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from napari_sam_tune.commands.terminal import Model, console
+from napari_sam_tune.core.models.catalogue import STARTER
 
 
 def demo(
@@ -20,7 +21,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the demo's project and results.")] = Path(
         "napari-sam-tune-demo"
     ),
-    model: Model = "starter",
+    model: Model = STARTER,
     parts: Annotated[
         int | None,
         typer.Option(

@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from napari_sam_tune.commands.terminal import Device, Model, console, progress_bar
+from napari_sam_tune.core.models.catalogue import STARTER
 
 
 def embed(
     folder: Annotated[Path, typer.Argument(help="Folder of images.")],
     project: Annotated[Path, typer.Option(help="Project folder; made if it is absent.")],
-    model: Model = "starter",
+    model: Model = STARTER,
     device: Device = "auto",
 ) -> None:
     """Encode a whole folder ahead, so that every first click is quick. Resumes where it stopped."""

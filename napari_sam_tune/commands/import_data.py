@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from napari_sam_tune.commands.terminal import console, progress_bar
+from napari_sam_tune.core.models.catalogue import STARTER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,7 +63,7 @@ def import_data(
     """Make a project of images that are labelled already; run it again to go on or add to it."""
     from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images
     from napari_sam_tune.core.exchange.incoming import Location
-    from napari_sam_tune.core.models.checkpoints import STARTER, base_ref
+    from napari_sam_tune.core.models.checkpoints import base_ref
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.formats.registry import format_named
 

@@ -9,6 +9,7 @@ import typer
 
 from napari_sam_tune.commands.terminal import Device, console, progress_bar
 from napari_sam_tune.core.errors import PromptError
+from napari_sam_tune.core.models.catalogue import MODEL_NAMES, STARTER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,9 +29,7 @@ def predict(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(
-            help="Base model: starter, vit_b, vit_l, vit_h, vit_t or a file; else the weights'."
-        ),
+        typer.Option(help=f"Base model: {', '.join(MODEL_NAMES)} or a file; else the weights'."),
     ] = None,
     box: Annotated[
         list[str] | None, typer.Option(help="X0,Y0,X1,Y1 in px; repeat for more objects.")
@@ -93,7 +92,6 @@ def _open(
     """Return a base model, and what answers on it; None where it answers alone."""
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.answers.tuned import open_tuned
-    from napari_sam_tune.core.models.checkpoints import STARTER
     from napari_sam_tune.core.models.weights_file import is_head
     from napari_sam_tune.core.promptless.head import load_head
 

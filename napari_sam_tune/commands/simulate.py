@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_sam_tune.commands.terminal import Device, Model, console, progress_bar
+from napari_sam_tune.core.models.catalogue import STARTER
 from napari_sam_tune.core.rounds.plan import MASKS_BETWEEN_ROUNDS
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def simulate(
     masks: Masks,
     out: Report,
     learn: Learn = True,
-    model: Model = "starter",
+    model: Model = STARTER,
     project: KeptProject = None,
     every: Every = MASKS_BETWEEN_ROUNDS,
     max_clicks: MaxClicks = 20,

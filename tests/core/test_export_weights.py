@@ -18,6 +18,7 @@ from napari_sam_tune.core.errors import CheckpointError
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import LoadedModel, load_model
 from napari_sam_tune.core.models.tiny_vit import build_vit_t
+from napari_sam_tune.formats.weights.usage import use_sam
 
 
 def test_a_merged_checkpoint_draws_what_base_and_adapters_draw(tmp_path):
@@ -159,3 +160,10 @@ def test_the_card_says_what_the_weights_are(tmp_path):
     assert "learnt from 6 masks, 4 real prompts, 36 simulated prompts." in card
     assert export(project, tmp_path / "b.pth", "--version", "base").exit_code == 0
     assert "nothing in it was tuned" in (tmp_path / "b.pth.md").read_text(encoding="utf-8")
+
+
+def test_the_card_names_a_program_that_reads_the_architecture():
+    assert "from segment_anything import" in use_sam("m.pth", "vit_b")
+    assert "from mobile_sam import" in use_sam("m.pth", "vit_t")
+    for edition in ("starter", "starter2"):
+        assert "sam_model_registry" not in use_sam("m.pth", edition)

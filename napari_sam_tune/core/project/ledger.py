@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.models.base import BASE_VERSION, BaseRef
@@ -40,6 +40,12 @@ class ImageRecord:
     stratum: str | None
 
 
+ROLLED_BACK_FROM: Final = "rolled_back_from"
+"""In the report of a promotion: the version that a person put out of use."""
+OTHER_BASE: Final = "other_base"
+"""In the report of a promotion that nobody asked for: the base model changed, to this one."""
+
+
 @dataclass(frozen=True)
 class Promotion:
     """One change of the weights in use; a roll-back is one as well.
@@ -47,13 +53,23 @@ class Promotion:
     Attributes:
         version: "base" or 12 hex digits.
         time: UTC, seconds since 1970.
-        report: what the gate said, as plain values.
+        report: why, as plain values: `RoundReport.to_json()`, or one of the keys above.
 
     """
 
     version: str
     time: float
     report: dict[str, Any]
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether a round or a person led to it, and not another base model."""
+        return OTHER_BASE not in self.report
+
+    @property
+    def is_of_a_round(self) -> bool:
+        """Whether a round led to it: what was learnt until then came into use."""
+        return self.is_asked_for and ROLLED_BACK_FROM not in self.report
 
 
 @dataclass(frozen=True)

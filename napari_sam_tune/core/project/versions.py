@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from napari_sam_tune.core.errors import CheckpointError, ProjectError
-from napari_sam_tune.core.models.base import BASE_VERSION, EMBEDDED
+from napari_sam_tune.core.models.base import BASE_VERSION
+from napari_sam_tune.core.models.catalogue import STARTER
+from napari_sam_tune.core.project.ledger import OTHER_BASE
 from napari_sam_tune.core.storage.durable import flush_folder, pending_folder, publish_file, saving
 
 if TYPE_CHECKING:
@@ -24,9 +26,6 @@ if TYPE_CHECKING:
 
 
 _log = logging.getLogger(__name__)
-
-_OTHER_BASE: Final = "other_base"
-"""In the report of a promotion that nobody asked for: the base model changed."""
 
 
 class WeightsOfProject:
@@ -62,7 +61,7 @@ class WeightsOfProject:
             return None
         versions = [info.version for info in self.versions()]
         fitting = [version for version in versions if self._fits(version, ref)]
-        is_next_edition = recorded is not None and recorded.name == ref.name == EMBEDDED
+        is_next_edition = recorded is not None and recorded.name == ref.name == STARTER
         if versions and not fitting and not is_next_edition:
             raise ProjectError(
                 f"This project builds on the model {_describe(recorded)}, not on {_describe(ref)}: "
@@ -71,11 +70,11 @@ class WeightsOfProject:
         self._journal.append("base", name=ref.name, sha256=ref.sha256)
         if not versions:
             return None
-        chosen = [p.version for p in self.promotions() if _OTHER_BASE not in p.report]
+        chosen = [p.version for p in self.promotions() if p.is_asked_for]
         used = [version for version in chosen if version in {BASE_VERSION, *fitting}]
         version = used[-1] if used else BASE_VERSION
         if version != self.current_version:
-            self._journal.append("promote", version=version, report={_OTHER_BASE: asdict(ref)})
+            self._journal.append("promote", version=version, report={OTHER_BASE: asdict(ref)})
         return _say_change(ref, len(versions) - len(fitting), is_next_edition=is_next_edition)
 
     def _fits(self, version: str, ref: BaseRef) -> bool:

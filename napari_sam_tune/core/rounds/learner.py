@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_sam_tune.core.errors import SamTuneError, TrainingError
+from napari_sam_tune.core.project.ledger import ROLLED_BACK_FROM
 from napari_sam_tune.core.rounds.gate import decide
 from napari_sam_tune.core.rounds.messages import Message, RoundCancelled, RoundFailed
 from napari_sam_tune.core.rounds.plan import (
@@ -173,7 +174,7 @@ class Learner:
             ProjectError: the project has no such version.
 
         """
-        self._project.promote(version, report={"rolled_back_from": self._state.weights_version})
+        self._project.promote(version, report={ROLLED_BACK_FROM: self._state.weights_version})
         self._state.weights_version = version
 
     def _plan(self) -> RoundPlan:
