@@ -39,9 +39,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.storage.embeddings import EmbeddingCache
-
-Flips = tuple[bool, bool]
-"""Upside down, and mirrored."""
+    from napari_sam_tune.core.training.embedded_images import Flips
 
 NECK: Final = "image_encoder.neck."
 """What the names of the neck's tensors begin with in a weights file."""

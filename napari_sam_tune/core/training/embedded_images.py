@@ -15,7 +15,7 @@ from napari_sam_tune.core.geometry.frame import Frame
 from napari_sam_tune.core.geometry.views import resized_shape
 from napari_sam_tune.core.geometry.windows import Window
 from napari_sam_tune.core.images.files import to_rgb8
-from napari_sam_tune.core.models.trunk import Trunk, after, before
+from napari_sam_tune.core.models.trunk import TrunkOutput, after, before
 from napari_sam_tune.core.storage.embeddings import Embedding
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class EmbeddedImages:
     ) -> None:
         self._project, self._cache, self._predictor = project, cache, predictor
         self._key, self._trunk = key, trunk
-        self._trunks = _Memory[tuple[Seen, Flips], Trunk](
+        self._trunks = _Memory[tuple[Seen, Flips], TrunkOutput](
             max_bytes, lambda held: sum(part.nbytes for part in held)
         )
         self._features = _Memory[Seen, Embedding](max_bytes, lambda held: held.features.nbytes)
@@ -123,7 +123,7 @@ class EmbeddedImages:
         return features.float()
 
     @torch.no_grad()
-    def _grown(self, seen: Seen, device: torch.device, flips: Flips) -> Trunk:
+    def _grown(self, seen: Seen, device: torch.device, flips: Flips) -> TrunkOutput:
         """Run the frozen blocks: fp16, on the CPU."""
         encoder, depth = self._predictor.sam.image_encoder, self._trunk or 0
         with torch.autocast(device.type, enabled=False):
