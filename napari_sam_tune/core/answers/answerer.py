@@ -250,13 +250,13 @@ class Answerer:
             rgb = to_rgb8(self._project.read_image(record.id))
             embedding = self.embeddings.get(predictor.encoder_key_for(rgb), record.content_hash)
             if embedding is None and not predictor.encodes_fast:
-                self.instant.give_up(annotation)
+                self.instant.clicks.give_up(annotation)
                 return
             proposal = self.chain.answer_alone(annotation.prompts[0], rgb, embedding)
             self.instant.note_answered(annotation, proposal, predictor.loaded_version)
         except SamTuneError as error:
             _log.warning("How much was learnt is judged without %s: %s", annotation.id, error)
-            self.instant.give_up(annotation)
+            self.instant.clicks.give_up(annotation)
 
     def apply_swap(self) -> bool:
         """Load the version in use into the predictor if it is not there yet.
