@@ -15,7 +15,7 @@ from napari_sam_tune.core.answers.chain import AnswerChain
 from napari_sam_tune.core.answers.encoding import embed_image, open_cache
 from napari_sam_tune.core.answers.instant_learning import InstantLearning, Refused
 from napari_sam_tune.core.answers.likely_class import LikelyClasses
-from napari_sam_tune.core.errors import SamTuneError, StorageError
+from napari_sam_tune.core.errors import ImageError, SamTuneError, StorageError
 from napari_sam_tune.core.images.files import content_hash, to_rgb8
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.pixel_classifier.history import LearntHistory
@@ -46,7 +46,7 @@ class ProposalRequest:
 
     Attributes:
         image_id: the image it is about.
-        generation: grows with every request; an answer to an older one is stale.
+        generation: of the object asked about; an answer is stale once that has gone on.
         prompt: the whole prompt, with the painted mask in place.
         previous: the proposal whose logits go along, or None.
 
@@ -98,6 +98,8 @@ class Answerer:
         self._open: ImageRecord | None = None
         self._surfaces_from: str | None = None  # the version whose descriptions are known
         self.embeddings = open_cache(project)
+        annotated = {annotation.image_id for annotation in project.annotations()}
+        self.embeddings.pin(r.content_hash for r in project.images() if r.id in annotated)
         self.recall = Recall(project)
         self.learnt_history = LearntHistory(project.path / "learnt.jsonl")
         self.instant = InstantLearning(
@@ -175,8 +177,29 @@ class Answerer:
         extractor = self.instant.extractor
         embed_image(self.predictor, extractor, self.embeddings, image, content_hash(image))
 
+    @property
+    def open_id(self) -> str | None:
+        """The image the model has open; None before there was one."""
+        return None if self._open is None else self._open.id
+
+    def require_open(self, image_id: str) -> None:
+        """Make sure that what the model says is about this image.
+
+        Raises:
+            ImageError: the model has another one open, or none.
+
+        """
+        if self.open_id != image_id:
+            raise ImageError("The image could not be prepared for the model; open it again.")
+
     def answer(self, request: ProposalRequest) -> Proposal:
-        """Ask the model. See `Predictor.propose`."""
+        """Ask the model. See `Predictor.propose`.
+
+        Raises:
+            ImageError: the image asked about is not the model's open one.
+
+        """
+        self.require_open(request.image_id)
         proposal = self.chain.ask(request.prompt, request.previous, on_record=True)
         if self.chain.learns and request.previous is None and request.prompt.mask is None:
             proposal = replace(proposal, class_guess=self.classes.guess(proposal.mask))
