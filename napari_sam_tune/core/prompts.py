@@ -282,7 +282,7 @@ class ProposalRequest:
 
     Attributes:
         image_id: the image it is about.
-        generation: grows with every request; an answer to an older one is stale.
+        generation: of the object asked about; an answer is stale once that has gone on.
         prompt: the whole prompt, with the painted mask in place.
         previous: the proposal whose logits go along, or None.
 

@@ -175,27 +175,27 @@ def test_work_in_progress_waits_while_another_image_is_open(session: Session) ->
 
 
 def test_a_stale_answer_changes_nothing(session: Session) -> None:
-    old = session.request(click(30, 30))
-    new = session.request(click(90, 35))
+    old = session.objects.request(click(30, 30))
+    new = session.objects.request(click(90, 35))
     answer = session.predictor.propose(old.prompt)
-    assert session.receive(old, answer) is False
+    assert session.objects.receive(old, answer) is False
     assert session.open_object.proposal is None
-    assert session.receive(new, session.predictor.propose(new.prompt)) is True
+    assert session.objects.receive(new, session.predictor.propose(new.prompt)) is True
 
 
 def test_a_prompt_without_its_answer_is_known_and_can_be_asked_again(session: Session) -> None:
     first = session.propose(click(30, 30))
-    session.request(first.prompt.add_point(60, 60, 0))
+    session.objects.request(first.prompt.add_point(60, 60, 0))
     assert session.open_object.awaiting
     session.undo()
     assert not session.open_object.awaiting
     session.redo()
-    again = session.request_again()
+    again = session.objects.request_again()
     assert again.previous is not None  # the logits of the first answer go along
 
     painted = first.mask | disc(60, 95)
     session.paint(painted)
-    assert session.receive(again, session.predictor.propose(again.prompt, again.previous))
+    assert session.objects.receive(again, session.predictor.propose(again.prompt, again.previous))
     assert not session.open_object.awaiting
     session.undo()  # the stroke, not the answer
     assert session.open_object.correction is None
@@ -391,7 +391,7 @@ def test_asking_anew_keeps_a_reopened_mask_in_the_question(session: Session) -> 
     session.reopen(session.project.annotations()[0].id)
     prompt = click(33, 30, label=0)
     session.propose(prompt)
-    again = session.request(prompt)  # as after a swap
+    again = session.objects.request(prompt)  # as after a swap
     assert again.previous is None
     assert again.prompt.mask is not None
     assert again.prompt.mask.any()
@@ -476,7 +476,7 @@ def test_an_embedding_that_cannot_be_kept_costs_nothing_but_time(
     said: list[str] = []
     session.failed.connect(said.append)
     image = blobs(2)
-    session.register(image, "other.png")
+    session.project.register(image, "other.png")
     with monkeypatch.context() as full:
         full.setattr(Path, "rename", refuse)
         session.open_image(image, "other.png")

@@ -15,7 +15,7 @@ from napari_sam_tune.core.answers.chain import AnswerChain
 from napari_sam_tune.core.answers.encoding import embed_image, open_cache
 from napari_sam_tune.core.answers.instant_learning import InstantLearning, Refused
 from napari_sam_tune.core.answers.likely_class import LikelyClasses
-from napari_sam_tune.core.errors import SamTuneError, StorageError
+from napari_sam_tune.core.errors import ImageError, SamTuneError, StorageError
 from napari_sam_tune.core.images.files import content_hash, to_rgb8
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.pixel_classifier.history import LearntHistory
@@ -80,6 +80,8 @@ class Answerer:
         self._open: ImageRecord | None = None
         self._surfaces_from: str | None = None  # the version whose descriptions are known
         self.embeddings = open_cache(project)
+        annotated = {annotation.image_id for annotation in project.annotations()}
+        self.embeddings.pin(r.content_hash for r in project.images() if r.id in annotated)
         self.recall = Recall(project)
         self.learnt_history = LearntHistory(project.path / "learnt.jsonl")
         self.instant = InstantLearning(
@@ -157,8 +159,29 @@ class Answerer:
         extractor = self.instant.extractor
         embed_image(self.predictor, extractor, self.embeddings, image, content_hash(image))
 
+    @property
+    def open_id(self) -> str | None:
+        """The image the model has open; None before there was one."""
+        return None if self._open is None else self._open.id
+
+    def require_open(self, image_id: str) -> None:
+        """Make sure that what the model says is about this image.
+
+        Raises:
+            ImageError: the model has another one open, or none.
+
+        """
+        if self.open_id != image_id:
+            raise ImageError("The image could not be prepared for the model; open it again.")
+
     def answer(self, request: ProposalRequest) -> Proposal:
-        """Ask the model. See `Predictor.propose`."""
+        """Ask the model. See `Predictor.propose`.
+
+        Raises:
+            ImageError: the image asked about is not the model's open one.
+
+        """
+        self.require_open(request.image_id)
         proposal = self.chain.ask(request.prompt, request.previous, on_record=True)
         if self.chain.learns and request.previous is None and request.prompt.mask is None:
             proposal = replace(proposal, class_guess=self.classes.guess(proposal.mask))
@@ -232,13 +255,13 @@ class Answerer:
             rgb = to_rgb8(self._project.read_image(record.id))
             embedding = self.embeddings.get(predictor.encoder_key_for(rgb), record.content_hash)
             if embedding is None and not predictor.encodes_fast:
-                self.instant.give_up(annotation)
+                self.instant.clicks.give_up(annotation)
                 return
             proposal = self.chain.answer_alone(annotation.prompts[0], rgb, embedding)
             self.instant.note_answered(annotation, proposal, predictor.loaded_version)
         except SamTuneError as error:
             _log.warning("How much was learnt is judged without %s: %s", annotation.id, error)
-            self.instant.give_up(annotation)
+            self.instant.clicks.give_up(annotation)
 
     def apply_swap(self) -> bool:
         """Load the version in use into the predictor if it is not there yet.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -21,7 +22,7 @@ from napari_sam_tune.core.pixel_classifier.prior import Mixture
 from napari_sam_tune.core.scoring import TOLERANCE, is_thin, score
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -29,10 +30,15 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.answers.links import Refiner
     from napari_sam_tune.core.pixel_classifier.prior import PixelPrior
     from napari_sam_tune.core.project.annotations import Annotation
+    from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.prompts import Prompt, Proposal
 
 WEIGHTS: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 LIFTS: Final = (-4.0, -3.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
+MOST_CLICKS: Final = 40
+"""First clicks that the weight is chosen by, the newest."""
+_ASKED: Final = 16
+"""Answers to first prompts that wait for their object to be accepted."""
 _SWEEPS: Final = 2
 """Over weights and lifts in turn; a third has changed nothing."""
 _DOUBT: Final = 0.5
@@ -124,6 +130,121 @@ class FirstClick:
 def is_click(prompt: Prompt) -> bool:
     """Whether a prompt is a lone click on an object."""
     return tuple(prompt.labels) == (1,) and prompt.box is None and prompt.mask is None
+
+
+class FirstClicks:
+    """What the model alone answered to the newest first clicks on accepted objects.
+
+    Args:
+        project: whose objects.
+        side: of the predictor's padded input, in px.
+
+    """
+
+    def __init__(self, project: Project, side: int) -> None:
+        self._project, self._side = project, side
+        self._asked: OrderedDict[Prompt, tuple[Proposal, str]] = OrderedDict()  # the open image's
+        self._answered: dict[str, FirstClick] = {}  # by annotation
+        self._unanswerable: set[str] = set()  # annotations
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._answered)
+
+    def __iter__(self) -> Iterator[FirstClick]:
+        """Go through them."""
+        return iter(self._answered.values())
+
+    def note(self, prompt: Prompt, proposal: Proposal, weights: str) -> None:
+        """Remember the model's own answer to a first prompt, in case the object is accepted.
+
+        Args:
+            prompt: what was said.
+            proposal: the answer.
+            weights: the version loaded.
+
+        """
+        if is_click(prompt) and not proposal.recalled and proposal.own_logits is not None:
+            self._asked[prompt] = _light(proposal), weights
+            while len(self._asked) > _ASKED:
+                self._asked.popitem(last=False)
+
+    def note_closer(self, prompt: Prompt, closer: Proposal) -> None:
+        """Let a closer answer take the place of the one remembered."""
+        if prompt in self._asked:
+            self._asked[prompt] = _light(closer), self._asked[prompt][1]
+
+    def forget_asked(self) -> None:
+        """Remember no answer that waits for its object: another image comes."""
+        self._asked.clear()
+
+    def follow(self, living: Collection[str], on_open_image: Iterable[str]) -> None:
+        """Keep those answers whose objects were accepted, and none whose objects are gone.
+
+        Args:
+            living: ids of the annotations there are.
+            on_open_image: those of them on the open image.
+
+        """
+        for gone in self._answered.keys() - set(living):
+            del self._answered[gone]
+        for name in on_open_image:
+            annotation = self._project.annotation(name)
+            if name not in self._answered and annotation.prompts:
+                answer = self._asked.get(annotation.prompts[0])
+                if answer is not None:
+                    self._answered[name] = FirstClick.on(annotation, *answer, self._side)
+        self._keep_newest()
+
+    def unanswered(self, living: Iterable[str], weights: str) -> list[Annotation]:
+        """Return accepted objects whose first click these weights have yet to answer.
+
+        Those of earlier sessions, those other weights answered; the newest first, and no more than
+        the weight is chosen by.
+
+        Args:
+            living: ids of the annotations there are.
+            weights: the version loaded.
+
+        """
+        clicked = [
+            annotation
+            for annotation in map(self._project.annotation, sorted(living, reverse=True))
+            if annotation.prompts
+            and is_click(annotation.prompts[0])
+            and annotation.id not in self._unanswerable
+        ]
+        return [
+            annotation
+            for annotation in clicked[:MOST_CLICKS]
+            if annotation.id not in self._answered
+            or self._answered[annotation.id].weights != weights
+        ]
+
+    def add(self, annotation: Annotation, proposal: Proposal, weights: str) -> None:
+        """Take the model's own answer to the first click on an accepted object.
+
+        Args:
+            annotation: the object.
+            proposal: made without priors.
+            weights: the version loaded.
+
+        """
+        self._answered[annotation.id] = FirstClick.on(annotation, proposal, weights, self._side)
+        self._keep_newest()
+
+    def give_up(self, annotation: Annotation) -> None:
+        """Do without an object whose first click cannot be answered."""
+        self._unanswerable.add(annotation.id)
+
+    def _keep_newest(self) -> None:
+        for name in sorted(self._answered)[:-MOST_CLICKS]:  # ids sort by time
+            del self._answered[name]
+
+
+def _light(proposal: Proposal) -> Proposal:
+    """Return a proposal without its masks, which are as large as the image."""
+    return replace(proposal, mask=np.zeros((0, 0), bool), candidates=())
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,7 @@ class FineTuning(QObject):
     def _on_swapped(self, _: object) -> None:
         self.show_history()
         self.refresh()
-        self._annotating.ask_anew()
+        self._annotating.asking.ask_anew()
 
     def _on_round_progressed(self, progress: Progress) -> None:
         if self._is_closed:
@@ -186,7 +186,7 @@ class FineTuning(QObject):
         self._place.panel.notice.show_notice(Notice(text, "warning"))
 
     def _on_clock_ticked(self) -> None:
-        self._session.consider_round(self._place.idle_seconds())
+        self._session.learner.start_if_due(self._place.idle_seconds())
 
     # --------------------------------------------------------------- showing
 
