@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from napari_sam_tune.commands.check import check
 from napari_sam_tune.commands.evaluate import evaluate
 from napari_sam_tune.commands.export import export_app
 from napari_sam_tune.commands.import_data import import_data
@@ -36,6 +37,7 @@ app = typer.Typer(
 starter_app = typer.Typer(no_args_is_help=True, help="Train and measure the embedded model.")
 app.add_typer(starter_app, name="starter")
 app.command("import")(import_data)
+app.command()(check)
 app.command()(merge)
 app.command()(train)
 app.command("config")(print_config)

@@ -604,9 +604,11 @@ class Session:
 
     def _exchange(self, *, remove: str | None, restore: str | None) -> None:
         """Take one annotation out of the project and bring another back."""
-        if restore is not None:
+        if restore is not None and remove is not None:
+            self.project.exchange(delete=remove, restore=restore)
+        elif restore is not None:
             self.project.restore(restore)
-        if remove is not None:
+        elif remove is not None:
             self.project.delete(remove)
         if remove is not None or restore is not None:
             self._annotations_touched()
