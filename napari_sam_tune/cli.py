@@ -7,6 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
+from napari_sam_tune.commands.check import check
 from napari_sam_tune.commands.demo import demo
 from napari_sam_tune.commands.embed import embed
 from napari_sam_tune.commands.evaluate import evaluate
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 # in the order in which `--help` lists them
 app.command("import")(import_data)
+app.command()(check)
 app.command()(merge)
 app.command()(train)
 app.command("config")(print_config)

@@ -100,6 +100,7 @@ class ImagesOfProject:
             group = image_id if group is None else group
             known = self._journal.append(
                 "image",
+                unless=lambda ledger: image_id in ledger.images,
                 id=image_id,
                 shape=[int(side) for side in shape],
                 content_hash=content_hash,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.models.base import BaseRef
     from napari_sam_tune.core.project.folder import ProjectFolder
     from napari_sam_tune.core.project.journal import Journal
-    from napari_sam_tune.core.project.ledger import Promotion, WeightsInfo
+    from napari_sam_tune.core.project.ledger import Ledger, Promotion, WeightsInfo
 
 
 _log = logging.getLogger(__name__)
@@ -67,7 +67,17 @@ class WeightsOfProject:
                 f"This project builds on the model {_describe(recorded)}, not on {_describe(ref)}: "
                 "its weights versions would not fit. Choose that model, or start a new project."
             )
-        self._journal.append("base", name=ref.name, sha256=ref.sha256)
+        was = None if recorded is None else recorded.sha256
+
+        def is_other_now(ledger: Ledger) -> bool:
+            return (None if ledger.base is None else ledger.base.sha256) != was
+
+        self._journal.append("base", unless=is_other_now, name=ref.name, sha256=ref.sha256, was=was)
+        if (now := self.base) is not None and now.sha256 != ref.sha256:
+            raise ProjectError(
+                f"Another program has just begun this project with the model {_describe(now)}. "
+                "Choose that model, or start a new project."
+            )
         if not versions:
             return None
         chosen = [p.version for p in self.promotions() if p.is_asked_for]

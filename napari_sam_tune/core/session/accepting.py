@@ -135,9 +135,11 @@ class Accepting:
 
     def exchange(self, *, remove: str | None, restore: str | None) -> None:
         """Take one record out of the project and bring another back, if any."""
-        if restore is not None:
+        if restore is not None and remove is not None:
+            self._project.exchange(delete=remove, restore=restore)
+        elif restore is not None:
             self._project.restore(restore)
-        if remove is not None:
+        elif remove is not None:
             self._project.delete(remove)
         if remove is not None or restore is not None:
             self._tell_changed()

@@ -1,0 +1,45 @@
+"""JSON objects as this program writes them: numpy's values as plain ones, and no nonsense read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import numpy as np
+
+_DEEPEST: Final = 100
+"""Nesting of what is read: Python's own limit would end in another error."""
+
+
+def parse_object(line: bytes) -> dict[str, Any]:
+    """Parse one JSON object.
+
+    Raises:
+        ValueError: it is not one, or nested deeper than anything this program writes.
+
+    """
+    if line.count(b"{") + line.count(b"[") > _DEEPEST:
+        depth = deepest = 0
+        for byte in line:
+            depth += (byte in b"{[") - (byte in b"}]")
+            deepest = max(deepest, depth)
+        if deepest > _DEEPEST:
+            raise ValueError("it is nested too deep")
+    entry = json.loads(line)
+    if not isinstance(entry, dict):
+        raise ValueError("it is not an entry")
+    return entry
+
+
+def plain(value: object) -> object:
+    """Return a numpy value as JSON has it; for `json.dumps(default=…)`.
+
+    Raises:
+        TypeError: JSON has no such value.
+
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} cannot be written to the log; pass plain values.")
