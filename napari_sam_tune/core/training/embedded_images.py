@@ -17,13 +17,15 @@ from napari_sam_tune.core.geometry.windows import Window
 from napari_sam_tune.core.images.files import to_rgb8
 from napari_sam_tune.core.models.trunk import TrunkOutput, after, before
 from napari_sam_tune.core.storage.embeddings import Embedding
+from napari_sam_tune.core.training.job import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.storage.embeddings import EmbeddingCache
+    from napari_sam_tune.core.training.placement import Mapped
 
 Flips = tuple[bool, bool]
 """Upside down, and mirrored."""
@@ -154,6 +156,18 @@ class EmbeddedImages:
             embedding = self._predictor.embed(self.pixels(image_id, window))
             self._cache.put(self._key, self._name(seen), embedding)
         return embedding
+
+    def fetch_all(
+        self, missing: Sequence[Seen], mapped: Mapped, checkpoint: Callable[[], None]
+    ) -> Iterator[Progress]:
+        """Encode what is not in the cache; `checkpoint` is called before each."""
+
+        def fetch(seen: Seen) -> None:
+            checkpoint()
+            self.fetch(seen)
+
+        for done, _ in enumerate(mapped(fetch, missing), start=1):
+            yield Progress(done, len(missing), None, None, None, "encoding")
 
     def _name(self, seen: Seen) -> str:
         """Name a view in the cache."""

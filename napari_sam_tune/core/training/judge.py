@@ -41,7 +41,7 @@ _CAREFUL = 0.5
 """Share of prompts that are as good as can be; the others are as people give them in a hurry."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Judge:
     """Asks a model about held-out objects.
 
