@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_tune.core.answers.encoding import open_cache
+from napari_sam_tune.core.answers.caching import open_cache
 from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.errors import ImageError, ProjectError, StorageError, TrainingError
 from napari_sam_tune.core.images.surfaces import FamiliarSurfaces, describe
@@ -112,7 +112,7 @@ def fit(
     predictor = Predictor(model)
     cache = open_cache(project)
     cache.pin(record.content_hash for record in project.annotated_images())
-    key = predictor.encoder_key_with(in_use)
+    key = predictor.weights.encoder_key_with(in_use)
     trunk = depth_of_trunk(sam.image_encoder, names) if encodes else None
     images = EmbeddedImages(project, cache, predictor, key, config.memory, trunk)
 
@@ -161,7 +161,7 @@ def fit(
     embedded = [] if encodes else [call[0] for calls in schedule for call in calls]
     missing = images.missing([example.seen for example in [*embedded, *of_familiar]])
     of_base = EmbeddedImages(
-        project, cache, predictor, predictor.encoder_key_with({}), config.memory
+        project, cache, predictor, predictor.weights.encoder_key_with({}), config.memory
     )
     missing_of_base = of_base.missing([example.seen for example in of_others])
     with (
@@ -264,7 +264,8 @@ def fit(
             if encodes and job.open_image_id is not None:
                 # so that after a promotion the image the person is on need not be encoded first
                 try:
-                    images.keep(job.open_image_id, predictor.encoder_key_with(tensors), device)
+                    learnt = predictor.weights.encoder_key_with(tensors)
+                    images.keep(job.open_image_id, learnt, device)
                 except (ImageError, ProjectError, StorageError) as error:
                     _log.warning("The open image could not be encoded for the swap: %s", error)
             scores = paired(judging, before, after)
