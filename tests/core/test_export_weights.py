@@ -97,7 +97,7 @@ def test_a_whole_model_may_be_the_weights(tmp_path):
     assert export(project, tmp_path / "m.pth").exit_code == 0
     predictor, whole = open_tuned(tmp_path / "m.pth", device="cpu", base=project.base)
     assert predictor.ref == model.ref
-    assert set(whole.tensors) == set(predictor.plain(tensors))
+    assert set(whole.tensors) == set(predictor.weights.plain(tensors))
     assert export(
         project, tmp_path / "again.pth", "--weights", str(tmp_path / "m.pth")
     ).exit_code == 0  # fmt: skip

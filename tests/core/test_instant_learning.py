@@ -15,7 +15,7 @@ from napari_sam_tune.core.answers.connected import KeepConnected, StayNear
 from napari_sam_tune.core.answers.first_clicks import FirstClick, choose_mixture
 from napari_sam_tune.core.answers.links import Asked
 from napari_sam_tune.core.errors import ImageError, SamTuneError
-from napari_sam_tune.core.geometry.views import View
+from napari_sam_tune.core.geometry.frame import Frame
 from napari_sam_tune.core.images.files import content_hash
 from napari_sam_tune.core.pixel_classifier.classifier import PixelClassifier
 from napari_sam_tune.core.pixel_classifier.features import KEY, FeatureExtractor
@@ -212,10 +212,10 @@ FLAT = PixelPrior(np.zeros((128, 128), np.float32), (0, 0, 256, 256))
 
 def first_click(own, radius=40):
     """A click on the middle of a disc, and what the model says."""
-    view = View((0, 0, 256, 256), (512, 512), torch.empty(0))
+    frame = Frame((0, 0, 256, 256), 512, 256)
     truth = radius > APART
     click = Asked(512, torch.tensor([[[256.0, 256.0]]]), torch.tensor([[1]]))
-    return FirstClick("a", np.float16(own), view, click, truth, "base", False, 2.0)
+    return FirstClick("a", np.float16(own), frame, click, truth, "base", False, 2.0)
 
 
 def test_masks_accepted_closer_are_drawn_closer():

@@ -122,7 +122,7 @@ def test_onnx_of_a_tuned_starter(tmp_path):
     assert export(project, out, "--format", "onnx").exit_code == 0
     assert {file.name for file in out.iterdir()} == {"encoder.onnx", "decoder.onnx", "README.md"}
     predictor = Predictor(model)
-    predictor.load(tensors, "tuned")
+    predictor.weights.load(tensors, "tuned")
     encode, decode = in_onnxruntime(out / "encoder.onnx"), in_onnxruntime(out / "decoder.onnx")
     assert_the_same(predictor.sam, encode, decode)
     again = export(project, out, "--format", "onnx")
@@ -134,7 +134,7 @@ def test_torch_export_of_a_tuned_starter(tmp_path):
     project, tensors = tuned_project(tmp_path / "p", model.ref, model.sam)
     assert export(project, tmp_path / "m.pt2", "--format", "pt2").exit_code == 0
     predictor = Predictor(model)
-    predictor.load(tensors, "tuned")
+    predictor.weights.load(tensors, "tuned")
     encoder, decoder = tmp_path / "m_encoder.pt2", tmp_path / "m_decoder.pt2"
     assert_the_same(predictor.sam, in_torch(encoder), in_torch(decoder))
     assert decoder.stat().st_size < encoder.stat().st_size / 2

@@ -8,7 +8,8 @@ from segment_anything.build_sam import _build_sam
 
 from napari_sam_tune import Predictor, Prompt, SamTuneError
 from napari_sam_tune.core.errors import CheckpointError, ImageError, MaskError, PromptError
-from napari_sam_tune.core.geometry.views import mask_to_logits
+from napari_sam_tune.core.geometry.frame import Frame
+from napari_sam_tune.core.geometry.windows import whole
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import LoadedModel
 
@@ -93,14 +94,14 @@ def test_answers_equal_sam_predictors(predictor, shape):
     assert_equal(boxed, bare(reference, False, box=np.array(box)))
 
     both = predictor.propose(Prompt([(x, y)], [1], box=box, mask=mask))
-    grown = mask_to_logits(mask, predictor.input_side, 256)
+    grown = Frame(whole(shape), predictor.input_side, 256).mask_to_logits(mask)
     assert_equal(both, bare(reference, False, **click, box=np.array(box), mask_input=grown))
 
 
 def test_a_mask_prompt_is_fed_where_it_lies(starter):
     mask = np.zeros((100, 200), bool)
     mask[:50, :100] = True
-    logits = mask_to_logits(mask, 512, 256)
+    logits = Frame(whole(mask.shape), 512, 256).mask_to_logits(mask)
     assert logits.shape == (1, 256, 256)
     assert logits.dtype == np.float32
     # 200 px wide → 256 cells wide, 128 high: the quarter is 128 × 64 cells, the rest is outside
@@ -204,24 +205,24 @@ def test_hot_swap_replaces_restores_and_keeps_the_embedding():
     predictor = Predictor.from_checkpoint("starter", device="cpu")
     predictor.set_image(picture(60, 80))
     prompt = Prompt([(30, 20)], [1])
-    key, base = predictor.encoder_key, predictor.propose(prompt)
+    key, base = predictor.weights.encoder_key, predictor.propose(prompt)
     heads = tuned(predictor, "mask_decoder.iou_prediction_head", 1)
     decoder = tuned(predictor, "mask_decoder", 2)
 
-    predictor.load(decoder, "aaaaaaaaaaaa")
+    predictor.weights.load(decoder, "aaaaaaaaaaaa")
     first = predictor.propose(prompt)
-    assert first.weights_version == predictor.weights_version == "aaaaaaaaaaaa"
+    assert first.weights_version == predictor.weights.version == "aaaaaaaaaaaa"
     assert not np.array_equal(first.logits, base.logits)
-    assert predictor.encoder_key == key
+    assert predictor.weights.encoder_key == key
 
-    predictor.load(heads, "bbbbbbbbbbbb")  # the rest of the decoder goes back to the base
+    predictor.weights.load(heads, "bbbbbbbbbbbb")  # the rest of the decoder goes back to the base
     second = predictor.propose(prompt)
     assert sorted(map(tuple, second.logits.reshape(3, -1))) == sorted(
         map(tuple, base.logits.reshape(3, -1))
     )
     assert sorted(iou for _, iou in second.candidates) != sorted(iou for _, iou in base.candidates)
 
-    predictor.load_base()
+    predictor.weights.load_base()
     again = predictor.propose(prompt)
     assert again.weights_version == "base"
     np.testing.assert_array_equal(again.logits, base.logits)
@@ -231,7 +232,7 @@ def test_weights_that_do_not_fit_change_nothing():
     predictor = Predictor.from_checkpoint("starter", device="cpu")
     predictor.set_image(picture(60, 80))
     prompt = Prompt([(30, 20)], [1])
-    predictor.load(tuned(predictor, "mask_decoder", 1), "aaaaaaaaaaaa")
+    predictor.weights.load(tuned(predictor, "mask_decoder", 1), "aaaaaaaaaaaa")
     before = predictor.propose(prompt)
     good = tuned(predictor, "mask_decoder", 2)
     name = next(iter(good))
@@ -241,7 +242,7 @@ def test_weights_that_do_not_fit_change_nothing():
         ({**good, name: torch.full_like(good[name], float("nan"))}, "not finite"),
     ]:
         with pytest.raises(CheckpointError, match=complaint):
-            predictor.load(bad, "cccccccccccc")
+            predictor.weights.load(bad, "cccccccccccc")
         after = predictor.propose(prompt)
         assert after.weights_version == "aaaaaaaaaaaa"
         np.testing.assert_array_equal(after.logits, before.logits)
@@ -250,10 +251,10 @@ def test_weights_that_do_not_fit_change_nothing():
 def test_a_tuned_encoder_has_its_own_key_and_closes_the_image():
     predictor = Predictor.from_checkpoint("starter", device="cpu")
     predictor.set_image(picture(60, 80))
-    key = predictor.encoder_key
-    predictor.load(tuned(predictor, "image_encoder.neck", 1), "aaaaaaaaaaaa")
-    assert predictor.encoder_key != key
+    key = predictor.weights.encoder_key
+    predictor.weights.load(tuned(predictor, "image_encoder.neck", 1), "aaaaaaaaaaaa")
+    assert predictor.weights.encoder_key != key
     with pytest.raises(SamTuneError, match="set_image"):
         predictor.propose(Prompt([(0, 0)], [1]))
-    predictor.load_base()
-    assert predictor.encoder_key == key
+    predictor.weights.load_base()
+    assert predictor.weights.encoder_key == key

@@ -53,7 +53,7 @@ def predictor() -> Predictor:
 
 @pytest.fixture
 def session(tmp_path: Path, predictor: Predictor) -> Iterator[Session]:
-    predictor.load_base()
+    predictor.weights.load_base()
     with Session(Project.open(tmp_path / "p"), predictor, config=QUICK) as session:
         session.open_image(blobs(), "blobs.png")
         yield session
@@ -62,7 +62,7 @@ def session(tmp_path: Path, predictor: Predictor) -> Iterator[Session]:
 @pytest.fixture
 def plain_session(tmp_path: Path, predictor: Predictor) -> Iterator[Session]:
     """Without closer looks and with an encoder that stays: for all of rounds but what is learnt."""
-    predictor.load_base()
+    predictor.weights.load_base()
     with Session(Project.open(tmp_path / "p"), predictor, config=DECODER, zoom=False) as session:
         session.open_image(blobs(), "blobs.png")
         yield session
@@ -275,7 +275,7 @@ def test_training_goes_on_from_a_refused_candidate_that_never_comes_into_use(
 def test_without_a_closer_look_training_has_none_either(
     tmp_path: Path, predictor: Predictor
 ) -> None:
-    predictor.load_base()
+    predictor.weights.load_base()
     with Session(Project.open(tmp_path / "p"), predictor, config=QUICK, zoom=False) as session:
         session.open_image(blobs(), "blobs.png")
         label_all(session)
@@ -322,7 +322,7 @@ def test_a_class_without_held_out_objects_is_judged_by_its_newest(session: Sessi
 
 
 def test_rounds_start_by_themselves(tmp_path: Path, predictor: Predictor) -> None:
-    predictor.load_base()
+    predictor.weights.load_base()
     rounds = []
     project = Project.open(tmp_path / "p")
     with Session(
@@ -345,7 +345,7 @@ def test_too_few_masks_is_said(session: Session) -> None:
 
 
 def test_a_round_in_its_own_process(tmp_path: Path, predictor: Predictor) -> None:
-    predictor.load_base()
+    predictor.weights.load_base()
     project = Project.open(tmp_path / "p")
     with Session(project, predictor, "process", config=QUICK) as session:
         session.open_image(blobs(), "blobs.png")

@@ -11,8 +11,8 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from napari_sam_tune.core.answers.caching import embed_image, open_cache
 from napari_sam_tune.core.answers.chain import AnswerChain
-from napari_sam_tune.core.answers.encoding import embed_image, open_cache
 from napari_sam_tune.core.answers.instant_learning import InstantLearning, Refused
 from napari_sam_tune.core.answers.likely_class import LikelyClasses
 from napari_sam_tune.core.errors import ImageError, SamTuneError, StorageError
@@ -126,7 +126,7 @@ class Answerer:
         """
         self._follow_surfaces()
         rgb = to_rgb8(image)
-        key = self.predictor.encoder_key_for(rgb)
+        key = self.predictor.weights.encoder_key_for(rgb)
         embedding = self.embeddings.get(key, record.content_hash)
         self.predictor.set_image(rgb, embedding)
         self._open = record
@@ -233,7 +233,7 @@ class Answerer:
             return False
         try:
             self.instant.follow(checkpoint)
-            unanswered = self.instant.unanswered(self.predictor.loaded_version)
+            unanswered = self.instant.unanswered(self.predictor.weights.loaded_version)
             for annotation in unanswered[:most]:
                 checkpoint()
                 self._answer_anew(annotation)
@@ -253,12 +253,13 @@ class Answerer:
         try:
             record = self._project.image(annotation.image_id)
             rgb = to_rgb8(self._project.read_image(record.id))
-            embedding = self.embeddings.get(predictor.encoder_key_for(rgb), record.content_hash)
+            key = predictor.weights.encoder_key_for(rgb)
+            embedding = self.embeddings.get(key, record.content_hash)
             if embedding is None and not predictor.encodes_fast:
                 self.instant.clicks.give_up(annotation)
                 return
             proposal = self.chain.answer_alone(annotation.prompts[0], rgb, embedding)
-            self.instant.note_answered(annotation, proposal, predictor.loaded_version)
+            self.instant.note_answered(annotation, proposal, predictor.weights.loaded_version)
         except SamTuneError as error:
             _log.warning("How much was learnt is judged without %s: %s", annotation.id, error)
             self.instant.clicks.give_up(annotation)
@@ -275,15 +276,15 @@ class Answerer:
 
         """
         version = self._state.weights_version
-        if self.predictor.loaded_version == version:
+        if self.predictor.weights.loaded_version == version:
             return False
         had_image = self.predictor.has_image
         if version == BASE_VERSION:
-            self.predictor.load_base()
+            self.predictor.weights.load_base()
         else:
             tensors, _ = self._project.load_weights(version)
             self._surfaces_from = self._project.newest_version
-            self.predictor.load(tensors, version, self._project.surfaces_of(version))
+            self.predictor.weights.load(tensors, version, self._project.surfaces_of(version))
         self._tell_surface()
         if had_image and not self.predictor.has_image and self._open is not None:
             self.open(self._project.read_image(self._open.id), self._open)
@@ -293,9 +294,9 @@ class Answerer:
         """Know what was labelled since the weights in use were learnt and leads on from that."""
         newest = self._project.newest_version
         if newest != self._surfaces_from:
-            self.predictor.extend(self._project.labelled_surfaces())
+            self.predictor.weights.extend(self._project.labelled_surfaces())
             self._surfaces_from = newest
 
     def _tell_surface(self) -> None:
         predictor = self.predictor
-        self._state.is_surface_new = predictor.weights_version != predictor.loaded_version
+        self._state.is_surface_new = predictor.weights.version != predictor.weights.loaded_version

@@ -93,7 +93,7 @@ class AnswerChain:
         priors = self._priors(prompt) if prior is None else [prior]
         proposal = self._predictor.propose(prompt, previous, priors=priors, refiners=self.refiners)
         if on_record and self.learns and previous is None:
-            self._instant.clicks.note(prompt, proposal, self._predictor.loaded_version)
+            self._instant.clicks.note(prompt, proposal, self._predictor.weights.loaded_version)
         return proposal
 
     def ask_closer(self, proposal: Proposal) -> Proposal | None:

@@ -10,14 +10,8 @@ import numpy as np
 import torch
 
 from napari_sam_tune.core.answers.links import Asked
-from napari_sam_tune.core.geometry.views import (
-    View,
-    half_pixel,
-    in_frame,
-    mask_to_logits,
-    resized_shape,
-)
-from napari_sam_tune.core.geometry.windows import shape_of, whole
+from napari_sam_tune.core.geometry.frame import Frame
+from napari_sam_tune.core.geometry.windows import whole
 from napari_sam_tune.core.pixel_classifier.prior import Mixture
 from napari_sam_tune.core.scoring import TOLERANCE, is_thin, score
 
@@ -55,7 +49,7 @@ class FirstClick:
         image_id: where it is.
         own: (h, h) float16 logits of the candidate shown, before priors and refiners; of a closer
             look those that the coarse answer, priors included, led to.
-        view: the part of the image they are of; without features.
+        frame: where the part of the image lies that they are of.
         asked: the click.
         truth: (h, h), the accepted mask on the same cells.
         weights: that were loaded when it was answered.
@@ -66,7 +60,7 @@ class FirstClick:
 
     image_id: str
     own: NDArray[np.float16]
-    view: View
+    frame: Frame
     asked: Asked
     truth: NDArray[np.bool_]
     weights: str
@@ -84,21 +78,18 @@ class FirstClick:
             side: of the predictor's padded input, in px.
 
         """
-        window = proposal.window or whole(annotation.shape)
-        shape = shape_of(window)
-        view = View(window, resized_shape(shape, side), torch.empty(0))
         own = proposal.logits[proposal.chosen].astype(np.float16)
         if proposal.own_logits is not None:
             own = proposal.own_logits[proposal.chosen]
-        middles = in_frame(view, np.array(proposal.prompt.points))[None]
-        middles = middles + middles.new_tensor(half_pixel(view.shape, view.input))
-        y0, x0, y1, x1 = window
-        truth = mask_to_logits(annotation.mask[y0:y1, x0:x1], side, own.shape[-1])[0] > 0
-        cells_a_pixel = max(view.input) / max(shape) * own.shape[-1] / side
+        frame = Frame(proposal.window or whole(annotation.shape), side, own.shape[-1])
+        middles = torch.from_numpy(frame.to_input(proposal.prompt.points))[None]
+        middles = middles + middles.new_tensor(frame.half_pixel)
+        truth = frame.mask_to_logits(annotation.mask)[0] > 0
+        cells_a_pixel = max(frame.input) / max(frame.shape) * frame.grid / side
         return cls(
             annotation.image_id,
             own,
-            view,
+            frame,
             Asked(side, middles, torch.tensor([proposal.prompt.labels])),
             truth,
             weights,
@@ -284,9 +275,7 @@ def choose_mixture(
     """
     if not clicks:
         return Choice()
-    known = [
-        prior.known(click.view, click.asked.side, click.own.shape[-1]) for click, prior in clicks
-    ]
+    known = [prior.known(click.frame) for click, prior in clicks]
     tried: dict[Mixture, NDArray[np.float64]] = {}
 
     def best_of(mixtures: Sequence[Mixture]) -> Mixture:

@@ -29,6 +29,16 @@ def shape_of(window: Window) -> Shape:
     return window[2] - window[0], window[3] - window[1]
 
 
+def resized_shape(shape: Shape, side: int) -> Shape:
+    """The (h, w) an image of `shape` (H, W) has for the encoder: longest side `side`, none below 1.
+
+    As segment-anything's `ResizeLongestSide`, which rounds the short side of very long images to 0.
+    """
+    scale = side * 1.0 / max(shape)
+    height, width = (max(1, int(length * scale + 0.5)) for length in shape)
+    return height, width
+
+
 def moved(window: Window, shift: tuple[int, int]) -> Window:
     """Return a window (rows, columns) px further down and right."""
     down, right = shift

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from napari_sam_tune.core.geometry.views import resized_shape
+from napari_sam_tune.core.geometry.windows import resized_shape
 from napari_sam_tune.core.models import efficientnet
 from napari_sam_tune.core.storage.embeddings import Embedding
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_tune.core.answers.encoding import open_cache
+from napari_sam_tune.core.answers.caching import open_cache
 from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.models.weights_file import HEAD
 from napari_sam_tune.core.promptless.head import (

@@ -181,7 +181,7 @@ class Review:
                 f"No mask of “{label}” was accepted yet, so nothing like it can be found. There "
                 f"are masks of: {', '.join(maps.classes)}."
             )
-        shape, version = self._predictor.image_shape, self._predictor.weights_version
+        shape, version = self._predictor.image_shape, self._predictor.weights.version
         known = self._known(image_id)
         return suggest_similar(self._chain, shape, maps, known, version, checkpoint, label=label)
 

@@ -11,9 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_sam_tune.core.geometry.frame import Frame
-from napari_sam_tune.core.geometry.views import resized_shape
-from napari_sam_tune.core.geometry.windows import Window
+from napari_sam_tune.core.geometry.windows import Window, whole
 from napari_sam_tune.core.images.files import to_rgb8
 from napari_sam_tune.core.models.trunk import TrunkOutput, after, before
 from napari_sam_tune.core.storage.embeddings import Embedding
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.geometry.frame import Frame
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.storage.embeddings import EmbeddingCache
     from napari_sam_tune.core.training.placement import Mapped
@@ -78,7 +77,7 @@ class EmbeddedImages:
 
     def frame(self, image_id: str) -> Frame:
         """Return where an image lies in the decoder's grids, without reading its embedding."""
-        return frame_of(self._predictor, self._project.image(image_id).shape)
+        return self._predictor.encoder.frame(whole(self._project.image(image_id).shape))
 
     def features(self, seen: Seen, device: torch.device) -> Tensor:
         """Return (1, C, h, w) float32 features on a device.
@@ -192,9 +191,9 @@ class EmbeddedImages:
         image_id, window = seen
         if window is None:
             return self._inputs.get(
-                image_id, lambda i: self._predictor.input_pixels(self.pixels(i))
+                image_id, lambda i: self._predictor.encoder.input_pixels(self.pixels(i))
             )
-        return self._predictor.input_pixels(self.pixels(image_id, window))
+        return self._predictor.encoder.input_pixels(self.pixels(image_id, window))
 
 
 class _Memory(Generic[K, T]):
@@ -226,10 +225,3 @@ def fast_bfloat16(device: torch.device) -> bool:
         capabilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
         return bool(capabilities.get("avx512_bf16", False))
     return device.type == "cuda"
-
-
-def frame_of(predictor: Predictor, shape: tuple[int, int]) -> Frame:
-    """Return the frame of an image of `shape` (H, W) for a predictor's model."""
-    side = predictor.input_side
-    grid = int(predictor.sam.prompt_encoder.mask_input_size[0])
-    return Frame(shape, resized_shape(shape, side), side, grid)

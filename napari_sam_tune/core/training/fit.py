@@ -209,7 +209,7 @@ def _save(setup: Setup, contents: Contents, run: RunFolder | None, world: World)
     tensors, job = contents[0], setup.job
     if setup.trains_encoder and job.open_image_id is not None:
         # so that after a promotion the image the person is on need not be encoded first
-        key = setup.predictor.encoder_key_with(tensors)
+        key = setup.predictor.weights.encoder_key_with(tensors)
         try:
             setup.images.keep(job.open_image_id, key, setup.device)
         except (ImageError, ProjectError, StorageError) as error:

@@ -212,7 +212,7 @@ def borrowed(
     }
     try:
         known = {name: t for name, t in current.items() if name in adapters.parameters}
-        predictor.load({name: t for name, t in current.items() if name not in known}, version)
+        predictor.weights.load({n: t for n, t in current.items() if n not in known}, version)
         with torch.no_grad():
             for name, tensor in unscaled(known, config.lora).items():
                 learning[name].copy_(tensor)
@@ -229,7 +229,7 @@ def borrowed(
         with torch.no_grad():
             for name in names:
                 own[name].copy_(base[name])
-        predictor.load_base()
+        predictor.weights.load_base()
         for name, parameter in own.items():
             parameter.requires_grad_(asked[name])
             parameter.grad = None

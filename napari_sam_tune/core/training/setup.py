@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_sam_tune.core.answers.encoding import open_cache
+from napari_sam_tune.core.answers.caching import open_cache
 from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.models.base import BASE_VERSION
@@ -97,7 +97,7 @@ def set_up(job: TrainingJob, model: LoadedModel | None, checkpoint: Callable[[],
     cache.pin(record.content_hash for record in project.annotated_images())
     encoder = model.sam.image_encoder
     trunk = depth_of_trunk(encoder, names) if trains_encoder(names) else None
-    key, key_of_base = (predictor.encoder_key_with(tensors) for tensors in (in_use, {}))
+    key, key_of_base = (predictor.weights.encoder_key_with(tensors) for tensors in (in_use, {}))
     memory = job.config.memory
     return Setup(
         job=job,
