@@ -77,7 +77,7 @@ def test_clicks_are_answered_as_on_the_cpu(model, device):
     image = picture()
     ours.set_image(image)
     reference.set_image(image)
-    assert far(ours.embedding.features, reference.embedding.features) < 0.01
+    assert far(ours.view.embedding.features, reference.view.embedding.features) < 0.01
     for prompt in CLICKS:
         found, expected = (p.propose(prompt, refiners=[HeedClicks()]) for p in (ours, reference))
         assert far(found.logits, expected.logits) < 0.02

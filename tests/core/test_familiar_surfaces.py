@@ -121,7 +121,7 @@ def test_the_predictor_answers_from_the_weights_that_know_the_surface(part):
     predictor.weights.load(tuned, "aaaaaaaaaaaa", learnt_from(tile))
     assert predictor.weights.loaded_version == "aaaaaaaaaaaa"
     assert predictor.has_image  # nothing about the image that is open has changed
-    ahead = predictor.embed(more_tile)  # the next image is encoded by the weights for it
+    ahead = predictor.encode(more_tile).embedding  # the next image is encoded by the weights for it
     assert predictor.weights.encoder_key_for(more_tile) == tuned_key
     assert predictor.weights.encoder_key == predictor.weights.encoder_key_for(cloth) == base_key
     shown = predictor.propose(CLICK)
@@ -131,7 +131,7 @@ def test_the_predictor_answers_from_the_weights_that_know_the_surface(part):
     shown = answer(more_tile)
     assert shown.weights_version == "aaaaaaaaaaaa"
     np.testing.assert_array_equal(shown.logits, of_tuned.logits)
-    np.testing.assert_array_equal(predictor.embedding.features, ahead.features)
+    np.testing.assert_array_equal(predictor.view.embedding.features, ahead.features)
     np.testing.assert_array_equal(answer(cloth).logits, of_base["cloth"].logits)
 
 

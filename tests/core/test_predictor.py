@@ -116,7 +116,7 @@ def test_through_the_fp16_cache_answers_stay_close(starter):
     image = picture(120, 160)
     starter.set_image(image)
     fresh = starter.propose(Prompt([(60, 45)], [1], box=(35, 25, 85, 65)))
-    cached = starter.embed(image)
+    cached = starter.encode(image).embedding
     assert cached.features.dtype == np.float16
     assert cached.original_size == (120, 160)
     starter.set_image(image, cached)
@@ -128,11 +128,11 @@ def test_through_the_fp16_cache_answers_stay_close(starter):
 def test_embedding_another_image_leaves_the_open_one(starter):
     starter.set_image(picture(60, 80))
     before = starter.propose(Prompt([(30, 20)], [1]))
-    starter.embed(picture(50, 50, seed=1))
+    starter.encode(picture(50, 50, seed=1))
     assert starter.image_shape == (60, 80)
     np.testing.assert_array_equal(starter.propose(before.prompt).logits, before.logits)
     np.testing.assert_array_equal(
-        starter.embedding.features, starter.embed(picture(60, 80)).features
+        starter.view.embedding.features, starter.encode(picture(60, 80)).embedding.features
     )
 
 
@@ -181,7 +181,7 @@ def test_bad_prompts_and_embeddings_say_what_is_wrong(starter):
     with pytest.raises(MaskError, match="60 × 80"):
         starter.propose(Prompt(mask=np.ones((10, 10), bool)))
     with pytest.raises(ImageError, match="encode the image anew"):
-        starter.set_image(image, starter.embed(image[:50]))
+        starter.set_image(image, starter.encode(image[:50]).embedding)
     assert starter.image_shape == (60, 80)
 
 

@@ -162,7 +162,7 @@ def test_masks_are_drawn_as_segment_anything_draws_them(model):
 def test_prompts_are_answered_as_the_predictor_answers_them(model, prompt):
     predictor = Predictor(model)
     image = np.random.default_rng(0).integers(0, 255, (90, 120), np.uint8)
-    embedding = predictor.embed(image)
+    embedding = predictor.encode(image).embedding
     predictor.set_image(image, embedding)
     features = torch.from_numpy(embedding.features).float()[None]
     positions = model.sam.prompt_encoder.get_dense_pe()
@@ -428,7 +428,7 @@ def test_a_light_encoder_learns_too_and_is_judged_like_any_other(project, model)
     cache = EmbeddingCache(project.path / "embeddings.zarr")
     record = project.image("0.png")
     embedding = cache.get(predictor.weights.encoder_key, record.content_hash)
-    fresh = predictor.embed(project.read_image("0.png"))
+    fresh = predictor.encode(project.read_image("0.png")).embedding
     np.testing.assert_array_equal(embedding.features, fresh.features)
     assert embedding.input_size == fresh.input_size
     predictor.weights.load_base()

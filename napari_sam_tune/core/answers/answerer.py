@@ -137,14 +137,14 @@ class Answerer:
             self.recall.forget()
         self._look_at_features(rgb, record)
         if embedding is None:
-            self.embeddings.put(key, record.content_hash, self.predictor.embedding)
+            self.embeddings.put(key, record.content_hash, self.predictor.view.embedding)
 
     def _look_at_features(self, rgb: NDArray[np.uint8], record: ImageRecord) -> None:
         """Have the image's features; without them the model answers by itself."""
         self.instant.forget()
         if self.chain.learns:
             try:
-                self.instant.look(rgb, record)
+                self.instant.look(rgb, record, self.predictor.view.stages)
             except SamTuneError as error:
                 _log.warning("Nothing learnt bears on %s: %s", record.id, error)
 

@@ -43,11 +43,13 @@ def embed_image(
 
     """
     key = predictor.weights.encoder_key_for(image)
-    encoded = False
-    if not cache.contains(FEATURES, image_hash):
-        cache.put(FEATURES, image_hash, extractor.extract(to_rgb8(image)).packed())
-        encoded = True
-    if not cache.contains(key, image_hash):
-        cache.put(key, image_hash, predictor.embed(image))
-        encoded = True
-    return encoded
+    lacks_embedding = not cache.contains(key, image_hash)
+    lacks_features = not cache.contains(FEATURES, image_hash)
+    stages = None
+    if lacks_embedding:
+        view = predictor.encode(image)
+        cache.put(key, image_hash, view.embedding)
+        stages = view.stages
+    if lacks_features:
+        cache.put(FEATURES, image_hash, extractor.extract(to_rgb8(image), stages).packed())
+    return lacks_embedding or lacks_features

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -14,9 +14,12 @@ from torch.nn import functional
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.geometry.frame import Frame
 from napari_sam_tune.core.geometry.windows import resized_shape, whole
+from napari_sam_tune.core.models.starter_pyramid import PyramidEncoder
 from napari_sam_tune.core.storage.embeddings import Embedding
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
     from segment_anything.modeling import Sam
     from torch import Tensor
@@ -39,12 +42,15 @@ class View:
         frame: where it lies in the model's grids.
         features: (1, C, rows, columns) float32.
         shades: (1, 1, h, h) of its grey values on the grid of the logits, see `shades_of`.
+        stages: what the encoder's ImageNet trunk saw on the way, by stride; None where the encoder
+            has none, or nobody asked.
 
     """
 
     frame: Frame
     features: Tensor
     shades: Tensor
+    stages: Mapping[int, Tensor] | None = None
 
     @property
     def embedding(self) -> Embedding:
@@ -79,14 +85,32 @@ class Encoder:
         small = Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR)
         return torch.from_numpy(np.array(small)).permute(2, 0, 1).contiguous()[None]
 
-    def encode(self, rgb: NDArray[np.uint8], window: Window | None = None) -> View:
-        """Encode (H, W, 3) uint8, or a window of it."""
+    def encode(
+        self,
+        rgb: NDArray[np.uint8],
+        window: Window | None = None,
+        *,
+        keeps_stages: bool = False,
+    ) -> View:
+        """Encode (H, W, 3) uint8, or a window of it.
+
+        Args:
+            rgb: the image.
+            window: of it; None for all.
+            keeps_stages: keep what an ImageNet trunk saw, for the pixel classifier.
+
+        """
         y0, x0, y1, x1 = seen = window or whole((rgb.shape[0], rgb.shape[1]))
         pixels = self.input_pixels(rgb[y0:y1, x0:x1])
         with torch.inference_mode():
             framed = self._sam.preprocess(pixels.to(self._sam.device))
-            features = self._sam.image_encoder(framed)
-        return self._view(self.frame(seen), features, pixels)
+            encoder, stages = self._sam.image_encoder, None
+            if keeps_stages and isinstance(encoder, PyramidEncoder):
+                stages = encoder.features(framed)
+                features = encoder.embed(stages)
+            else:
+                features = encoder(framed)
+        return replace(self._view(self.frame(seen), features, pixels), stages=stages)
 
     def restore(self, embedding: Embedding, rgb: NDArray[np.uint8]) -> View:
         """Return what `encode` made of (H, W, 3) uint8, from the cache.

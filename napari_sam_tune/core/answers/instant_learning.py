@@ -116,8 +116,18 @@ class InstantLearning:
 
     # ------------------------------------------------------------- the image
 
-    def look(self, rgb: NDArray[np.uint8], record: ImageRecord) -> None:
+    def look(
+        self,
+        rgb: NDArray[np.uint8],
+        record: ImageRecord,
+        stages: Mapping[int, torch.Tensor] | None = None,
+    ) -> None:
         """Make an image the open one; its features come from the cache or go there.
+
+        Args:
+            rgb: (H, W, 3) uint8, the image.
+            record: of it.
+            stages: what the model's own trunk saw in it, see `FeatureExtractor.extract`.
 
         Raises:
             StorageError: they could not be kept; the image is open all the same.
@@ -126,7 +136,7 @@ class InstantLearning:
         self.clicks.forget_asked()
         self._maps = None
         known = self._cached(record)
-        self._open = record, known or self.extractor.extract(rgb)
+        self._open = record, known or self.extractor.extract(rgb, stages)
         if known is None:
             self._cache.put(KEY, record.content_hash, self._open[1].packed())
 

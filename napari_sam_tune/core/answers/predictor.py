@@ -119,14 +119,14 @@ class Predictor:
         return self._open.shape
 
     @property
-    def embedding(self) -> Embedding:
-        """The open image's embedding, for the cache.
+    def view(self) -> View:
+        """The open image as the encoder saw it; its embedding is for the cache.
 
         Raises:
             SamTuneError: no image is open.
 
         """
-        return self._open.view.embedding
+        return self._open.view
 
     @property
     def _open(self) -> OpenImage:
@@ -134,8 +134,8 @@ class Predictor:
             raise SamTuneError("No image is open: call set_image first.")
         return self._opened
 
-    def embed(self, image: ArrayLike) -> Embedding:
-        """Encode an image for the cache; the open image stays open.
+    def encode(self, image: ArrayLike) -> View:
+        """Encode an image, for the cache; the open image stays open.
 
         Args:
             image: (H, W[, C]) array as `to_rgb8` takes it.
@@ -144,9 +144,7 @@ class Predictor:
             ImageError: not an image.
 
         """
-        rgb = to_rgb8(np.asarray(image))
-        with self.weights.lent(self.weights.for_image(rgb)):
-            return self.encoder.encode(rgb).embedding
+        return self._encoded(to_rgb8(np.asarray(image)))
 
     def set_image(self, image: ArrayLike, embedding: Embedding | None = None) -> None:
         """Open an image; the next prompts are about it.
@@ -162,13 +160,15 @@ class Predictor:
         """
         rgb = to_rgb8(np.asarray(image))
         weights = self.weights.for_image(rgb)
-        if embedding is not None:
-            view = self.encoder.restore(embedding, rgb)
-        else:
-            with self.weights.lent(weights):  # should it not open, the image before stays open
-                view = self.encoder.encode(rgb)
+        # should it not open, the image before stays open
+        view = self._encoded(rgb) if embedding is None else self.encoder.restore(embedding, rgb)
         self.weights.use(weights, rgb)
         self._opened = OpenImage(self.encoder, rgb, view)
+
+    def _encoded(self, rgb: NDArray[np.uint8]) -> View:
+        """Encode (H, W, 3) uint8 with the weights that are for it."""
+        with self.weights.lent(self.weights.for_image(rgb)):
+            return self.encoder.encode(rgb, keeps_stages=self.weights.has_imagenet_trunk)
 
     @contextmanager
     def aside(self, image: ArrayLike, embedding: Embedding | None = None) -> Iterator[None]:

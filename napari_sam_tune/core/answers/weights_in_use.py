@@ -15,6 +15,7 @@ from napari_sam_tune.core.images.files import to_rgb8
 from napari_sam_tune.core.images.surfaces import FamiliarSurfaces, describe
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.models.lora import merged
+from napari_sam_tune.core.models.starter_pyramid import TRUNK, PyramidEncoder, has_imagenet_trunk
 from napari_sam_tune.core.models.weights_file import check_weights, content_version
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class WeightsInUse:
         self._loaded = _BASE_WEIGHTS
         self._inside = _BASE_WEIGHTS  # what the model holds: what was loaded, or the base's
         self._positions: Tensor | None = None
+        self._base_has_imagenet_trunk: bool | None = None
         self.image: NDArray[np.uint8] | None = None
 
     @property
@@ -90,6 +92,15 @@ class WeightsInUse:
         if self._positions is None:
             self._positions = self._sam.prompt_encoder.get_dense_pe()
         return self._positions
+
+    @property
+    def has_imagenet_trunk(self) -> bool:
+        """Whether the encoder in use begins with the network that pixels are classified by."""
+        if self._base_has_imagenet_trunk is None:
+            is_second = isinstance(self._sam.image_encoder, PyramidEncoder)
+            self._base_has_imagenet_trunk = is_second and has_imagenet_trunk(self.base_encoder())
+        tuned = any(name.startswith(TRUNK) for name in self._inside.tensors)
+        return self._base_has_imagenet_trunk and not tuned
 
     # ------------------------------------------------------------ encoder keys
 

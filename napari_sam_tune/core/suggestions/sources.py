@@ -124,7 +124,7 @@ def suggest_everything(
         ImageError: not an image.
 
     """
-    embedding = predictor.embedding if image is None else predictor.embed(image)
+    embedding = predictor.view.embedding if image is None else predictor.encode(image).embedding
     shape = embedding.original_size
     working = resized_shape(shape, min(max(shape), _WORKING_SIDE))
     on_cpu = predictor.device.type == "cpu"

@@ -152,7 +152,7 @@ class EmbeddedImages:
         embedding = self._cache.get(self._key, self._name(seen))
         if embedding is None:
             image_id, window = seen
-            embedding = self._predictor.embed(self.pixels(image_id, window))
+            embedding = self._predictor.encode(self.pixels(image_id, window)).embedding
             self._cache.put(self._key, self._name(seen), embedding)
         return embedding
 
