@@ -17,7 +17,10 @@ from psygnal import EmitLoopError
 
 from napari_sam_tune import Predictor, Project, Prompt, SamTuneError, Session, TrainConfig
 from napari_sam_tune.core.config import GateConfig
+from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.images import files
+from napari_sam_tune.core.models.base import BaseRef
+from napari_sam_tune.core.project.project import NewAnnotation
 from napari_sam_tune.core.rounds.plan import AutoRounds, plan_round, unlearnt_by
 
 if TYPE_CHECKING:
@@ -482,6 +485,36 @@ def test_an_embedding_that_cannot_be_kept_costs_nothing_but_time(
         session.open_image(image, "other.png")
     assert "disk is full" in said[0]
     assert session.propose(click(30, 30)).mask.shape == image.shape
+
+
+def test_another_model_chosen_elsewhere_is_noticed(plain_session: Session) -> None:
+    said: list[str] = []
+    plain_session.failed.connect(said.append)
+    Project.open(plain_session.project.path).set_base(BaseRef("vit_x", "7" * 64))
+    open_image = plain_session.state.image_id
+    assert open_image is not None
+    for _ in range(2):
+        plain_session.show(open_image)
+    assert len(said) == 1
+    assert "“vit_x”" in said[0]
+    with pytest.raises(TrainingError, match="“vit_x”"):
+        plain_session.fine_tune()
+
+
+def test_objects_corrected_twice_at_once_are_told_at_opening(
+    plain_session: Session, predictor: Predictor
+) -> None:
+    project = plain_session.project
+    mask = np.zeros(project.images()[0].shape, bool)
+    mask[3:9, 3:9] = True
+    image_id = project.images()[0].id
+    first = project.add(NewAnnotation(image_id, mask, "pore"))
+    for shift in (1, 2):
+        moved = np.roll(mask, shift, 0)
+        project.add(NewAnnotation(image_id, moved, "pore", supersedes=first.id))
+    with Session(Project.open(project.path), predictor) as again:
+        assert again.notice is not None
+        assert "corrected twice" in again.notice
 
 
 def test_a_version_promoted_elsewhere_meanwhile_stays_in_use(plain_session: Session) -> None:

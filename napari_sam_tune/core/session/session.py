@@ -22,6 +22,7 @@ from napari_sam_tune.core.rounds.learner import Learner
 from napari_sam_tune.core.rounds.plan import AutoRounds
 from napari_sam_tune.core.rounds.runners import Runner, make_runner
 from napari_sam_tune.core.session.accepting import Accepting
+from napari_sam_tune.core.session.notice import open_with
 from napari_sam_tune.core.session.objects import Objects
 from napari_sam_tune.core.session.suggested import Suggested
 from napari_sam_tune.core.session.undo import Undo
@@ -72,7 +73,7 @@ class Session:
         objects: what is worked at; a face whose model lives in another thread asks here.
         suggested: how what is proposed comes before the person.
         learner: the rounds.
-        notice: what opening the project changed, in words for the person; None if nothing.
+        notice: what opening the project changed or found, in words; None if nothing.
         object_changed: fires with the `OpenObject` in progress.
         annotations_changed: fires with the image id whose accepted masks changed.
         progress: fires with the round's `Progress`.
@@ -100,7 +101,7 @@ class Session:
         from napari_sam_tune.core.answers.answerer import Answerer
         from napari_sam_tune.core.suggestions.review import Review
 
-        self.notice = project.set_base(predictor.ref)
+        self.notice = open_with(project, predictor.ref)
         self.project = project
         self.state = SessionState(weights_version=project.current_version)
         made = make_runner(runner)
