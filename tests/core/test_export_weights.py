@@ -26,7 +26,7 @@ def test_a_merged_checkpoint_draws_what_base_and_adapters_draw(tmp_path):
     project, tensors = tuned_project(tmp_path / "p", model.ref, model.sam)
     assert export(project, tmp_path / "m.pth").exit_code == 0
     here = Predictor(model)
-    here.load(tensors, "tuned")
+    here.weights.load(tensors, "tuned")
     there = load_model(tmp_path / "m.pth").sam.state_dict()
     for name, tensor in here.sam.state_dict().items():
         assert torch.equal(tensor, there[name]), name
@@ -56,7 +56,7 @@ def test_segment_anything_loads_a_merged_vit_b(tmp_path):
     saved = sam_model_registry["vit_b"](checkpoint=str(tmp_path / "m.pth"))
     theirs = saved.state_dict()
     mine = Predictor(LoadedModel(sam, BaseRef("b", "0" * 64), "vit_b"))
-    mine.load(tensors, "tuned")
+    mine.weights.load(tensors, "tuned")
     changed = [n for n, t in mine.sam.state_dict().items() if not torch.equal(t, theirs[n])]
     assert not changed
     base = torch.load(tmp_path / "base.pth", weights_only=True)
@@ -84,7 +84,9 @@ def test_tuned_weights_may_be_a_base_model(tmp_path, form):
     out = tmp_path / "tuned.safetensors"
     assert export(project, out, "--format", form).exit_code == 0
     here = Predictor(model)
-    here.load({n: t for n, t in tensors.items() if form != "lora" or ".lora_" in n}, "tuned")
+    here.weights.load(
+        {n: t for n, t in tensors.items() if form != "lora" or ".lora_" in n}, "tuned"
+    )
     again = load_model(out)
     assert (again.architecture, again.ref.name) == ("starter2", str(out))
     there = again.sam.state_dict()

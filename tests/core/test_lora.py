@@ -72,10 +72,10 @@ def test_an_adapted_model_is_itself_at_first_and_merges_into_what_it_became(sam)
 
     tensors = scale_adapters(adapters.parameters, EVERYTHING)
     other = Predictor(LoadedModel(copy.deepcopy(sam), BaseRef("tiny", "7" * 64), "starter"))
-    other.load(tensors, "adapted")
+    other.weights.load(tensors, "adapted")
     torch.testing.assert_close(answered(other.sam, pixels), adapted, atol=1e-4, rtol=1e-4)
     assert (answered(other.sam, pixels) > 0).equal(adapted > 0)
-    other.load_base()
+    other.weights.load_base()
     assert torch.equal(answered(other.sam, pixels), before_it)
 
 
