@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.answers.predictor import Predictor
@@ -16,6 +14,7 @@ from napari_sam_tune.core.models.lora import adapted_weight
 from napari_sam_tune.core.models.weights_file import is_head, write_weights
 from napari_sam_tune.core.promptless.store import newest_head
 from napari_sam_tune.core.storage.durable import publish_file, saving
+from napari_sam_tune.formats.publishing import building
 from napari_sam_tune.formats.weights.model_card import model_card
 from napari_sam_tune.formats.weights.usage import (
     half_names,
@@ -28,6 +27,7 @@ from napari_sam_tune.formats.weights.usage import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from segment_anything.modeling import Sam
 
@@ -180,13 +180,11 @@ def export_weights(
     for file in WRITERS[form].files(path):
         if file.exists() and not overwrite:
             raise StorageError(f"{file} exists already; add --overwrite, or choose another name.")
-    with saving("The export", path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-            built = Path(folder) / path.name
-            WRITERS[form].write(base, tuned, built)
-            _write_card(project, base, tuned, form, built)
-            return _publish(Path(folder), path.parent)
+    with saving("The export", path.parent), building(path) as folder:
+        built = folder / path.name
+        WRITERS[form].write(base, tuned, built)
+        _write_card(project, base, tuned, form, built)
+        return _publish(folder, path.parent)
 
 
 def _base_of(project: Project) -> BaseRef:
