@@ -126,8 +126,8 @@ def _picture(file: IO[bytes], called: str) -> Picture:
     kind = _kind(head)
     if kind is None:
         raise ImageError(
-            f"{called} is no PNG, JPEG, BMP, WebP or TIFF, whatever its name says; nothing else is "
-            "read. Save it as one of these."
+            f"{called} cannot be read as an image: it is no PNG, JPEG, BMP, WebP or TIFF, whatever "
+            "its name says, and nothing else is read. Save it as one of these."
         )
     if kind == "TIFF":
         return _TiffPicture(file, called, size)
