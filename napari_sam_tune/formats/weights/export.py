@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.answers.tuned import TunedWeights, read_tuned
@@ -12,10 +10,13 @@ from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.models.checkpoints import load_base
 from napari_sam_tune.core.promptless.store import newest_head
 from napari_sam_tune.core.storage.durable import publish_file, saving
+from napari_sam_tune.formats.publishing import building
 from napari_sam_tune.formats.weights.catalogue import WEIGHTS_FORMATS
 from napari_sam_tune.formats.weights.model_card import model_card
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_sam_tune.core.models.base import BaseRef
     from napari_sam_tune.core.project.project import Project
 
@@ -81,13 +82,11 @@ def export_weights(
     for file in WEIGHTS_FORMATS[form].files(path):
         if file.exists() and not overwrite:
             raise StorageError(f"{file} exists already; add --overwrite, or choose another name.")
-    with saving("The export", path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-            built = Path(folder) / path.name
-            WEIGHTS_FORMATS[form].write(base, tuned, built)
-            _write_card(project, base, tuned, form, built)
-            return _publish(Path(folder), path.parent)
+    with saving("The export", path.parent), building(path) as folder:
+        built = folder / path.name
+        WEIGHTS_FORMATS[form].write(base, tuned, built)
+        _write_card(project, base, tuned, form, built)
+        return _publish(folder, path.parent)
 
 
 def _base_of(project: Project) -> BaseRef:
