@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from napari_sam_tune.cli import app
@@ -263,6 +265,58 @@ def test_entries_that_come_late_take_their_place(
     shutil.copy(other.path / "log-feedbeef.jsonl", project.path)
     assert project.classes()["class 0"] == "#111111"
     assert project.classes()["class 1"] == "#222222"
+
+
+# ---- records and entries somebody changed ----
+
+BOX = [0, 0, 10**9, 10**9]
+NONSENSE = st.sampled_from(
+    [None, -1, 0, 10**30, 1e308, float("nan"), "", "../../x", "\ud800", [], [1], {}, {"a": 1}, BOX]
+)
+
+
+def places(document: object, before: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """Return where anything stands in a JSON document."""
+    inside = document.items() if isinstance(document, dict) else enumerate(document)
+    found = []
+    for key, value in inside:
+        found.append((*before, key))
+        if isinstance(value, dict | list):
+            found += places(value, (*before, key))
+    return found
+
+
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data(), value=NONSENSE, of_log=st.booleans())
+def test_nonsense_in_a_project_is_a_sentence(
+    project: Project, tmp_path: Path, data: st.DataObject, value: object, of_log: bool
+) -> None:
+    copy = shutil.copytree(project.path, tmp_path / "copy", dirs_exist_ok=True)
+    if of_log:
+        without_sums(copy / "log.jsonl")
+        file = copy / "log.jsonl"
+        lines = [line for line in file.read_text().splitlines() if line]
+        number = data.draw(st.integers(0, len(lines) - 1))
+    else:
+        file = sorted((copy / "annotations.zarr").glob("*/zarr.json"))[0]
+        lines, number = [file.read_text()], 0
+    document = json.loads(lines[number])
+    *way, last = data.draw(st.sampled_from(places(document)))
+    part = document
+    for key in way:
+        part = part[key]
+    part[last] = value
+    lines[number] = json.dumps(document)
+    file.write_text("".join(f"{line}\n" for line in lines))
+    with suppress(SamTuneError):  # a sentence; anything else fails the test
+        seen = Project.open(copy)
+        for annotation in seen.annotations():
+            assert annotation.mask.any()
+            assert annotation.prompts == ()
+        for image in seen.images():
+            seen.read_image(image.id)
 
 
 # ---- one object stays one ----

@@ -11,12 +11,14 @@ import time
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from napari_sam_tune.core.errors import MaskError, ProjectError
-from napari_sam_tune.core.geometry.windows import bounding_box
+from napari_sam_tune.core.geometry.windows import BoundingBox, bounding_box
+from napari_sam_tune.core.project.split import Split  # noqa: TC001  read when records are checked
 from napari_sam_tune.core.prompts import Effort, Prompt, as_mask
 
 if TYPE_CHECKING:
@@ -24,13 +26,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.geometry.windows import BoundingBox
-    from napari_sam_tune.core.project.split import Split
     from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.storage.records import RecordStore
 
 Source = Literal["person", "robot", "adopted", "import"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NO_CLOCK: Final = 1e11
+"""Seconds since 1970 that no clock shows, however wrong it is."""
 _MASK, _PROPOSAL, _LOCKED = np.uint8(1), np.uint8(2), np.uint8(4)
 
 
@@ -192,35 +194,35 @@ class Annotation:
 
         """
         try:
-            height, width = stored["shape"]
-            y0, x0, y1, x1 = stored["bbox"]
-            top, left, bottom, right = stored["crop"]
-            return cls(
-                id=annotation_id,
-                image_id=stored["image_id"],
-                label=stored["label"],
-                weights_version=stored["weights_version"],
-                predicted_iou=stored["predicted_iou"],
-                effort=Effort(**stored["effort"]),
-                created=stored["created"],
-                split=stored["split"],
-                shape=(height, width),
-                bbox=(y0, x0, y1, x1),
-                area=stored["area"],
-                supersedes=stored["supersedes"],
-                source=stored["source"],
-                origin=stored.get("origin"),  # records of the first release have none
-                suggested_by=stored.get("suggested_by"),
-                recalled=tuple(stored.get("recalled", ())),
-                _crop=(top, left, bottom, right),
-                _has_proposal=stored["has_proposal"],
-                _has_locked=stored["has_locked"],
-                _records=records,
-            )
-        except (KeyError, TypeError, ValueError) as error:
+            said = _STORED.validate_python(dict(stored))
+            said.check()
+        except ValueError as error:
+            why = _first_error(error)
             raise ProjectError(
-                f"The annotation {annotation_id} cannot be understood ({error!r})."
+                f"The annotation {annotation_id} in {records.root} cannot be understood ({why})."
             ) from error
+        return cls(
+            id=annotation_id,
+            image_id=said.image_id,
+            label=said.label,
+            weights_version=said.weights_version,
+            predicted_iou=said.predicted_iou,
+            effort=said.effort,
+            created=said.created,
+            split=said.split,
+            shape=said.shape,
+            bbox=said.bbox,
+            area=said.area,
+            supersedes=said.supersedes,
+            source=said.source,
+            origin=said.origin,
+            suggested_by=said.suggested_by,
+            recalled=said.recalled,
+            _crop=said.crop,
+            _has_proposal=said.has_proposal,
+            _has_locked=said.has_locked,
+            _records=records,
+        )
 
     @cached_property
     def prompts(self) -> tuple[Prompt, ...]:
@@ -230,9 +232,15 @@ class Annotation:
             ProjectError: its file is gone or damaged.
 
         """
-        stored = self._records.attributes(self.id)["prompts"]
-        said = (p for p in stored if p["points"] or p["box"] is not None)
-        return tuple(Prompt.from_json(p) for p in said)
+        stored = self._records.attributes(self.id)
+        try:
+            said = (p for p in stored["prompts"] if p["points"] or p["box"] is not None)
+            return tuple(Prompt.from_json(p) for p in said)
+        except (LookupError, TypeError, ValueError) as error:
+            raise ProjectError(
+                f"The prompts of the annotation {self.id} in {self._records.root} cannot be "
+                f"understood ({error}). Restore the record from a backup."
+            ) from error
 
     def stored(self) -> tuple[NDArray[np.uint8], dict[str, Any]]:
         """Return the array and the attributes as they lie on disk, for a copy.
@@ -287,6 +295,52 @@ class Annotation:
                 "backup, or delete the annotation."
             )
         return bits
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """The attributes of a record, as far as they are needed without its array."""
+
+    image_id: str
+    label: str
+    weights_version: str
+    predicted_iou: float | None
+    effort: Effort
+    created: float
+    split: Split
+    shape: tuple[int, int]
+    bbox: BoundingBox
+    crop: BoundingBox
+    area: int
+    supersedes: str | None
+    source: Source
+    has_proposal: bool
+    has_locked: bool
+    origin: str | None = None  # records of the first releases have none of these
+    suggested_by: str | None = None
+    recalled: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """Refuse boxes that lie in no image, and areas that no box holds."""
+        (height, width), (y0, x0, y1, x1) = self.shape, self.bbox
+        top, left, bottom, right = self.crop
+        if not (0 <= top <= y0 < y1 <= bottom <= height and 0 <= left <= x0 < x1 <= right <= width):
+            raise ValueError(f"its box {self.bbox} is not in {self.crop} of {self.shape}")
+        if not 0 < self.area <= (y1 - y0) * (x1 - x0):
+            raise ValueError(f"no mask of {self.area} px fits into {self.bbox}")
+        if not 0 <= self.created < _NO_CLOCK:
+            raise ValueError(f"{self.created} is no time")
+
+
+_STORED: Final = TypeAdapter(_Stored)
+
+
+def _first_error(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}"
 
 
 class Clock:

@@ -157,7 +157,7 @@ class ProjectFolder:
                 f"{self.marker} cannot be read ({error}). Restore it from a backup."
             ) from error
         if not known:
-            raise ProjectError(f"{self.path} belongs to another program ({marker['format']}).")
+            raise ProjectError(f"{self.path} belongs to another program ({marker['format']!a}).")
         if version > FORMAT_VERSION:
             raise ProjectError(
                 f"{self.path} was made by a newer release (project format {version}, this release "

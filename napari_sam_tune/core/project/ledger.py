@@ -153,7 +153,8 @@ class Ledger:
         match entry["kind"]:
             case "log":
                 self.writers[_text(entry["name"])] = _text(entry["machine"])
-                self.old_logs.update((_text(n), int(size)) for n, size in entry["old"].items())
+                sizes = _plain(entry["old"])
+                self.old_logs.update((_text(name), int(size)) for name, size in sizes.items())
             case "base":
                 known = None if self.base is None else self.base.sha256
                 # of two that replace the same one at once, the first is it

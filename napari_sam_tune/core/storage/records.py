@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _METADATA = "zarr.json"
 _MAX_CHUNK = 4096
+_UNREADABLE = (OSError, ValueError, RuntimeError, LookupError, TypeError, ArithmeticError)
 # A folder's time stamp may be as coarse as this (FAT: 2 s), so a stamp seen for a shorter time does
 # not prove that nothing was added.
 _STAMP_SECONDS = 2.0
@@ -157,7 +158,7 @@ class RecordStore:
             from zarr.storage import LocalStore
 
             array: NDArray[Any] = zarr.open_array(store=LocalStore(folder), mode="r")[...]  # type: ignore[assignment]
-        except (OSError, ValueError, RuntimeError, LookupError, TypeError) as error:
+        except _UNREADABLE as error:
             raise ProjectError(
                 f"The record {folder} is damaged ({error}). Restore it from a backup."
             ) from error
@@ -174,8 +175,12 @@ def _read_small(folder: Path) -> NDArray[Any] | None:
     chunk_shape = tuple(metadata["chunk_grid"]["configuration"]["chunk_shape"])
     if (metadata["data_type"], codecs, chunk_shape) != ("uint8", ["bytes", "zstd"], shape):
         return None
-    packed = (folder / ("c" + ".0" * len(shape))).read_bytes()
-    return np.frombuffer(bytearray(Zstd().decode(packed)), np.uint8).reshape(shape)
+    if not all(type(side) is int and 0 < side <= _MAX_CHUNK for side in shape):
+        raise ValueError(f"no chunk has the shape {shape}")
+    array = np.empty(shape, np.uint8)
+    # into a place of the right size: what says it is larger is not unpacked
+    Zstd().decode(read_own(folder / ("c" + ".0" * len(shape))), out=array)
+    return array
 
 
 def _write_array(
