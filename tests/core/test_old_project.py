@@ -7,7 +7,7 @@ import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -17,8 +17,10 @@ from PIL import Image
 from napari_sam_tune import Predictor, Project, Prompt, Session
 from napari_sam_tune.core.answers.tuned import open_tuned
 from napari_sam_tune.core.images.files import content_hash
-from napari_sam_tune.core.prompts import Proposal
 from napari_sam_tune.core.scoring import iou
+
+if TYPE_CHECKING:
+    from napari_sam_tune.core.prompts import Proposal
 
 MADE = Path(__file__).parents[1] / "data" / "ad0f635"
 ASKED = {
@@ -106,7 +108,7 @@ def test_its_weights_are_put_in_use_and_answer(project: Project) -> None:
     with Session(project, predictor, recall=False, instant=False, zoom=False) as session:
         assert session.notice is None
         assert session.weights_version == version
-        session.open_image(image, "im 1.png", path=MADE / "images" / "im 1.png")
+        session.open_image(image, "im 1.png", path=project.path.parent / "images" / "im 1.png")
         shown = session.propose(ASKED["a pit"])
         assert shown.weights_version == version
         of_version = answers_of(predictor, image)
