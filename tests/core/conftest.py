@@ -6,16 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from disc_project import fill, small_starter, train
-
-from napari_sam_tune.core.models import checkpoints
-from napari_sam_tune.core.models.starter import set_image_size
+from disc_project import fill, small_starter, starters_at, train
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from segment_anything.modeling import Sam
 
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.promptless.fit import TrainedHead
@@ -32,21 +27,8 @@ class Taught:
 
 @pytest.fixture(scope="module")
 def at_128_px() -> Iterator[None]:
-    """Every starter loaded in this process sees images at 128 px, at a sixteenth of the cost.
-
-    For all that is not about how good its answers are. Processes that a test starts know nothing
-    of it.
-    """
-    build = checkpoints.build_model
-
-    def build_small(architecture: str, *how: object) -> Sam:
-        sam = build(architecture, *how)
-        if architecture.startswith(checkpoints.STARTER):
-            set_image_size(sam, 128)
-        return sam
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checkpoints, "build_model", build_small)
+    """For all that is not about how good a starter's answers are: see `starters_at`."""
+    with starters_at(128):
         yield
 
 
