@@ -64,7 +64,7 @@ def main() -> None:
                 learning.append(time.perf_counter() - began)
             session.mark_done()
         rgb = to_rgb8(image)
-        encoding = timed(lambda: predictor.embed(rgb), repeats)
+        encoding = timed(lambda: predictor.encode(rgb), repeats)
         features = timed(lambda: instant.extractor.extract(rgb), repeats)
         began = time.perf_counter()
         session.answerer.learn()

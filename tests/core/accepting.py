@@ -3,11 +3,20 @@
     python accepting.py PROJECT FIRST LAST
 
 Prints "<number> <annotation id>" a line. Every fifth mask is followed by a promotion.
+
+    python accepting.py
+
+Waits for lines "PROJECT<tab>FIRST<tab>LAST<tab>FIFO", forks a process for each, which does the same
+but says it into the FIFO, and prints that process's id: it is there at once, for what is slow about
+starting is what is imported.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -43,5 +52,21 @@ def main(path: Path, first: int, last: int) -> None:
         sys.stdout.flush()
 
 
-if __name__ == "__main__":
+def fork_for_every_line() -> None:
+    """Be the parent of processes that somebody else kills."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets them by itself
+    for line in sys.stdin:
+        path, first, last, fifo = line.rstrip("\n").split("\t")
+        child = os.fork()
+        if not child:
+            with Path(fifo).open("w", encoding="utf-8") as said, redirect_stdout(said):
+                main(Path(path), int(first), int(last))
+            os._exit(0)
+        sys.stdout.write(f"{child}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__" and len(sys.argv) == 1:
+    fork_for_every_line()
+elif __name__ == "__main__":
     main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -44,6 +44,7 @@ def job_on(project: Project, steps: int = 2, **changes: object) -> TrainingJob:
     """A round that learns from all masks but two and is judged by those."""
     ids = [annotation.id for annotation in project.annotations()]
     config = {"batch_size": 2, "prompts_per_image": 2, "look_objects": 0, "robot_clicks": 2}
+    config |= {"corrections": 1}
     config |= {"parts": ("mask_decoder",), "prompts_per_mask": 1e9}  # quick steps, as many as asked
     return TrainingJob(
         project=str(project.path),

@@ -6,6 +6,7 @@ import errno
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import accepting
 import numpy as np
 import pytest
 from accepting import SHAPE, mask_number, open_project
@@ -29,29 +31,40 @@ KILLS = int(os.environ.get("SAM_TUNE_KILLS", "20"))
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and file descriptors")
 
 
-def start_accepting(path: Path, first: int, last: int) -> subprocess.Popen[str]:
-    script = Path(__file__).with_name("accepting.py")
-    command = [sys.executable, str(script), str(path), str(first), str(last)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+@pytest.fixture
+def forker() -> Iterator[subprocess.Popen[str]]:
+    """Has imported everything; see `accepting`."""
+    command = [sys.executable, accepting.__file__]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        process.stdin.close()
 
 
 @posix
-def test_every_mask_accepted_survives_kills_at_random_moments(tmp_path: Path) -> None:
-    path = tmp_path / "p"
+def test_every_mask_accepted_survives_kills_at_random_moments(
+    tmp_path: Path, forker: subprocess.Popen[str]
+) -> None:
+    path, fifo = tmp_path / "p", tmp_path / "fifo"
+    os.mkfifo(fifo)
     dice = random.Random(0)
     promised: dict[str, int] = {}
     for kill in range(KILLS):
-        process = start_accepting(path, kill * 10_000, (kill + 1) * 10_000)
-        assert process.stdout is not None
-        # The first kill strikes while the project is being made, the others while masks are added.
-        while kill == 0 and not path.exists():
-            pass
-        lines = [process.stdout.readline() for _ in range(dice.randint(1, 9) if kill else 0)]
-        moment = time.perf_counter() + dice.random() * 0.006
-        while time.perf_counter() < moment:
-            pass
-        process.kill()
-        lines += process.communicate()[0].splitlines(keepends=True)
+        forker.stdin.write(f"{path}\t{kill * 10_000}\t{(kill + 1) * 10_000}\t{fifo}\n")
+        forker.stdin.flush()
+        killed = int(forker.stdout.readline())
+        with fifo.open(encoding="utf-8") as said:
+            # The first kill strikes while the project is being made, the others while masks are
+            # added.
+            while kill == 0 and not path.exists():
+                pass
+            lines = [said.readline() for _ in range(dice.randint(1, 9) if kill else 0)]
+            moment = time.perf_counter() + dice.random() * 0.006
+            while time.perf_counter() < moment:
+                pass
+            os.kill(killed, signal.SIGKILL)
+            lines += said.read().splitlines(keepends=True)  # to its end: nobody writes any more
         for line in lines:
             if line.endswith("\n"):
                 number, annotation_id = line.split()
@@ -67,13 +80,18 @@ def test_every_mask_accepted_survives_kills_at_random_moments(tmp_path: Path) ->
     assert len(promised) > KILLS
 
 
-def test_two_processes_accept_and_promote_at_once(tmp_path: Path) -> None:
+def test_two_processes_accept_and_promote_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "p"
     watching = open_project(path)
-    processes = [start_accepting(path, first, first + 40) for first in (0, 1000)]
-    said = [process.communicate(timeout=120)[0].splitlines() for process in processes]
-    assert [process.returncode for process in processes] == [0, 0]
-    promised = {line.split()[1]: int(line.split()[0]) for lines in said for line in lines}
+    command = [sys.executable, accepting.__file__, str(path), "1000", "1040"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        said = other.stdout.readline()  # it has begun
+        accepting.main(path, 0, 40)
+        said += capsys.readouterr().out + other.communicate(timeout=120)[0]
+    assert other.returncode == 0
+    promised = {line.split()[1]: int(line.split()[0]) for line in said.splitlines()}
     assert len(promised) == 80
     stored = {a.id: a for a in watching.annotations()}
     assert stored.keys() == promised.keys()

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from disc_project import small_starter
 
-from napari_sam_tune import Predictor, Project, Prompt, Session
+from napari_sam_tune import Project, Prompt, Session
 from napari_sam_tune.core.answers.likely_class import LikelyClasses
 
 SPOTS = {"bright": ((40, 40), (150, 60)), "dark": ((60, 150), (150, 150))}
@@ -87,7 +88,7 @@ def click(session, label, which=0):
 
 def test_a_class_is_suggested_and_one_that_was_chosen_wins(tmp_path):
     torch.set_num_threads(1)
-    model = Predictor.from_checkpoint("starter", device="cpu")
+    model = small_starter()
     options = {"zoom": False, "recall": False}
     with Session(Project.open(tmp_path / "p"), model, **options) as session:
         for number in range(5):

@@ -115,26 +115,51 @@ def in_torch(path):
     return run
 
 
-def test_onnx_of_a_tuned_starter(tmp_path):
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory, at_128_px):
+    """A project, and a predictor that answers with its version in use."""
     model = load_model("starter")
-    project, tensors = tuned_project(tmp_path / "p", model.ref, model.sam)
+    project, tensors = tuned_project(tmp_path_factory.mktemp("tuned") / "p", model.ref, model.sam)
+    predictor = Predictor(model)
+    predictor.weights.load(tensors, "tuned")
+    return project, predictor
+
+
+@pytest.fixture(scope="module")
+def traced():
+    """What was traced of the tuned starter: that takes longer than all that comes after it."""
+    return {}
+
+
+@pytest.fixture
+def _traced_once(traced, monkeypatch):
+    for name in ("encoder_program", "decoder_program"):
+        trace = getattr(graphs, name)
+
+        def trace_once(sam, name=name, trace=trace):
+            if name not in traced:
+                traced[name] = trace(sam)
+            return traced[name]
+
+        monkeypatch.setattr(graphs, name, trace_once)
+
+
+@pytest.mark.usefixtures("_traced_once")
+def test_onnx_of_a_tuned_starter(tuned, tmp_path):
+    project, predictor = tuned
     out = tmp_path / "graphs"
     assert export(project, out, "--format", "onnx").exit_code == 0
     assert {file.name for file in out.iterdir()} == {"encoder.onnx", "decoder.onnx", "README.md"}
-    predictor = Predictor(model)
-    predictor.weights.load(tensors, "tuned")
     encode, decode = in_onnxruntime(out / "encoder.onnx"), in_onnxruntime(out / "decoder.onnx")
     assert_the_same(predictor.sam, encode, decode)
     again = export(project, out, "--format", "onnx")
     assert "exists already" in str(again.exception)
 
 
-def test_torch_export_of_a_tuned_starter(tmp_path):
-    model = load_model("starter")
-    project, tensors = tuned_project(tmp_path / "p", model.ref, model.sam)
+@pytest.mark.usefixtures("_traced_once")
+def test_torch_export_of_a_tuned_starter(tuned, tmp_path):
+    project, predictor = tuned
     assert export(project, tmp_path / "m.pt2", "--format", "pt2").exit_code == 0
-    predictor = Predictor(model)
-    predictor.weights.load(tensors, "tuned")
     encoder, decoder = tmp_path / "m_encoder.pt2", tmp_path / "m_decoder.pt2"
     assert_the_same(predictor.sam, in_torch(encoder), in_torch(decoder))
     assert decoder.stat().st_size < encoder.stat().st_size / 2
@@ -148,18 +173,16 @@ def test_onnx_of_an_ordinary_sam(tmp_path):
     assert_the_same(sam, in_onnxruntime(encoder), in_onnxruntime(decoder))
 
 
-def test_without_onnx_it_is_said_how_to_get_it(tmp_path, monkeypatch):
+def test_without_onnx_it_is_said_how_to_get_it(tuned, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
-    model = load_model("starter")
-    project, _ = tuned_project(tmp_path / "p", model.ref, model.sam)
+    project, _ = tuned
     refused = export(project, tmp_path / "graphs", "--format", "onnx")
     assert "pip install" in str(refused.exception)
-    assert [path.name for path in tmp_path.iterdir()] == ["p"]
+    assert not any(tmp_path.iterdir())
 
 
-def test_a_missing_base_model_is_not_taken_for_a_full_disk(tmp_path, monkeypatch):
-    model = load_model("starter")
-    project, _ = tuned_project(tmp_path / "p", model.ref, model.sam)
+def test_a_missing_base_model_is_not_taken_for_a_full_disk(tuned, tmp_path, monkeypatch):
+    project, _ = tuned
     monkeypatch.setattr(
         "napari_sam_tune.core.models.checkpoints.starter_path",
         lambda: tmp_path / "gone.safetensors",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
-from disc_project import SHAPE, draw, fill, small_starter, train
+from disc_project import SHAPE, draw, small_starter, train
 from segment_anything.modeling import ImageEncoderViT, PromptEncoder, Sam
 from typer.testing import CliRunner
 
@@ -27,23 +28,25 @@ from napari_sam_tune.core.training.run_folder import RunFolder
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from conftest import Taught
+
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.promptless.fit import TrainedHead
 
 
 @pytest.fixture(scope="module")
-def predictor() -> Predictor:
-    return small_starter()
+def predictor(taught: Taught) -> Predictor:
+    return taught.predictor
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return fill(tmp_path_factory.mktemp("discs") / "p")
+def project(taught: Taught, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project.open(shutil.copytree(taught.project, tmp_path_factory.mktemp("discs") / "p"))
 
 
 @pytest.fixture(scope="module")
-def trained(project: Project, predictor: Predictor) -> TrainedHead:
-    return train(project, predictor)
+def trained(taught: Taught) -> TrainedHead:
+    return taught.head
 
 
 def _vit_of_one_block() -> Sam:

@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from napari_sam_tune import Predictor, Project, Prompt, Session
 from napari_sam_tune.core.images.files import content_hash
+from napari_sam_tune.core.models.starter import set_image_size
 from napari_sam_tune.core.project.annotations import NewAnnotation
 from napari_sam_tune.core.project.effort import RECALLED
 from napari_sam_tune.core.recall.recall import Recall
@@ -56,7 +57,9 @@ def photograph(
 
 @pytest.fixture(scope="module")
 def predictor() -> Predictor:
-    return Predictor.from_checkpoint("starter", device="cpu")
+    predictor = Predictor.from_checkpoint("starter", device="cpu")
+    set_image_size(predictor.sam, 256)
+    return predictor
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from napari_sam_tune.core.training.job import Candidate, Progress
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(tmp_path_factory, at_128_px):
     torch.set_num_threads(1)
     return accept_masks(tmp_path_factory.mktemp("rounds") / "p")
 

@@ -50,7 +50,7 @@ def disc(x: int, y: int, radius: int = 7) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def predictor() -> Predictor:
+def predictor(at_128_px: None) -> Predictor:
     return Predictor.from_checkpoint("starter", device="cpu")
 
 
@@ -279,10 +279,10 @@ def test_without_a_closer_look_training_has_none_either(
     tmp_path: Path, predictor: Predictor
 ) -> None:
     predictor.weights.load_base()
-    with Session(Project.open(tmp_path / "p"), predictor, config=QUICK, zoom=False) as session:
+    with Session(Project.open(tmp_path / "p"), predictor, config=DECODER, zoom=False) as session:
         session.open_image(blobs(), "blobs.png")
         label_all(session)
-        finished = session.fine_tune(config=QUICK)
+        finished = session.fine_tune(config=DECODER)
         assert finished is not None
         _, info = session.project.load_weights(finished.candidate)
         assert info["config"]["zoom_share"] == 0
@@ -350,7 +350,7 @@ def test_too_few_masks_is_said(session: Session) -> None:
 def test_a_round_in_its_own_process(tmp_path: Path, predictor: Predictor) -> None:
     predictor.weights.load_base()
     project = Project.open(tmp_path / "p")
-    with Session(project, predictor, "process", config=QUICK) as session:
+    with Session(project, predictor, "process", config=QUICK, zoom=False) as session:
         session.open_image(blobs(), "blobs.png")
         label_all(session)
         fell = threading.Event()
@@ -363,7 +363,7 @@ def test_a_round_in_its_own_process(tmp_path: Path, predictor: Predictor) -> Non
         assert fell.wait(240)
 
         label_all(session)
-        endless = QUICK.model_copy(update={"steps": 5_000, "prompts_per_mask": 1e9})
+        endless = DECODER.model_copy(update={"steps": 5_000, "prompts_per_mask": 1e9})
         finished = []
         session.round_finished.connect(finished.append)
         session.fine_tune(wait=False, config=endless)

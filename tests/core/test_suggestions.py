@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from disc_project import SHAPE, disc, draw, fill, small_starter, train
+from disc_project import SHAPE, disc, draw
 
 from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.project.project import Project
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from conftest import Taught
+
     from napari_sam_tune.core.answers.predictor import Predictor
 
 IMAGE, OBJECTS = draw(50)
@@ -30,17 +33,16 @@ _SEEDS = itertools.count(200)  # every test has an image of its own in the proje
 
 
 @pytest.fixture(scope="module")
-def predictor() -> Predictor:
-    return small_starter()
+def predictor(taught: Taught) -> Predictor:
+    return taught.predictor
 
 
 @pytest.fixture(scope="module")
-def with_head(tmp_path_factory: pytest.TempPathFactory, predictor: Predictor) -> Path:
+def with_head(taught: Taught, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose head knows pits and bumps."""
-    project = fill(tmp_path_factory.mktemp("taught") / "p")
-    trained = train(project, predictor, steps=200)
-    keep_head(project, trained.tensors, trained.info)
-    return project.path
+    path = shutil.copytree(taught.project, tmp_path_factory.mktemp("with_head") / "p")
+    keep_head(Project.open(path), taught.head.tensors, taught.head.info)
+    return path
 
 
 @pytest.fixture

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from napari_sam_tune import Project
 
 
+pytestmark = pytest.mark.usefixtures("at_128_px")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)

@@ -1,11 +1,8 @@
 """The tutorials of docs/fine_tuning.md, as they stand there but for the number of steps."""
 
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -44,20 +41,13 @@ def commands(name):
 
 
 @pytest.fixture(scope="module")
-def top(tmp_path_factory):
+def top(tmp_path_factory, at_128_px):
     """A folder as the repository's top is to somebody who follows the tutorials."""
     path = tmp_path_factory.mktemp("top")
     (path / "resources").symlink_to(ROOT / "resources")
-    for command in commands("project"):
-        done = subprocess.run(
-            [sys.executable, "-m", "napari_sam_tune", *command],
-            cwd=path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            timeout=280,
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(path)
+        run("project")
     return path
 
 

@@ -42,13 +42,6 @@ def shared():
     assert runner.worker_pid is None
 
 
-@pytest.fixture
-def runner():
-    runner = ProcessRunner()
-    yield runner
-    runner.close()
-
-
 class Heard:
     """Listens to a round from its reader thread."""
 
@@ -284,13 +277,14 @@ def test_nothing_in_the_working_folder_is_imported(shared, project, tmp_path, mo
     assert heard.end == RoundCancelled()
 
 
-@pytest.mark.parametrize("when", ["starting", "training"])
-def test_closing_ends_the_round_and_the_process(runner, project, when):
+@pytest.mark.parametrize("when", ["training", "starting"])
+def test_closing_ends_the_round_and_the_process(shared, project, when):
     if when == "training":
+        runner = shared  # nobody else wants it after this
         heard = begin(runner, project)
     else:
-        heard = Heard()
-        runner.start(job_on(project), heard)
+        runner = ProcessRunner()
+        runner.start(job_on(project), heard := Heard())
     pid = runner.worker_pid
     runner.close()
     runner.close()
