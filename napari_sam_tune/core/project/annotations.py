@@ -17,6 +17,7 @@ import numpy as np
 
 from napari_sam_tune.core.errors import MaskError, ProjectError
 from napari_sam_tune.core.geometry.windows import bounding_box
+from napari_sam_tune.core.plain_text import is_text, visible
 from napari_sam_tune.core.prompts import Effort, Prompt, as_mask
 
 if TYPE_CHECKING:
@@ -82,9 +83,11 @@ class NewAnnotation:
             shape: the image's (H, W).
 
         Raises:
-            MaskError: a mask is not of the image's shape, or the accepted one is empty.
+            MaskError: a mask is not of the image's shape, or the accepted one is empty; or the
+                class is no text.
 
         """
+        checked_label(self.label)
         mask = as_mask(self.mask, shape)
         if not mask.any():
             raise MaskError(
@@ -198,7 +201,7 @@ class Annotation:
             return cls(
                 id=annotation_id,
                 image_id=stored["image_id"],
-                label=stored["label"],
+                label=checked_label(stored["label"]),
                 weights_version=stored["weights_version"],
                 predicted_iou=stored["predicted_iou"],
                 effort=Effort(**stored["effort"]),
@@ -217,7 +220,7 @@ class Annotation:
                 _has_locked=stored["has_locked"],
                 _records=records,
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:  # MaskError is one
             raise ProjectError(
                 f"The annotation {annotation_id} cannot be understood ({error!r})."
             ) from error
@@ -287,6 +290,18 @@ class Annotation:
                 "backup, or delete the annotation."
             )
         return bits
+
+
+def checked_label(label: object) -> str:
+    """Return the name of a class.
+
+    Raises:
+        MaskError: it is no text, or holds what no file can hold.
+
+    """
+    if not is_text(label):
+        raise MaskError(f"A class is named by a text in Unicode; {visible(repr(label))} is none.")
+    return str(label)
 
 
 class Clock:

@@ -72,7 +72,7 @@ class Session:
         objects: what is worked at; a face whose model lives in another thread asks here.
         suggested: how what is proposed comes before the person.
         learner: the rounds.
-        notice: what opening the project changed, in words for the person; None if nothing.
+        notice: what opening the project changed, or that nothing can be saved in it; or None.
         object_changed: fires with the `OpenObject` in progress.
         annotations_changed: fires with the image id whose accepted masks changed.
         progress: fires with the round's `Progress`.
@@ -100,7 +100,7 @@ class Session:
         from napari_sam_tune.core.answers.answerer import Answerer
         from napari_sam_tune.core.suggestions.review import Review
 
-        self.notice = project.set_base(predictor.ref)
+        self.notice = project.set_base(predictor.ref) or project.why_read_only()
         self.project = project
         self.state = SessionState(weights_version=project.current_version)
         made = make_runner(runner)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import reprlib
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -17,6 +18,18 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 
+_SHORT: Final = reprlib.Repr()
+_SHORT.maxlevel = 2
+# a number of thousands of digits, a date that is none: ValueError; nested too deep: RecursionError
+_UNREADABLE: Final = (OSError, ValueError, TypeError, OverflowError, RecursionError, yaml.YAMLError)
+
+
+def _in_a_line(error: BaseException) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deep."
+    return " ".join(str(error).split())
+
+
 def read_config(path: Path) -> TrainConfig:
     """Read a YAML file over the defaults of a run.
 
@@ -26,8 +39,8 @@ def read_config(path: Path) -> TrainConfig:
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise TrainingError(f"The config {path} cannot be read: {error}") from error
+    except _UNREADABLE as error:
+        raise TrainingError(f"The config {path} cannot be read: {_in_a_line(error)}") from error
     if values is None:
         values = {}
     if not isinstance(values, dict):
@@ -48,15 +61,17 @@ def with_settings(config: TrainConfig, settings: Iterable[str]) -> TrainConfig:
         key, equals, text = setting.partition("=")
         if not equals:
             raise TrainingError(f"--set wants key=value, such as steps=200, not {setting!r}.")
-        config = _checked(config, _nested(key.strip(), _value(key, text)), f"--set {setting}")
+        config = _checked(config, _nested(key.strip(), _value(key, text)), f"--set {setting[:80]}")
     return config
 
 
 def _value(key: str, text: str) -> Any:
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise TrainingError(f"The value of {key}, {text!r}, cannot be read: {error}") from error
+    except _UNREADABLE as error:
+        raise TrainingError(
+            f"The value of {key}, {_SHORT.repr(text)}, cannot be read: {_in_a_line(error)}"
+        ) from error
     # YAML 1.1 takes 1e-4 for a word
     if isinstance(value, str):
         try:
@@ -100,7 +115,10 @@ def _said(problem: Mapping[str, Any]) -> str:
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         return f"there is no key {key} (it may be of an older version)"
-    return f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"
+    message = str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
+    if not key:  # the config as a whole
+        return message
+    return f"{key}: {message[0].lower()}{message[1:]}, not {_SHORT.repr(problem['input'])}"
 
 
 def commented(config: TrainConfig) -> str:
