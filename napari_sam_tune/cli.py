@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import platform
 import sys
+import tempfile
+import traceback
+from typing import Final
 
 import typer
-from rich.console import Console
 
+from napari_sam_tune import __version__
 from napari_sam_tune.commands.check import check
 from napari_sam_tune.commands.demo import demo
 from napari_sam_tune.commands.embed import embed
@@ -17,9 +22,14 @@ from napari_sam_tune.commands.merge import merge
 from napari_sam_tune.commands.predict import predict
 from napari_sam_tune.commands.simulate import simulate
 from napari_sam_tune.commands.starter import starter_app
+from napari_sam_tune.commands.stopping import Stopped, stoppable
 from napari_sam_tune.commands.sweep import sweep
+from napari_sam_tune.commands.terminal import say_error
 from napari_sam_tune.commands.train import print_config, train
-from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.errors import SamTuneError, is_out_of_memory
+
+_FAULT: Final = 70
+"""EX_SOFTWARE of sysexits.h."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -43,12 +53,47 @@ app.add_typer(export_app, name="export")
 
 
 def main() -> None:
-    """Run the command line; our own errors become one plain line and exit code 1."""
+    """Run the command line; exit codes: 1 what we refuse, 70 a fault of ours, 128 + a signal.
+
+    Errors of this package become one plain line. Any other exception is one that nobody thought of
+    and must never be seen: tests call `app`, which lets it through.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may know fewer characters
     try:
-        app()
+        with stoppable():
+            app()
+    except Stopped as stopped:
+        say_error(f"Stopped. {stopped.advice}")
+        raise
     except (SamTuneError, FileExistsError) as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False)
+        say_error(str(error))
         sys.exit(1)
+    except Exception as error:
+        if is_out_of_memory(error):
+            say_error("There is too little memory for this. Close other programs and try again.")
+            sys.exit(1)
+        say_error(_say_fault(error))
+        sys.exit(_FAULT)
+
+
+def _say_fault(error: Exception) -> str:
+    """Write down where an error came from, and say how to report it."""
+    with tempfile.NamedTemporaryFile(
+        "w",
+        prefix="napari-sam-tune-",
+        suffix=".txt",
+        delete=False,
+        encoding="utf-8",
+        errors="backslashreplace",
+    ) as file:
+        file.write(f"napari-sam-tune {__version__}, {platform.platform()}\n\n")
+        file.writelines(traceback.format_exception(error))
+    return (
+        f"This is a fault of napari-sam-tune, not yours ({type(error).__name__}). Please report it "
+        f"to its developers with the file {file.name}, which says where it happened."
+    )
 
 
 if __name__ == "__main__":

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from napari_sam_tune.commands.terminal import console
+from napari_sam_tune.commands.terminal import say, warn
 
 
 def check(
@@ -23,17 +22,17 @@ def check(
     checking = ProjectCheck(project)
     findings = list(checking.run())
     for finding in findings:
-        console.print(f"[yellow]•[/] {escape(finding.what)}", highlight=False)
+        warn("•", finding.what)
         if finding.remedy is not None:
             verb = "Done" if repair else "Repair"
-            console.print(f"  {verb}: {escape(finding.remedy)}", highlight=False)
+            say(f"  {verb}: {finding.remedy}")
     mendable = [finding for finding in findings if finding.remedy is not None]
     if repair and mendable:
         checking.repair()
-        console.print("Repaired. What was damaged was moved to the project’s folder damaged/.")
+        say("Repaired. What was damaged was moved to the project’s folder damaged/.")
     elif not findings:
-        console.print("The project is whole.")
+        say("The project is whole.")
     elif mendable:
-        console.print("Close the project everywhere and run this again with --repair.")
+        say("Close the project everywhere and run this again with --repair.")
     if mendable and not repair:
         raise typer.Exit(1)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from napari_sam_tune.commands.terminal import Model, console
+from napari_sam_tune.commands.terminal import Model, say, strong
 from napari_sam_tune.core.models.catalogue import STARTER
 
 
@@ -33,7 +33,7 @@ def demo(
     """Open sample defect images ready to click, or run the whole loop without a display."""
     reason = None if headless else _why_headless()
     if reason is not None:
-        console.print(f"{reason} Running the demo headless: a robot does the clicking.")
+        say(f"{reason} Running the demo headless: a robot does the clicking.")
     if headless or reason is not None:
         _run_headless(out, model, parts)
         return
@@ -56,12 +56,6 @@ def _why_headless() -> str | None:
 def _run_headless(out: Path, model: str, parts: int | None) -> None:
     from napari_sam_tune.demo import run_headless
 
-    def say(line: str) -> None:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-    run_headless(out, model=model, parts=parts, say=say)
-    console.print(
-        f"Everything is in [bold]{out}[/]: project, images, masks, coco.json, weights.pth, "
-        "report.json, clicks.png.",
-        highlight=False,
-    )
+    run_headless(out, model=model, parts=parts, say=lambda line: say(line, wrap=False))
+    what = "project, images, masks, coco.json, weights.pth, report.json, clicks.png"
+    say("Everything is in ", strong(out), f": {what}.")

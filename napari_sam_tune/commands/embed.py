@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from napari_sam_tune.commands.terminal import Device, Model, console, progress_bar
+from napari_sam_tune.commands.terminal import Device, Model, progress_bar, say, warn
+from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.models.catalogue import STARTER
 
 
@@ -26,13 +27,16 @@ def embed(
     predictor = Predictor.from_checkpoint(model, device=device)
     changed = opened.set_base(predictor.ref)  # another model's embeddings would be of no use
     if changed is not None:
-        console.print(changed, highlight=False)
-    unreadable = []
+        say(changed)
+    unreadable, images = [], 0
     with progress_bar() as bar:
         task = bar.add_task("Encoding", total=None)
         for step in embed_folder(opened, predictor, folder):
+            images = step.total
             bar.update(task, completed=step.done, total=step.total)
             if step.error is not None:
                 unreadable.append(step.error)
     for message in unreadable:
-        console.print(f"[yellow]Skipped:[/] {message}", highlight=False)
+        warn("Skipped:", message)
+    if unreadable and len(unreadable) == images:
+        raise ImageError(f"None of the {images} images in {folder} can be read.")

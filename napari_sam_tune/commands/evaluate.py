@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_sam_tune.commands.terminal import Device, console, print_table, progress_bar
+from napari_sam_tune.commands.terminal import (
+    Device,
+    print_table,
+    progress_bar,
+    say,
+    strong,
+    working,
+)
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.evaluation.evaluation import Evaluation
@@ -52,10 +59,10 @@ def evaluate(
     opened = Project.open(project, create=False)
     predictor, tuned = open_tuned(weights, device=device, base=opened.base)
     if is_head(tuned.tensors):
-        with console.status("Evaluating"):
+        with working("Evaluating"):
             scores = evaluate_head(opened, predictor, tuned, out, split.value)
         print_table(("promptless head", ""), score_rows(scores))
-        console.print(f"Report and pictures are in [bold]{out}[/].", highlight=False)
+        say("Report and pictures are in ", strong(out), ".")
         return
     with progress_bar() as bar:
         task = bar.add_task("Evaluating", total=None)
@@ -69,7 +76,7 @@ def evaluate(
         )
     write_evaluation(out, evaluation, opened, predictor, tuned, weights)
     _print(evaluation)
-    console.print(f"Report, charts and pictures are in [bold]{out}[/].", highlight=False)
+    say("Report, charts and pictures are in ", strong(out), ".")
 
 
 def _print(evaluation: Evaluation) -> None:
@@ -87,5 +94,5 @@ def _print(evaluation: Evaluation) -> None:
     if len(classes) > 1:
         print_table(class_columns(), class_rows(classes))
     if evaluation.remark:
-        console.print(evaluation.remark, highlight=False)
-    console.print(f"[bold]{headline(summary)}[/]", highlight=False)
+        say(evaluation.remark)
+    say(strong(headline(summary)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_sam_tune.commands.terminal import console, progress_bar
+from napari_sam_tune.commands.terminal import progress_bar, say, strong, warn
 
 if TYPE_CHECKING:
     from napari_sam_tune.formats.exporting import ExportReport
@@ -43,7 +43,7 @@ def weights(
     else:
         tuned = weights_of(opened, form, version)
     for written in export_weights(opened, tuned, out, form, overwrite=overwrite):
-        console.print(f"Written: [bold]{written}[/]", highlight=False, soft_wrap=True)
+        say("Written: ", strong(written), wrap=False)
 
 
 @export_app.command("masks")
@@ -87,14 +87,11 @@ def masks(
         )
     _print_export(report)
     for what, count in chosen.left_out.items():
-        console.print(f"[yellow]Left out:[/] {count} × {what}", highlight=False)
+        warn("Left out:", f"{count} × {what}")
 
 
 def _print_export(report: ExportReport) -> None:
-    console.print(
-        f"Written: [bold]{report.path}[/], {report.images} images with {report.objects} objects",
-        highlight=False,
-        soft_wrap=True,
-    )
+    counted = f", {report.images} images with {report.objects} objects"
+    say("Written: ", strong(report.path), counted, wrap=False)
     for what, count in sorted(report.losses.items()):
-        console.print(f"[yellow]Not kept:[/] {count} × {what}", highlight=False, soft_wrap=True)
+        warn("Not kept:", f"{count} × {what}", wrap=False)

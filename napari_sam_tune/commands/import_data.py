@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
-from napari_sam_tune.commands.terminal import console, progress_bar
+from napari_sam_tune.commands.terminal import print_table, progress_bar, say, warn, working
 from napari_sam_tune.core.models.catalogue import STARTER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from napari_sam_tune.core.exchange.import_report import ImportReport
     from napari_sam_tune.core.exchange.importing import ImportOptions
@@ -71,7 +70,7 @@ def import_data(
     options = ImportOptions(smallest or known.smallest, largest, limit, val, test, seed)
     base = None if model is None else base_ref(model)
     location = Location(source, images, masks, manifest, class_column, group_column)
-    with console.status("Checking"):
+    with working("Checking"):
         dataset = known.read(location)
         chosen = checked_images(dataset, options)
     opened = Project.open(project)
@@ -98,23 +97,18 @@ def _import(
 
 def _print(report: ImportReport, project: Path) -> None:
     names: dict[Split, str] = {"train": "train", "held_out": "validation", "test": "test"}
-    table = Table(title=f"Imported into {project}")
-    for column in ("", *names.values(), "in all"):
-        table.add_column(column, justify="right" if column else "left")
-
-    def add_row(name: str, counts: Mapping[Split, int]) -> None:
-        cells = (str(counts.get(split, 0)) for split in names)
-        table.add_row(name, *cells, str(sum(counts.values())))
-
-    add_row("images", report.images)
-    add_row("new objects", report.objects_of())
+    counted = {"images": report.images, "new objects": report.objects_of()}
     for label in sorted({label for label, _ in report.objects}):
-        add_row(f"  {label}", report.objects_of(label))
-    console.print(table)
+        counted[f"  {label}"] = report.objects_of(label)
+    rows = [
+        (name, *(str(counts.get(split, 0)) for split in names), str(sum(counts.values())))
+        for name, counts in counted.items()
+    ]
+    print_table(("", *names.values(), "in all"), rows, title=f"Imported into {project}")
     said = {"image without objects, marked “no defect here”": report.empty}
     said["object there already"] = report.there
     for what, count in said.items():
         if count:
-            console.print(f"{count} × {what}", highlight=False)
+            say(f"{count} × {what}")
     for what, count in sorted(report.left_out.items()):
-        console.print(f"[yellow]Left out:[/] {count} × {what}", highlight=False)
+        warn("Left out:", f"{count} × {what}")

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
-from napari_sam_tune.commands.terminal import console, progress_bar
+from napari_sam_tune.commands.terminal import progress_bar, say, strong, warn
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.exchange.merge_report import MergeReport
@@ -51,10 +50,8 @@ def _print(report: MergeReport, project: Path, other: Path, *, missing: set[str]
         "promptless head": report.heads,
     }
     lines = [f"{count} × {what}" for what, count in counts.items() if count]
-    console.print(
-        f"Taken into [bold]{project}[/]: " + (", ".join(lines) or "nothing, it was all there."),
-        highlight=False,
-    )
+    taken = ", ".join(lines) or "nothing, it was all there."
+    say("Taken into ", strong(project), f": {taken}")
     clashes = defaultdict(list)
     for clash in report.clashes:
         clashes[clash.rule].append(clash.what)
@@ -73,4 +70,4 @@ def _print(report: MergeReport, project: Path, other: Path, *, missing: set[str]
 def _warn(text: str, names: list[str]) -> None:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     shown = ", ".join(dict.fromkeys(names[:_NAMED]))
-    console.print(f"[yellow]Note:[/] {escape(f'{text} ({shown}{more})')}", highlight=False)
+    warn("Note:", f"{text} ({shown}{more})")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_sam_tune.commands.terminal import Device, console, progress_bar
+from napari_sam_tune.commands.terminal import Device, progress_bar, say, strong
 from napari_sam_tune.core.errors import PromptError
 from napari_sam_tune.core.models.catalogue import MODEL_NAMES, STARTER
 
@@ -70,7 +70,7 @@ def predict(
                 masks = [answer.mask for answer in found]
                 write_prediction(out, path.stem + name, to_rgb8(pixels), masks)
                 _print(path, "base" if name or asked is None else "tuned", found)
-    console.print(f"Masks and overlays are in [bold]{out}[/].", highlight=False)
+    say("Masks and overlays are in ", strong(out), ".")
 
 
 def _prompts(boxes: Sequence[str], points: Sequence[str], auto: bool) -> list[Prompt] | None:
@@ -120,10 +120,9 @@ def _refuse_existing(out: Path, stems: Sequence[str]) -> None:
 
 def _print(path: Path, which: str, found: Sequence[Prediction]) -> None:
     if not found:
-        console.print(f"{path.name}  {which}: nothing found", highlight=False)
+        say(f"{path.name}  {which}: nothing found")
     for answer in found:
-        console.print(
+        say(
             f"{path.name}  {which}, {answer.asked}: predicted IoU {answer.iou:.2f}, "
-            f"{int(answer.mask.sum())} px",
-            highlight=False,
+            f"{int(answer.mask.sum())} px"
         )

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_sam_tune.commands.terminal import Device, Model, console, progress_bar
+from napari_sam_tune.commands.terminal import Device, Model, progress_bar, say, strong
 from napari_sam_tune.core.models.catalogue import STARTER
 from napari_sam_tune.core.rounds.plan import MASKS_BETWEEN_ROUNDS
+from napari_sam_tune.core.storage.durable import replacing_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rich.progress import Progress
-
+    from napari_sam_tune.commands.terminal import Progress
     from napari_sam_tune.core.evaluation.simulate import ObjectResult, SequenceResult
     from napari_sam_tune.core.exchange.labelled_images import LabelledImage
     from napari_sam_tune.core.rounds.report import Round
@@ -134,7 +134,7 @@ class _Follower:
         from napari_sam_tune.core.rounds.report import Round
 
         if isinstance(event, Round):
-            self._bar.console.print(_round_line(event), highlight=False)
+            say(strong("   round"), f"  {_outcome(event)}")
         else:
             self._stems.add(event.stem)
             self._bar.update(self._task, completed=len(self._stems))
@@ -144,18 +144,17 @@ class _Follower:
         self._bar.update(self._task, completed=self._total)
 
 
-def _round_line(finished: Round) -> str:
+def _outcome(finished: Round) -> str:
     outcome = "new weights in use" if finished.promoted else "weights kept"
-    return f"[bold]   round[/]  {outcome}: {finished.report} ({finished.seconds:.0f} s)"
+    return f"{outcome}: {finished.report} ({finished.seconds:.0f} s)"
 
 
 def _write(result: SequenceResult, out: Path) -> None:
     document = result.to_json()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    with replacing_file(out) as file:
+        file.write(json.dumps(document, indent=1).encode())
     summary = document["summary"]
-    console.print(
+    say(
         f"{summary['objects']} objects, {summary['cumulative_clicks']} clicks, "
-        f"{summary['actions']} actions; report in {out}",
-        highlight=False,
+        f"{summary['actions']} actions; report in {out}"
     )

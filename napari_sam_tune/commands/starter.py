@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_sam_tune.commands.terminal import console
+from napari_sam_tune.commands.terminal import print_json, say
 
 starter_app = typer.Typer(no_args_is_help=True, help="Train and measure the embedded model.")
 
@@ -70,9 +70,9 @@ def train(
         surfaces=surfaces or (),
         trunk_rate=trunk_rate,
         examine_every=examine_every,
-        progress=lambda line: console.print_json(data=line, indent=None),
+        progress=lambda line: print_json(line, indent=None),
     )
-    console.print(f"Best weights so far: {best}", highlight=False)
+    say(f"Best weights so far: {best}")
 
 
 @starter_app.command("evaluate")
@@ -103,7 +103,7 @@ def evaluate(
         threads=threads,
         compare=compare,
     )
-    console.print_json(data=figures)
+    print_json(figures)
 
 
 @starter_app.command("samples")
@@ -115,4 +115,4 @@ def samples(
     from napari_sam_tune.starter.samples import write_samples
 
     written = write_samples(out, seed)
-    console.print(f"{len(written)} images in {out}", highlight=False)
+    say(f"{len(written)} images in {out}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_sam_tune.commands.terminal import Device, console, print_table, progress_bar
+from napari_sam_tune.commands.terminal import Device, print_table, progress_bar, say, strong
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ def sweep(
         def report(run: Run, event: Progress | RunScore) -> None:
             if isinstance(event, RunScore):
                 bar.update(whole, advance=1)
-                bar.console.print(f"{_name(run)}: {event.score:.3f}", highlight=False)
+                say(f"{_name(run)}: {event.score:.3f}")
             else:
                 said = f"{_name(run)}, {event.phase}"
                 bar.update(steps, description=said, completed=event.step, total=event.steps)
@@ -60,10 +60,13 @@ def sweep(
     write_csv(found, out / "sweep.csv")
     draw_sweep(found.scores(), found.baseline, out / "sweep.png")
     print_table(COLUMNS, value_rows(found))
-    console.print(
+    say(
         f"The base model has {found.baseline:.3f} on the same {found.objects} held-out objects. "
-        f"Chart and table: [bold]{out / 'sweep.png'}[/], [bold]{out / 'sweep.csv'}[/].",
-        highlight=False,
+        "Chart and table: ",
+        strong(out / "sweep.png"),
+        ", ",
+        strong(out / "sweep.csv"),
+        ".",
     )
 
 

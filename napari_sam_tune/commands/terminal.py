@@ -1,20 +1,50 @@
-"""What all verbs share: the console, bars, tables, and options that mean the same everywhere."""
+"""What all verbs share: how they print, bars, tables, and options that mean the same everywhere.
+
+Names of files and classes may come from anybody. So verbs print through this module alone: whatever
+they hand over is text, never markup, and its control characters are shown instead of obeyed.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import json
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 from napari_sam_tune.core.models.catalogue import MODEL_NAMES
+from napari_sam_tune.core.plain_text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from contextlib import AbstractContextManager
 
-console = Console()
+__all__ = [
+    "Device",
+    "Model",
+    "Progress",
+    "print_json",
+    "print_table",
+    "progress_bar",
+    "say",
+    "say_error",
+    "strong",
+    "warn",
+    "working",
+]
+
+_console = Console(highlight=False)
+_errors = Console(highlight=False, stderr=True)
 
 Model = Annotated[
     str, typer.Option(help=f"{', '.join(MODEL_NAMES)}, or the path of a weights file.")
@@ -22,22 +52,71 @@ Model = Annotated[
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 
 
+def _text(value: object, style: str = "") -> Text:
+    return value if isinstance(value, Text) else Text(visible(value), style)
+
+
+def strong(value: object) -> Text:
+    """Return what `say` prints in bold."""
+    return _text(value, "bold")
+
+
+def say(*parts: object, wrap: bool = True) -> None:
+    """Print a line of these parts, also above a bar that is shown.
+
+    Args:
+        parts: texts, or what has one; `strong` makes some of them bold.
+        wrap: at the terminal's edge; not where somebody will copy a path.
+
+    """
+    _console.print(Text.assemble(*map(_text, parts)), soft_wrap=not wrap)
+
+
+def warn(head: str, text: str, *, wrap: bool = True) -> None:
+    """Print a line that begins with a yellow word."""
+    say(_text(head, "yellow"), " ", text, wrap=wrap)
+
+
+def say_error(text: str) -> None:
+    """Print what went wrong, to the stream of errors."""
+    _errors.print(Text.assemble(_text("Error:", "bold red"), " ", _text(text)))
+
+
+def print_json(data: Any, *, indent: int | None = 2) -> None:
+    """Print figures for a person, or for a program that reads lines."""
+    _console.print_json(json.dumps(data), indent=indent, ensure_ascii=True)
+
+
+def working(what: str) -> AbstractContextManager[object]:
+    """Show a turning sign and what is being done, for work that cannot be counted."""
+    return _console.status(_text(what))
+
+
+class _Description(ProgressColumn):
+    """What a bar is about."""
+
+    def render(self, task: Task) -> Text:
+        return _text(task.description)
+
+
 def progress_bar() -> Progress:
     """Return a bar for counted work, not yet started."""
     return Progress(
-        TextColumn("{task.description}"),
+        _Description(),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=console,
+        console=_console,
     )
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None
+) -> None:
     """Print rows under columns; all but the first are numbers and stand on the right."""
-    table = Table()
+    table = Table(title=None if title is None else _text(title, "italic"))
     for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left")
+        table.add_column(_text(column), justify="right" if number else "left")
     for row in rows:
-        table.add_row(*row)
-    console.print(table)
+        table.add_row(*map(_text, row))
+    _console.print(table)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_sam_tune.commands.terminal import Device, console, progress_bar
+from napari_sam_tune.commands.stopping import Stopped
+from napari_sam_tune.commands.terminal import Device, progress_bar, say, strong
+from napari_sam_tune.core.errors import TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -64,17 +66,21 @@ def train(
     training = run(
         opened, out, chosen, start=version, resume=resume, device=device, tensorboard=tensorboard
     )
-    result = _followed(training, show=is_first())
+    try:
+        result = _followed(training, show=is_first())
+    except Stopped as stopped:
+        stopped.advice = "To go on where the run was last saved, add --resume to the same command."
+        raise
     if not is_first():
         return
     if result.held_out is not None:
         before = "" if result.held_out_before is None else f"{result.held_out_before:.3f} before, "
-        console.print(f"Held out: {before}{result.held_out:.3f} now.", highlight=False)
-    console.print(f"Weights: [bold]{result.weights}[/]", highlight=False, soft_wrap=True)
+        say(f"Held out: {before}{result.held_out:.3f} now.")
+    say("Weights: ", strong(result.weights), wrap=False)
     if enter:
         enter_project(opened, result)
         said = "It proposes in the dock now." if result.verdict is None else result.verdict.reason
-        console.print(said, highlight=False)
+        say(said)
 
 
 def print_config() -> None:
@@ -104,14 +110,17 @@ def _followed(training: Generator[Progress, None, RunResult], *, show: bool) -> 
 
 def _launch(processes: int) -> None:
     """Start this command again, in several processes that find each other."""
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import main as torchrun
 
-    torchrun(
-        [
-            "--standalone",
-            f"--nproc-per-node={processes}",
-            "--module",
-            "napari_sam_tune",
-            *sys.argv[1:],
-        ]
-    )
+    own = ["--standalone", f"--nproc-per-node={processes}", "--module", "napari_sam_tune"]
+    try:
+        torchrun([*own, *sys.argv[1:]])
+    except ChildFailedError as error:
+        raise TrainingError(
+            f"{len(error.failures)} of the {processes} processes ended before their time; what "
+            "they said stands above."
+        ) from error
+    except SignalException as signalled:
+        raise Stopped(signalled.sigval) from signalled

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from napari_sam_tune.core.plain_text import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,14 +25,32 @@ them: a head left stale misleads."""
 Projection = Literal["q", "k", "v", "mlp", "decoder"]
 
 
-class GateConfig(BaseModel):
+_LARGEST: Final = 2.0**53
+"""Beyond it a float is no longer exact; nothing here is anywhere near."""
+
+
+class _Setting(BaseModel):
+    """Settings whose numbers a computer can count with."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+    @model_validator(mode="after")
+    def _within_reach(self) -> Self:
+        for name, value in self:
+            several = value.values() if isinstance(value, dict) else (value,)
+            if any(isinstance(v, int | float) and abs(v) > _LARGEST for v in several):
+                raise ValueError(f"{name} is beyond 2^53, the largest number there is room for.")
+        return self
+
+
+class GateConfig(_Setting):
     """What a candidate must show on held-out objects to replace the weights in use.
 
     Scores are IoU or tolerant F1, from 0 to 1. The error rates these defaults lead to are asked
     by simulation in `tests/core/test_gate.py`.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     confidence: float = Field(default=0.92, gt=0.5, lt=1)
     """One-sided bootstrap confidence that the gain is above `smallest_gain`."""
@@ -46,10 +66,8 @@ class GateConfig(BaseModel):
     """Bootstrap resamples."""
 
 
-class LoraConfig(BaseModel):
+class LoraConfig(_Setting):
     """Low-rank adapters (Hu et al. 2021) where `parts` names "lora"; see `core/models/lora.py`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     rank: int = Field(default=8, ge=1)
     """Rank of each delta; from half the width of a layer on, the full matrix is smaller."""
@@ -68,10 +86,8 @@ class LoraConfig(BaseModel):
     None means all."""
 
 
-class HeadConfig(BaseModel):
+class HeadConfig(_Setting):
     """The head that needs no prompt, where `parts` is "promptless"; see `core/promptless`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     learning_rate: float = Field(default=1e-2, gt=0)
     """Of the head at its peak: it begins with nothing."""
@@ -85,10 +101,8 @@ class HeadConfig(BaseModel):
     """All classes are one: "defect"."""
 
 
-class PartConfig(BaseModel):
+class PartConfig(_Setting):
     """What one part does otherwise than the rest."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     learning_rate: float | None = Field(default=None, gt=0)
     """At its peak; none is that of the whole training."""
@@ -96,15 +110,13 @@ class PartConfig(BaseModel):
     """None is that of the whole training."""
 
 
-class TrainConfig(BaseModel):
+class TrainConfig(_Setting):
     """How a training is run: a round behind the person's back, or a run from the command line.
 
     The defaults suit rounds of well under a minute on two CPU cores while a person goes on
     labelling; sources of the recipe are in `loss.py` and `prompting.py`. `for_a_run` returns those
     of a run.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     parts: tuple[str, ...] = ()
     """What is trained: decoder, decoder_without_iou, prompt_encoder, neck, norms, whole, lora,
@@ -231,6 +243,8 @@ class TrainConfig(BaseModel):
         for part in self.parts:
             if any(other != part and part.startswith(f"{other}.") for other in self.parts):
                 raise ValueError(f"The part {part!r} lies within another of {self.parts}.")
+        if not all(map(is_text, self.parts)):
+            raise ValueError("A part is named by a text in Unicode.")
         if len(set(self.parts)) != len(self.parts):
             raise ValueError(f"A part is named twice in {self.parts}.")
         return self

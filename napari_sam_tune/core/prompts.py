@@ -6,6 +6,7 @@ napari's and numpy's (row, column). `xy_from_rowcol` and `rowcol_from_xy` are th
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import astuple, dataclass, field, replace
 from operator import add, sub
 from typing import TYPE_CHECKING, Any
@@ -45,9 +46,16 @@ def as_mask(mask: ArrayLike, shape: tuple[int, int] | None = None) -> Mask:
         shape: the image's (H, W); None accepts any.
 
     Raises:
-        MaskError: not two-dimensional, or not of the image's shape.
+        MaskError: not two-dimensional, or not of the image's shape, or no numbers.
     """
-    array = np.asarray(mask)
+    try:
+        array = np.asarray(mask)
+    except (ValueError, TypeError) as error:
+        raise MaskError(
+            f"A mask is an array of height × width pixels; this is none ({error})."
+        ) from error
+    if array.dtype.kind not in "biuf":
+        raise MaskError(f"A mask holds booleans or numbers, not {array.dtype}.")
     if array.ndim != 2:
         raise MaskError(f"A mask has two dimensions (height, width); this one has {array.ndim}.")
     if shape is not None and array.shape != tuple(shape):
@@ -69,8 +77,9 @@ class Prompt:
         mask: (H, W) bool, a first guess to start from, or None. Not part of equality.
 
     Raises:
-        PromptError: nothing was said, numbers are not finite, a label is neither 0 nor 1, points
-            and labels differ in number, or the box has no area.
+        PromptError: nothing was said, numbers are none or not finite, a label is neither 0 nor 1,
+            points and labels differ in number, or the box has no area.
+        MaskError: the mask is no array of height × width numbers.
     """
 
     points: Sequence[Point] = ()
@@ -147,31 +156,48 @@ def _checked_points(
     points: Iterable[Sequence[float]], labels: Iterable[int]
 ) -> tuple[tuple[Point, ...], tuple[int, ...]]:
     checked = []
-    for point in points:
-        if len(point) != 2:
+    for point in _several(points, "Points are pairs (x, y)"):
+        numbers = _finite(point, "A point is a pair (x, y)")
+        if len(numbers) != 2:
             raise PromptError(f"A point is a pair (x, y); {point!r} is not.")
-        x, y = float(point[0]), float(point[1])
-        if not (np.isfinite(x) and np.isfinite(y)):
-            raise PromptError(f"The point ({x}, {y}) is not finite.")
-        checked.append((x, y))
-    signs = tuple(int(label) for label in labels)
+        checked.append((numbers[0], numbers[1]))
+    signs = _finite(labels, "A point's label is 1 (inside the object) or 0 (outside it)")
     if len(signs) != len(checked):
         raise PromptError(
             f"{len(checked)} points came with {len(signs)} labels; give one label (1 or 0) a point."
         )
     if any(sign not in (0, 1) for sign in signs):
         raise PromptError("A point's label is 1 (inside the object) or 0 (outside it).")
-    return tuple(checked), signs
+    return tuple(checked), tuple(map(int, signs))
+
+
+def _several(values: object, what: str) -> list[Any]:
+    try:
+        if isinstance(values, str | bytes):
+            raise TypeError("text is a sequence of characters")
+        return list(values)  # type: ignore[call-overload, no-any-return]
+    except TypeError as error:
+        raise PromptError(f"{what}; {reprlib.repr(values)} is not.") from error
+
+
+def _finite(values: object, what: str) -> list[float]:
+    """Return finite numbers, or say what they should have been."""
+    try:
+        numbers = [float(value) for value in _several(values, what)]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise PromptError(f"{what}; {reprlib.repr(values)} is not.") from error
+    if not np.isfinite(numbers).all():
+        raise PromptError(f"{what}; {reprlib.repr(values)} is not finite.")
+    return numbers
 
 
 def _checked_box(box: Sequence[float] | None) -> Box | None:
     if box is None:
         return None
-    if len(box) != 4:
+    numbers = _finite(box, "A box is (x0, y0, x1, y1)")
+    if len(numbers) != 4:
         raise PromptError(f"A box is (x0, y0, x1, y1); {box!r} is not.")
-    xa, ya, xb, yb = (float(v) for v in box)
-    if not np.isfinite([xa, ya, xb, yb]).all():
-        raise PromptError(f"The box {_format((xa, ya, xb, yb))} is not finite.")
+    xa, ya, xb, yb = numbers
     x0, x1, y0, y1 = min(xa, xb), max(xa, xb), min(ya, yb), max(ya, yb)
     if x0 == x1 or y0 == y1:
         raise PromptError(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from PIL import Image
 
 from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.plain_text import in_spreadsheet
 from napari_sam_tune.formats.csv_list import joined, masked_image, rows_of
 from napari_sam_tune.formats.exported_folder import read_notes
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
@@ -50,9 +51,10 @@ def write_binary(
                 Image.fromarray(found.full_mask(image.shape)).save(folder.file(name))
                 folder.note(name, found)
                 score = "" if found.score is None else found.score
-                table.writerow((image.name, name, found.label, *of_image, score, found.id or ""))
+                cells = (image.name, name, found.label, *of_image, str(score), found.id or "")
+                table.writerow(map(in_spreadsheet, cells))
             if not image.objects:
-                table.writerow((image.name, "", "", *of_image, "", ""))
+                table.writerow(map(in_spreadsheet, (image.name, "", "", *of_image, "", "")))
     return Counter()
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset
+from napari_sam_tune.core.plain_text import row_from_spreadsheet
 from napari_sam_tune.formats.folder import MaskedImage, MaskFile
 from napari_sam_tune.formats.text_files import inside
 
@@ -67,7 +68,7 @@ def rows_of(path: Path) -> list[tuple[int, dict[str, str]]]:
                     f"{path} has no column {', '.join(sorted(missing))}. Its first line names the "
                     "columns: image, mask, and optionally class, group and split."
                 )
-            return [(reader.line_num, row) for row in reader]
+            return [(reader.line_num, row_from_spreadsheet(row)) for row in reader]
     except OSError as error:
         raise SamTuneError(f"{path} cannot be read: {error.strerror}. Check its name.") from error
     except (UnicodeDecodeError, csv.Error) as error:

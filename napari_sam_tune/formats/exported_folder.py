@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage
 from napari_sam_tune.core.images.files import list_images
+from napari_sam_tune.core.plain_text import row_from_spreadsheet
 from napari_sam_tune.core.project.split import SPLITS
 from napari_sam_tune.formats.exported_folder_out import (
     IMAGE_COLUMNS,
@@ -116,7 +117,7 @@ def _rows(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]
             reader = csv.DictReader(file, restkey="", restval="")
             if missing := set(columns) - set(reader.fieldnames or ()):
                 raise SamTuneError(f"{path} has no column {', '.join(sorted(missing))}.")
-            return [(reader.line_num, row) for row in reader]
+            return [(reader.line_num, row_from_spreadsheet(row)) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SamTuneError(f"{path} cannot be read as CSV in UTF-8: {error}.") from error
 

@@ -1,7 +1,8 @@
 """What exports that are folders share: file names, copies of images, and two tables.
 
 `images.csv` says which file belongs to which image of the project, `records.csv` which entry of the
-format is which record and how that came about. Formats have no place of their own for these.
+format is which record and how that came about. Formats have no place of their own for these. Names
+that a spreadsheet would take for formulas have a ' before them, which reading takes off again.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from PIL import Image
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.files import IMAGE_SUFFIXES
+from napari_sam_tune.core.plain_text import in_spreadsheet
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -91,7 +93,8 @@ class ExportedFolder:
                 f"{other} and {image.name} would both become {stem}. Export them as COCO, or "
                 "rename one."
             )
-        self._images.writerow((stem, image.name, image.group or "", image.split or ""))
+        names = map(in_spreadsheet, (stem, image.name, image.group or ""))
+        self._images.writerow((*names, image.split or ""))
         return stem
 
     def note(self, entry: str, found: ObjectOut) -> None:
@@ -102,7 +105,8 @@ class ExportedFolder:
             reviewed = str(said.reviewed).lower()
             history = (said.weights_version, said.prompts, reviewed, said.source, said.created)
         score = "" if found.score is None else found.score
-        self._records.writerow((entry, found.id or "", found.label, score, *history))
+        label = in_spreadsheet(found.label)
+        self._records.writerow((in_spreadsheet(entry), found.id or "", label, score, *history))
 
     def file(self, name: str) -> Path:
         """Return the path of a file whose folders are there."""

@@ -13,6 +13,7 @@ from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.labelled_images import read_mask, require_shape
 from napari_sam_tune.core.images.header import image_shape
+from napari_sam_tune.core.plain_text import from_spreadsheet
 from napari_sam_tune.formats.exported_folder import Notes, by_stem, image_of, read_notes
 from napari_sam_tune.formats.label_images_out import CLASSES
 
@@ -150,7 +151,7 @@ def _classes(path: Path) -> dict[int, str]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
-        return {int(row["value"]): row["class"] for row in rows}
+        return {int(row["value"]): from_spreadsheet(row["class"]) for row in rows}
     except OSError as error:
         raise SamTuneError(f"{path} cannot be read: {error.strerror}. It names classes.") from error
     except (ValueError, KeyError, TypeError, csv.Error) as error:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.evaluation.pictures import rgb
+from napari_sam_tune.core.plain_text import in_spreadsheet
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 
 if TYPE_CHECKING:
@@ -130,7 +131,9 @@ def _write_semantic(
     palette = [channel for colour in ("#000000", *classes.values()) for channel in rgb(colour)]
     with ExportedFolder(path) as folder:
         with folder.file(CLASSES).open("w", newline="", encoding="utf-8") as file:
-            rows = [(numbers[name], name, colour) for name, colour in classes.items()]
+            rows = [
+                (numbers[name], in_spreadsheet(name), colour) for name, colour in classes.items()
+            ]
             csv.writer(file).writerows([("value", "class", "colour"), *rows])
         for image in images:
             stem = folder.add(image)

@@ -11,6 +11,7 @@ from skimage.measure import regionprops
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.files import spatial_shape
+from napari_sam_tune.core.plain_text import in_spreadsheet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -49,7 +50,8 @@ def write_table(
     """Write a row for each object; an image without objects has a row with its name alone.
 
     Boxes are in pixels, ends excluded; `area`, `perimeter`, the Feret diameter and the axes in
-    `options.unit`. Brightness is that of the file's values, the mean of its colours.
+    `options.unit`. Brightness is that of the file's values, the mean of its colours. Names that a
+    spreadsheet would take for formulas have a ' before them.
     """
     losses: Counter[str] = Counter()
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -60,7 +62,7 @@ def write_table(
             for found in image.objects:
                 table.writerow(_row(image, found, grey, options))
             if not image.objects:
-                table.writerow({"image": image.name, "split": image.split or ""})
+                table.writerow({"image": in_spreadsheet(image.name), "split": image.split or ""})
             losses["mask: a table holds measures alone"] += len(image.objects)
     return +losses
 
@@ -96,10 +98,11 @@ def _row(
     )
     names = _SHAPE if grey is None else (*_SHAPE, *_BRIGHTNESS)
     row: Row = {name: f"{float(getattr(region, name)):.6g}" for name in names}
-    row |= {"image": image.name, "record": found.id or "", "class": found.label}
+    row |= {"image": in_spreadsheet(image.name), "record": found.id or ""}
+    row["class"] = in_spreadsheet(found.label)
     row |= {"split": image.split or "", "area_pixels": int(np.count_nonzero(found.mask))}
     row |= {"y0": y0, "x0": x0, "y1": y1, "x1": x1}
-    row |= {"pixel_size": options.pixel_size, "unit": options.unit}
+    row |= {"pixel_size": options.pixel_size, "unit": in_spreadsheet(options.unit)}
     row["score"] = "" if found.score is None else found.score
     if (said := found.provenance) is not None:
         row |= {"weights_version": said.weights_version, "prompts": said.prompts}

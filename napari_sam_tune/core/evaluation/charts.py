@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from napari_sam_tune.core.evaluation.measuring import IN_WORDS, PROMPTS
+from napari_sam_tune.core.plain_text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,8 +61,8 @@ def draw_classes(classes: Mapping[str, Summary], path: Path) -> None:
         panel.set_xlabel("mean IoU")
         panel.spines[["top", "right", "left"]].set_visible(False)
         panel.tick_params(axis="y", length=0)
-    names = [f"{name} ({summary.objects})" for name, summary in classes.items()]
-    panels[0].set_yticks(range(len(names)), names)
+    names = [f"{visible(name)} ({summary.objects})" for name, summary in classes.items()]
+    panels[0].set_yticks(range(len(names)), names, parse_math=False)  # a class may hold a $
     panels[0].set_ylim(len(names) - 0.5, -0.5)
     handles = [
         panels[1].plot([], [], "o", color=colour, label=name)[0]

@@ -18,6 +18,7 @@ from napari_sam_tune.core.evaluation.charts import draw_losses
 from napari_sam_tune.core.evaluation.pictures import overlay
 from napari_sam_tune.core.evaluation.report import METRICS_FILE
 from napari_sam_tune.core.images.files import to_rgb8
+from napari_sam_tune.core.plain_text import in_markdown
 from napari_sam_tune.core.promptless.fit import drawn_labels, labelled_images, measure
 from napari_sam_tune.core.promptless.head import load_head
 from napari_sam_tune.core.promptless.lesson import label_map
@@ -135,12 +136,13 @@ def _report(
         "",
         "| | |",
         "|---|---|",
-        *(f"| {name} | {value} |" for name, value in score_rows(scores)),
+        *(f"| {in_markdown(name)} | {value} |" for name, value in score_rows(scores)),
         "",
         "![Loss of each step](loss.png)",
         "",
         "Image, accepted masks, what the head draws:",
     ]
     for number, name in enumerate(shown, start=1):
-        lines += ["", f"### {name}", "", f"![{name}](pictures/{number}.png)"]
+        said = in_markdown(name)
+        lines += ["", f"### {said}", "", f"![{said}](pictures/{number}.png)"]
     return "\n".join(lines) + "\n"

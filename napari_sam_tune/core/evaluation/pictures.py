@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam_tune.core.geometry.windows import bounding_box
+from napari_sam_tune.core.plain_text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +105,7 @@ def draw_before_after(
     y0, x0, y1, x1 = _window(np.any([truth, *answered], axis=0))
     height = 2.65 * (y1 - y0) / (x1 - x0) + 0.3
     figure = Figure(figsize=(11, len(rows) * height + 0.55), layout="constrained")
-    figure.suptitle(title, fontsize=12, x=0.01, ha="left")
+    figure.suptitle(visible(title), fontsize=12, x=0.01, ha="left", parse_math=False)
     axes = figure.subplots(len(rows), 4, squeeze=False)
     for line, row in zip(axes, rows, strict=True):
         panels = (None, truth, row.base, row.tuned)

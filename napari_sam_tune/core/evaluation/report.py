@@ -12,6 +12,7 @@ from napari_sam_tune.core.evaluation.comparison import METRICS, by_class, summar
 from napari_sam_tune.core.evaluation.measuring import IN_WORDS, PROMPTS, first_prompt
 from napari_sam_tune.core.evaluation.pictures import Row, draw_before_after
 from napari_sam_tune.core.images.files import to_rgb8
+from napari_sam_tune.core.plain_text import code_in_markdown, in_markdown
 from napari_sam_tune.core.storage.durable import replacing_file
 
 if TYPE_CHECKING:
@@ -232,10 +233,12 @@ def _lines(
 ) -> Iterator[str]:
     yield from ("# Tuned against base", "", f"**{headline(summary)}**", "")
     if about["remark"]:
-        yield from (about["remark"], "")
-    yield f"- weights: `{about['weights']}` (version {about['version']})"
-    yield f"- base model: {about['base']['name']} (SHA-256 {about['base']['sha256'][:12]}…)"
-    yield f"- project: `{about['project']}`, {summary.objects} objects, split `{about['split']}`"
+        yield from (in_markdown(about["remark"]), "")
+    yield f"- weights: {code_in_markdown(about['weights'])} (version {about['version']})"
+    base, digest = in_markdown(about["base"]["name"]), in_markdown(about["base"]["sha256"][:12])
+    yield f"- base model: {base} (SHA-256 {digest}…)"
+    project = code_in_markdown(about["project"])
+    yield f"- project: {project}, {summary.objects} objects, split `{about['split']}`"
     yield ""
     yield from (*_table(METRIC_COLUMNS, metric_rows(summary)), "")
     yield (
@@ -254,7 +257,11 @@ def _lines(
     yield "The largest gains, the largest losses (or smallest gains) and the middle."
     for choice in chosen:
         row = choice.row
-        yield from ("", f"### {choice.name}: {row.image_id}, {row.label}", "")
+        yield from (
+            "",
+            f"### {choice.name}: {in_markdown(row.image_id)}, {in_markdown(row.label)}",
+            "",
+        )
         yield f"Score {signed(row.gain, 2)}, mean of click and box."
         yield from ("", f"![{choice.name}](pictures/{choice.name}.png)")
 
@@ -263,4 +270,4 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[st
     yield f"| {' | '.join(columns)} |"
     yield "|" + "---|" * len(columns)
     for row in rows:
-        yield f"| {' | '.join(cell.replace('|', '/') for cell in row)} |"
+        yield f"| {' | '.join(map(in_markdown, row))} |"

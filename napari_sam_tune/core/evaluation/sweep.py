@@ -21,6 +21,7 @@ from napari_sam_tune.core.errors import ProjectError, TrainingError
 from napari_sam_tune.core.evaluation.evaluation import choose_objects
 from napari_sam_tune.core.evaluation.measuring import measure
 from napari_sam_tune.core.models.checkpoints import load_base, resolve_device
+from napari_sam_tune.core.plain_text import in_spreadsheet
 from napari_sam_tune.core.storage.durable import replacing_file
 
 if TYPE_CHECKING:
@@ -247,7 +248,7 @@ def write_csv(found: Sweep, path: Path) -> None:
     for row in found.runs:
         gain = f"{row.score - found.baseline:.4f}"
         said = (f"{row.score:.4f}", gain, f"{row.seconds:.1f}")
-        rows.writerow((row.run.param, row.run.value, row.run.seed, *said))
+        rows.writerow((row.run.param, in_spreadsheet(str(row.run.value)), row.run.seed, *said))
     with replacing_file(path) as file:
         file.write(text.getvalue().encode())
 

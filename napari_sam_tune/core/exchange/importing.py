@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_tune.core.errors import ProjectError, SamTuneError
+from napari_sam_tune.core.errors import MaskError, ProjectError, SamTuneError
 from napari_sam_tune.core.exchange.import_report import ImportedImage
 from napari_sam_tune.core.exchange.incoming import OWN_ORIGIN
 from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.images.files import content_hash, read_image, spatial_shape
 from napari_sam_tune.core.images.header import image_shape
-from napari_sam_tune.core.project.annotations import NewAnnotation
+from napari_sam_tune.core.project.annotations import NewAnnotation, checked_label
 from napari_sam_tune.core.project.class_colours import free_colour
+from napari_sam_tune.core.project.images import check_texts
 from napari_sam_tune.core.project.split import place, split_groups, split_place
 
 if TYPE_CHECKING:
@@ -82,9 +83,20 @@ def checked_images(dataset: Dataset, options: ImportOptions) -> list[SourceImage
     if twice := [name for name, count in names.items() if count > 1]:
         raise SamTuneError(f"The image {twice[0]} is listed twice. Leave one of the two.")
     _given_splits(chosen)
+    check_texts(dataset.name)
     for image in chosen:
+        check_texts(image.name, image.group)
+        _check_labels(image)
         image.check(image_shape(image.path))
     return chosen
+
+
+def _check_labels(image: SourceImage) -> None:
+    for label in image.labels:
+        try:
+            checked_label(label)
+        except MaskError as error:
+            raise SamTuneError(f"{image.name}: {error}") from error
 
 
 def import_images(
@@ -117,6 +129,7 @@ def import_images(
 def _check_known(project: Project, images: Sequence[SourceImage]) -> None:
     known = {record.id: record for record in project.images()}
     for image in images:
+        project.check_path(image.path)
         if image.name in known:
             _check_same(project, known[image.name], image)
 

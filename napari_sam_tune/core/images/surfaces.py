@@ -37,6 +37,7 @@ _HOW_MUCH_FARTHER: Final = 1.5
 _LONGEST_SIDE, _SHORTEST_SIDE = 256, 48  # the shortest still has an inside at the coarsest scale
 _SCALES: Final = 4
 _DIRECTIONS: Final = ((0, 1), (1, 0), (1, 1), (1, -1))
+DESCRIPTION_LENGTH: Final = 3 + 1 + _SCALES * 2 * (len(_DIRECTIONS) + 1)
 _NOISE: Final = 0.004
 """Differences as small as an 8-bit grey value are not told apart."""
 # one standard deviation over synthetic images: of mean colours, and of logarithms

@@ -84,7 +84,8 @@ def build_model(architecture: str, state: State, path: Path) -> Sam:
         The model in eval mode, on the CPU.
 
     Raises:
-        CheckpointError: tensors are missing, superfluous, or of another shape.
+        CheckpointError: tensors are missing, superfluous, of another shape or type, or hold numbers
+            that are not finite.
         SamTuneError: torch and torchvision do not fit each other.
 
     """
@@ -128,6 +129,19 @@ def _check_fit(
         for name in wanted
         if name in given and given[name].shape != wanted[name].shape
     ]
+    problems += [
+        f"{name} holds {given[name].dtype}"
+        for name in wanted
+        if name in given
+        and wanted[name].is_floating_point()
+        and not given[name].is_floating_point()
+    ]
+    if not problems:
+        problems = [
+            f"{name} holds numbers that are not finite"
+            for name, tensor in given.items()
+            if not bool(torch.isfinite(tensor.to(wanted[name].dtype)).all())
+        ]
     if problems:
         more = f" and {len(problems) - 4} more" if len(problems) > 4 else ""
         raise CheckpointError(

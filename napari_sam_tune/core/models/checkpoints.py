@@ -32,8 +32,10 @@ from napari_sam_tune.core.models.weights_file import (
     base_named_in,
     check_weights,
     is_weights_file,
+    read_info,
     read_weights,
 )
+from napari_sam_tune.core.plain_text import visible
 from napari_sam_tune.core.storage.durable import replacing_file
 
 if TYPE_CHECKING:
@@ -76,6 +78,9 @@ class LoadedModel:
 _LIGHT: Final = 3e12
 """Parameters times pixels of the input up to which an encoder is run freely on a CPU, in training
 too: the starter (1.4e12) takes .4 s an image, MobileSAM (6.4e12) 2.3 s, ViT-B (9.4e13) ten."""
+
+
+_MOST_BASES: Final = 8
 
 
 def has_light_encoder(sam: Sam) -> bool:
@@ -157,6 +162,7 @@ def load_model(
 
 def _on_its_base(path: Path) -> tuple[Sam, str]:
     """Put tuned weights into their base model: the model and its architecture."""
+    _check_bases(path)
     tensors, info = read_weights(path)
     base = load_base(base_named_in(info, path))
     plain = merged(tensors, base.sam.state_dict())
@@ -165,6 +171,19 @@ def _on_its_base(path: Path) -> tuple[Sam, str]:
         for name, tensor in plain.items():
             own[name].copy_(tensor)
     return base.sam, base.architecture
+
+
+def _check_bases(path: Path) -> None:
+    """Refuse tuned weights that build on themselves, or on too many others one after the other."""
+    below = path
+    for _ in range(_MOST_BASES):
+        if not is_weights_file(below):
+            return
+        below = _find(base_named_in(read_info(below), below).name, download=False, progress=None)
+    raise CheckpointError(
+        f"{path.name} builds on weights that build on others, and so on without an end. Name the "
+        "model it was tuned from, as a whole."
+    )
 
 
 def base_ref(name_or_path: str | Path) -> BaseRef:
@@ -227,14 +246,19 @@ def _find(name_or_path: str | Path, download: bool, progress: DownloadProgress |
                 f"({OFFICIAL[name].size}; download=True). {OFFICIAL[name].by_hand}"
             )
         return OFFICIAL[name].path
-    path = Path(name_or_path).expanduser()
-    if not path.exists():
+    try:
+        path = Path(name_or_path).expanduser()
+        is_there = path.exists()
+    except (OSError, ValueError, RuntimeError):  # no file system has such a name
+        path, is_there = Path(name[:100]), False
+    if not is_there:
         raise CheckpointMissing(
-            f"There is no weights file {path}, and no model of that name; the names are "
+            f"There is no weights file {visible(path)}, and no model of that name; the names are "
             f"{', '.join(MODEL_NAMES)} (kept in {checkpoint_folder()})."
         )
     if not path.is_file():
-        raise CheckpointError(f"{path} is a folder; give the .pth or .safetensors file in it.")
+        what = "a folder" if path.is_dir() else "a pipe or a device"
+        raise CheckpointError(f"{path} is {what}; give a .pth or .safetensors file.")
     return path
 
 

@@ -8,6 +8,7 @@ dict, a prefix before its names, and micro-sam's low-rank adapters, which are me
 from __future__ import annotations
 
 import pickle
+import pickletools
 import re
 import struct
 import warnings
@@ -32,7 +33,13 @@ _WRAPPERS: Final = ("model", "state_dict", "model_state", "model_state_dict")
 _PREFIX: Final = re.compile(r"^(module\.|sam\.|model\.)+")
 _MICRO_SAM_LAYER: Final = re.compile(r"\.(qkv_proj|mlp_layer)\.")
 _MICRO_SAM_ADAPTER: Final = re.compile(r"\.w_(a|b)_linear_([qkv12])\.weight$")
+_OPERAND: Final = re.compile(r"Unsupported operand (\d+)")
+_CALLS: Final = re.compile(
+    r"GLOBAL|Unsupported|unsupported class|unrecognized function|allowlisted"
+)
+_MOST_WRAPPERS: Final = 8
 UNREADABLE: Final = (
+    RecursionError,
     pickle.UnpicklingError,
     zipfile.BadZipFile,
     struct.error,
@@ -56,7 +63,8 @@ def read_state(path: Path) -> State:
     adapters are merged.
 
     Raises:
-        CheckpointError: the file is damaged, would run code, or holds no tensors.
+        CheckpointError: the file is damaged, would run code, or holds no tensors, or some without
+            numbers of their own.
 
     """
     try:
@@ -75,31 +83,64 @@ def read_state(path: Path) -> State:
 
 
 def _why_unreadable(path: Path, error: Exception) -> str:
-    if isinstance(error, pickle.UnpicklingError) and "Unsupported" in str(error):
+    if isinstance(error, pickle.UnpicklingError) and _tells_of_code(str(error)):
         return (
             f"{path.name} was refused: reading it would run code that is stored in it. Weights "
             "need no code; ask whoever made the file for a plain state dict or .safetensors. (Of a "
             "training of micro-sam, its export_custom_sam_model writes one.)"
         )
+    # torch's own words for a pickle advise to let it run code
+    is_silent = isinstance(error, pickle.UnpicklingError) or not str(error)
+    detail = type(error).__name__ if is_silent else str(error).splitlines()[0]
     return (
         f"{path.name} cannot be read as weights: it is truncated, damaged or another kind of file. "
-        f"Copy or download it again. [{str(error).splitlines()[0] if str(error) else error!r}]"
+        f"Copy or download it again. [{detail}]"
     )
 
 
+def _tells_of_code(refusal: str) -> bool:
+    """Whether torch refused a pickle for what it would call, not for being none."""
+    if operand := _OPERAND.search(refusal):
+        return chr(int(operand[1])) in {known.code for known in pickletools.opcodes}
+    return bool(_CALLS.search(refusal))
+
+
 def _unwrapped(content: object, path: Path) -> State:
-    if isinstance(content, Mapping):
-        for wrapper in _WRAPPERS:
-            if isinstance(content.get(wrapper), Mapping):
-                return _unwrapped(content[wrapper], path)
+    for _ in range(_MOST_WRAPPERS):
+        if not isinstance(content, Mapping):
+            break
+        inner = (content.get(wrapper) for wrapper in _WRAPPERS)
+        wrapped = next((value for value in inner if isinstance(value, Mapping)), None)
+        if wrapped is not None:
+            content = wrapped
+            continue
         state = {
             _PREFIX.sub("", name): tensor
             for name, tensor in content.items()
             if isinstance(name, str) and isinstance(tensor, torch.Tensor)
         }
-        if state:
-            return _without_adapters(state)
+        if not state:
+            break
+        for name, tensor in state.items():
+            _check_plain(name, tensor, path)
+        return _without_adapters(state)
     raise CheckpointError(f"{path.name} holds no model weights (no tensors by name).")
+
+
+def _check_plain(name: str, tensor: torch.Tensor, path: Path) -> None:
+    """Refuse tensors that are no plain arrays of numbers, which no SAM is made of."""
+    kinds = {
+        "nested": tensor.is_nested,
+        "quantized": tensor.is_quantized,
+        "sparse": tensor.layout is not torch.strided,
+        "without numbers": tensor.is_meta,
+        "complex": tensor.is_complex(),
+    }
+    if odd := [kind for kind, is_it in kinds.items() if is_it]:
+        raise CheckpointError(
+            f"{path.name} cannot be used as weights: its {name} is {odd[0]}. Ask whoever made the "
+            "file for plain tensors."
+        )
 
 
 def _without_adapters(state: State) -> State:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,12 +20,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from napari_sam_tune.core.errors import CheckpointError, CheckpointMissing
-from napari_sam_tune.core.images.surfaces import FamiliarSurfaces
+from napari_sam_tune.core.images.surfaces import DESCRIPTION_LENGTH, FamiliarSurfaces
 from napari_sam_tune.core.models.base import BaseRef
+from napari_sam_tune.core.plain_text import is_text, visible
 from napari_sam_tune.core.storage.durable import replacing_file
+from napari_sam_tune.core.storage.plain_json import parse_object
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from torch import Tensor
     from torch.nn import Module
@@ -99,7 +102,13 @@ def read_surfaces(path: Path) -> FamiliarSurfaces | None:
         said = (file.metadata() or {}).get(_SURFACES_KEY)
     if said is None:
         return None
-    return FamiliarSurfaces({n: np.array(d, np.float32) for n, d in json.loads(said).items()})
+    try:
+        read = {n: np.array(d, np.float32) for n, d in parse_object(said.encode()).items()}
+    except (ValueError, TypeError, OverflowError) as error:
+        raise _damaged(path, error) from error
+    if not all(d.shape == (DESCRIPTION_LENGTH,) and np.isfinite(d).all() for d in read.values()):
+        raise _damaged(path, "it describes surfaces in another way than this release")
+    return FamiliarSurfaces(read)
 
 
 def read_info(path: Path) -> dict[str, Any]:
@@ -151,6 +160,8 @@ def _opened(path: Path) -> Iterator[Any]:
         raise CheckpointError(
             f"{Path(path).name} is truncated, damaged or not a weights file: {error}."
         ) from error
+    except UnicodeEncodeError as error:
+        raise CheckpointMissing(f"No weights file can be named {visible(path)}.") from error
 
 
 def _info(file: Any, path: Path) -> dict[str, Any]:
@@ -160,8 +171,46 @@ def _info(file: Any, path: Path) -> dict[str, Any]:
             f"{Path(path).name} was not written by a round (it does not say what it holds). A "
             "whole model is loaded by its path as the base model instead."
         )
-    info = json.loads(said)
-    return dict(info)
+    try:
+        info = parse_object(said.encode())
+    except ValueError as error:
+        raise _damaged(path, error) from error
+    if wrong := [key for key, is_right in _SAID.items() if key in info and not is_right(info[key])]:
+        raise _damaged(path, f"what it says of its {wrong[0]} makes no sense")
+    return info
+
+
+def _damaged(path: Path, why: object) -> CheckpointError:
+    return CheckpointError(
+        f"{Path(path).name} is damaged, or was not written by this program: {why}. Copy or "
+        "download it again."
+    )
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in {int, float} and math.isfinite(value)  # type: ignore[arg-type]
+
+
+def _is_number_or_none(value: object) -> bool:
+    return value is None or _is_number(value)
+
+
+def _are(values: object, right: Callable[[object], bool]) -> bool:
+    return isinstance(values, list) and all(map(right, values))
+
+
+_SAID: Final[Mapping[str, Callable[[object], bool]]] = {
+    **dict.fromkeys(("base", "config"), lambda said: isinstance(said, dict)),
+    **dict.fromkeys(
+        ("prompts", "scores"),
+        lambda said: isinstance(said, dict) and all(map(_is_number_or_none, said.values())),
+    ),
+    **dict.fromkeys(("classes", "parts"), lambda said: _are(said, is_text)),
+    **dict.fromkeys(("losses", "pixel_mean", "pixel_std"), lambda said: _are(said, _is_number)),
+    **dict.fromkeys(("images", "input_size", "masks"), _is_number),
+    "held_out": _is_number_or_none,
+}
+"""What other modules rely on in what a file says about itself."""
 
 
 def check_weights(model: Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -183,7 +232,7 @@ def check_weights(model: Module, tensors: Mapping[str, Tensor]) -> dict[str, Ten
             )
         elif not tensor.is_floating_point():
             problems.append(f"{name} holds {tensor.dtype}")
-        elif not bool(torch.isfinite(tensor).all()):
+        elif not bool(torch.isfinite(tensor.float()).all()):
             problems.append(f"{name} holds numbers that are not finite")
     if problems:
         more = f" and {len(problems) - 4} more" if len(problems) > 4 else ""

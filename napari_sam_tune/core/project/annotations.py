@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from napari_sam_tune.core.errors import MaskError, ProjectError
 from napari_sam_tune.core.geometry.windows import BoundingBox, bounding_box
+from napari_sam_tune.core.plain_text import is_text, visible
 from napari_sam_tune.core.project.split import Split  # noqa: TC001  read when records are checked
 from napari_sam_tune.core.prompts import Effort, Prompt, as_mask
 
@@ -84,9 +85,11 @@ class NewAnnotation:
             shape: the image's (H, W).
 
         Raises:
-            MaskError: a mask is not of the image's shape, or the accepted one is empty.
+            MaskError: a mask is not of the image's shape, or the accepted one is empty; or the
+                class is no text.
 
         """
+        checked_label(self.label)
         mask = as_mask(self.mask, shape)
         if not mask.any():
             raise MaskError(
@@ -321,7 +324,8 @@ class _Stored:
     recalled: tuple[str, ...] = ()
 
     def check(self) -> None:
-        """Refuse boxes that lie in no image, and areas that no box holds."""
+        """Refuse boxes that lie in no image, areas that no box holds, and labels that are none."""
+        checked_label(self.label)  # a MaskError is a ValueError
         (height, width), (y0, x0, y1, x1) = self.shape, self.bbox
         top, left, bottom, right = self.crop
         if not (0 <= top <= y0 < y1 <= bottom <= height and 0 <= left <= x0 < x1 <= right <= width):
@@ -341,6 +345,18 @@ def _first_error(error: ValueError) -> str:
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"{where}: {first['msg']}"
+
+
+def checked_label(label: object) -> str:
+    """Return the name of a class.
+
+    Raises:
+        MaskError: it is no text, or holds what no file can hold.
+
+    """
+    if not is_text(label):
+        raise MaskError(f"A class is named by a text in Unicode; {visible(repr(label))} is none.")
+    return str(label)
 
 
 class Clock:

@@ -10,7 +10,6 @@ from typing import Any
 from napari_sam_tune.core.errors import ProjectError, StorageError
 from napari_sam_tune.core.project.journal import FIRST
 from napari_sam_tune.core.storage.durable import (
-    DISK_FULL,
     clear_stale,
     flush_file,
     flush_folder,
@@ -57,11 +56,14 @@ class ProjectFolder:
         self.images = RecordStore(self.path / "images.zarr", self.pending)
 
     def prepare(self, *, create: bool) -> None:
-        """Make the folder a project, or check that it is a whole one that can be written to.
+        """Make the folder a project, or check that it is a whole one.
+
+        One that cannot be written to, or whose disk is full, is opened all the same: its masks can
+        be looked at and exported, and the first write is refused.
 
         Raises:
-            ProjectError: it is not a project, was made by a newer release, lacks a part, cannot be
-                written to, or is not there and is not to be created.
+            ProjectError: it is not a project, was made by a newer release, lacks a part, or is not
+                there and cannot, or is not to, be created.
 
         """
         if not self.marker.is_file():
@@ -69,7 +71,6 @@ class ProjectFolder:
             self._create()
         self.check_format()
         self._check_parts()
-        self._check_writable()
         clear_stale(self.pending)
 
     def _refuse_what_is_not_empty(self, *, create: bool) -> None:
@@ -176,14 +177,10 @@ class ProjectFolder:
                 "from a backup, or start a new project in another folder."
             )
 
-    def _check_writable(self) -> None:
+    def why_read_only(self) -> str | None:
+        """Say why nothing can be saved in the project, or None where that can be."""
         try:
             with pending_folder(self.pending):
-                pass
+                return None
         except OSError as error:
-            if error.errno in DISK_FULL:  # looking at one's masks and exporting them must go on
-                return
-            raise ProjectError(
-                f"The project {self.path} cannot be written to ({error.strerror}), so no mask "
-                "could be accepted. Change its permissions, or copy it elsewhere."
-            ) from error
+            return error.strerror or str(error)

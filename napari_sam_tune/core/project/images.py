@@ -11,6 +11,7 @@ import numpy as np
 from napari_sam_tune.core.errors import ImageError, ProjectError
 from napari_sam_tune.core.images.files import content_hash as hash_of
 from napari_sam_tune.core.images.files import list_images, read_image, spatial_shape
+from napari_sam_tune.core.plain_text import is_text, visible
 from napari_sam_tune.core.project.split import split_group
 
 if TYPE_CHECKING:
@@ -20,6 +21,21 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project.journal import Journal
     from napari_sam_tune.core.project.ledger import ImageRecord
     from napari_sam_tune.core.project.split import Split
+
+
+def check_texts(*names: object) -> None:
+    """Refuse names of images, groups and files that a project cannot hold; None is no name.
+
+    Raises:
+        ProjectError: one is no text in Unicode, as a file's name need not be.
+
+    """
+    for name in names:
+        if name is not None and not is_text(name):
+            raise ProjectError(
+                f"“{visible(name)}” is no text in Unicode, so no project can hold that name. "
+                "Rename the file or the folder."
+            )
 
 
 class ImagesOfProject:
@@ -88,13 +104,15 @@ class ImagesOfProject:
 
         Raises:
             ProjectError: the id is taken by an image of other content, or neither file nor pixels
-                were given, or the pixels are not those of `content_hash`.
+                were given, or the pixels are not those of `content_hash`, or a name is no text.
             StorageError: the disk refused.
 
         """
+        check_texts(image_id, group, stratum)
         known = self._journal.read().images.get(image_id)
         if known is None:
             stored_path = self._relative(path) if path is not None else None
+            check_texts(stored_path)
             if path is None:
                 self._copy_image(image_id, content_hash, array)
             group = image_id if group is None else group
@@ -136,6 +154,15 @@ class ImagesOfProject:
         if new_path == known.path:
             return known
         return self._journal.append("relink", image=known.id, path=new_path).images[known.id]
+
+    def check_path(self, path: Path) -> None:
+        """Refuse an image file whose place no log can hold.
+
+        Raises:
+            ProjectError: it is no text in Unicode.
+
+        """
+        check_texts(self._relative(path))
 
     def _relative(self, path: str | Path) -> str:
         absolute = Path(path).resolve()

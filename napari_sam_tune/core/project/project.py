@@ -23,7 +23,13 @@ from typing import TYPE_CHECKING, Any
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.project.annotation_table import AnnotationTable
-from napari_sam_tune.core.project.annotations import Annotation, Clock, NewAnnotation, new_id
+from napari_sam_tune.core.project.annotations import (
+    Annotation,
+    Clock,
+    NewAnnotation,
+    checked_label,
+    new_id,
+)
 from napari_sam_tune.core.project.folder import ProjectFolder
 from napari_sam_tune.core.project.images import ImagesOfProject
 from napari_sam_tune.core.project.joining import JoiningOfProject
@@ -78,7 +84,7 @@ class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
 
         Raises:
             ProjectError: it is not a project, was made by a newer release, is half-deleted (says
-                what is missing), or cannot be written to.
+                what is missing), or cannot be made.
 
         """
         folder = ProjectFolder(path)
@@ -88,6 +94,16 @@ class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
         project.refresh()
         project._table.require_complete(project._journal.read().images)
         return project
+
+    def why_read_only(self) -> str | None:
+        """Say in a sentence why nothing can be saved in it, or return None where that can be."""
+        why = self._folder.why_read_only()
+        if why is None:
+            return None
+        return (
+            f"Nothing can be saved in {self.path} ({why}). Its masks can be looked at and "
+            "exported, but none can be accepted: mend that, or copy the project elsewhere."
+        )
 
     def refresh(self) -> None:
         """Take in what other processes appended; every reading method does so by itself.
@@ -147,7 +163,7 @@ class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
         """Store an accepted mask; on return it survives a kill and a power cut.
 
         Raises:
-            MaskError: the mask is empty or not of the image's shape.
+            MaskError: the mask is empty or not of the image's shape, or the class is no text.
             ProjectError: the project does not know the image or the annotation superseded.
             StorageError: the disk refused; nothing is half-written, and a retry may work.
 
@@ -287,10 +303,11 @@ class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
             color: "#rrggbb".
 
         Raises:
+            MaskError: the name is no text.
             StorageError: the disk refused.
 
         """
-        if self.classes().get(name) != color:
+        if self.classes().get(checked_label(name)) != color:
             self._journal.append("class", name=name, color=color)
 
     def remember(self, **where: Any) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_sam_tune.core.project.annotations import checked_label
+
 if TYPE_CHECKING:
     from napari_sam_tune.core.prompts import ClassGuess
     from napari_sam_tune.core.state import SessionState
@@ -44,7 +46,13 @@ class ClassInUse:
         return self._state.label if before is None or was_overruled else before
 
     def choose(self, label: str, *, instead_of_a_guess: bool) -> None:
-        """Take the person's word for the object in progress and the next ones."""
+        """Take the person's word for the object in progress and the next ones.
+
+        Raises:
+            MaskError: the class is no text.
+
+        """
+        checked_label(label)
         self._has_chosen = True
         if instead_of_a_guess:
             self._guessed = self._before = None

@@ -19,7 +19,7 @@ def open_with(project: Project, base: BaseRef) -> str | None:
         StorageError: the disk refused.
 
     """
-    said = [project.set_base(base), _say_overruled(project)]
+    said = [project.set_base(base), project.why_read_only(), _say_overruled(project)]
     return " ".join(sentence for sentence in said if sentence is not None) or None
 
 

@@ -25,7 +25,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from napari_sam_tune.core.errors import DamagedLogError, ProjectError, StorageError
-from napari_sam_tune.core.storage.durable import flush_file, flush_folder, saving
+from napari_sam_tune.core.plain_text import visible
+from napari_sam_tune.core.storage.durable import Unconfirmed, flush_file, flush_folder, saving
 from napari_sam_tune.core.storage.own_files import open_own, read_own
 from napari_sam_tune.core.storage.plain_json import parse_object, plain
 
@@ -193,13 +194,20 @@ class ChainedLog:
 
         Raises:
             StorageError: the disk refused; nothing of the line is left.
+            ProjectError: a text in it is none that a file can hold.
 
         """
         descriptor = self._descriptor
         if descriptor is None or not self.has_checksums:
             raise RuntimeError("a log is appended to inside `locked`, and never an old one")
         said = json.dumps(entry, ensure_ascii=False, default=plain, separators=(",", ":"))
-        body = said[:-1].encode()
+        try:
+            body = said[:-1].encode()
+        except UnicodeEncodeError as error:
+            raise ProjectError(
+                "The change was not saved: it holds a name that is no text in Unicode. Rename what "
+                f"is called so: {visible(said[:200])}"
+            ) from error
         checksum = zlib.crc32(body, self._end.checksum)
         line = body + f',"sum":"{checksum:08x}"}}\n'.encode()
         with saving("The change", self.path):
@@ -209,8 +217,11 @@ class ChainedLog:
                 if os.write(descriptor, line) != len(line):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(descriptor)
-            except OSError:
-                os.ftruncate(descriptor, self._end.size)
+            except OSError as error:
+                try:
+                    os.ftruncate(descriptor, self._end.size)
+                except OSError:
+                    raise Unconfirmed(error.errno, error.strerror) from error
                 raise
         self._note_size(self._end.size + len(line))
 

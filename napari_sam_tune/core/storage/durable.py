@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 _DAY = 24 * 60 * 60
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_REFUSED = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+
+
+class Unconfirmed(OSError):
+    """A change was made and can be seen, but the disk would not say that it will last."""
 
 
 @contextmanager
@@ -41,17 +45,26 @@ def saving(what: str, where: Path) -> Iterator[None]:
     except SamTuneError:
         raise  # said already, a missing checkpoint for example, which is an OSError too
     except OSError as error:
-        refusal = StorageError(
-            f"{what} was not saved in {where}: {_reason(error)} Nothing is half-written."
-        )
+        if isinstance(error, Unconfirmed):
+            said = _say_unconfirmed(what, where, error)
+        else:
+            said = f"{what} was not saved in {where}: {_reason(error)} Nothing is half-written."
+        refusal = StorageError(said)
         refusal.errno = error.errno
         raise refusal from error
+
+
+def _say_unconfirmed(what: str, where: Path, error: OSError) -> str:
+    return (
+        f"{what} is in {where}, but the disk did not confirm it (the system says "
+        f"“{error.strerror or error}”): a power cut might undo it. Check the disk and look again."
+    )
 
 
 def _reason(error: OSError) -> str:
     if error.errno in DISK_FULL:
         return "the disk is full. Free some space and try again."
-    if error.errno in _REFUSED:
+    if error.errno in READ_ONLY:
         return "the folder cannot be written to. Check its permissions and try again."
     if error.errno == errno.ENOENT:
         return "the folder is gone. Put it back and try again."
@@ -115,8 +128,11 @@ def publish_folder(built: Path, final: Path, *, durable: bool = True) -> bool:
     if durable:
         try:
             flush_folder(final.parent)
-        except OSError:
-            final.rename(built)  # not certain to last, so it must not be seen either
+        except OSError as error:
+            try:
+                final.rename(built)  # not certain to last, so it must not be seen either
+            except OSError:
+                raise Unconfirmed(error.errno, error.strerror) from error
             raise
     return True
 
@@ -135,7 +151,15 @@ def publish_file(built: Path, final: Path) -> None:
     """Move a finished file to its name, replacing what was there."""
     flush_file(built)
     built.replace(final)
-    flush_folder(final.parent)
+    _confirm(final.parent)
+
+
+def _confirm(folder: Path) -> None:
+    """Flush a folder in which something was put in place that cannot be taken back."""
+    try:
+        flush_folder(folder)
+    except OSError as error:
+        raise Unconfirmed(error.errno, error.strerror) from error
 
 
 def clear_stale(pending: Path) -> None:
@@ -161,7 +185,8 @@ def replacing_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that takes `path`'s place, flushed to disk, only when the block ends well.
 
     Raises:
-        StorageError: the disk is full or not writable; nothing half-written is left.
+        StorageError: the disk is full or not writable, and nothing half-written is left; or the
+            file is in place and the disk did not confirm it, which is said.
 
     """
     temporary = None
@@ -176,7 +201,9 @@ def replacing_file(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
-        flush_folder(path.parent)
+        _confirm(path.parent)
+    except Unconfirmed as error:
+        raise StorageError(_say_unconfirmed(path.name, path.parent, error)) from error
     except OSError as error:
         why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
         raise StorageError(

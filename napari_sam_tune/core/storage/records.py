@@ -16,6 +16,7 @@ import numpy as np
 
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.storage.durable import (
+    flush_folder,
     pending_folder,
     publish_file,
     publish_folder,
@@ -69,6 +70,7 @@ class RecordStore:
                 group = {"zarr_format": 3, "node_type": "group", "attributes": {}}
                 (build / _METADATA).write_text(json.dumps(group), encoding="utf-8")
                 publish_file(build / _METADATA, self.root / _METADATA)
+            flush_folder(self.root.parent)
 
     def exists(self) -> bool:
         """Tell whether the group is there."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import reprlib
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pydantic.fields import FieldInfo
+
+
+_SHORT: Final = reprlib.Repr()
+_SHORT.maxlevel = 2
 
 
 def read_config(path: Path) -> TrainConfig:
@@ -49,7 +54,7 @@ def with_settings(config: TrainConfig, settings: Iterable[str]) -> TrainConfig:
         key, equals, text = setting.partition("=")
         if not equals:
             raise TrainingError(f"--set wants key=value, such as steps=200, not {setting!r}.")
-        config = _checked(config, _nested(key.strip(), _value(key, text)), f"--set {setting}")
+        config = _checked(config, _nested(key.strip(), _value(key, text)), f"--set {setting[:80]}")
     return config
 
 
@@ -101,7 +106,10 @@ def _said(problem: Mapping[str, Any]) -> str:
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         return f"there is no key {key} (it may be of an older version)"
-    return f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"
+    message = str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
+    if not key:  # the config as a whole
+        return message
+    return f"{key}: {message[0].lower()}{message[1:]}, not {_SHORT.repr(problem['input'])}"
 
 
 def commented(config: TrainConfig) -> str:

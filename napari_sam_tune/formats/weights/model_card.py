@@ -10,6 +10,7 @@ import yaml
 
 from napari_sam_tune import __version__
 from napari_sam_tune.core.models.weights_file import is_head
+from napari_sam_tune.core.plain_text import block_in_markdown, in_markdown
 from napari_sam_tune.core.project.split import SPLITS
 from napari_sam_tune.core.rounds.report import RoundReport
 
@@ -37,7 +38,9 @@ def model_card(
 
     """
     sections = {
-        f"# {architecture} {tuned.version}": _summary(project, base, tuned, architecture, form),
+        f"# {in_markdown(architecture)} {tuned.version}": _summary(
+            project, base, tuned, architecture, form
+        ),
         "## Data": _data(project, tuned.info),
         "## Scores": _scores(project, tuned),
         "## Config": _config(tuned.info),
@@ -89,7 +92,7 @@ def _data(project: Project, info: Mapping[str, Any]) -> str:
     )
     if "masks" in info:
         prompts = info.get("prompts", {})
-        drawn = "".join(f", {count} {kind} prompts" for kind, count in prompts.items())
+        drawn = "".join(f", {count} {in_markdown(kind)} prompts" for kind, count in prompts.items())
         text += f" These weights learnt from {info['masks']} masks{drawn}."
     return text
 
@@ -107,10 +110,10 @@ def _scores(project: Project, tuned: TunedWeights) -> str:
     shown = [(*row[:2], *(f"{score:.3f}" for score in row[2:])) for row in rows]
     text = (
         "Mean score (IoU; for thin objects F1 with a tolerance) on held-out objects, of the "
-        f"weights in use before ({tuned.info.get('parent', 'base')}) and of these:\n\n"
+        f"weights in use before ({in_markdown(tuned.info.get('parent', 'base'))}) and of these:\n\n"
         + _table(("class", "objects", "before", "after"), shown)
     )
-    return text if verdict is None else f"{text}\n\n{verdict.reason}"
+    return text if verdict is None else f"{text}\n\n{in_markdown(verdict.reason)}"
 
 
 def _verdict(project: Project, version: str) -> Verdict | None:
@@ -126,7 +129,7 @@ def _config(info: Mapping[str, Any]) -> str:
     if "config" not in info:
         return "Not recorded in these weights."
     config = yaml.safe_dump(dict(info["config"]), sort_keys=False, allow_unicode=True)
-    return f"```yaml\n{config}```"
+    return block_in_markdown(config, "yaml")
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -135,7 +138,7 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _cell(value: object) -> str:
-    return " ".join(str(value).replace("|", "\\|").split())
+    return in_markdown(" ".join(str(value).split()))
 
 
 def _date(seconds: float) -> str:

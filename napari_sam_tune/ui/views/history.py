@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_sam_tune.ui.views.style import Text
+from napari_sam_tune.ui.views.style import Text, tip
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,10 +111,10 @@ def table(*columns: str) -> QTableWidget:
 def fill(widget: QTableWidget, rows: Sequence[tuple[str, ...]], tips: Sequence[str]) -> None:
     """Write `rows` into a table made by `table`."""
     widget.setRowCount(len(rows))
-    for index, (texts, tip) in enumerate(zip(rows, tips, strict=True)):
+    for index, (texts, said) in enumerate(zip(rows, tips, strict=True)):
         for column, text in enumerate(texts):
             item = QTableWidgetItem(text)
-            item.setToolTip(tip)
+            item.setToolTip(tip(said))
             widget.setItem(index, column, item)
     shown = min(max(len(rows), 1), 6)
     height = widget.horizontalHeader().sizeHint().height()

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam_tune.core.models.catalogue import OFFICIAL, STARTER
-from napari_sam_tune.ui.views.style import Section, Text
+from napari_sam_tune.ui.views.style import Section, Text, on_a_button, tip
 
 MODELS = {STARTER: "Starter (built in)"} | {
     model.name: f"{model.title} ({model.size})"
@@ -112,8 +112,8 @@ class StartView(QWidget):
         """Offer to go on with a folder, or not."""
         self._resume.setVisible(folder is not None)
         if folder is not None:
-            self._resume.setText(f"Go on with “{folder.name}”")
-            self._resume.setToolTip(str(folder))
+            self._resume.setText(on_a_button(f"Go on with “{folder.name}”"))
+            self._resume.setToolTip(tip(str(folder)))
         # The likeliest thing to do is the one that stands out.
         self._folder.setProperty("role", "primary" if folder is None else "wide")
         self._folder.style().unpolish(self._folder)

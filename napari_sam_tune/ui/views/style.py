@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QRectF, QSize, Qt
@@ -16,6 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 from superqt import QElidingLabel
+
+from napari_sam_tune.core.plain_text import visible
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent
@@ -58,16 +61,37 @@ QWidget#panel QFrame[role="notice"][level="error"] {{
 """
 
 
+def tip(text: str) -> str:
+    """Return a tool tip that shows a text as it is; Qt takes what looks like HTML for HTML."""
+    said = visible(text)
+    return f"<p>{escape(said)}</p>" if Qt.mightBeRichText(said) else said
+
+
+def on_a_button(text: str) -> str:
+    """Return what shows as that text on a button, where Qt takes an ampersand for a key."""
+    return visible(text).replace("&", "&&")
+
+
 class Text(QLabel):
-    """A wrapping label in one of the roles of `STYLE`."""
+    """A wrapping label in one of the roles of `STYLE`; what it shows is never taken for HTML."""
 
     def __init__(self, text: str = "", role: str = "", *, wrap: bool = True) -> None:
-        super().__init__(text)
+        super().__init__()
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setText(text)
         self.setWordWrap(wrap)
         if role:
             self.setProperty("role", role)
         if wrap:
             self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
+        """Show `text`, line by line, with its control characters written out."""
+        super().setText("\n".join(map(visible, text.split("\n"))))
+
+    def setToolTip(self, text: str) -> None:  # noqa: N802 - Qt's name
+        """Show `text` as it is."""
+        super().setToolTip(tip(text))
 
 
 class OneLine(QElidingLabel):
@@ -75,13 +99,14 @@ class OneLine(QElidingLabel):
 
     def __init__(self, role: str = "") -> None:
         super().__init__()
+        self.setTextFormat(Qt.TextFormat.PlainText)
         if role:
             self.setProperty("role", role)
 
     def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
         """Show `text`, the whole of it as a tool tip."""
-        super().setText(text)
-        self.setToolTip(text)
+        super().setText(visible(text))
+        self.setToolTip(tip(text))
 
 
 class KeyButton(QPushButton):

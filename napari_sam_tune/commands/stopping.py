@@ -1,0 +1,41 @@
+"""Being stopped, by Ctrl+C or by the system: everything is tidied up, and one line says so."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(SystemExit):
+    """Raised wherever the program is when it is told to stop.
+
+    Attributes:
+        advice: how to go on, where there is more to say than that one may start anew.
+
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)  # as shells report it
+        self.advice = "Nothing is half-written; what was finished is kept."
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Let signals raise `Stopped` inside the block."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        raise Stopped(number)
+
+    before = {number: signal.signal(number, stop) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
