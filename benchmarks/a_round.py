@@ -114,7 +114,7 @@ def clicks(
     seconds: list[float] = []
     while not ended():
         sleep(PAUSE)
-        request = session.request(
+        request = session.objects.request(
             Prompt([(rng.uniform(0, width - 1), rng.uniform(0, height - 1))], [1])
         )
         began = perf_counter()
@@ -125,7 +125,7 @@ def clicks(
             began = perf_counter()
             if session.answerer.look_closer(proposal) is not None:
                 closer.append(perf_counter() - began)
-        session.receive(request, proposal)
+        session.objects.receive(request, proposal)
         session.reject()
     return seconds
 

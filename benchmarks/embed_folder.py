@@ -66,7 +66,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     predictor = Predictor.from_checkpoint(arguments.model, device="cpu")
-    _ = predictor.encoder_key  # hashed once a process
+    _ = predictor.weights.encoder_key  # hashed once a process
     ours, bare = [], []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "images"

@@ -61,7 +61,7 @@ def prepare(session: Session, folder: Path, images: int, side: int) -> list[Unre
         kept[number % DIFFERENT] = packed
         session.answerer.embeddings.put(KEY, key, packed)
         if number < LABELLED:
-            session.register(rgb, path.name, path=path)
+            session.project.register(rgb, path.name, path=path)
             session.project.add(NewAnnotation(image_id=path.name, mask=flaw, label="flaw"))
             session.mark_done(path.name)
         else:
@@ -96,7 +96,7 @@ def main() -> None:
             unread = prepare(session, Path(name), asked.images, asked.side)
             files = measured(session, unread)
             for image in unread:
-                session.register(image.read(), image.id, path=Path(name) / image.id)
+                session.project.register(image.read(), image.id, path=Path(name) / image.id)
             known = measured(session, None)
     for what, (seconds, worked, grown, finds) in (
         ("files, read to know them", files),

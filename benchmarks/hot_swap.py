@@ -64,7 +64,7 @@ def main() -> None:
                 x, y = rng.uniform(0, 511, 2)
                 prompt = Prompt(points=[(x, y)], labels=[1])
                 session.propose(prompt)
-                key = predictor.encoder_key
+                key = predictor.weights.encoder_key
                 began = time.perf_counter()
                 session.propose(prompt)
                 clicks.append(time.perf_counter() - began)
@@ -72,7 +72,8 @@ def main() -> None:
                 began = time.perf_counter()
                 proposal = session.propose(prompt)
                 swaps.append(time.perf_counter() - began)
-                if proposal.weights_version != versions[turn % 2] or predictor.encoder_key != key:
+                swapped = proposal.weights_version == versions[turn % 2]
+                if not swapped or predictor.weights.encoder_key != key:
                     raise SystemExit("The swap did not happen, or it touched the encoder.")
     table = Table(
         "what", "median, ms", "worst, ms", title=f"Hot swap ({given.model}, {given.device})"

@@ -320,7 +320,7 @@ def measured(given: argparse.Namespace, what: str, seed: int) -> Results:
         if what != "base":
             train = [picture for picture in found if picture.group in tiles]
             train += synthetic(TRAIN_SEED + seed, given.synthetic)
-            predictor.load(learnt(model, train, what, seed, given.steps), what)
+            predictor.weights.load(learnt(model, train, what, seed, given.steps), what)
         for picture in test:
             predictor.set_image(picture.pixels)
             for number, (kind, truth) in enumerate(picture.objects):

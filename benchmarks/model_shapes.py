@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from segment_anything import sam_model_registry
 
-from napari_sam_tune.core.models.architectures import STARTER
+from napari_sam_tune.core.models.catalogue import STARTER
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,7 +23,7 @@ from rich.table import Table
 from segment_anything import SamPredictor, sam_model_registry
 
 from napari_sam_tune import Predictor, Prompt
-from napari_sam_tune.core.geometry.views import resized_shape
+from napari_sam_tune.core.geometry.windows import resized_shape
 from napari_sam_tune.core.models.checkpoints import load_model
 from napari_sam_tune.core.storage.embeddings import Embedding
 

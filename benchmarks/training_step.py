@@ -25,7 +25,7 @@ from segment_anything import sam_model_registry
 
 from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.config import TrainConfig
-from napari_sam_tune.core.geometry.views import resized_shape
+from napari_sam_tune.core.geometry.windows import resized_shape
 from napari_sam_tune.core.images.files import content_hash
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import LoadedModel
@@ -57,7 +57,8 @@ def a_project(folder: Path, predictor: Predictor) -> Project:
         project.add_image(name, shape=SHAPE, content_hash=key, array=image)
         features = rng.normal(size=(encoder.embed_dim, *encoder.image_embedding_size))
         size = resized_shape(SHAPE, predictor.input_side)
-        cache.put(predictor.encoder_key, key, Embedding(features.astype(np.float16), SHAPE, size))
+        embedding = Embedding(features.astype(np.float16), SHAPE, size)
+        cache.put(predictor.weights.encoder_key, key, embedding)
         for y, x in rng.integers(40, 340, (OBJECTS, 2)):
             mask = (rows - y) ** 2 + (columns - x) ** 2 < 30**2
             project.add(NewAnnotation(name, mask, "disc"))

@@ -89,7 +89,7 @@ class Robot:
             Qt.KeyboardModifier.NoModifier,
             QPoint(round(where[0]), round(where[1])),
         )
-        spin(lambda: not self.work.annotating._is_asking)
+        spin(lambda: not self.work.annotating.asking.is_asking)
 
     def press(self, key: Qt.Key) -> None:
         """Press a key on the canvas."""

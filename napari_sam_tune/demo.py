@@ -24,6 +24,7 @@ from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.evaluation.simulate import Robot, SequenceResult, run_sequence
 from napari_sam_tune.core.exchange.labelled_images import LabelledImage, read_pairs
 from napari_sam_tune.core.exchange.outgoing import images_out, selection
+from napari_sam_tune.core.models.catalogue import STARTER
 from napari_sam_tune.core.models.checkpoints import save_sam_checkpoint
 from napari_sam_tune.core.project.effort import RECALLED
 from napari_sam_tune.core.project.project import Project
@@ -59,7 +60,7 @@ def sample_pairs() -> list[LabelledImage]:
 def run_headless(
     out: Path,
     *,
-    model: str = "starter",
+    model: str = STARTER,
     parts: int | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
@@ -86,7 +87,31 @@ def run_headless(
     by_part, share = _by_part(parts)
     groups = [_copied(pairs, out / "images") for pairs in by_part]
     say("A robot labels the samples, first with everything that learns switched off.")
-    teller = _Teller(say)
+    frozen = _label_frozen(groups, model, _Teller(say))
+    frozen_clicks = [row.clicks for row in frozen.objects]
+    say("Now the same again, learning from every mask it accepts.")
+    project = Project.open(out / "project")
+    with Session(
+        project,
+        Predictor.from_checkpoint(model),
+        "process",
+        config=_shortened(share),
+        source="robot",
+    ) as session:
+        learning = _label_learning(groups, share, session, _Teller(say, frozen_clicks))
+        save_sam_checkpoint(session.predictor.sam, out / "weights.pth")
+        document = _report(frozen, learning, session)
+    _export_masks(project, out)
+    draw_clicks(frozen_clicks, [row.clicks for row in learning.objects], out / "clicks.png")
+    _write_json(out / "report.json", document)
+    say("\n".join(document["why"]))
+    return document
+
+
+def _label_frozen(
+    groups: Sequence[Sequence[LabelledImage]], model: str, teller: _Teller
+) -> SequenceResult:
+    """Label in a project that is thrown away, with everything that learns switched off."""
     with (
         TemporaryDirectory() as scratch,
         Session(
@@ -97,35 +122,22 @@ def run_headless(
             instant=False,
         ) as session,
     ):
-        frozen = run_sequence(session, groups, _ROBOT, every=None, report=teller.tell)
+        result = run_sequence(session, groups, _ROBOT, every=None, report=teller.tell)
     teller.finish()
-    say("Now the same again, learning from every mask it accepts.")
-    teller = _Teller(say, frozen=teller.clicks)
-    project = Project.open(out / "project")
-    with Session(
-        project,
-        Predictor.from_checkpoint(model),
-        "process",
-        config=_shortened(share),
-        source="robot",
-    ) as session:
-        every = math.ceil(_MASKS_BETWEEN_ROUNDS * share)
-        learning = run_sequence(session, groups, _ROBOT, every=every, report=teller.tell)
-        teller.finish()
-        session.answerer.apply_swap()
-        while session.answerer.settle():  # what the last masks are worth is to be said too
-            pass
-        save_sam_checkpoint(session.predictor.sam, out / "weights.pth")
-        document = _report(frozen, learning, session)
-    _export_masks(project, out)
-    draw_clicks(
-        [row.clicks for row in frozen.objects],
-        [row.clicks for row in learning.objects],
-        out / "clicks.png",
-    )
-    _write_json(out / "report.json", document)
-    say("\n".join(document["why"]))
-    return document
+    return result
+
+
+def _label_learning(
+    groups: Sequence[Sequence[LabelledImage]], share: float, session: Session, teller: _Teller
+) -> SequenceResult:
+    """Label with everything that learns, until all of it has learnt what there is."""
+    every = math.ceil(_MASKS_BETWEEN_ROUNDS * share)
+    result = run_sequence(session, groups, _ROBOT, every=every, report=teller.tell)
+    teller.finish()
+    session.answerer.apply_swap()
+    while session.answerer.settle():  # what the last masks are worth is to be said too
+        pass
+    return result
 
 
 class _Teller:

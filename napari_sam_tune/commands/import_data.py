@@ -10,11 +10,15 @@ import typer
 from rich.table import Table
 
 from napari_sam_tune.commands.terminal import console, progress_bar
+from napari_sam_tune.core.models.catalogue import STARTER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from napari_sam_tune.core.exchange.import_report import ImportReport
+    from napari_sam_tune.core.exchange.importing import ImportOptions
+    from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage
+    from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.project.split import Split
 
 
@@ -57,10 +61,9 @@ def import_data(
     seed: Annotated[int, typer.Option(min=0, help="Of the split and of --limit.")] = 0,
 ) -> None:
     """Make a project of images that are labelled already; run it again to go on or add to it."""
-    from napari_sam_tune.core.exchange.import_report import ImportReport
-    from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images, import_images
+    from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images
     from napari_sam_tune.core.exchange.incoming import Location
-    from napari_sam_tune.core.models.checkpoints import STARTER, base_ref
+    from napari_sam_tune.core.models.checkpoints import base_ref
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.formats.registry import format_named
 
@@ -74,16 +77,26 @@ def import_data(
     opened = Project.open(project)
     if base is not None or opened.base is None:
         opened.set_base(base or base_ref(STARTER))
+    _print(_import(opened, dataset, chosen, options), opened.path)
+
+
+def _import(
+    project: Project, dataset: Dataset, chosen: Sequence[SourceImage], options: ImportOptions
+) -> ImportReport:
+    """Import the images chosen under a bar, and say what came of it."""
+    from napari_sam_tune.core.exchange.import_report import ImportReport
+    from napari_sam_tune.core.exchange.importing import import_images
+
     report = ImportReport(left_out=Counter(dataset.left_out))
     with progress_bar() as bar:
         task = bar.add_task("Importing", total=len(chosen))
-        for step in import_images(opened, dataset.name, chosen, options):
+        for step in import_images(project, dataset.name, chosen, options):
             report.take(step)
             bar.advance(task)
-    _print_import(report, opened.path)
+    return report
 
 
-def _print_import(report: ImportReport, project: Path) -> None:
+def _print(report: ImportReport, project: Path) -> None:
     names: dict[Split, str] = {"train": "train", "held_out": "validation", "test": "test"}
     table = Table(title=f"Imported into {project}")
     for column in ("", *names.values(), "in all"):

@@ -9,10 +9,12 @@ import typer
 
 from napari_sam_tune.commands.terminal import Device, console, progress_bar
 from napari_sam_tune.core.errors import PromptError
+from napari_sam_tune.core.models.catalogue import MODEL_NAMES, STARTER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.answers.tuned import TunedWeights
     from napari_sam_tune.core.batch.predict import Prediction
     from napari_sam_tune.core.promptless.head import PromptlessModel
@@ -27,9 +29,7 @@ def predict(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(
-            help="Base model: starter, vit_b, vit_l, vit_h, vit_t or a file; else the weights'."
-        ),
+        typer.Option(help=f"Base model: {', '.join(MODEL_NAMES)} or a file; else the weights'."),
     ] = None,
     box: Annotated[
         list[str] | None, typer.Option(help="X0,Y0,X1,Y1 in px; repeat for more objects.")
@@ -49,13 +49,8 @@ def predict(
     ] = False,
 ) -> None:
     """Draw masks with tuned weights, from boxes, points or nothing, and say how good they are."""
-    from napari_sam_tune.core.answers.predictor import Predictor
-    from napari_sam_tune.core.answers.tuned import open_tuned
     from napari_sam_tune.core.batch import predict as prediction
     from napari_sam_tune.core.images.files import read_image, to_rgb8
-    from napari_sam_tune.core.models.checkpoints import STARTER
-    from napari_sam_tune.core.models.weights_file import is_head
-    from napari_sam_tune.core.promptless.head import load_head
     from napari_sam_tune.formats.predictions import write_prediction
 
     prompts = _prompts(box or [], point or [], auto)
@@ -66,19 +61,7 @@ def predict(
     prediction.check_prompts(paths, prompts or ())
     if not overwrite:
         _refuse_existing(out, [path.stem + name for path in paths for name in names])
-    if weights is None:
-        predictor, tuned = Predictor.from_checkpoint(model or STARTER, device), None
-    else:
-        predictor, tuned = open_tuned(weights, model=model, device=device)
-        if baseline and not tuned.tensors:
-            raise PromptError(
-                f"{weights.name} is a whole model, not tuned weights that name their base model: "
-                "say by --model which one to set it beside."
-            )
-    asked: TunedWeights | PromptlessModel | None = tuned
-    if tuned is not None and is_head(tuned.tensors):
-        classes = tuned.info["classes"]
-        asked = load_head(predictor, tuned.tensors, classes, version=tuned.version)
+    predictor, asked = _open(weights, model, device, baseline=baseline)
     with progress_bar() as bar:
         for path in bar.track(paths, description="Predicting"):
             pixels = read_image(path)
@@ -86,7 +69,7 @@ def predict(
             for name, found in zip(names, answers, strict=True):
                 masks = [answer.mask for answer in found]
                 write_prediction(out, path.stem + name, to_rgb8(pixels), masks)
-                _print(path, "base" if name or tuned is None else "tuned", found)
+                _print(path, "base" if name or asked is None else "tuned", found)
     console.print(f"Masks and overlays are in [bold]{out}[/].", highlight=False)
 
 
@@ -101,6 +84,29 @@ def _prompts(boxes: Sequence[str], points: Sequence[str], auto: bool) -> list[Pr
             "are objects, or --auto."
         )
     return prompts or None
+
+
+def _open(
+    weights: Path | None, model: str | None, device: str, *, baseline: bool
+) -> tuple[Predictor, TunedWeights | PromptlessModel | None]:
+    """Return a base model, and what answers on it; None where it answers alone."""
+    from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.answers.tuned import open_tuned
+    from napari_sam_tune.core.models.weights_file import is_head
+    from napari_sam_tune.core.promptless.head import load_head
+
+    if weights is None:
+        return Predictor.from_checkpoint(model or STARTER, device), None
+    predictor, tuned = open_tuned(weights, model=model, device=device)
+    if baseline and not tuned.tensors:
+        raise PromptError(
+            f"{weights.name} is a whole model, not tuned weights that name their base model: "
+            "say by --model which one to set it beside."
+        )
+    if not is_head(tuned.tensors):
+        return predictor, tuned
+    classes = tuned.info["classes"]
+    return predictor, load_head(predictor, tuned.tensors, classes, version=tuned.version)
 
 
 def _refuse_existing(out: Path, stems: Sequence[str]) -> None:

@@ -9,13 +9,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from napari_sam_tune.core.models.catalogue import MODEL_NAMES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 console = Console()
 
 Model = Annotated[
-    str, typer.Option(help="starter, vit_b, vit_l, vit_h, vit_t, or the path of a weights file.")
+    str, typer.Option(help=f"{', '.join(MODEL_NAMES)}, or the path of a weights file.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 

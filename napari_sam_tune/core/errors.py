@@ -34,6 +34,10 @@ class ProjectError(SamTuneError):
     """A project cannot be opened or does not hold what was asked for."""
 
 
+class DamagedLogError(ProjectError):
+    """The log of a project is not as it was written; `napari-sam-tune check` says what is left."""
+
+
 class StorageError(SamTuneError, OSError):
     """The disk refused a write (full, read-only). Nothing is half-written; a retry may work."""
 

@@ -276,6 +276,24 @@ class Correction:
         return int(np.count_nonzero(self.locked))
 
 
+@dataclass(frozen=True, eq=False)
+class ProposalRequest:
+    """A question on its way to the model; whoever owns the predictor answers it.
+
+    Attributes:
+        image_id: the image it is about.
+        generation: of the object asked about; an answer is stale once that has gone on.
+        prompt: the whole prompt, with the painted mask in place.
+        previous: the proposal whose logits go along, or None.
+
+    """
+
+    image_id: str
+    generation: int
+    prompt: Prompt
+    previous: Proposal | None
+
+
 @dataclass(frozen=True)
 class Effort:
     """What one accepted mask cost the person.

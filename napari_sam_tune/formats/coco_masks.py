@@ -16,6 +16,9 @@ from napari_sam_tune.core.errors import MaskError
 if TYPE_CHECKING:
     from napari_sam_tune.core.prompts import Mask
 
+_MOST_BITS = 50  # of a run
+_MOST_TURNS = 4  # a pixel has so many sides
+
 
 def check_segmentation(segmentation: object, shape: tuple[int, int], entry: str) -> None:
     """Check that a segmentation describes a mask of an image.
@@ -54,6 +57,12 @@ def _check_polygon(polygon: object, shape: tuple[int, int], entry: str) -> None:
         raise MaskError(
             f"{entry} has a polygon far outside its image, which is {height} × {width} pixels."
         )
+    closed = corners.reshape(-1, 2)
+    length = np.abs(closed - np.roll(closed, 1, axis=0)).sum()
+    if length > _MOST_TURNS * (height + 1) * (width + 1):
+        raise MaskError(
+            f"{entry} has a polygon whose outline is longer than all its image's pixels have sides."
+        )
 
 
 def _check_runs(runs: dict[str, Any], shape: tuple[int, int], entry: str) -> None:
@@ -74,7 +83,8 @@ def _uncompressed(text: str) -> list[int] | None:
     """Read COCO's run lengths as `rleFrString` does: 5 bits a letter, differences from the third.
 
     Returns:
-        None where a letter is none of COCO's, or the last number is cut short.
+        None where a letter is none of COCO's, the last number is cut short, or one is larger than
+        any image.
 
     """
     counts: list[int] = []
@@ -82,6 +92,8 @@ def _uncompressed(text: str) -> list[int] | None:
     for letter in text:
         code = ord(letter) - 48
         if not 0 <= code < 64:
+            return None
+        if shift > _MOST_BITS:  # a number that never ends takes longer with each letter
             return None
         value |= (code & 31) << shift
         shift += 5

@@ -118,16 +118,19 @@ class ExportedFolder:
             name: without a suffix.
 
         Raises:
-            SamTuneError: it was moved, or has no pixels.
+            SamTuneError: it was moved, or changed since its masks were made, is no picture, or has
+                no pixels.
 
         """
-        if image.path is not None and image.path.is_file():
+        if image.read is None:
+            raise SamTuneError(f"{image.name} has no pixels to copy; export without images.")
+        # Whatever is named as an image may be any file by now: what cannot be read as the picture
+        # that was labelled does not leave.
+        pixels = image.read()
+        if image.path is not None:
             suffixed = name + image.path.suffix
             shutil.copyfile(image.path, self.file(suffixed))
             return suffixed
-        if image.read is None:
-            raise SamTuneError(f"{image.name} has no pixels to copy; export without images.")
-        pixels = image.read()
         suffixed = name + (".png" if _fits_png(pixels) else ".tif")
         if suffixed.endswith(".png"):
             Image.fromarray(pixels).save(self.file(suffixed))

@@ -1,26 +1,24 @@
 """Writing masks in a format: whole or not at all, never over something else, and cancellable.
 
 A writer gets a path inside a hidden folder beside the place asked for; what it made is moved there
-only when it is done.
+only when it is done, see `publishing`.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.errors import ExportCancelled, StorageError
-from napari_sam_tune.core.storage.durable import publish_file, publish_folder, saving
+from napari_sam_tune.core.storage.durable import publish_file, saving
+from napari_sam_tune.formats.publishing import building, publish_over
 from napari_sam_tune.formats.writer import ExportOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from napari_sam_tune.core.exchange.outgoing import ImageOut
     from napari_sam_tune.formats.registry import Format
@@ -76,7 +74,6 @@ def export(
 
     """
     write = known.load_writer()
-    check_free(known, out, overwrite=overwrite)
     counts: Counter[str] = Counter()
 
     def watched() -> Iterator[ImageOut]:
@@ -88,7 +85,8 @@ def export(
             counts.update(images=1, objects=len(image.objects))
             progress(image)
 
-    with saving("The export", out), _building(out) as build:
+    with saving("The export", out), building(out) as build:
+        check_free(known, out, overwrite=overwrite)
         if known.suffix:
             losses = write(watched(), classes, build / out.name, options or ExportOptions())
             publish_file(build / out.name, out)
@@ -97,7 +95,8 @@ def export(
             folder.mkdir()
             (folder / MARKER).write_text(json.dumps({"format": known.name}), encoding="utf-8")
             losses = write(watched(), classes, folder, options or ExportOptions())
-            _publish_over(folder, out, build / "replaced")
+            check_free(known, out, overwrite=overwrite)  # somebody may have been here meanwhile
+            publish_over(folder, out)
     return ExportReport(out, counts["images"], counts["objects"], Counter(losses))
 
 
@@ -120,28 +119,3 @@ def check_free(known: Format, out: Path, *, overwrite: bool) -> None:
         raise StorageError(
             f"{out} was not made by an export, so it is not overwritten. Choose a new folder."
         )
-
-
-@contextmanager
-def _building(out: Path) -> Iterator[Path]:
-    """Give a hidden folder beside `out`, and remove it."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    build = Path(mkdtemp(dir=out.parent, prefix=".export-"))
-    try:
-        yield build
-    finally:
-        shutil.rmtree(build, ignore_errors=True)
-
-
-def _publish_over(folder: Path, out: Path, replaced: Path) -> None:
-    """Move a folder to its name; the one there is put back if that fails."""
-    if out.exists():
-        out.rename(replaced)
-    try:
-        # not flushed file by file: ten thousand of them would take minutes, and can be made again
-        if not publish_folder(folder, out, durable=False):
-            raise StorageError(f"{out} was made by somebody else meanwhile; choose another name.")
-    except OSError:
-        if replaced.exists() and not out.exists():
-            replaced.rename(out)
-        raise

@@ -10,27 +10,26 @@ null` says that they are the raster's own.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import rasterio
+import rasterio.features
 from rasterio.crs import CRS
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
-from rasterio.features import rasterize
+from rasterio.errors import RasterioError
 from rasterio.warp import transform_geom
 from shapely.affinity import affine_transform
 from shapely.errors import ShapelyError
 from shapely.geometry import box, mapping
 from shapely.geometry import shape as geometry_of
 
+from napari_sam_tune.core.documents import read_json
 from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
 from napari_sam_tune.formats.exported_folder import by_stem, read_notes
-from napari_sam_tune.formats.text_files import read_json
+from napari_sam_tune.formats.rasters import georeference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,10 +94,8 @@ class RasterImage(SourceImage):
     def _in_pixels(self) -> list[BaseGeometry]:
         """The features in the raster's pixels."""
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                with rasterio.open(self.path) as raster:
-                    inverse, raster_crs = ~raster.transform, raster.crs
+            transform, raster_crs = georeference(self.path)
+            inverse = ~transform
             source = CRS.from_user_input(self.crs) if self.crs and raster_crs else raster_crs
             return [
                 affine_transform(
@@ -131,7 +128,8 @@ def _rasterized(polygons: BaseGeometry, image_shape: tuple[int, int]) -> Mask:
     mask = np.zeros(image_shape, dtype=bool)
     if left < right and top < bottom:
         moved = affine_transform(polygons, (1, 0, 0, 1, -left, -top))
-        window = rasterize([(moved, 1)], out_shape=(bottom - top, right - left), dtype=np.uint8)
+        size = bottom - top, right - left
+        window = rasterio.features.rasterize([(moved, 1)], out_shape=size, dtype=np.uint8)
         mask[top:bottom, left:right] = window != 0
     return mask
 

@@ -9,18 +9,17 @@ coordinate system has pixels, x to the right and y downwards from the outer corn
 from __future__ import annotations
 
 import json
-import warnings
 from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import rasterio
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 from rasterio.features import shapes
 from rasterio.transform import Affine
 
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
+from napari_sam_tune.formats.rasters import georeference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,13 +52,15 @@ def write_geojson(
 def _georeference(image: ImageOut, losses: Counter[str]) -> tuple[Affine, CRS | None]:
     if image.path is None:
         return Affine.identity(), None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(image.path) as raster:
-                return raster.transform, raster.crs
-    except RasterioError:
+    if not image.path.is_file():
         losses["image whose file was not found: its polygons are in pixels"] += 1
+        return Affine.identity(), None
+    if image.read is not None:
+        image.read()  # another picture than was labelled may lie elsewhere on the earth
+    try:
+        return georeference(image.path)
+    except RasterioError:
+        losses["image whose place on the earth could not be read: its polygons are in pixels"] += 1
         return Affine.identity(), None
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import io
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
+from napari_sam_tune.core.documents import read_json
 from napari_sam_tune.core.errors import ImageError, MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
+from napari_sam_tune.core.images.pictures import open_picture
 from napari_sam_tune.formats.drawn import drawn
 from napari_sam_tune.formats.exported_folder import read_notes
-from napari_sam_tune.formats.text_files import inside, read_json
+from napari_sam_tune.formats.text_files import inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,7 +121,7 @@ def _check_points(found: Shape, shape: tuple[int, int], entry: str) -> None:
         raise MaskError(f"{entry} is a {kind}; masks come from polygons and masks alone.")
     try:
         points = np.array(found.get("points"), dtype=np.float64).reshape(-1, 2)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         points = np.empty((0, 2))
     if len(points) < 2 or not np.isfinite(points).all():
         raise MaskError(f"{entry} has no points, or some that are no numbers.")
@@ -148,21 +146,17 @@ def _mask(found: Shape, shape: tuple[int, int], entry: str) -> Mask:
 def _decoded(text: object, shape: tuple[int, int], entry: str) -> Mask:
     try:
         packed = base64.b64decode(text if isinstance(text, str) else "", validate=True)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(packed)) as picture:
-                if (picture.height, picture.width) != shape:
-                    raise MaskError(
-                        f"{entry} has a mask of {picture.height} × {picture.width} pixels between "
-                        f"corners {shape[0]} × {shape[1]} apart."
-                    )
-                return np.asarray(picture.convert("L"), dtype=bool)
-    except (
-        binascii.Error,
-        UnidentifiedImageError,
-        OSError,
-        SyntaxError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-    ) as error:
-        raise MaskError(f"{entry} has a mask that is no PNG: {error}.") from error
+        with open_picture(packed, f"The mask of {entry.removesuffix(',')}") as picture:
+            if picture.shape[:2] != shape:
+                raise MaskError(
+                    f"{entry} has a mask of {picture.shape[0]} × {picture.shape[1]} pixels between "
+                    f"corners {shape[0]} × {shape[1]} apart."
+                )
+            values = picture.read().reshape(*shape, -1)
+    except MaskError:
+        raise
+    except ValueError as error:
+        raise MaskError(f"{entry} has a mask that is no PNG: {error}") from error
+    channels = values.shape[-1]
+    colours = values[..., : channels - (channels in (2, 4))]
+    return np.asarray(colours.any(axis=-1), dtype=bool)

@@ -34,6 +34,7 @@ _SHAPE: Final = (
     "orientation",
     "solidity",
 )
+_NOT_FOUND: Final = "whose pixels were not found"
 _BRIGHTNESS: Final = ("intensity_mean", "intensity_min", "intensity_max")
 COLUMNS: Final = (
     *("image", "record", "class", "split", "score", "area_pixels", "y0", "x0", "y1", "x1"),
@@ -65,7 +66,7 @@ def write_table(
 
 
 def _grey(image: ImageOut, losses: Counter[str]) -> NDArray[Any] | None:
-    """Return (H, W) brightness, or None for an image that was moved or has no pixels."""
+    """Return (H, W) brightness, or None for an image that was moved or changed or has no pixels."""
     if not image.objects:
         return None
     try:
@@ -73,7 +74,9 @@ def _grey(image: ImageOut, losses: Counter[str]) -> NDArray[Any] | None:
     except SamTuneError:
         pixels = None
     if pixels is None:
-        losses["image whose pixels were not found: no brightness"] += 1
+        is_there = image.path is not None and image.path.is_file()
+        what = "whose file is not the picture that was labelled" if is_there else _NOT_FOUND
+        losses[f"image {what}: no brightness"] += 1
         return None
     if pixels.ndim == 2:
         return pixels

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
 
+from napari_sam_tune.core.documents import check_bounds
 from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
+from napari_sam_tune.core.images.pictures import MOST_BYTES
 from napari_sam_tune.formats.exported_folder import by_stem, image_of, read_notes
 from napari_sam_tune.formats.label_images import numbered, placed
 from napari_sam_tune.formats.text_files import inside
@@ -116,14 +119,19 @@ def _described(path: Path) -> Mapping[str, Any]:
     """Return what a group says of itself, without the version's wrapping."""
     try:
         attributes = dict(zarr.open_group(path, mode="r").attrs)
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise SamTuneError(f"{path} is no zarr group, or damaged: {error}.") from error
+    check_bounds(attributes, path)
     said = attributes.get("ome", attributes)
     return said if isinstance(said, dict) else {}
 
 
 def _open(path: Path) -> zarr.Array[Any]:
     try:
-        return zarr.open_array(path, mode="r")
-    except (OSError, ValueError, LookupError, TypeError) as error:
+        found = zarr.open_array(path, mode="r")
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise MaskError(f"{path} is no zarr array, or damaged: {error}.") from error
+    held = math.prod(found.chunks) * found.dtype.itemsize
+    if held > MOST_BYTES:  # a chunk is unpacked whole, however small the array
+        raise MaskError(f"{path} has chunks of {held / 1e9:.1f} GB: write it in smaller ones.")
+    return found

@@ -1,33 +1,14 @@
-"""What readers of text formats share: JSON with plain errors, and file names that stay inside."""
+"""What readers of text formats share: file names that stay inside."""
 
 from __future__ import annotations
 
-import json
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.errors import SamTuneError
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON file that holds an object.
-
-    Raises:
-        SamTuneError: it is missing, malformed (says where), or holds something else.
-
-    """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise SamTuneError(f"{path} cannot be read: {error.strerror}. Check its name.") from error
-    except (ValueError, RecursionError) as error:
-        raise SamTuneError(f"{path} is not valid JSON: {error}. Export it again.") from error
-    if not isinstance(document, dict):
-        raise SamTuneError(f"{path} should hold a JSON object {{…}}; export it again.")
-    return document
 
 
 def inside(folder: Path, name: object, entry: str) -> Path:

@@ -114,7 +114,7 @@ def _parsed(file: Path) -> ElementTree.Element:
         return ElementTree.fromstring(text)  # noqa: S314
     except OSError as error:
         raise SamTuneError(f"{file} cannot be read: {error.strerror}.") from error
-    except (ElementTree.ParseError, ValueError) as error:
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise SamTuneError(f"{file} is not valid XML: {error}. Export it again.") from error
 
 

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import yaml
 
+from napari_sam_tune.core.documents import read_yaml
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
 from napari_sam_tune.formats.drawn import drawn
@@ -117,12 +117,7 @@ def read_yolo(location: Location) -> Dataset:
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:
-    try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise SamTuneError(f"{file} cannot be read: {error.strerror}. Check its name.") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise SamTuneError(f"{file} is not valid YAML: {error}.") from error
+    document = read_yaml(file)
     if not isinstance(document, dict):
         raise SamTuneError(f"{file} should say train, val and names.")
     return document

@@ -205,9 +205,7 @@ def train_step(
     )
     auxiliary.backward()  # type: ignore[no-untyped-call]
 
-    boxed = (torch.rand(len(truth), generator=generator) < BOX_CHANCE).to(device)
-    points = prompting.first_points(truth, generator)
-    prompts = prompting.mixed(points, prompting.first_boxes(truth, generator), boxed)
+    prompts, boxed = _first_prompts(truth, generator)
     middle = int(torch.randint(1, corrections + 1, (1,), generator=generator)) if corrections else 0
     trained = {0, middle, corrections}
     previous: Tensor | None = None
@@ -234,6 +232,13 @@ def train_step(
     encoded.backward(embedding.grad.to(encoded.dtype))
     seconds = time.monotonic() - began
     return StepRecord(sum(losses), float(auxiliary.detach()), first, last, corrections, seconds)
+
+
+def _first_prompts(truth: Tensor, generator: torch.Generator) -> tuple[Prompts, Tensor]:
+    """A point or a box for each object (N, G, G), and which of them are boxes (N,)."""
+    boxed = (torch.rand(len(truth), generator=generator) < BOX_CHANCE).to(truth.device)
+    points = prompting.first_points(truth, generator)
+    return prompting.mixed(points, prompting.first_boxes(truth, generator), boxed), boxed
 
 
 def answer(

@@ -18,6 +18,8 @@ import skimage
 from PIL import Image
 from scipy import fft, ndimage
 
+from napari_sam_tune.core.images.files import read_image
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -175,9 +177,8 @@ def smooth(rng: Rng, shape: tuple[int, int]) -> Field:
 def _photograph(name: str) -> Field:
     """One photograph as a standardised grey field of its own size."""
     path = Path(skimage.__file__).parent / "data" / name
-    with Image.open(path) as image:
-        grey = np.asarray(image.convert("L"), dtype=np.float32)
-    return standardise(grey)
+    grey = Image.fromarray(read_image(path)).convert("L")
+    return standardise(np.asarray(grey, dtype=np.float32))
 
 
 def photographed(rng: Rng, shape: tuple[int, int]) -> Field:

@@ -15,7 +15,7 @@ import dataclasses
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -220,17 +220,67 @@ def examine(run: Run, folder: Path, seed: int, real: tuple[str, ...] = ()) -> di
 
 
 class _Timer:
-    """Says when `seconds` have passed since it last said so."""
+    """Does something whenever `seconds` have passed since it last did."""
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.last = time.monotonic()
+    def __init__(self, seconds: float, what: Callable[[], None]) -> None:
+        self._seconds, self._what = seconds, what
+        self._last = time.monotonic()
 
-    def due(self) -> bool:
-        return time.monotonic() - self.last > self.seconds
+    def do_if_due(self) -> None:
+        if time.monotonic() - self._last > self._seconds:
+            self.do()
 
-    def restart(self) -> None:
-        self.last = time.monotonic()
+    def do(self) -> None:
+        self._what()
+        self._last = time.monotonic()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Extent:
+    """How far a call of `train` goes: so many hours from `began`, or to so many steps."""
+
+    hours: float | None
+    steps: int | None
+    anneal: float
+    began: float = dataclasses.field(default_factory=time.monotonic)
+
+    def left(self, first: int, step: int) -> float:
+        """Share that is still ahead at `step`, of hours or of steps since `first`: the less."""
+        shares = [1.0]
+        if self.hours is not None:
+            shares.append(1 - (time.monotonic() - self.began) / (self.hours * 3600))
+        if self.steps is not None:
+            shares.append((self.steps - step) / max(self.steps - first, 1))
+        return min(shares)
+
+    def rate(self, left: float) -> float:
+        """Share of the learning rate where a share `left` is still ahead."""
+        return min(1.0, left / self.anneal) if self.anneal else 1.0
+
+
+def _restore_or_begin(state: Run, folder: Path, start: Path | None) -> bool:
+    """Go on from the checkpoint in `folder`, else from the weights `start`; True for the latter."""
+    checkpoint = folder / "checkpoint.pt"
+    if checkpoint.exists():
+        state.restore(torch.load(checkpoint, map_location=state.sam.device, weights_only=True))
+    elif start is not None:
+        begin_from(state, start)
+        return True
+    return False
+
+
+def _paths(folders: Sequence[Path]) -> tuple[str, ...]:
+    return tuple(str(folder.resolve()) for folder in folders)
+
+
+def _steps(state: Run, source: Iterator[Batch], seed: int, extent: _Extent) -> Iterator[StepRecord]:
+    """Take steps until the asked hours or steps are over."""
+    first = state.step
+    while (left := extent.left(first, state.step)) > 0:
+        began = time.monotonic()
+        record = advance(state, next(source), seed, left=extent.rate(left))
+        state.seconds += time.monotonic() - began
+        yield record
 
 
 def train(
@@ -267,52 +317,29 @@ def train(
     every `examine_every` seconds, and at the end, which comes after `hours`. `progress` is called
     with the figures of every validation and, in between, of the last `SHORT_REPORT` steps.
     """
-    began = time.monotonic()
+    extent = _Extent(hours, steps, anneal)
     torch.set_num_threads(threads)
     run.mkdir(parents=True, exist_ok=True)
     report = progress or (lambda line: None)
     state = new_run(seed, torch.device(device), trunk_rate)
-    folders = tuple(str(folder.resolve()) for folder in real)
-    checkpoint = run / "checkpoint.pt"
-    goes_on = checkpoint.exists()
-    if goes_on:
-        state.restore(torch.load(checkpoint, map_location=device, weights_only=True))
-    elif start is not None:
-        begin_from(state, start)
-    sound = tuple(str(folder.resolve()) for folder in surfaces)
-    spec = BatchSpec(images, objects, tuple(sizes), seed, real=folders, surfaces=sound)
-    first = state.step
-
-    def left() -> float:
-        """Share of the asked hours or steps that is still ahead, whichever is less."""
-        shares = [1.0]
-        if hours is not None:
-            shares.append(1 - (time.monotonic() - began) / (hours * 3600))
-        if steps is not None:
-            shares.append((steps - state.step) / max(steps - first, 1))
-        return min(shares)
-
+    has_begun_from = _restore_or_begin(state, run, start)
+    photographs, sound = _paths(real), _paths(surfaces)
+    spec = BatchSpec(images, objects, tuple(sizes), seed, real=photographs, surfaces=sound)
+    examining = _Timer(examine_every, lambda: report(examine(state, run, seed, photographs)))
+    saving = _Timer(CHECKPOINT_SECONDS, lambda: save_checkpoint(state, run))
     recent: list[StepRecord] = []
     with batches(spec, state.step, processes) as source:
-        if start is not None and not goes_on:  # while the first pictures are made
-            report(examine(state, run, seed, folders))
-        saving, examining = _Timer(CHECKPOINT_SECONDS), _Timer(examine_every)
-        while (ahead := left()) > 0:
-            step_began = time.monotonic()
-            rate = min(1.0, ahead / anneal) if anneal else 1.0
-            recent.append(advance(state, next(source), seed, left=rate))
-            state.seconds += time.monotonic() - step_began
+        if has_begun_from:  # while the first pictures are made
+            examining.do()
+        for record in _steps(state, source, seed, extent):
+            recent.append(record)
             if len(recent) == SHORT_REPORT:
                 report({"step": state.step, **mean_of(recent)})
                 recent.clear()
-            if examining.due():
-                report(examine(state, run, seed, folders))
-                examining.restart()
-            if saving.due():
-                save_checkpoint(state, run)
-                saving.restart()
-    report(examine(state, run, seed, folders))
-    save_checkpoint(state, run)
+            examining.do_if_due()
+            saving.do_if_due()
+    examining.do()
+    saving.do()
     return run / "best.safetensors"
 
 

@@ -63,7 +63,7 @@ def save_starter(sam: Sam, path: Path, metadata: Mapping[str, str] | None = None
     """
     pyramid = isinstance(sam.image_encoder, second.PyramidEncoder)
     edition = second if pyramid else first
-    left_out = second.TRUNK if pyramid and second.has_imagenet_trunk(sam) else None
+    left_out = second.TRUNK if pyramid and second.has_imagenet_trunk(sam.state_dict()) else None
     stored = {
         name: tensor.detach().cpu().contiguous().to(_stored_dtype(tensor)).clone()
         for name, tensor in sam.state_dict().items()

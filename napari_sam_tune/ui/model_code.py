@@ -20,7 +20,11 @@ def import_model_code() -> None:
         import segment_anything  # noqa: F401 - this imports torchvision
         import torch
 
-        import napari_sam_tune.core.answers.predictor  # noqa: F401
+        # what a session needs in the viewer's thread, where importing it would be felt
+        import napari_sam_tune.core.answers.answerer
+        import napari_sam_tune.core.answers.predictor
+        import napari_sam_tune.core.session.session
+        import napari_sam_tune.core.suggestions.review  # noqa: F401
 
         # One core stays for the viewer: torch's threads wait by spinning, which starves it.
         torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))

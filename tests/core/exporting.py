@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from napari_sam_tune.cli import app
 from napari_sam_tune.core.config import LoraConfig
-from napari_sam_tune.core.models.lora import Adapters, scaled
+from napari_sam_tune.core.models.lora import Adapters, scale_adapters
 from napari_sam_tune.core.project.project import Project
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def tuned_project(path: Path, ref: BaseRef, sam: Sam) -> tuple[Project, dict[str
     """Make the project; also return the tensors of its version in use."""
     project = Project.open(path)
     project.set_base(ref)
-    adapters = scaled(Adapters.of(sam, LORA, seed=0).parameters, LORA)
+    adapters = scale_adapters(Adapters.of(sam, LORA, seed=0).parameters, LORA)
     tensors = {name: torch.randn_like(t) * 0.02 for name, t in adapters.items()}
     name = "mask_decoder.mask_tokens.weight"
     tensors[name] = sam.state_dict()[name] + 0.1

@@ -77,7 +77,7 @@ def test_clicks_are_answered_as_on_the_cpu(model, device):
     image = picture()
     ours.set_image(image)
     reference.set_image(image)
-    assert far(ours.embedding.features, reference.embedding.features) < 0.01
+    assert far(ours.view.embedding.features, reference.view.embedding.features) < 0.01
     for prompt in CLICKS:
         found, expected = (p.propose(prompt, refiners=[HeedClicks()]) for p in (ours, reference))
         assert far(found.logits, expected.logits) < 0.02
@@ -172,14 +172,14 @@ def test_a_worker_trains_and_the_next_answer_is_the_candidates(device, tmp_path)
         session.open_image(project.read_image("a.png"), "a.png")
         prompt = Prompt([(16, 16), (2, 2)], [1, 0])
         before = session.answerer.ask(prompt)
-        key = predictor.encoder_key
+        key = predictor.weights.encoder_key
         ended = session.fine_tune(wait=True)
         assert ended.candidate is not None, ended.report
         session.rollback(ended.candidate)
         session.answerer.apply_swap()
         after = session.answerer.ask(prompt)
         assert (before.weights_version, after.weights_version) == ("base", ended.candidate)
-        assert predictor.encoder_key == key
+        assert predictor.weights.encoder_key == key
         assert far(after.logits, before.logits) > 0
         session.rollback("base")
         session.answerer.apply_swap()
@@ -196,7 +196,7 @@ def test_weights_of_the_cpu_are_swapped_in(device):
     }
     for predictor in (ours, reference):
         predictor.set_image(picture())
-        predictor.load(tensors, "tuned")
+        predictor.weights.load(tensors, "tuned")
     found, expected = (p.propose(CLICKS[0]) for p in (ours, reference))
     assert found.weights_version == "tuned"
     assert far(found.logits, expected.logits) < 0.02

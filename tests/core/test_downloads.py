@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from napari_sam_tune.core.errors import CheckpointError, CheckpointMissing
-from napari_sam_tune.core.models import downloads
-from napari_sam_tune.core.models.downloads import OFFICIAL, download_checkpoint, official
+from napari_sam_tune.core.models.catalogue import OFFICIAL, official
+from napari_sam_tune.core.models.downloads import download_checkpoint
 
 CONTENT = random.Random(0).randbytes(3_000_000)
 
@@ -59,7 +59,7 @@ def server(tmp_path, monkeypatch):
             url=f"http://127.0.0.1:{server.server_port}/sam_vit_b_01ec64.pth",
             sha256=hashlib.sha256(CONTENT).hexdigest(),
         )
-        monkeypatch.setitem(downloads.OFFICIAL, "vit_b", checkpoint)
+        monkeypatch.setitem(OFFICIAL, "vit_b", checkpoint)
         yield server
         server.shutdown()
         thread.join()
@@ -113,7 +113,7 @@ def test_a_corrupt_file_is_thrown_away(server, tmp_path):
 
 def test_without_a_connection_the_manual_way_is_told(server, tmp_path, monkeypatch):
     gone = dataclasses.replace(OFFICIAL["vit_b"], url="http://127.0.0.1:9/sam_vit_b_01ec64.pth")
-    monkeypatch.setitem(downloads.OFFICIAL, "vit_b", gone)
+    monkeypatch.setitem(OFFICIAL, "vit_b", gone)
     with pytest.raises(CheckpointMissing) as caught:
         download_checkpoint("vit_b")
     for hint in (gone.url, str(tmp_path / "sam_vit_b_01ec64.pth"), gone.sha256, "HTTPS_PROXY"):
@@ -127,7 +127,7 @@ def test_a_proxy_is_used(server, monkeypatch):
     elsewhere = dataclasses.replace(
         OFFICIAL["vit_b"], url="http://checkpoints.invalid/sam_vit_b_01ec64.pth"
     )
-    monkeypatch.setitem(downloads.OFFICIAL, "vit_b", elsewhere)
+    monkeypatch.setitem(OFFICIAL, "vit_b", elsewhere)
     assert download_checkpoint("vit_b").read_bytes() == CONTENT
 
 

@@ -234,17 +234,6 @@ def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path: Path) -> None:
 # ---- what dead writers leave ----
 
 
-def test_torn_lines_of_the_log_are_skipped_wherever_they_are(tmp_path: Path) -> None:
-    project = open_project(tmp_path / "p")
-    for torn in (b'\n{"kind":"class","na', b"\n\xff\0\0", b"\n17\n", b'\n{"kind":"later"}\n'):
-        with (project.path / "log.jsonl").open("ab") as log:
-            log.write(torn)
-        assert project.classes() == Project.open(project.path).classes()
-        project.set_class(f"class {len(project.classes())}", "#ffffff")
-    assert len(Project.open(project.path).classes()) == 4
-    assert len(project.classes()) == 4
-
-
 def test_leftovers_of_dead_writers_are_ignored_and_old_ones_removed(tmp_path: Path) -> None:
     project = open_project(tmp_path / "p")
     kept = project.add(NewAnnotation("a.png", mask_number(1), "pore"))

@@ -48,6 +48,6 @@ def test_it_goes_on_where_it_stopped(folder, tmp_path, predictor):
 
     cache = EmbeddingCache(project.path / "embeddings.zarr")
     image = read_image(folder / "画像 3.png")
-    kept = cache.get(predictor.encoder_key, content_hash(image))
-    np.testing.assert_array_equal(kept.features, predictor.embed(image).features)
+    kept = cache.get(predictor.weights.encoder_key, content_hash(image))
+    np.testing.assert_array_equal(kept.features, predictor.encode(image).embedding.features)
     assert kept.original_size == (40, 60)

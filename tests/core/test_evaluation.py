@@ -195,7 +195,7 @@ def test_weights_that_see_nothing_lose_everything(tmp_path: Path) -> None:
     [only] = found.objects
     assert only.tuned.point.iou == only.tuned.box.boundary_iou == 0
     assert only.base.box.iou > 0.5
-    assert predictor.weights_version == "base"
+    assert predictor.weights.version == "base"
 
 
 def test_a_test_set_goes_before_held_out_objects(

@@ -18,6 +18,7 @@ from napari_sam_tune.core.errors import CheckpointError
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import LoadedModel, load_model
 from napari_sam_tune.core.models.tiny_vit import build_vit_t
+from napari_sam_tune.formats.weights.usage import use_sam
 
 pytestmark = pytest.mark.usefixtures("at_128_px")
 
@@ -27,7 +28,7 @@ def test_a_merged_checkpoint_draws_what_base_and_adapters_draw(tmp_path):
     project, tensors = tuned_project(tmp_path / "p", model.ref, model.sam)
     assert export(project, tmp_path / "m.pth").exit_code == 0
     here = Predictor(model)
-    here.load(tensors, "tuned")
+    here.weights.load(tensors, "tuned")
     there = load_model(tmp_path / "m.pth").sam.state_dict()
     for name, tensor in here.sam.state_dict().items():
         assert torch.equal(tensor, there[name]), name
@@ -57,7 +58,7 @@ def test_segment_anything_loads_a_merged_vit_b(tmp_path):
     saved = sam_model_registry["vit_b"](checkpoint=str(tmp_path / "m.pth"))
     theirs = saved.state_dict()
     mine = Predictor(LoadedModel(sam, BaseRef("b", "0" * 64), "vit_b"))
-    mine.load(tensors, "tuned")
+    mine.weights.load(tensors, "tuned")
     changed = [n for n, t in mine.sam.state_dict().items() if not torch.equal(t, theirs[n])]
     assert not changed
     base = torch.load(tmp_path / "base.pth", weights_only=True)
@@ -85,7 +86,9 @@ def test_tuned_weights_may_be_a_base_model(tmp_path, form):
     out = tmp_path / "tuned.safetensors"
     assert export(project, out, "--format", form).exit_code == 0
     here = Predictor(model)
-    here.load({n: t for n, t in tensors.items() if form != "lora" or ".lora_" in n}, "tuned")
+    here.weights.load(
+        {n: t for n, t in tensors.items() if form != "lora" or ".lora_" in n}, "tuned"
+    )
     again = load_model(out)
     assert (again.architecture, again.ref.name) == ("starter2", str(out))
     there = again.sam.state_dict()
@@ -98,7 +101,7 @@ def test_a_whole_model_may_be_the_weights(tmp_path):
     assert export(project, tmp_path / "m.pth").exit_code == 0
     predictor, whole = open_tuned(tmp_path / "m.pth", device="cpu", base=project.base)
     assert predictor.ref == model.ref
-    assert set(whole.tensors) == set(predictor.plain(tensors))
+    assert set(whole.tensors) == set(predictor.weights.plain(tensors))
     assert export(
         project, tmp_path / "again.pth", "--weights", str(tmp_path / "m.pth")
     ).exit_code == 0  # fmt: skip
@@ -161,3 +164,10 @@ def test_the_card_says_what_the_weights_are(tmp_path):
     assert "learnt from 6 masks, 4 real prompts, 36 simulated prompts." in card
     assert export(project, tmp_path / "b.pth", "--version", "base").exit_code == 0
     assert "nothing in it was tuned" in (tmp_path / "b.pth.md").read_text(encoding="utf-8")
+
+
+def test_the_card_names_a_program_that_reads_the_architecture():
+    assert "from segment_anything import" in use_sam("m.pth", "vit_b")
+    assert "from mobile_sam import" in use_sam("m.pth", "vit_t")
+    for edition in ("starter", "starter2"):
+        assert "sam_model_registry" not in use_sam("m.pth", edition)

@@ -118,19 +118,19 @@ def test_the_predictor_answers_from_the_weights_that_know_the_surface(part):
         return predictor.propose(CLICK)
 
     of_base = {"tile": answer(more_tile), "cloth": answer(cloth)}
-    base_key = predictor.encoder_key
-    predictor.load(tuned, "aaaaaaaaaaaa")
-    of_tuned, tuned_key = answer(more_tile), predictor.encoder_key
+    base_key = predictor.weights.encoder_key
+    predictor.weights.load(tuned, "aaaaaaaaaaaa")
+    of_tuned, tuned_key = answer(more_tile), predictor.weights.encoder_key
     assert not np.array_equal(of_tuned.logits, of_base["tile"].logits)
 
-    predictor.load_base()
+    predictor.weights.load_base()
     predictor.set_image(cloth)
-    predictor.load(tuned, "aaaaaaaaaaaa", learnt_from(tile))
-    assert predictor.loaded_version == "aaaaaaaaaaaa"
+    predictor.weights.load(tuned, "aaaaaaaaaaaa", learnt_from(tile))
+    assert predictor.weights.loaded_version == "aaaaaaaaaaaa"
     assert predictor.has_image  # nothing about the image that is open has changed
-    ahead = predictor.embed(more_tile)  # the next image is encoded by the weights for it
-    assert predictor.encoder_key_for(more_tile) == tuned_key
-    assert predictor.encoder_key == predictor.encoder_key_for(cloth) == base_key
+    ahead = predictor.encode(more_tile).embedding  # the next image is encoded by the weights for it
+    assert predictor.weights.encoder_key_for(more_tile) == tuned_key
+    assert predictor.weights.encoder_key == predictor.weights.encoder_key_for(cloth) == base_key
     shown = predictor.propose(CLICK)
     assert shown.weights_version == "base"
     np.testing.assert_array_equal(shown.logits, of_base["cloth"].logits)
@@ -138,7 +138,7 @@ def test_the_predictor_answers_from_the_weights_that_know_the_surface(part):
     shown = answer(more_tile)
     assert shown.weights_version == "aaaaaaaaaaaa"
     np.testing.assert_array_equal(shown.logits, of_tuned.logits)
-    np.testing.assert_array_equal(predictor.embedding.features, ahead.features)
+    np.testing.assert_array_equal(predictor.view.embedding.features, ahead.features)
     np.testing.assert_array_equal(answer(cloth).logits, of_base["cloth"].logits)
 
 

@@ -1,8 +1,12 @@
+import json
+
 import numpy as np
 import pytest
 
 from napari_sam_tune.core.config import GateConfig, TrainConfig
+from napari_sam_tune.core.project.ledger import OTHER_BASE, ROLLED_BACK_FROM, Promotion
 from napari_sam_tune.core.rounds.gate import decide
+from napari_sam_tune.core.rounds.report import RoundReport
 from napari_sam_tune.core.training.job import ObjectScore
 
 # How much a round moves single objects whatever it does on average, as standard deviations of the
@@ -108,3 +112,17 @@ def test_draws_of_one_object_are_not_mistaken_for_many_objects():
 def test_order_does_not_matter():
     scores = simulated(12, 0.03, np.random.default_rng(0))
     assert decide(scores) == decide(scores[::-1])
+
+
+def test_a_report_that_a_project_kept_is_read_as_it_was():
+    verdict = decide(scores_of([0.1, 0.2, 0.3], "crack", "c") + scores_of([-0.1], "pit", "p"))
+    report = RoundReport(verdict.reason, verdict, losses=(0.5, 0.25), steps=2, masks=4)
+    assert RoundReport.from_json(json.loads(json.dumps(report.to_json()))) == report
+    assert RoundReport.from_json({}) == RoundReport("")
+
+
+def test_only_a_round_brings_what_was_learnt_into_use():
+    reports = ({"sentence": "Better."}, {ROLLED_BACK_FROM: "base"}, {OTHER_BASE: {}})
+    promotions = [Promotion("base", 0.0, report) for report in reports]
+    assert [p.is_of_a_round for p in promotions] == [True, False, False]
+    assert [p.is_asked_for for p in promotions] == [True, True, False]

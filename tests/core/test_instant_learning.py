@@ -15,11 +15,12 @@ from napari_sam_tune.core.answers.connected import KeepConnected, StayNear
 from napari_sam_tune.core.answers.first_clicks import FirstClick, choose_mixture
 from napari_sam_tune.core.answers.links import Asked
 from napari_sam_tune.core.errors import ImageError, SamTuneError
-from napari_sam_tune.core.geometry.views import View
+from napari_sam_tune.core.geometry.frame import Frame
 from napari_sam_tune.core.images.files import content_hash
+from napari_sam_tune.core.models.efficientnet import EfficientNetLite0
 from napari_sam_tune.core.models.starter import set_image_size
 from napari_sam_tune.core.pixel_classifier.classifier import PixelClassifier
-from napari_sam_tune.core.pixel_classifier.features import KEY, FeatureExtractor
+from napari_sam_tune.core.pixel_classifier.features import KEY, FeatureExtractor, PixelFeatures
 from napari_sam_tune.core.pixel_classifier.finder import ClassMaps, Finder
 from napari_sam_tune.core.pixel_classifier.prior import Mixture, PixelPrior
 from napari_sam_tune.core.pixel_classifier.statistics import (
@@ -137,6 +138,29 @@ def test_images_of_any_shape_have_features(extractor, shape):
 # ---- what is known ----
 
 
+def test_one_pass_of_the_trunk_serves_the_model_and_the_classifier(
+    tmp_path, model, extractor, monkeypatch
+):
+    """The network that encodes an image is the one whose features pixels are classified by."""
+    image = np.random.default_rng(3).integers(0, 255, (70, 90, 3), np.uint8)
+    passes = []
+    forward = EfficientNetLite0.forward
+    monkeypatch.setattr(
+        EfficientNetLite0,
+        "forward",
+        lambda *args, **more: passes.append(1) or forward(*args, **more),
+    )
+    with Session(Project.open(tmp_path / "p"), model) as session:
+        session.open_image(image, "opened.png")
+        assert len(passes) == 1
+        session.answerer.encode_ahead(np.roll(image, 9))
+        assert len(passes) == 2
+        kept = session.answerer.embeddings.get(KEY, content_hash(image))
+    own = extractor.extract(image)
+    for ours, theirs in zip(PixelFeatures.unpacked(kept).stages, own.stages, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_only_what_was_looked_at_is_background(tmp_path, extractor):
     project = Project.open(tmp_path / "p")
     image = np.full((256, 512), 90, np.uint8)
@@ -215,10 +239,10 @@ FLAT = PixelPrior(np.zeros((128, 128), np.float32), (0, 0, 256, 256))
 
 def first_click(own, radius=40):
     """A click on the middle of a disc, and what the model says."""
-    view = View((0, 0, 256, 256), (512, 512), torch.empty(0))
+    frame = Frame((0, 0, 256, 256), 512, 256)
     truth = radius > APART
     click = Asked(512, torch.tensor([[[256.0, 256.0]]]), torch.tensor([[1]]))
-    return FirstClick("a", np.float16(own), view, click, truth, "base", False, 2.0)
+    return FirstClick("a", np.float16(own), frame, click, truth, "base", False, 2.0)
 
 
 def test_masks_accepted_closer_are_drawn_closer():

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from napari_sam_tune.core.answers.kriging import SURE, heed_clicks
 from napari_sam_tune.core.geometry.frame import Frame
-from napari_sam_tune.core.geometry.views import resized_shape
+from napari_sam_tune.core.geometry.windows import whole
 
 SIDE, SIZE = 512, 256
 
@@ -51,13 +51,13 @@ def test_clicks_apart_from_each_other_lie_on_their_own_side(seed, clicks, guided
 @pytest.mark.parametrize("shape", [(128, 128), (120, 97), (200, 310)])
 @pytest.mark.parametrize("step", [(1, 0), (0, 1), (1, 1)])
 def test_pixels_next_to_each_other_are_told_apart(shape, step):
-    frame = Frame(shape, resized_shape(shape, SIDE), SIDE, SIZE)
+    frame = Frame(whole(shape), SIDE, SIZE)
     for x in range(10, shape[1] - 10, 7):
         y = 10 + x % (shape[0] - 20)
         pixels = np.array([(x, y), (x + step[0], y + step[1])])
         coords = torch.from_numpy(frame.to_input(pixels) + frame.half_pixel)[None].float()
         heeded = heed_clicks(field(x), coords, torch.tensor([[1, 0]]), SIDE)
-        mask = frame.drawn(heeded[0, 0].numpy(), (0, 0, *shape))
+        mask = frame.drawn_in(heeded[0, 0].numpy(), (0, 0, *shape))
         assert mask[y, x]
         assert not mask[y + step[1], x + step[0]]
 

@@ -12,7 +12,7 @@ from napari_sam_tune.core.config import LoraConfig
 from napari_sam_tune.core.errors import CheckpointError, TrainingError
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import LoadedModel
-from napari_sam_tune.core.models.lora import Adapters, merged, scaled
+from napari_sam_tune.core.models.lora import Adapters, merged, scale_adapters
 from napari_sam_tune.core.models.starter import StarterEncoder, build_starter
 from napari_sam_tune.core.models.trunk import after, before, depth_of_trunk
 
@@ -70,12 +70,12 @@ def test_an_adapted_model_is_itself_at_first_and_merges_into_what_it_became(sam)
     assert set(sam.state_dict()) == names
     assert torch.equal(answered(sam, pixels), before_it)
 
-    tensors = scaled(adapters.parameters, EVERYTHING)
+    tensors = scale_adapters(adapters.parameters, EVERYTHING)
     other = Predictor(LoadedModel(copy.deepcopy(sam), BaseRef("tiny", "7" * 64), "starter"))
-    other.load(tensors, "adapted")
+    other.weights.load(tensors, "adapted")
     torch.testing.assert_close(answered(other.sam, pixels), adapted, atol=1e-4, rtol=1e-4)
     assert (answered(other.sam, pixels) > 0).equal(adapted > 0)
-    other.load_base()
+    other.weights.load_base()
     assert torch.equal(answered(other.sam, pixels), before_it)
 
 
@@ -96,7 +96,9 @@ def test_a_rank_past_the_full_matrix_is_refused(sam):
 
 
 def test_half_an_adapter_does_not_load(sam):
-    adapters = scaled(Adapters.of(sam, LoraConfig(rank=2), seed=0).parameters, LoraConfig(rank=2))
+    adapters = scale_adapters(
+        Adapters.of(sam, LoraConfig(rank=2), seed=0).parameters, LoraConfig(rank=2)
+    )
     name = next(name for name in adapters if ".lora_B." in name)
     del adapters[name]
     with pytest.raises(CheckpointError, match="nothing to belong to"):

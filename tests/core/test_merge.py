@@ -21,7 +21,7 @@ from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.project.effort import effort_by_version
 from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.prompts import Effort, Prompt
-from napari_sam_tune.core.storage.append_log import AppendLog
+from napari_sam_tune.core.storage.chained_log import ChainedLog
 from napari_sam_tune.core.storage.records import RecordStore
 
 if TYPE_CHECKING:
@@ -384,7 +384,7 @@ def test_a_kill_at_any_write_loses_no_object_and_doubles_none(
         attempt = Project.open(shutil.copytree(laptop.path, tmp_path / f"attempt {writes}"))
         left = [writes]
         with monkeypatch.context() as patch:
-            patch.setattr(AppendLog, "append", _dying(AppendLog.append, left))
+            patch.setattr(ChainedLog, "append", _dying(ChainedLog.append, left))
             patch.setattr(RecordStore, "write", _dying(RecordStore.write, left))
             try:
                 merged(attempt, workstation)

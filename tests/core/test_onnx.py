@@ -121,7 +121,7 @@ def tuned(tmp_path_factory, at_128_px):
     model = load_model("starter")
     project, tensors = tuned_project(tmp_path_factory.mktemp("tuned") / "p", model.ref, model.sam)
     predictor = Predictor(model)
-    predictor.load(tensors, "tuned")
+    predictor.weights.load(tensors, "tuned")
     return project, predictor
 
 

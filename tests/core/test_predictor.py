@@ -14,7 +14,8 @@ from segment_anything.modeling import (
 
 from napari_sam_tune import Predictor, Prompt, SamTuneError
 from napari_sam_tune.core.errors import CheckpointError, ImageError, MaskError, PromptError
-from napari_sam_tune.core.geometry.views import mask_to_logits
+from napari_sam_tune.core.geometry.frame import Frame
+from napari_sam_tune.core.geometry.windows import whole
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import LoadedModel
 from napari_sam_tune.core.models.starter import set_image_size
@@ -103,15 +104,15 @@ def test_answers_equal_sam_predictors(predictor, shape):
     assert_equal(boxed, bare(reference, False, box=np.array(box)))
 
     both = predictor.propose(Prompt([(x, y)], [1], box=box, mask=mask))
-    side = predictor.input_side
-    grown = mask_to_logits(mask, side, 4 * predictor.sam.prompt_encoder.image_embedding_size[0])
+    size = 4 * predictor.sam.prompt_encoder.image_embedding_size[0]
+    grown = Frame(whole(shape), predictor.input_side, size).mask_to_logits(mask)
     assert_equal(both, bare(reference, False, **click, box=np.array(box), mask_input=grown))
 
 
 def test_a_mask_prompt_is_fed_where_it_lies(starter):
     mask = np.zeros((100, 200), bool)
     mask[:50, :100] = True
-    logits = mask_to_logits(mask, 512, 256)
+    logits = Frame(whole(mask.shape), 512, 256).mask_to_logits(mask)
     assert logits.shape == (1, 256, 256)
     assert logits.dtype == np.float32
     # 200 px wide → 256 cells wide, 128 high: the quarter is 128 × 64 cells, the rest is outside
@@ -126,7 +127,7 @@ def test_through_the_fp16_cache_answers_stay_close(starter):
     image = picture(120, 160)
     starter.set_image(image)
     fresh = starter.propose(Prompt([(60, 45)], [1], box=(35, 25, 85, 65)))
-    cached = starter.embed(image)
+    cached = starter.encode(image).embedding
     assert cached.features.dtype == np.float16
     assert cached.original_size == (120, 160)
     starter.set_image(image, cached)
@@ -138,11 +139,11 @@ def test_through_the_fp16_cache_answers_stay_close(starter):
 def test_embedding_another_image_leaves_the_open_one(starter):
     starter.set_image(picture(60, 80))
     before = starter.propose(Prompt([(30, 20)], [1]))
-    starter.embed(picture(50, 50, seed=1))
+    starter.encode(picture(50, 50, seed=1))
     assert starter.image_shape == (60, 80)
     np.testing.assert_array_equal(starter.propose(before.prompt).logits, before.logits)
     np.testing.assert_array_equal(
-        starter.embedding.features, starter.embed(picture(60, 80)).features
+        starter.view.embedding.features, starter.encode(picture(60, 80)).embedding.features
     )
 
 
@@ -191,7 +192,7 @@ def test_bad_prompts_and_embeddings_say_what_is_wrong(starter):
     with pytest.raises(MaskError, match="60 × 80"):
         starter.propose(Prompt(mask=np.ones((10, 10), bool)))
     with pytest.raises(ImageError, match="encode the image anew"):
-        starter.set_image(image, starter.embed(image[:50]))
+        starter.set_image(image, starter.encode(image[:50]).embedding)
     assert starter.image_shape == (60, 80)
 
 
@@ -215,24 +216,24 @@ def test_hot_swap_replaces_restores_and_keeps_the_embedding():
     predictor = Predictor.from_checkpoint("starter", device="cpu")
     predictor.set_image(picture(60, 80))
     prompt = Prompt([(30, 20)], [1])
-    key, base = predictor.encoder_key, predictor.propose(prompt)
+    key, base = predictor.weights.encoder_key, predictor.propose(prompt)
     heads = tuned(predictor, "mask_decoder.iou_prediction_head", 1)
     decoder = tuned(predictor, "mask_decoder", 2)
 
-    predictor.load(decoder, "aaaaaaaaaaaa")
+    predictor.weights.load(decoder, "aaaaaaaaaaaa")
     first = predictor.propose(prompt)
-    assert first.weights_version == predictor.weights_version == "aaaaaaaaaaaa"
+    assert first.weights_version == predictor.weights.version == "aaaaaaaaaaaa"
     assert not np.array_equal(first.logits, base.logits)
-    assert predictor.encoder_key == key
+    assert predictor.weights.encoder_key == key
 
-    predictor.load(heads, "bbbbbbbbbbbb")  # the rest of the decoder goes back to the base
+    predictor.weights.load(heads, "bbbbbbbbbbbb")  # the rest of the decoder goes back to the base
     second = predictor.propose(prompt)
     assert sorted(map(tuple, second.logits.reshape(3, -1))) == sorted(
         map(tuple, base.logits.reshape(3, -1))
     )
     assert sorted(iou for _, iou in second.candidates) != sorted(iou for _, iou in base.candidates)
 
-    predictor.load_base()
+    predictor.weights.load_base()
     again = predictor.propose(prompt)
     assert again.weights_version == "base"
     np.testing.assert_array_equal(again.logits, base.logits)
@@ -242,7 +243,7 @@ def test_weights_that_do_not_fit_change_nothing():
     predictor = Predictor.from_checkpoint("starter", device="cpu")
     predictor.set_image(picture(60, 80))
     prompt = Prompt([(30, 20)], [1])
-    predictor.load(tuned(predictor, "mask_decoder", 1), "aaaaaaaaaaaa")
+    predictor.weights.load(tuned(predictor, "mask_decoder", 1), "aaaaaaaaaaaa")
     before = predictor.propose(prompt)
     good = tuned(predictor, "mask_decoder", 2)
     name = next(iter(good))
@@ -252,7 +253,7 @@ def test_weights_that_do_not_fit_change_nothing():
         ({**good, name: torch.full_like(good[name], float("nan"))}, "not finite"),
     ]:
         with pytest.raises(CheckpointError, match=complaint):
-            predictor.load(bad, "cccccccccccc")
+            predictor.weights.load(bad, "cccccccccccc")
         after = predictor.propose(prompt)
         assert after.weights_version == "aaaaaaaaaaaa"
         np.testing.assert_array_equal(after.logits, before.logits)
@@ -261,10 +262,10 @@ def test_weights_that_do_not_fit_change_nothing():
 def test_a_tuned_encoder_has_its_own_key_and_closes_the_image():
     predictor = Predictor.from_checkpoint("starter", device="cpu")
     predictor.set_image(picture(60, 80))
-    key = predictor.encoder_key
-    predictor.load(tuned(predictor, "image_encoder.neck", 1), "aaaaaaaaaaaa")
-    assert predictor.encoder_key != key
+    key = predictor.weights.encoder_key
+    predictor.weights.load(tuned(predictor, "image_encoder.neck", 1), "aaaaaaaaaaaa")
+    assert predictor.weights.encoder_key != key
     with pytest.raises(SamTuneError, match="set_image"):
         predictor.propose(Prompt([(0, 0)], [1]))
-    predictor.load_base()
-    assert predictor.encoder_key == key
+    predictor.weights.load_base()
+    assert predictor.weights.encoder_key == key

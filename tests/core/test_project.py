@@ -22,6 +22,7 @@ from napari_sam_tune.core.images.files import content_hash, read_image
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.prompts import Effort, Prompt
+from napari_sam_tune.core.storage.chained_log import ChainedLog
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -321,12 +322,26 @@ def test_what_was_read_of_the_log_stays_as_it_was_while_others_append(project: P
     assert "b.png" in project._journal.read().images
 
 
-def test_an_entry_nobody_understands_is_refused_at_every_reading(project: Project) -> None:
-    with (project.path / "log.jsonl").open("a", encoding="utf-8") as log:
-        log.write('\n{"kind": "mark", "time": 0}\n')
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"kind": "mark", "time": 1, "image": "a.png"},
+        {"kind": "image", "time": 1, "id": "b", "shape": [0, -4]},
+        {"kind": "class", "time": 1, "name": 7, "color": "#ffffff"},
+        {"kind": "weights", "time": 1, "version": "../../elsewhere", "info": {}},
+        {"kind": "mark", "image": "a.png", "done": 1, "empty": 0, "time": "soon"},
+    ],
+)
+def test_an_entry_nobody_understands_is_refused_at_every_reading(
+    project: Project, entry: dict[str, object]
+) -> None:
+    log = ChainedLog(project.path / "log.jsonl")
+    with log.locked():
+        log.read_new()
+        log.append(entry)
     for _ in range(2):
         with pytest.raises(ProjectError, match="cannot be understood"):
-            project.images()
+            reopened(project)
 
 
 # ---- weights ----
@@ -402,7 +417,7 @@ def test_projects_from_elsewhere_are_refused(project: Project) -> None:
     marker = project.path / "project.json"
     known = json.loads(marker.read_text())
     for text, message in {
-        json.dumps({**known, "version": 2}): "newer release",
+        json.dumps({**known, "version": 3}): "newer release",
         json.dumps({**known, "format": "sketch"}): "another program",
         "{": "cannot be read",
     }.items():

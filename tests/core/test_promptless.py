@@ -19,7 +19,7 @@ from napari_sam_tune.core.models.weights_file import read_weights, write_weights
 from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.core.promptless import lesson as promptless_lesson
 from napari_sam_tune.core.promptless.fit import measure
-from napari_sam_tune.core.promptless.head import before_neck, build_head, frame_of, upscaled
+from napari_sam_tune.core.promptless.head import before_neck, build_head, frame_of
 from napari_sam_tune.core.promptless.lesson import promptless_loss
 from napari_sam_tune.core.promptless.store import keep_head, newest_head, read_head
 from napari_sam_tune.core.training.job import DivergedError
@@ -80,8 +80,8 @@ def test_logits_come_back_at_the_images_size_as_segment_anythings_masks_do(
 ) -> None:
     frame = frame_of(predictor, shape)
     logits = torch.randn(1, 2, 128, 128)
-    theirs = predictor.sam.postprocess_masks(logits, frame.input, frame.original)
-    torch.testing.assert_close(upscaled(logits, frame), theirs)
+    theirs = predictor.sam.postprocess_masks(logits, frame.input, frame.shape)
+    torch.testing.assert_close(frame.upscale(logits), theirs)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -143,13 +143,13 @@ def test_what_is_in_use_changes_neither_head_nor_features(
     own = predictor.sam.state_dict()
     tuned = {n: t * 1.1 for n, t in own.items() if n.startswith("image_encoder.stage")}
     tuned["image_encoder.neck.0.weight"] = own["image_encoder.neck.0.weight"] * 0.5
-    predictor.load(tuned, "0123456789ab")
+    predictor.weights.load(tuned, "0123456789ab")
     try:
         np.testing.assert_array_equal(model.predict(image), before)
         reloaded = read_head(predictor, newest_head(project))
         np.testing.assert_array_equal(reloaded.predict(image), before)
     finally:
-        predictor.load_base()
+        predictor.weights.load_base()
 
 
 def test_the_same_seed_gives_the_same_head_and_the_model_stays_as_it_was(

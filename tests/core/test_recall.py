@@ -65,7 +65,7 @@ def predictor() -> Predictor:
 @pytest.fixture
 def session(tmp_path: Path, predictor: Predictor) -> Iterator[Session]:
     """One mask was accepted on the first photograph of part 1."""
-    predictor.load_base()
+    predictor.weights.load_base()
     with Session(Project.open(tmp_path / "p"), predictor, zoom=False) as session:
         session.open_image(photograph(1), "first.png")
         session.propose(click(*CENTRE))

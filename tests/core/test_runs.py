@@ -139,7 +139,7 @@ from napari_sam_tune.core.models.weights_file import read_weights
 said = {}
 for path in sys.argv[3:]:
     predictor = Predictor(load_model(sys.argv[2]))
-    predictor.load(read_weights(path)[0], "run")
+    predictor.weights.load(read_weights(path)[0], "run")
     said[path] = drawn(predictor)
 print(json.dumps(said))
 """
@@ -152,7 +152,7 @@ def test_every_way_of_training_draws_the_same_in_a_fresh_process(project, tmp_pa
         result = ended(train(project, out, with_settings(TINY, settings), device="cpu"))
         predictor = Predictor(load_base(project.base))
         tensors, info = read_weights(result.weights)
-        predictor.load(tensors, "run")
+        predictor.weights.load(tensors, "run")
         here[str(result.weights)] = drawn(predictor)
         assert result.candidate.steps == len(info["losses"]) == 2
         lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
@@ -300,7 +300,7 @@ def test_a_course_falls_lowers_and_gives_up():
 @pytest.mark.parametrize("flips", [(False, False), (True, True)])
 def test_points_say_what_the_mask_says(project, flips):
     annotation = project.annotations()[0]
-    example = Example(annotation, Frame((90, 120), (96, 128), 128, 32), flips=flips)
+    example = Example(annotation, Frame((0, 0, 90, 120), 128, 32), flips=flips)
     logits = torch.from_numpy(example.target).float() * 20 - 10
     padded = torch.full((1, 1, 32, 32), -10.0)
     padded[0, 0, : logits.shape[0], : logits.shape[1]] = logits

@@ -17,7 +17,10 @@ from psygnal import EmitLoopError
 
 from napari_sam_tune import Predictor, Project, Prompt, SamTuneError, Session, TrainConfig
 from napari_sam_tune.core.config import GateConfig
+from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.images import files
+from napari_sam_tune.core.models.base import BaseRef
+from napari_sam_tune.core.project.project import NewAnnotation
 from napari_sam_tune.core.rounds.plan import AutoRounds, plan_round, unlearnt_by
 
 if TYPE_CHECKING:
@@ -53,7 +56,7 @@ def predictor(at_128_px: None) -> Predictor:
 
 @pytest.fixture
 def session(tmp_path: Path, predictor: Predictor) -> Iterator[Session]:
-    predictor.load_base()
+    predictor.weights.load_base()
     with Session(Project.open(tmp_path / "p"), predictor, config=QUICK) as session:
         session.open_image(blobs(), "blobs.png")
         yield session
@@ -62,7 +65,7 @@ def session(tmp_path: Path, predictor: Predictor) -> Iterator[Session]:
 @pytest.fixture
 def plain_session(tmp_path: Path, predictor: Predictor) -> Iterator[Session]:
     """Without closer looks and with an encoder that stays: for all of rounds but what is learnt."""
-    predictor.load_base()
+    predictor.weights.load_base()
     with Session(Project.open(tmp_path / "p"), predictor, config=DECODER, zoom=False) as session:
         session.open_image(blobs(), "blobs.png")
         yield session
@@ -175,27 +178,27 @@ def test_work_in_progress_waits_while_another_image_is_open(session: Session) ->
 
 
 def test_a_stale_answer_changes_nothing(session: Session) -> None:
-    old = session.request(click(30, 30))
-    new = session.request(click(90, 35))
+    old = session.objects.request(click(30, 30))
+    new = session.objects.request(click(90, 35))
     answer = session.predictor.propose(old.prompt)
-    assert session.receive(old, answer) is False
+    assert session.objects.receive(old, answer) is False
     assert session.open_object.proposal is None
-    assert session.receive(new, session.predictor.propose(new.prompt)) is True
+    assert session.objects.receive(new, session.predictor.propose(new.prompt)) is True
 
 
 def test_a_prompt_without_its_answer_is_known_and_can_be_asked_again(session: Session) -> None:
     first = session.propose(click(30, 30))
-    session.request(first.prompt.add_point(60, 60, 0))
+    session.objects.request(first.prompt.add_point(60, 60, 0))
     assert session.open_object.awaiting
     session.undo()
     assert not session.open_object.awaiting
     session.redo()
-    again = session.request_again()
+    again = session.objects.request_again()
     assert again.previous is not None  # the logits of the first answer go along
 
     painted = first.mask | disc(60, 95)
     session.paint(painted)
-    assert session.receive(again, session.predictor.propose(again.prompt, again.previous))
+    assert session.objects.receive(again, session.predictor.propose(again.prompt, again.previous))
     assert not session.open_object.awaiting
     session.undo()  # the stroke, not the answer
     assert session.open_object.correction is None
@@ -275,7 +278,7 @@ def test_training_goes_on_from_a_refused_candidate_that_never_comes_into_use(
 def test_without_a_closer_look_training_has_none_either(
     tmp_path: Path, predictor: Predictor
 ) -> None:
-    predictor.load_base()
+    predictor.weights.load_base()
     with Session(Project.open(tmp_path / "p"), predictor, config=DECODER, zoom=False) as session:
         session.open_image(blobs(), "blobs.png")
         label_all(session)
@@ -322,7 +325,7 @@ def test_a_class_without_held_out_objects_is_judged_by_its_newest(session: Sessi
 
 
 def test_rounds_start_by_themselves(tmp_path: Path, predictor: Predictor) -> None:
-    predictor.load_base()
+    predictor.weights.load_base()
     rounds = []
     project = Project.open(tmp_path / "p")
     with Session(
@@ -345,7 +348,7 @@ def test_too_few_masks_is_said(session: Session) -> None:
 
 
 def test_a_round_in_its_own_process(tmp_path: Path, predictor: Predictor) -> None:
-    predictor.load_base()
+    predictor.weights.load_base()
     project = Project.open(tmp_path / "p")
     with Session(project, predictor, "process", config=QUICK, zoom=False) as session:
         session.open_image(blobs(), "blobs.png")
@@ -391,7 +394,7 @@ def test_asking_anew_keeps_a_reopened_mask_in_the_question(session: Session) -> 
     session.reopen(session.project.annotations()[0].id)
     prompt = click(33, 30, label=0)
     session.propose(prompt)
-    again = session.request(prompt)  # as after a swap
+    again = session.objects.request(prompt)  # as after a swap
     assert again.previous is None
     assert again.prompt.mask is not None
     assert again.prompt.mask.any()
@@ -476,12 +479,42 @@ def test_an_embedding_that_cannot_be_kept_costs_nothing_but_time(
     said: list[str] = []
     session.failed.connect(said.append)
     image = blobs(2)
-    session.register(image, "other.png")
+    session.project.register(image, "other.png")
     with monkeypatch.context() as full:
         full.setattr(Path, "rename", refuse)
         session.open_image(image, "other.png")
     assert "disk is full" in said[0]
     assert session.propose(click(30, 30)).mask.shape == image.shape
+
+
+def test_another_model_chosen_elsewhere_is_noticed(plain_session: Session) -> None:
+    said: list[str] = []
+    plain_session.failed.connect(said.append)
+    Project.open(plain_session.project.path).set_base(BaseRef("vit_x", "7" * 64))
+    open_image = plain_session.state.image_id
+    assert open_image is not None
+    for _ in range(2):
+        plain_session.show(open_image)
+    assert len(said) == 1
+    assert "“vit_x”" in said[0]
+    with pytest.raises(TrainingError, match="“vit_x”"):
+        plain_session.fine_tune()
+
+
+def test_objects_corrected_twice_at_once_are_told_at_opening(
+    plain_session: Session, predictor: Predictor
+) -> None:
+    project = plain_session.project
+    mask = np.zeros(project.images()[0].shape, bool)
+    mask[3:9, 3:9] = True
+    image_id = project.images()[0].id
+    first = project.add(NewAnnotation(image_id, mask, "pore"))
+    for shift in (1, 2):
+        moved = np.roll(mask, shift, 0)
+        project.add(NewAnnotation(image_id, moved, "pore", supersedes=first.id))
+    with Session(Project.open(project.path), predictor) as again:
+        assert again.notice is not None
+        assert "corrected twice" in again.notice
 
 
 def test_a_version_promoted_elsewhere_meanwhile_stays_in_use(plain_session: Session) -> None:

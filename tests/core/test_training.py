@@ -10,6 +10,7 @@ from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.config import LOSSES, TrainConfig
 from napari_sam_tune.core.errors import OutOfMemory, TrainingError
 from napari_sam_tune.core.geometry.frame import Frame
+from napari_sam_tune.core.geometry.windows import whole
 from napari_sam_tune.core.images.files import content_hash
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import LoadedModel
@@ -20,7 +21,6 @@ from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 from napari_sam_tune.core.training import lesson
 from napari_sam_tune.core.training.decoder import TOP_LEFT, answer
-from napari_sam_tune.core.training.embedded_images import frame_of
 from napari_sam_tune.core.training.examples import Example, tokens_of
 from napari_sam_tune.core.training.fit import fit
 from napari_sam_tune.core.training.job import DivergedError, TrainingJob
@@ -120,7 +120,7 @@ def test_the_best_mask_and_the_one_shown_are_drawn_better_and_all_learn_how_good
 
 @pytest.mark.parametrize("shape", [(64, 64), (3000, 2000), (17, 900), (1, 1), (1, 5000)])
 def test_one_pixel_keeps_a_target_wherever_it_is(shape, model):
-    frame = frame_of(Predictor(model), shape)
+    frame = Predictor(model).encoder.frame(whole(shape))
     for y, x in [(0, 0), (shape[0] - 1, shape[1] - 1), (shape[0] // 2, shape[1] // 3)]:
         target = frame.target(np.ones((1, 1), bool), (y, x, y + 1, x + 1))
         assert target.shape == frame.valid
@@ -128,7 +128,7 @@ def test_one_pixel_keeps_a_target_wherever_it_is(shape, model):
 
 
 def test_thick_objects_keep_their_edges_and_thin_ones_count_fully():
-    frame = Frame((400, 300), (128, 96), 128, 64)
+    frame = Frame((0, 0, 400, 300), 128, 64)
     mask = np.zeros((400, 300), bool)
     mask[100:300, 50:250] = True
     bbox = (100, 50, 300, 250)
@@ -140,15 +140,15 @@ def test_thick_objects_keep_their_edges_and_thin_ones_count_fully():
 
 
 def test_masks_are_drawn_as_segment_anything_draws_them(model):
-    frame = Frame((333, 250), (128, 96), 128, 64)
+    frame = Frame((0, 0, 333, 250), 128, 64)
     logits = torch.nn.functional.interpolate(torch.randn(1, 1, 7, 7), 64, mode="bicubic")
     logits[..., 40:, :] = -5
-    whole = model.sam.postprocess_masks(logits, frame.input, frame.original)[0, 0].numpy() > 0
+    theirs = model.sam.postprocess_masks(logits, frame.input, frame.shape)[0, 0].numpy() > 0
     low = logits[0, 0].numpy()
-    y0, x0, y1, x1 = frame.window(low, (200, 100, 210, 110))
-    inside = frame.drawn(low, (y0, x0, y1, x1))
-    assert np.count_nonzero(inside != whole[y0:y1, x0:x1]) <= 2  # rounding
-    assert np.count_nonzero(inside) == pytest.approx(np.count_nonzero(whole), abs=2)
+    y0, x0, y1, x1 = frame.box_of(low, (200, 100, 210, 110))
+    inside = frame.drawn_in(low, (y0, x0, y1, x1))
+    assert np.count_nonzero(inside != theirs[y0:y1, x0:x1]) <= 2  # rounding
+    assert np.count_nonzero(inside) == pytest.approx(np.count_nonzero(theirs), abs=2)
     assert y1 < 333
 
 
@@ -164,11 +164,11 @@ def test_masks_are_drawn_as_segment_anything_draws_them(model):
 def test_prompts_are_answered_as_the_predictor_answers_them(model, prompt):
     predictor = Predictor(model)
     image = np.random.default_rng(0).integers(0, 255, (90, 120), np.uint8)
-    embedding = predictor.embed(image)
+    embedding = predictor.encode(image).embedding
     predictor.set_image(image, embedding)
     features = torch.from_numpy(embedding.features).float()[None]
     positions = model.sam.prompt_encoder.get_dense_pe()
-    frame = frame_of(predictor, (90, 120))
+    frame = predictor.encoder.frame((0, 0, 90, 120))
     tokens = [tokens_of(prompt, frame)]
     first = predictor.propose(prompt, refiners=UNGUIDED)
     with torch.no_grad():
@@ -426,14 +426,14 @@ def test_a_light_encoder_learns_too_and_is_judged_like_any_other(project, model)
     assert np.median(apart) < 0.005 < np.median(learnt)
     # the person's image is ready for the swap
     predictor = Predictor(model)
-    predictor.load(tensors, first.version)
+    predictor.weights.load(tensors, first.version)
     cache = EmbeddingCache(project.path / "embeddings.zarr")
     record = project.image("0.png")
-    embedding = cache.get(predictor.encoder_key, record.content_hash)
-    fresh = predictor.embed(project.read_image("0.png"))
+    embedding = cache.get(predictor.weights.encoder_key, record.content_hash)
+    fresh = predictor.encode(project.read_image("0.png")).embedding
     np.testing.assert_array_equal(embedding.features, fresh.features)
     assert embedding.input_size == fresh.input_size
-    predictor.load_base()
+    predictor.weights.load_base()
 
 
 def test_an_open_image_that_is_gone_costs_no_round(project, model, tmp_path, caplog):
@@ -450,7 +450,7 @@ def test_an_open_image_that_is_gone_costs_no_round(project, model, tmp_path, cap
 def test_a_flipped_example_is_the_example_of_the_flipped_image(project, model, flips):
     axes = [axis for axis, flip in enumerate(flips) if flip]
     for annotation in project.annotations("1.png"):
-        example = Example(annotation, frame_of(Predictor(model), (90, 120)))
+        example = Example(annotation, Predictor(model).encoder.frame((0, 0, 90, 120)))
         turned = replace(example, flips=flips)
         expected = np.flip(example.target, axes)
         np.testing.assert_allclose(turned.target, expected, atol=1e-3)

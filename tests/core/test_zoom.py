@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from napari_sam_tune import Predictor, Prompt
 from napari_sam_tune.core.answers.chain import REFINERS
-from napari_sam_tune.core.answers.zoom import OUTSIDE, holds, moved, window_around, window_for
-from napari_sam_tune.core.geometry.views import resized_shape, shape_of, whole
+from napari_sam_tune.core.answers.zoom import holds, window_around, window_for
+from napari_sam_tune.core.geometry.frame import OUTSIDE, Frame
+from napari_sam_tune.core.geometry.windows import shape_of, whole
 from napari_sam_tune.core.scoring import iou
 
 SIDE, SIZE = 512, 256
@@ -46,13 +47,13 @@ def test_a_window_holds_its_object_lies_in_the_image_and_shows_it_larger(drawn):
     assert max(shape_of(window)) <= 0.6 * max(shape) + 1
 
 
-def disc(window, y, x, radius):
-    """Logits of a disc in an image, as a view of `window` would show it: (1, 256, 256)."""
-    height, width = resized_shape(shape_of(window), SIDE)
-    rows = (np.arange(SIZE) + 0.5) * 2 * shape_of(window)[0] / height + window[0]
-    columns = (np.arange(SIZE) + 0.5) * 2 * shape_of(window)[1] / width + window[1]
+def disc(frame, y, x, radius):
+    """Logits of a disc in an image, as a frame has it: (1, 256, 256)."""
+    (height, width), window = frame.input, frame.window
+    rows = (np.arange(SIZE) + 0.5) * 2 * frame.shape[0] / height + window[0]
+    columns = (np.arange(SIZE) + 0.5) * 2 * frame.shape[1] / width + window[1]
     distance = np.hypot(rows[:, None] - y, columns[None] - x)
-    return torch.from_numpy((radius - distance).clip(-8, 8)).float()[None], (height, width)
+    return torch.from_numpy((radius - distance).clip(-8, 8)).float()[None]
 
 
 @settings(deadline=None)
@@ -66,13 +67,12 @@ def test_logits_stay_where_they_are_in_the_image_and_come_back(shape, down, acro
     y, x = down * shape[0], across * shape[1]
     content = (int(y), int(x), int(y) + 1, int(x) + 1)
     window = window_around(content, shape, SIDE) or whole(shape)
-    coarse, coarse_input = disc(whole(shape), y, x, radius)
-    fine, fine_input = disc(window, y, x, radius)
-    source, target = (whole(shape), coarse_input), (window, fine_input)
-    rows, columns = fine_input[0] // 2, fine_input[1] // 2
-    there = moved(coarse, source, target, SIDE)
+    source, target = Frame(whole(shape), SIDE, SIZE), Frame(window, SIDE, SIZE)
+    coarse, fine = (disc(frame, y, x, radius) for frame in (source, target))
+    rows, columns = target.input[0] // 2, target.input[1] // 2
+    there = target.redraw(coarse, source)
     assert iou(there[0, :rows, :columns] > 0, fine[0, :rows, :columns] > 0) > 0.8
-    back = moved(fine, target, source, SIDE)
+    back = source.redraw(fine, target)
     fits = y - radius > window[0] and y + radius < window[2]
     fits &= x - radius > window[1] and x + radius < window[3]
     if fits:

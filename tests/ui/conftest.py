@@ -193,7 +193,7 @@ class Desk:
 
     def answer(self) -> Any:
         """Wait until nothing is asked any more; return the object in progress."""
-        self.wait(lambda: not self.work.annotating._is_asking)
+        self.wait(lambda: not self.work.annotating.asking.is_asking)
         return self.session.open_object
 
     def shot(self, name: str) -> None:

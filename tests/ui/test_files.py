@@ -25,10 +25,9 @@ from napari_sam_tune.core.models.checkpoints import file_sha256, starter_path
 from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.formats.registry import FORMATS
-from napari_sam_tune.ui.export.export_request import MASKS, WEIGHTS, WEIGHTS_FORMATS
+from napari_sam_tune.ui.export.export_request import MASKS, WEIGHTS
 from napari_sam_tune.ui.export.exporting import Exporting
 from napari_sam_tune.ui.files.writing import writer_name
-from napari_sam_tune.ui.model_code import import_model_code
 from napari_sam_tune.ui.preferences import Preferences
 
 if TYPE_CHECKING:
@@ -365,13 +364,6 @@ def test_the_menu_asks_for_a_project_where_none_is_open(viewer, project, monkeyp
     exporting = viewer.window._qt_window.findChild(Exporting)
     assert exporting.dialog._tabs.currentIndex() == WEIGHTS
     exporting.dialog.close()
-
-
-def test_the_dialog_knows_every_format_of_weights():
-    import_model_code()
-    from napari_sam_tune.formats.weights.export import WRITERS
-
-    assert set(WEIGHTS_FORMATS) == set(WRITERS)
 
 
 def _shot(dialog, name: str) -> None:

@@ -115,7 +115,7 @@ def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs):
 
     desk.panel.history.table.selectRow(1)
     desk.panel.history._back.click()
-    desk.wait(lambda: desk.session.predictor.weights_version == "base")
+    desk.wait(lambda: desk.session.predictor.weights.version == "base")
     assert desk.session.state.weights_version == "base"
     assert desk.panel.learning._badge.text() == "base model"
 

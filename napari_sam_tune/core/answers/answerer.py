@@ -8,14 +8,14 @@ else, but for the switches of `chain`.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from napari_sam_tune.core.answers.caching import embed_image, open_cache
 from napari_sam_tune.core.answers.chain import AnswerChain
-from napari_sam_tune.core.answers.encoding import embed_image, open_cache
 from napari_sam_tune.core.answers.instant_learning import InstantLearning, Refused
 from napari_sam_tune.core.answers.likely_class import LikelyClasses
-from napari_sam_tune.core.errors import SamTuneError, StorageError
+from napari_sam_tune.core.errors import ImageError, SamTuneError, StorageError
 from napari_sam_tune.core.images.files import content_hash, to_rgb8
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.pixel_classifier.history import LearntHistory
@@ -31,31 +31,13 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import ImageRecord, Project
-    from napari_sam_tune.core.prompts import Prompt, Proposal
+    from napari_sam_tune.core.prompts import Prompt, Proposal, ProposalRequest
     from napari_sam_tune.core.state import SessionState
 
 _log = logging.getLogger(__name__)
 
 MOST_ANSWERED_ANEW: Final = 4
 """First clicks put anew to new weights each time there is a moment: each takes half a second."""
-
-
-@dataclass(frozen=True, eq=False)
-class ProposalRequest:
-    """A question on its way to the model; whoever owns the predictor answers it.
-
-    Attributes:
-        image_id: the image it is about.
-        generation: grows with every request; an answer to an older one is stale.
-        prompt: the whole prompt, with the painted mask in place.
-        previous: the proposal whose logits go along, or None.
-
-    """
-
-    image_id: str
-    generation: int
-    prompt: Prompt
-    previous: Proposal | None
 
 
 class Answerer:
@@ -98,6 +80,8 @@ class Answerer:
         self._open: ImageRecord | None = None
         self._surfaces_from: str | None = None  # the version whose descriptions are known
         self.embeddings = open_cache(project)
+        annotated = {annotation.image_id for annotation in project.annotations()}
+        self.embeddings.pin(r.content_hash for r in project.images() if r.id in annotated)
         self.recall = Recall(project)
         self.learnt_history = LearntHistory(project.path / "learnt.jsonl")
         self.instant = InstantLearning(
@@ -142,7 +126,7 @@ class Answerer:
         """
         self._follow_surfaces()
         rgb = to_rgb8(image)
-        key = self.predictor.encoder_key_for(rgb)
+        key = self.predictor.weights.encoder_key_for(rgb)
         embedding = self.embeddings.get(key, record.content_hash)
         self.predictor.set_image(rgb, embedding)
         self._open = record
@@ -153,14 +137,14 @@ class Answerer:
             self.recall.forget()
         self._look_at_features(rgb, record)
         if embedding is None:
-            self.embeddings.put(key, record.content_hash, self.predictor.embedding)
+            self.embeddings.put(key, record.content_hash, self.predictor.view.embedding)
 
     def _look_at_features(self, rgb: NDArray[np.uint8], record: ImageRecord) -> None:
         """Have the image's features; without them the model answers by itself."""
         self.instant.forget()
         if self.chain.learns:
             try:
-                self.instant.look(rgb, record)
+                self.instant.look(rgb, record, self.predictor.view.stages)
             except SamTuneError as error:
                 _log.warning("Nothing learnt bears on %s: %s", record.id, error)
 
@@ -175,8 +159,29 @@ class Answerer:
         extractor = self.instant.extractor
         embed_image(self.predictor, extractor, self.embeddings, image, content_hash(image))
 
+    @property
+    def open_id(self) -> str | None:
+        """The image the model has open; None before there was one."""
+        return None if self._open is None else self._open.id
+
+    def require_open(self, image_id: str) -> None:
+        """Make sure that what the model says is about this image.
+
+        Raises:
+            ImageError: the model has another one open, or none.
+
+        """
+        if self.open_id != image_id:
+            raise ImageError("The image could not be prepared for the model; open it again.")
+
     def answer(self, request: ProposalRequest) -> Proposal:
-        """Ask the model. See `Predictor.propose`."""
+        """Ask the model. See `Predictor.propose`.
+
+        Raises:
+            ImageError: the image asked about is not the model's open one.
+
+        """
+        self.require_open(request.image_id)
         proposal = self.chain.ask(request.prompt, request.previous, on_record=True)
         if self.chain.learns and request.previous is None and request.prompt.mask is None:
             proposal = replace(proposal, class_guess=self.classes.guess(proposal.mask))
@@ -228,7 +233,7 @@ class Answerer:
             return False
         try:
             self.instant.follow(checkpoint)
-            unanswered = self.instant.unanswered(self.predictor.loaded_version)
+            unanswered = self.instant.unanswered(self.predictor.weights.loaded_version)
             for annotation in unanswered[:most]:
                 checkpoint()
                 self._answer_anew(annotation)
@@ -248,15 +253,16 @@ class Answerer:
         try:
             record = self._project.image(annotation.image_id)
             rgb = to_rgb8(self._project.read_image(record.id))
-            embedding = self.embeddings.get(predictor.encoder_key_for(rgb), record.content_hash)
+            key = predictor.weights.encoder_key_for(rgb)
+            embedding = self.embeddings.get(key, record.content_hash)
             if embedding is None and not predictor.encodes_fast:
-                self.instant.give_up(annotation)
+                self.instant.clicks.give_up(annotation)
                 return
             proposal = self.chain.answer_alone(annotation.prompts[0], rgb, embedding)
-            self.instant.note_answered(annotation, proposal, predictor.loaded_version)
+            self.instant.note_answered(annotation, proposal, predictor.weights.loaded_version)
         except SamTuneError as error:
             _log.warning("How much was learnt is judged without %s: %s", annotation.id, error)
-            self.instant.give_up(annotation)
+            self.instant.clicks.give_up(annotation)
 
     def apply_swap(self) -> bool:
         """Load the version in use into the predictor if it is not there yet.
@@ -270,15 +276,15 @@ class Answerer:
 
         """
         version = self._state.weights_version
-        if self.predictor.loaded_version == version:
+        if self.predictor.weights.loaded_version == version:
             return False
         had_image = self.predictor.has_image
         if version == BASE_VERSION:
-            self.predictor.load_base()
+            self.predictor.weights.load_base()
         else:
             tensors, _ = self._project.load_weights(version)
             self._surfaces_from = self._project.newest_version
-            self.predictor.load(tensors, version, self._project.surfaces_of(version))
+            self.predictor.weights.load(tensors, version, self._project.surfaces_of(version))
         self._tell_surface()
         if had_image and not self.predictor.has_image and self._open is not None:
             self.open(self._project.read_image(self._open.id), self._open)
@@ -288,9 +294,9 @@ class Answerer:
         """Know what was labelled since the weights in use were learnt and leads on from that."""
         newest = self._project.newest_version
         if newest != self._surfaces_from:
-            self.predictor.extend(self._project.labelled_surfaces())
+            self.predictor.weights.extend(self._project.labelled_surfaces())
             self._surfaces_from = newest
 
     def _tell_surface(self) -> None:
         predictor = self.predictor
-        self._state.is_surface_new = predictor.weights_version != predictor.loaded_version
+        self._state.is_surface_new = predictor.weights.version != predictor.weights.loaded_version

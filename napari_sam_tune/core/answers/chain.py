@@ -93,7 +93,7 @@ class AnswerChain:
         priors = self._priors(prompt) if prior is None else [prior]
         proposal = self._predictor.propose(prompt, previous, priors=priors, refiners=self.refiners)
         if on_record and self.learns and previous is None:
-            self._instant.note_first(prompt, proposal, self._predictor.loaded_version)
+            self._instant.clicks.note(prompt, proposal, self._predictor.weights.loaded_version)
         return proposal
 
     def ask_closer(self, proposal: Proposal) -> Proposal | None:
@@ -104,7 +104,7 @@ class AnswerChain:
         priors = [p for p in self._priors(prompt) if proposal.is_recalled or not p.annotations]
         closer = self._predictor.look_closer(proposal, priors=priors, refiners=self.refiners)
         if closer is not None and self.learns:
-            self._instant.note_closer(prompt, closer)
+            self._instant.clicks.note_closer(prompt, closer)
         return closer
 
     def answer_alone(

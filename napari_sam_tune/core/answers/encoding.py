@@ -1,53 +1,188 @@
-"""What the model and the pixel classifier see in an image, kept in the cache."""
+"""Turning pixels into what the decoder looks at: the image, and windows of it, in SAM's encoder."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
-from napari_sam_tune.core.images.files import to_rgb8
-from napari_sam_tune.core.pixel_classifier.features import KEY as FEATURES
-from napari_sam_tune.core.storage.embeddings import EmbeddingCache
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional
+
+from napari_sam_tune.core.errors import ImageError
+from napari_sam_tune.core.geometry.frame import Frame
+from napari_sam_tune.core.geometry.windows import resized_shape, whole
+from napari_sam_tune.core.models.starter_pyramid import PyramidEncoder
+from napari_sam_tune.core.storage.embeddings import Embedding
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
+    from segment_anything.modeling import Sam
+    from torch import Tensor
 
-    from napari_sam_tune.core.answers.predictor import Predictor
-    from napari_sam_tune.core.pixel_classifier.features import FeatureExtractor
-    from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.geometry.windows import Shape, Window
+
+PREPROCESSING_VERSION: Final = 1
+"""Raised when `to_rgb8` or the resizing changes what the encoder sees: old embeddings go stale."""
+_VIEWS: Final = 4
+"""Crops of the open image that stay encoded: the person goes back and forth between objects."""
+_FAINTEST: Final = 4.0
+"""Standard deviation of grey values, of 255, below which they are noise."""
 
 
-def open_cache(project: Project) -> EmbeddingCache:
-    """Return the cache of a project: embeddings of its images, and features, which never change."""
-    return EmbeddingCache(project.embeddings_path, constant_keys=[FEATURES])
+@dataclass(frozen=True, eq=False)
+class View:
+    """An image, or a window of it, as the encoder saw it.
 
-
-def embed_image(
-    predictor: Predictor,
-    extractor: FeatureExtractor,
-    cache: EmbeddingCache,
-    image: NDArray[Any],
-    image_hash: str,
-) -> bool:
-    """Have an image's embedding and features in the cache; returns whether either was missing.
-
-    Args:
-        predictor: its open image stays open.
-        extractor: of the features.
-        cache: where both go.
-        image: (H, W[, C]) array as `to_rgb8` takes it.
-        image_hash: its `content_hash`.
-
-    Raises:
-        ImageError: not an image.
-        StorageError: the disk is full.
+    Attributes:
+        frame: where it lies in the model's grids.
+        features: (1, C, rows, columns) float32.
+        shades: (1, 1, h, h) of its grey values on the grid of the logits, see `shades_of`.
+        stages: what the encoder's ImageNet trunk saw on the way, by stride; None where the encoder
+            has none, or nobody asked.
 
     """
-    key = predictor.encoder_key_for(image)
-    encoded = False
-    if not cache.contains(FEATURES, image_hash):
-        cache.put(FEATURES, image_hash, extractor.extract(to_rgb8(image)).packed())
-        encoded = True
-    if not cache.contains(key, image_hash):
-        cache.put(key, image_hash, predictor.embed(image))
-        encoded = True
-    return encoded
+
+    frame: Frame
+    features: Tensor
+    shades: Tensor
+    stages: Mapping[int, Tensor] | None = None
+
+    @property
+    def embedding(self) -> Embedding:
+        """What of it is kept in the cache."""
+        half = self.features[0].to("cpu", torch.float16).numpy()
+        return Embedding(features=half, original_size=self.frame.shape, input_size=self.frame.input)
+
+
+class Encoder:
+    """SAM's encoder, with the weights that are in it when it is called.
+
+    Args:
+        sam: the model.
+
+    """
+
+    def __init__(self, sam: Sam) -> None:
+        self._sam = sam
+
+    @property
+    def side(self) -> int:
+        """Side of the square, padded input, in px."""
+        return int(self._sam.image_encoder.img_size)
+
+    def frame(self, window: Window) -> Frame:
+        """Return where a window of an image lies in the model's grids."""
+        return Frame(window, self.side, int(self._sam.prompt_encoder.mask_input_size[0]))
+
+    def input_pixels(self, rgb: NDArray[np.uint8]) -> Tensor:
+        """Resize (H, W, 3) uint8 to the encoder's input: (1, 3, h, w) uint8, not yet padded."""
+        height, width = resized_shape((rgb.shape[0], rgb.shape[1]), self.side)
+        small = Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR)
+        return torch.from_numpy(np.array(small)).permute(2, 0, 1).contiguous()[None]
+
+    def encode(
+        self,
+        rgb: NDArray[np.uint8],
+        window: Window | None = None,
+        *,
+        keeps_stages: bool = False,
+    ) -> View:
+        """Encode (H, W, 3) uint8, or a window of it.
+
+        Args:
+            rgb: the image.
+            window: of it; None for all.
+            keeps_stages: keep what an ImageNet trunk saw, for the pixel classifier.
+
+        """
+        y0, x0, y1, x1 = seen = window or whole((rgb.shape[0], rgb.shape[1]))
+        pixels = self.input_pixels(rgb[y0:y1, x0:x1])
+        with torch.inference_mode():
+            framed = self._sam.preprocess(pixels.to(self._sam.device))
+            encoder, stages = self._sam.image_encoder, None
+            if keeps_stages and isinstance(encoder, PyramidEncoder):
+                stages = encoder.features(framed)
+                features = encoder.embed(stages)
+            else:
+                features = encoder(framed)
+        return replace(self._view(self.frame(seen), features, pixels), stages=stages)
+
+    def restore(self, embedding: Embedding, rgb: NDArray[np.uint8]) -> View:
+        """Return what `encode` made of (H, W, 3) uint8, from the cache.
+
+        Raises:
+            ImageError: the embedding is of an image of another size, or of another model.
+
+        """
+        shape = rgb.shape[0], rgb.shape[1]
+        encoder = self._sam.prompt_encoder
+        wanted = (encoder.embed_dim, *encoder.image_embedding_size)
+        if tuple(embedding.original_size) != shape or embedding.features.shape != wanted:
+            raise ImageError(
+                f"The embedding is of a {embedding.original_size} image with features "
+                f"{embedding.features.shape}, but the image is {shape} and this model's features "
+                f"are {wanted}; encode the image anew."
+            )
+        half = np.ascontiguousarray(embedding.features)
+        features = torch.from_numpy(half).to(self._sam.device).float()[None]
+        return self._view(self.frame(whole(shape)), features, self.input_pixels(rgb))
+
+    def _view(self, frame: Frame, features: Tensor, pixels: Tensor) -> View:
+        return View(frame, features, shades_of(pixels, frame).to(self._sam.device))
+
+
+class OpenImage:
+    """The image that prompts are about, and what was encoded of it.
+
+    Args:
+        encoder: of windows.
+        rgb: (H, W, 3), its pixels.
+        view: all of it.
+
+    Attributes:
+        view: see above.
+
+    """
+
+    def __init__(self, encoder: Encoder, rgb: NDArray[np.uint8], view: View) -> None:
+        self._encoder, self._rgb, self.view = encoder, rgb, view
+        self._closer: OrderedDict[Window, View] = OrderedDict()
+
+    @property
+    def shape(self) -> Shape:
+        """(H, W) in px."""
+        return self.view.frame.shape
+
+    def view_of(self, window: Window | None) -> View:
+        """Return a window as the encoder sees it, encoding it if need be; None is all."""
+        if window is None or window == self.view.frame.window:
+            return self.view
+        if window not in self._closer:
+            self._closer[window] = self._encoder.encode(self._rgb, window)
+            while len(self._closer) > _VIEWS:
+                self._closer.popitem(last=False)
+        self._closer.move_to_end(window)
+        return self._closer[window]
+
+
+def shades_of(pixels: Tensor, frame: Frame) -> Tensor:
+    """Return grey values on the grid of the logits, in units of half their standard deviation.
+
+    Args:
+        pixels: (1, 3, h, w) uint8 of the encoder's input, not yet padded.
+        frame: they fill.
+
+    Returns:
+        (1, 1, grid, grid) float32.
+
+    """
+    grey = pixels.float().mean(1, keepdim=True)
+    spread = grey.std().clamp(min=_FAINTEST)
+    height, width = grey.shape[-2:]
+    padded = functional.pad(grey, (0, frame.side - width, 0, frame.side - height))
+    return functional.avg_pool2d(padded, frame.cell) * (2 / spread)

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
 
 from napari_sam_tune.core.answers.links import Asked
-from napari_sam_tune.core.geometry.views import (
-    View,
-    half_pixel,
-    in_frame,
-    mask_to_logits,
-    resized_shape,
-    shape_of,
-    whole,
-)
+from napari_sam_tune.core.geometry.frame import Frame
+from napari_sam_tune.core.geometry.windows import whole
 from napari_sam_tune.core.pixel_classifier.prior import Mixture
 from napari_sam_tune.core.scoring import TOLERANCE, is_thin, score
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -30,10 +24,15 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.answers.links import Refiner
     from napari_sam_tune.core.pixel_classifier.prior import PixelPrior
     from napari_sam_tune.core.project.annotations import Annotation
+    from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.prompts import Prompt, Proposal
 
 WEIGHTS: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 LIFTS: Final = (-4.0, -3.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
+MOST_CLICKS: Final = 40
+"""First clicks that the weight is chosen by, the newest."""
+_ASKED: Final = 16
+"""Answers to first prompts that wait for their object to be accepted."""
 _SWEEPS: Final = 2
 """Over weights and lifts in turn; a third has changed nothing."""
 _DOUBT: Final = 0.5
@@ -50,7 +49,7 @@ class FirstClick:
         image_id: where it is.
         own: (h, h) float16 logits of the candidate shown, before priors and refiners; of a closer
             look those that the coarse answer, priors included, led to.
-        view: the part of the image they are of; without features.
+        frame: where the part of the image lies that they are of.
         asked: the click.
         truth: (h, h), the accepted mask on the same cells.
         weights: that were loaded when it was answered.
@@ -61,7 +60,7 @@ class FirstClick:
 
     image_id: str
     own: NDArray[np.float16]
-    view: View
+    frame: Frame
     asked: Asked
     truth: NDArray[np.bool_]
     weights: str
@@ -79,21 +78,18 @@ class FirstClick:
             side: of the predictor's padded input, in px.
 
         """
-        window = proposal.window or whole(annotation.shape)
-        shape = shape_of(window)
-        view = View(window, resized_shape(shape, side), torch.empty(0))
         own = proposal.logits[proposal.chosen].astype(np.float16)
         if proposal.own_logits is not None:
             own = proposal.own_logits[proposal.chosen]
-        middles = in_frame(view, np.array(proposal.prompt.points))[None]
-        middles = middles + middles.new_tensor(half_pixel(view.shape, view.input))
-        y0, x0, y1, x1 = window
-        truth = mask_to_logits(annotation.mask[y0:y1, x0:x1], side, own.shape[-1])[0] > 0
-        cells_a_pixel = max(view.input) / max(shape) * own.shape[-1] / side
+        frame = Frame(proposal.window or whole(annotation.shape), side, own.shape[-1])
+        middles = torch.from_numpy(frame.to_input(proposal.prompt.points))[None]
+        middles = middles + middles.new_tensor(frame.half_pixel)
+        truth = frame.mask_to_logits(annotation.mask)[0] > 0
+        cells_a_pixel = max(frame.input) / max(frame.shape) * frame.grid / side
         return cls(
             annotation.image_id,
             own,
-            view,
+            frame,
             Asked(side, middles, torch.tensor([proposal.prompt.labels])),
             truth,
             weights,
@@ -125,6 +121,121 @@ class FirstClick:
 def is_click(prompt: Prompt) -> bool:
     """Whether a prompt is a lone click on an object."""
     return tuple(prompt.labels) == (1,) and prompt.box is None and prompt.mask is None
+
+
+class FirstClicks:
+    """What the model alone answered to the newest first clicks on accepted objects.
+
+    Args:
+        project: whose objects.
+        side: of the predictor's padded input, in px.
+
+    """
+
+    def __init__(self, project: Project, side: int) -> None:
+        self._project, self._side = project, side
+        self._asked: OrderedDict[Prompt, tuple[Proposal, str]] = OrderedDict()  # the open image's
+        self._answered: dict[str, FirstClick] = {}  # by annotation
+        self._unanswerable: set[str] = set()  # annotations
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._answered)
+
+    def __iter__(self) -> Iterator[FirstClick]:
+        """Go through them."""
+        return iter(self._answered.values())
+
+    def note(self, prompt: Prompt, proposal: Proposal, weights: str) -> None:
+        """Remember the model's own answer to a first prompt, in case the object is accepted.
+
+        Args:
+            prompt: what was said.
+            proposal: the answer.
+            weights: the version loaded.
+
+        """
+        if is_click(prompt) and not proposal.recalled and proposal.own_logits is not None:
+            self._asked[prompt] = _light(proposal), weights
+            while len(self._asked) > _ASKED:
+                self._asked.popitem(last=False)
+
+    def note_closer(self, prompt: Prompt, closer: Proposal) -> None:
+        """Let a closer answer take the place of the one remembered."""
+        if prompt in self._asked:
+            self._asked[prompt] = _light(closer), self._asked[prompt][1]
+
+    def forget_asked(self) -> None:
+        """Remember no answer that waits for its object: another image comes."""
+        self._asked.clear()
+
+    def follow(self, living: Collection[str], on_open_image: Iterable[str]) -> None:
+        """Keep those answers whose objects were accepted, and none whose objects are gone.
+
+        Args:
+            living: ids of the annotations there are.
+            on_open_image: those of them on the open image.
+
+        """
+        for gone in self._answered.keys() - set(living):
+            del self._answered[gone]
+        for name in on_open_image:
+            annotation = self._project.annotation(name)
+            if name not in self._answered and annotation.prompts:
+                answer = self._asked.get(annotation.prompts[0])
+                if answer is not None:
+                    self._answered[name] = FirstClick.on(annotation, *answer, self._side)
+        self._keep_newest()
+
+    def unanswered(self, living: Iterable[str], weights: str) -> list[Annotation]:
+        """Return accepted objects whose first click these weights have yet to answer.
+
+        Those of earlier sessions, those other weights answered; the newest first, and no more than
+        the weight is chosen by.
+
+        Args:
+            living: ids of the annotations there are.
+            weights: the version loaded.
+
+        """
+        clicked = [
+            annotation
+            for annotation in map(self._project.annotation, sorted(living, reverse=True))
+            if annotation.prompts
+            and is_click(annotation.prompts[0])
+            and annotation.id not in self._unanswerable
+        ]
+        return [
+            annotation
+            for annotation in clicked[:MOST_CLICKS]
+            if annotation.id not in self._answered
+            or self._answered[annotation.id].weights != weights
+        ]
+
+    def add(self, annotation: Annotation, proposal: Proposal, weights: str) -> None:
+        """Take the model's own answer to the first click on an accepted object.
+
+        Args:
+            annotation: the object.
+            proposal: made without priors.
+            weights: the version loaded.
+
+        """
+        self._answered[annotation.id] = FirstClick.on(annotation, proposal, weights, self._side)
+        self._keep_newest()
+
+    def give_up(self, annotation: Annotation) -> None:
+        """Do without an object whose first click cannot be answered."""
+        self._unanswerable.add(annotation.id)
+
+    def _keep_newest(self) -> None:
+        for name in sorted(self._answered)[:-MOST_CLICKS]:  # ids sort by time
+            del self._answered[name]
+
+
+def _light(proposal: Proposal) -> Proposal:
+    """Return a proposal without its masks, which are as large as the image."""
+    return replace(proposal, mask=np.zeros((0, 0), bool), candidates=())
 
 
 @dataclass(frozen=True)
@@ -164,9 +275,7 @@ def choose_mixture(
     """
     if not clicks:
         return Choice()
-    known = [
-        prior.known(click.view, click.asked.side, click.own.shape[-1]) for click, prior in clicks
-    ]
+    known = [prior.known(click.frame) for click, prior in clicks]
     tried: dict[Mixture, NDArray[np.float64]] = {}
 
     def best_of(mixtures: Sequence[Mixture]) -> Mixture:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-import numpy as np
-
-from napari_sam_tune.core.answers.first_clicks import FirstClick, choose_mixture, is_click
+from napari_sam_tune.core.answers.first_clicks import MOST_CLICKS, FirstClicks, choose_mixture
 from napari_sam_tune.core.errors import ImageError, ProjectError, SamTuneError, StorageError
 from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.images.files import to_rgb8
@@ -28,6 +26,7 @@ from napari_sam_tune.core.pixel_classifier.statistics import contribution_of, kn
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import numpy as np
     import torch
     from numpy.typing import NDArray
 
@@ -42,12 +41,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_CHOOSING: Final = 40
-"""First clicks that the weight is chosen by, the newest."""
+_KEPT: Final = 40
+"""Images whose part in the sums is kept; of others it is computed anew to be taken out."""
 _AT_ONCE: Final = 20
 """Images learnt in one go; of a project just opened the others come the next times."""
-_ASKED: Final = 16
-"""Answers to first prompts that wait for their object to be accepted."""
 
 
 class Refused(Protocol):
@@ -89,6 +86,7 @@ class InstantLearning:
 
     Attributes:
         extractor: of the features.
+        clicks: first clicks, by which its weight in answers is chosen.
 
     """
 
@@ -101,43 +99,51 @@ class InstantLearning:
         rejected: Callable[[], Mapping[str, tuple[Refused, ...]]] = dict,
         resumed: Learnt | None = None,
     ) -> None:
-        self._project, self._cache, self._side = project, cache, side
+        self._project, self._cache = project, cache
         self._rejected = rejected
         self.extractor = FeatureExtractor(device)
+        self.clicks = FirstClicks(project, side)
         self._classifier = PixelClassifier()
         self._known: dict[str, _Known] = {}
         self._unreadable: set[str] = set()
-        self._unanswerable: set[str] = set()  # annotations
         self._contributions: OrderedDict[str, Contribution] = OrderedDict()
         self._open: tuple[ImageRecord, PixelFeatures] | None = None
         self._snapshot: Snapshot | None = None
         self._maps: ClassMaps | None = None  # of the open image
         self._learnt = resumed or Learnt()
-        self._fewest_clicks = min(self._learnt.judged, _CHOOSING) // 2
-        self._asked: OrderedDict[Prompt, tuple[Proposal, str]] = OrderedDict()
-        self._first: dict[str, FirstClick] = {}
+        self._fewest_clicks = min(self._learnt.judged, MOST_CLICKS) // 2
         self._is_settled = True
 
     # ------------------------------------------------------------- the image
 
-    def look(self, rgb: NDArray[np.uint8], record: ImageRecord) -> None:
+    def look(
+        self,
+        rgb: NDArray[np.uint8],
+        record: ImageRecord,
+        stages: Mapping[int, torch.Tensor] | None = None,
+    ) -> None:
         """Make an image the open one; its features come from the cache or go there.
+
+        Args:
+            rgb: (H, W, 3) uint8, the image.
+            record: of it.
+            stages: what the model's own trunk saw in it, see `FeatureExtractor.extract`.
 
         Raises:
             StorageError: they could not be kept; the image is open all the same.
 
         """
-        self._asked.clear()
+        self.clicks.forget_asked()
         self._maps = None
         known = self._cached(record)
-        self._open = record, known or self.extractor.extract(rgb)
+        self._open = record, known or self.extractor.extract(rgb, stages)
         if known is None:
             self._cache.put(KEY, record.content_hash, self._open[1].packed())
 
     def forget(self) -> None:
         """Have no image open."""
         self._open = self._maps = None
-        self._asked.clear()
+        self.clicks.forget_asked()
 
     @property
     def _open_id(self) -> str | None:
@@ -186,7 +192,8 @@ class InstantLearning:
                 self._unreadable.add(image_id)
             self._snapshot, self._maps, self._is_settled = None, None, False
         if changed:
-            self._take_first_clicks()
+            here = self._known.get(self._open_id or "", _Known())
+            self.clicks.follow(self._learnt_masks(), here.annotations)
 
     def _changed(self) -> tuple[list[str], dict[str, _Known]]:
         """Images of which something else is known than was learnt, and what is known of all."""
@@ -228,7 +235,7 @@ class InstantLearning:
         if now is not None and contribution is not None:
             self._classifier.add(image_id, contribution)
             self._contributions[image_id] = contribution
-            while len(self._contributions) > _CHOOSING:
+            while len(self._contributions) > _KEPT:
                 self._contributions.popitem(last=False)
             self._known[image_id] = now
 
@@ -242,50 +249,12 @@ class InstantLearning:
 
     # ------------------------------------------------------------ first clicks
 
-    def note_first(self, prompt: Prompt, proposal: Proposal, weights: str) -> None:
-        """Remember the model's own answer to a first prompt, in case the object is accepted.
-
-        Args:
-            prompt: what was said.
-            proposal: the answer.
-            weights: the version loaded.
-
-        """
-        if is_click(prompt) and not proposal.recalled and proposal.own_logits is not None:
-            self._asked[prompt] = _light(proposal), weights
-            while len(self._asked) > _ASKED:
-                self._asked.popitem(last=False)
-
-    def note_closer(self, prompt: Prompt, closer: Proposal) -> None:
-        """Let a closer answer take the place of the one remembered."""
-        if prompt in self._asked:
-            self._asked[prompt] = _light(closer), self._asked[prompt][1]
-
     def unanswered(self, weights: str) -> list[Annotation]:
         """Return accepted objects whose first click the weights loaded have yet to answer.
 
-        Those of earlier sessions, those other weights answered; the newest first, and no more than
-        the weight is chosen by.
-
-        Args:
-            weights: the version loaded.
-
+        See `FirstClicks.unanswered`.
         """
-        names = sorted(
-            (name for known in self._known.values() for name in known.annotations), reverse=True
-        )
-        clicked = [
-            annotation
-            for annotation in map(self._project.annotation, names)
-            if annotation.prompts
-            and is_click(annotation.prompts[0])
-            and annotation.id not in self._unanswerable
-        ]
-        return [
-            annotation
-            for annotation in clicked[:_CHOOSING]
-            if annotation.id not in self._first or self._first[annotation.id].weights != weights
-        ]
+        return self.clicks.unanswered(self._learnt_masks(), weights)
 
     def note_answered(self, annotation: Annotation, proposal: Proposal, weights: str) -> None:
         """Take the model's own answer to the first click on an accepted object.
@@ -296,32 +265,11 @@ class InstantLearning:
             weights: the version loaded.
 
         """
-        self._first[annotation.id] = FirstClick.on(annotation, proposal, weights, self._side)
-        self._keep_newest()
+        self.clicks.add(annotation, proposal, weights)
         self._is_settled = False
 
-    def give_up(self, annotation: Annotation) -> None:
-        """Do without an object whose first click cannot be answered."""
-        self._unanswerable.add(annotation.id)
-
-    def _take_first_clicks(self) -> None:
-        """Keep those first answers on the open image whose objects were accepted."""
-        living = {name for known in self._known.values() for name in known.annotations}
-        for gone in [name for name in self._first if name not in living]:
-            del self._first[gone]
-        if self._open_id is None or self._open_id not in self._known:
-            return
-        for name in self._known[self._open_id].annotations:
-            annotation = self._project.annotation(name)
-            if name not in self._first and annotation.prompts:
-                answered = self._asked.get(annotation.prompts[0])
-                if answered is not None:
-                    self._first[name] = FirstClick.on(annotation, *answered, self._side)
-        self._keep_newest()
-
-    def _keep_newest(self) -> None:
-        for name in sorted(self._first)[:-_CHOOSING]:  # ids sort by time
-            del self._first[name]
+    def _learnt_masks(self) -> list[str]:
+        return [name for known in self._known.values() for name in known.annotations]
 
     # -------------------------------------------------------------- settling
 
@@ -344,10 +292,10 @@ class InstantLearning:
             return
         self._classifier.calibrate()
         self._snapshot = self._maps = None
-        if len(self._first) < self._fewest_clicks:
+        if len(self.clicks) < self._fewest_clicks:
             return
         self._fewest_clicks = 0
-        images = {click.image_id for click in self._first.values()}
+        images = {click.image_id for click in self.clicks}
         if self._classifier.images < LEAST_IMAGES or len(images) < LEAST_IMAGES:
             images = set()
         left_out = {}
@@ -356,12 +304,12 @@ class InstantLearning:
             left_out[image_id] = self._left_out(image_id)
         clicks = [
             (click, prior)
-            for click in self._first.values()
+            for click in self.clicks
             if (prior := left_out.get(click.image_id)) is not None
         ]
         choice = choose_mixture(clicks, self._mixture, refiners, checkpoint)
         self._learnt = Learnt(
-            masks=sum(len(known.annotations) for known in self._known.values()),
+            masks=len(self._learnt_masks()),
             images=self._classifier.images,
             judged=choice.judged,
             without=choice.without,
@@ -440,8 +388,3 @@ class InstantLearning:
         y0, x0, y1, x1 = box
         cells = coverage(mask[y0:y1, x0:x1], box, features.cell_size, features.cells)
         return maps.lead_in(cells)
-
-
-def _light(proposal: Proposal) -> Proposal:
-    """Return a proposal without its masks, which are as large as the image."""
-    return replace(proposal, mask=np.zeros((0, 0), bool), candidates=())

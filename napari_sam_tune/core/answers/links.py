@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_sam_tune.core.geometry.views import View
+    from napari_sam_tune.core.geometry.frame import Frame
 
 
 class Prior(Protocol):
@@ -24,21 +24,20 @@ class Prior(Protocol):
     def annotations(self) -> tuple[str, ...]:
         """See the class."""
 
-    def add(self, logits: Tensor, view: View, side: int) -> Tensor:
+    def add(self, logits: Tensor, frame: Frame) -> Tensor:
         """Return the model's logits and what is known, together.
 
         Args:
             logits: (1, K, h, h) float, the model's own.
-            view: the part of the open image they are of.
-            side: of the encoder's padded input, in px.
+            frame: where the part of the open image lies that they are of.
 
         """
 
-    def guess(self, view: View, side: int, size: int) -> Tensor | None:
-        """Return (1, 1, size, size) logits that may go in as the mask input; None: nothing does."""
+    def guess(self, frame: Frame) -> Tensor | None:
+        """Return (1, 1, h, h) logits that may go in as the mask input; None: nothing does."""
 
-    def guide(self, view: View, side: int, size: int) -> Tensor | None:
-        """Return (1, 1, size, size) numbers that differ by less than 1 where places are alike.
+    def guide(self, frame: Frame) -> Tensor | None:
+        """Return (1, 1, h, h) numbers that differ by less than 1 where places are alike.
 
         None: it has no idea.
         """

@@ -145,11 +145,11 @@ def use(predictor: Predictor, tuned: TunedWeights | None) -> None:
 
     """
     if tuned is None:
-        predictor.load_base()
+        predictor.weights.load_base()
         return
     if is_head(tuned.tensors):
         raise CheckpointError(
             "These weights are a promptless head, which `evaluate`, `predict --auto`, the dock's "
             "proposals and `export weights --format promptless` take; nothing else does."
         )
-    predictor.load(tuned.tensors, tuned.version)
+    predictor.weights.load(tuned.tensors, tuned.version)

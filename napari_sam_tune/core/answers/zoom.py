@@ -10,15 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import torch
-from torch.nn import functional
 
-from napari_sam_tune.core.geometry.views import shape_of, whole
+from napari_sam_tune.core.geometry.windows import shape_of, whole
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from napari_sam_tune.core.geometry.views import Shape, Window
+    from napari_sam_tune.core.geometry.windows import Shape, Window
     from napari_sam_tune.core.prompts import Mask, Point, Prompt
 
 ROOM: Final = 3.0
@@ -31,8 +27,6 @@ _MARGIN: Final = 0.12
 """Share of a window that must stay free around its content, or another one is chosen."""
 _LOOSE: Final = 1.8
 """Times the side of the best window at which one in use is given up."""
-OUTSIDE: Final = -10.0
-"""Logit of what an answer did not see."""
 
 
 def window_around(content: Window, shape: Shape, side: int) -> Window | None:
@@ -108,45 +102,3 @@ def _content(mask: Mask, prompt: Prompt) -> Window | None:
         return None
     (y0, x0), (y1, x1) = said.min(axis=0), said.max(axis=0) + 1
     return int(y0), int(x0), int(y1), int(x1)
-
-
-def moved(
-    logits: Tensor, source: tuple[Window, Shape], target: tuple[Window, Shape], side: int
-) -> Tensor:
-    """Draw logits made in one window as they would be in another.
-
-    Args:
-        logits: (K, h, h), of the encoder's padded input.
-        source: the window they were made in and its (h, w) px in the encoder's input.
-        target: the window they are wanted in, and the same.
-        side: of the encoder's input, in px.
-
-    Returns:
-        (K, h, h); `OUTSIDE` where the source saw nothing.
-
-    """
-    size = logits.shape[-1]
-    cell = side / size
-    places = []
-    finest = 1.0
-    for axis in (0, 1):
-        (window, shape), (wanted, wanted_shape) = source, target
-        scale = shape[axis] / (window[axis + 2] - window[axis])
-        wanted_scale = wanted_shape[axis] / (wanted[axis + 2] - wanted[axis])
-        finest = max(finest, scale / wanted_scale)
-        places.append((scale, wanted_scale, window[axis] - wanted[axis]))
-    # where cells grow, several places in each are averaged: thin lines must not fall between
-    several = int(np.ceil(finest))
-    line = (torch.arange(size * several, device=logits.device) + 0.5) / several
-    seen, at = [], []
-    for axis, (scale, wanted_scale, offset) in enumerate(places):
-        pixels = line * cell / wanted_scale - offset  # in image px from the source's corner
-        seen.append((pixels >= 0) & (pixels <= shape_of(source[0])[axis]))
-        at.append(pixels * scale / side * 2 - 1)
-    grid = torch.stack(torch.meshgrid(at[1], at[0], indexing="xy"), dim=-1).float()
-    drawn = functional.grid_sample(
-        logits[None].float(), grid[None], padding_mode="border", align_corners=False
-    )
-    drawn = torch.where(seen[0][:, None] & seen[1][None], drawn, OUTSIDE)
-    averaged: Tensor = functional.avg_pool2d(drawn, several)[0]
-    return averaged

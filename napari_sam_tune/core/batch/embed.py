@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from napari_sam_tune.core.answers.encoding import embed_image, open_cache
+from napari_sam_tune.core.answers.caching import embed_image, open_cache
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.images.files import content_hash, list_images, read_image
 from napari_sam_tune.core.pixel_classifier.features import FeatureExtractor

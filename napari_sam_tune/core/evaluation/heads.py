@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from PIL import Image
 
-from napari_sam_tune.core.answers.encoding import open_cache
+from napari_sam_tune.core.answers.caching import open_cache
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.evaluation.charts import draw_losses
 from napari_sam_tune.core.evaluation.pictures import overlay

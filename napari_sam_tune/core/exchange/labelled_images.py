@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 from scipy import ndimage
 
 from napari_sam_tune.core.errors import ImageError, SamTuneError
@@ -131,7 +130,7 @@ def manifest_rows(
                 )
                 for row in reader
             }
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SamTuneError(f"The manifest {manifest} cannot be read: {error}") from error
 
 
@@ -186,11 +185,7 @@ def require_shape(mask: Path, mask_shape: tuple[int, ...], shape: tuple[int, int
 
 def read_mask(path: Path) -> NDArray[Any]:
     """Read a mask as (H, W): palette indices as they are, each colour of a painted one a label."""
-    pixels = read_image(path)
-    if path.suffix.lower() == ".png":
-        with Image.open(path) as picture:
-            if picture.mode == "P":
-                return np.asarray(picture)
+    pixels = read_image(path, indices=path.suffix.lower() == ".png")
     if pixels.ndim == 2:
         return pixels
     colours = pixels[..., : 3 if pixels.shape[-1] >= 3 else 1].astype(np.uint32)

@@ -1,50 +1,67 @@
 """Three grids for one image: its own pixels, the encoder's padded input, the decoder's logits.
 
-Everything here is linear and separable, so it is done as small matrix products on the part of an
-image an object touches: a mask on an 8k × 8k image costs what the object costs, not the image.
+Masks are drawn and targets made as small matrix products, as all of it is linear and separable, on
+the part of an image an object touches: a mask on an 8k × 8k image costs what the object costs, not
+the image.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 import torch
+from PIL import Image
 from scipy import ndimage
 from torch.nn import functional
 
-from napari_sam_tune.core.geometry.views import half_pixel
+from napari_sam_tune.core.geometry.windows import resized_shape, shape_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+    from torch import Tensor
 
+    from napari_sam_tune.core.geometry.windows import BoundingBox, Shape, Window
     from napari_sam_tune.core.prompts import Mask
 
     Floats = NDArray[np.float32]
-    BoundingBox = tuple[int, int, int, int]
 
-# Bilinear interpolation in two steps reaches no farther than this many cells of the logits.
-_REACH = 2
+MASK_LOGIT: Final = 6.9
+"""Logit of a pixel surely inside a mask prompt, about log(.999 / .001); outside is its negative."""
+OUTSIDE: Final = -10.0
+"""Logit of what an answer did not see."""
+_REACH: Final = 2
+"""Cells of the logits that bilinear interpolation in two steps reaches at most."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Where an image lies in the encoder's input and in the decoder's logits.
+    """Where an image, or a window of it, lies in the encoder's input and in the decoder's logits.
+
+    Positions (x, y) are in px of the image, or in px of the encoder's padded input.
 
     Attributes:
-        original: (H, W) of the image in pixels.
-        input: (h, w) of the resized image within the padded input, in input pixels.
+        window: which part of the image.
         side: side of the padded input (1024 for the official models).
         grid: side of the low-resolution logits (256 for the official models).
 
     """
 
-    original: tuple[int, int]
-    input: tuple[int, int]
+    window: Window
     side: int
     grid: int
+
+    @property
+    def shape(self) -> Shape:
+        """(H, W) of the window in image pixels."""
+        return shape_of(self.window)
+
+    @cached_property
+    def input(self) -> Shape:
+        """(h, w) of the resized window within the padded input, in input pixels."""
+        return resized_shape(self.shape, self.side)
 
     @property
     def cell(self) -> int:
@@ -52,20 +69,32 @@ class Frame:
         return self.side // self.grid
 
     @property
-    def valid(self) -> tuple[int, int]:
-        """Rows and columns of the logits that see any of the image; the rest is padding."""
+    def valid(self) -> Shape:
+        """Rows and columns of the logits that see any of the window; the rest is padding."""
         height, width = self.input
         return -(-height // self.cell), -(-width // self.cell)
 
+    # ------------------------------------------------------------- positions
+
     def to_input(self, xy: ArrayLike) -> Floats:
         """Move (..., 2) positions (x, y) from image pixels to input pixels."""
-        (height, width), (h, w) = self.original, self.input
-        return (np.asarray(xy, np.float64) * (w / width, h / height)).astype(np.float32)
+        (height, width), (h, w) = self.shape, self.input
+        y0, x0, _, _ = self.window
+        # rounded to float32 here: MPS has no float64
+        moved = (np.asarray(xy, np.float64) - (x0, y0)) * (w / width, h / height)
+        return moved.astype(np.float32)
 
     @property
     def half_pixel(self) -> tuple[float, float]:
-        """What leads from `to_input` of a pixel to its middle, (x, y) in input pixels."""
-        return half_pixel(self.original, self.input)
+        """What leads from `to_input` of a pixel to its middle, (x, y) in input pixels.
+
+        segment-anything scales positions by the magnification m; the middle of pixel x is at
+        m (x + ½) - ½.
+        """
+        y, x = (
+            0.5 * (after / before - 1) for before, after in zip(self.shape, self.input, strict=True)
+        )
+        return x, y
 
     def cell_to_input(self, xy: ArrayLike) -> Floats:
         """Move (..., 2) positions (x, y) from cells of the logits to input pixels.
@@ -76,6 +105,34 @@ class Frame:
         middle = (np.asarray(xy, np.float64) + 0.5) * self.cell - 0.5
         return (middle - self.half_pixel).astype(np.float32)
 
+    # ----------------------------------------------------- from masks to logits
+
+    def mask_to_logits(self, mask: Mask) -> Floats:
+        """Turn a mask into the logits SAM takes as mask input.
+
+        The mask is averaged down into the padded input, so a thin line stays as a lower
+        probability, and the probability p becomes log(p / (1 - p)), limited to ± `MASK_LOGIT`.
+
+        Args:
+            mask: (H, W) bool, of the whole image.
+
+        Returns:
+            (1, grid, grid) float32; the padding is outside.
+
+        """
+        y0, x0, y1, x1 = self.window
+        height, width = self.input
+        grey = Image.fromarray(mask[y0:y1, x0:x1].astype(np.uint8) * np.uint8(255))
+        framed = np.zeros((self.side, self.side), np.float32)
+        framed[:height, :width] = np.asarray(
+            grey.resize((width, height), Image.Resampling.BILINEAR)
+        )
+        cells = framed.reshape(self.grid, self.cell, self.grid, self.cell)
+        inside = cells.mean(axis=(1, 3)) / 255
+        probability = np.clip(inside, 1e-3, 1 - 1e-3)
+        logits: Floats = np.log(probability / (1 - probability)).astype(np.float32)
+        return logits.clip(-MASK_LOGIT, MASK_LOGIT)[None]
+
     def target(self, cropped: Mask, bbox: BoundingBox) -> Floats:
         """Return what the decoder should draw for an object: (rows, columns) of `valid`, 0 to 1.
 
@@ -84,13 +141,16 @@ class Frame:
         whole, count fully where it is: a share of 1/16 would teach the decoder to draw nothing.
 
         Args:
-            cropped: the mask inside `bbox`.
+            cropped: the mask inside `bbox`, which lies in the window.
             bbox: (y0, x0, y1, x1) in image pixels, ends excluded.
 
         """
-        y0, x0, y1, x1 = bbox
-        rows = _shares(self.original[0], self.input[0], self.cell, self.valid[0])[:, y0:y1]
-        columns = _shares(self.original[1], self.input[1], self.cell, self.valid[1])[:, x0:x1]
+        rows, columns = (
+            _shares(length, resized, self.cell, cells)[:, low:high]
+            for length, resized, cells, (low, high) in zip(
+                self.shape, self.input, self.valid, self._within(bbox), strict=True
+            )
+        )
         covered = rows @ cropped.astype(np.float32) @ columns.T
         fullest = ndimage.maximum_filter(covered, 3, mode="constant")
         relative: Floats = np.divide(
@@ -98,7 +158,29 @@ class Frame:
         )
         return relative
 
-    def window(self, logits: Floats, bbox: BoundingBox) -> BoundingBox:
+    # ----------------------------------------------------- from logits to masks
+
+    def upscale(self, logits: Tensor) -> Tensor:
+        """Return logits (B, K, h, h) at the window's size: (B, K, H, W).
+
+        The padding is cut off before scaling, so that the aspect ratio is the image's, as in
+        segment-anything's `Sam.postprocess_masks`.
+        """
+        height, width = self.input
+        framed = functional.interpolate(logits, (self.side, self.side), mode="bilinear")
+        return functional.interpolate(framed[..., :height, :width], self.shape, mode="bilinear")
+
+    def drawn_in(self, logits: Floats, box: BoundingBox, threshold: float = 0.0) -> Mask:
+        """Return the mask that logits (grid, grid) make inside a box of the window, in image px.
+
+        The same two bilinear steps as `upscale`, so the same mask but for the rounding of floats.
+        """
+        rows, columns = self._stretch
+        (y0, y1), (x0, x1) = self._within(box)
+        mask: Mask = rows[y0:y1] @ logits @ columns[x0:x1].T > threshold
+        return mask
+
+    def box_of(self, logits: Floats, bbox: BoundingBox) -> BoundingBox:
         """Return a box (y0, x0, y1, x1) in image pixels that holds `bbox` and all that is drawn.
 
         Args:
@@ -107,37 +189,91 @@ class Frame:
 
         """
         drawn = logits[: self.valid[0], : self.valid[1]] > 0
-        y0, x0, y1, x1 = bbox
+        if not drawn.any():
+            return bbox
+        ends = []
         for axis in (0, 1):
             seen = np.flatnonzero(drawn.any(axis=1 - axis))
-            if seen.size == 0:
-                return bbox
-            pixels = self.cell * self.original[axis] / self.input[axis]
+            pixels = self.cell * self.shape[axis] / self.input[axis]
             low = max(int((seen[0] - _REACH) * pixels), 0)
-            high = min(int(np.ceil((seen[-1] + 1 + _REACH) * pixels)), self.original[axis])
-            if axis == 0:
-                y0, y1 = min(y0, low), max(y1, high)
-            else:
-                x0, x1 = min(x0, low), max(x1, high)
+            high = min(int(np.ceil((seen[-1] + 1 + _REACH) * pixels)), self.shape[axis])
+            start = self.window[axis]
+            ends.append((min(bbox[axis], start + low), max(bbox[axis + 2], start + high)))
+        (y0, y1), (x0, x1) = ends
         return y0, x0, y1, x1
 
-    def drawn(self, logits: Floats, window: BoundingBox, threshold: float = 0.0) -> Mask:
-        """Return the mask that logits (grid, grid) make inside `window`, in image pixels.
+    # ------------------------------------------------ onto the grid of the logits
 
-        The same two bilinear steps as `Sam.postprocess_masks`, so the same mask but for the
-        rounding of floats.
+    def sample(
+        self,
+        field: Tensor,
+        window: tuple[float, float, float, float],
+        *,
+        beyond: Literal["zeros", "border"] = "zeros",
+    ) -> Tensor:
+        """Sample a field over a part of the image where the cells of the logits lie.
+
+        Args:
+            field: (h, w) float on the CPU, of `window` at any scale.
+            window: (y0, x0, y1, x1) in image px, also between pixels.
+            beyond: what lies outside the window: 0, or what is at its border.
+
+        Returns:
+            (1, 1, grid, grid) float32, on the CPU.
+
         """
-        y0, x0, y1, x1 = window
-        rows, columns = self._stretch
-        mask: Mask = rows[y0:y1] @ logits @ columns[x0:x1].T > threshold
-        return mask
+        cells = (torch.arange(self.grid, dtype=torch.float32) + 0.5) * (self.side / self.grid)
+        places = []
+        for axis in (0, 1):
+            # in px of the image, then from -1 to 1 along the window
+            pixels = cells * (self.shape[axis] / self.input[axis]) + self.window[axis]
+            start, length = window[axis], window[axis + 2] - window[axis]
+            places.append((pixels - start) / length * 2 - 1)
+        grid = torch.stack(torch.meshgrid(places[1], places[0], indexing="xy"), dim=-1)
+        return functional.grid_sample(
+            field[None, None].float(), grid[None], padding_mode=beyond, align_corners=False
+        )
+
+    def redraw(self, logits: Tensor, source: Frame) -> Tensor:
+        """Return logits (K, h, h) that another frame of the image has as this one would have them.
+
+        `OUTSIDE` where the source saw nothing.
+        """
+        magnified = [
+            (source.input[axis] / source.shape[axis], self.input[axis] / self.shape[axis])
+            for axis in (0, 1)
+        ]
+        # where cells grow, several places in each are averaged: thin lines must not fall between
+        several = int(np.ceil(max(1.0, *(scale / wanted for scale, wanted in magnified))))
+        line = (torch.arange(self.grid * several, device=logits.device) + 0.5) / several
+        seen, at = [], []
+        for axis, (scale, wanted) in enumerate(magnified):
+            # in image px from the source's corner
+            offset = source.window[axis] - self.window[axis]
+            pixels = line * (self.side / self.grid) / wanted - offset
+            seen.append((pixels >= 0) & (pixels <= source.shape[axis]))
+            at.append(pixels * scale / self.side * 2 - 1)
+        grid = torch.stack(torch.meshgrid(at[1], at[0], indexing="xy"), dim=-1).float()
+        drawn = functional.grid_sample(
+            logits[None].float(), grid[None], padding_mode="border", align_corners=False
+        )
+        drawn = torch.where(seen[0][:, None] & seen[1][None], drawn, OUTSIDE)
+        averaged: Tensor = functional.avg_pool2d(drawn, several)[0]
+        return averaged
+
+    # ------------------------------------------------------------------- inside
+
+    def _within(self, box: BoundingBox) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Return rows (first, end) and columns (first, end) of a box, counted from the corner."""
+        top, left, _, _ = self.window
+        return (box[0] - top, box[2] - top), (box[1] - left, box[3] - left)
 
     @cached_property
     def _stretch(self) -> tuple[Floats, Floats]:
-        """Matrices (H, grid) and (W, grid) that stretch logits to the image."""
+        """Matrices (H, grid) and (W, grid) that stretch logits to the window."""
         return (
-            _stretching(self.grid, self.side, self.input[0], self.original[0]),
-            _stretching(self.grid, self.side, self.input[1], self.original[1]),
+            _stretching(self.grid, self.side, self.input[0], self.shape[0]),
+            _stretching(self.grid, self.side, self.input[1], self.shape[1]),
         )
 
 

@@ -6,17 +6,37 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_tune.core.geometry.views import shape_of
-
-BoundingBox = tuple[int, int, int, int]
-"""(y0, x0, y1, x1) in px, ends excluded."""
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.geometry.views import Window
+Shape = tuple[int, int]
+"""(H, W) in px."""
+Window = tuple[int, int, int, int]
+"""Part of an image, (y0, x0, y1, x1) in px, ends excluded."""
+BoundingBox = tuple[int, int, int, int]
+"""(y0, x0, y1, x1) in px, ends excluded."""
+
+
+def whole(shape: Shape) -> Window:
+    """Return the window that is the image."""
+    return 0, 0, *shape
+
+
+def shape_of(window: Window) -> Shape:
+    """Return (H, W) of a window."""
+    return window[2] - window[0], window[3] - window[1]
+
+
+def resized_shape(shape: Shape, side: int) -> Shape:
+    """The (h, w) an image of `shape` (H, W) has for the encoder: longest side `side`, none below 1.
+
+    As segment-anything's `ResizeLongestSide`, which rounds the short side of very long images to 0.
+    """
+    scale = side * 1.0 / max(shape)
+    height, width = (max(1, int(length * scale + 0.5)) for length in shape)
+    return height, width
 
 
 def moved(window: Window, shift: tuple[int, int]) -> Window:

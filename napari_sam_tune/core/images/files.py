@@ -1,7 +1,7 @@
 """Images from disk, and the one preprocessing that turns any of them into what the encoder wants.
 
-PNG, JPEG, BMP and WebP are read by Pillow, TIFF by tifffile. Pixels are returned as they are
-stored: no stretching, no rotation by EXIF, so that a mask drawn on an image fits the file.
+Pixels are returned as they are stored: no stretching, no rotation by EXIF, so that a mask drawn on
+an image fits the file.
 """
 
 from __future__ import annotations
@@ -10,26 +10,22 @@ import hashlib
 import os
 import re
 import struct
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_sam_tune.core.errors import ImageError
+from napari_sam_tune.core.images.pictures import open_picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import ArrayLike, NDArray
-    from PIL.Image import Image
 
     Pixels = NDArray[np.generic]
 
 IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp"})
-TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
-# Pillow's modes whose pixels are already what an array should hold; the rest go through RGB(A).
-_PLAIN_MODES = frozenset({"1", "L", "LA", "RGB", "RGBA", "I", "I;16", "I;16B", "I;16L", "F"})
 _MID_GREY = 128
 _SAMPLES = 4_000_000
 _BLOCK_VALUES = 8_000_000
@@ -75,112 +71,27 @@ def _natural(path: Path) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
 
 
-def read_image(path: str | Path) -> Pixels:
+def read_image(path: str | Path, *, indices: bool = False) -> Pixels:
     """Read an image file exactly as stored.
 
     Args:
         path: a PNG, TIFF, JPEG, BMP or WebP file.
+        indices: give the numbers of a palette's colours, not the colours.
 
     Returns:
         (H, W) or (H, W, C) array; bool, uint8, uint16 or float as the file has it. Palettes and
         CMYK become RGB or RGBA. A TIFF keeps whatever axes it has; `to_rgb8` refuses stacks.
 
     Raises:
-        ImageError: the file is missing, truncated, or not an image whatever its name says.
+        ImageError: the file is missing, truncated, too large, or not an image whatever its name
+            says; see `open_picture`.
 
     """
-    path = Path(path)
-    with reading(path):
-        pixels = _read_tiff(path) if path.suffix.lower() in TIFF_SUFFIXES else _read_other(path)
+    with open_picture(Path(path)) as picture:
+        pixels = picture.read(indices=indices)
     if pixels.size == 0:
         raise ImageError(f"{path} holds no pixels. Export or copy it again.")
     return pixels
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turn whatever goes wrong while an image file is read into an `ImageError`."""
-    if not path.is_file():
-        raise ImageError(f"There is no image file {path}. Check its name, or whether it was moved.")
-    # The decoders raise whatever comes to mind on damaged files (OSError, ValueError, SyntaxError,
-    # struct.error, IndexError, zlib.error …): every one of them means the same to the person.
-    try:
-        yield
-    except (ImageError, MemoryError):
-        raise
-    except Exception as error:
-        raise ImageError(
-            f"{path} cannot be read as an image; it is damaged, cut short, or of another type than "
-            f"its name says ({error}). Export or copy it again."
-        ) from error
-
-
-def too_many_pixels(path: Path, error: Exception) -> ImageError:
-    """Say that Pillow takes a file for one made to fill the memory."""
-    return ImageError(
-        f"{path} has too many pixels for a file of its type ({error}). Save it as TIFF, or cut "
-        "it into tiles."
-    )
-
-
-def _read_tiff(path: Path) -> Pixels:
-    import tifffile
-
-    with tifffile.TiffFile(path) as tiff:
-        stored = tiff.series[0].dtype
-        try:
-            return np.asarray(tiff.asarray())
-        except ValueError as error:
-            if "imagecodecs" not in str(error):
-                raise
-            needs = str(error)
-    # tifffile decodes LZW and JPEG only with imagecodecs; Pillow can, but halves 16-bit colour.
-    pixels = _read_other(path)
-    if pixels.dtype != stored:
-        raise ImageError(
-            f"{path} is compressed in a way that cannot be read here in full depth ({needs}). "
-            "Run `pip install imagecodecs`, or save the file without compression."
-        )
-    return pixels
-
-
-def _read_other(path: Path) -> Pixels:
-    from PIL import Image
-
-    if _is_deep_colour_png(path):
-        return _read_deep_colour_png(path)
-    try:
-        with Image.open(path) as image:
-            return _as_array(image)
-    except Image.DecompressionBombError as error:
-        raise too_many_pixels(path, error) from error
-
-
-def _as_array(image: Image) -> Pixels:
-    if image.mode in _PLAIN_MODES:
-        return np.asarray(image)
-    see_through = image.mode in {"PA", "RGBa", "La"} or "transparency" in image.info
-    return np.asarray(image.convert("RGBA" if see_through else "RGB"))
-
-
-def _is_deep_colour_png(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(26)
-    return head[:8] == b"\x89PNG\r\n\x1a\n" and head[24:26] in {b"\x10\x02", b"\x10\x06"}
-
-
-def _read_deep_colour_png(path: Path) -> Pixels:
-    # Pillow keeps 8 of 16 bits in colour. Asked for the wrong byte order it keeps the other 8.
-    high, low = (_decoded_as(path, byte_order).astype(np.uint16) for byte_order in "BL")
-    return high * np.uint16(256) + low
-
-
-def _decoded_as(path: Path, byte_order: str) -> Pixels:
-    from PIL import Image
-
-    with Image.open(path) as image:
-        image.tile = [tile._replace(args=f"{image.mode};16{byte_order}") for tile in image.tile]
-        return np.asarray(image)
 
 
 def to_rgb8(image: ArrayLike) -> NDArray[np.uint8]:

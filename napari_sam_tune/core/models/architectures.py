@@ -1,31 +1,25 @@
-"""Which SAM a state dict is of, read from its names and shapes, and building it."""
+"""Which SAM a state dict is of, read from its names and shapes, and building it.
+
+The kinds there are stand in `catalogue.py`.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module, metadata
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from napari_sam_tune.core.errors import CheckpointError, SamTuneError
-from napari_sam_tune.core.models.downloads import OFFICIAL
+from napari_sam_tune.core.models.catalogue import ARCHITECTURES, MODEL_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from segment_anything.modeling import Sam
 
     from napari_sam_tune.core.models.state_files import State
-
-STARTER: Final = "starter"
-PYRAMID_STARTER: Final = "starter2"
-"""Architecture of the starter's second edition."""
-MODEL_NAMES: Final = (STARTER, *OFFICIAL)
-_SAM_PIXELS: Final = ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375])
-_PIXELS: Final = {PYRAMID_STARTER: ([127.0] * 3, [128.0] * 3)}
-"""Mean and deviation that an architecture's encoder wants, where they are not SAM's."""
-_VIT_BY_WIDTH: Final = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
 
 
 def segment_anything() -> Any:
@@ -59,21 +53,15 @@ def _trail(error: BaseException) -> str:
 
 
 def detect_architecture(state: Mapping[str, torch.Tensor], path: Path) -> str:
-    """Tell "starter", "starter2", "vit_b", "vit_l", "vit_h" or "vit_t" from a state dict.
+    """Tell from a state dict which of `ARCHITECTURES` it is of, by name.
 
     Raises:
         CheckpointError: it is none of them.
 
     """
-    if "image_encoder.stage2.0.weight" in state:
-        return STARTER
-    if "image_encoder.lateral32.1.weight" in state:
-        return PYRAMID_STARTER
-    if "image_encoder.layers.0.blocks.0.conv1.c.weight" in state:
-        return "vit_t"
-    patches = state.get("image_encoder.patch_embed.proj.weight")
-    if patches is not None and patches.ndim == 4 and patches.shape[0] in _VIT_BY_WIDTH:
-        return _VIT_BY_WIDTH[patches.shape[0]]
+    for kind in ARCHITECTURES.values():
+        if kind.is_of(state):
+            return kind.name
     if not any(name.startswith("image_encoder.") for name in state):
         raise CheckpointError(
             f"{path.name} holds no image encoder, so it is not a whole SAM (first entry: "
@@ -100,18 +88,18 @@ def build_model(architecture: str, state: State, path: Path) -> Sam:
         SamTuneError: torch and torchvision do not fit each other.
 
     """
+    kind = ARCHITECTURES[architecture]
+    segment_anything()  # every kind is built from it: if it cannot be imported, that is said
     with torch.device("meta"):
-        sam: Sam = _builder(architecture)()
+        sam: Sam = _function(kind.builder)()
     from napari_sam_tune.core.models.mask_decoder import (
         QuickMaskDecoder,  # imports segment-anything
     )
 
     sam.mask_decoder = QuickMaskDecoder.of(sam.mask_decoder)
     wanted = sam.state_dict()
-    if architecture == PYRAMID_STARTER:
-        from napari_sam_tune.core.models.starter_pyramid import with_trunk
-
-        state = with_trunk(state)
+    if kind.completion is not None:
+        state = _function(kind.completion)(state)
     # batch norms count what they see in training; some programs leave that out, and none needs it
     uncounted = [n for n in wanted if n.endswith("num_batches_tracked") and n not in state]
     state = {**state, **{name: torch.zeros((), dtype=torch.long) for name in uncounted}}
@@ -119,25 +107,15 @@ def build_model(architecture: str, state: State, path: Path) -> Sam:
     plain = {name: tensor.to(wanted[name].dtype).contiguous() for name, tensor in state.items()}
     sam.load_state_dict(plain, assign=True)
     # not part of a state dict, so they are still on the meta device
-    mean, deviation = _PIXELS.get(architecture, _SAM_PIXELS)
-    sam.pixel_mean = torch.tensor(mean).view(-1, 1, 1)
-    sam.pixel_std = torch.tensor(deviation).view(-1, 1, 1)
+    sam.pixel_mean = torch.tensor(kind.pixel_mean).view(-1, 1, 1)
+    sam.pixel_std = torch.tensor(kind.pixel_std).view(-1, 1, 1)
     return sam.eval().requires_grad_(True)
 
 
-def _builder(architecture: str) -> Callable[[], Sam]:
-    registry = segment_anything().sam_model_registry
-    from napari_sam_tune.core.models.starter import build_starter
-    from napari_sam_tune.core.models.starter_pyramid import build_pyramid_starter
-    from napari_sam_tune.core.models.tiny_vit import build_vit_t
-
-    ours = {
-        STARTER: build_starter,
-        PYRAMID_STARTER: build_pyramid_starter,
-        "vit_t": build_vit_t,
-    }
-    builder: Callable[[], Sam] = ours.get(architecture) or registry[architecture]
-    return builder
+def _function(place: str) -> Any:
+    """Import what the catalogue names as "module:function"."""
+    module, name = place.split(":")
+    return getattr(import_module(module), name)
 
 
 def _check_fit(

@@ -7,8 +7,6 @@ from typing import Final
 
 BASE_VERSION: Final = "base"
 """The base model itself, where a version of weights is named."""
-EMBEDDED: Final = "starter"
-"""Name of the model that comes with the program, whatever its edition."""
 
 
 @dataclass(frozen=True)

@@ -17,18 +17,15 @@ from typing import TYPE_CHECKING, Final
 import torch
 
 from napari_sam_tune.core.errors import CheckpointError, CheckpointMissing, SamTuneError
-from napari_sam_tune.core.models.architectures import (
-    MODEL_NAMES,
-    STARTER,
-    build_model,
-    detect_architecture,
-)
+from napari_sam_tune.core.models.architectures import build_model, detect_architecture
 from napari_sam_tune.core.models.base import BaseRef
-from napari_sam_tune.core.models.downloads import (
+from napari_sam_tune.core.models.catalogue import (
+    MODEL_NAMES,
     OFFICIAL,
+    STARTER,
     checkpoint_folder,
-    download_checkpoint,
 )
+from napari_sam_tune.core.models.downloads import download_checkpoint
 from napari_sam_tune.core.models.lora import merged
 from napari_sam_tune.core.models.state_files import UNREADABLE, State, read_state
 from napari_sam_tune.core.models.weights_file import (
@@ -45,8 +42,6 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.models.downloads import DownloadProgress
 
 __all__ = [
-    "MODEL_NAMES",
-    "STARTER",
     "UNREADABLE",
     "LoadedModel",
     "base_ref",
@@ -69,7 +64,7 @@ class LoadedModel:
     Attributes:
         sam: the model, float32, on the device asked for.
         ref: its name (or path) and the SHA-256 of its file.
-        architecture: "starter", "vit_b", "vit_l", "vit_h" or "vit_t".
+        architecture: its kind, one of `ARCHITECTURES`.
 
     """
 

@@ -1,4 +1,4 @@
-"""The published SAM checkpoints: where they are kept, and downloading them when asked to.
+"""Downloading a published SAM checkpoint when asked to.
 
 A download goes on where an earlier one stopped, is checked against the published SHA-256 and
 appears under its final name whole or not at all. Proxies are taken from the environment
@@ -8,105 +8,20 @@ appears under its final name whole or not at all. Proxies are taken from the env
 from __future__ import annotations
 
 import errno
-import os
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.errors import CheckpointError, CheckpointMissing, StorageError
+from napari_sam_tune.core.models.catalogue import official
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     DownloadProgress = Callable[[int, int], None]
 
 CHUNK: Final = 1 << 20
 TIMEOUT_SECONDS: Final = (15, 60)
 """To connect, and between two chunks."""
-
-
-@dataclass(frozen=True)
-class OfficialCheckpoint:
-    """A checkpoint published with "Segment Anything" (Kirillov et al., 2023), or MobileSAM's.
-
-    Attributes:
-        name: "vit_b", "vit_l", "vit_h" or "vit_t".
-        url: where its authors publish it.
-        sha256: hex digest of the whole file.
-        size: for people, e.g. "375 MB".
-
-    """
-
-    name: str
-    url: str
-    sha256: str
-    size: str
-
-    @property
-    def path(self) -> Path:
-        """Where the file is kept on this machine, there or not."""
-        return checkpoint_folder() / self.url.rsplit("/", 1)[1]
-
-    @property
-    def by_hand(self) -> str:
-        """How to get the file without this program, in one sentence."""
-        return (
-            f"By hand: download {self.url} ({self.size}) and put it at {self.path} "
-            f"(SHA-256 {self.sha256})."
-        )
-
-
-_SERVER = "https://dl.fbaipublicfiles.com/segment_anything"
-OFFICIAL: Final[dict[str, OfficialCheckpoint]] = {
-    "vit_b": OfficialCheckpoint(
-        "vit_b",
-        f"{_SERVER}/sam_vit_b_01ec64.pth",
-        "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
-        "375 MB",
-    ),
-    "vit_l": OfficialCheckpoint(
-        "vit_l",
-        f"{_SERVER}/sam_vit_l_0b3195.pth",
-        "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
-        "1.2 GB",
-    ),
-    "vit_h": OfficialCheckpoint(
-        "vit_h",
-        f"{_SERVER}/sam_vit_h_4b8939.pth",
-        "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
-        "2.6 GB",
-    ),
-    # "Faster Segment Anything" (Zhang et al., 2023)
-    "vit_t": OfficialCheckpoint(
-        "vit_t",
-        "https://github.com/ChaoningZhang/MobileSAM/raw/master/weights/mobile_sam.pt",
-        "6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
-        "41 MB",
-    ),
-}
-
-
-def checkpoint_folder() -> Path:
-    """Where checkpoints are kept: `$SAM_TUNE_CHECKPOINTS`, or the user's cache folder."""
-    if folder := os.environ.get("SAM_TUNE_CHECKPOINTS"):
-        return Path(folder).expanduser()
-    import platformdirs
-
-    return platformdirs.user_cache_path("napari-sam-tune", appauthor=False) / "checkpoints"
-
-
-def official(name: str) -> OfficialCheckpoint:
-    """Look an official checkpoint up by name.
-
-    Raises:
-        CheckpointError: there is none of that name.
-
-    """
-    if name not in OFFICIAL:
-        raise CheckpointError(
-            f"There is no official model named {name!r}; there are {', '.join(OFFICIAL)}."
-        )
-    return OFFICIAL[name]
 
 
 def download_checkpoint(name: str, progress: DownloadProgress | None = None) -> Path:

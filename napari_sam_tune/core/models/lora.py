@@ -180,7 +180,7 @@ def _layers(sam: Sam, config: LoraConfig) -> dict[str, tuple[nn.Linear, Rows]]:
     return found
 
 
-def scaled(tensors: Mapping[str, Tensor], config: LoraConfig) -> dict[str, Tensor]:
+def scale_adapters(tensors: Mapping[str, Tensor], config: LoraConfig) -> dict[str, Tensor]:
     """Return tensors with adapters as a weights file holds them, the scale in B."""
     return _times(tensors, (config.alpha or config.rank) / config.rank)
 

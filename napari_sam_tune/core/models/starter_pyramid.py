@@ -162,10 +162,8 @@ def with_trunk(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {**state, **{name: tensor.clone() for name, tensor in trunk_state().items()}}
 
 
-def has_imagenet_trunk(sam: Sam) -> bool:
-    """Whether a second starter's trunk is as ImageNet made it."""
-    own = sam.image_encoder.trunk.state_dict()
+def has_imagenet_trunk(state: Mapping[str, Tensor]) -> bool:
+    """Whether a second starter's trunk, by its names in the SAM, is as ImageNet made it."""
     return all(
-        torch.equal(own[name].cpu().float(), tensor)
-        for name, tensor in efficientnet.imagenet_state().items()
+        torch.equal(state[name].cpu().float(), tensor) for name, tensor in trunk_state().items()
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-Trunk = tuple[Tensor, ...]
+TrunkOutput = tuple[Tensor, ...]
 """Tokens (B, h, w, C), and what else a kind of encoder needs later on."""
 Encoder = ImageEncoderViT | StarterEncoder | PyramidEncoder
 
@@ -53,9 +53,9 @@ def depth_of_trunk(encoder: nn.Module, learning: Iterable[str]) -> int | None:
     return depth
 
 
-def before(encoder: Any, pixels: Tensor, depth: int) -> Trunk:
+def before(encoder: Any, pixels: Tensor, depth: int) -> TrunkOutput:
     """Run (B, 3, S, S) preprocessed pixels up to a block; tensors with the batch first."""
-    kept: Trunk = ()
+    kept: TrunkOutput = ()
     if isinstance(encoder, PyramidEncoder):
         tokens, fine = encoder.before_blocks(encoder.features(pixels))
         kept = (fine,)
@@ -71,17 +71,14 @@ def before(encoder: Any, pixels: Tensor, depth: int) -> Trunk:
     return tokens, *kept
 
 
-def before_neck(encoder: Any, trunk: Trunk, depth: int) -> Tensor:
-    """Run a trunk up to the neck: (B, C, h, w)."""
+def after(encoder: Any, trunk: TrunkOutput, depth: int) -> Tensor:
+    """Run the blocks after a trunk, and the neck: (B, C, h, w) features."""
     tokens, *kept = trunk
     for block in encoder.blocks[depth:]:
         tokens = block(tokens)
     if isinstance(encoder, StarterEncoder | PyramidEncoder):
-        return encoder.joined(kept[0], tokens)
-    return tokens.permute(0, 3, 1, 2)
-
-
-def after(encoder: Any, trunk: Trunk, depth: int) -> Tensor:
-    """Run a trunk to the end: (B, C, h, w) features."""
-    features: Tensor = encoder.neck(before_neck(encoder, trunk, depth))
+        joined = encoder.joined(kept[0], tokens)
+    else:
+        joined = tokens.permute(0, 3, 1, 2)
+    features: Tensor = encoder.neck(joined)
     return features

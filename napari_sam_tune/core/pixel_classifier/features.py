@@ -16,11 +16,13 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from napari_sam_tune.core.geometry.views import resized_shape
+from napari_sam_tune.core.geometry.windows import resized_shape
 from napari_sam_tune.core.models import efficientnet
 from napari_sam_tune.core.storage.embeddings import Embedding
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -31,6 +33,7 @@ SIDE: Final = 512
 GRID: Final = 128
 """Cells along a side of the padded square."""
 STRIDES: Final = (4, 8, 16)
+_FINEST: Final = STRIDES[0]
 CHANNELS: Final = sum(efficientnet.CHANNELS[stride] for stride in STRIDES)
 KEY: Final = "efficientnet-lite0-512-1"
 """Names what features depend on besides the image, in the cache of embeddings."""
@@ -153,27 +156,39 @@ class FeatureExtractor:
         self._device = device
         self._network: efficientnet.EfficientNetLite0 | None = None
 
-    def extract(self, rgb: NDArray[np.uint8]) -> PixelFeatures:
+    def extract(
+        self, rgb: NDArray[np.uint8], stages: Mapping[int, Tensor] | None = None
+    ) -> PixelFeatures:
         """Compute the features of an (H, W, 3) uint8 image.
+
+        Args:
+            rgb: the image.
+            stages: what the same network, at the start of an encoder, saw in it; it does not run
+                again then, unless it saw the image at another size.
 
         Raises:
             CheckpointMissing, CheckpointError: the weights' package is missing or damaged.
 
         """
+        shape = (rgb.shape[0], rgb.shape[1])
+        if stages is None or stages[_FINEST].shape[-1] != SIDE // _FINEST:
+            stages = self._run(rgb)
+        kept = tuple(
+            stages[stride][0].to("cpu", torch.float16).contiguous().numpy() for stride in STRIDES
+        )
+        return PixelFeatures(kept, shape, resized_shape(shape, SIDE))
+
+    def _run(self, rgb: NDArray[np.uint8]) -> dict[int, Tensor]:
         if self._network is None:
             self._network = efficientnet.build_efficientnet().to(self._device)
-        shape = (rgb.shape[0], rgb.shape[1])
-        height, width = resized_shape(shape, SIDE)
+        height, width = resized_shape((rgb.shape[0], rgb.shape[1]), SIDE)
         small = Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR)
         pixels = torch.from_numpy(np.array(small)).to(self._device).permute(2, 0, 1)[None].float()
         padded = torch.zeros(1, 3, SIDE, SIDE, device=self._device)
         padded[..., :height, :width] = (pixels - efficientnet.MEAN) / efficientnet.DEVIATION
         with torch.inference_mode():
-            found = self._network(padded, deepest=max(STRIDES))
-        stages = tuple(
-            found[stride][0].to("cpu", torch.float16).contiguous().numpy() for stride in STRIDES
-        )
-        return PixelFeatures(stages, shape, (height, width))
+            found: dict[int, Tensor] = self._network(padded, deepest=max(STRIDES))
+        return found
 
 
 def _at_grid(stage: Tensor) -> Tensor:

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import torch
 
-from napari_sam_tune.core.geometry.views import sample_in_view
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_sam_tune.core.geometry.views import View
+    from napari_sam_tune.core.geometry.frame import Frame
 
 CAP: Final = 6.0
 """Logits of the classifier are clipped to ± this: it is never surer than a click."""
@@ -63,18 +61,18 @@ class PixelPrior:
     mixture: Mixture = field(default_factory=Mixture)
     annotations: tuple[str, ...] = ()
 
-    def add(self, logits: Tensor, view: View, side: int) -> Tensor:
+    def add(self, logits: Tensor, frame: Frame) -> Tensor:
         """Return (1, K, h, h): the model's logits and the classifier's; see `Prior`."""
-        return self.mixture.of(logits, self.known(view, side, logits.shape[-1]))
+        return self.mixture.of(logits, self.known(frame).to(logits.device))
 
-    def known(self, view: View, side: int, size: int) -> Tensor:
-        """Return (1, 1, size, size) logits of the classifier, as they lie in a view."""
+    def known(self, frame: Frame) -> Tensor:
+        """Return (1, 1, h, h) logits of the classifier, as they lie in a frame; on the CPU."""
         logits = torch.from_numpy(np.clip(self.logits, -CAP, CAP))
-        return sample_in_view(logits, self.window, view, side, size, beyond="border")
+        return frame.sample(logits, self.window, beyond="border")
 
-    def guess(self, view: View, side: int, size: int) -> None:
+    def guess(self, frame: Frame) -> None:
         """Nothing goes in as the mask input; see `Prior`."""
 
-    def guide(self, view: View, side: int, size: int) -> Tensor:
+    def guide(self, frame: Frame) -> Tensor:
         """Return the classifier's logits, scaled: what it takes for the same is alike."""
-        return self.known(view, side, size) / _ALIKE
+        return self.known(frame) / _ALIKE

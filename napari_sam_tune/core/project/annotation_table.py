@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from napari_sam_tune.core.errors import ProjectError
+from napari_sam_tune.core.errors import DamagedLogError, ProjectError
 from napari_sam_tune.core.project.annotations import Annotation
 from napari_sam_tune.core.project.split import Split, place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from napari_sam_tune.core.storage.records import RecordStore
+
+    Words = Mapping[str, tuple[float, bool]]
 
 _ID = re.compile(r"[0-9]{8}T[0-9]{12}-[0-9a-f]{8}")
 
@@ -29,7 +31,7 @@ class AnnotationTable:
         self._records = records
         self._by_id: dict[str, Annotation] = {}
         self._by_image: dict[str, list[Annotation]] = {}
-        self._superseded: set[str] = set()
+        self._superseded_at: dict[str, float] = {}
         self._kept_places: dict[tuple[str, tuple[int, int]], Split] = {}
         self._unreadable: dict[str, str] = {}
 
@@ -49,8 +51,11 @@ class AnnotationTable:
             except ProjectError as error:
                 self._unreadable[name] = str(error)
 
-    def require_complete(self) -> None:
-        """Refuse to go on with records that cannot be read.
+    def require_complete(self, images: Container[str]) -> None:
+        """Refuse to go on with records that cannot be read, or of images nobody registered.
+
+        Args:
+            images: the ids of the project's images.
 
         Raises:
             ProjectError: names them and says what to do.
@@ -63,6 +68,15 @@ class AnnotationTable:
                 "folder(s) from a backup, or move them away to go on without them: "
                 + ", ".join(sorted(self._unreadable)[:20])
             )
+        unknown = sorted(image_id for image_id in self._by_image if image_id not in images)
+        if unknown:
+            masks = sum(len(self._by_image[image_id]) for image_id in unknown)
+            raise DamagedLogError(
+                f"The project’s log has lost lines: {masks} accepted mask(s) in "
+                f"{self._records.root} are of {len(unknown)} image(s) it does not know, such as "
+                f"“{unknown[0]}”. Restore log.jsonl from a backup, or see what can be saved: "
+                f"napari-sam-tune check {self._records.root.parent}"
+            )
 
     def add(self, annotation: Annotation) -> None:
         """Index an annotation; one already known is left as it is."""
@@ -70,8 +84,9 @@ class AnnotationTable:
             return
         self._by_id[annotation.id] = annotation
         self._by_image.setdefault(annotation.image_id, []).append(annotation)
-        if annotation.supersedes is not None:
-            self._superseded.add(annotation.supersedes)
+        if (before := annotation.supersedes) is not None:
+            latest = self._superseded_at.get(before, 0.0)
+            self._superseded_at[before] = max(latest, annotation.created)
         if annotation.split != "train":
             cell = place(annotation.shape, annotation.bbox)
             self._kept_places.setdefault((annotation.image_id, cell), annotation.split)
@@ -97,16 +112,65 @@ class AnnotationTable:
         """Return what was ever accepted in an image, by its id, living or not."""
         return {a.id: a for a in self._by_image.get(image_id, ())}
 
-    def living(self, deleted: Mapping[str, bool], image_id: str | None) -> list[Annotation]:
+    def living(self, words: Words, image_id: str | None) -> list[Annotation]:
         """Return what is neither deleted nor superseded, in the order of time.
 
         Args:
-            deleted: id to deleted (True) or restored (False), where either was ever said.
+            words: id to when it was deleted (True) or restored (False) last.
             image_id: only those of this image; None for all.
 
         """
+        return self._told_apart(words, image_id)[0]
+
+    def overruled(self, words: Words, image_id: str | None) -> list[Annotation]:
+        """Return what would be living but for a later form of the same object; see `living`.
+
+        Two people who correct the same object at once leave two forms that both supersede the
+        same one. The one with the last word lives, and whoever opens the project sees it so.
+        """
+        return self._told_apart(words, image_id)[1]
+
+    def _told_apart(
+        self, words: Words, image_id: str | None
+    ) -> tuple[list[Annotation], list[Annotation]]:
         every: Iterable[Annotation] = (
             self._by_id.values() if image_id is None else self._by_image.get(image_id, ())
         )
-        alive = (a for a in every if not deleted.get(a.id, a.id in self._superseded))
-        return sorted(alive, key=lambda annotation: annotation.id)
+        alive = sorted((a for a in every if self._counts(a, words)), key=lambda a: a.id)
+        last: dict[str, Annotation] = {}
+        for annotation in alive:
+            if annotation.supersedes is None and annotation.id not in self._superseded_at:
+                continue  # most objects have one form only
+            rival = last.setdefault(self._root(annotation), annotation)
+            if self._last_word(annotation, words) >= self._last_word(rival, words):
+                last[self._root(annotation)] = annotation
+        overruled = [
+            a
+            for a in alive
+            if (a.supersedes is not None or a.id in self._superseded_at)
+            and last[self._root(a)] is not a
+        ]
+        if not overruled:
+            return alive, []
+        return [a for a in alive if a not in overruled], overruled
+
+    def _counts(self, annotation: Annotation, words: Words) -> bool:
+        """Whether it lives as far as itself and what supersedes it are concerned."""
+        said, deleted = words.get(annotation.id, (None, False))
+        if said is None:
+            return annotation.id not in self._superseded_at
+        return not deleted and self._superseded_at.get(annotation.id, 0.0) <= said
+
+    def _last_word(self, annotation: Annotation, words: Words) -> float:
+        said, _ = words.get(annotation.id, (0.0, False))
+        return max(annotation.created, said)
+
+    def _root(self, annotation: Annotation) -> str:
+        """Return the id of an object's first form, as far as it is known; the way there ends."""
+        seen = {annotation.id}
+        while (before := annotation.supersedes) is not None and before not in seen:
+            seen.add(before)
+            if before not in self._by_id:
+                return before
+            annotation = self._by_id[before]
+        return min(seen) if annotation.supersedes in seen else annotation.id

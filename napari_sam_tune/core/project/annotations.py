@@ -295,9 +295,9 @@ class Clock:
     def __init__(self) -> None:
         self._last = 0
 
-    def tick(self) -> int:
-        """Return microseconds since 1970, UTC."""
-        self._last = max(time.time_ns() // 1000, self._last + 1)
+    def tick(self, after: float = 0.0) -> int:
+        """Return microseconds since 1970, UTC, later than `after`, in seconds of the same."""
+        self._last = max(time.time_ns() // 1000, self._last + 1, int(after * 1e6) + 1)
         return self._last
 
 

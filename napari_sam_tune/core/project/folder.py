@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 from napari_sam_tune.core.errors import ProjectError, StorageError
+from napari_sam_tune.core.project.journal import FIRST
 from napari_sam_tune.core.storage.durable import (
     DISK_FULL,
     clear_stale,
@@ -16,10 +18,13 @@ from napari_sam_tune.core.storage.durable import (
     publish_file,
     saving,
 )
+from napari_sam_tune.core.storage.own_files import read_own
+from napari_sam_tune.core.storage.plain_json import parse_object
 from napari_sam_tune.core.storage.records import RecordStore
 
 FORMAT = "napari-sam-tune project"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2: logs have checksums, and each machine its own."""
 _MARKER = "project.json"
 _LEFT_BY_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
@@ -27,10 +32,9 @@ _LEFT_BY_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 def is_project(path: Path) -> bool:
     """Tell whether a folder is a project, of whatever release, without opening it."""
     try:
-        marker = json.loads((path / _MARKER).read_bytes())
-    except (OSError, ValueError):
+        return parse_object(read_own(path / _MARKER)).get("format") == FORMAT
+    except (OSError, ValueError, ProjectError):
         return False
-    return isinstance(marker, dict) and marker.get("format") == FORMAT
 
 
 class ProjectFolder:
@@ -45,7 +49,7 @@ class ProjectFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).resolve()
         self.marker = self.path / _MARKER
-        self.log = self.path / "log.jsonl"
+        self.log = self.path / FIRST
         self.weights = self.path / "weights"
         self.embeddings = self.path / "embeddings.zarr"
         self.pending = self.path / ".pending"
@@ -63,7 +67,7 @@ class ProjectFolder:
         if not self.marker.is_file():
             self._refuse_what_is_not_empty(create=create)
             self._create()
-        self._check_format()
+        self.check_format()
         self._check_parts()
         self._check_writable()
         clear_stale(self.pending)
@@ -99,7 +103,6 @@ class ProjectFolder:
         )
 
     def _create(self) -> None:
-        marker = {"format": FORMAT, "version": FORMAT_VERSION, "created": time.time()}
         try:
             with saving("The new project", self.path):
                 self.path.mkdir(parents=True, exist_ok=True)
@@ -107,17 +110,48 @@ class ProjectFolder:
                 self.log.touch()
                 flush_file(self.log)
                 # The marker comes last: only a whole project has one.
-                with pending_folder(self.pending) as build:
-                    (build / "marker").write_text(json.dumps(marker), encoding="utf-8")
-                    publish_file(build / "marker", self.marker)
+                self.write_marker(created=time.time())
                 flush_folder(self.path.parent)
         except StorageError as error:
             raise ProjectError(str(error)) from error
 
-    def _check_format(self) -> None:
+    def write_marker(self, created: float) -> None:
+        """Say that the folder is a project of this release's format."""
+        marker = {"format": FORMAT, "version": FORMAT_VERSION, "created": created}
+        with pending_folder(self.pending) as build:
+            (build / "marker").write_text(json.dumps(marker), encoding="utf-8")
+            publish_file(build / "marker", self.marker)
+
+    def raise_format(self) -> None:
+        """Say that releases before this one must not open the project any more.
+
+        They would not find what is written from now on. The files they wrote stay as they are.
+
+        Raises:
+            StorageError: the disk refused.
+
+        """
+        marker = self._read_marker()
+        if marker["version"] < FORMAT_VERSION:
+            with saving("The project", self.path):
+                self.write_marker(marker.get("created", time.time()))
+
+    def _read_marker(self) -> dict[str, Any]:
+        marker = parse_object(read_own(self.marker))
+        if type(marker["version"]) is not int:
+            raise ValueError(f"“{marker['version']}” is no version")
+        return marker
+
+    def check_format(self) -> None:
+        """Refuse what another program, or a newer release, made.
+
+        Raises:
+            ProjectError: says which, or that the marker is damaged.
+
+        """
         try:
-            marker = json.loads(self.marker.read_bytes())
-            known, version = marker["format"] == FORMAT, int(marker["version"])
+            marker = self._read_marker()
+            known, version = marker["format"] == FORMAT, marker["version"]
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise ProjectError(
                 f"{self.marker} cannot be read ({error}). Restore it from a backup."

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_sam_tune.core.errors import ImageError, ProjectError
 from napari_sam_tune.core.images.files import content_hash as hash_of
-from napari_sam_tune.core.images.files import list_images, read_image
+from napari_sam_tune.core.images.files import list_images, read_image, spatial_shape
 from napari_sam_tune.core.project.split import split_group
 
 if TYPE_CHECKING:
@@ -28,6 +28,38 @@ class ImagesOfProject:
     path: Path
     _folder: ProjectFolder
     _journal: Journal
+
+    def register(
+        self,
+        image: ArrayLike,
+        image_id: str,
+        *,
+        path: Path | str | None = None,
+        group: str | None = None,
+        stratum: str | None = None,
+    ) -> ImageRecord:
+        """Make an image that was read known to the project. See `add_image`.
+
+        Args:
+            image: (H, W), (H, W, C) or (C, H, W) array of any dtype.
+            image_id: its name in the project.
+            path: the file it came from; without one the array is copied into the project.
+            group: images of one part, one lot or one film; groups are never split between
+                training and judging.
+            stratum: the class to balance the split by.
+
+        """
+        pixels = np.asarray(image)
+        height, width = spatial_shape(pixels)
+        return self.add_image(
+            image_id,
+            shape=(height, width),
+            content_hash=hash_of(pixels),
+            path=path,
+            array=None if path is not None else pixels,
+            group=group,
+            stratum=stratum,
+        )
 
     def add_image(
         self,
@@ -68,6 +100,7 @@ class ImagesOfProject:
             group = image_id if group is None else group
             known = self._journal.append(
                 "image",
+                unless=lambda ledger: image_id in ledger.images,
                 id=image_id,
                 shape=[int(side) for side in shape],
                 content_hash=content_hash,

@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_tune.core.project.annotations import Annotation
-from napari_sam_tune.core.storage.append_log import AppendLog
+from napari_sam_tune.core.project.ledger import facts_of
 from napari_sam_tune.core.storage.durable import flush_folder, pending_folder, publish_file, saving
 
 if TYPE_CHECKING:
@@ -39,8 +39,19 @@ class JoiningOfProject:
             return self._table.every()
 
     def said(self) -> list[dict[str, Any]]:
-        """Return the lines of the log, oldest first, each with its "kind" and "time" (UTC, s)."""
-        return AppendLog(self._folder.log).read_new()
+        """Return the lines of the log, oldest first, each with its "kind" and "time" (UTC, s).
+
+        An exchange comes as the deletion and the restoration that it is.
+        """
+        lines = []
+        for line in self._journal.entries():
+            if line["kind"] == "exchange":
+                for kind in ("delete", "restore"):
+                    said = {"kind": kind, "time": line["time"], "annotation": line[kind]}
+                    lines.append(said)
+            else:
+                lines.append(line)
+        return lines
 
     def repeat(self, line: Mapping[str, Any]) -> None:
         """Say what was said in another project, with the time it was said there.
@@ -80,6 +91,7 @@ class JoiningOfProject:
             "split": split,
             "supersedes": supersedes,
             "weights_version": weights_version,
+            "image": facts_of(self._journal.read().images[image_id]),
         }
         store = self._folder.annotations
         store.write(record.id, bits, attributes, what="The mask")

@@ -1,54 +1,236 @@
-"""The log of a project, together with what it adds up to."""
+"""The logs of a project, one for each machine that wrote to it, and what they add up to.
+
+Entries of different machines are put in order by their times, those of one machine stay in the
+order in which they were written. So that what was said in the knowledge of something comes after
+it, whatever the clocks say, an entry's time is later than that of all entries read before it
+(hybrid logical clocks, Kulkarni et al. 2014).
+"""
 
 from __future__ import annotations
 
+import hashlib
+import platform
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+import uuid
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from napari_sam_tune.core.errors import DamagedLogError, ProjectError
 from napari_sam_tune.core.project.ledger import Ledger
-from napari_sam_tune.core.storage.append_log import AppendLog
+from napari_sam_tune.core.storage.chained_log import ChainedLog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+FIRST: Final = "log.jsonl"
+"""The log of the machine that made the project, or of the releases before there were several."""
+LOGS: Final = "log-*.jsonl"
+"""Those of other machines."""
+_STEP: Final = 1e-6
+_LATEST: Final = 1e11
+"""Seconds since 1970: beyond the year 5000 it is no clock that is wrong."""
+
+
+class Said(NamedTuple):
+    """An entry and its place in the order of all.
+
+    Attributes:
+        when: its time, or that of the entry before it in the same log if that is later.
+        log: the name of the log.
+        number: of the entry in its log.
+        entry: what was said.
+
+    """
+
+    when: float
+    log: str
+    number: int
+    entry: dict[str, Any]
 
 
 class Journal:
     """Reads and appends; may be used from several threads.
 
     Args:
-        path: the log file; it must exist.
+        folder: the project's folder.
+        about_to_write: called before this machine writes its first entry, which releases before
+            this one would not find.
 
     """
 
-    def __init__(self, path: Path) -> None:
-        self._log = AppendLog(path)
-        self._ledger = Ledger()
-        self._unread: list[dict[str, Any]] = []
+    def __init__(self, folder: Path, about_to_write: Callable[[], None] = lambda: None) -> None:
+        self._folder = folder
+        self._about_to_write = about_to_write
         self._lock = threading.Lock()
+        self._damage: DamagedLogError | None = None
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        self._logs: dict[str, ChainedLog] = {}
+        self._counts: dict[str, int] = {}
+        self._whens: dict[str, float] = {}
+        self._ledger = Ledger()
+        self._last: tuple[float, str, int] = (0.0, "", 0)
+
+    # ---------------------------------------------------------------- reading
 
     def read(self) -> Ledger:
-        """Return everything said so far, by this process or another; cheap if nothing is new.
+        """Return everything said so far, by this program or another; cheap if nothing is new.
 
         What is returned never changes: a reader may go through it while another thread appends.
 
         Raises:
-            ProjectError: the log is gone, was replaced, or cannot be understood.
+            ProjectError: a log is gone, was replaced, is damaged, or cannot be understood.
 
         """
         with self._lock:
-            self._unread += self._log.read_new()
-            if self._unread:
-                self._ledger = self._ledger.with_entries(self._unread)
-                self._unread = []
-            return self._ledger
+            return self._read()
 
-    def append(self, kind: str, **entry: Any) -> Ledger:
+    def _read(self) -> Ledger:
+        if self._damage is not None:
+            raise self._damage
+        try:
+            fresh = self._read_new()
+            if fresh and fresh[0][:3] < self._last:
+                # another machine's entries came late: what was said before is said again
+                self._start_anew()
+                fresh = self._read_new()
+            if fresh:
+                self._ledger = self._ledger.with_entries(said.entry for said in fresh)
+                self._last = fresh[-1][:3]
+        except ProjectError as error:
+            # the next reader is to be told as well, and what is left is not to pass for the whole
+            self._damage = error if isinstance(error, DamagedLogError) else None
+            self._start_anew()
+            raise
+        return self._ledger
+
+    def _read_new(self) -> list[Said]:
+        """Return the new entries of all logs, in order."""
+        found: list[Said] = []
+        for log in self._present():
+            name = log.path.name
+            for entry in log.read_new():
+                moment: Any = entry.get("time")
+                if type(moment) not in {int, float} or not 0 <= float(moment) < _LATEST:
+                    raise ProjectError(
+                        f"{log.path} holds an entry that cannot be understood, without a time of "
+                        f"this age: {str(entry)[:200]}. Was it edited by hand?"
+                    )
+                when = max(float(moment), self._whens.get(name, 0.0))
+                number = self._counts.get(name, 0) + 1
+                self._whens[name], self._counts[name] = when, number
+                found.append(Said(when, name, number, entry))
+        return sorted(found)
+
+    def _present(self) -> list[ChainedLog]:
+        names = {FIRST, *(path.name for path in self._folder.glob(LOGS)), *self._logs}
+        return [self._log(name) for name in sorted(names)]
+
+    def _log(self, name: str) -> ChainedLog:
+        if name not in self._logs:
+            self._logs[name] = ChainedLog(self._folder / name)
+        return self._logs[name]
+
+    def require_whole(self) -> None:
+        """Refuse logs that have lost their ends; to be called when a project is opened.
+
+        Raises:
+            DamagedLogError: says which, and what to do.
+
+        """
+        with self._lock:
+            ledger = self._read()
+            for log in self._present():
+                log.require_whole()
+            for name, size in ledger.old_logs.items():
+                if self._log(name).end.size < size:
+                    raise DamagedLogError(
+                        f"{self._folder / name} has {self._log(name).end.size} bytes and once had "
+                        f"{size}: its end is missing. Restore it from a backup, or see what can be "
+                        f"saved: napari-sam-tune check {self._folder}"
+                    )
+
+    @property
+    def latest(self) -> float:
+        """When the latest entry read so far was said, UTC, in seconds."""
+        return self._last[0]
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Return all that was said, in order."""
+        again = Journal(self._folder)
+        return [said.entry for said in again._read_new()]
+
+    # ---------------------------------------------------------------- writing
+
+    def append(
+        self,
+        kind: str,
+        *,
+        unless: Callable[[Ledger], bool] = lambda _: False,
+        **entry: Any,
+    ) -> Ledger:
         """Say one thing, durably, and return everything said by then.
+
+        Args:
+            kind: of the entry.
+            unless: given all that was said just before, with no other program of this machine
+                writing meanwhile; nothing is said where it returns true.
+            entry: the entry's values; a "time" in place of now is when it was said elsewhere.
 
         Raises:
             StorageError: the disk refused.
+            ProjectError: as `read`, or the entry makes no sense.
 
         """
-        self._log.append({"kind": kind, "time": time.time(), **entry})
-        return self.read()
+        with self._lock:
+            own = self._own()
+            with own.locked():
+                ledger = self._read()
+                if unless(ledger):
+                    return ledger
+                if own.end.size == 0:
+                    self._about_to_write()
+                    own.append(self._header())
+                    self._read()
+                moment = max(time.time(), self._last[0] + _STEP)
+                said = {"kind": kind, "time": moment, **entry}
+                ledger.with_entries([said])  # what nobody will understand must not be written
+                own.append(said)
+                return self._read()
+
+    @property
+    def own_name(self) -> str:
+        """Name of the log that this machine writes to."""
+        with self._lock:
+            return self._own().path.name
+
+    def _own(self) -> ChainedLog:
+        """Return this machine's log: the first one, where it made the project, else one more."""
+        self._read()
+        first = self._log(FIRST)
+        if first.end.size == 0 or self._ledger.writers.get(FIRST) == machine():
+            return first
+        return self._log(f"log-{machine()}.jsonl")
+
+    def _header(self) -> dict[str, Any]:
+        old = {log.path.name: log.end.size for log in self._present() if not log.has_checksums}
+        own = self._own().path.name
+        return {
+            "kind": "log",
+            "time": max(time.time(), self._last[0] + _STEP),
+            "name": own,
+            "machine": machine(),
+            "old": old,
+        }
+
+
+@lru_cache(maxsize=1)
+def machine() -> str:
+    """Name this machine in 8 hex digits, the same for all its programs."""
+    address = uuid.getnode()
+    is_made_up = bool(address >> 40 & 1)  # where there is no network card, anew in every program
+    text = platform.node() if is_made_up else f"{platform.node()} {address}"
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:8]

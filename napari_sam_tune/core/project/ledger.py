@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from copy import copy
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.models.base import BASE_VERSION, BaseRef
+from napari_sam_tune.core.project.split import SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from napari_sam_tune.core.project.split import Split
+
+_VERSION: Final = re.compile(r"[0-9a-f]{12}")
+_LONGEST: Final = 1 << 24
+"""Sides of images, in px: beyond this the entry is nonsense."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,17 @@ class ImageRecord:
     stratum: str | None
 
 
+ROLLED_BACK_FROM: Final = "rolled_back_from"
+"""In the report of a promotion: the version that a person put out of use."""
+OTHER_BASE: Final = "other_base"
+"""In the report of a promotion that nobody asked for: the base model changed, to this one."""
+
+
+def facts_of(image: ImageRecord) -> dict[str, Any]:
+    """Return what the log's entry of an image says, but for its id and shape."""
+    return {name: value for name, value in vars(image).items() if name not in {"id", "shape"}}
+
+
 @dataclass(frozen=True)
 class Promotion:
     """One change of the weights in use; a roll-back is one as well.
@@ -47,13 +64,23 @@ class Promotion:
     Attributes:
         version: "base" or 12 hex digits.
         time: UTC, seconds since 1970.
-        report: what the gate said, as plain values.
+        report: why, as plain values: `RoundReport.to_json()`, or one of the keys above.
 
     """
 
     version: str
     time: float
     report: dict[str, Any]
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether a round or a person led to it, and not another base model."""
+        return OTHER_BASE not in self.report
+
+    @property
+    def is_of_a_round(self) -> bool:
+        """Whether a round led to it: what was learnt until then came into use."""
+        return self.is_asked_for and ROLLED_BACK_FROM not in self.report
 
 
 @dataclass(frozen=True)
@@ -79,7 +106,9 @@ class Ledger:
     Attributes:
         groups: group name to (stratum, split).
         marks: image id to (done, empty).
-        deleted: annotation id to whether it was deleted (True) or restored (False) last.
+        words: annotation id to when it was deleted (True) or restored (False) last.
+        writers: name of a log to the machine that writes it.
+        old_logs: name of a log of the first releases to the bytes it had when others went on.
 
     """
 
@@ -87,11 +116,13 @@ class Ledger:
     images: dict[str, ImageRecord] = field(default_factory=dict)
     groups: dict[str, tuple[str | None, Split]] = field(default_factory=dict)
     marks: dict[str, tuple[bool, bool]] = field(default_factory=dict)
-    deleted: dict[str, bool] = field(default_factory=dict)
+    words: dict[str, tuple[float, bool]] = field(default_factory=dict)
     weights: dict[str, WeightsInfo] = field(default_factory=dict)
     promotions: list[Promotion] = field(default_factory=list)
     classes: dict[str, str] = field(default_factory=dict)
     place: dict[str, Any] = field(default_factory=dict)
+    writers: dict[str, str] = field(default_factory=dict)
+    old_logs: dict[str, int] = field(default_factory=dict)
 
     @property
     def current_version(self) -> str:
@@ -113,49 +144,87 @@ class Ledger:
                 folded._apply(entry)
             except (KeyError, TypeError, ValueError) as error:
                 raise ProjectError(
-                    f"log.jsonl holds an entry that cannot be understood ({error!r}): {entry}. "
-                    "Was it edited by hand?"
+                    f"The project’s log holds an entry that cannot be understood ({error!r}): "
+                    f"{str(entry)[:300]}. Was it edited by hand?"
                 ) from error
         return folded
 
     def _apply(self, entry: dict[str, Any]) -> None:
         match entry["kind"]:
+            case "log":
+                self.writers[_text(entry["name"])] = _text(entry["machine"])
+                self.old_logs.update((_text(n), int(size)) for n, size in entry["old"].items())
             case "base":
-                self.base = BaseRef(entry["name"], entry["sha256"])
+                known = None if self.base is None else self.base.sha256
+                # of two that replace the same one at once, the first is it
+                if entry.get("was", known) == known:
+                    self.base = BaseRef(_text(entry["name"]), _text(entry["sha256"]))
             case "image":
                 self._add_image(entry)
             case "relink":
-                known = vars(self.images[entry["image"]])
-                self.images[entry["image"]] = ImageRecord(**{**known, "path": entry["path"]})
+                record = self.images[entry["image"]]
+                self.images[record.id] = replace(record, path=_text(entry["path"]))
             case "mark":
-                self.marks[entry["image"]] = bool(entry["done"]), bool(entry["empty"])
+                self.marks[_text(entry["image"])] = bool(entry["done"]), bool(entry["empty"])
             case "delete" | "restore" as kind:
-                self.deleted[entry["annotation"]] = kind == "delete"
+                self.words[_text(entry["annotation"])] = entry["time"], kind == "delete"
+            case "exchange":
+                self.words[_text(entry["delete"])] = entry["time"], True
+                self.words[_text(entry["restore"])] = entry["time"], False
             case "weights":
-                version = entry["version"]
-                self.weights.setdefault(version, WeightsInfo(version, entry["time"], entry["info"]))
+                info = WeightsInfo(_version(entry["version"]), entry["time"], _plain(entry["info"]))
+                self.weights.setdefault(info.version, info)
             case "promote":
-                promotion = Promotion(entry["version"], entry["time"], entry["report"])
-                self.promotions.append(promotion)
+                version = entry["version"]
+                if version != BASE_VERSION:
+                    _version(version)
+                self.promotions.append(Promotion(version, entry["time"], _plain(entry["report"])))
             case "class":
-                self.classes[entry["name"]] = entry["color"]
+                self.classes[_text(entry["name"])] = _text(entry["color"])
             case "place":
-                self.place.update(entry["place"])
+                self.place.update(_plain(entry["place"]))
             case _:
                 pass  # written by a later release of the same format, which may add kinds
 
     def _add_image(self, entry: dict[str, Any]) -> None:
-        if entry["id"] in self.images:
+        if _text(entry["id"]) in self.images:
             return
-        group, stratum = entry["group"], entry["stratum"]
-        _, split = self.groups.setdefault(group, (stratum, entry["split"]))
+        group, stratum = _text(entry["group"]), entry["stratum"]
+        _, split = self.groups.setdefault(group, (stratum, _split(entry["split"])))
         height, width = entry["shape"]
+        if not all(type(side) is int and 0 < side < _LONGEST for side in (height, width)):
+            raise ValueError(f"no image has the shape {entry['shape']}")
         self.images[entry["id"]] = ImageRecord(
             id=entry["id"],
             shape=(height, width),
-            content_hash=entry["content_hash"],
+            content_hash=_text(entry["content_hash"]),
             group=group,
             split=split,
-            path=entry["path"],
-            stratum=stratum,
+            path=None if entry["path"] is None else _text(entry["path"]),
+            stratum=None if stratum is None else _text(stratum),
         )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a text was expected, not {value!r}")
+    return value
+
+
+def _plain(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"names and values were expected, not {value!r}")
+    return value
+
+
+def _version(value: object) -> str:
+    """Return a weights version; it becomes part of a file's name."""
+    if not _VERSION.fullmatch(_text(value)):
+        raise ValueError(f"{value!r} is no weights version")
+    return _text(value)
+
+
+def _split(value: object) -> Split:
+    if value not in SPLITS:
+        raise ValueError(f"{value!r} is none of {SPLITS}")
+    return value

@@ -4,7 +4,8 @@ Everything is appended, nothing is overwritten: two processes, or two people on 
 work in one project at once, and a crash loses at most the mask that was not accepted yet.
 
     project.json         what this folder is
-    log.jsonl            images, split, classes, marks, deletions, promotions, place: one line each
+    log.jsonl            images, split, classes, marks, deletions, promotions, place: one line each,
+                         with a checksum; log-<machine>.jsonl what other machines wrote
     annotations.zarr/    one array per accepted mask; precious
     images.zarr/         images that exist only as arrays
     weights/             <version>.safetensors
@@ -27,7 +28,7 @@ from napari_sam_tune.core.project.folder import ProjectFolder
 from napari_sam_tune.core.project.images import ImagesOfProject
 from napari_sam_tune.core.project.joining import JoiningOfProject
 from napari_sam_tune.core.project.journal import Journal
-from napari_sam_tune.core.project.ledger import ImageRecord, Promotion, WeightsInfo
+from napari_sam_tune.core.project.ledger import ImageRecord, Promotion, WeightsInfo, facts_of
 from napari_sam_tune.core.project.split import Split, place, split_place
 from napari_sam_tune.core.project.versions import WeightsOfProject
 
@@ -62,7 +63,7 @@ class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
         self.path = folder.path
         self.embeddings_path = folder.embeddings
         self._folder = folder
-        self._journal = Journal(folder.log)
+        self._journal = Journal(folder.path, about_to_write=folder.raise_format)
         self._table = AnnotationTable(folder.annotations)
         self._table_lock = threading.Lock()
         self._clock = Clock()
@@ -83,8 +84,9 @@ class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
         folder = ProjectFolder(path)
         folder.prepare(create=create)
         project = cls(folder)
+        project._journal.require_whole()
         project.refresh()
-        project._table.require_complete()
+        project._table.require_complete(project._journal.read().images)
         return project
 
     def refresh(self) -> None:
@@ -124,13 +126,13 @@ class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
 
     def done_images(self) -> set[str]:
         """Return the ids of the images marked done, in one look at the log."""
-        marks = list(self._journal.read().marks.items())
-        return {image_id for image_id, (done, _) in marks if done}
+        marks = self._journal.read().marks
+        return {image_id for image_id, (done, _) in marks.items() if done}
 
     def empty_images(self) -> set[str]:
         """Return the ids of the images marked as having no defect; some may have masks since."""
-        marks = list(self._journal.read().marks.items())
-        return {image_id for image_id, (_, empty) in marks if empty}
+        marks = self._journal.read().marks
+        return {image_id for image_id, (_, empty) in marks.items() if empty}
 
     def is_marked(self, image_id: str) -> bool:
         """Tell whether it was ever said of an image that it is done, empty, or not."""
@@ -153,16 +155,14 @@ class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
         image = self.image(new.image_id)
         bits, attributes = new.checked(image.shape)
         attributes["split"] = self._split(image, new, attributes["bbox"])
-        moment = self._clock.tick()
+        attributes["image"] = facts_of(image)  # so that a lost log can be made again
+        moment = self._clock.tick(self._journal.latest)
         attributes["created"] = moment / 1e6
         annotation_id = new_id(moment)
         store = self._folder.annotations
         if not store.write(annotation_id, bits, attributes, what="The mask"):
             raise ProjectError(f"An annotation {annotation_id} exists already. Accept again.")
         annotation = Annotation.from_record(annotation_id, attributes, store)
-        if new.supersedes is not None and new.supersedes in self._journal.read().deleted:
-            # It was deleted and restored before: what was said of it then must not keep it alive.
-            self._journal.append("delete", annotation=new.supersedes)
         with self._table_lock:
             self._table.add(annotation)
         return annotation
@@ -209,7 +209,21 @@ class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
         """
         self.refresh()
         with self._table_lock:
-            return self._table.living(self._journal.read().deleted, image_id)
+            return self._table.living(self._journal.read().words, image_id)
+
+    def overruled(self, image_id: str | None = None) -> list[Annotation]:
+        """Return forms of objects that two people corrected at once and that do not count.
+
+        Of several forms that follow the same one, that with the last word counts. `restore` makes
+        another count in its place.
+
+        Args:
+            image_id: only those of this image; None for all.
+
+        """
+        self.refresh()
+        with self._table_lock:
+            return self._table.overruled(self._journal.read().words, image_id)
 
     def imported(self, image_id: str) -> dict[str, Annotation]:
         """Return what was ever imported into an image, by its origin.
@@ -246,6 +260,19 @@ class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
         """
         annotation = self.annotation(annotation_id)
         self._journal.append("restore", annotation=annotation.id)
+        return annotation
+
+    def exchange(self, *, delete: str, restore: str) -> Annotation:
+        """Take one annotation out and bring another back, both or neither.
+
+        Raises:
+            ProjectError: the project does not know one of them.
+            StorageError: the disk refused.
+
+        """
+        annotation = self.annotation(restore)
+        taken_out = self.annotation(delete).id
+        self._journal.append("exchange", delete=taken_out, restore=annotation.id)
         return annotation
 
     def classes(self) -> dict[str, str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from napari_sam_tune.core.errors import CheckpointError, ProjectError
-from napari_sam_tune.core.models.base import BASE_VERSION, EMBEDDED
+from napari_sam_tune.core.models.base import BASE_VERSION
+from napari_sam_tune.core.models.catalogue import STARTER
+from napari_sam_tune.core.project.ledger import OTHER_BASE
 from napari_sam_tune.core.storage.durable import flush_folder, pending_folder, publish_file, saving
 
 if TYPE_CHECKING:
@@ -20,13 +22,10 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.models.base import BaseRef
     from napari_sam_tune.core.project.folder import ProjectFolder
     from napari_sam_tune.core.project.journal import Journal
-    from napari_sam_tune.core.project.ledger import Promotion, WeightsInfo
+    from napari_sam_tune.core.project.ledger import Ledger, Promotion, WeightsInfo
 
 
 _log = logging.getLogger(__name__)
-
-_OTHER_BASE: Final = "other_base"
-"""In the report of a promotion that nobody asked for: the base model changed."""
 
 
 class WeightsOfProject:
@@ -62,20 +61,30 @@ class WeightsOfProject:
             return None
         versions = [info.version for info in self.versions()]
         fitting = [version for version in versions if self._fits(version, ref)]
-        is_next_edition = recorded is not None and recorded.name == ref.name == EMBEDDED
+        is_next_edition = recorded is not None and recorded.name == ref.name == STARTER
         if versions and not fitting and not is_next_edition:
             raise ProjectError(
                 f"This project builds on the model {_describe(recorded)}, not on {_describe(ref)}: "
                 "its weights versions would not fit. Choose that model, or start a new project."
             )
-        self._journal.append("base", name=ref.name, sha256=ref.sha256)
+        was = None if recorded is None else recorded.sha256
+
+        def is_other_now(ledger: Ledger) -> bool:
+            return (None if ledger.base is None else ledger.base.sha256) != was
+
+        self._journal.append("base", unless=is_other_now, name=ref.name, sha256=ref.sha256, was=was)
+        if (now := self.base) is not None and now.sha256 != ref.sha256:
+            raise ProjectError(
+                f"Another program has just begun this project with the model {_describe(now)}. "
+                "Choose that model, or start a new project."
+            )
         if not versions:
             return None
-        chosen = [p.version for p in self.promotions() if _OTHER_BASE not in p.report]
+        chosen = [p.version for p in self.promotions() if p.is_asked_for]
         used = [version for version in chosen if version in {BASE_VERSION, *fitting}]
         version = used[-1] if used else BASE_VERSION
         if version != self.current_version:
-            self._journal.append("promote", version=version, report={_OTHER_BASE: asdict(ref)})
+            self._journal.append("promote", version=version, report={OTHER_BASE: asdict(ref)})
         return _say_change(ref, len(versions) - len(fitting), is_next_edition=is_next_edition)
 
     def _fits(self, version: str, ref: BaseRef) -> bool:

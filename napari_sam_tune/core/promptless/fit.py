@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_tune.core.answers.encoding import open_cache
+from napari_sam_tune.core.answers.caching import open_cache
 from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.models.weights_file import HEAD
 from napari_sam_tune.core.promptless.head import (
@@ -31,7 +31,7 @@ from napari_sam_tune.core.training.loop import Loop
 from napari_sam_tune.core.training.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
     from torch import Tensor
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.config import HeadConfig, TrainConfig
     from napari_sam_tune.core.project.project import ImageRecord, Project
     from napari_sam_tune.core.training.course import Course
+    from napari_sam_tune.core.training.loop import Contents
     from napari_sam_tune.core.training.run_folder import RunFolder
 
 _FLIPS = ((False, False), (True, False), (False, True), (True, True))
@@ -81,8 +82,8 @@ class TrainedHead:
 
     """
 
-    tensors: dict[str, Tensor]
-    info: dict[str, Any]
+    tensors: Mapping[str, Tensor]
+    info: Mapping[str, Any]
     losses: tuple[float, ...] = field(repr=False)
     held_out: float | None = None
 
@@ -122,57 +123,19 @@ def fit_head(
         ProjectError, ImageError: an image or a mask cannot be read.
 
     """
-    labelled = labelled_images(project)
-    learn_from = _chosen(labelled, train_ids, "train")
-    judges = _chosen(labelled, judge_ids, "held_out")
-    _check(project, learn_from, judges)
+    learn_from, judges = _choose(project, train_ids, judge_ids)
     classes = _classes(project, learn_from, config.head)
     cache = open_cache(project)
     cache.pin(record.content_hash for record in [*learn_from, *judges])
-    trunk = Trunk(predictor, cache)
-    views = LabelledViews(project, predictor, trunk, classes)
-
+    views = LabelledViews(project, predictor, Trunk(predictor, cache), classes)
     schedule = _schedule(learn_from, config)
-    drawn = dict.fromkeys((v.record.content_hash, v.flips) for step in schedule for v in step)
-    by_hash = {record.content_hash: record for record in learn_from}
-    missing = [seen for seen in drawn if not trunk.holds(*seen)]
-    for done, (image_hash, flips) in enumerate(missing, start=1):
-        views.features(LabelledView(by_hash[image_hash], flips))
-        yield Progress(done, len(missing), None, None, None, "encoding")
-
+    yield from _encode(views, schedule)
     head = build_head(predictor.sam, len(classes), config.seed)
     neck = build_neck(predictor, config.seed)
     model = PromptlessModel(predictor, head, neck, classes, cache=cache)
-    lesson = PromptlessLesson(neck, head, views, predictor.device)
-    looked_at = judges[:: max(1, math.ceil(len(judges) / max(1, config.look_objects)))]
-
-    def look() -> float | None:
-        return measure(model, project, looked_at).mean if looked_at else None
-
-    def weights(course: Course) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        return head_tensors(head, neck), _info(predictor, classes, learn_from, course)
-
-    named = {f"{HEAD}{name}": p for name, p in head.named_parameters()}
-    of_neck = {f"{NECK}{name}": p for name, p in neck.named_parameters()}
-    rates = ((named, config.head.learning_rate), (of_neck, config.head.neck_rate))
-    groups = [
-        {"params": list(part.values()), "peak": rate, "weight_decay": config.head.weight_decay}
-        for part, rate in rates
-    ]
-    loop = Loop(
-        config,
-        named | of_neck,
-        groups,
-        lambda step: Marks(lesson.gradients(schedule[step]), 0),
-        look,
-        lambda course: (*weights(course), None),
-        predictor.device,
-        World(),
-        run,
-        resume,
-    )
+    loop = _loop(views, schedule, model, learn_from, judges, config=config, run=run, resume=resume)
     course = yield from loop.learn(None, 0.0)
-    tensors, info = weights(course)
+    tensors, info, _ = loop.weights(course)
     if run is not None:
         run.write_weights(tensors, info)
         run.close()
@@ -222,6 +185,17 @@ def labelled_images(project: Project) -> list[ImageRecord]:
     return [r for r in project.images() if r.id in annotated or project.is_empty(r.id)]
 
 
+def _choose(
+    project: Project, train_ids: Sequence[str] | None, judge_ids: Sequence[str] | None
+) -> tuple[list[ImageRecord], list[ImageRecord]]:
+    """Return the images to learn from and those to judge by."""
+    labelled = labelled_images(project)
+    train = _chosen(labelled, train_ids, "train")
+    judges = _chosen(labelled, judge_ids, "held_out")
+    _check(project, train, judges)
+    return train, judges
+
+
 def _chosen(
     labelled: Sequence[ImageRecord], ids: Sequence[str] | None, split: str
 ) -> list[ImageRecord]:
@@ -263,6 +237,53 @@ def _schedule(records: Sequence[ImageRecord], config: TrainConfig) -> list[list[
     flips = rng.integers(len(_FLIPS) if config.head.flips else 1, size=wanted)
     views = [LabelledView(records[i], _FLIPS[f]) for i, f in zip(order, flips, strict=False)]
     return [views[i : i + config.batch_size] for i in range(0, wanted, config.batch_size)]
+
+
+def _encode(views: LabelledViews, schedule: Sequence[Sequence[LabelledView]]) -> Iterator[Progress]:
+    """Put into the cache what the steps will see and is not there."""
+    drawn = {(v.record.content_hash, v.flips): v for step in schedule for v in step}
+    missing = [view for seen, view in drawn.items() if not views.trunk.holds(*seen)]
+    for done, view in enumerate(missing, start=1):
+        views.features(view)
+        yield Progress(done, len(missing), None, None, None, "encoding")
+
+
+def _loop(
+    views: LabelledViews,
+    schedule: Sequence[Sequence[LabelledView]],
+    model: PromptlessModel,
+    learn_from: Sequence[ImageRecord],
+    judges: Sequence[ImageRecord],
+    *,
+    config: TrainConfig,
+    run: RunFolder | None,
+    resume: bool,
+) -> Loop:
+    head, neck, predictor = model.head, model.neck, views.predictor
+
+    def contents(course: Course) -> Contents:
+        return head_tensors(head, neck), _info(predictor, model.classes, learn_from, course), None
+
+    lesson = PromptlessLesson(neck, head, views, predictor.device)
+    looked_at = judges[:: max(1, math.ceil(len(judges) / max(1, config.look_objects)))]
+    named = {f"{HEAD}{name}": p for name, p in head.named_parameters()}
+    of_neck = {f"{NECK}{name}": p for name, p in neck.named_parameters()}
+    rates = ((named, config.head.learning_rate), (of_neck, config.head.neck_rate))
+    return Loop(
+        config=config,
+        learning=named | of_neck,
+        groups=[
+            {"params": list(part.values()), "peak": rate, "weight_decay": config.head.weight_decay}
+            for part, rate in rates
+        ],
+        gradients=lambda step: Marks(lesson.gradients(schedule[step]), 0),
+        look=lambda: measure(model, views.project, looked_at).mean if looked_at else None,
+        weights=contents,
+        device=predictor.device,
+        world=World(),
+        run=run,
+        resume=resume,
+    )
 
 
 def _info(

@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from napari_sam_tune.core.errors import CheckpointError, StorageError
 from napari_sam_tune.core.geometry.frame import Frame
-from napari_sam_tune.core.geometry.views import resized_shape
+from napari_sam_tune.core.geometry.windows import whole
 from napari_sam_tune.core.images.files import content_hash, to_rgb8
 from napari_sam_tune.core.models import efficientnet
 from napari_sam_tune.core.models.starter_pyramid import TRUNK, PyramidEncoder
@@ -39,9 +39,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.storage.embeddings import EmbeddingCache
-
-Flips = tuple[bool, bool]
-"""Upside down, and mirrored."""
+    from napari_sam_tune.core.training.embedded_images import Flips
 
 NECK: Final = "image_encoder.neck."
 """What the names of the neck's tensors begin with in a weights file."""
@@ -129,7 +127,7 @@ def build_neck(predictor: Predictor, seed: int = 0) -> nn.Module:
             return StagesNeck(int(predictor.sam.prompt_encoder.embed_dim)).to(predictor.device)
     neck: nn.Module = copy.deepcopy(encoder.neck)
     own = dict(neck.named_parameters())
-    base = predictor.base_encoder()
+    base = predictor.weights.base_encoder()
     with torch.no_grad():
         for name, parameter in own.items():
             parameter.copy_(base[f"{NECK}{name}"])
@@ -201,7 +199,7 @@ class Trunk:
 
     def __init__(self, predictor: Predictor, cache: EmbeddingCache | None = None) -> None:
         self._predictor, self._cache = predictor, cache
-        self.key = f"{predictor.encoder_key_with({})}-before-neck"
+        self.key = f"{predictor.weights.encoder_key_with({})}-before-neck"
 
     def holds(self, image_hash: str, flips: Flips = (False, False)) -> bool:
         """Tell whether an image's features are in the cache."""
@@ -243,9 +241,10 @@ class Trunk:
 
     def _encode(self, rgb: NDArray[np.uint8], flips: Flips) -> Embedding:
         turned = [axis for axis, flip in zip((2, 3), flips, strict=True) if flip]
-        pixels = self._predictor.input_pixels(rgb).flip(turned)
+        pixels = self._predictor.encoder.input_pixels(rgb).flip(turned)
         with torch.no_grad():
-            found = before_neck(self._predictor.sam, pixels, self._predictor.base_encoder())
+            base = self._predictor.weights.base_encoder()
+            found = before_neck(self._predictor.sam, pixels, base)
         half = found[0].to("cpu", torch.float16).numpy()
         shape, resized = (rgb.shape[0], rgb.shape[1]), (pixels.shape[2], pixels.shape[3])
         return Embedding(half, shape, resized)
@@ -256,17 +255,6 @@ def _name(image_hash: str, flips: Flips) -> str:
 
 
 # ----------------------------------------------------------------- from logits
-
-
-def upscaled(logits: Tensor, frame: Frame) -> Tensor:
-    """Return logits at the image's size: (B, K, side, side) to (B, K, H, W).
-
-    The padding is cut off before scaling, so that the aspect ratio is the image's, as in
-    segment-anything's `Sam.postprocess_masks`.
-    """
-    height, width = frame.input
-    framed = functional.interpolate(logits, (frame.side, frame.side), mode="bilinear")
-    return functional.interpolate(framed[..., :height, :width], frame.original, mode="bilinear")
 
 
 def probabilities(logits: Tensor) -> Tensor:
@@ -318,14 +306,14 @@ class PromptlessModel:
         features = torch.from_numpy(np.ascontiguousarray(seen.features))[None]
         with torch.inference_mode():
             logits = self.head(self.neck(features.to(self._predictor.device).float()))
-            found: NDArray[np.float32] = probabilities(upscaled(logits, frame))[0].cpu().numpy()
+            found: NDArray[np.float32] = probabilities(frame.upscale(logits))[0].cpu().numpy()
         return found
 
 
 def frame_of(predictor: Predictor, shape: tuple[int, int]) -> Frame:
     """Return where an image of `shape` (H, W) lies in a model's input and in a head's logits."""
     side = predictor.input_side
-    return Frame(shape, resized_shape(shape, side), side, side)
+    return Frame(whole(shape), side, side)
 
 
 # -------------------------------------------------------------------- on disk

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.geometry.frame import Frame
     from napari_sam_tune.core.project.project import Annotation, ImageRecord, Project
-    from napari_sam_tune.core.promptless.head import Flips, Trunk
+    from napari_sam_tune.core.promptless.head import Trunk
+    from napari_sam_tune.core.training.embedded_images import Flips
 
 
 def promptless_loss(logits: Tensor, labels: Tensor) -> Tensor:

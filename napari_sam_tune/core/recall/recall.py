@@ -23,8 +23,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam_tune.core.errors import ProjectError
-from napari_sam_tune.core.geometry.views import shape_of
-from napari_sam_tune.core.geometry.windows import grown, iou, moved
+from napari_sam_tune.core.geometry.windows import grown, iou, moved, shape_of
 from napari_sam_tune.core.recall.recalled import CAP, Recalled
 from napari_sam_tune.core.recall.registration import scaled, shift_between
 from napari_sam_tune.core.recall.signatures import Signatures, grey_of
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_sam_tune.core.geometry.views import Window
+    from napari_sam_tune.core.geometry.windows import Window
     from napari_sam_tune.core.project.project import Annotation, ImageRecord, Project
     from napari_sam_tune.core.prompts import Mask, Prompt
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import torch
 
-from napari_sam_tune.core.geometry.views import sample_in_view, shape_of
+from napari_sam_tune.core.geometry.windows import shape_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_sam_tune.core.geometry.views import Shape, View, Window
+    from napari_sam_tune.core.geometry.frame import Frame
+    from napari_sam_tune.core.geometry.windows import Shape, Window
 
 CAP: Final = 10.0
 """Logit of what is surely inside; its negative outside."""
@@ -41,28 +42,21 @@ class Recalled:
     score: float
     label: str
 
-    def logits(self, view: View, side: int, size: int) -> Tensor:
-        """Return it as low-resolution logits of a view: (1, 1, size, size) float32.
-
-        Args:
-            view: a part of the open image.
-            side: of the encoder's padded input, in px.
-            size: of the low-resolution logits.
-
-        """
+    def logits(self, frame: Frame) -> Tensor:
+        """Return it as low-resolution logits: (1, 1, h, h) float32, on the CPU."""
         # sampled as a height above what lies outside, which is then what padding means
         above = torch.from_numpy(self.field + CAP)
-        return sample_in_view(above, self.window, view, side, size) - CAP
+        return frame.sample(above, self.window) - CAP
 
-    def add(self, logits: Tensor, view: View, side: int) -> Tensor:
+    def add(self, logits: Tensor, frame: Frame) -> Tensor:
         """Return the model's logits (1, K, h, h) and what is recalled, together; see `Prior`."""
-        return together(logits, self.logits(view, side, logits.shape[-1]))
+        return together(logits, self.logits(frame).to(logits.device))
 
-    def guess(self, view: View, side: int, size: int) -> Tensor:
+    def guess(self, frame: Frame) -> Tensor:
         """Return what is recalled, as the mask input; see `Prior`."""
-        return self.logits(view, side, size)
+        return self.logits(frame)
 
-    def guide(self, view: View, side: int, size: int) -> None:
+    def guide(self, frame: Frame) -> None:
         """Masks of other photographs do not say what is alike; see `Prior`."""
 
     def inside(self, shape: Shape) -> tuple[float, float] | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.geometry.views import Shape, Window
+    from napari_sam_tune.core.geometry.windows import Shape, Window
 
     Floats = NDArray[np.float32]
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import ndimage
 
-from napari_sam_tune.core.geometry.views import shape_of
-from napari_sam_tune.core.geometry.windows import area, clipped, grown, moved
+from napari_sam_tune.core.geometry.windows import area, clipped, grown, moved, shape_of
 from napari_sam_tune.core.recall.registration import (
     MARGIN,
     best_place,
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.geometry.views import Window
+    from napari_sam_tune.core.geometry.windows import Window
     from napari_sam_tune.core.project.annotations import Annotation
 
     Floats = NDArray[np.float32]

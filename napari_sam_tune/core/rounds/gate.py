@@ -10,7 +10,7 @@ deviation is therefore widened by a draw that makes it Student's t instead of a 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from napari_sam_tune.core.config import TrainConfig
 from napari_sam_tune.core.training.job import ObjectScore, object_means
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -70,6 +70,24 @@ class Verdict:
     by_class: dict[str, Change] = field(default_factory=dict)
     by_image: dict[str, Change] = field(default_factory=dict)
     by_prompt: dict[str, Change] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Verdict:
+        """Read a verdict kept as plain values; what it does not say of figures is 0 or empty."""
+        by_class, by_image, by_prompt = (
+            {name: Change(**change) for name, change in document.get(groups, {}).items()}
+            for groups in ("by_class", "by_image", "by_prompt")
+        )
+        return cls(
+            promote=bool(document.get("promote", False)),
+            reason=document.get("reason", ""),
+            gain=document.get("gain", 0.0),
+            confidence=document.get("confidence", 0.0),
+            objects=document.get("objects", 0),
+            by_class=by_class,
+            by_image=by_image,
+            by_prompt=by_prompt,
+        )
 
 
 def decide(scores: Sequence[ObjectScore], config: TrainConfig | None = None) -> Verdict:

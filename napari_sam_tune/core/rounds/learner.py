@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_sam_tune.core.errors import SamTuneError, TrainingError
+from napari_sam_tune.core.project.ledger import ROLLED_BACK_FROM
 from napari_sam_tune.core.rounds.gate import decide
 from napari_sam_tune.core.rounds.messages import Message, RoundCancelled, RoundFailed
 from napari_sam_tune.core.rounds.plan import (
@@ -98,6 +99,7 @@ class Learner:
         self._last: Round | None = None
         self._tried: _Tried | None = None
         self._learning_from: frozenset[str] = frozenset()
+        self._is_other_base = False
 
     def start(self, config: TrainConfig | None = None, *, wait: bool) -> Round | None:
         """Start a round; return it when it has ended (`wait`), or None at once.
@@ -114,6 +116,8 @@ class Learner:
             raise TrainingError("A round is already under way; wait for it or cancel it.")
         self._config_in_round = config or self.config
         self.follow_project()
+        if self._is_other_base and (now := self._project.base) is not None:
+            raise TrainingError(self._say_other_base(now))
         plan = self._plan()
         missing = what_is_missing(plan, self._config_in_round.gate.fewest_objects)
         self._began = monotonic()
@@ -138,7 +142,7 @@ class Learner:
 
     def start_if_due(self, idle_seconds: float) -> None:
         """Start a round in the background if the rules in `auto` ask for one and masks suffice."""
-        if self.auto is None or self._closed or not self._idle.is_set():
+        if self.auto is None or self._closed or not self._idle.is_set() or self._is_other_base:
             return
         if not self.auto.due(self._state.masks_since_round, idle_seconds):
             return
@@ -163,8 +167,19 @@ class Learner:
     def follow_project(self) -> None:
         """Take over what another session promoted in the same project meanwhile."""
         self._project.refresh()
+        now = self._project.base
+        if now is not None and now.sha256 != self._base.sha256 and not self._is_other_base:
+            self.failed.emit(f"{self._say_other_base(now)} Your masks are kept as before.")
+        self._is_other_base = now is not None and now.sha256 != self._base.sha256
         if self._idle.is_set():
             self._state.weights_version = self._project.current_version
+
+    def _say_other_base(self, now: BaseRef) -> str:
+        return (
+            f"This project is being worked in with another model now, “{now.name}” instead of "
+            f"“{self._base.name}”, so rounds of fine-tuning rest here. Close it and open it again "
+            "with that model to go on with them."
+        )
 
     def rollback(self, version: str) -> None:
         """Put an earlier version (or "base") in use.
@@ -173,7 +188,7 @@ class Learner:
             ProjectError: the project has no such version.
 
         """
-        self._project.promote(version, report={"rolled_back_from": self._state.weights_version})
+        self._project.promote(version, report={ROLLED_BACK_FROM: self._state.weights_version})
         self._state.weights_version = version
 
     def _plan(self) -> RoundPlan:

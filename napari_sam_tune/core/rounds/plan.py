@@ -79,10 +79,10 @@ def plan_round(annotations: Sequence[Annotation], unlearnt: Collection[str]) -> 
 def unlearnt_by(project: Project) -> set[str]:
     """Return the ids of living annotations that no version ever in use has learnt from.
 
-    Only a promotion makes the weights in use learn, so these are the objects first accepted after
-    the last one; an object corrected later counts from its first record on.
+    Only a round's promotion makes the weights in use learn, so these are the objects first accepted
+    after the last one; an object corrected later counts from its first record on.
     """
-    promoted = [p.time for p in project.promotions() if "rolled_back_from" not in p.report]
+    promoted = [p.time for p in project.promotions() if p.is_of_a_round]
     learnt_until = max(promoted, default=0.0)
 
     def first_accepted(annotation: Annotation) -> float:

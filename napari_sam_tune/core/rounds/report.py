@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
+from napari_sam_tune.core.rounds.gate import Verdict
 
-    from napari_sam_tune.core.rounds.gate import Verdict
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from napari_sam_tune.core.training.job import Candidate
 
 
@@ -41,6 +42,20 @@ class RoundReport:
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON values."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> RoundReport:
+        """Read a report that a project keeps of a promotion; empty where no round led to it."""
+        verdict = document.get("verdict")
+        return cls(
+            sentence=document.get("sentence", ""),
+            verdict=None if verdict is None else Verdict.from_json(verdict),
+            losses=tuple(document.get("losses", ())),
+            steps=document.get("steps", 0),
+            masks=document.get("masks", 0),
+            error=document.get("error"),
+            detail=document.get("detail", ""),
+        )
 
 
 @dataclass(frozen=True)

@@ -116,10 +116,15 @@ def train(
         resume=resume,
         tensorboard=tensorboard,
     )
+    return (yield from _train_parts(job, out / WEIGHTS))
+
+
+def _train_parts(job: TrainingJob, weights: Path) -> Generator[Progress, None, RunResult]:
+    """Train parts of the model itself."""
     candidate = yield from fit(job)
-    verdict = decide(candidate.scores, config)
+    verdict = decide(candidate.scores, job.config)
     before, after = mean_scores(candidate.scores)
-    return RunResult(out / WEIGHTS, candidate, verdict, after, before)
+    return RunResult(weights, candidate, verdict, after, before)
 
 
 def _train_head(

@@ -1,17 +1,152 @@
-"""From the object in progress to the record that is kept of it."""
+"""From the object in progress to the record that is kept of it, and back."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from psygnal import Signal
+
+from napari_sam_tune.core.errors import MaskError, ProjectError
 from napari_sam_tune.core.project.annotations import NewAnnotation
+from napari_sam_tune.core.prompts import Correction, Effort, as_mask
+from napari_sam_tune.core.session.open_object import OpenObject
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
+    from napari_sam_tune.core.answers.answerer import Answerer
     from napari_sam_tune.core.project.annotations import Annotation, Source
-    from napari_sam_tune.core.prompts import Correction, Effort
-    from napari_sam_tune.core.session.open_object import OpenObject
+    from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.session.objects import Objects
+    from napari_sam_tune.core.session.suggested import Suggested
+    from napari_sam_tune.core.state import SessionState
+
+
+class Accepting:
+    """Writes records of objects on the open image, takes them out, and takes them up again.
+
+    Args:
+        project: where records go.
+        state: the session's; `masks_since_round` changes here.
+        objects: what is worked at.
+        suggested: what is worked at next.
+        answerer: told which images matter and which guesses of a class were right.
+        source: who accepts.
+
+    Attributes:
+        changed: fires with the image id whose accepted masks changed.
+
+    """
+
+    changed = Signal(str)
+
+    def __init__(
+        self,
+        project: Project,
+        state: SessionState,
+        objects: Objects,
+        suggested: Suggested,
+        answerer: Answerer,
+        source: Source,
+    ) -> None:
+        self._project, self._state, self._objects = project, state, objects
+        self._suggested, self._answerer, self._source = suggested, answerer, source
+
+    def accept(self, mask: ArrayLike | None, label: str | None) -> Annotation:
+        """See `Session.accept`."""
+        current = self._objects.current
+        final = current.mask if mask is None else as_mask(mask, self._objects.shape)
+        if final is None:
+            raise MaskError("There is nothing to accept yet: click on an object first.")
+        correction = current.correction
+        if mask is not None and current.proposal is not None:
+            correction = Correction.between(current.proposal.mask, final)
+        painted = 0 if correction is None else correction.painted_pixels
+        effort = self._objects.effort.reading(painted)
+        if current.suggestion is not None:
+            effort += Effort(clicks=1)  # to look and say yes is an action, whatever comes first
+        annotation = self._keep(current, final, label, correction, effort, self._source)
+        if current.suggestion is not None:
+            self._suggested.decide(current.suggestion, is_right=True)
+        self._objects.effort.reset()
+        following, classes = self._suggested.next(), self._objects.classes
+        guess = current.class_guess
+        if guess is not None and guess.label != classes.kept:
+            self._answerer.classes.add(annotation.id, guess)
+        self._objects.advance(following, added=annotation.id, removed=current.reopened)
+        classes.note_accepted()
+        self._tell_changed()
+        return annotation
+
+    def adopt(self, mask: ArrayLike, label: str | None) -> Annotation:
+        """See `Session.adopt`."""
+        final = as_mask(mask, self._objects.shape)
+        annotation = self._keep(OpenObject(), final, label, None, Effort(), "adopted")
+        self._objects.advance(self._objects.current, added=annotation.id)
+        self._tell_changed()
+        return annotation
+
+    def _keep(
+        self,
+        current: OpenObject,
+        mask: NDArray[Any],
+        label: str | None,
+        correction: Correction | None,
+        effort: Effort,
+        source: Source,
+    ) -> Annotation:
+        reopened = current.reopened
+        new = record_of(
+            current,
+            mask,
+            image_id=self._objects.image_id,
+            label=label or self._state.label,
+            version=self._state.weights_version,
+            correction=correction,
+            effort=effort,
+            source=source,
+            superseded=None if reopened is None else self._project.annotation(reopened),
+        )
+        annotation = self._project.add(new)
+        # From here on the record is on disk; nothing may raise before it is accounted for.
+        self._state.masks_since_round += 1
+        image = self._project.image(annotation.image_id)
+        self._answerer.embeddings.pin([image.content_hash])
+        return annotation
+
+    def delete(self, annotation_id: str) -> None:
+        """See `Session.delete`."""
+        self._on_open_image(annotation_id)
+        self._project.delete(annotation_id)
+        self._objects.advance(self._objects.current, removed=annotation_id)
+        self._tell_changed()
+
+    def reopen(self, annotation_id: str) -> None:
+        """See `Session.reopen`."""
+        annotation = self._on_open_image(annotation_id)
+        self._objects.classes.lend(annotation.label)
+        self._objects.advance(OpenObject(start=annotation.mask, reopened=annotation_id))
+
+    def _on_open_image(self, annotation_id: str) -> Annotation:
+        annotation = self._project.annotation(annotation_id)
+        if annotation.image_id != self._state.image_id:
+            raise ProjectError(f"That object is on {annotation.image_id}: open that image first.")
+        return annotation
+
+    def exchange(self, *, remove: str | None, restore: str | None) -> None:
+        """Take one record out of the project and bring another back, if any."""
+        if restore is not None and remove is not None:
+            self._project.exchange(delete=remove, restore=restore)
+        elif restore is not None:
+            self._project.restore(restore)
+        elif remove is not None:
+            self._project.delete(remove)
+        if remove is not None or restore is not None:
+            self._tell_changed()
+
+    def _tell_changed(self) -> None:
+        self._answerer.classes.judge_anew()
+        self.changed.emit(self._objects.image_id)
 
 
 def record_of(

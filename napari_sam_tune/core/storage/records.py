@@ -21,6 +21,8 @@ from napari_sam_tune.core.storage.durable import (
     publish_folder,
     saving,
 )
+from napari_sam_tune.core.storage.own_files import read_own
+from napari_sam_tune.core.storage.plain_json import parse_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,7 +131,7 @@ class RecordStore:
         """
         folder = self.root / name
         try:
-            metadata = json.loads((folder / _METADATA).read_bytes())
+            metadata = parse_object(read_own(folder / _METADATA))
             (folder / ("c" + ".0" * len(metadata["shape"]))).stat()
             attributes = metadata["attributes"]
         except (OSError, ValueError, LookupError, TypeError) as error:
@@ -166,7 +168,7 @@ def _read_small(folder: Path) -> NDArray[Any] | None:
     """Read a mask of one chunk without zarr, which takes 1 ms to open anything; else None."""
     from numcodecs.zstd import Zstd  # takes a while
 
-    metadata = json.loads((folder / _METADATA).read_bytes())
+    metadata = parse_object(read_own(folder / _METADATA))
     shape = tuple(metadata["shape"])
     codecs = [codec["name"] for codec in metadata["codecs"]]
     chunk_shape = tuple(metadata["chunk_grid"]["configuration"]["chunk_shape"])

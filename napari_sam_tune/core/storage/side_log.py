@@ -6,9 +6,9 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from napari_sam_tune.core.errors import StorageError
-from napari_sam_tune.core.storage.append_log import AppendLog
-from napari_sam_tune.core.storage.durable import saving
+from napari_sam_tune.core.errors import ProjectError, StorageError
+from napari_sam_tune.core.storage.append_log import append_line
+from napari_sam_tune.core.storage.own_files import read_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,10 +37,10 @@ class SideLog:
 
         """
         try:
-            lines = [line for line in self._path.read_bytes().splitlines() if line.strip()]
+            lines = [line for line in read_own(self._path).splitlines() if line.strip()]
         except FileNotFoundError:
             return []
-        except OSError as error:
+        except (OSError, ProjectError) as error:
             _log.warning("%s cannot be read (%s): it counts as empty.", self._path, error)
             return []
         found = []
@@ -61,8 +61,6 @@ class SideLog:
     def append(self, entry: Mapping[str, Any]) -> None:
         """Add a line, as far as the disk lets it."""
         try:
-            with saving("A line", self._path):
-                self._path.touch()
-            AppendLog(self._path).append(entry)
-        except StorageError as error:
+            append_line(self._path, entry)
+        except (StorageError, ProjectError) as error:
             _log.warning("What was found is known until the project is closed: %s", error)

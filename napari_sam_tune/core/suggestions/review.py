@@ -58,7 +58,7 @@ class Review:
 
     def __init__(self, project: Project, answerer: Answerer) -> None:
         self.kind: SuggestionKind | None = None
-        self._project, self._predictor = project, answerer.predictor
+        self._project, self._answerer, self._predictor = project, answerer, answerer.predictor
         self._cache, self._chain = answerer.embeddings, answerer.chain
         self._recall, self._instant = answerer.recall, answerer.instant
         self._queues: dict[str, SuggestionQueue] = {}
@@ -137,7 +137,7 @@ class Review:
             SamTuneError: the project has no trained head, or it is of another model; or too little
                 was accepted to find all like it, or nothing of that class; or a class was named
                 for something else.
-            ProjectError, ImageError: the image cannot be read.
+            ProjectError, ImageError: the image cannot be read, or is not the predictor's open one.
 
         """
         from napari_sam_tune.core.suggestions.sources import (
@@ -158,7 +158,9 @@ class Review:
             image_hash = self._project.image(image_id).content_hash
             image = self._project.read_image(image_id)
             found = suggest_with_head(self._newest_head(), image, image_hash)
-        elif kind == "similar":
+            return without_accepted(found, self._project.annotations(image_id))
+        self._answerer.require_open(image_id)
+        if kind == "similar":
             found = self._similar(image_id, checkpoint, label)
         elif kind == "recalled":
             found = suggest_recalled(self._chain, self._predictor, self._recall.all(), checkpoint)
@@ -179,7 +181,7 @@ class Review:
                 f"No mask of “{label}” was accepted yet, so nothing like it can be found. There "
                 f"are masks of: {', '.join(maps.classes)}."
             )
-        shape, version = self._predictor.image_shape, self._predictor.weights_version
+        shape, version = self._predictor.image_shape, self._predictor.weights.version
         known = self._known(image_id)
         return suggest_similar(self._chain, shape, maps, known, version, checkpoint, label=label)
 
@@ -193,9 +195,20 @@ class Review:
     def survey(
         self, images: Iterable[Unread] | None = None, label: str | None = None
     ) -> Iterator[SurveyStep]:
-        """See `Session.survey`; to be called by whoever owns the predictor.
+        """Tell how much like what was accepted there is on images nobody has finished.
 
-        Images that are done, or marked as having no defect, are passed over.
+        To be called by whoever owns the predictor. Yields after each image and may be left off
+        there. What was found out is then in `expected_finds`, and the order to go on in comes from
+        `by_need()`. Images that are done, or marked as having no defect, are passed over.
+
+        Args:
+            images: in the project or not; None: the project's.
+            label: count objects of this class alone; None: of any.
+
+        Raises:
+            SamTuneError: too little was accepted.
+            StorageError: the disk refused to keep features.
+
         """
         snapshot = self._instant.snapshot()
         if snapshot is None:

@@ -15,8 +15,7 @@ from scipy import ndimage
 from segment_anything import SamAutomaticMaskGenerator, SamPredictor
 
 from napari_sam_tune.core.exchange.labelled_images import SMALLEST_OBJECT
-from napari_sam_tune.core.geometry.views import resized_shape
-from napari_sam_tune.core.geometry.windows import bounding_box
+from napari_sam_tune.core.geometry.windows import bounding_box, resized_shape
 from napari_sam_tune.core.pixel_classifier.finder import Finder
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.suggestions.strictness import LEAST
@@ -125,7 +124,7 @@ def suggest_everything(
         ImageError: not an image.
 
     """
-    embedding = predictor.embedding if image is None else predictor.embed(image)
+    embedding = predictor.view.embedding if image is None else predictor.encode(image).embedding
     shape = embedding.original_size
     working = resized_shape(shape, min(max(shape), _WORKING_SIDE))
     on_cpu = predictor.device.type == "cpu"
@@ -202,7 +201,7 @@ def suggest_recalled(
                     score=one.score,
                     uncertainty=1 - one.score,
                     source="recalled",
-                    weights_version=predictor.weights_version,
+                    weights_version=predictor.weights.version,
                 )
             )
     return suggestions
@@ -275,7 +274,7 @@ def _from_everything(
         score=score,
         uncertainty=float(1 - score * np.clip(drawn["stability_score"], 0, 1)),
         source="everything",
-        weights_version=predictor.weights_version,
+        weights_version=predictor.weights.version,
     )
 
 

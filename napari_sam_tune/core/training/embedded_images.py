@@ -11,18 +11,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_sam_tune.core.geometry.frame import Frame
-from napari_sam_tune.core.geometry.views import Window, resized_shape
+from napari_sam_tune.core.geometry.windows import Window, whole
 from napari_sam_tune.core.images.files import to_rgb8
-from napari_sam_tune.core.models.trunk import Trunk, after, before
+from napari_sam_tune.core.models.trunk import TrunkOutput, after, before
 from napari_sam_tune.core.storage.embeddings import Embedding
+from napari_sam_tune.core.training.job import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.geometry.frame import Frame
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.storage.embeddings import EmbeddingCache
+    from napari_sam_tune.core.training.placement import Mapped
 
 Flips = tuple[bool, bool]
 """Upside down, and mirrored."""
@@ -60,7 +62,7 @@ class EmbeddedImages:
     ) -> None:
         self._project, self._cache, self._predictor = project, cache, predictor
         self._key, self._trunk = key, trunk
-        self._trunks = _Memory[tuple[Seen, Flips], Trunk](
+        self._trunks = _Memory[tuple[Seen, Flips], TrunkOutput](
             max_bytes, lambda held: sum(part.nbytes for part in held)
         )
         self._features = _Memory[Seen, Embedding](max_bytes, lambda held: held.features.nbytes)
@@ -75,7 +77,7 @@ class EmbeddedImages:
 
     def frame(self, image_id: str) -> Frame:
         """Return where an image lies in the decoder's grids, without reading its embedding."""
-        return frame_of(self._predictor, self._project.image(image_id).shape)
+        return self._predictor.encoder.frame(whole(self._project.image(image_id).shape))
 
     def features(self, seen: Seen, device: torch.device) -> Tensor:
         """Return (1, C, h, w) float32 features on a device.
@@ -122,7 +124,7 @@ class EmbeddedImages:
         return features.float()
 
     @torch.no_grad()
-    def _grown(self, seen: Seen, device: torch.device, flips: Flips) -> Trunk:
+    def _grown(self, seen: Seen, device: torch.device, flips: Flips) -> TrunkOutput:
         """Run the frozen blocks: fp16, on the CPU."""
         encoder, depth = self._predictor.sam.image_encoder, self._trunk or 0
         with torch.autocast(device.type, enabled=False):
@@ -150,9 +152,21 @@ class EmbeddedImages:
         embedding = self._cache.get(self._key, self._name(seen))
         if embedding is None:
             image_id, window = seen
-            embedding = self._predictor.embed(self.pixels(image_id, window))
+            embedding = self._predictor.encode(self.pixels(image_id, window)).embedding
             self._cache.put(self._key, self._name(seen), embedding)
         return embedding
+
+    def fetch_all(
+        self, missing: Sequence[Seen], mapped: Mapped, checkpoint: Callable[[], None]
+    ) -> Iterator[Progress]:
+        """Encode what is not in the cache; `checkpoint` is called before each."""
+
+        def fetch(seen: Seen) -> None:
+            checkpoint()
+            self.fetch(seen)
+
+        for done, _ in enumerate(mapped(fetch, missing), start=1):
+            yield Progress(done, len(missing), None, None, None, "encoding")
 
     def _name(self, seen: Seen) -> str:
         """Name a view in the cache."""
@@ -177,9 +191,9 @@ class EmbeddedImages:
         image_id, window = seen
         if window is None:
             return self._inputs.get(
-                image_id, lambda i: self._predictor.input_pixels(self.pixels(i))
+                image_id, lambda i: self._predictor.encoder.input_pixels(self.pixels(i))
             )
-        return self._predictor.input_pixels(self.pixels(image_id, window))
+        return self._predictor.encoder.input_pixels(self.pixels(image_id, window))
 
 
 class _Memory(Generic[K, T]):
@@ -211,10 +225,3 @@ def fast_bfloat16(device: torch.device) -> bool:
         capabilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
         return bool(capabilities.get("avx512_bf16", False))
     return device.type == "cuda"
-
-
-def frame_of(predictor: Predictor, shape: tuple[int, int]) -> Frame:
-    """Return the frame of an image of `shape` (H, W) for a predictor's model."""
-    side = predictor.input_side
-    grid = int(predictor.sam.prompt_encoder.mask_input_size[0])
-    return Frame(shape, resized_shape(shape, side), side, grid)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam_tune.core.answers.zoom import holds, window_around
-from napari_sam_tune.core.geometry.frame import Frame
-from napari_sam_tune.core.geometry.views import resized_shape, shape_of, whole
+from napari_sam_tune.core.geometry.windows import shape_of, whole
 from napari_sam_tune.core.training.decoder import NEGATIVE, POSITIVE, TOP_LEFT, Tokens
 
 if TYPE_CHECKING:
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.config import TrainConfig
-    from napari_sam_tune.core.geometry.views import Window
+    from napari_sam_tune.core.geometry.frame import Frame
+    from napari_sam_tune.core.geometry.windows import Window
     from napari_sam_tune.core.project.project import Annotation
     from napari_sam_tune.core.prompts import Mask, Prompt
     from napari_sam_tune.core.training.embedded_images import Flips, Seen
@@ -36,9 +36,8 @@ class Example:
 
     Attributes:
         annotation: the mask as accepted, with the prompts a person gave.
-        frame: where its image, or the window, lies in the decoder's grids.
+        frame: where what is looked at, its image or a window, lies in the decoder's grids.
         weight: how often it is drawn, relative to the others.
-        window: the part of the image looked at, None for all of it.
         flips: whether it is seen upside down, and whether mirrored.
 
     """
@@ -46,8 +45,13 @@ class Example:
     annotation: Annotation
     frame: Frame
     weight: float = 1.0
-    window: Window | None = None
     flips: Flips = (False, False)
+
+    @property
+    def window(self) -> Window | None:
+        """The part of the image looked at, None for all of it."""
+        window = self.frame.window
+        return None if window == whole(self.annotation.shape) else window
 
     @property
     def seen(self) -> Seen:
@@ -61,8 +65,8 @@ class Example:
             rng: draws another window of about that place and size.
 
         """
-        shape, side = self.frame.original, self.frame.side
-        window = window_around(self.annotation.bbox, shape, side)
+        shape = self.annotation.shape
+        window = window_around(self.annotation.bbox, shape, self.frame.side)
         if window is None or rng is None:
             return window
         y0, x0, y1, x1 = self.annotation.bbox
@@ -78,27 +82,18 @@ class Example:
 
     def closer(self, window: Window) -> Example:
         """Return the object as it is seen in a window that holds it."""
-        shape, side = shape_of(window), self.frame.side
-        frame = Frame(shape, resized_shape(shape, side), side, self.frame.grid)
-        return replace(self, window=window, frame=frame)
-
-    @property
-    def placed(self) -> Window:
-        """The mask's bounding box in what is seen, not flipped."""
-        y0, x0, y1, x1 = self.annotation.bbox
-        top, left, _, _ = self.window or whole(self.frame.original)
-        return y0 - top, x0 - left, y1 - top, x1 - left
+        return replace(self, frame=replace(self.frame, window=window))
 
     @property
     def shown(self) -> tuple[Mask, Window]:
-        """The mask cut to its bounding box, and that box in what is seen, flips done."""
+        """The mask cut to its bounding box, and that box in image pixels, flips done."""
         cropped = self.annotation.cropped_mask
-        y0, x0, y1, x1 = self.placed
-        height, width = self.frame.original
+        y0, x0, y1, x1 = self.annotation.bbox
+        top, left, bottom, right = self.frame.window
         if self.flips[0]:
-            cropped, y0, y1 = cropped[::-1], height - y1, height - y0
+            cropped, y0, y1 = cropped[::-1], top + bottom - y1, top + bottom - y0
         if self.flips[1]:
-            cropped, x0, x1 = cropped[:, ::-1], width - x1, width - x0
+            cropped, x0, x1 = cropped[:, ::-1], left + right - x1, left + right - x0
         return cropped, (y0, x0, y1, x1)
 
     @cached_property
@@ -115,21 +110,19 @@ class Example:
         """
         if self.annotation.supersedes is not None:
             return ()
-        window = self.window or whole(self.frame.original)
         kept = (
             p
             for p in self.annotation.prompts
             if len(p.points) <= _MOST_POINTS
             and (p.box is not None or any(p.labels))
-            and (self.window is None or holds(window, p))
+            and (self.window is None or holds(self.window, p))
         )
-        corner = window[1], window[0]
-        return tuple(self._flipped(tokens_of(prompt, self.frame, corner)) for prompt in kept)
+        return tuple(self._flipped(tokens_of(prompt, self.frame)) for prompt in kept)
 
     @property
     def box(self) -> NDArray[np.float32]:
         """The corners of the tight box around the mask, (2, 2), in input pixels."""
-        y0, x0, y1, x1 = self.placed
+        y0, x0, y1, x1 = self.annotation.bbox
         # along the outer edges of the outermost pixels, so that one pixel has an area
         corners = self.frame.to_input([[x0 - 0.5, y0 - 0.5], [x1 - 0.5, y1 - 0.5]])
         return np.sort(self._mirrored(corners), axis=0)
@@ -143,18 +136,18 @@ class Example:
 
     def _mirrored(self, xy: NDArray[np.float32]) -> NDArray[np.float32]:
         """Positions (..., 2) in input pixels, on the flipped image."""
-        height, width = self.frame.original
-        last = self.frame.to_input((width - 1, height - 1))
+        _, _, bottom, right = self.frame.window
+        last = self.frame.to_input((right - 1, bottom - 1))
         mirrored: NDArray[np.float32] = np.where(self.flips[::-1], last - xy, xy)
         return mirrored
 
 
-def tokens_of(prompt: Prompt, frame: Frame, corner: tuple[int, int] = (0, 0)) -> Tokens:
-    """Turn a prompt in image pixels into tokens in a frame whose (x, y) corner is given."""
-    points = frame.to_input(np.reshape(prompt.points, (-1, 2)) - corner)
+def tokens_of(prompt: Prompt, frame: Frame) -> Tokens:
+    """Turn a prompt in image pixels into tokens in a frame."""
+    points = frame.to_input(np.reshape(prompt.points, (-1, 2)))
     labels = np.array([POSITIVE if label else NEGATIVE for label in prompt.labels], np.int64)
     if prompt.box is not None:
-        box = Tokens.of_box(frame.to_input(np.reshape(prompt.box, (2, 2)) - corner))
+        box = Tokens.of_box(frame.to_input(np.reshape(prompt.box, (2, 2))))
         return box.with_clicks(points, labels)
     return Tokens.of_point(points[0], int(labels[0])).with_clicks(points[1:], labels[1:])
 

@@ -41,7 +41,7 @@ _CAREFUL = 0.5
 """Share of prompts that are as good as can be; the others are as people give them in a hurry."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Judge:
     """Asks a model about held-out objects.
 
@@ -107,7 +107,7 @@ class _Asked:
         self._judge, self._frame = judge, example.frame
         source = judge.images.encode if judge.encodes else judge.images.features
         self._features = source(example.seen, judge.device)
-        self._bbox = example.placed
+        self._bbox = example.annotation.bbox
         self._truth = example.annotation.cropped_mask
         self._thin = is_thin(self._truth)
         self._example = example
@@ -148,8 +148,8 @@ class _Asked:
     def _in_pixels(self, logits: Tensor) -> tuple[Mask, Mask, tuple[int, int]]:
         """Return answer and truth in the window that holds both, and its (left, top) corner."""
         low_resolution = logits.float().cpu().numpy()
-        window = self._frame.window(low_resolution, self._bbox)
-        predicted = self._frame.drawn(low_resolution, window, self._judge.sam.mask_threshold)
+        window = self._frame.box_of(low_resolution, self._bbox)
+        predicted = self._frame.drawn_in(low_resolution, window, self._judge.sam.mask_threshold)
         y0, x0, y1, x1 = self._bbox
         truth = np.zeros(predicted.shape, bool)
         truth[y0 - window[0] : y1 - window[0], x0 - window[1] : x1 - window[1]] = self._truth

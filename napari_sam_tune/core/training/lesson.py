@@ -68,7 +68,7 @@ def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:
     return b if a is None else a if b is None else a + b
 
 
-@dataclass(eq=False)
+@dataclass(kw_only=True, eq=False)
 class Lesson:
     """Turns objects into gradients of the model's trainable parameters.
 

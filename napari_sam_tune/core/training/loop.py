@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Contents = tuple[Mapping[str, Tensor], Mapping[str, Any], FamiliarSurfaces | None]
 
 
-@dataclass(eq=False)
+@dataclass(kw_only=True, eq=False)
 class Loop:
     """Steps of an optimiser, with looks at held-out objects in between.
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.models.checkpoints import has_light_encoder
-from napari_sam_tune.core.models.lora import Adapters, adapted_weight, scaled, unscaled
+from napari_sam_tune.core.models.lora import Adapters, adapted_weight, scale_adapters, unscaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -121,7 +121,7 @@ class LentModel:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all that differs from the base model, for a weights file."""
-        return {**self.kept, **scaled(self.learning, self.config.lora)}
+        return {**self.kept, **scale_adapters(self.learning, self.config.lora)}
 
     @torch.no_grad()
     def average_with_base(self, share: float) -> None:
@@ -212,7 +212,7 @@ def borrowed(
     }
     try:
         known = {name: t for name, t in current.items() if name in adapters.parameters}
-        predictor.load({name: t for name, t in current.items() if name not in known}, version)
+        predictor.weights.load({n: t for n, t in current.items() if n not in known}, version)
         with torch.no_grad():
             for name, tensor in unscaled(known, config.lora).items():
                 learning[name].copy_(tensor)
@@ -229,7 +229,7 @@ def borrowed(
         with torch.no_grad():
             for name in names:
                 own[name].copy_(base[name])
-        predictor.load_base()
+        predictor.weights.load_base()
         for name, parameter in own.items():
             parameter.requires_grad_(asked[name])
             parameter.grad = None

@@ -8,7 +8,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from napari_sam_tune.core.config import TrainConfig
-from napari_sam_tune.core.errors import TrainingError
+from napari_sam_tune.core.documents import parse_yaml, read_yaml
+from napari_sam_tune.core.errors import SamTuneError, TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,9 +26,9 @@ def read_config(path: Path) -> TrainConfig:
 
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise TrainingError(f"The config {path} cannot be read: {error}") from error
+        values = read_yaml(path)
+    except SamTuneError as error:
+        raise TrainingError(f"The config {error}") from error
     if values is None:
         values = {}
     if not isinstance(values, dict):
@@ -54,9 +55,9 @@ def with_settings(config: TrainConfig, settings: Iterable[str]) -> TrainConfig:
 
 def _value(key: str, text: str) -> Any:
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise TrainingError(f"The value of {key}, {text!r}, cannot be read: {error}") from error
+        value = parse_yaml(text, f"The value of {key}, {text!r:.200},")
+    except SamTuneError as error:
+        raise TrainingError(str(error)) from error
     # YAML 1.1 takes 1e-4 for a word
     if isinstance(value, str):
         try:

@@ -74,13 +74,13 @@ def _points(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return (P, 2) middles (x, y) of pixels, in input px, and (P,) whether the object is there."""
     mask, (y0, x0, y1, x1) = example.shown
-    height, width = example.frame.original
+    top, left, bottom, right = example.frame.window
     near = round(_ABOUT * count)
     about = []
-    for low, high, end in ((y0, y1, height), (x0, x1, width)):
+    for low, high, start, end in ((y0, y1, top, bottom), (x0, x1, left, right)):
         margin = (high - low) // 4 + 2
-        close = rng.integers(max(low - margin, 0), min(high + margin, end), near)
-        about.append(np.concatenate([close, rng.integers(0, end, count - near)]))
+        close = rng.integers(max(low - margin, start), min(high + margin, end), near)
+        about.append(np.concatenate([close, rng.integers(start, end, count - near)]))
     rows, columns = about
     inside = (rows >= y0) & (rows < y1) & (columns >= x0) & (columns < x1)
     wanted = np.zeros(count, bool)

@@ -11,6 +11,7 @@ import yaml
 from napari_sam_tune import __version__
 from napari_sam_tune.core.models.weights_file import is_head
 from napari_sam_tune.core.project.split import SPLITS
+from napari_sam_tune.core.rounds.report import RoundReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.answers.tuned import TunedWeights
     from napari_sam_tune.core.models.base import BaseRef
     from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.rounds.gate import Verdict
 
 
 def model_card(
@@ -100,24 +102,24 @@ def _scores(project: Project, tuned: TunedWeights) -> str:
         return "These weights were not measured on held-out objects."
     rows = [("all", scores["objects"], scores["current"], scores["candidate"])]
     verdict = _verdict(project, tuned.version)
-    for label, change in sorted(verdict.get("by_class", {}).items()):
-        rows.append((label, change["objects"], change["before"], change["after"]))
+    by_class = {} if verdict is None else verdict.by_class
+    rows.extend((label, c.objects, c.before, c.after) for label, c in sorted(by_class.items()))
     shown = [(*row[:2], *(f"{score:.3f}" for score in row[2:])) for row in rows]
     text = (
         "Mean score (IoU; for thin objects F1 with a tolerance) on held-out objects, of the "
         f"weights in use before ({tuned.info.get('parent', 'base')}) and of these:\n\n"
         + _table(("class", "objects", "before", "after"), shown)
     )
-    return f"{text}\n\n{verdict['reason']}" if verdict.get("reason") else text
+    return text if verdict is None else f"{text}\n\n{verdict.reason}"
 
 
-def _verdict(project: Project, version: str) -> Mapping[str, Any]:
+def _verdict(project: Project, version: str) -> Verdict | None:
     """Return what the gate said when a version was first put to use."""
     for promotion in project.promotions():
-        verdict: Mapping[str, Any] | None = promotion.report.get("verdict")
+        verdict = RoundReport.from_json(promotion.report).verdict
         if promotion.version == version and verdict is not None:
             return verdict
-    return {}
+    return None
 
 
 def _config(info: Mapping[str, Any]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from napari_sam_tune.core.models.catalogue import ARCHITECTURES
+
 
 def half_names(name: str, suffix: str) -> tuple[str, str]:
     """Name a model's two graphs, encoder and decoder.
@@ -16,11 +18,11 @@ def half_names(name: str, suffix: str) -> tuple[str, str]:
 def use_sam(file: str, architecture: str) -> str:
     """Say how to use a whole model."""
     ours = f"```sh\nnapari-sam-tune predict IMAGE --model {file} --point X,Y --out DIR\n```"
-    if architecture == "starter":
+    kind = ARCHITECTURES.get(architecture)
+    if kind is None or kind.package is None:
         return f"{ours}\n\nOther programs do not know the starter's architecture."
-    package = "mobile_sam" if architecture == "vit_t" else "segment_anything"
     return (
-        f"```python\nfrom {package} import sam_model_registry\n\n"
+        f"```python\nfrom {kind.package} import sam_model_registry\n\n"
         f'sam = sam_model_registry["{architecture}"](checkpoint="{file}")\n```\n\n{ours}'
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -11,16 +11,6 @@ if TYPE_CHECKING:
     from napari_sam_tune.formats.writer import ExportOptions
 
 MASKS, WEIGHTS = 0, 1
-
-WEIGHTS_FORMATS: Final = {
-    "sam": ("SAM checkpoint, adapters merged", ".pth"),
-    "safetensors": ("Only what was trained, self-describing", ".safetensors"),
-    "lora": ("LoRA adapters alone", ".safetensors"),
-    "promptless": ("Promptless head kept last", ".safetensors"),
-    "onnx": ("ONNX graphs, encoder and decoder", ""),
-    "pt2": ("torch.export graphs, encoder and decoder", ""),
-}
-"""Name to title and suffix; named here because their writers import torch, which takes seconds."""
 
 
 @dataclass(frozen=True)

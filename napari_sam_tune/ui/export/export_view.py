@@ -22,10 +22,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam_tune.formats.registry import FORMATS
+from napari_sam_tune.formats.weights.catalogue import WEIGHTS_FORMATS
 from napari_sam_tune.formats.writer import ExportOptions
 from napari_sam_tune.ui.export.export_request import (
     MASKS,
-    WEIGHTS_FORMATS,
     ExportContent,
     ExportRequest,
 )
@@ -90,7 +90,7 @@ class ExportDialog(QDialog):
         """Of the file that is written; "" for a folder."""
         if self._tabs.currentIndex() == MASKS:
             return FORMATS[self.form].suffix
-        return WEIGHTS_FORMATS[self.form][1]
+        return WEIGHTS_FORMATS[self.form].suffix
 
     @property
     def form(self) -> str:
@@ -178,7 +178,7 @@ class ExportDialog(QDialog):
         page = QWidget()
         form = QFormLayout(page)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        titles = {name: title for name, (title, _) in WEIGHTS_FORMATS.items()}
+        titles = {known.name: known.title for known in WEIGHTS_FORMATS.values()}
         self.weights_formats = combo(titles)
         self.weights_formats.currentIndexChanged.connect(self._on_choice_changed)
         self._versions = combo(self._content.versions)

@@ -19,14 +19,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam_tune.core.models.catalogue import OFFICIAL, STARTER
 from napari_sam_tune.ui.views.style import Section, Text
 
-MODELS = {
-    "starter": "Starter (built in)",
-    "vit_t": "MobileSAM (41 MB)",
-    "vit_b": "SAM ViT-B (375 MB)",
-    "vit_l": "SAM ViT-L (1.2 GB)",
-    "vit_h": "SAM ViT-H (2.6 GB)",
+MODELS = {STARTER: "Starter (built in)"} | {
+    model.name: f"{model.title} ({model.size})"
+    for model in sorted(OFFICIAL.values(), key=lambda model: model.megabytes)
 }
 DEVICES = {
     "auto": "Automatic",
@@ -48,7 +46,7 @@ class Choices:
     """
 
     project: Path | None = None
-    model: str = "starter"
+    model: str = STARTER
     device: str = "auto"
 
 

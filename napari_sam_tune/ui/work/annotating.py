@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from napari.layers import Image
 from qtpy.QtCore import QObject
 
-from napari_sam_tune.core.errors import ImageError, PromptError, SamTuneError, StorageError
+from napari_sam_tune.core.errors import PromptError, SamTuneError, StorageError
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.ui.inference import Interrupted, Kind
 from napari_sam_tune.ui.views.labelling import ObjectSnapshot, Tool
+from napari_sam_tune.ui.work.asking import Asking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from napari_sam_tune.core.answers.answerer import ProposalRequest
     from napari_sam_tune.core.prompts import Proposal
     from napari_sam_tune.core.session.open_object import OpenObject
     from napari_sam_tune.ui.work.opening import Opening, ReadImage
@@ -30,6 +30,7 @@ class Annotating(QObject):
     """Clicks, boxes and strokes in; masks and decisions out.
 
     Attributes:
+        asking: the model's answers.
         actions: what can be done by key or button, by name.
 
     """
@@ -39,15 +40,12 @@ class Annotating(QObject):
         self._place, self._opening, self._session = place, opening, place.session
         self._negative = False
         self._picking: Literal["reopen", "delete"] | None = None
-        self._is_asking = False
-        self._following: Prompt | None = None  # said while an answer was awaited
-        self._then: list[Callable[[], object]] = []  # done in order once the answer is there
-        self._swapped: Literal["new", "old"] | None = None
+        self.asking = Asking(place, opening, self)
         self.actions: dict[str, Callable[[], None]] = {
-            "accept": partial(self._after_answer, partial(self._do, self._accept)),
+            "accept": partial(self.asking.after_answer, partial(self._do, self._accept)),
             "sign": self._switch_sign,
             "candidate": partial(
-                self._after_answer, partial(self._do, self._session.cycle_candidate)
+                self.asking.after_answer, partial(self._do, self._session.cycle_candidate)
             ),
             "reject": partial(self._dropping_answer, self._session.reject),
             "clear": partial(self._dropping_answer, self._clear),
@@ -61,11 +59,12 @@ class Annotating(QObject):
             "previous_image": partial(self._go, -1),
             "next_image": partial(self._go, 1),
         }
-        opening.leaving.connect(self._drop_answer)
+        opening.leaving.connect(self.asking.drop)
         opening.opened.connect(self._on_image_opened)
-        opening.ready.connect(self._mend)
+        opening.ready.connect(self.asking.mend)
         opening.ready.connect(self.refresh)
         opening.ready.connect(self._learn)
+        self.asking.changed.connect(self.refresh)
         self._session.object_changed.connect(self._on_session_object_changed)
         self._session.annotations_changed.connect(self._learn)
         for view in (place.panel.image, place.panel.object):
@@ -102,11 +101,11 @@ class Annotating(QObject):
         if xy is None:
             return
         label = 0 if negative != self._negative else 1
-        prompt = self._said()
+        prompt = self.asking.said
         if label == 0 and prompt is None and self._session.open_object.mask is None:
             self._place.tell("Click on the defect first; then take away what does not belong.")
             return
-        self.ask(
+        self.asking.ask(
             Prompt(points=[xy], labels=[label]) if prompt is None else prompt.add_point(*xy, label)
         )
 
@@ -117,7 +116,7 @@ class Annotating(QObject):
     def on_box(self, start: Sequence[float], end: Sequence[float]) -> None:
         """A box around the object; it replaces an earlier one."""
         self._place.touch()
-        said = self._said()
+        said = self.asking.said
         points, labels = (said.points, said.labels) if said is not None else ((), ())
         try:
             box = self._place.layers.box_between(start, end)
@@ -126,96 +125,9 @@ class Annotating(QObject):
             self._place.layers.show_prompt(said)
             self._place.complain(error)
             return
-        self.ask(prompt)
+        self.asking.ask(prompt)
 
-    def _said(self) -> Prompt | None:
-        prompt = self._following or self._session.open_object.prompt
-        return None if prompt is None else prompt.without_mask()
-
-    # ------------------------------------------------------ asking the model
-
-    def ask(self, prompt: Prompt) -> None:
-        """Put the whole prompt to the model; what is said meanwhile follows in one go."""
-        self._swapped = None
-        self._place.inference.forget(Kind.CLOSER)
-        if self._is_asking:
-            self._following = prompt
-            self._place.layers.show_prompt(prompt)
-            return
-        try:
-            request = self._session.request(prompt)
-        except SamTuneError as error:
-            self._then = []
-            self._place.layers.show_prompt(self._session.open_object.prompt)
-            self._place.complain(error)
-            self.refresh()
-            return
-        self._place.settle()
-        self._submit(request)
-
-    def _submit(self, request: ProposalRequest) -> None:
-        self._is_asking = True
-        self._place.inference.submit(
-            Kind.PROPOSE,
-            partial(self._answer_on_thread, request),
-            partial(self._on_answered, request),
-            self._on_answer_failed,
-        )
-        self.refresh()
-
-    def ask_anew(self) -> None:
-        """Let the weights that came into use answer the open prompt; the old mask is kept aside."""
-        prompt = self._said()
-        if prompt is None or self._is_asking or not self._opening.is_ready:
-            return
-        self.ask(prompt)
-        self._swapped = "new" if self._is_asking else None
-        self.refresh()
-
-    def ask_again(self) -> None:
-        """Put the open prompt once more, to a chain of answers that was switched."""
-        prompt = self._said()
-        if prompt is not None and self._opening.is_ready:
-            self.ask(prompt)
-
-    def _answer_on_thread(self, request: ProposalRequest) -> Proposal:
-        if self._opening.encoded_id != request.image_id:
-            raise ImageError("The image could not be prepared for the model; open it again.")
-        self._session.answerer.apply_swap()
-        with self._session.learner.runner.stepping_aside():
-            return self._session.answerer.answer(request)
-
-    def _on_answered(self, request: ProposalRequest, proposal: Proposal) -> None:
-        self._is_asking = False
-        if not self._session.receive(request, proposal):
-            self._following, self._then = None, []
-            self.refresh()
-            return
-        following, self._following = self._following, None
-        if following is not None:
-            self.ask(following)
-            return
-        if not self._then:
-            self._look_closer(proposal)
-        then, self._then = self._then, []
-        for action in then:
-            if action() is False:
-                return  # what was to come after it would leave the mask behind
-
-    def _look_closer(self, proposal: Proposal) -> None:
-        """Let a closer answer take the place of a small object's, when it is ready."""
-        if not self._session.chain.looks_closer:
-            return
-
-        def on_thread() -> Proposal | None:
-            with self._session.learner.runner.stepping_aside():
-                return self._session.answerer.look_closer(proposal)
-
-        def done(closer: Proposal | None) -> None:
-            if closer is not None and self._session.receive_closer(proposal, closer):
-                self.refresh()
-
-        self._place.inference.submit(Kind.CLOSER, on_thread, done, self._place.complain)
+    # -------------------------------------------------------------- learning
 
     def _learn(self, *_: object) -> None:
         """Learn from masks accepted or taken back, and in an idle moment how much that helps."""
@@ -239,36 +151,16 @@ class Annotating(QObject):
         learn = partial(session.answerer.learn, inference.give_way)
         inference.submit(Kind.LEARN, learn, lambda _: settle(), again)
 
-    def _on_answer_failed(self, error: Exception) -> None:
-        self._is_asking, self._following, self._then = False, None, []
-        self._swapped = None
-        self._session.undo()
-        self._place.complain(error)
-
-    def _after_answer(self, action: Callable[[], object]) -> None:
-        """Do something with the mask that is on its way, or at once if none is."""
-        if not self._is_asking:
-            action()
-        elif action not in self._then:
-            self._then.append(action)
+    # ------------------------------------------------------------- decisions
 
     def _dropping_answer(self, action: Callable[[], Any]) -> None:
-        self._drop_answer()
+        self.asking.drop()
         self._do(action)
-        self._mend()
-
-    def _drop_answer(self) -> None:
-        self._place.inference.forget(Kind.PROPOSE, Kind.CLOSER)
-        self._is_asking, self._following, self._then = False, None, []
-
-    def _mend(self) -> None:
-        """Ask again where a step leads back to a prompt whose answer never came."""
-        if self._session.open_object.awaiting and not self._is_asking:
-            self._submit(self._session.request_again())
+        self.asking.mend()
 
     def _do(self, action: Callable[[], Any]) -> bool:
         self._place.touch()
-        self._swapped = None
+        self.asking.compared = None
         succeeded = False
         try:
             action()
@@ -282,8 +174,6 @@ class Annotating(QObject):
         self.refresh()
         return succeeded
 
-    # ------------------------------------------------------------- decisions
-
     def _accept(self) -> None:
         self._session.accept()
         self._set_tool("click")
@@ -291,7 +181,7 @@ class Annotating(QObject):
     def _clear(self) -> None:
         """Start the object again; one that was taken up or suggested is there as it was."""
         if self._session.open_object.suggestion is not None:
-            self._session.restart_suggestion()
+            self._session.suggested.restart()
             return
         reopened = self._session.open_object.reopened
         self._session.reject()
@@ -303,11 +193,11 @@ class Annotating(QObject):
         self.refresh()
 
     def _switch_earlier(self) -> None:
-        if self._swapped is None or self._is_asking:
+        shown = self.asking.compared
+        if shown is None or self.asking.is_asking:
             return
-        going_back = self._swapped == "new"
-        self._do(self._session.undo if going_back else self._session.redo)
-        self._swapped = "old" if going_back else "new"
+        self._do(self._session.undo if shown == "new" else self._session.redo)
+        self.asking.compared = "old" if shown == "new" else "new"
         self.refresh()
 
     def _pick(self, what: Literal["reopen", "delete"]) -> None:
@@ -340,8 +230,7 @@ class Annotating(QObject):
             self.refresh()
 
     def _finish_image(self, *, empty: bool) -> None:
-        if self._then:
-            self._then.append(partial(self._finish_image, empty=empty))
+        if self.asking.after_others(partial(self._finish_image, empty=empty)):
             return
         project, image_id = self._session.project, self._session.state.image_id
         if image_id is None or not self._opening.is_shown:
@@ -356,9 +245,8 @@ class Annotating(QObject):
 
     def _go(self, by: int) -> None:
         self._place.touch()
-        if self._then:  # a mask accepted before it was there is not left behind
-            self._then.append(partial(self._go, by))
-            return
+        if self.asking.after_others(partial(self._go, by)):
+            return  # a mask accepted before it was there is not left behind
         if not self._opening.go(by):
             self._place.tell("This is the last image." if by > 0 else "This is the first image.")
 
@@ -378,13 +266,13 @@ class Annotating(QObject):
     # --------------------------------------------------------------- showing
 
     def _on_image_opened(self, _: ReadImage) -> None:
-        self._drop_answer()
-        self._picking = self._swapped = None
+        self.asking.drop()
+        self._picking = self.asking.compared = None
         proposal = self._place.layers.proposal
         proposal.events.paint.connect(self._on_proposal_painted)
         proposal.events.mode.connect(self.refresh)
         self._on_session_object_changed(self._session.open_object)
-        self._mend()
+        self.asking.mend()
 
     def _on_proposal_painted(self, _: object = None) -> None:
         self._place.touch()
@@ -407,12 +295,12 @@ class Annotating(QObject):
         self._place.panel.object.show_object(
             ObjectSnapshot(
                 headline=self._headline(current),
-                can_accept=self._is_asking
+                can_accept=self.asking.is_asking
                 or (current.mask is not None and bool(current.mask.any())),
                 is_open=not current.is_empty,
                 candidates=candidates,
                 negative=self._negative,
-                has_earlier=self._swapped is not None and not self._is_asking,
+                has_earlier=self.asking.compared is not None and not self.asking.is_asking,
                 can_undo=state.can_undo,
                 can_redo=state.can_redo,
                 tool=_TOOLS.get(mode, "click"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
@@ -12,6 +12,7 @@ from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES
 from napari_sam_tune.core.project.effort import RECALLED
 from napari_sam_tune.core.rounds.plan import AutoRounds
+from napari_sam_tune.core.rounds.report import RoundReport
 from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.views.helping import HelpingRow
 from napari_sam_tune.ui.views.history import VersionRow
@@ -20,8 +21,11 @@ from napari_sam_tune.ui.views.learnt_chart import LearntPoint, score_text
 from napari_sam_tune.ui.views.notice import Notice
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_sam_tune.core.pixel_classifier.learnt import Learnt
     from napari_sam_tune.core.project.project import Promotion
+    from napari_sam_tune.core.rounds.gate import Change
     from napari_sam_tune.core.rounds.report import Round
     from napari_sam_tune.core.training.job import Progress
     from napari_sam_tune.ui.work.annotating import Annotating
@@ -141,7 +145,7 @@ class FineTuning(QObject):
     def _on_swapped(self, _: object) -> None:
         self.show_history()
         self.refresh()
-        self._annotating.ask_anew()
+        self._annotating.asking.ask_anew()
 
     def _on_round_progressed(self, progress: Progress) -> None:
         if self._is_closed:
@@ -182,7 +186,7 @@ class FineTuning(QObject):
         self._place.panel.notice.show_notice(Notice(text, "warning"))
 
     def _on_clock_ticked(self) -> None:
-        self._session.consider_round(self._place.idle_seconds())
+        self._session.learner.start_if_due(self._place.idle_seconds())
 
     # --------------------------------------------------------------- showing
 
@@ -229,18 +233,22 @@ class FineTuning(QObject):
         in_use = self._session.state.weights_version
         rows = [VersionRow(_BASE, self._name(_BASE), "", "", in_use == _BASE)]
         rows.extend(
-            VersionRow(
-                version=promotion.version,
-                name=self._name(promotion.version),
-                when=datetime.fromtimestamp(promotion.time).strftime("%d %b %H:%M"),
-                score=_score(promotion.report),
-                in_use=promotion.version == in_use,
-                detail=_detail(promotion),
-            )
+            self._version_row(promotion, in_use)
             for promotion in self._first_promotions()
             if self._session.project.can_use(promotion.version)
         )
         self._place.panel.history.show_versions(tuple(reversed(rows)))
+
+    def _version_row(self, promotion: Promotion, in_use: str) -> VersionRow:
+        report = RoundReport.from_json(promotion.report)
+        return VersionRow(
+            version=promotion.version,
+            name=self._name(promotion.version),
+            when=datetime.fromtimestamp(promotion.time).strftime("%d %b %H:%M"),
+            score=_score(report),
+            in_use=promotion.version == in_use,
+            detail=_detail(promotion.version, report),
+        )
 
     def show_helping(self, *_: object) -> None:
         """Show what accepted masks cost, if anybody looks."""
@@ -292,23 +300,25 @@ def _said_of(learnt: Learnt | None) -> str:
     )
 
 
-def _score(report: dict[str, Any]) -> str:
+def _score(report: RoundReport) -> str:
     """Return "from → to" of the mean held-out score, as far as the report tells."""
-    changes = list(((report.get("verdict") or {}).get("by_class") or {}).values())
-    objects = sum(c["objects"] for c in changes)
+    changes = _by_class(report).values()
+    objects = sum(change.objects for change in changes)
     if not objects:
         return ""
-    before, after = (
-        sum(c[key] * c["objects"] for c in changes) / objects for key in ("before", "after")
-    )
+    before = sum(change.before * change.objects for change in changes) / objects
+    after = sum(change.after * change.objects for change in changes) / objects
     return f"{before:.2f} → {after:.2f}"
 
 
-def _detail(promotion: Promotion) -> str:
-    verdict = promotion.report.get("verdict") or {}
-    lines = [str(promotion.report.get("sentence", "")), f"Weights {promotion.version}"]
-    for name, change in (verdict.get("by_class") or {}).items():
-        lines.append(
-            f"{name}: {change['before']:.2f} → {change['after']:.2f} ({change['objects']} objects)"
-        )
+def _detail(version: str, report: RoundReport) -> str:
+    lines = [report.sentence, f"Weights {version}"]
+    lines += [
+        f"{name}: {change.before:.2f} → {change.after:.2f} ({change.objects} objects)"
+        for name, change in _by_class(report).items()
+    ]
     return "\n".join(line for line in lines if line)
+
+
+def _by_class(report: RoundReport) -> Mapping[str, Change]:
+    return {} if report.verdict is None else report.verdict.by_class

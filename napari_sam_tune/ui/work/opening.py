@@ -74,7 +74,6 @@ class Opening(QObject):
         self._place = place
         self._shown: Image | None = None
         self._read: ReadImage | None = None  # what is on the screen
-        self.encoded_id: str | None = None  # written by the inference thread only
         self.is_ready = False
         self._ahead: set[tuple[str, str]] = set()
         self.preferred: Callable[[], Iterable[str]] = tuple
@@ -197,7 +196,6 @@ class Opening(QObject):
 
     def _encode_on_thread(self, read: ReadImage) -> StorageError | None:
         session = self._place.session
-        self.encoded_id = None
         session.answerer.apply_swap()
         problem = None
         with session.learner.runner.stepping_aside():
@@ -206,7 +204,6 @@ class Opening(QObject):
             except StorageError as error:
                 # The model has the image all the same; only the cache does not.
                 problem = error
-        self.encoded_id = read.record.id
         return problem
 
     def _on_encoded(self, problem: StorageError | None) -> None:
@@ -279,7 +276,7 @@ def displayable(pixels: NDArray[Any]) -> NDArray[Any]:
 
 def _read(session: Session, queued: QueuedImage) -> ReadImage:
     pixels = queued.read()
-    record = session.register(pixels, queued.id, path=queued.path)
+    record = session.project.register(pixels, queued.id, path=queued.path)
     crops = {a.id: a.cropped_mask for a in session.project.annotations(record.id)}
     return ReadImage(queued, pixels, record, crops)
 

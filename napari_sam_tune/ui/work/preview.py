@@ -68,10 +68,11 @@ class Preview(QObject):
         place.inference.submit(Kind.PREVIEW, work, self._on_proposed, self._on_failed)
 
     def _propose_on_thread(self, image_id: str | None, xy: Point) -> tuple[Mask | None, float]:
-        if self._opening.encoded_id != image_id:
+        answerer = self._place.session.answerer
+        if answerer.open_id != image_id:
             return None, 0.0
         start = perf_counter()
-        proposal = self._place.session.answerer.ask(Prompt(points=(xy,), labels=(1,)))
+        proposal = answerer.ask(Prompt(points=(xy,), labels=(1,)))
         return proposal.mask, perf_counter() - start
 
     def _on_proposed(self, answer: tuple[Mask | None, float]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from qtpy.QtCore import QObject, Qt, Signal
 
-from napari_sam_tune.core.errors import ImageError, SamTuneError
+from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.ui.inference import Interrupted, Kind
 from napari_sam_tune.ui.views.suggestion_view import SuggestionSnapshot
 from napari_sam_tune.ui.work.surveying import Surveying
@@ -129,7 +129,7 @@ class Suggesting(QObject):
 
     def _on_order_chosen(self, surest_first: bool) -> None:
         self._place.touch()
-        self._session.order_suggestions(surest_first=surest_first)
+        self._session.suggested.order(surest_first=surest_first)
 
     # ---------------------------------------------------------------- looking
 
@@ -151,8 +151,6 @@ class Suggesting(QObject):
     def _find_on_thread(
         self, kind: SuggestionKind, image_id: str, label: str | None
     ) -> list[Suggestion]:
-        if self._opening.encoded_id != image_id:
-            raise ImageError("The image could not be prepared for the model; open it again.")
         self._session.answerer.apply_swap()
         with self._session.learner.runner.stepping_aside():
             return self._session.review.find(kind, image_id, self._place.inference.give_way, label)
@@ -161,7 +159,7 @@ class Suggesting(QObject):
         self, kind: SuggestionKind, image_id: str, label: str | None, found: list[Suggestion]
     ) -> None:
         self._is_looking = False
-        self._session.receive_suggestions(kind, image_id, found)
+        self._session.suggested.receive(kind, image_id, found)
         if kind == "similar":
             self._surveying.look_through(label)
         self.refresh()

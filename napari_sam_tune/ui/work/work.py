@@ -152,7 +152,7 @@ class Work(QObject):
         self.place.panel.object.show_connected(on)
         if chain.connects != on:
             chain.connects = on
-            self.annotating.ask_again()
+            self.annotating.asking.ask_again()
 
     def _switch_connected_parts(self) -> None:
         self._show_connected_parts(not self.place.preferences.connected_parts)

@@ -1,0 +1,161 @@
+"""`napari-sam-tune simulate`: labelled images, labelled once more by a robot."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_sam_tune.commands.terminal import Device, Model, console, progress_bar
+from napari_sam_tune.core.models.catalogue import STARTER
+from napari_sam_tune.core.rounds.plan import MASKS_BETWEEN_ROUNDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.progress import Progress
+
+    from napari_sam_tune.core.evaluation.simulate import ObjectResult, SequenceResult
+    from napari_sam_tune.core.exchange.labelled_images import LabelledImage
+    from napari_sam_tune.core.rounds.report import Round
+
+Images = Annotated[Path, typer.Option(help="Folder of images.")]
+Masks = Annotated[Path, typer.Option(help="Folder of true masks, paired by stem.")]
+Report = Annotated[Path, typer.Option(help="JSON file for the report.")]
+Learn = Annotated[
+    bool, typer.Option("--learn/--frozen", help="Fine-tune between images, or never.")
+]
+KeptProject = Annotated[
+    Path | None, typer.Option(help="Keep the project here; else it is thrown away.")
+]
+Every = Annotated[int, typer.Option(min=1, help="Accepted masks between rounds.")]
+MaxClicks = Annotated[int, typer.Option(min=1, help="The robot gives up after so many.")]
+Target = Annotated[float, typer.Option(min=0, max=1, help="Score it is content with.")]
+Noise = Annotated[
+    float, typer.Option(min=0, max=1, help="0 clicks the centre of the error, 1 anywhere.")
+]
+Seed = Annotated[int, typer.Option(help="Of the order of groups and the noise.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N groups.")]
+Manifest = Annotated[Path | None, typer.Option(help="CSV with a row per stem.")]
+ClassColumn = Annotated[str | None, typer.Option(help="Its column of classes.")]
+GroupColumn = Annotated[str | None, typer.Option(help="Its column of groups.")]
+Zoom = Annotated[
+    bool | None,
+    typer.Option(
+        "--zoom/--no-zoom",
+        help="Answer small objects from a crop around them; by itself where that is fast.",
+    ),
+]
+RecallOthers = Annotated[
+    bool | None,
+    typer.Option(
+        "--recall/--no-recall",
+        help="Bring in masks of other photographs of the same part; by itself with --learn.",
+    ),
+]
+Instant = Annotated[
+    bool,
+    typer.Option("--instant/--no-instant", help="Learn at every accept, with or without rounds."),
+]
+Similar = Annotated[
+    bool,
+    typer.Option("--similar", help="Ask for all like what was accepted before clicking."),
+]
+MostObjects = Annotated[int | None, typer.Option(min=1, help="Stop after so many objects.")]
+
+
+def simulate(
+    images: Images,
+    masks: Masks,
+    out: Report,
+    learn: Learn = True,
+    model: Model = STARTER,
+    project: KeptProject = None,
+    every: Every = MASKS_BETWEEN_ROUNDS,
+    max_clicks: MaxClicks = 20,
+    target: Target = 0.85,
+    noise: Noise = 0.0,
+    seed: Seed = 0,
+    limit: Limit = None,
+    manifest: Manifest = None,
+    class_column: ClassColumn = None,
+    group_column: GroupColumn = None,
+    zoom: Zoom = None,
+    recall: RecallOthers = None,
+    instant: Instant = True,
+    similar: Similar = False,
+    objects: MostObjects = None,
+    device: Device = "auto",
+) -> None:
+    """Find out how many clicks learning would save on images you have labelled already."""
+    from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.evaluation.simulate import Robot, order_groups, run_sequence
+    from napari_sam_tune.core.exchange.labelled_images import read_pairs
+    from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.session.session import Session
+
+    pairs = read_pairs(
+        images, masks, manifest=manifest, class_column=class_column, group_column=group_column
+    )
+    groups = order_groups(pairs, seed, limit)
+    robot = Robot(max_clicks, target, noise, seed, finds_similar=similar)
+    with TemporaryDirectory() as scratch, progress_bar() as bar:
+        follower = _Follower(bar, groups)
+        with Session(
+            Project.open(project or Path(scratch) / "project"),
+            Predictor.from_checkpoint(model, device=device),
+            source="robot",
+            zoom=zoom,
+            recall=learn if recall is None else recall,
+            instant=instant,
+        ) as session:
+            rounds = every if learn else None
+            result = run_sequence(
+                session, groups, robot, every=rounds, objects=objects, report=follower.tell
+            )
+        follower.finish()
+    _write(result, out)
+
+
+class _Follower:
+    """Shows in a bar how many images are labelled, and above it what came of a round."""
+
+    def __init__(self, bar: Progress, groups: Sequence[Sequence[LabelledImage]]) -> None:
+        self._bar = bar
+        self._total = sum(len(group) for group in groups)
+        self._task = bar.add_task("Labelling", total=self._total)
+        self._stems: set[str] = set()
+
+    def tell(self, event: ObjectResult | Round) -> None:
+        """Take note of an object or a round as `run_sequence` reports it."""
+        from napari_sam_tune.core.rounds.report import Round
+
+        if isinstance(event, Round):
+            self._bar.console.print(_round_line(event), highlight=False)
+        else:
+            self._stems.add(event.stem)
+            self._bar.update(self._task, completed=len(self._stems))
+
+    def finish(self) -> None:
+        """Show that all are done, those too that hold no object."""
+        self._bar.update(self._task, completed=self._total)
+
+
+def _round_line(finished: Round) -> str:
+    outcome = "new weights in use" if finished.promoted else "weights kept"
+    return f"[bold]   round[/]  {outcome}: {finished.report} ({finished.seconds:.0f} s)"
+
+
+def _write(result: SequenceResult, out: Path) -> None:
+    document = result.to_json()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    summary = document["summary"]
+    console.print(
+        f"{summary['objects']} objects, {summary['cumulative_clicks']} clicks, "
+        f"{summary['actions']} actions; report in {out}",
+        highlight=False,
+    )

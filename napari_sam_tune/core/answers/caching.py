@@ -1,0 +1,55 @@
+"""What the model and the pixel classifier see in an image, kept in the cache."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_sam_tune.core.images.files import to_rgb8
+from napari_sam_tune.core.pixel_classifier.features import KEY as FEATURES
+from napari_sam_tune.core.storage.embeddings import EmbeddingCache
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.pixel_classifier.features import FeatureExtractor
+    from napari_sam_tune.core.project.project import Project
+
+
+def open_cache(project: Project) -> EmbeddingCache:
+    """Return the cache of a project: embeddings of its images, and features, which never change."""
+    return EmbeddingCache(project.embeddings_path, constant_keys=[FEATURES])
+
+
+def embed_image(
+    predictor: Predictor,
+    extractor: FeatureExtractor,
+    cache: EmbeddingCache,
+    image: NDArray[Any],
+    image_hash: str,
+) -> bool:
+    """Have an image's embedding and features in the cache; returns whether either was missing.
+
+    Args:
+        predictor: its open image stays open.
+        extractor: of the features.
+        cache: where both go.
+        image: (H, W[, C]) array as `to_rgb8` takes it.
+        image_hash: its `content_hash`.
+
+    Raises:
+        ImageError: not an image.
+        StorageError: the disk is full.
+
+    """
+    key = predictor.weights.encoder_key_for(image)
+    lacks_embedding = not cache.contains(key, image_hash)
+    lacks_features = not cache.contains(FEATURES, image_hash)
+    stages = None
+    if lacks_embedding:
+        view = predictor.encode(image)
+        cache.put(key, image_hash, view.embedding)
+        stages = view.stages
+    if lacks_features:
+        cache.put(FEATURES, image_hash, extractor.extract(to_rgb8(image), stages).packed())
+    return lacks_embedding or lacks_features

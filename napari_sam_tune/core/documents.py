@@ -1,0 +1,146 @@
+"""The one door for JSON and YAML that others wrote: plain errors, and bounds on what is let in.
+
+A few lines of YAML can stand for thousands of millions of values, by aliases, and brackets within
+brackets end in the depths of whoever walks through them later.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+from napari_sam_tune.core.errors import SamTuneError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+MOST_LEVELS: Final = 64
+"""Of brackets within brackets."""
+MOST_YAML_BYTES: Final = 1 << 20
+_MOST_YAML_PARTS: Final = 50_000
+_MOST_LETTERS: Final = 10_000  # of a value: long numbers with colons are multiplied out
+_LARGEST: Final = 1 << 63
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where it is
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file that holds an object.
+
+    Raises:
+        SamTuneError: it is missing, malformed (says where), holds something else, or is out of
+            bounds (see `check_bounds`).
+
+    """
+    content = _content(path)
+    try:
+        document = json.loads(content.decode("utf-8-sig"))
+        if b"\\ud" in content.lower():  # halves of a character, which no file could hold
+            json.dumps(document, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise SamTuneError(f"{path} is not valid JSON: {error}. Export it again.") from error
+    if not isinstance(document, dict):
+        raise SamTuneError(f"{path} should hold a JSON object {{…}}; export it again.")
+    check_bounds(document, path)
+    return document
+
+
+def check_bounds(document: Collection[Any], name: object) -> None:
+    """Refuse what no format needs, and what those who walk through a document do not expect.
+
+    Args:
+        document: lists and dicts, as JSON has them.
+        name: what it is called in the error.
+
+    Raises:
+        SamTuneError: lists and objects lie more than 64 deep in each other, or a whole number has
+            more than 64 bits.
+
+    """
+    level = [document]
+    for _ in range(MOST_LEVELS):
+        below = []
+        for one in level:
+            for value in one.values() if isinstance(one, dict) else one:
+                kind = type(value)
+                if kind is dict or kind is list:
+                    below.append(value)
+                elif kind is int and not -_LARGEST <= value < _LARGEST:
+                    raise SamTuneError(
+                        f"{name} has a number of more than 64 bits: export it again."
+                    )
+        if not below:
+            return
+        level = below
+    raise SamTuneError(
+        f"{name} has lists or objects more than {MOST_LEVELS} deep in each other, which no format "
+        "has: export it again."
+    )
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file; raises as `parse_yaml` does, and where there is none, or a long one."""
+    content = _content(path, MOST_YAML_BYTES + 1)
+    if len(content) > MOST_YAML_BYTES:
+        raise SamTuneError(
+            f"{path} is longer than a megabyte, which is the most that is read of YAML: is it the "
+            "right file?"
+        )
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SamTuneError(f"{path} is not valid YAML: {error}. Save it in UTF-8.") from error
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, name: str) -> Any:
+    """Read YAML of plain values.
+
+    Args:
+        text: the YAML.
+        name: what it is called in errors.
+
+    Raises:
+        SamTuneError: it is malformed, has aliases (`*name`), or is deeper, or of more or longer
+            values, than a config or a list of classes needs.
+
+    """
+    try:
+        _check_events(text, name)
+        return yaml.load(text, Loader=_LOADER)  # noqa: S506  safe, either of them
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise SamTuneError(f"{name} is not valid YAML: {error}.") from error
+
+
+def _check_events(text: str, name: str) -> None:
+    """Look at all there is, part by part, before anything is made of it."""
+    depth = 0
+    for number, event in enumerate(yaml.parse(text, Loader=_LOADER)):
+        if isinstance(event, yaml.AliasEvent):
+            raise SamTuneError(
+                f"{name} has the alias *{event.anchor}, which is not read: a few lines of these "
+                "can fill the memory. Write out what it stands for."
+            )
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        is_long = isinstance(event, yaml.ScalarEvent) and len(event.value) > _MOST_LETTERS
+        if is_long or depth > MOST_LEVELS or number > _MOST_YAML_PARTS:
+            raise SamTuneError(
+                f"{name} has more, longer or deeper values than are read of YAML "
+                f"({_MOST_YAML_PARTS:,} parts, {_MOST_LETTERS:,} letters each, {MOST_LEVELS} "
+                "levels): is it the right file?"
+            )
+
+
+def _content(path: Path, most: int = -1) -> bytes:
+    try:
+        if path.exists() and not path.is_file():  # reading a pipe or a device might never end
+            raise SamTuneError(f"{path} cannot be read: it is no ordinary file. Give a file.")
+        with path.open("rb") as file:
+            return file.read(most)
+    except OSError as error:
+        raise SamTuneError(f"{path} cannot be read: {error.strerror}. Check its name.") from error

@@ -1,0 +1,236 @@
+"""Tells whether a project is whole, and saves what can be saved of one that is not.
+
+Masks lie in records of their own, which no damage to a log touches; each record names its image,
+so that a lost log can be made again from them, but for classes' colours, marks, deletions and
+which weights were in use.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from napari_sam_tune.core.errors import CheckpointError, DamagedLogError, ProjectError
+from napari_sam_tune.core.project.annotations import Annotation
+from napari_sam_tune.core.project.folder import ProjectFolder
+from napari_sam_tune.core.project.journal import FIRST, LOGS, Journal, machine
+from napari_sam_tune.core.project.ledger import Ledger
+from napari_sam_tune.core.project.project import Project
+from napari_sam_tune.core.storage.chained_log import ChainedLog, salvage
+from napari_sam_tune.core.storage.durable import saving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_DAMAGED: Final = "damaged"
+"""Folder of a project that what was damaged is moved to."""
+_NAMED: Final = 5
+_HOUR: Final = 3600.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as it should be.
+
+    Attributes:
+        what: a sentence for the person.
+        remedy: what `repair` does about it; None where it can do nothing.
+
+    """
+
+    what: str
+    remedy: str | None = None
+
+
+class ProjectCheck:
+    """Looks through a project without changing it, and repairs what can be.
+
+    Args:
+        path: the project's folder; no program should have it open while it is repaired.
+
+    Raises:
+        ProjectError: it is not a project, or was made by a newer release.
+
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._folder = ProjectFolder(path)
+        if not self._folder.marker.is_file() and not self._folder.annotations.exists():
+            raise ProjectError(f"There is no project in {self._folder.path}. Check the path.")
+        if self._folder.marker.is_file():
+            self._folder.check_format()
+        self._damaged_logs: dict[str, list[dict[str, Any]]] = {}
+        self._damaged_records: list[str] = []
+        self._lost_images: dict[str, dict[str, Any]] = {}
+        self._stale: list[Path] = []
+
+    def run(self) -> Iterator[Finding]:
+        """Look at the marker, the logs, every mask, the weights, and what dead writers left."""
+        if not self._folder.marker.is_file():
+            yield Finding("project.json is missing.", "It is written anew.")
+        yield from self._check_logs()
+        ledger = self._what_is_left()
+        yield from self._check_records(ledger)
+        if not self._damaged_logs and self._folder.marker.is_file():
+            yield from self._check_weights(ledger)
+        yield from self._check_leftovers()
+
+    # ----------------------------------------------------------------- looking
+
+    def _check_logs(self) -> Iterator[Finding]:
+        names = {FIRST, *(path.name for path in self._folder.path.glob(LOGS))}
+        for name in sorted(names):
+            log = ChainedLog(self._folder.path / name)
+            if not log.path.exists():
+                self._damaged_logs[name] = []
+                yield Finding(f"{name} is missing.", _REWRITTEN)
+                continue
+            try:
+                log.read_new()
+                log.require_whole()
+            except DamagedLogError as error:
+                entries, lost = salvage(log.path)
+                self._damaged_logs[name] = entries
+                yield Finding(
+                    f"{error} {len(entries)} of its lines can be read, {lost} cannot.", _REWRITTEN
+                )
+                continue
+            if log.path.stat().st_size > log.end.size:
+                yield Finding(
+                    f"{name} ends in a line cut short, which a program left that was stopped while "
+                    "it wrote; it had told nobody that this was saved.",
+                    "The next program that writes removes it.",
+                )
+        if not self._damaged_logs:
+            try:
+                Journal(self._folder.path).require_whole()
+            except ProjectError as error:
+                entries, _ = salvage(self._folder.log)
+                self._damaged_logs[FIRST] = entries
+                yield Finding(str(error), _REWRITTEN)
+
+    def _what_is_left(self) -> Ledger:
+        """Return what the logs add up to, as far as they can be read."""
+        entries = [entry for found in self._damaged_logs.values() for entry in found]
+        for path in self._folder.path.glob(LOGS):
+            if path.name not in self._damaged_logs:
+                entries += ChainedLog(path).read_new()
+        if FIRST not in self._damaged_logs:
+            entries += ChainedLog(self._folder.log).read_new()
+        ledger = Ledger()
+        for entry in sorted(entries, key=lambda entry: float(entry.get("time", 0))):
+            try:
+                ledger = ledger.with_entries([entry])
+            except ProjectError:
+                continue
+        return ledger
+
+    def _check_records(self, ledger: Ledger) -> Iterator[Finding]:
+        store = self._folder.annotations
+        masks_of: dict[str, int] = {}
+        for name in sorted(store.names_if_changed() or ()):
+            try:
+                stored = store.attributes(name)
+                annotation = Annotation.from_record(name, stored, store)
+                annotation.cropped_mask  # noqa: B018  # reads and checks it
+            except ProjectError as error:
+                self._damaged_records.append(name)
+                yield Finding(str(error), f"It is moved to {_DAMAGED}/.")
+                continue
+            if annotation.image_id in ledger.images:
+                continue
+            masks_of[annotation.image_id] = masks_of.get(annotation.image_id, 0) + 1
+            facts = stored.get("image")
+            if isinstance(facts, dict):
+                shape = list(annotation.shape)
+                self._lost_images[annotation.image_id] = {**facts, "shape": shape}
+        known = [image_id for image_id in masks_of if image_id in self._lost_images]
+        if known:
+            yield Finding(
+                f"{sum(masks_of[i] for i in known)} mask(s) are of images that no log knows: "
+                f"{_some(known)}.",
+                "The images are registered again, as the masks describe them.",
+            )
+        unknown = [image_id for image_id in masks_of if image_id not in self._lost_images]
+        if unknown:
+            yield Finding(
+                f"{sum(masks_of[i] for i in unknown)} mask(s) are of images that no log knows, and "
+                f"were made by a release that did not describe them: {_some(unknown)}. Open these "
+                "images once in the project under these names, or restore log.jsonl from a backup."
+            )
+
+    def _check_weights(self, ledger: Ledger) -> Iterator[Finding]:
+        project = Project(self._folder)
+        overruled = project.overruled()
+        if overruled:
+            yield Finding(
+                f"{len(overruled)} object(s) were corrected twice at once; the later form counts, "
+                f"the other is kept: {_some([a.id for a in overruled])}."
+            )
+        for version in ledger.weights:
+            try:
+                project.load_weights(version)
+            except (ProjectError, CheckpointError) as error:
+                yield Finding(str(error))
+        missing = [
+            image.id
+            for image in project.images()
+            if image.path is not None and not (self._folder.path / image.path).is_file()
+        ]
+        if missing:
+            yield Finding(
+                f"{len(missing)} image(s) are not where they were: {_some(missing)}. Show the "
+                "project their folder (relink)."
+            )
+
+    def _check_leftovers(self) -> Iterator[Finding]:
+        pending = self._folder.pending
+        left = list(pending.iterdir()) if pending.is_dir() else []
+        self._stale = [path for path in left if path.lstat().st_mtime < time.time() - _HOUR]
+        if self._stale:
+            yield Finding(
+                f"{len(self._stale)} unfinished write(s) of programs that were stopped.",
+                "They are removed.",
+            )
+
+    # --------------------------------------------------------------- repairing
+
+    def repair(self) -> None:
+        """Do what the findings of `run` say can be done; what was damaged is moved, not deleted.
+
+        Raises:
+            StorageError: the disk refused.
+
+        """
+        damaged = self._folder.path / _DAMAGED
+        with saving("The repaired project", self._folder.path):
+            if self._damaged_logs or self._damaged_records:
+                damaged.mkdir(exist_ok=True)
+            if not self._folder.marker.is_file():
+                self._folder.write_marker(created=time.time())
+            stamp = time.strftime("%Y%m%dT%H%M%S")
+            for name, entries in self._damaged_logs.items():
+                log = ChainedLog(self._folder.path / name)
+                log.rewrite(entries, saving_as=damaged / f"{stamp}-{name}")
+            for name in self._damaged_records:
+                shutil.move(self._folder.annotations.root / name, damaged / name)
+            for path in self._stale:
+                shutil.rmtree(path, ignore_errors=True)
+        journal = Journal(self._folder.path, about_to_write=self._folder.raise_format)
+        if self._damaged_logs:
+            sizes = {n: (self._folder.path / n).stat().st_size for n in self._damaged_logs}
+            journal.append("log", name=journal.own_name, machine=machine(), old=sizes)
+        for image_id, facts in self._lost_images.items():
+            journal.append("image", id=image_id, **facts)
+
+
+_REWRITTEN: Final = f"What can be read of it is written anew; the damaged file goes to {_DAMAGED}/."
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(json.dumps(name, ensure_ascii=False) for name in names[:_NAMED]) + more

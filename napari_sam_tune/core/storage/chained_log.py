@@ -1,0 +1,324 @@
+"""A log of one writer, a machine: JSON lines, each with a checksum over itself and all before it.
+
+A line cut short at the end is what a dead writer leaves; nobody was told that it was saved, and the
+next writer removes it. Anything else that is not as it was written (a line changed, removed, moved
+or added, the file emptied or cut) breaks the chain of checksums and is refused. How far the file
+once reached is noted in a small file beside it, so that lines missing from its end are noticed too.
+
+Programs of one machine take turns by locking the file; different machines never write to the same
+one, since locks and appending across a network cannot be relied upon.
+
+Logs of the first releases have no checksums. They are read, never written to.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import shutil
+import sys
+import time
+import zlib
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from napari_sam_tune.core.errors import DamagedLogError, ProjectError, StorageError
+from napari_sam_tune.core.storage.durable import flush_file, flush_folder, saving
+from napari_sam_tune.core.storage.own_files import open_own, read_own
+from napari_sam_tune.core.storage.plain_json import parse_object, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+_LINE: Final = re.compile(rb'(\{.*),"sum":"([0-9a-f]{8})"\}', re.DOTALL)
+_PATIENCE: Final = 20.0
+"""Seconds to wait for another program that is writing; one line takes it milliseconds."""
+
+
+class LogEnd(NamedTuple):
+    """How far a log reached: bytes, and the checksum over all of them."""
+
+    size: int
+    checksum: int
+
+
+class ChainedLog:
+    """One log file, and how far this reader has read it. For one thread at a time.
+
+    Args:
+        path: the file; made by the first `append`.
+
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._mark = path.with_name(f".{path.name}.end")
+        self._end = LogEnd(0, 0)
+        self.has_checksums = True
+        self._lines = 0
+        self._descriptor: int | None = None
+
+    # ---------------------------------------------------------------- reading
+
+    def require_whole(self) -> None:
+        """Refuse a log that has lost its end; after `read_new`, when a project is opened.
+
+        Raises:
+            DamagedLogError: it is shorter than it once was.
+
+        """
+        once = self._noted_size()
+        if self._end.size < once:
+            raise DamagedLogError(
+                f"{self.path} once had {once} bytes, of which {self._end.size} can be read: its "
+                "end is missing. If the folder is being synchronised, wait until that is done. "
+                "Otherwise restore the file from a backup, or see what can be saved: "
+                f"{_check(self.path)}"
+            )
+
+    def read_new(self) -> list[dict[str, Any]]:
+        """Return the entries appended since the last call, by whomever; cheap if there are none.
+
+        Raises:
+            DamagedLogError: it is not as it was written.
+            ProjectError: the file is gone, or not a file.
+
+        """
+        size = self._size()
+        if size == self._end.size:
+            return []
+        if size < self._end.size:
+            raise DamagedLogError(
+                f"{self.path} has become shorter: it was replaced or cut while the project was "
+                f"open. Close the project and open it again, or see: {_check(self.path)}"
+            )
+        try:
+            descriptor = open_own(self.path, os.O_RDONLY)
+            with os.fdopen(descriptor, "rb") as file:
+                file.seek(self._end.size)
+                fresh = file.read()
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+        if self._end.size == 0:
+            self.has_checksums = _begins_with_checksums(fresh)
+        return self._parse(fresh)
+
+    def _parse(self, fresh: bytes) -> list[dict[str, Any]]:
+        complete = fresh.rfind(b"\n") + 1  # a line still being written is left for the next time
+        size, checksum = self._end
+        entries: list[dict[str, Any]] = []
+        for line in fresh[:complete].split(b"\n")[:-1]:
+            self._lines += 1
+            if self.has_checksums:
+                entry, checksum = self._checked(line, checksum)
+                entries.append(entry)
+            elif (old := self._unchecked(line)) is not None:
+                entries.append(old)
+            size += len(line) + 1
+        self._end = LogEnd(size, checksum)
+        return entries
+
+    def _checked(self, line: bytes, before: int) -> tuple[dict[str, Any], int]:
+        found = _LINE.fullmatch(line)
+        if found is None:
+            raise self._damaged("it has no checksum")
+        said, checksum = found.groups()
+        now = zlib.crc32(said, before)
+        if f"{now:08x}".encode() != checksum:
+            raise self._damaged("its checksum does not fit what stands before it")
+        try:
+            entry = parse_object(said + b"}")
+        except ValueError as error:
+            raise self._damaged(str(error)) from error
+        return entry, now
+
+    def _unchecked(self, line: bytes) -> dict[str, Any] | None:
+        """Read a line of the first releases, in which dead writers left torn lines anywhere."""
+        try:
+            return parse_object(line) if line else None
+        except ValueError as error:
+            if b"\0" in line or not line.startswith(b"{"):
+                raise self._damaged("it is not text that this program writes") from error
+            return None
+
+    def _damaged(self, why: str) -> DamagedLogError:
+        return DamagedLogError(
+            f"Line {self._lines} of {self.path} is damaged: {why}. It says which images, classes "
+            "and deletions there are, so the project is not opened without it. Restore the file "
+            f"from a backup, or see what can be saved: {_check(self.path)}"
+        )
+
+    def _size(self) -> int:
+        try:
+            return self.path.lstat().st_size
+        except FileNotFoundError as error:
+            if self._end.size == 0:
+                return 0
+            raise _unreadable(self.path, error) from error
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+
+    @property
+    def end(self) -> LogEnd:
+        """How far it has been read."""
+        return self._end
+
+    # ---------------------------------------------------------------- writing
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other programs of this machine from appending meanwhile.
+
+        Raises:
+            StorageError: the disk refused, or another program holds the file for too long.
+
+        """
+        with saving("The change", self.path):
+            is_new = not self.path.exists()
+            self._descriptor = open_own(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+            try:
+                if is_new:
+                    flush_folder(self.path.parent)
+                _lock(self._descriptor, self.path)
+                yield
+            finally:
+                os.close(self._descriptor)  # also releases the lock
+                self._descriptor = None
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """Add a line; on return it survives a power cut. Inside `locked`, after `read_new`.
+
+        Raises:
+            StorageError: the disk refused; nothing of the line is left.
+
+        """
+        descriptor = self._descriptor
+        if descriptor is None or not self.has_checksums:
+            raise RuntimeError("a log is appended to inside `locked`, and never an old one")
+        said = json.dumps(entry, ensure_ascii=False, default=plain, separators=(",", ":"))
+        body = said[:-1].encode()
+        checksum = zlib.crc32(body, self._end.checksum)
+        line = body + f',"sum":"{checksum:08x}"}}\n'.encode()
+        with saving("The change", self.path):
+            if os.fstat(descriptor).st_size > self._end.size:
+                os.ftruncate(descriptor, self._end.size)  # a dead writer's torn line
+            try:
+                if os.write(descriptor, line) != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(descriptor)
+            except OSError:
+                os.ftruncate(descriptor, self._end.size)
+                raise
+        self._note_size(self._end.size + len(line))
+
+    def _note_size(self, size: int) -> None:
+        # Not flushed: after a power cut it may be behind the log, which is no harm; never ahead.
+        with suppress(OSError):  # the line is safe, and the next one notes more
+            descriptor = open_own(self._mark, os.O_WRONLY | os.O_CREAT)
+            try:
+                os.write(descriptor, b"%16d\n" % size)
+            finally:
+                os.close(descriptor)
+
+    def _noted_size(self) -> int:
+        try:
+            return int(read_own(self._mark))
+        except (OSError, ValueError):
+            return 0
+
+    def rewrite(self, entries: list[dict[str, Any]], saving_as: Path) -> None:
+        """Make the log anew from these entries; what it was is kept under another name.
+
+        Raises:
+            StorageError: the disk refused.
+
+        """
+        fresh = ChainedLog(self.path.with_name(f".{self.path.name}.new"))
+        with saving("The repaired log", self.path):
+            fresh.path.unlink(missing_ok=True)
+            with fresh.locked():
+                for entry in entries:
+                    fresh.append(entry)
+                    fresh.read_new()  # the next line's checksum goes on from this one
+            if self.path.exists():
+                shutil.copyfile(self.path, saving_as, follow_symlinks=False)
+                flush_file(saving_as)
+            fresh.path.replace(self.path)
+            self._mark.unlink(missing_ok=True)
+            if entries:
+                fresh._mark.replace(self._mark)
+            flush_folder(self.path.parent)
+
+
+def salvage(path: Path) -> tuple[list[dict[str, Any]], int]:
+    """Read what can be read of a damaged log, checksums or not.
+
+    Returns:
+        The entries, in the order of their lines, and how many lines are none.
+
+    Raises:
+        ProjectError: it is not a file.
+        OSError: it cannot be read.
+
+    """
+    entries, lost = [], 0
+    for line in read_own(path).split(b"\n"):
+        if not line.strip(b"\0 "):
+            continue
+        found = _LINE.fullmatch(line)
+        try:
+            entries.append(parse_object(line if found is None else found[1] + b"}"))
+        except ValueError:
+            lost += 1
+    return entries, lost
+
+
+def _begins_with_checksums(content: bytes) -> bool:
+    lines = [line for line in content.split(b"\n") if line.strip(b"\0")]
+    return not lines or any(_LINE.fullmatch(line) for line in lines)
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    """Wait until no other program of this machine holds the file."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            _try_lock(descriptor)
+        except OSError as error:
+            if error.errno not in {errno.EAGAIN, errno.EACCES, errno.EDEADLK}:
+                raise
+            if time.monotonic() > deadline:
+                raise StorageError(
+                    f"The change was not saved: another program has held {path} for "
+                    f"{_PATIENCE:.0f} seconds. Close it, or wait, and try again."
+                ) from error
+            time.sleep(0.002)
+        else:
+            return
+
+
+def _try_lock(descriptor: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        # beyond the text, so that readers are not kept out
+        os.lseek(descriptor, 1 << 30, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _check(path: Path) -> str:
+    return f"napari-sam-tune check {path.parent}"
+
+
+def _unreadable(path: Path, error: OSError) -> ProjectError:
+    return ProjectError(
+        f"{path} cannot be read ({error.strerror}); it says which images and versions there are. "
+        "Restore it from a backup."
+    )
