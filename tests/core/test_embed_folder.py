@@ -12,7 +12,7 @@ from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 
 
 @pytest.fixture(scope="module")
-def predictor():
+def predictor(at_128_px):
     torch.set_num_threads(1)
     return Predictor.from_checkpoint("starter", device="cpu")
 

@@ -20,6 +20,8 @@ from napari_sam_tune.core.models.checkpoints import LoadedModel, load_model
 from napari_sam_tune.core.models.tiny_vit import build_vit_t
 from napari_sam_tune.formats.weights.usage import use_sam
 
+pytestmark = pytest.mark.usefixtures("at_128_px")
+
 
 def test_a_merged_checkpoint_draws_what_base_and_adapters_draw(tmp_path):
     model = load_model("starter")

@@ -120,6 +120,6 @@ def test_its_weights_are_put_in_use_and_answer(project: Project) -> None:
         assert np.abs(answer.logits - of_base[name].logits).max() > 0.5
 
     there, tuned = open_tuned(MADE / "weights.safetensors", device="cpu")
-    there.load(tuned.tensors, tuned.version)
+    there.weights.load(tuned.tensors, tuned.version)
     for name, answer in answers_of(there, image).items():
         np.testing.assert_array_equal(answer.mask, of_version[name].mask)

@@ -20,6 +20,8 @@ from napari_sam_tune.formats.predictions import mask_picture
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("at_128_px")
+
 BOX, POINT = "14,18,46,50", "92,40"
 
 

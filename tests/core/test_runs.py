@@ -1,6 +1,7 @@
 """Trainings from the command line: what they leave behind, and how they go on."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,16 +18,21 @@ from napari_sam_tune.core.config import LOSSES, TrainConfig
 from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.geometry.frame import Frame
 from napari_sam_tune.core.images.files import content_hash
+from napari_sam_tune.core.models import architectures, checkpoints
 from napari_sam_tune.core.models.checkpoints import load_base, load_model
+from napari_sam_tune.core.models.starter import set_image_size
 from napari_sam_tune.core.models.weights_file import read_weights
 from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.rounds.run import enter, train
+from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 from napari_sam_tune.core.training.course import Course
 from napari_sam_tune.core.training.examples import Example
 from napari_sam_tune.core.training.job import DivergedError
 from napari_sam_tune.core.training.settings import commented, read_config, with_settings
 from napari_sam_tune.core.training.targets import at_points
+
+pytestmark = pytest.mark.usefixtures("at_128_px")
 
 TINY = TrainConfig.for_a_run().model_copy(
     update={
@@ -35,11 +41,15 @@ TINY = TrainConfig.for_a_run().model_copy(
         "corrections": 1,
         "judge_objects": 1,
         "look_objects": 1,
-        "look_every": 1,
+        "look_every": 2,
         "robot_clicks": 2,
         "zoom_share": 0.0,
     }
 )
+FEW = [
+    f"--set={name}={getattr(TINY, name)}"
+    for name in ("corrections", "judge_objects", "look_objects", "robot_clicks")
+]
 CONFIGS = {
     "decoder": ["parts=decoder"],
     "decoder without the IoU head, mse": ["parts=decoder_without_iou", "loss=mse"],
@@ -59,7 +69,7 @@ CONFIGS = {
 }
 
 
-def discs(project, images=5):
+def discs(project, images=3):
     """Grey images with a bright disc each; the last is held out."""
     rng = np.random.default_rng(0)
     rows, columns = np.ogrid[:90, :120]
@@ -76,19 +86,29 @@ def discs(project, images=5):
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory):
+def base(tmp_path_factory, at_128_px):
     """The starter, as a file of its own."""
     path = tmp_path_factory.mktemp("base") / "base.safetensors"
     save_file(load_model("starter").sam.state_dict(), path)
     return load_model(path).ref
 
 
-@pytest.fixture
-def project(tmp_path, base):
-    made = discs(Project.open(tmp_path / "p"))
+@pytest.fixture(scope="module")
+def encoded(tmp_path_factory, base):
+    """A project whose images were encoded by the base model."""
+    made = discs(Project.open(tmp_path_factory.mktemp("encoded") / "p"))
     made.set_base(base)
     assert {a.split for a in made.annotations()} == {"train", "held_out"}
-    return made
+    predictor, cache = Predictor(load_base(base)), EmbeddingCache(made.embeddings_path)
+    for record in made.images():
+        embedding = predictor.embed(made.read_image(record.id))
+        cache.put(predictor.encoder_key, record.content_hash, embedding)
+    return made.path
+
+
+@pytest.fixture
+def project(tmp_path, encoded):
+    return Project.open(shutil.copytree(encoded, tmp_path / "p"))
 
 
 def ended(training):
@@ -103,6 +123,7 @@ def ended(training):
 def drawn(predictor):
     """A number that says what the model draws for a click, to the last bit."""
     image = np.random.default_rng(1).integers(0, 255, (90, 120), dtype=np.uint8)
+    set_image_size(predictor.sam, 128)
     predictor.set_image(image)
     proposal = predictor.propose(Prompt([(60, 40)], [1]))
     return content_hash(np.ascontiguousarray(proposal.logits))
@@ -164,24 +185,25 @@ def test_a_run_interrupted_and_resumed_equals_one_that_was_not(project, tmp_path
     assert logs[0] == logs[1]
 
 
-def test_two_processes_learn_what_one_does(project, tmp_path):
-    few = ("corrections", "judge_objects", "look_objects", "robot_clicks")
-    settings = [f"--set={name}={getattr(TINY, name)}" for name in few]
-    losses = []
-    for processes in ("1", "2"):
-        out = tmp_path / processes
-        command = [sys.executable, "-m", "napari_sam_tune", "train", str(project.path)]
-        command += ["--out", str(out), "--device", "cpu", "--processes", processes, *settings]
-        command += ["--set", "steps=3", "--set", "parts=decoder", "--set", "look_every=2"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=250)
-        assert done.returncode == 0, done.stderr
-        losses.append(read_weights(out / "weights.safetensors")[1]["losses"])
+def test_two_processes_learn_what_one_does(project, tmp_path, monkeypatch):
+    # as in the processes, which know nothing of smaller images
+    monkeypatch.setattr(checkpoints, "build_model", architectures.build_model)
+    command = ["train", str(project.path), "--device", "cpu", *FEW, "--set", "steps=3"]
+    command += ["--set", "parts=decoder", "--set", "look_every=2"]
+    one = [*command, "--processes", "1", "--out", str(tmp_path / "1")]
+    assert CliRunner().invoke(app, one, catch_exceptions=False).exit_code == 0
+    two = [sys.executable, "-m", "napari_sam_tune", *command, "--processes", "2"]
+    two += ["--out", str(tmp_path / "2")]
+    done = subprocess.run(two, capture_output=True, text=True, timeout=250)
+    assert done.returncode == 0, done.stderr
+    losses = [read_weights(tmp_path / n / "weights.safetensors")[1]["losses"] for n in "12"]
     assert losses[0] == pytest.approx(losses[1], abs=2e-4)
     assert len(losses[0]) == 3
 
 
 def test_a_run_enters_the_project_through_the_gate(project, tmp_path):
-    result = ended(train(project, tmp_path / "run", TINY, device="cpu"))
+    decoder = with_settings(TINY, ["parts=decoder"])
+    result = ended(train(project, tmp_path / "run", decoder, device="cpu"))
     assert not result.verdict.promote  # one held-out object is too few to judge by
     assert not enter(project, result)
     assert project.current_version == "base"
@@ -200,6 +222,7 @@ def test_a_run_enters_the_project_through_the_gate(project, tmp_path):
 
 def test_numbers_that_are_not_finite_end_a_run_and_say_where(project, tmp_path):
     config = with_settings(TINY, ["learning_rate=1e30", "parts=decoder", "warmup=0", "clip=1e30"])
+    config = with_settings(config, ["look_every=1"])
     with pytest.raises(DivergedError, match=r"step 2 of 2.*latest look"):
         ended(train(project, tmp_path / "run", config, device="cpu"))
     assert (tmp_path / "run" / "weights.safetensors").exists()
@@ -217,8 +240,8 @@ def test_a_training_that_learns_nothing_says_so(project, tmp_path):
 
 def test_the_command_trains_and_resumes(project, tmp_path):
     out = tmp_path / "run"
-    settings = ["--set", "steps=1", "--set", "parts=decoder", "--set", "judge_objects=1"]
-    command = ["train", str(project.path), "--out", str(out), "--device", "cpu", *settings]
+    settings = ["--set", "steps=1", "--set", "parts=decoder"]
+    command = ["train", str(project.path), "--out", str(out), "--device", "cpu", *FEW, *settings]
     done = CliRunner().invoke(app, [*command, "--tensorboard"], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert "weights.safetensors" in done.output

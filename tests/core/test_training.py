@@ -27,7 +27,9 @@ from napari_sam_tune.core.training.job import DivergedError, TrainingJob
 from napari_sam_tune.core.training.loss import prompt_loss
 
 BASE = BaseRef("tiny", "7" * 64)
-WHOLE = TrainConfig(steps=3, batch_size=4, look_every=2)
+WHOLE = TrainConfig(
+    steps=3, batch_size=4, look_every=2, corrections=2, robot_clicks=2, look_objects=2
+)
 SHORT = WHOLE.model_copy(update={"parts": ("mask_decoder",)})
 
 
@@ -219,7 +221,7 @@ def test_the_first_step_changes_every_part_of_the_decoder(project, model):
 
 def test_learning_one_image_by_heart_takes_the_loss_to_the_floor(project, model):
     first = project.annotations("0.png")
-    how = {"steps": 80, "learning_rate": 2e-3, "base_share": 0, "correction_share": 0}
+    how = {"steps": 60, "learning_rate": 2e-3, "base_share": 0, "correction_share": 0}
     config = SHORT.model_copy(update=how | {"prompts_per_mask": 1000})
     job = TrainingJob(str(project.path), BASE, "base", tuple(a.id for a in first), (), config)
     candidate, _ = run(replace(job, device="cpu"), model)
