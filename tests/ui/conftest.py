@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +17,10 @@ from PIL import Image
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QAbstractButton, QApplication, QLabel, QProgressBar
 
 from napari_sam_tune.ui.controller import Controller
+from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.views.panel import Panel
 from napari_sam_tune.ui.views.start import Choices
 
@@ -25,9 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import napari
+    from qtpy.QtWidgets import QWidget
 
 _SIDE = 192
 _STEPS_IN_A_DRAG = 8
+_passed_over: set[str] = set()
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +44,20 @@ def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DOCUMENTS_DIR", str(tmp_path / "documents"))
     monkeypatch.setattr(settings, "_CFG_PATH", str(tmp_path / "napari" / "settings.yaml"))
     settings._clear_plugin_settings_cache()
+
+
+@pytest.fixture(autouse=True)
+def modules_passed_over() -> None:
+    """Let the garbage collector pass over all that was imported up to now.
+
+    napari collects all garbage whenever a layer goes, which takes half a second with torch in
+    memory. What a test makes is looked through as ever: this is between tests, and nothing of the
+    one before is left.
+    """
+    if not _passed_over.issuperset(sys.modules):
+        gc.collect()
+        gc.freeze()
+        _passed_over.update(sys.modules)
 
 
 @pytest.fixture(autouse=True)
@@ -175,6 +194,26 @@ class Desk:
         notice = self.panel.notice.notice
         return "" if notice is None else notice.text
 
+    def is_busy(self, *kinds: Kind) -> bool:
+        """Whether the model is at work on one of these, or what came of it is on its way."""
+        return self.work.place.inference.busy(*kinds)
+
+    @staticmethod
+    def label(view: QWidget, role: str | None = None) -> QLabel:
+        """Return the first label of a role (see `views.style`) in a view."""
+        labels = view.findChildren(QLabel)
+        return next(label for label in labels if label.property("role") == role)
+
+    @staticmethod
+    def button(view: QWidget, text: str) -> QAbstractButton:
+        """Return the button of a view that says `text`."""
+        return next(b for b in view.findChildren(QAbstractButton) if b.text() == text)
+
+    def reads(self, text: str) -> bool:
+        """Whether a label that is in view says this somewhere."""
+        labels = self.panel.findChildren(QLabel)
+        return any(text in label.text() for label in labels if label.isVisible())
+
     def open(self, folder: Path, **choices: Any) -> None:
         """Choose a folder and wait until the model has its first image."""
         if choices:
@@ -193,7 +232,7 @@ class Desk:
 
     def answer(self) -> Any:
         """Wait until nothing is asked any more; return the object in progress."""
-        self.wait(lambda: not self.work.annotating.asking.is_asking)
+        self.wait(lambda: not self.is_busy(Kind.PROPOSE))
         return self.session.open_object
 
     def shot(self, name: str) -> None:
@@ -208,6 +247,8 @@ class Desk:
 
 @pytest.fixture
 def make_desk(make_napari_viewer: Any, qtbot: Any) -> Iterator[Callable[..., Desk]]:
+    from napari.settings import get_plugin_settings
+
     desks: list[Desk] = []
 
     def wait(until: Callable[[], bool]) -> None:
@@ -216,7 +257,12 @@ def make_desk(make_napari_viewer: Any, qtbot: Any) -> Iterator[Callable[..., Des
     def make(**options: Any) -> Desk:
         viewer = make_napari_viewer(show=True)
         viewer.window._qt_window.resize(1280, 900)
+        # a test that wants a round starts it, or says after how many masks it is to start
+        get_plugin_settings("napari-sam-tune").labelling.automatic_rounds = False
         panel = Panel()
+        for bar in panel.findChildren(QProgressBar):
+            # a busy one moves, and with each step the processor draws the whole window
+            bar.setUpdatesEnabled("SAM_TUNE_SHOTS" in os.environ)
         controller = Controller(viewer, panel, **{"runner": "inline", **options})
         panel.controller = controller
         viewer.window.add_dock_widget(panel, name="Label and learn", area="right")

@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 
 from napari_sam_tune.core.images.files import list_images, read_image
 from napari_sam_tune.core.scoring import next_click, score
+from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.queue import SAMPLE_IMAGES
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
@@ -147,9 +148,9 @@ def test_a_suggested_class_is_seen_and_a_key_wins_over_it(desk, tmp_path):
     for annotation in desk.session.project.annotations():  # as if guessed before, and rightly
         desk.session.answerer.classes.add(annotation.id, ClassGuess(annotation.label, 2.0))
     desk.session.accept(mask=discs["pore"])  # what was chosen before it no longer counts
-    desk.wait(lambda: not desk.work.place.inference._newest)
+    desk.wait(lambda: not desk.is_busy(*Kind))
 
-    note = desk.panel.classes._note
+    note = desk.label(desk.panel.classes, "quiet")
     assert not note.isVisible()
     desk.propose(spots["scratch"])
     assert desk.session.state.label == "scratch"

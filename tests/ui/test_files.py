@@ -17,7 +17,7 @@ from napari.utils.notifications import notification_manager
 from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
-from qtpy.QtWidgets import QApplication, QFileDialog
+from qtpy.QtWidgets import QApplication, QFileDialog, QPushButton, QTabWidget
 
 from napari_sam_tune.core.images.files import content_hash
 from napari_sam_tune.core.models.base import BaseRef
@@ -263,7 +263,6 @@ def test_the_dock_exports_masks_and_weights(desk, blobs, qtbot, tmp_path):
     out = tmp_path / "out.json"
     dialog.place.setText(str(out))
     dialog.place.textEdited.emit(str(out))
-    desk.panel._pages.widget(1).ensureWidgetVisible(desk.panel.export)
     desk.shot("export")
     assert "Written: out.json, 1 images with 1 objects." in ended(exporting, qtbot)
     assert len(COCO(str(out)).dataset["annotations"]) == 1
@@ -276,10 +275,10 @@ def test_the_dock_exports_masks_and_weights(desk, blobs, qtbot, tmp_path):
     assert out.read_text() == "mine"
     _shot(dialog, "export_exists")
     with qtbot.waitSignal(exporting.ended, timeout=120_000):
-        dialog.notice._remedy.click()
+        dialog.notice.findChild(QPushButton).click()
     assert COCO(str(out)).dataset["annotations"]
 
-    dialog._tabs.setCurrentIndex(WEIGHTS)
+    dialog.findChild(QTabWidget).setCurrentIndex(WEIGHTS)
     assert Path(dialog.place.text()).suffix == ".pth"
     dialog.place.setText(str(tmp_path / "sam.pth"))
     _shot(dialog, "export_weights")
@@ -287,7 +286,7 @@ def test_the_dock_exports_masks_and_weights(desk, blobs, qtbot, tmp_path):
     assert (tmp_path / "sam.pth").stat().st_size > 1e6
 
     desk.panel.export.click()  # it is open already
-    assert desk.controller._exporting is exporting
+    assert desk.panel.findChildren(Exporting) == [exporting]
     dialog.close()
     assert exporting.is_closed
 
@@ -313,7 +312,7 @@ def test_the_dialog_says_what_is_lost_and_can_be_cancelled(project, qtbot, tmp_p
     dialog.place.setText(str(mine))
     dialog.export.click()
     with qtbot.waitSignal(exporting.ended, timeout=120_000):
-        dialog.notice._remedy.click()
+        dialog.notice.findChild(QPushButton).click()
     assert "not made by an export" in dialog.notice.notice.text
     assert (mine / "thesis.txt").is_file()
 
@@ -362,7 +361,7 @@ def test_the_menu_asks_for_a_project_where_none_is_open(viewer, project, monkeyp
     get_app_model().commands.execute_command(f"{PLUGIN}.export_weights").result()
     assert asked == [True]
     exporting = viewer.window._qt_window.findChild(Exporting)
-    assert exporting.dialog._tabs.currentIndex() == WEIGHTS
+    assert exporting.dialog.findChild(QTabWidget).currentIndex() == WEIGHTS
     exporting.dialog.close()
 
 

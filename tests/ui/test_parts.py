@@ -65,12 +65,12 @@ def test_classes_have_their_colours(layers):
     assert np.argmax(blue[:3]) == 2
 
 
-def test_prompt_and_proposal_are_shown_and_taken_away(layers):
+def test_prompt_and_proposal_are_shown_and_taken_away(viewer, layers):
     mask = np.zeros((40, 60), bool)
     mask[3:9, 4:8] = True
     layers.show_prompt(Prompt(points=((5, 6), (9, 3)), labels=(1, 0), box=(1, 2, 30, 35)))
     layers.show_proposal(mask)
-    clicks, box = layers._own["clicks"], layers._own["box"]
+    clicks, box = viewer.layers["clicks"], viewer.layers["box"]
     assert clicks.data.tolist() == [[6, 5], [3, 9]]
     assert clicks.face_color[0].tolist() != clicks.face_color[1].tolist()
     assert box.nshapes == 1

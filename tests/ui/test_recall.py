@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from qtpy.QtCore import Qt
 
 from napari_sam_tune.core.scoring import iou
+from napari_sam_tune.ui.inference import Kind
 
 
 def _headline(desk) -> str:
-    return desk.panel.object._headline.text()
+    return desk.label(desk.panel.object).text()
+
+
+def _sentence(desk) -> str:
+    return desk.label(desk.panel.suggestions, "quiet").text()
 
 
 def test_a_click_brings_back_the_mask_of_the_image_before(desk, blobs):
@@ -38,10 +41,11 @@ def test_a_click_brings_back_the_mask_of_the_image_before(desk, blobs):
 
 
 def test_recalling_can_be_switched_off(desk, blobs):
+    from napari.settings import get_plugin_settings
+
     x, y, _ = blobs.discs[1]
     desk.open(blobs.folder)
-    desk.work.place.preferences = replace(desk.work.place.preferences, recall_masks=False)
-    desk.work._follow_preferences()
+    get_plugin_settings("napari-sam-tune").labelling.recall_masks = False
     desk.propose((x, y))
     desk.hand.press(Qt.Key.Key_Q)
     desk.hand.press(Qt.Key.Key_Period)
@@ -54,19 +58,18 @@ def test_all_masks_of_a_part_are_proposed_one_after_the_other(desk, blobs):
     for x, y, _ in blobs.discs[:2]:
         desk.propose((x, y))
         desk.hand.press(Qt.Key.Key_Q)
-    assert "Let the model look" in desk.panel.suggestions._sentence.text()
+    assert "Let the model look" in _sentence(desk)
     desk.hand.press(Qt.Key.Key_Period)
     desk.wait_ready()
-    assert "You labelled this part" in desk.panel.suggestions._sentence.text()
+    assert "You labelled this part" in _sentence(desk)
     desk.shot("recalled_offered")
     for kind, said in {"everything": "Let the model look", "recalled": "You labelled"}.items():
         desk.panel.suggestions.choose_kind(kind)
-        assert said in desk.panel.suggestions._sentence.text()
+        assert said in _sentence(desk)
     desk.panel.suggestions.button.click()
-    desk.wait(lambda: not desk.work.suggesting._is_looking)
-    assert desk.panel.suggestions._counter.text() == "1 of 2"
-    sentence = desk.panel.suggestions._sentence.text()
-    assert sentence == "This was accepted as “defect” on another photograph of the part."
+    desk.wait(lambda: not desk.is_busy(Kind.SUGGEST))
+    assert desk.label(desk.panel.suggestions, "badge").text() == "1 of 2"
+    assert _sentence(desk) == "This was accepted as “defect” on another photograph of the part."
     desk.shot("recalled_suggestion")
     desk.hand.press(Qt.Key.Key_Q)
     desk.hand.press(Qt.Key.Key_Q)
@@ -82,4 +85,4 @@ def test_all_masks_of_a_part_are_proposed_one_after_the_other(desk, blobs):
     desk.wait_ready()
     assert desk.session.project.is_done("part 2.png")
     assert desk.session.state.image_id == "part 2.png"
-    assert "Let the model look" in desk.panel.suggestions._sentence.text()
+    assert "Let the model look" in _sentence(desk)

@@ -3,38 +3,47 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 import psutil
 import pytest
 import torch
 from PIL import Image
+from pyqtgraph import PlotDataItem, PlotWidget
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton
+from superqt import QCollapsible
 
 from napari_sam_tune.core.config import GateConfig, TrainConfig
 from napari_sam_tune.core.errors import StorageError
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.ui.queue import PROJECT_NAME
+from napari_sam_tune.ui.views.learnt_chart import LearntChart
 
 # Few, quick steps, and a gate that takes what is better at all: what is tested is the way through.
 QUICK = TrainConfig(
-    steps=12,
+    steps=8,
+    batch_size=2,
+    corrections=1,
+    robot_clicks=2,
+    judge_objects=4,
     prompts_per_mask=100,
     learning_rate=1e-3,
     look_every=8,
     gate=GateConfig(confidence=0.51, fewest_objects=1, class_loss=1.0),
 )
 # what is learnt from is drawn ahead, so not more steps than outlast a test
-ENDLESS = QUICK.model_copy(update={"steps": 5_000, "prompts_per_mask": 1e9})
+ENDLESS = QUICK.model_copy(update={"steps": 2_000, "prompts_per_mask": 1e9})
 
 
 def _accept_discs(desk, blobs, images: int = 3) -> None:
-    """Label every disc of the first images: click, correct with the brush, accept."""
+    """Label two discs of each of the first images: click, correct with the brush, accept."""
     for number in range(images):
         desk.wait(lambda n=number: desk.session.state.image_id == f"part {n + 1}.png")
         desk.wait_ready()
-        for x, y, radius in blobs.discs:
+        for x, y, radius in blobs.discs[:2]:
             desk.propose((x, y))
             layer = desk.layers.proposal
             layer.data[:] = 0  # the eraser, in one go
@@ -44,6 +53,29 @@ def _accept_discs(desk, blobs, images: int = 3) -> None:
             desk.hand.press(Qt.Key.Key_Q)
         if number < images - 1:
             desk.hand.press(Qt.Key.Key_Period)
+
+
+def _wait_steps(desk) -> None:
+    """Wait until the round under way shows how far it is."""
+    bar = desk.panel.learning.findChild(QProgressBar)
+    desk.wait(lambda: bar.isVisible() and bar.maximum() > 0)
+
+
+def _drawn(desk, what: str) -> list[int]:
+    """Return the steps at which the round's curve has a "loss" or a "score"."""
+    plot = desk.panel.learning.findChild(PlotWidget)
+    if plot is None:
+        return []
+    lines = [item for item in plot.scene().items() if isinstance(item, PlotDataItem)]
+    losses = plot.getPlotItem().listDataItems()
+    (line,) = losses if what == "loss" else [item for item in lines if item not in losses]
+    steps, _ = line.getData()
+    return [] if steps is None else list(steps)
+
+
+def _unfold(desk, title: str) -> None:
+    folds = desk.panel.findChildren(QCollapsible)
+    next(fold for fold in folds if fold.text() == title).expand(animate=False)
 
 
 def _go(desk, key: Qt.Key) -> None:
@@ -59,25 +91,23 @@ def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs):
     Image.fromarray(stripes).save(blobs.folder / "part of another line.png")
     desk.shot("start")
     desk.open(blobs.folder)
-    desk.panel.learning.automatic_changed.emit(False, 8)
     _accept_discs(desk, blobs)
-    assert len(desk.session.project.annotations()) == 12
+    assert len(desk.session.project.annotations()) == 6
 
     desk.propose((100, 100))
     before = desk.session.open_object
     assert before.proposal.weights_version == "base"
     # what was accepted has been learnt at once, and the dock says what that is worth
-    learnt = desk.panel.learning._learnt
-    desk.wait(lambda: "Learnt from 12 masks" in learnt.text() and "score" in learnt.text())
+    learnt = desk.label(desk.panel.learning.learnt_line)
+    desk.wait(lambda: "Learnt from 6 masks" in learnt.text() and "score" in learnt.text())
     assert learnt.isVisible()
     desk.shot("proposal")
     desk.hand.press(Qt.Key.Key_T, Qt.KeyboardModifier.ShiftModifier)
     desk.wait(lambda: desk.session.state.training)
-    desk.wait(lambda: len(desk.work.fine_tuning._curve.losses) > 4)
+    desk.wait(lambda: len(_drawn(desk, "loss")) > 4)
     # the score before the first step is in view
-    first, _ = desk.work.fine_tuning._curve.scores[0]
-    left, right = desk.panel.learning._curve._plot.viewRange()[0]
-    assert left < first == 0 < right
+    left, right = desk.panel.learning.findChild(PlotWidget).viewRange()[0]
+    assert left < _drawn(desk, "score")[0] == 0 < right
     # the viewer answers while the round goes on
     desk.propose((101, 101))
     desk.shot("round")
@@ -90,8 +120,8 @@ def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs):
     assert version != "base", desk.work.fine_tuning._shown.outcome
     desk.wait(lambda: desk.session.open_object.proposal.weights_version == version)
     assert desk.session.open_object.prompt == clicked.prompt
-    assert desk.panel.learning._badge.text() == "version 1"
-    assert len(desk.session.project.annotations()) == 12
+    assert desk.label(desk.panel.learning, "badge").text() == "version 1"
+    assert len(desk.session.project.annotations()) == 6
 
     # the mask of the former weights is one key away, and so is the new one
     new = desk.session.open_object
@@ -99,33 +129,47 @@ def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs):
     assert desk.session.open_object.proposal.weights_version == "base"
     desk.hand.press(Qt.Key.Key_H)
     assert (desk.session.open_object.mask == new.mask).all()
-    desk.panel._helping_fold.expand(animate=False)
+    _unfold(desk, "Is it helping?")
     desk.shot("after the round")
 
     # a surface that version 1 has not learnt is the base model's
-    surface = desk.panel.learning._surface
-    assert not surface.isVisible()
+    surface_is_new = partial(desk.reads, "surface is new")
+    assert not surface_is_new()
     _go(desk, Qt.Key.Key_Period)
     assert desk.propose((100, 100)).proposal.weights_version == "base"
-    desk.wait(surface.isVisible)
+    desk.wait(surface_is_new)
     desk.shot("new surface")
     _go(desk, Qt.Key.Key_Comma)
     assert desk.propose((130, 50)).proposal.weights_version == version
-    desk.wait(lambda: not surface.isVisible())
+    desk.wait(lambda: not surface_is_new())
 
     desk.panel.history.table.selectRow(1)
-    desk.panel.history._back.click()
+    desk.button(desk.panel.history, "Use this version again").click()
     desk.wait(lambda: desk.session.predictor.weights.version == "base")
     assert desk.session.state.weights_version == "base"
-    assert desk.panel.learning._badge.text() == "base model"
+    assert desk.label(desk.panel.learning, "badge").text() == "base model"
+
+
+def test_a_round_starts_by_itself_after_as_many_masks_as_were_asked_for(make_desk, blobs):
+    desk = make_desk(config=QUICK.model_copy(update={"steps": 2, "parts": ("decoder",)}))
+    desk.open(blobs.folder)
+    desk.panel.learning.automatic_changed.emit(True, len(blobs.discs))
+    rounds = []
+    desk.session.round_finished.connect(lambda finished: rounds.append(finished))
+    rows, columns = np.mgrid[:192, :192]
+    for x, y, radius in blobs.discs:
+        assert rounds == []
+        desk.session.adopt((columns - x) ** 2 + (rows - y) ** 2 <= radius**2)
+    desk.wait(lambda: rounds != [] and desk.reads(str(rounds[0].report)))
+    assert len(rounds) == 1
 
 
 def test_what_was_learnt_is_drawn_over_masks_and_comes_back(make_desk, blobs):
     desk = make_desk()
     desk.viewer.window._qt_window.resize(1366, 768)
     desk.open(blobs.folder)
-    desk.panel.learning.automatic_changed.emit(False, 8)
-    chart = desk.panel.learning._learnt_chart
+    chart = desk.panel.learning.findChild(LearntChart)
+    learnt = desk.label(desk.panel.learning.learnt_line)
     for masks, (image, disc) in enumerate([(1, 0), (2, 0), (3, 0), (3, 1)], start=1):
         if desk.session.state.image_id != f"part {image}.png":
             _go(desk, Qt.Key.Key_Period)
@@ -136,21 +180,23 @@ def test_what_was_learnt_is_drawn_over_masks_and_comes_back(make_desk, blobs):
         desk.wait(lambda n=masks: (learnt := desk.session.state.learnt) and learnt.masks == n)
     desk.wait(chart.isVisible)
     assert [point.masks for point in chart.points] == [3, 4]
-    said = desk.panel.learning._learnt.text()
+    said = learnt.text()
     assert said.startswith("Learnt from 4 masks")
     desk.shot("learnt")
-    desk.panel._helping_fold.expand(animate=False)
+    _unfold(desk, "Is it helping?")
     helping = desk.panel.helping
-    assert helping._learnt.text() == said
-    assert helping._learnt_chart.points == chart.points
-    assert helping._learnt.geometry().bottom() < helping._verdict.geometry().top()
+    repeated, verdict = helping.findChildren(QLabel)
+    assert repeated.text() == said
+    assert helping.findChild(LearntChart).points == chart.points
+    assert "nothing to compare" in verdict.text()
+    assert repeated.geometry().bottom() < verdict.geometry().top()
     desk.shot("helping")
 
     desk.panel.image.leave.emit()
     desk.panel.start.resume_chosen.emit()
     desk.wait_ready()
     desk.wait(lambda: len(chart.points) == 2)
-    assert desk.panel.learning._learnt.text() == said
+    assert learnt.text() == said
 
 
 @pytest.mark.timeout(1200)
@@ -159,10 +205,10 @@ def test_closing_the_viewer_during_a_round_leaves_nothing(make_desk, blobs):
     desk.open(blobs.folder)
     _accept_discs(desk, blobs, images=1)
     desk.panel.learning.start.emit()
-    desk.wait(lambda: desk.work.fine_tuning._shown.fraction is not None)
+    _wait_steps(desk)
     worker = desk.session.learner.runner.worker_pid
     desk.viewer.close()
-    desk.wait(lambda: desk.controller._is_closed)
+    desk.wait(lambda: desk.controller.work is None)
     desk.wait(lambda: not psutil.pid_exists(worker))
 
 
@@ -182,7 +228,7 @@ def test_a_full_disk_keeps_the_mask_and_a_retry_works(desk, blobs, monkeypatch):
     assert (desk.session.open_object.mask == mask).all()
     desk.shot("disk full")
     monkeypatch.setattr(desk.session.project, "add", add)
-    desk.panel.notice._remedy.click()
+    desk.panel.notice.findChild(QPushButton).click()
     assert len(desk.session.project.annotations()) == 1
     assert desk.said == ""
 
@@ -208,7 +254,7 @@ def test_what_cannot_be_opened_is_said_in_words(desk, blobs, tmp_path):
     desk.panel.start.show_choices(Choices())
     desk.panel.start.folder_chosen.emit(blobs.folder)
     desk.wait(lambda: "part 0.png" in desk.said)
-    desk.panel.notice._remedy.click()
+    desk.panel.notice.findChild(QPushButton).click()
     desk.wait_ready()
     assert desk.session.state.image_id == "part 1.png"
 
@@ -230,15 +276,14 @@ def test_a_project_of_the_edition_before_says_what_changed(desk, blobs):
 def test_a_dead_worker_is_said_and_the_next_round_starts_another(make_desk, blobs):
     desk = make_desk(runner="process", config=ENDLESS)
     desk.open(blobs.folder)
-    desk.panel.learning.automatic_changed.emit(False, 8)
     _accept_discs(desk, blobs, images=1)
     desk.panel.learning.start.emit()
-    desk.wait(lambda: desk.work.fine_tuning._shown.fraction is not None)
+    _wait_steps(desk)
     psutil.Process(desk.session.learner.runner.worker_pid).kill()
     desk.wait(lambda: not desk.session.state.training)
     desk.wait(lambda: desk.said != "")
     assert desk.session.weights_version == "base"
     desk.panel.learning.start.emit()
-    desk.wait(lambda: desk.work.fine_tuning._shown.fraction is not None)
+    _wait_steps(desk)
     desk.panel.learning.cancel.emit()
     desk.wait(lambda: not desk.session.state.training)

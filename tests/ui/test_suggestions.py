@@ -9,8 +9,10 @@ import pytest
 import torch
 from PIL import Image
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QCheckBox, QComboBox, QProgressBar
 
 from napari_sam_tune.core.suggestions import sources as suggestions
+from napari_sam_tune.ui.inference import Kind
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 
@@ -32,15 +34,21 @@ def reviewing(desk, blobs):
 
 
 def _wait_found(desk):
-    desk.wait(lambda: not desk.work.suggesting._is_looking)
+    desk.wait(lambda: not desk.is_busy(Kind.SUGGEST))
 
 
 def _counter(desk) -> str:
-    return desk.panel.suggestions._counter.text()
+    return desk.label(desk.panel.suggestions, "badge").text()
 
 
 def _sentence(desk) -> str:
-    return desk.panel.suggestions._sentence.text()
+    return desk.label(desk.panel.suggestions, "quiet").text()
+
+
+def _choices(desk, text: str) -> QComboBox:
+    """Return the combo box among whose items is `text`."""
+    boxes = desk.panel.suggestions.findChildren(QComboBox)
+    return next(box for box in boxes if box.findText(text) >= 0)
 
 
 def test_a_suggestion_is_shown_accepted_rejected_and_undone_by_keys(reviewing, blobs):
@@ -98,7 +106,7 @@ def test_the_next_image_is_searched_by_itself_until_proposing_is_stopped(reviewi
     assert second is not None
     assert second is not first
 
-    desk.panel.suggestions._orders.setCurrentIndex(1)
+    _choices(desk, "Sure first").setCurrentIndex(1)
     surest = desk.session.open_object.suggestion
     waiting = desk.session.review.queue("part 2.png").waiting
     assert surest.uncertainty == min(one.uncertainty for one in waiting)
@@ -135,7 +143,7 @@ def test_a_click_goes_before_the_search(desk, blobs):
     desk.panel.suggestions.choose_kind("everything")
     desk.panel.suggestions.button.click()
     clicked = desk.propose((45, 45))
-    assert desk.work.suggesting._is_looking  # seconds of work; the click did not wait for it
+    assert desk.is_busy(Kind.SUGGEST)  # seconds of work; the click did not wait for it
     assert "Looking" in _sentence(desk)
     assert clicked.mask[45, 45]
     _wait_found(desk)
@@ -207,7 +215,7 @@ def test_all_like_what_was_accepted_is_proposed_at_the_press_of_a_button(desk, b
 
 
 def _choose_class(desk, label):
-    labels = desk.panel.suggestions._labels
+    labels = _choices(desk, "All classes")
     labels.setCurrentIndex(labels.findData(label))
     labels.activated.emit(labels.currentIndex())
     _wait_found(desk)
@@ -240,28 +248,28 @@ def test_the_folder_is_looked_through_and_leads_to_finds(desk, blobs):
     desk.hand.press(Qt.Key.Key_F, SHIFT)
     assert view.kind == "similar"
     assert view.find_button.isChecked()
-    surveying = desk.work.suggesting._surveying
-    desk.wait(lambda: surveying._asked is not None and surveying._run is None)
+    desk.wait(lambda: not desk.is_busy(Kind.SUGGEST, Kind.SURVEY))
     finds = desk.session.review.expected_finds
     assert set(finds) == {"part 3.png", "part 4.png", "part 5.png"}
     assert all(2 <= finds[name] <= 5 for name in ("part 4.png", "part 5.png"))
     total = sum(finds.values())
-    assert view.survey._sentence.text() == f"{total} finds expected on 3 of 3 images"
-    assert f"part 4.png: {finds['part 4.png']}" in view.survey._sentence.toolTip()
+    expected = desk.label(view.survey)
+    assert expected.text() == f"{total} finds expected on 3 of 3 images"
+    assert f"part 4.png: {finds['part 4.png']}" in expected.toolTip()
     desk.shot("finds in the folder")
 
     _choose_class(desk, "pore")
     assert {one.label for one in desk.session.review.queue("part 3.png").waiting} <= {"pore"}
-    assert surveying._run is not None
+    assert desk.is_busy(Kind.SURVEY)
     desk.shot("the folder is looked through")
-    view.survey._cancel.click()
-    assert surveying._run is None
-    assert not view.survey._bar.isVisible()
+    desk.button(view.survey, "Cancel").click()
+    assert not desk.is_busy(Kind.SURVEY)
+    assert not view.survey.findChild(QProgressBar).isVisible()
     assert sum(desk.session.review.expected_finds.values()) < total
     _choose_class(desk, None)
-    desk.wait(lambda: surveying._run is None)
+    desk.wait(lambda: not desk.is_busy(Kind.SURVEY))
 
-    view.survey._by_need.click()
+    view.survey.findChild(QCheckBox).click()
     desk.hand.press(Qt.Key.Key_G, SHIFT)
     desk.wait(lambda: desk.session.state.image_id in ("part 4.png", "part 5.png"))
     first = desk.session.state.image_id
