@@ -111,7 +111,8 @@ def parse_yaml(text: str, name: str) -> Any:
         _check_events(text, name)
         return yaml.load(text, Loader=_LOADER)  # noqa: S506  safe, either of them
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SamTuneError(f"{name} is not valid YAML: {error}.") from error
+        why = " ".join(str(error).split())
+        raise SamTuneError(f"{name} is not valid YAML: {why}.") from error
 
 
 def _check_events(text: str, name: str) -> None:

@@ -438,7 +438,7 @@ def test_a_signal_ends_a_verb_tidily_and_in_a_sentence(
     capsys: pytest.CaptureFixture[str],
     number: signal.Signals,
 ) -> None:
-    from napari_sam_tune.formats import exporting
+    from napari_sam_tune.formats import publishing
 
     project = open_project(tmp_path / "p")
     project.add(NewAnnotation("a.png", mask_number(1), "pore"))
@@ -447,7 +447,7 @@ def test_a_signal_ends_a_verb_tidily_and_in_a_sentence(
     def stop(*_: object, **__: object) -> None:
         os.kill(os.getpid(), number)
 
-    monkeypatch.setattr(exporting, "publish_folder", stop)
+    monkeypatch.setattr(publishing, "publish_folder", stop)
     arguments = ["export", "masks", str(project.path), "--format", "yolo"]
     monkeypatch.setattr(sys, "argv", ["x", *arguments, "--out", str(tmp_path / "yolo")])
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)

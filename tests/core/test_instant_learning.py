@@ -18,7 +18,6 @@ from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.geometry.frame import Frame
 from napari_sam_tune.core.images.files import content_hash
 from napari_sam_tune.core.models.efficientnet import EfficientNetLite0
-from napari_sam_tune.core.models.starter import set_image_size
 from napari_sam_tune.core.pixel_classifier.classifier import PixelClassifier
 from napari_sam_tune.core.pixel_classifier.features import KEY, FeatureExtractor, PixelFeatures
 from napari_sam_tune.core.pixel_classifier.finder import ClassMaps, Finder
@@ -41,9 +40,7 @@ from napari_sam_tune.starter.materials import FAMILIES, make_sample
 @pytest.fixture(scope="module")
 def model():
     torch.set_num_threads(1)
-    predictor = Predictor.from_checkpoint("starter", device="cpu")
-    set_image_size(predictor.sam, 256)
-    return predictor
+    return Predictor.from_checkpoint("starter", device="cpu")
 
 
 @pytest.fixture(scope="module")

@@ -194,7 +194,7 @@ def test_a_failure_ends_the_round_and_not_the_worker(shared, project):
     assert shared.wait(SOON)
     assert heard.end.kind == "error"
     assert "/nowhere/model.pth" in heard.end.message
-    shared.start(job_on(project, steps=5, learning_rate=1e30), heard := Heard())
+    shared.start(job_on(project, steps=5, learning_rate=1e15), heard := Heard())
     assert shared.wait(SOON)
     assert heard.end.kind == "nan"
 
