@@ -236,7 +236,8 @@ class Proposal:
         candidates: (mask, iou) pairs, best first; SAM's three for a single point, else one.
         prompt: the prompt that was answered.
         logits: (K, h, w) float32 low-resolution logits, one per candidate, in their order. They
-            may be fed back as the mask input of the next prompt.
+            may be fed back as the mask input of the next prompt. Empty where undo led back so far
+            that only masks were kept.
         chosen: which candidate `mask` is.
         weights_version: the weights that answered.
         window: the part (y0, x0, y1, x1) of the image the logits are of, in px, ends excluded;

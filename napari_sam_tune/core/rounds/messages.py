@@ -7,7 +7,7 @@ from typing import Literal
 
 from napari_sam_tune.core.training.job import Candidate, Progress
 
-FailureKind = Literal["nan", "out_of_memory", "worker_died", "disk_full", "error"]
+FailureKind = Literal["nan", "out_of_memory", "worker_died", "worker_stuck", "disk_full", "error"]
 
 
 @dataclass(frozen=True)
@@ -35,3 +35,8 @@ Terminal = Candidate | RoundFailed | RoundCancelled
 
 
 Message = Progress | Terminal
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """What a worker process says every so often to be known to run; no message of a round."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from napari_sam_tune.core.errors import SamTuneError, TrainingError, WorkerDied
 from napari_sam_tune.core.rounds.messages import (
+    FailureKind,
     Message,
     RoundCancelled,
     RoundFailed,
@@ -120,7 +121,8 @@ class ProcessRunner:
     """Runs rounds in a worker process that stays alive between them.
 
     `listen` is called on a thread of the runner. A worker that dies ends its round with
-    `RoundFailed("worker_died", …)`; the next `start` makes a new one.
+    `RoundFailed("worker_died", …)`, one that stops answering is ended and its round with
+    `RoundFailed("worker_stuck", …)`; the next `start` makes a new one.
     """
 
     CANCEL_GRACE_SECONDS: Final = 3.0
@@ -276,7 +278,8 @@ class ProcessRunner:
             if self._worker is not worker:
                 return  # it died while idle and another has taken its place
             self._worker = None
-        self._finish(RoundFailed("worker_died", worker.epitaph, worker.last_words))
+        kind: FailureKind = "worker_stuck" if worker.is_stuck else "worker_died"
+        self._finish(RoundFailed(kind, worker.epitaph, worker.last_words))
 
     def _finish(self, message: Terminal) -> None:
         with self._lock:

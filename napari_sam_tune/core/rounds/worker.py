@@ -1,7 +1,8 @@
 """The process at the other end of `ProcessRunner`: trains, and exits when its parent is gone.
 
 Run as `python -m napari_sam_tune.core.rounds.worker`; see `worker_process` for how the two meet.
-Messages in are (word, job or None) with the words run and cancel; messages out are a runner's.
+Messages in are (word, job or None) with the words run and cancel; messages out are a runner's, and
+a `Heartbeat` every second for as long as this process can run at all.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from multiprocessing.connection import Listener
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from napari_sam_tune.core.rounds.messages import Heartbeat
 from napari_sam_tune.core.rounds.steps import steps_of
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from napari_sam_tune.core.models.checkpoints import LoadedModel
+    from napari_sam_tune.core.rounds.messages import Message
     from napari_sam_tune.core.training.job import TrainingJob
 
 NICENESS: Final = 10
@@ -33,6 +36,8 @@ OOM_SCORE: Final = "500"
 """Linux takes the process with the highest score first; 0 is usual, so the viewer survives."""
 ADOPTION_SECONDS: Final = 1.0
 """Between two looks at who the parent is."""
+BEAT_SECONDS: Final = 1.0
+"""Between two heartbeats; each is some tens of bytes."""
 
 
 class Worker:
@@ -40,6 +45,7 @@ class Worker:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._speaking = threading.Lock()
         self._jobs: queue.SimpleQueue[TrainingJob] = queue.SimpleQueue()
         self._cancelled = threading.Event()
         self._model = _BaseModel()
@@ -47,6 +53,7 @@ class Worker:
     def work(self) -> None:
         """Serve until the parent goes, which ends the process."""
         threading.Thread(target=self._listen, daemon=True).start()
+        threading.Thread(target=self._beat, daemon=True).start()
         import torch
 
         from napari_sam_tune.core.training import fit  # noqa: F401 - ahead of the first round
@@ -66,7 +73,18 @@ class Worker:
             self._cancelled.is_set,
             base_model=self._model.of,
         ):
+            self._say(message)
+
+    def _say(self, message: Message | Heartbeat) -> None:
+        with self._speaking:
             self._connection.send(message)
+
+    def _beat(self) -> None:
+        """Be heard while the main thread computes: torch lets other threads run meanwhile."""
+        with contextlib.suppress(OSError):  # the parent is gone; `_listen` ends this process
+            while True:
+                self._say(Heartbeat())
+                time.sleep(BEAT_SECONDS)
 
     def _listen(self) -> None:
         try:

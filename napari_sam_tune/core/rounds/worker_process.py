@@ -7,6 +7,9 @@ child's stdin open and writes nothing more: when the parent dies in any way, the
 end of it and exits. One that is stopped reads nothing: it is in a process group of its own, which
 POSIX hangs up on when its parent dies and leaves it stopped. (Not if the parent is killed in the
 instant between asking it to stop and its stopping.)
+
+The child is heard of every second. One of which nothing is heard, though nobody paused it, is stuck
+(stopped from outside, or with a lock that is never let go), and is ended like one that died.
 """
 
 from __future__ import annotations
@@ -27,6 +30,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psutil  # type: ignore[import-untyped]
 
+from napari_sam_tune.core.rounds.messages import Heartbeat
+from napari_sam_tune.core.training.job import Progress
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.connection import Connection
@@ -42,7 +48,20 @@ class WorkerProcess:
         received: called with each message, on this object's thread.
         ended: called once on that thread, when the process has ended and been reaped.
 
+    Attributes:
+        pid: of the process.
+        last_words: the end of what it wrote to stderr, once it has ended.
+        is_stuck: it was ended because nothing was heard of it any more.
+
     """
+
+    LOOK_SECONDS: Final = 1.0
+    QUIET_LOOKS: Final = 10
+    """Nothing heard at so many looks in a row: it is stuck. Not measured by the clock: where the
+    whole computer slept, or this process was stopped, only one look goes by."""
+    STARTING_LOOKS: Final = 60
+    """As `QUIET_LOOKS` until it has loaded a model for the first time: importing torch from a slow
+    disk, and waking a GPU, may let no other thread run."""
 
     def __init__(
         self, received: Callable[[Any], None], ended: Callable[[WorkerProcess], None]
@@ -53,6 +72,10 @@ class WorkerProcess:
         self._connection: Connection | None = None
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in _bury
         self.last_words = ""
+        self.is_stuck = False
+        self._quiet_looks = 0
+        self._is_paused = self._is_telling = self._has_started = False
+        self._buried = threading.Event()
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "napari_sam_tune.core.rounds.worker"],
             stdin=subprocess.PIPE,
@@ -66,6 +89,7 @@ class WorkerProcess:
         self._handle = psutil.Process(self.pid)
         self._thread = threading.Thread(target=self._follow, name="sam-tune-worker", daemon=True)
         self._thread.start()
+        threading.Thread(target=self._watch, name="sam-tune-watch", daemon=True).start()
 
     @property
     def alive(self) -> bool:
@@ -81,6 +105,11 @@ class WorkerProcess:
     @property
     def epitaph(self) -> str:
         """How the process ended, and what to do, for a person."""
+        if self.is_stuck:
+            return (
+                "The training process stopped answering, so it was ended and this round is lost; "
+                "the weights in use are as they were. Fine-tune again: that starts a new process."
+            )
         code = self._process.returncode
         how = f"was stopped by signal {-code}" if code and code < 0 else f"ended with code {code}"
         likely = (
@@ -111,6 +140,7 @@ class WorkerProcess:
         Nothing happens on Windows, where nobody would wake it if this process died meanwhile.
         """
         if os.name == "posix":
+            self._is_paused = True
             with contextlib.suppress(psutil.Error):  # it is gone
                 self._handle.suspend()
 
@@ -119,6 +149,7 @@ class WorkerProcess:
         if os.name == "posix":
             with contextlib.suppress(psutil.Error):
                 self._handle.resume()
+            self._is_paused = False
 
     def end(self) -> None:
         """End the process now, and wait until it is reaped and its end has been told."""
@@ -130,12 +161,37 @@ class WorkerProcess:
         try:
             connection = self._connect()
             while True:
-                self._received(connection.recv())
+                message = connection.recv()
+                self._quiet_looks = 0
+                if not isinstance(message, Heartbeat):
+                    self._tell(message)
         except (EOFError, OSError, AuthenticationError):
             pass  # the worker is gone, or does not speak with us
         finally:
             self._bury()
             self._on_end(self)
+
+    def _tell(self, message: Any) -> None:
+        """Hand a message on; nothing is heard of the worker while somebody deals with it."""
+        self._is_telling = True
+        is_loading = isinstance(message, Progress) and message.phase == "loading"
+        self._has_started = self._has_started or not is_loading
+        try:
+            self._received(message)
+        finally:
+            self._is_telling = False
+
+    def _watch(self) -> None:
+        """End the process when nothing was heard of it for too long."""
+        while not self._buried.wait(self.LOOK_SECONDS):
+            if self._is_paused or self._is_telling:
+                continue
+            self._quiet_looks += 1
+            most = self.QUIET_LOOKS if self._has_started else self.STARTING_LOOKS
+            if self._quiet_looks >= most:
+                self.is_stuck = True
+                self._process.kill()
+                return
 
     def _connect(self) -> Connection:
         stdin, stdout = self._process.stdin, self._process.stdout
@@ -156,6 +212,7 @@ class WorkerProcess:
         return connection
 
     def _bury(self) -> None:
+        self._buried.set()
         try:
             self._process.wait(EXIT_SECONDS)  # its own exit code says more than ours
         except subprocess.TimeoutExpired:

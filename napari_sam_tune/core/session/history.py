@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.session.open_object import OpenObject
+
+if TYPE_CHECKING:
+    from napari_sam_tune.core.session.shelf import Kept, Shelf
 
 _UNDO_BYTES: Final = 2**30
 _FEWEST_STEPS: Final = 10
 _MOST_STEPS: Final = 500
-"""Masks kept for undo on one image: about a gigabyte, at least ten steps, at most five hundred."""
+"""Steps kept for undo on one image: as many as floats of its size make a gigabyte, at least ten, at
+most five hundred. What they take in memory is up to the shelf."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +30,8 @@ class Step:
 
     """
 
-    before: OpenObject
-    after: OpenObject
+    before: Kept
+    after: Kept
     added: str | None = None
     removed: str | None = None
 
@@ -37,20 +41,38 @@ class History:
 
     Args:
         shape: (H, W) of the image; as many steps are kept as masks of it reasonably allow.
+        shelf: keeps the objects of all images.
 
     Attributes:
         shape: the same.
-        present: the object in progress. Assigned to, it is another without a step of its own.
 
     """
 
-    def __init__(self, shape: tuple[int, int]) -> None:
+    def __init__(self, shape: tuple[int, int], shelf: Shelf) -> None:
         self.shape = shape
-        self.present = OpenObject()
+        self._shelf = shelf
+        self._present: OpenObject | None = OpenObject()
+        self._kept = shelf.keep(OpenObject())
         steps = _UNDO_BYTES // max(1, 4 * shape[0] * shape[1])
         most = int(min(max(steps, _FEWEST_STEPS), _MOST_STEPS))
         self._done: deque[Step] = deque(maxlen=most)
         self._undone: list[Step] = []
+
+    @property
+    def present(self) -> OpenObject:
+        """The object in progress. Assigned to, it is another without a step of its own."""
+        if self._present is None:
+            self._present = self._kept.open()
+        return self._present
+
+    @present.setter
+    def present(self, current: OpenObject) -> None:
+        self._keep(current)
+
+    @property
+    def shows_suggestion(self) -> bool:
+        """Whether the object in progress is a suggestion as it was made."""
+        return self._kept.is_suggestion
 
     @property
     def last(self) -> Step | None:
@@ -66,25 +88,37 @@ class History:
         self, after: OpenObject, *, added: str | None = None, removed: str | None = None
     ) -> None:
         """Take a new step; what had been undone can no longer be repeated."""
-        self._done.append(Step(self.present, after, added, removed))
         self._undone.clear()
-        self.present = after
+        before = self._kept
+        self._done.append(Step(before, self._keep(after), added, removed))
 
     def amend(self, after: OpenObject) -> None:
         """Let the step that led to the object in progress lead to `after`.
 
         The model's answer belongs to the click, and is no step of its own.
         """
-        if self._done and self._done[-1].after is self.present:
-            self._done[-1] = replace(self._done[-1], after=after)
-        self.present = after
+        former = self._kept
+        kept = self._keep(after)
+        if self._done and self._done[-1].after is former:
+            self._done[-1] = replace(self._done[-1], after=kept)
 
     def take_back(self) -> None:
         """Undo the last step."""
         self._undone.append(self._done.pop())
-        self.present = self._undone[-1].before
+        self._open(self._undone[-1].before)
 
     def repeat(self) -> None:
         """Redo the step last undone."""
         self._done.append(self._undone.pop())
-        self.present = self._done[-1].after
+        self._open(self._done[-1].after)
+
+    def put_away(self) -> None:
+        """Leave the object in progress to the shelf: another image comes."""
+        self._present = None
+
+    def _keep(self, current: OpenObject) -> Kept:
+        self._kept, self._present = self._shelf.keep(current, self._kept), current
+        return self._kept
+
+    def _open(self, kept: Kept) -> None:
+        self._kept, self._present = kept, None

@@ -13,6 +13,7 @@ from napari_sam_tune.core.session.class_in_use import ClassInUse
 from napari_sam_tune.core.session.effort_meter import EffortMeter
 from napari_sam_tune.core.session.history import History
 from napari_sam_tune.core.session.open_object import OpenObject
+from napari_sam_tune.core.session.shelf import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +49,7 @@ class Objects:
         self._state = state
         self.classes = ClassInUse(state)
         self.effort = EffortMeter()
+        self._shelf = Shelf()
         self._histories: dict[str, History] = {}
         self._generation = 0  # of the newest question, and of what ended it since
 
@@ -56,7 +58,9 @@ class Objects:
     def open(self, image_id: str, shape: tuple[int, int]) -> None:
         """Make an image of (H, W) px the open one; what was worked at there comes back."""
         self._generation += 1
-        self._histories.setdefault(image_id, History(shape))
+        if self._state.image_id is not None:
+            self._history.put_away()
+        self._histories.setdefault(image_id, History(shape, self._shelf))
         self.classes.leave(self._state.image_id)
         self._state.image_id = image_id
         self.classes.come_back(image_id)
@@ -215,7 +219,7 @@ class Objects:
     def drop_suggestions(self, image_id: str | None = None) -> None:
         """Work at nothing where a suggestion is shown as it was made: on one image, or on all."""
         for name, history in self._histories.items():
-            if image_id in (None, name) and history.present.is_suggestion:
+            if image_id in (None, name) and history.shows_suggestion:
                 history.present = OpenObject()
         if self._state.image_id is not None:
             self._publish()

@@ -90,7 +90,9 @@ class OpenObject:
         """
         mask = self.mask
         answered = self.answered[-1] if self.answered else None  # what the proposal is about
-        previous = self.proposal if _extends(prompt, answered) else None
+        last = self.proposal
+        has_logits = last is not None and last.logits.size > 0  # none after undoing very much
+        previous = last if has_logits and _extends(prompt, answered) else None
         painted = self.correction is not None
         # What was painted, and a mask re-opened that no logits speak for, go in as a mask.
         if mask is not None and (painted or (self.start is not None and previous is None)):

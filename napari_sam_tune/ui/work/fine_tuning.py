@@ -62,6 +62,7 @@ class FineTuning(QObject):
         self._parts = self._session.learner.config.parts
         self._shown = LearningSnapshot()
         self._curve = CurveSnapshot()
+        self._lost: str | None = None  # why the last round came to nothing
         self._is_closed = False
         queued = Qt.ConnectionType.QueuedConnection
         self._progressed.connect(self._on_round_progressed, queued)
@@ -173,6 +174,7 @@ class FineTuning(QObject):
         if self._is_closed:
             return
         self._curve = CurveSnapshot()
+        self._lost = finished.error
         self._shown = replace(
             self._shown, outcome=str(finished.report), doing="", fraction=None, seconds_left=None
         )
@@ -183,7 +185,10 @@ class FineTuning(QObject):
     def _on_session_failed(self, text: str) -> None:
         if self._is_closed:
             return
-        self._place.panel.notice.show_notice(Notice(text, "warning"))
+        notice = Notice(text, "warning")
+        if text == self._lost:
+            notice = replace(notice, remedy="Fine-tune again", act=self.start)
+        self._place.panel.notice.show_notice(notice)
 
     def _on_clock_ticked(self) -> None:
         self._session.learner.start_if_due(self._place.idle_seconds())

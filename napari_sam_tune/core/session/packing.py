@@ -1,0 +1,98 @@
+"""What of an object has pixels, packed: its masks to the pixel, without the model's logits."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from napari_sam_tune.core.geometry.windows import bounding_box, shape_of
+from napari_sam_tune.core.prompts import Correction, Prompt, Proposal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.geometry.windows import BoundingBox
+    from napari_sam_tune.core.prompts import Mask
+
+WithPixels = Proposal | Correction | Prompt
+"""Of these, with all that is in them, masks are packed and logits dropped."""
+_QUICKEST: Final = 1
+"""Of zlib's levels. Masks are large areas of one value, which all levels make small."""
+
+
+@dataclass(frozen=True)
+class _PackedMask:
+    """A mask as the bits of its bounding box, deflated; `bbox` is None where it is empty."""
+
+    shape: tuple[int, int]
+    bbox: BoundingBox | None
+    bits: bytes
+
+    @classmethod
+    def of(cls, mask: Mask) -> _PackedMask:
+        if not mask.any():
+            return cls(mask.shape, None, b"")
+        y0, x0, y1, x1 = bbox = bounding_box(mask)
+        bits = np.packbits(mask[y0:y1, x0:x1]).tobytes()
+        return cls(mask.shape, bbox, zlib.compress(bits, _QUICKEST))
+
+    def unpack(self) -> Mask:
+        mask = np.zeros(self.shape, bool)
+        if self.bbox is not None:
+            (y0, x0, y1, x1), (height, width) = self.bbox, shape_of(self.bbox)
+            bits = np.frombuffer(zlib.decompress(self.bits), np.uint8)
+            inside = np.unpackbits(bits, count=height * width).reshape(height, width)
+            mask[y0:y1, x0:x1] = inside
+        return mask
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """Something `WithPixels`: its type and its packed fields."""
+
+    kind: type[WithPixels]
+    content: dict[str, Any]
+
+
+def pack(value: Any) -> Any:
+    """Return a value with all masks in it packed, and arrays of numbers emptied."""
+    if isinstance(value, np.ndarray):
+        is_mask = value.dtype == bool
+        return _PackedMask.of(value) if is_mask else np.empty((0,) * value.ndim, value.dtype)
+    if isinstance(value, tuple):
+        return tuple(map(pack, value))
+    if isinstance(value, WithPixels):
+        return _Packed(type(value), {f.name: pack(getattr(value, f.name)) for f in fields(value)})
+    return value
+
+
+def unpack(packed: Any) -> Any:
+    """Return what was packed; its logits are empty."""
+    if isinstance(packed, _PackedMask):
+        return packed.unpack()
+    if isinstance(packed, tuple):
+        return tuple(map(unpack, packed))
+    if isinstance(packed, _Packed):
+        return packed.kind(**{name: unpack(part) for name, part in packed.content.items()})
+    return packed
+
+
+def size_of(value: Any) -> int:
+    """Return the bytes that the arrays in a value take; one array counts once."""
+    return sum({id(array): array.nbytes for array in _arrays_in(value)}.values())
+
+
+def _arrays_in(value: Any) -> Iterator[NDArray[Any]]:
+    if isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from _arrays_in(part)
+    elif isinstance(value, WithPixels):
+        for field in fields(value):
+            yield from _arrays_in(getattr(value, field.name))

@@ -1,0 +1,165 @@
+"""What undo keeps in memory: little, however much is accepted, and every mask to the pixel."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+import weakref
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pytest
+
+from napari_sam_tune import Predictor, Project, Prompt, Session
+from napari_sam_tune.core.prompts import Proposal
+from napari_sam_tune.core.session.objects import Objects
+from napari_sam_tune.core.session.open_object import OpenObject
+from napari_sam_tune.core.session.shelf import Shelf
+from napari_sam_tune.core.state import SessionState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from napari_sam_tune.core.prompts import Mask
+
+ACCEPTS = 60
+BUDGET = 4 * 2**20
+"""Bytes; three answers."""
+SHAPE = (96, 128)
+
+
+class Worked(NamedTuple):
+    """A session with all objects accepted on two images, by turns."""
+
+    session: Session
+    masks: dict[str, list[Mask]]  # as proposed and accepted, by image
+    whole: int  # bytes of arrays of answers that are still in memory
+    grown: int  # bytes of all of Python's that came in the later half of the accepts
+
+
+@pytest.fixture(scope="module")
+def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worked]:
+    rng = np.random.default_rng(0)
+    images = {name: rng.integers(0, 255, SHAPE, np.uint8) for name in ("a.png", "b.png")}
+    path = tmp_path_factory.mktemp("undo") / "p"
+    predictor = Predictor.from_checkpoint("starter", device="cpu")
+    plain = {"zoom": False, "recall": False, "instant": False}
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        Session(Project.open(path), predictor, **plain) as session,
+    ):
+        patch.setattr(Shelf, "BYTES", BUDGET)
+        masks, alive, arrays = {name: [] for name in images}, [], []
+        tracemalloc.start()
+        for number in range(ACCEPTS):
+            if number % 10 == 0:
+                name = "ab"[number // 10 % 2] + ".png"
+                session.open_image(images[name], name)
+            x, y = 8 + 11 * (number % 10), 8 + 14 * (number // 10)
+            proposal = session.propose(Prompt([(x, y)], [1]))
+            masks[name].append(proposal.mask.copy())
+            answered = [mask for mask, _ in proposal.candidates]
+            arrays += map(weakref.ref, (*answered, proposal.logits, proposal.own_logits))
+            del proposal, answered
+            session.accept(label="pit")
+            if number + 1 in (ACCEPTS // 2, ACCEPTS):
+                gc.collect()
+                alive.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+        living = [array.nbytes for ref in arrays if (array := ref()) is not None]
+        yield Worked(session, masks, sum(living), alive[1] - alive[0])
+
+
+def test_memory_stays_while_masks_are_accepted(worked):
+    assert BUDGET / 2 < worked.whole <= BUDGET
+    assert worked.grown < ACCEPTS // 2 * 32_000  # with the copies of masks made here
+
+
+def test_undo_and_redo_far_back_bring_every_mask_to_the_pixel(worked):
+    session, masks = worked.session, worked.masks[worked.session.objects.image_id]
+    before = len(session.project.annotations())
+    for expected in reversed(masks):
+        assert session.undo()
+        np.testing.assert_array_equal(session.open_object.mask, expected)
+        assert session.undo()
+        assert session.open_object.is_empty
+    assert not session.undo()
+    assert len(session.project.annotations()) == before - len(masks)
+    for expected in masks:
+        assert session.redo()
+        np.testing.assert_array_equal(session.open_object.mask, expected)
+        assert session.redo()
+    assert not session.redo()
+    kept = session.project.annotations(session.objects.image_id)
+    for annotation, expected in zip(kept, masks, strict=True):
+        np.testing.assert_array_equal(annotation.mask, expected)
+
+
+def test_asking_on_from_far_back_begins_without_logits(worked):
+    session = worked.session
+    session.chain.heeds = session.chain.connects = False
+    while session.undo():
+        pass
+    session.redo()
+    longer = session.open_object.prompt.add_point(60, 60, 0)
+    again = session.propose(longer)
+    np.testing.assert_array_equal(again.logits, session.predictor.propose(longer).logits)
+    assert session.open_object.answered[-1] == longer
+    session.undo()
+
+
+def walk(budget: int, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
+    """Do all there is to do on two images, undo and redo all of it; return what was shown."""
+    monkeypatch.setattr(Shelf, "BYTES", budget)
+    rng, objects = np.random.default_rng(1), Objects(SessionState())
+    noise = [rng.random(SHAPE) < 0.5 for _ in range(9)]
+
+    def answered(prompt: Prompt) -> None:
+        request = objects.request(prompt)
+        candidates = tuple((mask, 0.5) for mask in noise[:3])
+        logits = np.ones((3, 4, 4), np.float32)
+        objects.receive(
+            request, Proposal(noise[0], 0.5, candidates, request.prompt, logits, "base")
+        )
+
+    reopened = OpenObject(start=np.zeros(SHAPE, bool), reopened="id")
+    steps: list[Callable[[], object]] = [
+        lambda: answered(Prompt([(3, 4)], [1])),
+        objects.cycle_candidate,
+        *(lambda mask=mask: objects.paint(mask) for mask in noise[3:6]),
+        lambda: answered(Prompt([(3, 4), (9, 9)], [1, 0])),  # with the paint as its mask
+        lambda: answered(Prompt(box=(1, 1, 20, 20), mask=noise[6])),
+        lambda: objects.advance(reopened, removed="id"),
+        lambda: objects.paint(noise[7]),
+        lambda: answered(Prompt(mask=noise[8])),
+        lambda: objects.advance(OpenObject(), added="id"),
+    ]
+    shown: list[tuple[object, ...]] = []
+
+    def look() -> None:
+        current = objects.current
+        said = None if current.prompt is None else current.prompt.to_json()
+        inside = () if current.proposal is None else current.proposal.candidates
+        locked = None if current.correction is None else current.correction.locked
+        arrays = (current.mask, current.start, locked, *(mask for mask, _ in inside))
+        shown.append((said, *(None if a is None else a.tobytes() for a in arrays)))
+
+    for step, name in product(steps, ("a.png", "b.png")):
+        objects.open(name, SHAPE)
+        look()
+        step()
+        look()
+    for name in ("a.png", "b.png"):
+        objects.open(name, SHAPE)
+        while objects.last_step is not None:
+            objects.take_back()
+            look()
+        while objects.next_step is not None:
+            objects.repeat()
+            look()
+    return shown
+
+
+def test_what_was_packed_is_shown_as_if_it_had_not_been(monkeypatch):
+    assert walk(0, monkeypatch) == walk(2**30, monkeypatch)
