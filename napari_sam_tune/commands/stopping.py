@@ -40,3 +40,13 @@ def stoppable() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def advising(advice: str) -> Iterator[None]:
+    """Say how to go on, where the block is stopped."""
+    try:
+        yield
+    except Stopped as stopped:
+        stopped.advice = advice
+        raise

@@ -6,12 +6,13 @@ exactly as accepted, bit 1 the model's proposal, bit 2 what was painted. Attribu
 
 from __future__ import annotations
 
+import reprlib
 import secrets
 import time
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from napari_sam_tune.core.plain_text import is_text, visible
 from napari_sam_tune.core.prompts import Effort, Prompt, as_mask
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 Source = Literal["person", "robot", "adopted", "import"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_PIXELS: Final = 1 << 48
+_LARGEST: Final = 1e15
 _MASK, _PROPOSAL, _LOCKED = np.uint8(1), np.uint8(2), np.uint8(4)
 
 
@@ -195,21 +198,26 @@ class Annotation:
 
         """
         try:
-            height, width = stored["shape"]
-            y0, x0, y1, x1 = stored["bbox"]
-            top, left, bottom, right = stored["crop"]
+            height, width = _pixels(stored["shape"])
+            y0, x0, y1, x1 = _pixels(stored["bbox"])
+            top, left, bottom, right = _pixels(stored["crop"])
+            effort = dict(zip(stored["effort"], _numbers(stored["effort"].values()), strict=True))
+            (created,), said = _numbers([stored["created"]]), stored["predicted_iou"]
+            for name in ("image_id", "weights_version", "split", "source"):
+                if not is_text(stored[name]):
+                    raise TypeError(f"its {name} is no text")
             return cls(
                 id=annotation_id,
                 image_id=stored["image_id"],
                 label=checked_label(stored["label"]),
                 weights_version=stored["weights_version"],
-                predicted_iou=stored["predicted_iou"],
-                effort=Effort(**stored["effort"]),
-                created=stored["created"],
+                predicted_iou=None if said is None or said != said else _numbers([said])[0],
+                effort=Effort(**effort),
+                created=created,
                 split=stored["split"],
                 shape=(height, width),
                 bbox=(y0, x0, y1, x1),
-                area=stored["area"],
+                area=_pixels([stored["area"]])[0],
                 supersedes=stored["supersedes"],
                 source=stored["source"],
                 origin=stored.get("origin"),  # records of the first release have none
@@ -220,7 +228,7 @@ class Annotation:
                 _has_locked=stored["has_locked"],
                 _records=records,
             )
-        except (KeyError, TypeError, ValueError) as error:  # MaskError is one
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ProjectError(
                 f"The annotation {annotation_id} cannot be understood ({error!r})."
             ) from error
@@ -290,6 +298,21 @@ class Annotation:
                 "backup, or delete the annotation."
             )
         return bits
+
+
+def _pixels(values: Iterable[Any]) -> list[int]:
+    """Return positions, sides or an area in pixels as they are stored."""
+    pixels = list(values)
+    if not all(type(value) is int and 0 <= value < _MOST_PIXELS for value in pixels):
+        raise ValueError(f"{reprlib.repr(pixels)} are no pixels")
+    return pixels
+
+
+def _numbers(values: Iterable[Any]) -> list[Any]:
+    numbers = list(values)
+    if not all(type(value) in {int, float} and abs(value) < _LARGEST for value in numbers):
+        raise ValueError(f"{reprlib.repr(numbers)} are no numbers of a record")
+    return numbers
 
 
 def checked_label(label: object) -> str:
