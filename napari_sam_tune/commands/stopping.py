@@ -28,14 +28,25 @@ class Stopped(SystemExit):
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Let signals raise `Stopped` inside the block."""
+    """Let signals raise `Stopped` inside the block, but for those that are to be ignored."""
 
     def stop(number: int, _: FrameType | None) -> None:
         raise Stopped(number)
 
-    before = {number: signal.signal(number, stop) for number in _SIGNALS}
+    heeded = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in heeded}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def advising(advice: str) -> Iterator[None]:
+    """Say how to go on, where the block is stopped."""
+    try:
+        yield
+    except Stopped as stopped:
+        stopped.advice = advice
+        raise

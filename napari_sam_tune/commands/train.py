@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_sam_tune.commands.stopping import Stopped
+from napari_sam_tune.commands.stopping import Stopped, advising
 from napari_sam_tune.commands.terminal import Device, progress_bar, say, strong
 from napari_sam_tune.core.errors import TrainingError
 
@@ -66,11 +66,8 @@ def train(
     training = run(
         opened, out, chosen, start=version, resume=resume, device=device, tensorboard=tensorboard
     )
-    try:
+    with advising("To go on where the run was last saved, add --resume to the same command."):
         result = _followed(training, show=is_first())
-    except Stopped as stopped:
-        stopped.advice = "To go on where the run was last saved, add --resume to the same command."
-        raise
     if not is_first():
         return
     if result.held_out is not None:

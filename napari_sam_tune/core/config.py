@@ -25,8 +25,8 @@ them: a head left stale misleads."""
 Projection = Literal["q", "k", "v", "mlp", "decoder"]
 
 
-_LARGEST: Final = 2.0**53
-"""Beyond it a float is no longer exact; nothing here is anywhere near."""
+_LARGEST: Final = {int: 2.0**53, float: 1e100}
+"""What can still be counted with: times any number of masks, a float must stay finite."""
 
 
 class _Setting(BaseModel):
@@ -40,8 +40,8 @@ class _Setting(BaseModel):
     def _within_reach(self) -> Self:
         for name, value in self:
             several = value.values() if isinstance(value, dict) else (value,)
-            if any(isinstance(v, int | float) and abs(v) > _LARGEST for v in several):
-                raise ValueError(f"{name} is beyond 2^53, the largest number there is room for.")
+            if any(type(v) in _LARGEST and abs(v) > _LARGEST[type(v)] for v in several):
+                raise ValueError(f"{name} is larger than any number there is room for.")
         return self
 
 

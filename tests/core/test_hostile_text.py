@@ -508,3 +508,27 @@ def test_a_read_only_project_is_looked_at_and_exported(tmp_path: Path) -> None:
             assert session.project.annotations() == [kept]
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_record_of_nonsense_is_refused_by_name(tmp_path: Path) -> None:
+    project = open_project(tmp_path / "p")
+    kept = project.add(NewAnnotation("a.png", mask_number(1), "pore"))
+    path = project.path / "annotations.zarr" / kept.id / "zarr.json"
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    nonsense = {
+        "label": [{"a": 1}, "\ud800"],
+        "shape": [[10**400, 5], [5.5, 5], "ab", [-1, 5]],
+        "bbox": [[0, 0, 10**400, 5]],
+        "area": [10**400, None],
+        "created": [10**400, "now", float("nan")],
+        "effort": [5, {"clicks": 10**400}, {"strange": 1}],
+        "predicted_iou": ["high"],
+        "image_id": [{"a": 1}],
+        "split": [7],
+    }
+    for name, values in nonsense.items():
+        for value in values:
+            odd = {**whole, "attributes": {**whole["attributes"], name: value}}
+            path.write_text(json.dumps(odd), encoding="utf-8")
+            with pytest.raises(ProjectError, match=kept.id):
+                Project.open(project.path)

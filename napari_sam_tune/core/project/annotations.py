@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 Source = Literal["person", "robot", "adopted", "import"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LARGEST: Final = 1e15
 _NO_CLOCK: Final = 1e11
 """Seconds since 1970 that no clock shows, however wrong it is."""
 _MASK, _PROPOSAL, _LOCKED = np.uint8(1), np.uint8(2), np.uint8(4)
@@ -326,6 +327,10 @@ class _Stored:
     def check(self) -> None:
         """Refuse boxes that lie in no image, areas that no box holds, and labels that are none."""
         checked_label(self.label)  # a MaskError is a ValueError
+        if not (is_text(self.image_id) and is_text(self.weights_version)):
+            raise ValueError("a name in it is no text")
+        if not all(abs(value) < _LARGEST for value in asdict(self.effort).values()):
+            raise ValueError(f"{self.effort} is no effort")
         (height, width), (y0, x0, y1, x1) = self.shape, self.bbox
         top, left, bottom, right = self.crop
         if not (0 <= top <= y0 < y1 <= bottom <= height and 0 <= left <= x0 < x1 <= right <= width):

@@ -114,7 +114,7 @@ class Journal:
             name = log.path.name
             for entry in log.read_new():
                 moment: Any = entry.get("time")
-                if type(moment) not in {int, float} or not 0 <= float(moment) < _LATEST:
+                if type(moment) not in {int, float} or not 0 <= moment < _LATEST:
                     raise ProjectError(
                         f"{log.path} holds an entry that cannot be understood, without a time of "
                         f"this age: {str(entry)[:200]}. Was it edited by hand?"

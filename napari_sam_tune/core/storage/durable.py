@@ -7,6 +7,7 @@ looked at, and is removed after a day.
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import secrets
@@ -99,6 +100,10 @@ def pending_folder(pending: Path) -> Iterator[Path]:
     folder.mkdir()
     try:
         yield folder
+    except (KeyboardInterrupt, SystemExit):
+        # whoever was building in another thread, as zarr does, may put a last file into it yet
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        raise
     finally:
         # A folder that cannot be removed now is removed by `clear_stale`; the error that brought us
         # here is the one to report.

@@ -1,0 +1,42 @@
+"""What the dock shows of names is text: no HTML, no control characters, no keys of buttons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import Qt
+
+from napari_sam_tune.ui.views.history import fill, table
+from napari_sam_tune.ui.views.notice import Notice, NoticeBar
+from napari_sam_tune.ui.views.start import StartView
+from napari_sam_tune.ui.views.style import OneLine, Text
+
+NASTY = "<b>a</b><img src=x>\x1b[31m\udcfc.png"
+SHOWN = r"<b>a</b><img src=x>\x1b[31m\udcfc.png"
+ESCAPED = r"&lt;b&gt;a&lt;/b&gt;&lt;img src=x&gt;\x1b[31m\udcfc.png"
+
+
+def test_names_are_shown_as_they_are(qtbot):
+    for label in (Text(), OneLine()):
+        qtbot.addWidget(label)
+        label.setText(NASTY)
+        assert label.text() == SHOWN
+        assert label.textFormat() == Qt.TextFormat.PlainText
+        label.setToolTip(NASTY) if isinstance(label, Text) else None
+        assert ESCAPED in label.toolTip()
+    assert Text("two\nlines").text() == "two\nlines"
+    bar = NoticeBar()
+    qtbot.addWidget(bar)
+    bar.show_notice(Notice(NASTY))
+    assert bar.findChild(Text).text() == SHOWN
+    rows = table("a")
+    qtbot.addWidget(rows)
+    fill(rows, [("x",)], [NASTY])
+    assert ESCAPED in rows.item(0, 0).toolTip()
+
+
+def test_a_button_shows_an_ampersand(qtbot):
+    view = StartView()
+    qtbot.addWidget(view)
+    view.show_resume(Path("nuts & bolts"))
+    assert view._resume.text() == "Go on with “nuts && bolts”"
