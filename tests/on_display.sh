@@ -5,6 +5,8 @@ if [ "$(uname)" = Linux ]; then
         echo "The GUI tests need Xvfb: run tests/system_packages.sh first." >&2
         exit 1
     }
-    exec xvfb-run -a -s "-screen 0 1600x1000x24" "$@"
+    # not by exec: whoever kills this shell, as xdist does a slow worker, leaves one that tidies up
+    xvfb-run -a -s "-screen 0 1600x1000x24" "$@"
+    exit
 fi
 exec "$@"
