@@ -176,6 +176,23 @@ def test_a_log_damaged_under_an_open_project_is_refused_at_every_reading(project
             project.set_class("x", "#ffffff")
 
 
+def test_leftovers_of_stopped_programs_are_told_and_cleared(project: Project) -> None:
+    (project.path / "weights").mkdir()
+    (project.path / "weights" / "0123456789ab.safetensors").write_bytes(b"half")
+    stale = project.path / ".pending" / "1-stale"
+    stale.mkdir()
+    os.utime(stale, (time.time() - 7200,) * 2)
+    run = CliRunner()
+    told = run.invoke(app, ["check", str(project.path)])
+    assert told.exit_code == 1
+    assert "0123456789ab" in told.output
+    assert "1 unfinished write" in told.output
+    assert run.invoke(app, ["check", str(project.path), "--repair"]).exit_code == 0
+    assert not stale.exists()
+    assert (project.path / "damaged" / "0123456789ab.safetensors").is_file()
+    assert run.invoke(app, ["check", str(project.path)]).output.strip() == "The project is whole."
+
+
 def test_a_torn_last_line_is_a_crash_and_is_dropped(project: Project) -> None:
     log = project.path / "log.jsonl"
     with log.open("ab") as file:

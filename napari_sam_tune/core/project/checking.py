@@ -67,6 +67,7 @@ class ProjectCheck:
         self._damaged_records: list[str] = []
         self._lost_images: dict[str, dict[str, Any]] = {}
         self._stale: list[Path] = []
+        self._unlisted: list[Path] = []
 
     def run(self) -> Iterator[Finding]:
         """Look at the marker, the logs, every mask, the weights, and what dead writers left."""
@@ -171,6 +172,15 @@ class ProjectCheck:
                 f"{len(overruled)} object(s) were corrected twice at once; the later form counts, "
                 f"the other is kept: {_some([a.id for a in overruled])}."
             )
+        folder = self._folder.weights
+        known = {f"{version}.safetensors" for version in ledger.weights}
+        self._unlisted = [path for path in folder.glob("*") if path.name not in known]
+        if self._unlisted:
+            yield Finding(
+                f"{len(self._unlisted)} file(s) in weights/ belong to no version, which a program "
+                f"left that was stopped: {_some([path.name for path in self._unlisted])}.",
+                f"They are moved to {_DAMAGED}/.",
+            )
         for version in ledger.weights:
             try:
                 project.load_weights(version)
@@ -208,7 +218,7 @@ class ProjectCheck:
         """
         damaged = self._folder.path / _DAMAGED
         with saving("The repaired project", self._folder.path):
-            if self._damaged_logs or self._damaged_records:
+            if self._damaged_logs or self._damaged_records or self._unlisted:
                 damaged.mkdir(exist_ok=True)
             if not self._folder.marker.is_file():
                 self._folder.write_marker(created=time.time())
@@ -218,6 +228,8 @@ class ProjectCheck:
                 log.rewrite(entries, saving_as=damaged / f"{stamp}-{name}")
             for name in self._damaged_records:
                 shutil.move(self._folder.annotations.root / name, damaged / name)
+            for path in self._unlisted:
+                shutil.move(path, damaged / path.name)
             for path in self._stale:
                 shutil.rmtree(path, ignore_errors=True)
         journal = Journal(self._folder.path, about_to_write=self._folder.raise_format)
