@@ -193,6 +193,23 @@ def test_leftovers_of_stopped_programs_are_told_and_cleared(project: Project) ->
     assert run.invoke(app, ["check", str(project.path)]).output.strip() == "The project is whole."
 
 
+def test_entries_nobody_understands_are_left_out_by_a_repair(project: Project) -> None:
+    before = living(project)
+    log = project.path / "log.jsonl"
+    without_sums(log)
+    with log.open("a") as file:
+        file.write('{"kind":"mark","time":1}\n{"kind":"class","name":"x","color":"#000000"}\n')
+    with pytest.raises(ProjectError, match="cannot be understood"):
+        Project.open(project.path)
+    run = CliRunner()
+    assert "cannot be understood" in " ".join(
+        run.invoke(app, ["check", str(log.parent)]).output.split()
+    )
+    assert run.invoke(app, ["check", str(log.parent), "--repair"]).exit_code == 0
+    assert living(Project.open(project.path)) == before
+    assert run.invoke(app, ["check", str(log.parent)]).output.strip() == "The project is whole."
+
+
 def test_a_torn_last_line_is_a_crash_and_is_dropped(project: Project) -> None:
     log = project.path / "log.jsonl"
     with log.open("ab") as file:

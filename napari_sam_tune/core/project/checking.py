@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from napari_sam_tune.core.errors import CheckpointError, DamagedLogError, ProjectError
 from napari_sam_tune.core.project.annotations import Annotation
 from napari_sam_tune.core.project.folder import ProjectFolder
-from napari_sam_tune.core.project.journal import FIRST, LOGS, Journal, machine
+from napari_sam_tune.core.project.journal import FIRST, LOGS, Journal, is_time, machine
 from napari_sam_tune.core.project.ledger import Ledger
 from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.core.storage.chained_log import ChainedLog, salvage
@@ -103,32 +103,31 @@ class ProjectCheck:
             if log.path.stat().st_size > log.end.size:
                 yield Finding(
                     f"{name} ends in a line cut short, which a program left that was stopped while "
-                    "it wrote; it had told nobody that this was saved.",
-                    "The next program that writes removes it.",
+                    "it wrote; it had told nobody that this was saved. The next one that writes "
+                    "removes it."
                 )
         if not self._damaged_logs:
             try:
                 Journal(self._folder.path).require_whole()
             except ProjectError as error:
-                entries, _ = salvage(self._folder.log)
-                self._damaged_logs[FIRST] = entries
+                self._damaged_logs = self._senseless(sorted(names))
                 yield Finding(str(error), _REWRITTEN)
+
+    def _senseless(self, names: list[str]) -> dict[str, list[dict[str, Any]]]:
+        """Return the logs with entries nobody understands, without these; else the first log."""
+        logs = {name: salvage(self._folder.path / name)[0] for name in names}
+        _, dropped = _fold([entry for entries in logs.values() for entry in entries])
+        kept = {name: [e for e in entries if e not in dropped] for name, entries in logs.items()}
+        changed = {name: found for name, found in kept.items() if len(found) < len(logs[name])}
+        return changed or {FIRST: logs[FIRST]}
 
     def _what_is_left(self) -> Ledger:
         """Return what the logs add up to, as far as they can be read."""
         entries = [entry for found in self._damaged_logs.values() for entry in found]
-        for path in self._folder.path.glob(LOGS):
+        for path in [self._folder.log, *self._folder.path.glob(LOGS)]:
             if path.name not in self._damaged_logs:
                 entries += ChainedLog(path).read_new()
-        if FIRST not in self._damaged_logs:
-            entries += ChainedLog(self._folder.log).read_new()
-        ledger = Ledger()
-        for entry in sorted(entries, key=lambda entry: float(entry.get("time", 0))):
-            try:
-                ledger = ledger.with_entries([entry])
-            except ProjectError:
-                continue
-        return ledger
+        return _fold(entries)[0]
 
     def _check_records(self, ledger: Ledger) -> Iterator[Finding]:
         store = self._folder.annotations
@@ -241,6 +240,23 @@ class ProjectCheck:
 
 
 _REWRITTEN: Final = f"What can be read of it is written anew; the damaged file goes to {_DAMAGED}/."
+
+
+def _fold(entries: list[dict[str, Any]]) -> tuple[Ledger, list[dict[str, Any]]]:
+    """Return what entries add up to, and those that nobody understands."""
+    timed = [entry for entry in entries if is_time(entry.get("time"))]
+    dropped = [entry for entry in entries if not is_time(entry.get("time"))]
+    timed.sort(key=lambda entry: float(entry["time"]))
+    try:
+        return Ledger().with_entries(timed), dropped
+    except ProjectError:
+        ledger = Ledger()
+    for entry in timed:  # slowly, for once
+        try:
+            ledger = ledger.with_entries([entry])
+        except ProjectError:
+            dropped.append(entry)
+    return ledger, dropped
 
 
 def _some(names: list[str]) -> str:

@@ -227,6 +227,11 @@ class Journal:
         }
 
 
+def is_time(moment: object) -> bool:
+    """Whether it is seconds since 1970 as a clock may show them, right or wrong."""
+    return type(moment) in {int, float} and 0 <= float(moment) < _LATEST  # type: ignore[arg-type]
+
+
 @lru_cache(maxsize=1)
 def machine() -> str:
     """Name this machine in 8 hex digits, the same for all its programs."""
