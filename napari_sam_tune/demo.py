@@ -104,7 +104,8 @@ def run_headless(
     _export_masks(project, out)
     draw_clicks(frozen_clicks, [row.clicks for row in learning.objects], out / "clicks.png")
     _write_json(out / "report.json", document)
-    say("\n".join(document["why"]))
+    for line in document["why"]:
+        say(line)
     return document
 
 

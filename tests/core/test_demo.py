@@ -37,6 +37,7 @@ def test_the_demo_labels_learns_and_leaves_everything_behind(
     with starters_at(256):
         done = CliRunner().invoke(app, command, catch_exceptions=False)
     assert done.exit_code == 0, done.output
+    assert r"\n" not in done.output
     if sys.platform.startswith("linux"):
         assert "There is no display" in done.stdout
 
