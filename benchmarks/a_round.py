@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter, sleep
@@ -77,13 +76,13 @@ class Times:
             "idle_click_p95_ms": float(np.percentile(self.before, 95)) * 1e3,
             "closer_look_median_ms": float(np.median(self.closer or [np.nan])) * 1e3,
         }
+        known["phases_s"] = self.phases
         if self.rounds:
             first, *later = self.rounds
             known |= {
                 "first_round_s": first,
                 "round_s": float(np.median(later or [first])),
                 "rounds_s": self.rounds,
-                "phases_s": self.phases,
                 "clicks": len(self.during),
                 "click_p95_ms": self.p95()[1] * 1e3,
                 "click_median_ms": float(np.median(self.during)) * 1e3,
@@ -160,7 +159,8 @@ def measured(
         device: where clicks are answered and rounds train.
         config: how they train.
         rounds: how many, one after the other.
-        after: called after every round, and before the first, with what is known by then.
+        after: called after every round and in its course, and before the first, with what is
+            known by then: whoever is stopped at a limit leaves where the time went.
 
     """
     times = Times()
@@ -178,14 +178,15 @@ def measured(
             finished: list[Round] = []
             session.round_finished.connect(finished.append)
             for number in range(1, rounds + 1):
-                phases: Counter[str] = Counter()
+                times.phases.append({})
                 began = turned = perf_counter()
 
-                def note(progress: Progress, phases: Counter[str] = phases) -> None:
+                def note(progress: Progress, phases: dict[str, float] = times.phases[-1]) -> None:
                     nonlocal turned
                     now = perf_counter()
-                    phases[progress.phase] += now - turned  # type: ignore[assignment]
+                    phases[progress.phase] = phases.get(progress.phase, 0.0) + now - turned
                     turned = now
+                    after(times)
 
                 session.progress.connect(note)
                 session.fine_tune(wait=False)
@@ -193,7 +194,6 @@ def measured(
                 session.answerer.apply_swap()
                 times.rounds.append(perf_counter() - began)
                 session.progress.disconnect(note)
-                times.phases.append(dict(phases))
                 after(times)
                 if finished[-1].candidate is None:
                     raise SystemExit(f"The round made no candidate: {finished[-1].report}")

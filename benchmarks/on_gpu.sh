@@ -88,7 +88,7 @@ table
 part tests 150 env SAM_TUNE_DEVICE="$device" "$py" -m pytest -p no:napari -p no:cacheprovider \
     -W default -n $((cores < 6 ? cores : 6)) --junitxml "$scratch/tests.xml" \
     tests/core/test_cuda.py ${TESTS:-}
-part round 120 "$py" benchmarks/a_round.py --model "${MODEL:-vit_b}" --device "$device" \
+part round 150 "$py" benchmarks/a_round.py --model "${MODEL:-vit_b}" --device "$device" \
     --masks "${MASKS:-64}" --steps "${STEPS:-100}" --rounds "${ROUNDS:-5}" --json "$scratch/round.json"
 part swap 60 "$py" benchmarks/hot_swap.py --model "${MODEL:-vit_b}" --device "$device" \
     --swaps "${SWAPS:-30}" --json "$scratch/swap.json"

@@ -121,14 +121,15 @@ def of_weights(path: Path) -> Row:
 
 def of_phases(found: dict[str, Any]) -> list[str]:
     """Where the seconds of the rounds went."""
-    if "phases_s" not in found:
+    if not found.get("phases_s"):
         return []
+    whole = [f"{seconds:.2f}" for seconds in found.get("rounds_s", [])] + ["not ended"]
     names = list(dict.fromkeys(name for phases in found["phases_s"] for name in phases))
     text = ["Seconds of each round:", "", "| round | all | " + " | ".join(names) + " |"]
     text.append("|---|---|" + "---|" * len(names))
     for number, phases in enumerate(found["phases_s"], start=1):
         cells = [f"{phases.get(name, 0):.2f}" for name in names]
-        text.append(f"| {number} | {found['rounds_s'][number - 1]:.2f} | {' | '.join(cells)} |")
+        text.append(f"| {number} | {whole[number - 1]} | {' | '.join(cells)} |")
     return [*text, ""]
 
 
