@@ -58,6 +58,10 @@ def import_data(
     ] = 0.15,
     test: Annotated[float, typer.Option(min=0, max=1, help="Share kept for evaluation.")] = 0.15,
     seed: Annotated[int, typer.Option(min=0, help="Of the split and of --limit.")] = 0,
+    update: Annotated[
+        bool,
+        typer.Option("--update", help="Take the new form of objects changed in the source."),
+    ] = False,
 ) -> None:
     """Make a project of images that are labelled already; run it again to go on or add to it."""
     from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images
@@ -67,7 +71,7 @@ def import_data(
     from napari_sam_tune.formats.registry import format_named
 
     known = format_named(format_name)
-    options = ImportOptions(smallest or known.smallest, largest, limit, val, test, seed)
+    options = ImportOptions(smallest or known.smallest, largest, limit, val, test, seed, update)
     base = None if model is None else base_ref(model)
     location = Location(source, images, masks, manifest, class_column, group_column)
     with working("Checking"):
@@ -107,6 +111,9 @@ def _print(report: ImportReport, project: Path) -> None:
     print_table(("", *names.values(), "in all"), rows, title=f"Imported into {project}")
     said = {"image without objects, marked “no defect here”": report.empty}
     said["object there already"] = report.there
+    said["object deleted here that came back"] = report.restored
+    said["object changed in the source, taken as it is there now"] = report.updated
+    said["object imported before that the source has no more; it stays"] = report.gone
     for what, count in said.items():
         if count:
             say(f"{count} × {what}")

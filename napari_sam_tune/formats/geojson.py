@@ -48,7 +48,7 @@ _SUFFIXES: Final = frozenset({".geojson", ".json"})
 class Polygons:
     """A feature: its id, its class, and its polygon or polygons in the file's coordinates.
 
-    `score` and `record` are those of our own export, or None.
+    `score` and `record` are those of our own export, or None. An id that is a text is lasting.
     """
 
     id: str
@@ -56,6 +56,7 @@ class Polygons:
     geometry: BaseGeometry
     score: float | None
     record: str | None
+    lasting: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,8 @@ class RasterImage(SourceImage):
         """Rasterize one feature after the other."""
         for feature, polygons in zip(self.features, self._in_pixels, strict=True):
             mask = _rasterized(polygons, shape)
-            yield SourceObject(feature.id, mask, feature.label, feature.score, feature.record)
+            said = feature.score, feature.record, feature.lasting
+            yield SourceObject(feature.id, mask, feature.label, *said)
 
     @cached_property
     def _in_pixels(self) -> list[BaseGeometry]:
@@ -223,6 +225,7 @@ def _features(
             _polygons(row.get("geometry"), entry),
             ours.get("score") if isinstance(ours.get("score"), float) else None,
             record,
+            lasting=isinstance(row.get("id"), str),
         )
     return tuple(found.values())
 

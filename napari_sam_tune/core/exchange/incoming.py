@@ -25,11 +25,13 @@ class SourceObject:
     """An object of a data set.
 
     Attributes:
-        id: names it within its data set, today and the next time it is read.
+        id: names it within its data set.
         mask: (H, W) bool; all False where the source describes no pixel of the image.
         label: its class.
         score: a model's own estimate of the mask's IoU, or None.
         record: its id, where it is a record that was exported from a project; else None.
+        lasting: the id goes along with the object when other objects come and go; numbers that
+            count entries do not.
 
     """
 
@@ -38,6 +40,7 @@ class SourceObject:
     label: str
     score: float | None = None
     record: str | None = None
+    lasting: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
