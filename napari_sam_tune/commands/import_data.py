@@ -83,6 +83,16 @@ def import_data(
     _print(_import(opened, dataset, chosen, options), opened.path)
 
 
+def _say_found(images: Sequence[SourceImage]) -> None:
+    """Say which images are not where the source says: they were found by their names alone."""
+    found = [image for image in images if image.said is not None]
+    if found:
+        say(
+            f"{len(found)} × image or mask found by its name alone, the first: {found[0].said} "
+            f"for {found[0].path}"
+        )
+
+
 def _import(
     project: Project, dataset: Dataset, chosen: Sequence[SourceImage], options: ImportOptions
 ) -> ImportReport:
@@ -90,6 +100,7 @@ def _import(
     from napari_sam_tune.core.exchange.import_report import ImportReport
     from napari_sam_tune.core.exchange.importing import import_images
 
+    _say_found(chosen)
     report = ImportReport(left_out=Counter(dataset.left_out))
     with progress_bar() as bar:
         task = bar.add_task("Importing", total=len(chosen))

@@ -8,7 +8,7 @@ see `recognising`.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +21,7 @@ from napari_sam_tune.core.exchange.recognising import NEW, Recognition
 from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.images.files import content_hash, read_image, spatial_shape
 from napari_sam_tune.core.images.header import image_shape
+from napari_sam_tune.core.images.names import composed
 from napari_sam_tune.core.project.annotations import NewAnnotation, checked_label
 from napari_sam_tune.core.project.class_colours import free_colour
 from napari_sam_tune.core.project.images import check_texts
@@ -125,6 +126,7 @@ def import_images(
         StorageError: the disk refused; what was yielded is kept.
 
     """
+    images = _as_known(project, images)
     _check_known(project, images)
     contents = _contents(images)
     splits = _decide_splits(images, contents, options)
@@ -133,6 +135,14 @@ def import_images(
     for image in images:
         group = image.group or image.name
         yield _Import(project, name, image, options, by_place).run(splits[group], strata[group])
+
+
+def _as_known(project: Project, images: Sequence[SourceImage]) -> list[SourceImage]:
+    """Call images as the project does, which may write their names in another form of Unicode."""
+    ids = {record.id for record in project.images()}
+    known = {composed(name): name for name in ids}
+    names = (i.name if i.name in ids else known.get(composed(i.name), i.name) for i in images)
+    return [replace(i, name=n) if n != i.name else i for i, n in zip(images, names, strict=True)]
 
 
 def _check_known(project: Project, images: Sequence[SourceImage]) -> None:

@@ -53,6 +53,7 @@ class SourceImage(ABC):
         labels: the classes of its objects, as far as they are known without reading masks.
         group: images of one part, lot or film share a group; None for a group of its own.
         split: what the source says it is for, or None.
+        said: how the source names a file that was found elsewhere, by its name alone; else None.
 
     """
 
@@ -61,6 +62,7 @@ class SourceImage(ABC):
     labels: frozenset[str] = frozenset()
     group: str | None = None
     split: Split | None = None
+    said: str | None = None
 
     @abstractmethod
     def check(self, shape: tuple[int, int]) -> None:
