@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari_sam_tune.core.documents import read_json
 from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
-from napari_sam_tune.core.images.names import NamedFiles
+from napari_sam_tune.core.images.names import NamedFiles, absolute
 from napari_sam_tune.formats.coco_masks import check_segmentation, decode_segmentation
 
 if TYPE_CHECKING:
@@ -106,7 +106,8 @@ def read_coco(location: Location) -> Dataset:
 
 def _home(path: Path) -> Path:
     """Return where a file's images are: beside it, or beside its folder in COCO's own layout."""
-    return path.parent.parent if path.absolute().parent.name == "annotations" else path.parent
+    folder = absolute(path).parent
+    return folder.parent if folder.name == "annotations" else path.parent
 
 
 def _coco_image(
