@@ -58,6 +58,10 @@ def import_data(
     ] = 0.15,
     test: Annotated[float, typer.Option(min=0, max=1, help="Share kept for evaluation.")] = 0.15,
     seed: Annotated[int, typer.Option(min=0, help="Of the split and of --limit.")] = 0,
+    update: Annotated[
+        bool,
+        typer.Option("--update", help="Take the new form of objects changed in the source."),
+    ] = False,
 ) -> None:
     """Make a project of images that are labelled already; run it again to go on or add to it."""
     from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images
@@ -67,7 +71,7 @@ def import_data(
     from napari_sam_tune.formats.registry import format_named
 
     known = format_named(format_name)
-    options = ImportOptions(smallest or known.smallest, largest, limit, val, test, seed)
+    options = ImportOptions(smallest or known.smallest, largest, limit, val, test, seed, update)
     base = None if model is None else base_ref(model)
     location = Location(source, images, masks, manifest, class_column, group_column)
     with working("Checking"):
@@ -79,6 +83,16 @@ def import_data(
     _print(_import(opened, dataset, chosen, options), opened.path)
 
 
+def _say_found(images: Sequence[SourceImage]) -> None:
+    """Say which images are not where the source says: they were found by their names alone."""
+    found = [image for image in images if image.said is not None]
+    if found:
+        say(
+            f"{len(found)} × image or mask found by its name alone, the first: {found[0].said} "
+            f"for {found[0].path}"
+        )
+
+
 def _import(
     project: Project, dataset: Dataset, chosen: Sequence[SourceImage], options: ImportOptions
 ) -> ImportReport:
@@ -86,6 +100,7 @@ def _import(
     from napari_sam_tune.core.exchange.import_report import ImportReport
     from napari_sam_tune.core.exchange.importing import import_images
 
+    _say_found(chosen)
     report = ImportReport(left_out=Counter(dataset.left_out))
     with progress_bar() as bar:
         task = bar.add_task("Importing", total=len(chosen))
@@ -107,6 +122,9 @@ def _print(report: ImportReport, project: Path) -> None:
     print_table(("", *names.values(), "in all"), rows, title=f"Imported into {project}")
     said = {"image without objects, marked “no defect here”": report.empty}
     said["object there already"] = report.there
+    said["object deleted here that came back"] = report.restored
+    said["object changed in the source, taken as it is there now"] = report.updated
+    said["object imported before that the source has no more; it stays"] = report.gone
     for what, count in said.items():
         if count:
             say(f"{count} × {what}")

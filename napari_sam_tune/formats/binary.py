@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from PIL import Image
 
 from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.images.names import NamedFiles, own_name
 from napari_sam_tune.core.plain_text import in_spreadsheet
 from napari_sam_tune.formats.csv_list import joined, masked_image, rows_of
 from napari_sam_tune.formats.exported_folder import read_notes
@@ -71,10 +72,11 @@ def read_binary(location: Location) -> Dataset:
     folder = path.parent
     notes = read_notes(folder)
     stems = {note.name: stem for stem, note in notes.images.items()}
+    files = NamedFiles(location.images or folder), NamedFiles(folder)
     found: dict[str, MaskedImage] = {}
     for number, row in rows_of(path):
         entry = f"{path.name}, line {number},"
-        image = masked_image(row, (location.images or folder, folder), entry)
+        image = masked_image(row, files, entry)
         image = replace(image, masks=tuple(replace(m, whole=True) for m in image.masks))
         score, record = _score(row.get("score", ""), entry), row.get("record") or None
         masks = (replace(m, record=record, score=score) for m in image.masks)
@@ -82,7 +84,7 @@ def read_binary(location: Location) -> Dataset:
         known = found.get(row["image"])
         found[row["image"]] = image if known is None else joined(known, image, entry)
     images = [notes.named(i, stems.get(name, "")) for name, i in found.items()]
-    return notes.dataset(f"binary/{folder.resolve().name}", images)
+    return notes.dataset(f"binary/{own_name(folder)}", images)
 
 
 def _score(text: str, entry: str) -> float | None:

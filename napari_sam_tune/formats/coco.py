@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from napari_sam_tune.core.documents import read_json
 from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
+from napari_sam_tune.core.images.names import NamedFiles, absolute
 from napari_sam_tune.formats.coco_masks import check_segmentation, decode_segmentation
-from napari_sam_tune.formats.text_files import inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +70,8 @@ def _record(row: Row) -> str | None:
 def read_coco(location: Location) -> Dataset:
     """Read a COCO "instances" file; an image without annotations is one without objects.
 
-    File names are relative to `location.images`, or to the file's own folder.
+    File names are relative to `location.images`, or to the file's own folder; where no file is
+    there, see `names.NamedFiles`.
 
     Raises:
         SamTuneError: it is malformed; names the entry.
@@ -92,23 +93,37 @@ def read_coco(location: Location) -> Dataset:
         _check_refers(row, "category_id", categories, entry)
         _check_score(row, entry)
         of_image[row["image_id"]].append(row)
-    folder = location.images or path.parent
+    files = NamedFiles(location.images or _home(path))
+    beside = None if location.images else path.parent
     return Dataset(
         f"coco/{path.name}",
         [
-            _coco_image(row, tuple(of_image[key]), categories, folder, path)
+            _coco_image(row, tuple(of_image[key]), categories, files, path, beside)
             for key, row in images.items()
         ],
     )
 
 
+def _home(path: Path) -> Path:
+    """Return where a file's images are: beside it, or beside its folder in COCO's own layout."""
+    folder = absolute(path).parent
+    return folder.parent if folder.name == "annotations" else path.parent
+
+
 def _coco_image(
-    row: Row, annotations: tuple[Row, ...], categories: dict[Any, str], folder: Path, path: Path
+    row: Row,
+    annotations: tuple[Row, ...],
+    categories: dict[Any, str],
+    files: NamedFiles,
+    path: Path,
+    beside: Path | None,
 ) -> CocoImage:
-    file = inside(folder, row.get("file_name"), f"{path.name}: the image {row['id']!r}")
+    entry = f"{path.name}: the image {row['id']!r}"
+    file = files.find(row.get("file_name"), entry, beside=beside)
     return CocoImage(
-        path=file,
-        name=file.relative_to(folder).as_posix(),
+        path=file.path,
+        name=file.path.relative_to(files.folder).as_posix(),
+        said=file.said,
         labels=frozenset(categories[a["category_id"]] for a in annotations),
         size=(row["height"], row["width"]) if "height" in row and "width" in row else None,
         annotations=annotations,

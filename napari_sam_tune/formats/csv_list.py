@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset
+from napari_sam_tune.core.images.names import NamedFiles
 from napari_sam_tune.core.plain_text import row_from_spreadsheet
 from napari_sam_tune.formats.folder import MaskedImage, MaskFile
-from napari_sam_tune.formats.text_files import inside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,11 +42,11 @@ def read_csv(location: Location) -> Dataset:
     path = location.path
     if path is None:
         raise SamTuneError("Give the CSV file.")
-    folders = location.images or path.parent, location.masks or path.parent
+    files = NamedFiles(location.images or path.parent), NamedFiles(location.masks or path.parent)
     images: dict[str, MaskedImage] = {}
     for number, row in rows_of(path):
         entry = f"{path.name}, line {number},"
-        read = masked_image(row, folders, entry)
+        read = masked_image(row, files, entry)
         known = images.get(read.name)
         images[read.name] = read if known is None else joined(known, read, entry)
     return Dataset(f"csv/{path.name}", list(images.values()))
@@ -75,29 +75,35 @@ def rows_of(path: Path) -> list[tuple[int, dict[str, str]]]:
         raise SamTuneError(f"{path} is not a CSV file in UTF-8: {error}.") from error
 
 
-def masked_image(row: dict[str, str], folders: tuple[Path, Path], entry: str) -> MaskedImage:
+def masked_image(
+    row: dict[str, str], files: tuple[NamedFiles, NamedFiles], entry: str
+) -> MaskedImage:
     """Return what a line says of its image: one mask, or none.
 
     Args:
         row: the line.
-        folders: of the images and of the masks.
+        files: the images and the masks.
         entry: the line, for the error.
 
     Raises:
         SamTuneError: it makes no sense.
 
     """
-    image = inside(folders[0], row["image"], entry)
+    image = files[0].find(row["image"], entry)
+    said = image.said
     label = row.get("class") or DEFAULT_LABEL
     masks: tuple[MaskFile, ...] = ()
     if row["mask"]:
-        masks = (MaskFile(inside(folders[1], row["mask"], entry), row["mask"], label),)
+        mask = files[1].find(row["mask"], entry)
+        masks = (MaskFile(mask.path, row["mask"], label),)
+        said = said or mask.said
     split = row.get("split", "").strip().lower()
     if split not in _SPLITS:
         raise SamTuneError(f"{entry} has the split {split!r}; it is train, val or test.")
     return MaskedImage(
-        path=image,
-        name=image.relative_to(folders[0]).as_posix(),
+        path=image.path,
+        name=image.path.relative_to(files[0].folder).as_posix(),
+        said=said,
         labels=frozenset({label} if masks else ()),
         group=row.get("group") or None,
         split=_SPLITS[split],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage
 from napari_sam_tune.core.images.files import list_images
+from napari_sam_tune.core.images.names import composed, stems
 from napari_sam_tune.core.plain_text import row_from_spreadsheet
 from napari_sam_tune.core.project.split import SPLITS
 from napari_sam_tune.formats.exported_folder_out import (
@@ -51,8 +52,8 @@ class Notes:
     """The tables of an exported folder; empty for folders of other programs.
 
     Attributes:
-        images: by file name without suffix.
-        records: by entry of the format.
+        images: by file name without suffix, see `names.composed`.
+        records: by entry of the format, as well.
 
     """
 
@@ -61,7 +62,7 @@ class Notes:
 
     def named(self, image: AnyImage, stem: str) -> AnyImage:
         """Return the image with its name, group and split in the project it came from."""
-        note = self.images.get(stem)
+        note = self.images.get(composed(stem))
         if note is None:
             return image
         return replace(image, name=note.name, group=note.group, split=note.split)
@@ -86,14 +87,14 @@ def read_notes(folder: Path) -> Notes:
             raise SamTuneError(
                 f"{folder / IMAGES}, line {line}: an image and its split are needed."
             )
-        images[row["file"]] = ImageNote(row["image"], row["group"] or None, split)
+        images[composed(row["file"])] = ImageNote(row["image"], row["group"] or None, split)
     records = {}
     for line, row in _rows(folder / RECORDS, RECORD_COLUMNS):
         entry = f"{folder / RECORDS}, line {line}"
         if not row["entry"] or not row["class"]:
             raise SamTuneError(f"{entry} has no entry or no class.")
         score = _score(row["score"], entry)
-        records[row["entry"]] = RecordNote(row["record"] or None, row["class"], score)
+        records[composed(row["entry"])] = RecordNote(row["record"] or None, row["class"], score)
     return Notes(images, records)
 
 
@@ -129,20 +130,11 @@ def by_stem(folder: Path) -> dict[str, Path]:
         SamTuneError: two differ in the suffix alone, or the folder cannot be read.
 
     """
-    found: dict[str, Path] = {}
-    for path in list_images(folder, recursive=True):
-        stem = path.relative_to(folder).with_suffix("").as_posix()
-        if stem in found:
-            raise SamTuneError(
-                f"{found[stem].name} and {path.name} in {folder} share a name without suffix; "
-                "rename one."
-            )
-        found[stem] = path
-    return found
+    return stems(list_images(folder, recursive=True), folder)
 
 
 def image_of(stem: str, images: Mapping[str, Path], folder: Path, entry: object) -> Path:
-    """Return the image of a name without suffix.
+    """Return the image of a name without suffix, of those that `names.paired` gave.
 
     Raises:
         SamTuneError: there is none; says whose it would be.

@@ -20,6 +20,8 @@ from PIL import Image
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.files import IMAGE_SUFFIXES
+from napari_sam_tune.core.images.names import composed
+from napari_sam_tune.core.images.pictures import open_picture
 from napari_sam_tune.core.plain_text import in_spreadsheet
 
 if TYPE_CHECKING:
@@ -43,6 +45,13 @@ RECORD_COLUMNS: Final = (
     "source",
     "created",
 )
+_SUFFIXES: Final = {
+    "PNG": ".png",
+    "TIFF": ".tif",
+    "JPEG": ".jpg",
+    "BMP": ".bmp",
+    "WebP": ".webp",
+}
 # Windows allows none of these in a name.
 _FORBIDDEN = re.compile(r'[<>:"|?*\\\x00-\x1f]')
 
@@ -87,7 +96,7 @@ class ExportedFolder:
 
         """
         stem = safe_stem(image.name)
-        other = self._stems.setdefault(stem.casefold(), image.name)
+        other = self._stems.setdefault(composed(stem).casefold(), image.name)
         if other != image.name:
             raise SamTuneError(
                 f"{other} and {image.name} would both become {stem}. Export them as COCO, or "
@@ -132,7 +141,7 @@ class ExportedFolder:
         # that was labelled does not leave.
         pixels = image.read()
         if image.path is not None:
-            suffixed = name + image.path.suffix
+            suffixed = name + _suffix(image.path, image.name)
             shutil.copyfile(image.path, self.file(suffixed))
             return suffixed
         suffixed = name + (".png" if _fits_png(pixels) else ".tif")
@@ -150,6 +159,15 @@ def safe_stem(name: str) -> str:
     last = PurePosixPath(parts[-1] if parts else "image")
     stem = last.stem if last.suffix.lower() in IMAGE_SUFFIXES else last.name
     return "/".join((*parts[:-1], stem.rstrip(".") or "_"))
+
+
+def _suffix(file: Path, name: str) -> str:
+    """Return the suffix of a copy: the file's, that of its name, or what it should be."""
+    for suffix in (file.suffix, PurePosixPath(name).suffix):
+        if suffix.lower() in IMAGE_SUFFIXES:
+            return suffix
+    with open_picture(file) as picture:
+        return _SUFFIXES[picture.kind]
 
 
 def _fits_png(pixels: NDArray[Any]) -> bool:

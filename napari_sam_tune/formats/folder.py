@@ -15,6 +15,7 @@ from napari_sam_tune.core.exchange.labelled_images import (
 )
 from napari_sam_tune.core.images.files import list_images
 from napari_sam_tune.core.images.header import image_shape
+from napari_sam_tune.core.images.names import own_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,5 +99,5 @@ def read_folder(location: Location) -> Dataset:
     ]
     alone = len(list_images(images)) - len(found)
     return Dataset(
-        f"folder/{masks.resolve().name}", found, {"image without a mask": alone} if alone else {}
+        f"folder/{own_name(masks)}", found, {"image without a mask": alone} if alone else {}
     )

@@ -28,6 +28,8 @@ from shapely.geometry import shape as geometry_of
 from napari_sam_tune.core.documents import read_json
 from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
+from napari_sam_tune.core.images.files import list_files
+from napari_sam_tune.core.images.names import composed, own_name, paired
 from napari_sam_tune.formats.exported_folder import by_stem, read_notes
 from napari_sam_tune.formats.rasters import georeference
 
@@ -48,7 +50,7 @@ _SUFFIXES: Final = frozenset({".geojson", ".json"})
 class Polygons:
     """A feature: its id, its class, and its polygon or polygons in the file's coordinates.
 
-    `score` and `record` are those of our own export, or None.
+    `score` and `record` are those of our own export, or None. An id that is a text is lasting.
     """
 
     id: str
@@ -56,6 +58,7 @@ class Polygons:
     geometry: BaseGeometry
     score: float | None
     record: str | None
+    lasting: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +91,8 @@ class RasterImage(SourceImage):
         """Rasterize one feature after the other."""
         for feature, polygons in zip(self.features, self._in_pixels, strict=True):
             mask = _rasterized(polygons, shape)
-            yield SourceObject(feature.id, mask, feature.label, feature.score, feature.record)
+            said = feature.score, feature.record, feature.lasting
+            yield SourceObject(feature.id, mask, feature.label, *said)
 
     @cached_property
     def _in_pixels(self) -> list[BaseGeometry]:
@@ -148,13 +152,13 @@ def read_geojson(location: Location) -> Dataset:
     if path is None:
         raise SamTuneError("Give the GeoJSON file, or a folder of them.")
     pairs = _pairs(path, location.images)
-    folder = (path if path.is_dir() else path.parent).resolve()
+    folder = path if path.is_dir() else path.parent
     notes = read_notes(folder)
     images = [
         notes.named(_raster_image(file, raster, location.class_column), _stem(file, folder))
         for file, raster in pairs
     ]
-    return notes.dataset(f"geojson/{folder.name}", images)
+    return notes.dataset(f"geojson/{own_name(folder)}", images)
 
 
 def _pairs(path: Path, images: Path | None) -> list[tuple[Path, Path]]:
@@ -164,16 +168,16 @@ def _pairs(path: Path, images: Path | None) -> list[tuple[Path, Path]]:
     rasters = by_stem(folder)
     files = [path]
     if path.is_dir():
-        files = sorted(f for f in path.rglob("*") if f.suffix.lower() in _SUFFIXES and f.is_file())
-    stems = [_stem(file, path if path.is_dir() else path.parent) for file in files]
-    pairs = [(f, rasters[stem]) for f, stem in zip(files, stems, strict=True) if stem in rasters]
+        files = list_files(path, _SUFFIXES)
+    names = {_stem(file, path if path.is_dir() else path.parent): file for file in files}
+    pairs = [(names[name], raster) for name, raster in paired(names, rasters).items()]
     if not pairs:
         raise SamTuneError(f"No image in {folder} has the name of {path} (without its suffix).")
     return pairs
 
 
 def _stem(file: Path, folder: Path) -> str:
-    return file.resolve().relative_to(folder.resolve()).with_suffix("").as_posix()
+    return composed(file.relative_to(folder).with_suffix("").as_posix())
 
 
 def _raster_image(file: Path, raster: Path, class_column: str | None) -> RasterImage:
@@ -223,6 +227,7 @@ def _features(
             _polygons(row.get("geometry"), entry),
             ours.get("score") if isinstance(ours.get("score"), float) else None,
             record,
+            lasting=isinstance(row.get("id"), str),
         )
     return tuple(found.values())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,12 @@ from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.labelled_images import read_mask, require_shape
 from napari_sam_tune.core.images.header import image_shape
+from napari_sam_tune.core.images.names import composed, own_name, paired
 from napari_sam_tune.core.plain_text import from_spreadsheet
 from napari_sam_tune.formats.exported_folder import Notes, by_stem, image_of, read_notes
+from napari_sam_tune.formats.exported_folder_out import RECORDS
 from napari_sam_tune.formats.label_images_out import CLASSES
+from napari_sam_tune.formats.palettes import numbers_of, parsed_colour
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.exchange.incoming import Location
+    from napari_sam_tune.formats.palettes import Colour
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +40,7 @@ class LabelPicture(SourceImage):
         stem: its name without suffix.
         notes: of its folder.
         classes: value to class where values are classes; None where they are objects.
+        colours: colour to value, where the table of classes has colours.
 
     """
 
@@ -42,6 +48,7 @@ class LabelPicture(SourceImage):
     stem: str
     notes: Notes
     classes: Mapping[int, str] | None
+    colours: Mapping[Colour, int]
 
     def check(self, shape: tuple[int, int]) -> None:
         """Compare the sizes in the files' headers."""
@@ -49,7 +56,13 @@ class LabelPicture(SourceImage):
 
     def objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
         """Give one object for each number, or for each connected part of a class."""
-        values = read_mask(self.file)
+        if self.classes is None and not self.notes.records:
+            values = read_mask(self.file)  # whatever the numbers, each is an object
+        else:
+            table = RECORDS if self.classes is None else CLASSES
+            give = f"{table} lists numbers: save an indexed PNG"
+            give += "." if self.classes is None else ", or give a column “colour” (#rrggbb)."
+            values = numbers_of(self.file, self.colours, give)
         require_shape(self.file, values.shape, shape)
         for number, cropped, window in numbered(values, str(self.file)):
             yield from self._of_number(number, cropped, window, shape)
@@ -63,7 +76,7 @@ class LabelPicture(SourceImage):
     ) -> Iterator[SourceObject]:
         key = f"{self.stem}#{number}"
         if self.classes is None:
-            note = self.notes.records.get(key)
+            note = self.notes.records.get(composed(key))
             mask = placed(cropped, window, shape)
             if note is None:
                 yield SourceObject(key, mask, DEFAULT_LABEL)
@@ -112,7 +125,7 @@ def read_labels(location: Location) -> Dataset:
         SamTuneError: a picture has no image, or a table is malformed.
 
     """
-    return _read(location, "labels", None)
+    return _read(location, "labels", None, {})
 
 
 def read_semantic(location: Location) -> Dataset:
@@ -124,16 +137,22 @@ def read_semantic(location: Location) -> Dataset:
     """
     if location.path is None:
         raise SamTuneError("Give the folder of pictures.")
-    return _read(location, "semantic", _classes(location.path / CLASSES))
+    return _read(location, "semantic", *_classes(location.path / CLASSES))
 
 
-def _read(location: Location, form: str, classes: Mapping[int, str] | None) -> Dataset:
+def _read(
+    location: Location,
+    form: str,
+    classes: Mapping[int, str] | None,
+    colours: Mapping[Colour, int],
+) -> Dataset:
     folder, images = location.path, location.images
     if folder is None or images is None:
         raise SamTuneError("Give the folder of pictures and the one of images.")
-    notes, known = read_notes(folder), by_stem(images)
+    notes, files = read_notes(folder), by_stem(folder)
+    known = paired(files, by_stem(images))
     found = []
-    for stem, file in by_stem(folder).items():
+    for stem, file in files.items():
         path = image_of(stem, known, images, file)
         picture = LabelPicture(
             path=path,
@@ -142,19 +161,27 @@ def _read(location: Location, form: str, classes: Mapping[int, str] | None) -> D
             stem=stem,
             notes=notes,
             classes=classes,
+            colours=colours,
         )
         found.append(notes.named(picture, stem))
-    return notes.dataset(f"{form}/{folder.resolve().name}", found)
+    return notes.dataset(f"{form}/{own_name(folder)}", found)
 
 
-def _classes(path: Path) -> dict[int, str]:
+def _classes(path: Path) -> tuple[dict[int, str], dict[Colour, int]]:
+    """Return value to class, and colour to value where there is a column of colours."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
-        return {int(row["value"]): from_spreadsheet(row["class"]) for row in rows}
+        names = {int(row["value"]): from_spreadsheet(row["class"]) for row in rows}
+        said = {int(row["value"]): row.get("colour") or row.get("color") or "" for row in rows}
     except OSError as error:
         raise SamTuneError(f"{path} cannot be read: {error.strerror}. It names classes.") from error
     except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise SamTuneError(
             f"{path} needs the columns value (a number) and class: {error!r}."
         ) from error
+    colours = {value: parsed_colour(text) for value, text in said.items() if text}
+    if None in colours.values():
+        raise SamTuneError(f"{path} has a colour that is not like #ff8800 or 255,136,0.")
+    used = Counter(colours.values())  # a colour of two classes says nothing
+    return names, {c: value for value, c in colours.items() if c is not None and used[c] == 1}

@@ -11,10 +11,11 @@ import numpy as np
 from napari_sam_tune.core.documents import read_json
 from napari_sam_tune.core.errors import ImageError, MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
+from napari_sam_tune.core.images.files import list_files
+from napari_sam_tune.core.images.names import NamedFiles, own_name
 from napari_sam_tune.core.images.pictures import open_picture
 from napari_sam_tune.formats.drawn import drawn
 from napari_sam_tune.formats.exported_folder import read_notes
-from napari_sam_tune.formats.text_files import inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,23 +82,22 @@ def read_labelme(location: Location) -> Dataset:
     if location.path is None:
         raise SamTuneError("Give the folder of JSON files.")
     folder = location.path if location.path.is_dir() else location.path.parent
-    files = sorted(folder.rglob("*.json")) if location.path.is_dir() else [location.path]
-    notes = read_notes(folder)
+    files = list_files(folder, {".json"}) if location.path.is_dir() else [location.path]
+    notes, images = read_notes(folder), NamedFiles(location.images or folder)
     found = []
     for file in files:
-        if not file.name.startswith("."):
-            image = _image(file, folder, location.images)
-            stem = file.relative_to(folder).with_suffix("").as_posix()
-            found.append(notes.named(image, stem))
-    return notes.dataset(f"labelme/{folder.resolve().name}", found)
+        image = _image(file, images, None if location.images else file.parent)
+        stem = file.relative_to(folder).with_suffix("").as_posix()
+        found.append(notes.named(image, stem))
+    return notes.dataset(f"labelme/{own_name(folder)}", found)
 
 
-def _image(file: Path, folder: Path, images: Path | None) -> LabelmeImage:
+def _image(file: Path, images: NamedFiles, beside: Path | None) -> LabelmeImage:
     document = read_json(file)
     shapes = document.get("shapes")
     if not isinstance(shapes, list):
         raise SamTuneError(f"{file} has no list “shapes”, so it is not a file of labelme.")
-    path = inside(images or file.parent, document.get("imagePath"), str(file))
+    image = images.find(document.get("imagePath"), str(file), beside=beside)
     grouped: dict[str, list[Shape]] = {}
     for number, found in enumerate(shapes):
         if not isinstance(found, dict) or not isinstance(found.get("label"), str):
@@ -106,8 +106,9 @@ def _image(file: Path, folder: Path, images: Path | None) -> LabelmeImage:
         key = str(number) if group is None else f"{found['label']}-{group}"
         grouped.setdefault(key, []).append(found)
     return LabelmeImage(
-        path=path,
-        name=path.relative_to(images or folder).as_posix(),
+        path=image.path,
+        name=image.path.relative_to(images.folder).as_posix(),
+        said=image.said,
         labels=frozenset(found["label"] for found in shapes),
         file=file,
         size=(document.get("imageHeight"), document.get("imageWidth")),

@@ -12,6 +12,8 @@ import zarr
 from napari_sam_tune.core.documents import check_bounds
 from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
+from napari_sam_tune.core.images.files import list_files
+from napari_sam_tune.core.images.names import own_name, paired, stems
 from napari_sam_tune.core.images.pictures import MOST_BYTES
 from napari_sam_tune.formats.exported_folder import by_stem, image_of, read_notes
 from napari_sam_tune.formats.label_images import numbered, placed
@@ -78,11 +80,11 @@ def read_ome_zarr(location: Location) -> Dataset:
     if path is None or images is None:
         raise SamTuneError("Give the folder of .zarr, and the one of images.")
     folder = path.parent if path.suffix == ".zarr" else path
-    files = [path] if path.suffix == ".zarr" else sorted(path.rglob("*.zarr"))
-    notes, known = read_notes(folder), by_stem(images)
+    zarrs = [path] if path.suffix == ".zarr" else list_files(path, {".zarr"}, folders=True)
+    notes, files = read_notes(folder), stems(zarrs, folder)
+    known = paired(files, by_stem(images))
     found = []
-    for file in files:
-        stem = file.relative_to(folder).with_suffix("").as_posix()
+    for stem, file in files.items():
         image = image_of(stem, known, images, file)
         layers = _layers(file)
         labelled = LabelledZarr(
@@ -92,7 +94,7 @@ def read_ome_zarr(location: Location) -> Dataset:
             layers=layers,
         )
         found.append(notes.named(labelled, stem))
-    return notes.dataset(f"ome-zarr/{folder.resolve().name}", found)
+    return notes.dataset(f"ome-zarr/{own_name(folder)}", found)
 
 
 def _layers(file: Path) -> tuple[Layer, ...]:

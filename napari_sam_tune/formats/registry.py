@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.labelled_images import SMALLEST_OBJECT, manifest_rows
+from napari_sam_tune.core.images.names import paired, stem_of
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.exchange.incoming import Dataset, Location, SourceImage
@@ -120,9 +121,11 @@ def _grouped(dataset: Dataset, location: Location) -> Dataset:
     rows = manifest_rows(location.manifest, None, location.group_column)
 
     def with_group(image: SourceImage) -> SourceImage:
-        if image.path.stem not in rows:
+        name = stem_of(image.path.name)
+        row = paired((name,), rows).get(name)
+        if row is None:
             raise SamTuneError(f"{location.manifest} has no row for the image {image.path.name}.")
-        return replace(image, group=rows[image.path.stem][1])
+        return replace(image, group=row[1])
 
     return replace(dataset, images=[with_group(image) for image in dataset.images])
 

@@ -31,4 +31,5 @@ def inside(folder: Path, name: object, entry: str) -> Path:
             f"{entry} names the file {name!r}, which is not inside {folder}. Names must be "
             "relative to that folder, without “..”."
         )
-    return folder / name
+    literal = folder / name
+    return literal if literal.exists() else folder.joinpath(*either.parts)

@@ -9,18 +9,19 @@ from xml.etree import ElementTree
 
 from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
-from napari_sam_tune.core.exchange.labelled_images import read_mask, require_shape
+from napari_sam_tune.core.exchange.labelled_images import require_shape
+from napari_sam_tune.core.images.files import list_files
 from napari_sam_tune.core.images.header import image_shape
-from napari_sam_tune.formats.exported_folder import read_notes
-from napari_sam_tune.formats.text_files import inside
+from napari_sam_tune.core.images.names import NamedFiles, own_name, paired, stems
+from napari_sam_tune.formats.exported_folder import by_stem, read_notes
+from napari_sam_tune.formats.palettes import VOC, numbers_of
+from napari_sam_tune.formats.voc_painted import VOID, painted_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from napari_sam_tune.core.exchange.incoming import Location
-
-_VOID = 255
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,13 @@ class VocImage(SourceImage):
         """Give the objects in the file's order."""
         if not self.file.is_file():
             return
-        painted = read_mask(self.file)
+        give = (
+            "Objects are numbered in the XML file's order, or painted in VOC's colours in that "
+            "order; save it as an indexed PNG."
+        )
+        painted = numbers_of(self.file, VOC, give)
         require_shape(self.file, painted.shape, shape)
-        beyond = painted[(painted != _VOID) & (painted > len(self.listed))]
+        beyond = painted[(painted != VOID) & (painted > len(self.listed))]
         if beyond.size:
             raise MaskError(
                 f"{self.file} has the number {int(beyond[0])}, but {self.key}.xml lists "
@@ -74,31 +79,39 @@ class VocImage(SourceImage):
 def read_voc(location: Location) -> Dataset:
     """Read a folder with `Annotations`, `SegmentationObject` and, without `images`, `JPEGImages`.
 
+    Without `Annotations`, see `voc_painted`.
+
     Raises:
         SamTuneError: something is missing or malformed (named), or lies outside the folder.
 
     """
     folder = location.path
-    if folder is None or not (folder / "Annotations").is_dir():
-        raise SamTuneError(f"Give a folder with “Annotations” in it; {folder} has none.")
+    if folder is None:
+        raise SamTuneError("Give a folder with “Annotations” in it.")
     notes = read_notes(folder)
     images = location.images or folder / "JPEGImages"
-    found = []
-    for file in sorted((folder / "Annotations").rglob("*.xml")):
-        key = file.relative_to(folder / "Annotations").with_suffix("").as_posix()
+    name = f"voc/{own_name(folder)}"
+    if not (folder / "Annotations").is_dir():
+        return notes.dataset(name, [notes.named(i, i.key) for i in painted_images(folder, images)])
+    found, files = [], NamedFiles(images)
+    listed = stems(list_files(folder / "Annotations", {".xml"}), folder / "Annotations")
+    masks = folder / "SegmentationObject"
+    painted = paired(listed, by_stem(masks)) if masks.is_dir() else {}
+    for key, file in listed.items():
         root = _parsed(file)
-        path = inside(images, root.findtext("filename"), str(file))
+        named = files.find(root.findtext("filename"), str(file))
         objects = tuple(_object(e, f"{file}, object {n},") for n, e in _numbered(root))
         image = VocImage(
-            path=path,
-            name=path.relative_to(images).as_posix(),
+            path=named.path,
+            name=named.path.relative_to(images).as_posix(),
+            said=named.said,
             labels=frozenset(o.label for o in objects),
             key=key,
-            file=folder / "SegmentationObject" / f"{key}.png",
+            file=painted.get(key, masks / f"{key}.png"),
             listed=objects,
         )
         found.append(notes.named(image, key))
-    return notes.dataset(f"voc/{folder.resolve().name}", found)
+    return notes.dataset(name, found)
 
 
 def _numbered(root: ElementTree.Element) -> Iterator[tuple[int, ElementTree.Element]]:

@@ -11,6 +11,8 @@ import numpy as np
 from napari_sam_tune.core.documents import read_yaml
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
+from napari_sam_tune.core.images.files import list_files
+from napari_sam_tune.core.images.names import composed, own_name, paired, stems
 from napari_sam_tune.formats.drawn import drawn
 from napari_sam_tune.formats.exported_folder import Notes, by_stem, image_of, read_notes
 from napari_sam_tune.formats.text_files import inside
@@ -52,7 +54,7 @@ class YoloImage(SourceImage):
     def objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
         """Draw one line after the other, with the pixels of its corners inside."""
         for number, (text, label, corners) in enumerate(self._lines):
-            note = self.notes.records.get(entry(self.stem, text))
+            note = self.notes.records.get(composed(entry(self.stem, text)))
             pixels = np.floor(corners * (shape[1], shape[0]))
             mask = drawn(np.clip(pixels, 0, (shape[1] - 1, shape[0] - 1)), shape)
             key = f"{self.stem}/{number}"
@@ -113,7 +115,7 @@ def read_yolo(location: Location) -> Dataset:
             if part not in seen:
                 seen.add(part)
                 found += _images(part, folder, location.images, split, classes, notes)
-    return notes.dataset(f"yolo/{folder.resolve().name}", found)
+    return notes.dataset(f"yolo/{own_name(folder)}", found)
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:
@@ -154,12 +156,14 @@ def _images(
     at = len(names) - 1 - names[::-1].index("images")
     labels = folder.joinpath(*names[:at], "labels", *names[at + 1 :])
     where = images or part
-    known = by_stem(where)
-    listed = sorted(
-        file.relative_to(labels).with_suffix("").as_posix() for file in labels.rglob("*.txt")
-    )
-    for stem in listed if images is not None else sorted({*listed, *known}):
-        file = labels / f"{stem}.txt"
+    every = by_stem(where)
+    files = stems(list_files(labels, {".txt"}), labels) if labels.is_dir() else {}
+    known = paired(files, every)
+    if images is None:  # an image without lines is one without objects
+        labelled = set(known.values())
+        known |= {stem: path for stem, path in every.items() if path not in labelled}
+    for stem in sorted({*files, *known}):
+        file = files.get(stem, labels / f"{stem}.txt")
         path = image_of(stem, known, where, file)
         image = YoloImage(
             path=path,

@@ -255,8 +255,8 @@ FAULTS: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "voc: malformed": ("voc", rewrite("Annotations/a b.xml", "<a>"), "is not valid XML"),
     "voc: climbs": (
         "voc",
-        replace_in("Annotations/a b.xml", "<filename>", "<filename>../"),
-        r"a b\.xml names the file '\.\./a b\.png'",
+        replace_in("Annotations/a b.xml", "<filename>a ", "<filename>../"),
+        r"a b\.xml names the file '\.\./b\.png'",
     ),
     "voc: no name": (
         "voc",
@@ -276,7 +276,7 @@ FAULTS: dict[str, tuple[str, Callable[[Path], None], str]] = {
     ),
     "labelme: climbs": (
         "labelme",
-        replace_in("a b.json", '"a b.png"', '"../a b.png"'),
+        replace_in("a b.json", '"a b.png"', '"../b.png"'),
         "names the file",
     ),
     "labelme: absent": ("labelme", remove("a b.png"), r"no image file .*a b\.png"),
@@ -306,8 +306,8 @@ FAULTS: dict[str, tuple[str, Callable[[Path], None], str]] = {
     ),
     "binary: climbs": (
         "binary",
-        replace_in("masks.csv", "masks/", "../masks/"),
-        "line 2, names the file '../masks/a b/1.png'",
+        replace_in("masks.csv", "masks/a b/1.png", "../masks/a b/9.png"),
+        "line 2, names the file '../masks/a b/9.png'",
     ),
     "binary: absent": ("binary", remove("masks/a b/2.png"), "no image file"),
     "zarr: no labels": ("ome-zarr", remove("a b.zarr/labels"), "is no zarr group"),

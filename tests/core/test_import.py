@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from pycocotools import mask as coco_mask
 from typer.testing import CliRunner
@@ -138,22 +141,164 @@ def test_test_objects_neither_train_nor_judge_even_when_corrected(folder: Path) 
     assert {record.split for record in project.images()[20:]} == {"train", "held_out"}
 
 
-def test_importing_twice_adds_nothing_and_brings_nothing_back(folder: Path) -> None:
+def test_importing_twice_adds_nothing_but_what_was_deleted_here(folder: Path) -> None:
     project = import_folder(folder)
+    whole = contents(project)
     first, second, *_ = project.annotations()
-    project.delete(first.id)
     moved = np.roll(second.mask, 1, axis=0)
     project.add(NewAnnotation(second.image_id, moved, "pore", supersedes=second.id))
     project.mark_done("4.png", False)
     before = contents(project)
-    assert contents(import_folder(folder, "--seed", 3)) == before
+    assert contents(import_folder(folder, "--seed", 3)) == before  # a correction stands
+    project.delete(first.id)
     (folder / "deep").mkdir()
     (folder / "masks").rename(folder / "deep" / "masks")
     where = ("--images", folder / "images", "--masks", folder / "deep" / "masks")
     manifest = ("--manifest", folder / "manifest.csv", "--class-column", "kind")
     said = run(folder / "p", *where, *manifest)
-    assert "32 × object there already" in said
+    assert "31 × object there already" in said
+    assert "1 × object deleted here that came back" in said
     assert contents(Project.open(folder / "p")) == before
+    assert len(before[0]) == len(whole[0])
+
+
+# ---- again, after the source was changed ----
+
+CELLS = [(x, y) for y in (2, 14, 26) for x in (2, 16, 30)]
+
+
+def shapes_of(objects: list[tuple[str, tuple[int, int, int, int]]]) -> list[dict[str, Any]]:
+    """Rectangles x0, y0, x1, y1, both ends inside, as polygons of labelme."""
+    return [
+        {
+            "label": label,
+            "points": [[x0, y0], [x1, y0], [x1, y1], [x0, y1]],
+            "group_id": None,
+            "shape_type": "polygon",
+            "flags": {},
+        }
+        for label, (x0, y0, x1, y1) in objects
+    ]
+
+
+def write_labelme(folder: Path, objects: list[tuple[str, tuple[int, int, int, int]]]) -> None:
+    document = {"imagePath": "a.png", "imageData": None, "shapes": shapes_of(objects)}
+    (folder / "a.json").write_text(json.dumps(document), encoding="utf-8")
+
+
+def write_coco(folder: Path, objects: list[tuple[str, tuple[int, int, int, int]]]) -> None:
+    """Ids count from 1 as most tools number them: whatever comes before moves them."""
+    names = sorted({label for label, _ in objects})
+    rows = [
+        {
+            "id": number,
+            "image_id": 1,
+            "category_id": names.index(label),
+            "segmentation": [[x0, y0, x1 + 1, y0, x1 + 1, y1 + 1, x0, y1 + 1]],
+        }
+        for number, (label, (x0, y0, x1, y1)) in enumerate(objects, start=1)
+    ]
+    document = {
+        "images": [{"id": 1, "file_name": "a.png"}],
+        "categories": [{"id": number, "name": name} for number, name in enumerate(names)],
+        "annotations": rows,
+    }
+    (folder / "a.json").write_text(json.dumps(document), encoding="utf-8")
+
+
+Drawn = list[tuple[str, tuple[int, int, int, int]]]
+
+
+@st.composite
+def edited(draw: st.DrawFn) -> dict[str, Any]:
+    """A data set, what becomes of each object in the other tool, and of some in the project."""
+    cells = draw(st.permutations(CELLS))
+    count = draw(st.integers(2, 6))
+    before = [("pore", (x, y, x + 9, y + 8)) for x, y in cells[:count]]
+    fates = ("kept", "removed", "larger", "moved", "class", "deleted here", "deleted and redrawn")
+    fate = [draw(st.sampled_from(fates)) for _ in before]
+    new = [
+        ("pore", (x, y, x + 5, y + 4)) for x, y in cells[count : count + draw(st.integers(0, 3))]
+    ]
+    after: Drawn = [
+        (
+            "crack" if what == "class" else label,
+            {
+                "larger": (x0 - 1, y0 - 1, x1 + 1, y1 + 1),
+                "moved": (x0 + 2, y0 + 1, x1 + 2, y1 + 1),
+                "deleted and redrawn": (x0 + 1, y0, x1 + 1, y1),
+            }.get(what, (x0, y0, x1, y1)),
+        )
+        for what, (label, (x0, y0, x1, y1)) in zip(fate, before, strict=True)
+        if what != "removed"
+    ]
+    order = draw(st.permutations(after + new))
+    return {"before": before, "fate": fate, "new": new, "after": order}
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(case=edited())
+@pytest.mark.parametrize("form", ["labelme", "coco"])
+def test_a_data_set_edited_elsewhere_is_told_object_by_object(
+    tmp_path_factory: pytest.TempPathFactory, form: str, case: dict[str, Any]
+) -> None:
+    folder = tmp_path_factory.mktemp("set")
+    write = {"labelme": write_labelme, "coco": write_coco}[form]
+    source = folder / "set"
+    save(source / "a.png", np.full(SHAPE, 90, np.uint8))
+    options = ("--format", form, "--from", source if form == "labelme" else source / "a.json")
+
+    def found() -> list[tuple[str, tuple[int, int, int, int]]]:
+        known = Project.open(folder / "p").annotations()
+        boxes = ((a.label, a.bbox) for a in known)
+        return sorted((label, (x0, y0, x1 - 1, y1 - 1)) for label, (y0, x0, y1, x1) in boxes)
+
+    write(source, case["before"])
+    run(folder / "p", *options)
+    assert found() == sorted(case["before"])
+    project, fates = Project.open(folder / "p"), Counter(case["fate"])
+    for old, what in zip(project.annotations(), case["fate"], strict=True):
+        if what.startswith("deleted"):
+            project.delete(old.id)
+    kept = {
+        old.id
+        for old, what in zip(case_records(project), case["fate"], strict=True)
+        if what in ("kept", "deleted here")
+    }
+    write(source, case["after"])
+    said = run(folder / "p", *options)
+    changed = fates["larger"] + fates["moved"] + fates["class"]
+    for count, what in (
+        (fates["kept"], "object there already"),
+        (fates["deleted here"], "object deleted here that came back"),
+        (changed, "object that was changed in the source"),
+        (fates["removed"], "object imported before that the source has no more"),
+    ):
+        assert (f"{count} × {what}" in said) == bool(count), (what, said)
+    stayed = [
+        one
+        for one, what in zip(case["before"], case["fate"], strict=True)
+        if what != "deleted and redrawn"
+    ]
+    redrawn = [one for one in case["after"] if one not in case["new"]]
+    redrawn = [one for one in redrawn if (one[1][0] - 1, one[1][1]) in CELLS]
+    assert found() == sorted([*stayed, *case["new"], *redrawn])
+    assert kept <= {a.id for a in Project.open(folder / "p").annotations()}
+
+    said = run(folder / "p", *options, "--update")
+    assert (f"{changed} × object changed in the source, taken" in said) == bool(changed)
+    removed = [
+        one for one, what in zip(case["before"], case["fate"], strict=True) if what == "removed"
+    ]
+    assert found() == sorted([*case["after"], *removed])
+    before = contents(Project.open(folder / "p"))
+    run(folder / "p", *options, "--update")
+    assert contents(Project.open(folder / "p")) == before
+
+
+def case_records(project: Project) -> list[Any]:
+    """Return every record of the image, in the order they were imported."""
+    return sorted(project.records("a.png").values(), key=lambda record: record.id)
 
 
 def test_an_interrupted_import_goes_on_where_it_stopped(

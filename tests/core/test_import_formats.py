@@ -291,10 +291,10 @@ COCO_FAULTS = {
     "image twice": (_repeat("images"), "two of “images” have the id 1"),
     "annotation twice": (_repeat("annotations"), "two of “annotations” have the id 5"),
     "no id": (_set("annotations", 0, {}), "“annotations”, entry 0"),
-    "climbs": (_set("images", 0, "file_name", "../a.png"), "image 1 names the file"),
-    "climbs on Windows": (_set("images", 0, "file_name", "x\\..\\..\\a.png"), "names the file"),
-    "absolute": (_set("images", 0, "file_name", "/etc/a.png"), "image 1 names the file"),
-    "drive": (_set("images", 0, "file_name", "C:\\a.png"), "image 1 names the file"),
+    "climbs": (_set("images", 0, "file_name", "../b.png"), "image 1 names the file"),
+    "climbs on Windows": (_set("images", 0, "file_name", "x\\..\\..\\b.png"), "names the file"),
+    "absolute": (_set("images", 0, "file_name", "/etc/b.png"), "image 1 names the file"),
+    "drive": (_set("images", 0, "file_name", "C:\\b.png"), "image 1 names the file"),
     "no name": (_set("images", 0, "file_name", None), "image 1 has no file name"),
     "absent": (_set("images", 0, "file_name", "b.png"), r"no image file .*b\.png"),
     "other size": (_set("images", 0, "height", 25), r"a\.png is 24 × 31 .* says 25 × 31"),
@@ -364,7 +364,7 @@ def test_malformed_files_and_wrong_options_say_what_to_do(tmp_path: Path) -> Non
         read("coco", path=path)
     for text, message in (
         ("image,masks\na.png,b.png", "no column mask"),
-        ("image,mask\n../a.png,b.png", "line 2, names the file"),
+        ("image,mask\n../c.png,b.png", "line 2, names the file"),
         ("image,mask\na.png,/b.png", "line 2, names the file"),
         ("image,mask\na.png,b.png", r"no image file .*b\.png"),
         ("image,mask,split\na.png,a.png,often", "line 2, has the split 'often'"),

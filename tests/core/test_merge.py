@@ -245,6 +245,16 @@ def test_the_same_import_on_both_sides_is_one(pair: tuple[Project, Project]) -> 
     assert stains == {corrected.id}
 
 
+def test_one_place_in_a_file_may_have_been_two_objects(pair: tuple[Project, Project]) -> None:
+    laptop, workstation = pair
+    options = {"source": "import", "label": "stain", "origin": "coco/x/0"}
+    here = accept(laptop, "a.png", blob(10, 46), **options)
+    there = accept(workstation, "a.png", blob(30, 46), **options)  # the file had changed by then
+    report = merged(laptop, workstation)
+    assert report.clashes == []
+    assert {here.id, there.id} < living(laptop).keys()
+
+
 def test_what_was_exported_and_imported_there_is_known(pair: tuple[Project, Project]) -> None:
     laptop, workstation = pair
     here = accept(laptop, "a.png", blob(10, 46))

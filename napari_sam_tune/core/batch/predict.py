@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from napari_sam_tune.core.answers.tuned import use
 from napari_sam_tune.core.errors import ImageError, PromptError
 from napari_sam_tune.core.images.files import list_images, read_image, spatial_shape
+from napari_sam_tune.core.images.names import composed
 from napari_sam_tune.core.promptless.head import PromptlessModel
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.suggestions.sources import suggest_everything, suggest_with_head
@@ -95,9 +96,9 @@ def find_images(given: Sequence[Path]) -> list[Path]:
         raise ImageError(f"There is no image in {', '.join(str(path) for path in given)}.")
     by_stem: dict[str, Path] = {}
     for path in found:
-        if by_stem.setdefault(path.stem, path) != path:
+        if (other := by_stem.setdefault(composed(path.stem), path)) != path:
             raise ImageError(
-                f"{by_stem[path.stem]} and {path} would get the same name for their masks; rename "
+                f"{other} and {path} would get the same name for their masks; rename "
                 "one, or give them to two commands."
             )
     return list(by_stem.values())

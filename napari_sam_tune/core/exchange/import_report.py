@@ -18,9 +18,12 @@ class ImportedImage:
     Attributes:
         record: the image as the project knows it now.
         added: new records by (class, split).
-        there: objects that an earlier import added.
+        there: objects that the project has already.
         left_out: why objects were left out, to how many.
         empty: the source says that it has no object: it is marked "no defect here".
+        restored: objects that had been deleted here, and are in the source.
+        updated: objects that took the form they have in the source by now.
+        gone: objects of the data set that it does not have any more; they stay.
 
     """
 
@@ -29,6 +32,9 @@ class ImportedImage:
     there: int
     left_out: Counter[str]
     empty: bool
+    restored: int = 0
+    updated: int = 0
+    gone: int = 0
 
 
 @dataclass
@@ -38,7 +44,7 @@ class ImportReport:
     Attributes:
         images: by split.
         objects: new records by (class, split).
-        there: objects that an earlier import added.
+        there, restored, updated, gone: see `ImportedImage`.
         empty: images without any object.
         left_out: why images and objects were left out, to how many.
 
@@ -47,6 +53,9 @@ class ImportReport:
     images: Counter[Split] = field(default_factory=Counter)
     objects: Counter[tuple[str, Split]] = field(default_factory=Counter)
     there: int = 0
+    restored: int = 0
+    updated: int = 0
+    gone: int = 0
     empty: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
 
@@ -62,5 +71,8 @@ class ImportReport:
         self.images[image.record.split] += 1
         self.objects += image.added
         self.there += image.there
+        self.restored += image.restored
+        self.updated += image.updated
+        self.gone += image.gone
         self.empty += image.empty
         self.left_out += image.left_out

@@ -1,37 +1,45 @@
 """Making a project of a labelled data set: one accepted record for each object.
 
 Everything that can be checked without decoding masks is checked before the first record is written.
-An import that was interrupted is simply run again: an object the project knows is not added twice.
+An import that was interrupted is simply run again: an object the project knows is not added twice,
+see `recognising`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from itertools import chain, islice
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from itertools import chain, islice, repeat
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from napari_sam_tune.core.errors import MaskError, ProjectError, SamTuneError
 from napari_sam_tune.core.exchange.import_report import ImportedImage
 from napari_sam_tune.core.exchange.incoming import OWN_ORIGIN
+from napari_sam_tune.core.exchange.recognising import NEW, Recognition
 from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.images.files import content_hash, read_image, spatial_shape
 from napari_sam_tune.core.images.header import image_shape
+from napari_sam_tune.core.images.names import composed
 from napari_sam_tune.core.project.annotations import NewAnnotation, checked_label
 from napari_sam_tune.core.project.class_colours import free_colour
 from napari_sam_tune.core.project.images import check_texts
 from napari_sam_tune.core.project.split import place, split_groups, split_place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
+    from napari_sam_tune.core.exchange.recognising import Known
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.ledger import ImageRecord
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.project.split import Split
+
+CHANGED: Final = (
+    "object that was changed in the source since it was imported (--update takes the new one)"
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,7 @@ class ImportOptions:
         val: share of the groups that is held out to judge rounds, from 0 to 1.
         test: share of the groups that neither trains nor judges, from 0 to 1.
         seed: of the split and of `limit`.
+        update: objects that were changed in the source replace what was imported of them before.
 
     Raises:
         SamTuneError: the shares or the sizes contradict each other.
@@ -56,6 +65,7 @@ class ImportOptions:
     val: float = 0.15
     test: float = 0.15
     seed: int = 0
+    update: bool = False
 
     def __post_init__(self) -> None:
         if not (self.val >= 0 and self.test >= 0 and self.val + self.test <= 1 + 1e-9):
@@ -116,6 +126,7 @@ def import_images(
         StorageError: the disk refused; what was yielded is kept.
 
     """
+    images = _as_known(project, images)
     _check_known(project, images)
     contents = _contents(images)
     splits = _decide_splits(images, contents, options)
@@ -124,6 +135,14 @@ def import_images(
     for image in images:
         group = image.group or image.name
         yield _Import(project, name, image, options, by_place).run(splits[group], strata[group])
+
+
+def _as_known(project: Project, images: Sequence[SourceImage]) -> list[SourceImage]:
+    """Call images as the project does, which may write their names in another form of Unicode."""
+    ids = {record.id for record in project.images()}
+    known = {composed(name): name for name in ids}
+    names = (i.name if i.name in ids else known.get(composed(i.name), i.name) for i in images)
+    return [replace(i, name=n) if n != i.name else i for i, n in zip(images, names, strict=True)]
 
 
 def _check_known(project: Project, images: Sequence[SourceImage]) -> None:
@@ -193,50 +212,6 @@ def _is_split_by_place(
     return len(groups) == 1 and undecided and set(splits.values()) == {"train"}
 
 
-class _Known:
-    """What a project has in an image, living or not, before an import adds to it."""
-
-    def __init__(self, project: Project, record: ImageRecord) -> None:
-        self._imported = project.imported(record.id)
-        self._records = project.records(record.id)
-        self._living = project.annotations(record.id)
-        self._seen: set[str] = set()
-
-    def find(self, source: SourceObject, origin: str) -> tuple[Annotation | None, str]:
-        """Return the annotation an object is already, if any, and the origin of a new one.
-
-        An object that was exported from a project keeps the id of its record. One whose format has
-        no place for ids is known by its class and its pixels. Of two with one id, as copying an
-        object in another program leaves them, the second is a new one.
-        """
-        before = self._imported.get(origin)
-        if source.record is not None and source.record not in self._seen:
-            self._seen.add(source.record)
-            origin = f"{OWN_ORIGIN}{source.record}"
-            before = before or self._records.get(source.record) or self._imported.get(origin)
-        return before or self._twin(source), origin
-
-    def _twin(self, source: SourceObject) -> Annotation | None:
-        if not self._living or not source.mask.any():
-            return None
-        y0, x0, y1, x1 = bounding_box(source.mask)
-        for known in self._living:
-            if _is_same(known, source) and np.array_equal(
-                known.cropped_mask, source.mask[y0:y1, x0:x1]
-            ):
-                return known
-        return None
-
-
-def _is_same(known: Annotation, source: SourceObject) -> bool:
-    """Tell, without reading the mask on record, whether an object is as it was imported."""
-    return (
-        known.label == source.label
-        and known.area == np.count_nonzero(source.mask)
-        and known.bbox == bounding_box(source.mask)
-    )
-
-
 class _Import:
     """The import of one image."""
 
@@ -251,7 +226,8 @@ class _Import:
         self.project, self.dataset, self.image = project, dataset, image
         self.options, self.by_place = options, by_place
         self.added: Counter[tuple[str, Split]] = Counter()
-        self.there = 0
+        self.there = self.restored = self.updated = self.gone = 0
+        self._ids: set[str] = set()
         self.left_out: Counter[str] = Counter()
 
     def run(self, split: Split, stratum: str | None) -> ImportedImage:
@@ -269,37 +245,82 @@ class _Import:
             stratum=stratum,
             split=split,
         )
-        known = _Known(self.project, record)
-        for source in chain(first, objects):
-            before, origin = known.find(source, f"{self.dataset}/{source.id}")
-            if before is None:
-                self._add(record, source, origin)
-            elif _is_same(before, source):
-                self.there += 1
-            else:
-                self.left_out["object that was changed in the source since it was imported"] += 1
+        recognised = self._recognised(record, shape)
+        for source, known in zip(chain(first, objects), recognised, strict=False):
+            self._take(record, source, known)
         self._mark(record, empty=not first)
-        return ImportedImage(record, self.added, self.there, self.left_out, empty=not first)
+        return ImportedImage(
+            record,
+            self.added,
+            self.there,
+            self.left_out,
+            empty=not first,
+            restored=self.restored,
+            updated=self.updated,
+            gone=self.gone,
+        )
 
-    def _add(self, record: ImageRecord, source: SourceObject, origin: str) -> None:
-        if reason := self._too_small_or_large(source):
+    def _recognised(self, record: ImageRecord, shape: tuple[int, int]) -> Iterable[Known]:
+        """Say of each object of the image what the project knows of it."""
+        self._ids = set(self.project.records(record.id))
+        if not self._ids:
+            return repeat(NEW)
+        origins = self.project.imported(record.id)
+        self._ids |= {o.removeprefix(OWN_ORIGIN) for o in origins if o.startswith(OWN_ORIGIN)}
+        recognition = Recognition(self.project, record.id, self.dataset)
+        known = recognition.of(lambda: self.image.objects(shape))
+        self.gone = recognition.gone
+        return known
+
+    def _take(self, record: ImageRecord, source: SourceObject, known: Known) -> None:
+        """Take an object in, or count why not."""
+        if known.how == "there":
+            self.there += 1
+        elif known.how == "changed" and not self.options.update:
+            self.left_out[CHANGED] += 1
+        elif reason := self._too_small_or_large(source):
             self.left_out[reason] += 1
-            return
+        elif known.how == "deleted" and known.record is not None:
+            self.project.restore(known.record.id)
+            self.restored += 1
+        elif known.how == "changed" and known.record is not None:
+            self._add(record, source, known.record.id)
+            self.updated += 1
+        else:
+            added = self._add(record, source)
+            self.added[added.label, added.split] += 1
+
+    def _origin(self, source: SourceObject) -> str:
+        """Return the origin of a new record: an object of a project keeps its id.
+
+        Of two with one id, as copying an object in another program leaves them, the second is a
+        new one.
+        """
+        if source.record is None or source.record in self._ids:
+            return f"{self.dataset}/{source.id}"
+        self._ids.add(source.record)
+        return f"{OWN_ORIGIN}{source.record}"
+
+    def _add(
+        self, record: ImageRecord, source: SourceObject, supersedes: str | None = None
+    ) -> Annotation:
+        if supersedes is not None and source.record is not None:
+            self._ids.discard(source.record)  # it goes on under the id it had
         classes = self.project.classes()
         if source.label not in classes:
             self.project.set_class(source.label, free_colour(classes))
-        annotation = self.project.add(
+        return self.project.add(
             NewAnnotation(
                 image_id=record.id,
                 mask=source.mask,
                 label=source.label,
                 predicted_iou=source.score,
                 source="import",
-                origin=origin,
+                supersedes=supersedes,
+                origin=self._origin(source),
                 split=self._split(record, source),
             )
         )
-        self.added[annotation.label, annotation.split] += 1
 
     def _too_small_or_large(self, source: SourceObject) -> str | None:
         area = np.count_nonzero(source.mask)

@@ -25,11 +25,13 @@ class SourceObject:
     """An object of a data set.
 
     Attributes:
-        id: names it within its data set, today and the next time it is read.
+        id: names it within its data set.
         mask: (H, W) bool; all False where the source describes no pixel of the image.
         label: its class.
         score: a model's own estimate of the mask's IoU, or None.
         record: its id, where it is a record that was exported from a project; else None.
+        lasting: the id goes along with the object when other objects come and go; numbers that
+            count entries do not.
 
     """
 
@@ -38,6 +40,7 @@ class SourceObject:
     label: str
     score: float | None = None
     record: str | None = None
+    lasting: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,7 @@ class SourceImage(ABC):
         labels: the classes of its objects, as far as they are known without reading masks.
         group: images of one part, lot or film share a group; None for a group of its own.
         split: what the source says it is for, or None.
+        said: how the source names a file that was found elsewhere, by its name alone; else None.
 
     """
 
@@ -58,6 +62,7 @@ class SourceImage(ABC):
     labels: frozenset[str] = frozenset()
     group: str | None = None
     split: Split | None = None
+    said: str | None = None
 
     @abstractmethod
     def check(self, shape: tuple[int, int]) -> None:

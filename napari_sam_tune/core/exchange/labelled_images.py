@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +11,11 @@ from scipy import ndimage
 
 from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.images.files import list_images, read_image
+from napari_sam_tune.core.images.names import paired, stem_of, stems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -28,7 +29,7 @@ class LabelledImage:
     """An image file with its mask file.
 
     Attributes:
-        stem: file name without its suffix.
+        stem: file name without its suffix, see `names.stems`.
         image: path of the image.
         mask: path of the mask, an image whose nonzero pixels are objects.
         label: class of its objects.
@@ -72,34 +73,24 @@ def read_pairs(
         SamTuneError: no pairs, two files of one stem, or the manifest lacks a column or a stem.
 
     """
-    by_stem = _by_stem(masks)
+    of_images = stems(list_images(images), images)
+    of_masks = paired(of_images, stems(list_images(masks), masks))
     rows = {} if manifest is None else manifest_rows(manifest, class_column, group_column)
     pairs = []
-    for stem, path in _by_stem(images).items():
-        if stem not in by_stem:
+    of_rows = paired(of_images, rows)
+    for stem, path in of_images.items():
+        if stem not in of_masks:
             continue
-        row = rows.get(stem)
+        row = of_rows.get(stem)
         if manifest is not None and row is None:
             raise SamTuneError(f"{manifest} has no row for the image {path.name}.")
         label, group = row or (None, None)
-        pairs.append(LabelledImage(stem, path, by_stem[stem], label or "defect", group or stem))
+        pairs.append(LabelledImage(stem, path, of_masks[stem], label or "defect", group or stem))
     if not pairs:
         raise SamTuneError(
             f"No image in {images} has a mask of the same name (without its suffix) in {masks}."
         )
     return pairs
-
-
-def _by_stem(folder: Path) -> dict[str, Path]:
-    paths: dict[str, Path] = {}
-    for path in list_images(folder):
-        if path.stem in paths:
-            raise SamTuneError(
-                f"{paths[path.stem].name} and {path.name} in {folder} share a name without suffix; "
-                "rename one."
-            )
-        paths[path.stem] = path
-    return paths
 
 
 def manifest_rows(
@@ -124,7 +115,7 @@ def manifest_rows(
                 raise SamTuneError(f"{manifest} is empty; its first line names the columns.")
             key = "stem" if "stem" in names else names[0]
             return {
-                Path(row[key]).stem if Path(row[key]).suffix else row[key]: (
+                stem_of(row[key]): (
                     row[class_column] if class_column else None,
                     row[group_column] if group_column else None,
                 )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.exchange.incoming import OWN_ORIGIN
 from napari_sam_tune.core.exchange.merge_report import Rule
+from napari_sam_tune.core.exchange.recognising import REDRAWN_IOU
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.project.split import Split, place
 
@@ -103,15 +104,23 @@ class ImageJoin:
         return self._known_as.get(record_id, record_id)
 
     def _same_imports(self) -> dict[str, str]:
-        """Pair what they imported of the same source, or of this project: their id to ours."""
-        imported = {r.origin or OWN_ORIGIN + r.id: r for r in self._ours.values()}
+        """Pair what they imported of the same source, or of this project: their id to ours.
+
+        An origin ends with a place in a file, and what is there may be another object by now.
+        """
+        imported: defaultdict[str, list[Annotation]] = defaultdict(list)
+        for record in self._ours.values():
+            imported[record.origin or OWN_ORIGIN + record.id].append(record)
         pairs = {}
         for record in self._theirs.values():
-            same = imported.get(record.origin) if record.origin is not None else None
-            if same is None or record.id in self._ours:
+            if record.origin is None or record.id in self._ours:
+                continue
+            likeness = [(_likeness(own, record), own) for own in imported[record.origin]]
+            best, same = max(likeness, key=lambda pair: pair[0], default=(0.0, record))
+            if best <= REDRAWN_IOU and not (likeness and record.origin.startswith(OWN_ORIGIN)):
                 continue
             pairs[record.id] = same.id
-            if (same.label, same.bbox, same.area) != (record.label, record.bbox, record.area):
+            if best < 1:
                 self._report.clash(self._image.id, Rule.REIMPORTED)
         return pairs
 
@@ -257,6 +266,13 @@ class ImageJoin:
     def _say(self, kind: str, record_id: str, moment: float) -> None:
         self._project.repeat({"kind": kind, "time": moment, "annotation": record_id})
         self._here.words[record_id] = moment, kind == "delete"
+
+
+def _likeness(one: Annotation, other: Annotation) -> float:
+    """IoU, known without reading masks where class, box and area are the same; below 1 else."""
+    if (one.label, one.bbox, one.area) == (other.label, other.bbox, other.area):
+        return 1.0
+    return min(_iou(one, other), 0.99)
 
 
 def _iou(one: Annotation, other: Annotation) -> float:

@@ -6,10 +6,12 @@ holds the masks of one image at most.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, overload
 
 import numpy as np
@@ -20,7 +22,6 @@ from napari_sam_tune.core.project.class_colours import free_colour
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -170,7 +171,7 @@ def _image_out(project: Project, record: ImageRecord, annotations: list[Annotati
         name=record.id,
         shape=record.shape,
         objects=_Records(annotations),
-        path=None if record.path is None else (project.path / record.path).resolve(),
+        path=None if record.path is None else Path(os.path.normpath(project.path / record.path)),
         group=record.group,
         split=record.split,
         no_defect=not annotations and project.is_empty(record.id),

@@ -19,7 +19,7 @@ from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.images.pictures import open_picture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -35,7 +35,8 @@ def list_images(folder: str | Path, *, recursive: bool = False) -> list[Path]:
     """List the images of a folder by their suffix, without opening them.
 
     Args:
-        folder: where to look. Hidden files and folders are left out.
+        folder: where to look. Hidden files and folders are left out. Links are what they point at,
+            under their own name and in their own place.
         recursive: look into its subfolders as well.
 
     Returns:
@@ -45,8 +46,30 @@ def list_images(folder: str | Path, *, recursive: bool = False) -> list[Path]:
         ImageError: the folder is not there or cannot be read.
 
     """
+    return list_files(folder, IMAGE_SUFFIXES, recursive=recursive)
+
+
+def list_files(
+    folder: str | Path,
+    suffixes: Container[str] | None = None,
+    *,
+    recursive: bool = True,
+    folders: bool = False,
+) -> list[Path]:
+    """List the files of a folder, as `list_images` does.
+
+    Args:
+        folder: where to look.
+        suffixes: in lower case, of the files wanted; None for all.
+        recursive: look into its subfolders as well.
+        folders: list folders of these suffixes instead, such as `.zarr`, and look into no such one.
+
+    Raises:
+        ImageError: the folder is not there or cannot be read.
+
+    """
     try:
-        found = list(_walk(Path(folder), recursive))
+        found = list(_walk(Path(folder), suffixes, recursive, folders, (os.path.realpath(folder),)))
     except OSError as error:
         raise ImageError(
             f"The folder {folder} cannot be read: {error.strerror}. Check its name and permissions."
@@ -54,16 +77,27 @@ def list_images(folder: str | Path, *, recursive: bool = False) -> list[Path]:
     return sorted(found, key=_natural)
 
 
-def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
+def _walk(
+    folder: Path,
+    suffixes: Container[str] | None,
+    recursive: bool,
+    folders: bool,
+    above: tuple[str, ...],
+) -> Iterator[Path]:
+    """Give what is asked for; `above` are the real folders on the way, for links may lead back."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir(follow_symlinks=False):
-                if recursive:
-                    yield from _walk(Path(entry.path), recursive)
-            elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES and entry.is_file():  # noqa: PTH122  a Path per file doubles the time of a large folder
+            is_wanted = suffixes is None or os.path.splitext(entry.name)[1].lower() in suffixes  # noqa: PTH122  a Path per file doubles the time of a large folder
+            target = Path(entry.path) if entry.is_symlink() else entry
+            if not target.is_dir():
+                if is_wanted and not folders and target.is_file():
+                    yield Path(entry.path)
+            elif is_wanted and folders:
                 yield Path(entry.path)
+            elif recursive and (real := os.path.realpath(entry.path)) not in above:
+                yield from _walk(Path(entry.path), suffixes, recursive, folders, (*above, real))
 
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:

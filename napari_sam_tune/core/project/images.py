@@ -11,6 +11,7 @@ import numpy as np
 from napari_sam_tune.core.errors import ImageError, ProjectError
 from napari_sam_tune.core.images.files import content_hash as hash_of
 from napari_sam_tune.core.images.files import list_images, read_image, spatial_shape
+from napari_sam_tune.core.images.names import absolute
 from napari_sam_tune.core.plain_text import is_text, visible
 from napari_sam_tune.core.project.split import split_group
 
@@ -165,11 +166,23 @@ class ImagesOfProject:
         check_texts(self._relative(path))
 
     def _relative(self, path: str | Path) -> str:
-        absolute = Path(path).resolve()
+        file = self._in_place(absolute(path))
         try:
-            return Path(os.path.relpath(absolute, self.path)).as_posix()
+            return Path(os.path.relpath(file, self.path)).as_posix()
         except ValueError:  # Windows: on another drive
-            return absolute.as_posix()
+            return file.as_posix()
+
+    def _in_place(self, file: Path) -> Path:
+        """Return a file by its own name and place, from where the project is too.
+
+        A link is not followed: what it points at may have no suffix, and may move while the link is
+        kept right. Folders that hold the project too are followed, so that they may be moved.
+        """
+        for above in file.parents:
+            real = above.resolve()
+            if self.path.is_relative_to(real):
+                return real / file.relative_to(above)
+        return file  # Windows: on another drive
 
     def images(self) -> list[ImageRecord]:
         """Return the images in the order they were registered."""

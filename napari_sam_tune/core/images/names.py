@@ -1,0 +1,194 @@
+r"""How names of files are compared, and how a file is found that another file names.
+
+One rule for all who pair files or look one up: names are compared in Unicode's composed form (NFC),
+because macOS, zip files and shared disks write "é" in two ways; "\\" and "/" both part folders,
+because files are written on Windows and read elsewhere; `a.ome.zarr` and `a.ome.tif` are called `a`
+where nothing is called `a.ome`. A link counts by its own name and place, what it points at is read.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING, Final, TypeVar
+from unicodedata import normalize
+
+from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.images.files import IMAGE_SUFFIXES, list_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+Found = TypeVar("Found")
+
+_OME: Final = ".ome"
+
+
+def composed(name: str) -> str:
+    """Return a name in the form in which names are compared."""
+    return normalize("NFC", name)
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """Return the folders and the file of a name written on any system, in the form to compare."""
+    return PureWindowsPath(composed(name)).parts
+
+
+def stem_of(name: str) -> str:
+    """Return a file's name without folders and without the suffix of an image, to compare."""
+    last = PurePosixPath(parts_of(name)[-1] if parts_of(name) else "")
+    return last.stem if last.suffix.lower() in IMAGE_SUFFIXES else last.name
+
+
+def stems(files: Iterable[Path], folder: Path) -> dict[str, Path]:
+    """Return files of a folder by their names without suffix, "/" between folders, to compare.
+
+    Raises:
+        SamTuneError: two differ in the suffix alone.
+
+    """
+    found: dict[str, Path] = {}
+    for path in files:
+        stem = composed(path.relative_to(folder).with_suffix("").as_posix())
+        if stem in found:
+            raise SamTuneError(
+                f"{found[stem].name} and {path.name} in {folder} share a name without suffix; "
+                "rename one."
+            )
+        found[stem] = path
+    return found
+
+
+def paired(names: Iterable[str], files: Mapping[str, Found]) -> dict[str, Found]:
+    """Return what each name stands for, see `stems`; names that stand for nothing are left out."""
+    names = [*names]
+    found = {name: name for name in names if name in files}
+    taken = set(found)
+    for name in names:
+        for other in (name.removesuffix(_OME), name + _OME):
+            if name not in found and other in files and other not in taken:
+                found[name] = other
+                taken.add(other)
+    return {name: files[other] for name, other in found.items()}
+
+
+def absolute(path: str | Path) -> Path:
+    """Return a path from the root, without following links."""
+    return Path(os.path.abspath(path))  # noqa: PTH100  `resolve` follows them
+
+
+def own_name(folder: Path) -> str:
+    """Return what a folder is called, "." and ".." too; of a link its own name."""
+    return absolute(folder).name
+
+
+@dataclass(frozen=True)
+class NamedFile:
+    """A file that another file names.
+
+    Attributes:
+        path: where it is, or should be.
+        said: the name as it was read, where the file lies elsewhere than it says; else None.
+
+    """
+
+    path: Path
+    said: str | None = None
+
+
+@dataclass(frozen=True)
+class NamedFiles:
+    """Files that other files name, all of them in one folder.
+
+    Attributes:
+        folder: where they are.
+
+    """
+
+    folder: Path
+
+    def find(self, name: object, entry: str, *, beside: Path | None = None) -> NamedFile:
+        """Find a file by the name another file has for it.
+
+        Where none lies where the name says, the only one of that name in the folder is it; of
+        several, the one whose folders are most like those of the name.
+
+        Args:
+            name: as it was read; folders are relative to `beside`.
+            entry: what names it, for the error.
+            beside: the folder of the file that names it; None for the folder itself.
+
+        Returns:
+            The file; a path without a file where the name is inside the folder and there is none.
+
+        Raises:
+            SamTuneError: not a name; or it leads out of the folder, and no file there has it, or
+                several have.
+
+        """
+        parts = parts_of(name) if isinstance(name, str) and "\0" not in name else ()
+        if not isinstance(name, str) or not parts or not parts[-1].strip():
+            raise SamTuneError(f"{entry} has no file name (it says {name!r}).")
+        start = self.folder if beside is None else beside
+        literal = self._inside(start, (name,))
+        if literal is not None and (self.folder / literal).is_file():
+            return NamedFile(self.folder / literal)
+        there = self._inside(start, parts)
+        if there is not None and (path := self._files.get(composed(there))) is not None:
+            return NamedFile(path)
+        alike = self._of_that_name(parts)
+        if len(alike) == 1:
+            return NamedFile(alike[0], name)
+        if alike:
+            listed = ", ".join(path.relative_to(self.folder).as_posix() for path in alike[:3])
+            raise SamTuneError(
+                f"{entry} names the file {name!r}, which is not there, and {self.folder} has "
+                f"{len(alike)} of that name: {listed}. Give the folder of one of them."
+            )
+        if there is None:
+            raise SamTuneError(
+                f"{entry} names the file {name!r}, which is not inside {self.folder}, and no file "
+                "there has that name. Give the folder it is in."
+            )
+        return NamedFile(self.folder / there)
+
+    def _inside(self, start: Path, parts: tuple[str, ...]) -> str | None:
+        """Return the place of a name in the folder, or None where it is outside."""
+        if PurePosixPath(parts[0]).is_absolute() or PureWindowsPath(parts[0]).anchor:
+            return None
+        place, top = absolute(start.joinpath(*parts)), absolute(self.folder)
+        return place.relative_to(top).as_posix() if place.is_relative_to(top) else None
+
+    @cached_property
+    def _files(self) -> dict[str, Path]:
+        """The files by their names in the folder, in the form to compare."""
+        return {
+            composed(path.relative_to(self.folder).as_posix()): path
+            for path in list_files(self.folder)
+        }
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Path]]:
+        found: dict[str, list[Path]] = {}
+        for path in self._files.values():
+            found.setdefault(composed(path.name), []).append(path)
+        return found
+
+    def _of_that_name(self, parts: tuple[str, ...]) -> list[Path]:
+        """List the files of a name, of several those whose folders are most like it."""
+        found = self._by_name.get(parts[-1], [])
+        likeness = [_common_end(parts, parts_of(str(path))) for path in found]
+        return [path for path, like in zip(found, likeness, strict=True) if like == max(likeness)]
+
+
+def _common_end(one: tuple[str, ...], other: tuple[str, ...]) -> int:
+    return sum(1 for _ in _equal(reversed(one), reversed(other)))
+
+
+def _equal(one: Iterator[str], other: Iterator[str]) -> Iterator[str]:
+    for here, there in zip(one, other, strict=False):
+        if here != there:
+            return
+        yield here

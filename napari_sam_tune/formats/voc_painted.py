@@ -1,0 +1,137 @@
+"""VOC's pictures without XML files, as CVAT's "Segmentation mask 1.1": objects and classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import ndimage
+
+from napari_sam_tune.core.errors import MaskError, SamTuneError
+from napari_sam_tune.core.exchange.incoming import SourceImage, SourceObject
+from napari_sam_tune.core.exchange.labelled_images import require_shape
+from napari_sam_tune.core.images.header import image_shape
+from napari_sam_tune.core.images.names import paired
+from napari_sam_tune.formats.exported_folder import by_stem, image_of
+from napari_sam_tune.formats.palettes import VOC, numbers_of, read_labelmap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.formats.palettes import Colour
+
+VOID = 255
+LABELMAP = "labelmap.txt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaintedImage(SourceImage):
+    """An image with a picture of objects, one of classes, or both.
+
+    Attributes:
+        key: its name without suffix, with its folders.
+        of_objects: numbers, or VOC's colours; None where each connected part is an object.
+        of_classes: numbers or colours of classes; None where there is a single class.
+        classes: number to class.
+        colours: colour to number.
+
+    """
+
+    key: str
+    of_objects: Path | None
+    of_classes: Path | None
+    classes: Mapping[int, str]
+    colours: Mapping[Colour, int]
+
+    def check(self, shape: tuple[int, int]) -> None:
+        """Compare the sizes in the files' headers, and see that classes can be told."""
+        for file in (self.of_objects, self.of_classes):
+            if file is not None:
+                require_shape(file, image_shape(file), shape)
+        if self.of_classes is None and len(self.classes) != 1:
+            raise MaskError(
+                f"{self.key} has objects, but no SegmentationClass/{self.key}.png that says of "
+                f"which of the {len(self.classes)} classes of {LABELMAP} they are."
+            )
+
+    def objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
+        """Give the objects by their numbers."""
+        give = f"Give its colour in {LABELMAP}: class:red,green,blue::"
+        classes = None
+        if self.of_classes is not None:
+            classes = numbers_of(self.of_classes, self.colours or VOC, give)
+            require_shape(self.of_classes, classes.shape, shape)
+        if self.of_objects is not None:
+            give = "Objects are numbered, or painted in VOC's colours; save it as an indexed PNG."
+            numbers = numbers_of(self.of_objects, VOC, give)
+            require_shape(self.of_objects, numbers.shape, shape)
+        elif classes is not None:
+            numbers = _parts(classes)
+        for number in np.unique(numbers).tolist():
+            if number not in (0, VOID) or (self.of_objects is None and number):
+                mask = numbers == number
+                yield SourceObject(f"{self.key}/{number}", mask, self._class_of(mask, classes))
+
+    def _class_of(self, mask: NDArray[np.bool_], classes: NDArray[Any] | None) -> str:
+        """Return the class that most of an object is painted with."""
+        if classes is None:
+            return next(iter(self.classes.values()))
+        values, counts = np.unique(classes[mask], return_counts=True)
+        number = int(values[counts.argmax()])
+        if number not in self.classes:
+            raise MaskError(
+                f"{self.of_classes} has an object of the number {number}, which is no class of "
+                f"{LABELMAP}."
+            )
+        return self.classes[number]
+
+
+def _parts(classes: NDArray[Any]) -> NDArray[np.int64]:
+    """Number the connected parts of each class."""
+    numbers, count = np.zeros(classes.shape, np.int64), 0
+    for value in np.unique(classes).tolist():
+        if value not in (0, VOID):
+            parts, found = ndimage.label(classes == value, structure=np.ones((3, 3), int))
+            numbers[parts > 0] = parts[parts > 0] + count
+            count += found
+    return numbers
+
+
+def painted_images(folder: Path, images: Path) -> list[PaintedImage]:
+    """Read the pictures of a folder that has no `Annotations`.
+
+    Raises:
+        SamTuneError: there are none, one has no image, or there is no `labelmap.txt`.
+
+    """
+    pictures = {
+        name: by_stem(folder / name) if (folder / name).is_dir() else {}
+        for name in ("SegmentationObject", "SegmentationClass")
+    }
+    objects, classes = pictures.values()
+    if not objects and not classes:
+        raise SamTuneError(
+            f"Give a folder with “Annotations” in it, or with “SegmentationObject” and "
+            f"“SegmentationClass”; {folder} has none."
+        )
+    names, colours = read_labelmap(folder / LABELMAP)
+    keys = sorted({*objects, *classes})
+    known = paired(keys, by_stem(images))
+    found = []
+    for key in keys:
+        path = image_of(key, known, images, objects.get(key) or classes[key])
+        image = PaintedImage(
+            path=path,
+            name=path.relative_to(images).as_posix(),
+            key=key,
+            of_objects=objects.get(key),
+            of_classes=classes.get(key),
+            classes=names,
+            colours=colours,
+        )
+        found.append(image)
+    return found
