@@ -446,3 +446,27 @@ def test_masks_are_read_by_the_same_rules(tmp_path: Path) -> None:
         (found,) = project.annotations()
         assert np.array_equal(found.mask, bright()), name
         assert shown.shape[:2] == SHAPE
+
+
+@pytest.mark.parametrize("form", ["labels", "folder"])
+@pytest.mark.parametrize("kind", ["float", "signed", "one plane"])
+def test_numbers_mean_the_same_in_every_format(tmp_path: Path, form: str, kind: str) -> None:
+    """ImageJ has floats alone beyond 16 bits, others say -1 for "nothing here"."""
+    labels = np.zeros(SHAPE, np.int16)
+    labels[10:20, 12:30], labels[30:45, 40:60] = 1, 2
+    stored = {
+        "float": labels.astype(np.float32),
+        "signed": np.where(labels == 0, -1, labels).astype(np.int16),
+        "one plane": labels[None],
+    }[kind]
+    for folder in ("images", "numbers"):
+        (tmp_path / folder).mkdir()
+    Image.fromarray(scene()).save(tmp_path / "images" / "a.png")
+    how = {"metadata": {"axes": "ZYX"}} if kind == "one plane" else {}
+    tifffile.imwrite(tmp_path / "numbers" / "a.tif", stored, **how)
+    numbers = {"masks" if form == "folder" else "path": tmp_path / "numbers"}
+    project = Project.open(tmp_path / "p")
+    take_in(project, form, images=tmp_path / "images", **numbers)
+    first, second = project.annotations()
+    assert np.array_equal(first.mask, labels == 1)
+    assert np.array_equal(second.mask, labels == 2)
