@@ -20,7 +20,7 @@ from rich.progress import track
 from rich.table import Table
 
 from napari_sam_tune.core.images.files import content_hash
-from napari_sam_tune.core.project.annotations import new_id
+from napari_sam_tune.core.project.clock import new_id
 from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.prompts import Effort, Prompt
 

@@ -26,7 +26,7 @@ from scipy import ndimage
 
 from napari_sam_tune.core.exchange.outgoing import images_out, selection
 from napari_sam_tune.core.images.files import content_hash
-from napari_sam_tune.core.project.annotations import new_id
+from napari_sam_tune.core.project.clock import new_id
 from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.prompts import Effort
 from napari_sam_tune.formats.exporting import export

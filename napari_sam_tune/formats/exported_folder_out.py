@@ -52,6 +52,7 @@ _SUFFIXES: Final = {
     "BMP": ".bmp",
     "WebP": ".webp",
 }
+_JPEG_QUALITY: Final = 97
 # Windows allows none of these in a name.
 _FORBIDDEN = re.compile(r'[<>:"|?*\\\x00-\x1f]')
 
@@ -140,10 +141,24 @@ class ExportedFolder:
         # Whatever is named as an image may be any file by now: what cannot be read as the picture
         # that was labelled does not leave.
         pixels = image.read()
-        if image.path is not None:
+        if image.path is None:
+            return self._write_image(pixels, name)
+        with open_picture(image.path) as picture:
+            kind, is_plain = picture.kind, picture.is_plain
+        # Whoever reads it must see what was labelled, upright, whether or not it asks for tags.
+        if is_plain:
             suffixed = name + _suffix(image.path, image.name)
             shutil.copyfile(image.path, self.file(suffixed))
             return suffixed
+        if kind != "JPEG":
+            return self._write_image(pixels, name)
+        suffixed = name + _suffix(image.path, image.name)
+        Image.fromarray(pixels).save(
+            self.file(suffixed), "JPEG", quality=_JPEG_QUALITY, subsampling=0
+        )
+        return suffixed
+
+    def _write_image(self, pixels: NDArray[Any], name: str) -> str:
         suffixed = name + (".png" if _fits_png(pixels) else ".tif")
         if suffixed.endswith(".png"):
             Image.fromarray(pixels).save(self.file(suffixed))

@@ -12,7 +12,11 @@ from scipy import ndimage
 
 from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
-from napari_sam_tune.core.exchange.labelled_images import read_mask, require_shape
+from napari_sam_tune.core.exchange.labelled_images import (
+    read_mask,
+    require_shape,
+    without_unlabelled,
+)
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.names import composed, own_name, paired
 from napari_sam_tune.core.plain_text import from_spreadsheet
@@ -97,11 +101,15 @@ def numbered(
     """Give each number of a label image but 0, its pixels, and the window they are cut to.
 
     Raises:
-        MaskError: the values are no whole numbers, or below 0.
+        MaskError: the values are no whole numbers.
 
     """
-    if values.dtype.kind not in "bui" or (values.dtype.kind == "i" and values.min() < 0):
-        raise MaskError(f"{entry} holds {values.dtype}; label images hold whole numbers from 0.")
+    values = without_unlabelled(values)
+    if values.dtype.kind not in "buif" or bool((values != np.rint(values)).any()):
+        raise MaskError(
+            f"{entry} holds fractions ({values.dtype}); label images hold whole numbers. Save the "
+            "labels, not the probabilities."
+        )
     numbers, dense = np.unique(values, return_inverse=True)
     dense = dense.reshape(values.shape) + 1
     for index, window in enumerate(ndimage.find_objects(dense)):

@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING, Final
 
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
+from rasterio.transform import Affine
 
+from napari_sam_tune.core.geometry.turning import unturning
 from napari_sam_tune.core.images.pictures import open_picture
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rasterio.crs import CRS
-    from rasterio.transform import Affine
 
 # GDAL left to itself also reads formats that name other files, and addresses, to read from.
 _DRIVERS: Final = {"TIFF": "GTiff", "PNG": "PNG", "JPEG": "JPEG", "BMP": "BMP", "WebP": "WEBP"}
 
 
 def georeference(path: Path) -> tuple[Affine, CRS | None]:
-    """Return the transform from pixels to coordinates, and the system of these.
+    """Return the transform from pixels, upright, to coordinates, and the system of these.
 
     Raises:
         ImageError: it is no picture; see `open_picture`.
@@ -29,8 +30,9 @@ def georeference(path: Path) -> tuple[Affine, CRS | None]:
 
     """
     with open_picture(path) as picture:
-        driver = _DRIVERS[picture.kind]
+        driver, orientation = _DRIVERS[picture.kind], picture.orientation
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(path, driver=driver) as raster:
-            return raster.transform, raster.crs
+            # GDAL gives pixels as they are stored
+            return raster.transform * Affine(*unturning(raster.shape, orientation)), raster.crs

@@ -11,7 +11,7 @@ import numpy as np
 from napari.layers import Image
 
 from napari_sam_tune.core.errors import ImageError
-from napari_sam_tune.core.images.files import list_images, read_image
+from napari_sam_tune.core.images.files import list_images, read_image, read_like
 from napari_sam_tune.ui.canvas.layers import OWN
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ class QueuedImage:
         """
         if self.layer is not None:
             data = self.layer.data[0] if self.layer.multiscale else self.layer.data
-            return np.asarray(data[self.plane] if self.plane else data)
+            pixels = np.asarray(data[self.plane] if self.plane else data)
+            # napari's own readers turn no photograph upright
+            return pixels if self.path is None else read_like(self.path, pixels)
         if self.path is None:
             raise ImageError(f"{self.id} has neither a file nor a layer.")
         return read_image(self.path)

@@ -223,7 +223,7 @@ def test_a_tiff_opens_no_other_file(tmp_path: Path) -> None:
 
 DOORS = {
     "Image.open": None,
-    "tifffile.TiffFile": "core/images/pictures.py",
+    "tifffile.TiffFile": "core/images/tiff_picture.py",
     "tifffile.imread": None,
     "rasterio.open": "formats/rasters.py",
     "yaml.safe_load": None,

@@ -211,6 +211,60 @@ def test_labels_layer_is_adopted_with_scale(desk, blobs):
     assert np.allclose(opened.prompt.points, [(50, 40)], atol=1.0)
 
 
+def test_labels_are_taken_over_where_they_lie(desk):
+    """In world coordinates and full resolution; what does not fit is refused in words."""
+    labels = np.zeros((80, 100), int)
+    labels[10:20, 10:20] = labels[30:50, 40:60] = 3
+    add = desk.viewer.add_labels
+    desk.viewer.add_image(np.random.default_rng(1).integers(0, 255, (80, 100), np.uint8), name="i")
+    pyramid = add([labels, labels[::2, ::2]], multiscale=True, name="pyramid")
+    add(labels, name="shifted", translate=(20, 30))
+    add(labels[None], name="one plane")
+    add(labels[::2, ::2], name="coarse", scale=(2, 2))
+    stack = add(np.stack([labels] * 2), name="stack")
+    add(labels, name="elsewhere", translate=(500, 0))
+    desk.panel.start.viewer_chosen.emit()
+    desk.wait_ready()
+    project = desk.session.project
+
+    def take(name, boxes, signal="adopt"):
+        for kept in project.annotations():
+            project.delete(kept.id)
+        getattr(desk.panel.object, signal).emit(name)
+        desk.wait(lambda: len(project.annotations()) == len(boxes))
+        assert sorted(kept.bbox for kept in project.annotations()) == boxes
+
+    take("pyramid", [(10, 10, 50, 60)])
+    assert not pyramid.visible
+    take("pyramid", [(10, 10, 20, 20), (30, 40, 50, 60)], "adopt_parts")
+    take("shifted", [(30, 40, 70, 90)])
+    take("one plane", [(10, 10, 50, 60)])
+    take("coarse", [(9, 9, 49, 59)])  # as on the screen: its pixels lie around even numbers
+    for name, why in (("stack", "stack of planes"), ("elsewhere", "lies over the image")):
+        desk.panel.object.adopt.emit(name)
+        assert why in desk.panel.notice.notice.text
+    assert stack.visible
+
+
+def test_a_photograph_that_napari_read_is_turned_upright(desk, tmp_path):
+    """napari's own reader heeds no EXIF; the dock's picture is the file's all the same."""
+    stored = np.random.default_rng(1).integers(0, 255, (60, 90, 3), np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(stored).save(tmp_path / "a.png", exif=exif.tobytes())
+    (layer,) = desk.viewer.open(str(tmp_path / "a.png"), plugin="napari")
+    assert layer.data.shape == (60, 90, 3)
+    desk.panel.start.viewer_chosen.emit()
+    desk.wait_ready()
+    upright = np.rot90(stored, -1)
+    assert np.array_equal(layer.data, upright)
+    assert desk.layers.shape == (90, 60)
+    assert "turned upright" in desk.panel.notice.notice.text
+    (record,) = desk.session.project.images()
+    assert record.path is not None
+    assert np.array_equal(desk.session.project.read_image(record.id), upright)
+
+
 def test_the_menus_open_the_dock_and_the_samples(make_napari_viewer):
     viewer = make_napari_viewer(show=True)
     _, panel = viewer.window.add_plugin_dock_widget("napari-sam-tune", "Label and learn")

@@ -176,7 +176,7 @@ def require_shape(mask: Path, mask_shape: tuple[int, ...], shape: tuple[int, int
 
 def read_mask(path: Path) -> NDArray[Any]:
     """Read a mask as (H, W): palette indices as they are, each colour of a painted one a label."""
-    pixels = read_image(path, indices=path.suffix.lower() == ".png")
+    pixels = read_image(path, indices=True)
     if pixels.ndim == 2:
         return pixels
     colours = pixels[..., : 3 if pixels.shape[-1] >= 3 else 1].astype(np.uint32)
@@ -190,9 +190,13 @@ def read_mask(path: Path) -> NDArray[Any]:
     return np.asarray(labels, np.int32).reshape(packed.shape) + int(packed.min() > 0)
 
 
+def without_unlabelled(mask: NDArray[Any]) -> NDArray[Any]:
+    """Return a mask with 0 where its numbers say "not labelled": where they are negative or NaN."""
+    return np.where(mask > 0, mask, 0) if mask.dtype.kind in "if" else mask
+
+
 def _object_labels(mask: NDArray[Any]) -> NDArray[np.int32]:
-    if mask.dtype.kind in "if":
-        mask = np.where(mask > 0, mask, 0)  # negative and NaN: "not labelled"
+    mask = without_unlabelled(mask)
     if mask.dtype != bool and not _is_picture(mask):
         if mask.max() > _LARGEST_NUMBER:  # a table as long as the largest number would be too long
             mask = np.unique(mask, return_inverse=True)[1].reshape(mask.shape) + int(mask.min() > 0)

@@ -11,7 +11,7 @@ embeddings, runs, where the person stopped, and which weights are in use here.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -45,25 +45,37 @@ class Pair:
 
 
 def paired_images(project: Project, other: Project) -> list[Pair]:
-    """Find the other project's images here: the same pixels under the same name, else any name."""
+    """Find the other project's images here: the same pixels under the same name, else any name.
+
+    One of the two may know an image as it was before it was turned upright; see `ImageRecord.turn`.
+    """
     known = {record.id: record for record in project.images()}
     same = {i.id for i in other.images() if _is_same(i, known.get(i.id))}
     free: defaultdict[str, list[ImageRecord]] = defaultdict(list)
     for record in known.values():
         if record.id not in same:
-            free[record.content_hash].append(record)
+            for content in _contents(record):
+                free[content].append(record)
     pairs = []
     for image in other.images():
         if image.id in same:
             pairs.append(Pair(image, known[image.id]))
         else:
-            renamed = free[image.content_hash]
-            pairs.append(Pair(image, renamed.pop(0) if renamed else None))
+            renamed = [r for content in _contents(image) for r in free[content]]
+            for record in renamed[:1]:
+                for content in _contents(record):
+                    free[content].remove(record)
+            pairs.append(Pair(image, renamed[0] if renamed else None))
     return pairs
 
 
 def _is_same(image: ImageRecord, known: ImageRecord | None) -> bool:
-    return known is not None and known.content_hash == image.content_hash
+    return known is not None and not _contents(known).isdisjoint(_contents(image))
+
+
+def _contents(image: ImageRecord) -> set[str]:
+    """Return the content hashes that an image has had."""
+    return {content for content in (image.content_hash, image.earlier) if content is not None}
 
 
 class Merge:
@@ -101,6 +113,10 @@ class Merge:
         """
         base = self._join_bases()
         self._join_classes()
+        self.pairs = [
+            p if p.here is None else replace(p, here=self._project.turn_like(p.here, p.there))
+            for p in self.pairs
+        ]
         here, there = Side(self._project), Side(self._other)
         marks_here, marks_there = _marks(self._project), _marks(self._other)
         groups = {p.there.group: p.here.group for p in reversed(self.pairs) if p.here is not None}

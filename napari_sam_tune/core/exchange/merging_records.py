@@ -85,6 +85,10 @@ class ImageJoin:
         self._report = report
         self._ours = here.records(image.id)
         self._theirs = there.records(image_there.id)
+        if image.turn is not None and image.earlier == image_there.content_hash:
+            # the other project has not found out yet that the image is turned
+            turned = {i: r.in_image_turned(image.turn) for i, r in self._theirs.items()}
+            self._theirs = turned
         self._known_as = self._same_imports()
         self._only_ours = self._untouched_there()
 

@@ -1,7 +1,7 @@
 """Images from disk, and the one preprocessing that turns any of them into what the encoder wants.
 
-Pixels are returned as they are stored: no stretching, no rotation by EXIF, so that a mask drawn on
-an image fits the file.
+Pixels are returned as every viewer shows them, upright, with their own values: nothing is
+stretched. A mask drawn on an image fits it in whatever other program.
 """
 
 from __future__ import annotations
@@ -106,19 +106,19 @@ def _natural(path: Path) -> list[tuple[int, int, str]]:
 
 
 def read_image(path: str | Path, *, indices: bool = False) -> Pixels:
-    """Read an image file exactly as stored.
+    """Read an image file as it is shown, with its own values.
 
     Args:
         path: a PNG, TIFF, JPEG, BMP or WebP file.
         indices: give the numbers of a palette's colours, not the colours.
 
     Returns:
-        (H, W) or (H, W, C) array; bool, uint8, uint16 or float as the file has it. Palettes and
-        CMYK become RGB or RGBA. A TIFF keeps whatever axes it has; `to_rgb8` refuses stacks.
+        (H, W) or (H, W, C) array, upright; bool, uint8, uint16 or float as the file has it.
+        Palettes and CMYK become RGB or RGBA, and white is the largest number.
 
     Raises:
-        ImageError: the file is missing, truncated, too large, or not an image whatever its name
-            says; see `open_picture`.
+        ImageError: the file is missing, truncated, too large, a stack of planes, or not an image
+            whatever its name says; see `open_picture`.
 
     """
     with open_picture(Path(path)) as picture:
@@ -126,6 +126,28 @@ def read_image(path: str | Path, *, indices: bool = False) -> Pixels:
     if pixels.size == 0:
         raise ImageError(f"{path} holds no pixels. Export or copy it again.")
     return pixels
+
+
+def read_like(path: str | Path, pixels: Pixels) -> Pixels:
+    """Return pixels that another program read, as `read_image` reads them from their file.
+
+    Args:
+        path: the file they are said to come from.
+        pixels: (H, W) or (H, W, C).
+
+    Returns:
+        The file's pixels, where those given are the same ones before they were turned upright or
+        made black where they mean black; else those given.
+
+    """
+    try:
+        with open_picture(Path(path)) as picture:
+            if picture.is_plain or content_hash(picture.read_as_stored()) != content_hash(pixels):
+                return pixels
+            upright = picture.read()
+    except ImageError:
+        return pixels
+    return upright if upright.ndim == pixels.ndim else pixels
 
 
 def to_rgb8(image: ArrayLike) -> NDArray[np.uint8]:

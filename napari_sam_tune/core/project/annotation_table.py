@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.errors import DamagedLogError, ProjectError
+from napari_sam_tune.core.geometry.turning import UPRIGHT
 from napari_sam_tune.core.project.annotations import Annotation
 from napari_sam_tune.core.project.split import Split, place
 
@@ -34,13 +35,20 @@ class AnnotationTable:
         self._superseded_at: dict[str, float] = {}
         self._kept_places: dict[tuple[str, tuple[int, int]], Split] = {}
         self._unreadable: dict[str, str] = {}
+        self._turns: Mapping[str, int] = {}
 
-    def refresh(self) -> None:
+    def refresh(self, turns: Mapping[str, int]) -> None:
         """Take in what was added to the store since; cheap where nothing was.
 
         A record that cannot be read yet is tried again the next time: a synchronised folder may
         bring its files one by one.
+
+        Args:
+            turns: image id to orientation, of images that were turned since they are known.
+
         """
+        if turns != self._turns:
+            self._turn(turns)
         names = self._records.names_if_changed()
         fresh = self._unreadable.keys() if names is None else names - self._by_id.keys()
         for name in sorted(filter(_ID.fullmatch, fresh)):
@@ -82,6 +90,7 @@ class AnnotationTable:
         """Index an annotation; one already known is left as it is."""
         if annotation.id in self._by_id:
             return
+        annotation = annotation.in_image_turned(self._turns.get(annotation.image_id, UPRIGHT))
         self._by_id[annotation.id] = annotation
         self._by_image.setdefault(annotation.image_id, []).append(annotation)
         if (before := annotation.supersedes) is not None:
@@ -90,6 +99,17 @@ class AnnotationTable:
         if annotation.split != "train":
             cell = place(annotation.shape, annotation.bbox)
             self._kept_places.setdefault((annotation.image_id, cell), annotation.split)
+
+    def _turn(self, turns: Mapping[str, int]) -> None:
+        fresh = [image_id for image_id in turns if image_id not in self._turns]
+        self._turns = dict(turns)
+        for image_id in fresh:
+            before = self._by_image.pop(image_id, [])
+            kept = self._kept_places.items()
+            self._kept_places = {at: split for at, split in kept if at[0] != image_id}
+            for annotation in before:
+                del self._by_id[annotation.id]
+                self.add(annotation)
 
     def get(self, annotation_id: str) -> Annotation | None:
         """Return an annotation, living or not."""

@@ -6,10 +6,7 @@ exactly as accepted, bit 1 the model's proposal, bit 2 what was painted. Attribu
 
 from __future__ import annotations
 
-import secrets
-import time
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -17,6 +14,14 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from napari_sam_tune.core.errors import MaskError, ProjectError
+from napari_sam_tune.core.geometry.turning import (
+    UPRIGHT,
+    orientation_of,
+    turned,
+    turned_box,
+    turned_prompt,
+    turned_shape,
+)
 from napari_sam_tune.core.geometry.windows import BoundingBox, bounding_box
 from napari_sam_tune.core.plain_text import is_text, visible
 from napari_sam_tune.core.project.split import Split  # noqa: TC001  read when records are checked
@@ -31,10 +36,10 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.storage.records import RecordStore
 
 Source = Literal["person", "robot", "adopted", "import"]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LARGEST: Final = 1e15
 _NO_CLOCK: Final = 1e11
 """Seconds since 1970 that no clock shows, however wrong it is."""
+_LONGEST: Final = 1 << 24
 _MASK, _PROPOSAL, _LOCKED = np.uint8(1), np.uint8(2), np.uint8(4)
 
 
@@ -186,6 +191,8 @@ class Annotation:
     _has_proposal: bool = field(compare=False, repr=False)
     _has_locked: bool = field(compare=False, repr=False)
     _records: RecordStore = field(compare=False, repr=False)
+    _made_at: int = field(compare=False, repr=False)  # the image's `turn` when it was accepted
+    _turn: int = field(default=UPRIGHT, compare=False, repr=False)  # of what lies on disk
 
     @classmethod
     def from_record(
@@ -226,6 +233,20 @@ class Annotation:
             _has_proposal=said.has_proposal,
             _has_locked=said.has_locked,
             _records=records,
+            _made_at=said.turn,
+        )
+
+    def in_image_turned(self, turn: int) -> Annotation:
+        """Return it as it lies in its image, which was turned by `turn` since it is known."""
+        to_do = turn if self._made_at == UPRIGHT else UPRIGHT
+        if to_do == self._turn:
+            return self
+        return replace(
+            self,
+            shape=turned_shape(self.shape, to_do),
+            bbox=turned_box(self.bbox, self.shape, to_do),
+            _crop=turned_box(self._crop, self.shape, to_do),
+            _turn=to_do,
         )
 
     @cached_property
@@ -239,7 +260,8 @@ class Annotation:
         stored = self._records.attributes(self.id)
         try:
             said = (p for p in stored["prompts"] if p["points"] or p["box"] is not None)
-            return tuple(Prompt.from_json(p) for p in said)
+            shape = turned_shape(self.shape, self._turn)
+            return tuple(turned_prompt(Prompt.from_json(p), shape, self._turn) for p in said)
         except (LookupError, TypeError, ValueError) as error:
             raise ProjectError(
                 f"The prompts of the annotation {self.id} in {self._records.root} cannot be "
@@ -247,13 +269,22 @@ class Annotation:
             ) from error
 
     def stored(self) -> tuple[NDArray[np.uint8], dict[str, Any]]:
-        """Return the array and the attributes as they lie on disk, for a copy.
+        """Return the array and the attributes as they lie on disk, for a copy; turned upright.
 
         Raises:
             ProjectError: its files are gone or damaged.
 
         """
-        return self._checked_bits(), self._records.attributes(self.id)
+        attributes = self._records.attributes(self.id)
+        if self._turn != UPRIGHT:
+            attributes |= {
+                "shape": list(self.shape),
+                "bbox": list(self.bbox),
+                "crop": list(self._crop),
+                "prompts": [prompt.to_json() for prompt in self.prompts],
+                "turn": self._turn,
+            }
+        return self._checked_bits(), attributes
 
     @property
     def mask(self) -> Mask:
@@ -290,7 +321,7 @@ class Annotation:
         return full
 
     def _checked_bits(self) -> NDArray[np.uint8]:
-        bits: NDArray[np.uint8] = self._records.read(self.id)
+        bits: NDArray[np.uint8] = turned(self._records.read(self.id), self._turn)
         y0, x0, y1, x1 = self._crop
         # zarr reads a missing chunk as zeros without a word.
         if bits.shape != (y1 - y0, x1 - x0) or np.count_nonzero(bits & _MASK) != self.area:
@@ -323,6 +354,7 @@ class _Stored:
     origin: str | None = None  # records of the first releases have none of these
     suggested_by: str | None = None
     recalled: tuple[str, ...] = ()
+    turn: int = UPRIGHT
 
     def check(self) -> None:
         """Refuse boxes that lie in no image, areas that no box holds, and labels that are none."""
@@ -331,12 +363,16 @@ class _Stored:
             raise ValueError("a name in it is no text")
         if not all(abs(value) < _LARGEST for value in asdict(self.effort).values()):
             raise ValueError(f"{self.effort} is no effort")
+        if max(self.shape) >= _LONGEST:
+            raise ValueError(f"no image has the shape {self.shape}")
         (height, width), (y0, x0, y1, x1) = self.shape, self.bbox
         top, left, bottom, right = self.crop
         if not (0 <= top <= y0 < y1 <= bottom <= height and 0 <= left <= x0 < x1 <= right <= width):
             raise ValueError(f"its box {self.bbox} is not in {self.crop} of {self.shape}")
         if not 0 < self.area <= (y1 - y0) * (x1 - x0):
             raise ValueError(f"no mask of {self.area} px fits into {self.bbox}")
+        if orientation_of(self.turn) != self.turn:
+            raise ValueError(f"{self.turn} is no orientation")
         if not 0 <= self.created < _NO_CLOCK:
             raise ValueError(f"{self.created} is no time")
 
@@ -362,21 +398,3 @@ def checked_label(label: object) -> str:
     if not is_text(label):
         raise MaskError(f"A class is named by a text in Unicode; {visible(repr(label))} is none.")
     return str(label)
-
-
-class Clock:
-    """Hands out times, in whole microseconds, that never repeat or go back within a process."""
-
-    def __init__(self) -> None:
-        self._last = 0
-
-    def tick(self, after: float = 0.0) -> int:
-        """Return microseconds since 1970, UTC, later than `after`, in seconds of the same."""
-        self._last = max(time.time_ns() // 1000, self._last + 1, int(after * 1e6) + 1)
-        return self._last
-
-
-def new_id(microseconds: int) -> str:
-    """Name a record so that names sort by time and never clash between processes."""
-    moment = _EPOCH + timedelta(microseconds=microseconds)
-    return f"{moment:%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}"

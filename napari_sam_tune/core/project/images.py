@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from napari_sam_tune.core.errors import ImageError, ProjectError
+from napari_sam_tune.core.geometry.turning import UPRIGHT, turned_shape
 from napari_sam_tune.core.images.files import content_hash as hash_of
 from napari_sam_tune.core.images.files import list_images, read_image, spatial_shape
 from napari_sam_tune.core.images.names import absolute
+from napari_sam_tune.core.images.pictures import open_picture
 from napari_sam_tune.core.plain_text import is_text, visible
 from napari_sam_tune.core.project.split import split_group
 
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project.journal import Journal
     from napari_sam_tune.core.project.ledger import ImageRecord
     from napari_sam_tune.core.project.split import Split
+
+
+_READERS: Final = 4
 
 
 def check_texts(*names: object) -> None:
@@ -60,7 +66,9 @@ class ImagesOfProject:
         Args:
             image: (H, W), (H, W, C) or (C, H, W) array of any dtype.
             image_id: its name in the project.
-            path: the file it came from; without one the array is copied into the project.
+            path: the file it came from. Without one, or where the file holds other pixels (a
+                channel was taken of it, or a filter went over it), the array is copied into the
+                project.
             group: images of one part, one lot or one film; groups are never split between
                 training and judging.
             stratum: the class to balance the split by.
@@ -68,15 +76,42 @@ class ImagesOfProject:
         """
         pixels = np.asarray(image)
         height, width = spatial_shape(pixels)
-        return self.add_image(
+        named = hash_of(pixels)
+        known = self._journal.read().images.get(image_id)
+        if known is not None and known.earlier == named:
+            return known  # as it was before it was turned; see `upright`
+        if path is not None and _hash_of_file(Path(path)) != named:
+            path = None
+        record = self.add_image(
             image_id,
             shape=(height, width),
-            content_hash=hash_of(pixels),
+            content_hash=named,
             path=path,
-            array=None if path is not None else pixels,
+            array=pixels,
             group=group,
             stratum=stratum,
         )
+        return record if path is not None else self._with_own_pixels(record, pixels)
+
+    def upright(self, image: NDArray[Any], record: ImageRecord) -> NDArray[Any]:
+        """Return a registered image as the project knows it, where it is given as it was before.
+
+        Raises:
+            ProjectError, ImageError: as `read_image`.
+
+        """
+        if record.earlier is None or hash_of(image) != record.earlier:
+            return image
+        return self.read_image(record.id)
+
+    def _with_own_pixels(self, record: ImageRecord, pixels: NDArray[Any]) -> ImageRecord:
+        """Keep an image's pixels where the file on record, if it is there, holds others."""
+        if record.path is None or not (self.path / record.path).is_file():
+            return record
+        if self._is_there(record):
+            return record
+        self._copy_image(record.id, record.content_hash, pixels)
+        return self._journal.append("stored", image=record.id).images[record.id]
 
     def add_image(
         self,
@@ -127,7 +162,10 @@ class ImagesOfProject:
                 split=split or split_group(self._journal.read().groups, stratum),
                 path=stored_path,
                 stratum=stratum,
+                turn=UPRIGHT,
             ).images[image_id]
+        if known.content_hash != content_hash and path is not None:
+            known = self._turned_by(known, Path(path))
         if known.content_hash != content_hash:
             raise ProjectError(
                 f"The project knows another image by the name “{image_id}”: the pixels differ. "
@@ -146,6 +184,36 @@ class ImagesOfProject:
         self._folder.images.create()
         attributes = {"content_hash": content_hash}
         self._folder.images.write(content_hash, pixels, attributes, what="The image")
+
+    def turn_old_images(self) -> None:
+        """Find out which images, known since before images were turned, look different now.
+
+        Of those whose files are there. Nothing is written; see `Journal.assume`.
+        """
+        old = [r for r in self._journal.read().images.values() if r.turn is None and r.path]
+        with ThreadPoolExecutor(max_workers=_READERS) as pool:
+            found = pool.map(lambda record: _turn(record, self.path / str(record.path)), old)
+            turns = [turn for turn in found if turn is not None]
+        if turns:
+            self._journal.assume(turns)
+
+    def _turned_by(self, record: ImageRecord, file: Path) -> ImageRecord:
+        """Return the record of an image, turned if this file of it is."""
+        turn = _turn(record, file) if record.turn is None else None
+        return record if turn is None else self._journal.append(**turn).images[record.id]
+
+    def turn_like(self, record: ImageRecord, other: ImageRecord) -> ImageRecord:
+        """Turn an image that another project has found to be turned, where this one has not.
+
+        Raises:
+            StorageError: the disk refused.
+
+        """
+        if record.turn is not None or other.earlier != record.content_hash or not other.turn:
+            return record
+        return self._journal.append(
+            "turn", image=record.id, orientation=other.turn, content_hash=other.content_hash
+        ).images[record.id]
 
     def _found_again(self, known: ImageRecord, path: str | Path | None) -> ImageRecord:
         """Note where an image is now, if the place on record is empty."""
@@ -220,8 +288,8 @@ class ImagesOfProject:
                 f"The image “{image_id}” is not at {file} any more: it was moved or renamed. Show "
                 "the project its new folder (relink)."
             )
-        pixels = read_image(file)
-        if hash_of(pixels) != record.content_hash:
+        pixels = _pixels_known(record, file)
+        if pixels is None:
             raise ProjectError(
                 f"The file {file} was changed since its masks were made: the pixels differ. Put "
                 "the original back, or show the project where it is (relink)."
@@ -250,12 +318,13 @@ class ImagesOfProject:
                 # Of several copies, the one that kept its name.
                 same.sort(key=lambda file: file.name != _name(record))
                 self._journal.append("relink", image=record.id, path=self._relative(same[0]))
+                self._turned_by(record, same[0])
                 found.append(record.id)
         return found
 
     def _is_there(self, record: ImageRecord) -> bool:
         file = self.path / (record.path or "")
-        return file.is_file() and _hash_of_file(file) == record.content_hash
+        return file.is_file() and record.content_hash in _hashes_of_file(file)
 
 
 def _by_content(files: list[Path], lost: list[ImageRecord]) -> dict[str, list[Path]]:
@@ -266,7 +335,8 @@ def _by_content(files: list[Path], lost: list[ImageRecord]) -> dict[str, list[Pa
     for file in sorted(files, key=lambda file: file.name not in names):
         if file.name not in names and all(found.values()):
             break
-        found.get(_hash_of_file(file) or "", []).append(file)
+        for content in _hashes_of_file(file) & found.keys():
+            found[content].append(file)
     return found
 
 
@@ -279,3 +349,63 @@ def _hash_of_file(file: Path) -> str | None:
         return hash_of(read_image(file))
     except ImageError:
         return None  # not an image after all: it cannot be the one looked for
+
+
+def _hashes_of_file(file: Path) -> set[str]:
+    """Return all that a project may know a file's pixels by: as they are read, and were once."""
+    known = _hash_of_file(file)
+    try:
+        with open_picture(file) as picture:
+            earlier = None if picture.is_plain else hash_of(picture.read_as_stored())
+    except ImageError:
+        earlier = None
+    return {content for content in (known, earlier) if content is not None}
+
+
+def _turn(record: ImageRecord, file: Path) -> dict[str, Any] | None:
+    """Return the log's entry of an image whose file is as it was but is read differently now."""
+    try:
+        with open_picture(file) as picture:
+            if picture.is_plain or hash_of(picture.read_as_stored()) != record.content_hash:
+                return None
+            pixels, orientation = picture.read(), picture.orientation
+    except ImageError:
+        return None
+    content = hash_of(pixels)
+    if content == record.content_hash:
+        return None
+    if spatial_shape(pixels) != turned_shape(record.shape, orientation):
+        return None  # another page of the file than its masks were made on
+    return {
+        "kind": "turn",
+        "image": record.id,
+        "orientation": orientation,
+        "content_hash": content,
+    }
+
+
+def _pixels_known(record: ImageRecord, file: Path) -> NDArray[Any] | None:
+    """Read a file as the project knows it; None where it holds other pixels by now.
+
+    Of what the first releases took for an image and this one would not (a stack of three planes, a
+    thumbnail before the image), the masks still need what they were made on.
+
+    Raises:
+        ImageError: it cannot be read.
+
+    """
+    refused = None
+    try:
+        pixels: NDArray[Any] = read_image(file)
+        if hash_of(pixels) == record.content_hash:
+            return pixels
+    except ImageError as error:
+        refused = error
+    if record.turn is None:
+        with open_picture(file) as picture:
+            pixels = picture.read_as_stored()
+        if hash_of(pixels) == record.content_hash:
+            return pixels
+    if refused is not None:
+        raise refused
+    return None

@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_tune.core.project.annotations import Annotation
-from napari_sam_tune.core.project.ledger import facts_of
+from napari_sam_tune.core.project.ledger import facts_of, turn_of
 from napari_sam_tune.core.storage.durable import flush_folder, pending_folder, publish_file, saving
 
 if TYPE_CHECKING:
@@ -34,8 +34,9 @@ class JoiningOfProject:
 
     def every_record(self) -> list[Annotation]:
         """Return every annotation ever accepted, deleted and superseded ones too, oldest first."""
+        turns = self._journal.read().turns
         with self._table_lock:
-            self._table.refresh()
+            self._table.refresh(turns)
             return self._table.every()
 
     def said(self) -> list[dict[str, Any]]:
@@ -85,13 +86,17 @@ class JoiningOfProject:
             StorageError: the disk refused; nothing is half-written.
 
         """
+        self._journal.say_assumed()
+        image = self._journal.read().images[image_id]
         bits, attributes = record.stored()
+        attributes.pop("turn", None)  # of the other project
+        attributes |= turn_of(image)
         attributes |= {
             "image_id": image_id,
             "split": split,
             "supersedes": supersedes,
             "weights_version": weights_version,
-            "image": facts_of(self._journal.read().images[image_id]),
+            "image": facts_of(image),
         }
         store = self._folder.annotations
         store.write(record.id, bits, attributes, what="The mask")

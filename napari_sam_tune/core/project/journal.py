@@ -65,6 +65,7 @@ class Journal:
         self._about_to_write = about_to_write
         self._lock = threading.Lock()
         self._damage: DamagedLogError | None = None
+        self._assumed: list[dict[str, Any]] = []
         self._start_anew()
 
     def _start_anew(self) -> None:
@@ -72,6 +73,7 @@ class Journal:
         self._counts: dict[str, int] = {}
         self._whens: dict[str, float] = {}
         self._ledger = Ledger()
+        self._shown: Ledger | None = None
         self._last: tuple[float, str, int] = (0.0, "", 0)
 
     # ---------------------------------------------------------------- reading
@@ -99,13 +101,53 @@ class Journal:
                 fresh = self._read_new()
             if fresh:
                 self._ledger = self._ledger.with_entries(said.entry for said in fresh)
-                self._last = fresh[-1][:3]
+                self._last, self._shown = fresh[-1][:3], None
         except ProjectError as error:
             # the next reader is to be told as well, and what is left is not to pass for the whole
             self._damage = error if isinstance(error, DamagedLogError) else None
             self._start_anew()
             raise
-        return self._ledger
+        if self._shown is None:
+            # what was assumed may have been said by another program meanwhile
+            images = self._ledger.images
+            self._assumed = [e for e in self._assumed if images[e["image"]].turn is None]
+            self._shown = self._ledger.with_entries(self._assumed)
+        return self._shown
+
+    def assume(self, turns: list[dict[str, Any]]) -> None:
+        """Go on as if these entries of kind "turn" were there; the next entry takes them along.
+
+        So whoever only looks at a project changes nothing in it.
+        """
+        with self._lock:
+            self._assumed, self._shown = turns, None
+            self._read()
+
+    def say_assumed(self) -> None:
+        """Write down what is assumed, if anything is; before something is made that builds on it.
+
+        Raises:
+            StorageError: the disk refused.
+
+        """
+        with self._lock:
+            if self._assumed:
+                own = self._own()
+                with own.locked():
+                    self._begin(own)
+
+    def _begin(self, own: ChainedLog) -> None:
+        """Write what comes before any entry of this program; the log is locked."""
+        if own.end.size == 0:
+            self._about_to_write()
+            own.append(self._header())
+            self._read()
+        for entry in list(self._assumed):
+            own.append({"time": self._next_moment(), **entry})
+            self._read()
+
+    def _next_moment(self) -> float:
+        return max(time.time(), self._last[0] + _STEP)
 
     def _read_new(self) -> list[Said]:
         """Return the new entries of all logs, in order."""
@@ -191,12 +233,8 @@ class Journal:
                 ledger = self._read()
                 if unless(ledger):
                     return ledger
-                if own.end.size == 0:
-                    self._about_to_write()
-                    own.append(self._header())
-                    self._read()
-                moment = max(time.time(), self._last[0] + _STEP)
-                said = {"kind": kind, "time": moment, **entry}
+                self._begin(own)
+                said = {"kind": kind, "time": self._next_moment(), **entry}
                 ledger.with_entries([said])  # what nobody will understand must not be written
                 own.append(said)
                 return self._read()
@@ -220,7 +258,7 @@ class Journal:
         own = self._own().path.name
         return {
             "kind": "log",
-            "time": max(time.time(), self._last[0] + _STEP),
+            "time": self._next_moment(),
             "name": own,
             "machine": machine(),
             "old": old,

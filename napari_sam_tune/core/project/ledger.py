@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.errors import ProjectError
+from napari_sam_tune.core.geometry.turning import UPRIGHT, orientation_of, turned_shape
 from napari_sam_tune.core.models.base import BASE_VERSION, BaseRef
 from napari_sam_tune.core.project.split import SPLITS
 
@@ -34,6 +35,10 @@ class ImageRecord:
         path: the file, relative to the project folder with forward slashes; absolute only on
             another drive; None where the pixels were copied into the project.
         stratum: what the split is balanced by, or None.
+        turn: the orientation that the image was found to have since masks were first made on it,
+            see `geometry.turning`; 1 where there was nothing to turn; None of an image that the
+            first releases registered, as long as its file is as they saw it.
+        earlier: its content hash before, where that is another one now.
 
     """
 
@@ -44,6 +49,8 @@ class ImageRecord:
     split: Split
     path: str | None
     stratum: str | None
+    turn: int | None = None
+    earlier: str | None = None
 
 
 ROLLED_BACK_FROM: Final = "rolled_back_from"
@@ -55,6 +62,11 @@ OTHER_BASE: Final = "other_base"
 def facts_of(image: ImageRecord) -> dict[str, Any]:
     """Return what the log's entry of an image says, but for its id and shape."""
     return {name: value for name, value in vars(image).items() if name not in {"id", "shape"}}
+
+
+def turn_of(image: ImageRecord) -> dict[str, int]:
+    """Return what a record of a mask says of how its image lies: nothing where it always did."""
+    return {} if image.turn in (None, UPRIGHT) else {"turn": image.turn}
 
 
 @dataclass(frozen=True)
@@ -106,6 +118,7 @@ class Ledger:
     Attributes:
         groups: group name to (stratum, split).
         marks: image id to (done, empty).
+        turns: image id to orientation, of the images that were turned since they are known.
         words: annotation id to when it was deleted (True) or restored (False) last.
         writers: name of a log to the machine that writes it.
         old_logs: name of a log of the first releases to the bytes it had when others went on.
@@ -116,6 +129,7 @@ class Ledger:
     images: dict[str, ImageRecord] = field(default_factory=dict)
     groups: dict[str, tuple[str | None, Split]] = field(default_factory=dict)
     marks: dict[str, tuple[bool, bool]] = field(default_factory=dict)
+    turns: dict[str, int] = field(default_factory=dict)
     words: dict[str, tuple[float, bool]] = field(default_factory=dict)
     weights: dict[str, WeightsInfo] = field(default_factory=dict)
     promotions: list[Promotion] = field(default_factory=list)
@@ -165,6 +179,11 @@ class Ledger:
             case "relink":
                 record = self.images[entry["image"]]
                 self.images[record.id] = replace(record, path=_text(entry["path"]))
+            case "stored":
+                record = self.images[entry["image"]]
+                self.images[record.id] = replace(record, path=None)
+            case "turn":
+                self._turn_image(entry)
             case "mark":
                 self.marks[_text(entry["image"])] = bool(entry["done"]), bool(entry["empty"])
             case "delete" | "restore" as kind:
@@ -203,7 +222,28 @@ class Ledger:
             split=split,
             path=None if entry["path"] is None else _text(entry["path"]),
             stratum=None if stratum is None else _text(stratum),
+            turn=None if entry.get("turn") is None else _orientation(entry["turn"]),
+            earlier=None if entry.get("earlier") is None else _text(entry["earlier"]),
         )
+        self._note_turn(entry["id"])
+
+    def _turn_image(self, entry: dict[str, Any]) -> None:
+        record, orientation = self.images[entry["image"]], _orientation(entry["orientation"])
+        if record.turn is not None:
+            return  # said twice, by two programs at once
+        self.images[record.id] = replace(
+            record,
+            shape=turned_shape(record.shape, orientation),
+            content_hash=_text(entry["content_hash"]),
+            turn=orientation,
+            earlier=record.content_hash,
+        )
+        self._note_turn(record.id)
+
+    def _note_turn(self, image_id: str) -> None:
+        turn = self.images[image_id].turn
+        if turn is not None and turn != UPRIGHT:
+            self.turns[image_id] = turn
 
 
 def _text(value: object) -> str:
@@ -223,6 +263,12 @@ def _version(value: object) -> str:
     if not _VERSION.fullmatch(_text(value)):
         raise ValueError(f"{value!r} is no weights version")
     return _text(value)
+
+
+def _orientation(value: object) -> int:
+    if orientation_of(value) != value:
+        raise ValueError(f"{value!r} is no orientation")
+    return orientation_of(value)
 
 
 def _split(value: object) -> Split:

@@ -23,18 +23,19 @@ from typing import TYPE_CHECKING, Any
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.project.annotation_table import AnnotationTable
-from napari_sam_tune.core.project.annotations import (
-    Annotation,
-    Clock,
-    NewAnnotation,
-    checked_label,
-    new_id,
-)
+from napari_sam_tune.core.project.annotations import Annotation, NewAnnotation, checked_label
+from napari_sam_tune.core.project.clock import Clock, new_id
 from napari_sam_tune.core.project.folder import ProjectFolder
 from napari_sam_tune.core.project.images import ImagesOfProject
 from napari_sam_tune.core.project.joining import JoiningOfProject
 from napari_sam_tune.core.project.journal import Journal
-from napari_sam_tune.core.project.ledger import ImageRecord, Promotion, WeightsInfo, facts_of
+from napari_sam_tune.core.project.ledger import (
+    ImageRecord,
+    Promotion,
+    WeightsInfo,
+    facts_of,
+    turn_of,
+)
 from napari_sam_tune.core.project.split import Split, place, split_place
 from napari_sam_tune.core.project.versions import WeightsOfProject
 
@@ -92,6 +93,7 @@ class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
         project = cls(folder)
         project._journal.require_whole()
         project.refresh()
+        project.turn_old_images()
         project._table.require_complete(project._journal.read().images)
         return project
 
@@ -112,9 +114,9 @@ class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
             ProjectError: the project's files were removed or replaced meanwhile.
 
         """
-        self._journal.read()
+        turns = self._journal.read().turns
         with self._table_lock:
-            self._table.refresh()
+            self._table.refresh(turns)
 
     def mark_done(self, image_id: str, done: bool = True, *, empty: bool = False) -> None:
         """Mark an image as finished, or not.
@@ -168,9 +170,11 @@ class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
             StorageError: the disk refused; nothing is half-written, and a retry may work.
 
         """
+        self._journal.say_assumed()
         image = self.image(new.image_id)
         bits, attributes = new.checked(image.shape)
         attributes["split"] = self._split(image, new, attributes["bbox"])
+        attributes |= turn_of(image)
         attributes["image"] = facts_of(image)  # so that a lost log can be made again
         moment = self._clock.tick(self._journal.latest)
         attributes["created"] = moment / 1e6

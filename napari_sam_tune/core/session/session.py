@@ -159,6 +159,7 @@ class Session:
         See `Project.register` for the arguments.
         """
         record = self.project.register(image, image_id, path=path, group=group, stratum=stratum)
+        image = self.project.upright(image, record)
         self.answerer.learn()
         self.answerer.settle()
         self.answerer.apply_swap()

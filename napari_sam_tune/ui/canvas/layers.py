@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels, Layer, Points, Shapes
 from napari.utils.colormaps import DirectLabelColormap
+from scipy import ndimage
 
+from napari_sam_tune.core.errors import MaskError
 from napari_sam_tune.core.prompts import rowcol_from_xy, xy_from_rowcol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from napari.components import ViewerModel
     from numpy.typing import NDArray
@@ -37,6 +39,7 @@ POSITIVE, NEGATIVE, BOX_COLOUR = "#39d353", "#ff5a52", "#ffd166"
 # Lightness of one class's objects alternates a little, so that touching neighbours can be told.
 _SHADES = (0.0, 0.10, -0.10, 0.18)
 _CLICK_PIXELS = 11.0
+_DIGITS = 6  # of positions in pixels; what is beyond comes of computing
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,6 +187,46 @@ class LabellingLayers:
         value = int(self.accepted.data[row, column])
         return self._ids[value - 1] if value else None
 
+    def labels_over(self, layer: Labels, plane: tuple[int, ...]) -> NDArray[Any]:
+        """Return a Labels layer's numbers where they lie over the open image, in full resolution.
+
+        Args:
+            layer: of the person's; may be a pyramid, lie elsewhere, or have other pixels.
+            plane: of the image's layer that is open.
+
+        Returns:
+            (H, W) integers, by the nearest pixel of the layer; 0 where it does not reach.
+
+        Raises:
+            MaskError: it is a stack of other planes than the image, or none of it lies over it.
+
+        """
+        level = layer.data[0] if layer.multiscale else layer.data
+        leading = level.shape[:-2]
+        if all(side == 1 for side in leading):
+            labels = np.asarray(level).reshape(level.shape[-2:])
+        elif leading == self._leading():
+            labels = np.asarray(level[plane])
+        else:
+            raise MaskError(
+                f"“{layer.name}” is a stack of planes ({' × '.join(map(str, level.shape))}), and "
+                "the image is not. Take the plane out first, as a layer of its own."
+            )
+        corners = [(0, 0), (1, 0), (0, 1)]
+        worlds = [self.image.data_to_world((*plane, *corner)) for corner in corners]
+        at = np.array([layer.world_to_data(world)[-2:] for world in worlds], float)
+        steps = np.round((at[1:] - at[0]).T, _DIGITS)
+        found: NDArray[Any] = ndimage.affine_transform(
+            labels, steps, np.round(at[0], _DIGITS), self.shape, order=0, prefilter=False
+        )
+        if not found.any():
+            raise MaskError(f"No label of “{layer.name}” lies over the image: nothing was taken.")
+        return found
+
+    def _leading(self) -> tuple[int, ...]:
+        shape = self.image.data[0].shape if self.image.multiscale else self.image.data.shape
+        return tuple(shape[: self.image.ndim - 2])
+
     # ---------------------------------------------------------------- showing
 
     def show_proposal(self, mask: Mask | None) -> None:
@@ -265,9 +308,14 @@ class LabellingLayers:
         return float(np.abs(self.image.scale[-1])) or 1.0
 
 
-def labels_to_masks(labels: NDArray[Any]) -> Mapping[int, Mask]:
-    """Split a label image (H, W) into one bool mask per nonzero value."""
-    return {int(v): labels == v for v in np.unique(labels) if v}
+def labels_to_masks(labels: NDArray[Any], *, parts: bool = False) -> list[Mask]:
+    """Split a label image (H, W) into one bool mask per nonzero value, or (`parts`) per blob."""
+    masks = [labels == value for value in np.unique(labels) if value]
+    if not parts:
+        return masks
+    whole = np.ones((3, 3), int)
+    numbered = [ndimage.label(mask, whole) for mask in masks]
+    return [blobs == number for blobs, count in numbered for number in range(1, count + 1)]
 
 
 def _inherit_place(layer: Layer, image: Image) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from qtpy.QtCore import Qt, Signal
@@ -239,12 +240,14 @@ class ObjectView(_ActionView):
         connected_chosen: emitted with whether connected parts alone are to be shown.
         connected: the check box that says so.
         adopt: emitted with the name of a Labels layer whose masks are to be taken over.
+        adopt_parts: the same, each connected part of a label as an object of its own.
 
     """
 
     tool_chosen = Signal(str)
     connected_chosen = Signal(bool)
     adopt = Signal(str)
+    adopt_parts = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -288,7 +291,6 @@ class ObjectView(_ActionView):
         self._adopt.setText("Take over masks from a Labels layer")
         self._adopt.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._adopt_menu = QMenu(self._adopt)
-        self._adopt_menu.triggered.connect(lambda action: self.adopt.emit(action.text()))
         self._adopt.setMenu(self._adopt_menu)
         section.body.addWidget(self._adopt)
         self.show_adoptable([])
@@ -338,7 +340,9 @@ class ObjectView(_ActionView):
         """Offer to take over the masks of these Labels layers."""
         self._adopt_menu.clear()
         for name in names:
-            self._adopt_menu.addAction(name)
+            self._adopt_menu.addAction(name, partial(self.adopt.emit, name))
+            parts = f"{name}, each connected part by itself"
+            self._adopt_menu.addAction(parts, partial(self.adopt_parts.emit, name))
         self._adopt.setVisible(bool(names))
 
     def show_object(self, shown: ObjectSnapshot) -> None:

@@ -46,6 +46,7 @@ class Accepted(QObject):
         place.panel.classes.chosen.connect(self.choose_class)
         place.panel.classes.edited.connect(self.edit_class)
         place.panel.object.adopt.connect(self.adopt)
+        place.panel.object.adopt_parts.connect(partial(self.adopt, parts=True))
         self._session.object_changed.connect(self._on_session_object_changed)
         self._session.annotations_changed.connect(self._on_session_annotations_changed)
         self._session.state.events.label.connect(self.show_classes)
@@ -114,25 +115,35 @@ class Accepted(QObject):
     # -------------------------------------------------------------- adopting
 
     def adoptable(self) -> list[Labels]:
-        """Return the person's own Labels layers that fit the open image."""
+        """Return the person's own Labels layers; whether one fits is said when it is chosen."""
         layers = self._place.layers
         if not layers.is_open:
             return []
         return [
             layer
             for layer in self._place.viewer.layers
-            if isinstance(layer, Labels)
-            and not layers.is_own(layer)
-            and layer.data.shape == layers.shape
+            if isinstance(layer, Labels) and not layers.is_own(layer)
         ]
 
-    def adopt(self, name: str) -> None:
-        """Take every label of a Labels layer over as an accepted object of the current class."""
+    def adopt(self, name: str, *, parts: bool = False) -> None:
+        """Take every label of a Labels layer over as an accepted object of the current class.
+
+        Args:
+            name: of the layer.
+            parts: each connected part of a label becomes an object of its own.
+
+        """
         layer = next((x for x in self.adoptable() if x.name == name), None)
         if layer is None or self._adopting:
             return
+        place = self._place
+        try:
+            labels = place.layers.labels_over(layer, place.queue.current.plane)
+        except SamTuneError as error:
+            place.complain(error)
+            return
         layer.visible = False
-        self._adopting.extend(labels_to_masks(layer.data).values())
+        self._adopting.extend(labels_to_masks(labels, parts=parts))
         self._adopt_next()
 
     def _adopt_next(self) -> None:

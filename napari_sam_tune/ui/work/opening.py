@@ -13,7 +13,7 @@ from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam_tune.core.errors import SamTuneError, StorageError
-from napari_sam_tune.core.images.files import to_rgb8
+from napari_sam_tune.core.images.files import content_hash, spatial_shape, to_rgb8
 from napari_sam_tune.ui.canvas.layers import OWN
 from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.views.labelling import ImageSnapshot
@@ -169,6 +169,7 @@ class Opening(QObject):
         self._place.layers.open(layer, read.record.shape)
         self._place.session.show(read.record.id)
         self._place.settle()
+        self._turn_layer(read)
         self.show_place()
         self.opened.emit(read)
         self._encode(read)
@@ -229,6 +230,19 @@ class Opening(QObject):
         viewer.reset_view()
         return self._shown
 
+    def _turn_layer(self, read: ReadImage) -> None:
+        """Show a photograph upright in the layer that napari read it into as the camera lay."""
+        layer = read.queued.layer
+        if layer is None or read.queued.path is None or layer.multiscale:
+            return
+        may_be_nan = read.pixels.dtype.kind == "f"
+        if not np.array_equal(layer.data, read.pixels, equal_nan=may_be_nan):
+            layer.data = read.pixels
+            self._place.tell(
+                f"{layer.name} was turned upright, as its file says that it is to be shown. Masks "
+                "are made on it as every other program shows it."
+            )
+
     def _show_pixels(self, pixels: NDArray[Any], name: str) -> None:
         """Show the pixels in the layer of the image before, if it is of the same kind."""
         shown, layers = self._shown, self._place.viewer.layers
@@ -275,8 +289,18 @@ def displayable(pixels: NDArray[Any]) -> NDArray[Any]:
 
 
 def _read(session: Session, queued: QueuedImage) -> ReadImage:
-    pixels = queued.read()
-    record = session.project.register(pixels, queued.id, path=queued.path)
+    pixels, project = queued.read(), session.project
+    if queued.layer is None and queued.path is not None:  # just read from there
+        height, width = spatial_shape(pixels)
+        record = project.add_image(
+            queued.id,
+            shape=(height, width),
+            content_hash=content_hash(pixels),
+            path=queued.path,
+        )
+    else:
+        record = project.register(pixels, queued.id, path=queued.path)
+        pixels = project.upright(pixels, record)
     crops = {a.id: a.cropped_mask for a in session.project.annotations(record.id)}
     return ReadImage(queued, pixels, record, crops)
 

@@ -1,0 +1,472 @@
+"""Photographs of turned cameras, and TIFFs whose numbers are no brightness: seen as others do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
+
+from napari_sam_tune import Project, Prompt
+from napari_sam_tune.core.errors import ImageError, ProjectError
+from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images, import_images
+from napari_sam_tune.core.exchange.incoming import Location
+from napari_sam_tune.core.exchange.merging import Merge
+from napari_sam_tune.core.exchange.outgoing import images_out, selection
+from napari_sam_tune.core.images.files import content_hash, read_image
+from napari_sam_tune.core.images.header import image_shape
+from napari_sam_tune.core.images.pictures import open_picture
+from napari_sam_tune.core.project.annotations import NewAnnotation
+from napari_sam_tune.formats.exporting import export
+from napari_sam_tune.formats.registry import format_named
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ORIENTATIONS = st.integers(1, 8)
+SHAPE = (60, 80)
+BOX = (10, 12, 20, 30)
+"""(y0, x0, y1, x1) of the bright part of `scene`, upright."""
+KINDS = ("jpg", "png", "webp", "tif", "tif-zlib", "tif-lzw", "tif-deep")
+
+
+def scene() -> np.ndarray:
+    """A dark picture with a bright rectangle, upright."""
+    pixels = np.random.default_rng(0).integers(60, 90, (*SHAPE, 3), dtype=np.uint8)
+    y0, x0, y1, x1 = BOX
+    pixels[y0:y1, x0:x1] = (220, 200, 60)
+    return pixels
+
+
+def bright() -> np.ndarray:
+    """The mask of it."""
+    return scene()[..., 0] > 150
+
+
+def as_stored(upright: np.ndarray, orientation: int) -> np.ndarray:
+    """What the sensor of a camera sees that notes this orientation."""
+    for way in (None, *Image.Transpose):
+        image = Image.fromarray(upright)
+        image = image if way is None else image.transpose(way)
+        exif = image.getexif()
+        exif[0x0112] = orientation
+        back = ImageOps.exif_transpose(image)
+        if np.array_equal(np.asarray(back), upright):
+            return np.asarray(image)
+    raise AssertionError(orientation)
+
+
+def save(file: Path, stored: np.ndarray, orientation: int, kind: str | None = None) -> None:
+    """Save pixels as they are, with a tag of how they are to be shown."""
+    kind = kind or file.suffix[1:]
+    if kind.startswith("tif"):
+        compression = {"tif-zlib": "zlib"}.get(kind)
+        tags = [(274, "H", 1, orientation, True)]
+        if kind == "tif-lzw":
+            Image.fromarray(stored).save(file, compression="tiff_lzw", tiffinfo={274: orientation})
+            return
+        stored = stored.astype(np.uint16) * 200 if kind == "tif-deep" else stored
+        photometric = "rgb" if stored.ndim == 3 else "minisblack"
+        tifffile.imwrite(
+            file, stored, photometric=photometric, compression=compression, extratags=tags
+        )
+        return
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    how: dict[str, Any] = {"lossless": True, "exact": True} if kind == "webp" else {}
+    Image.fromarray(stored).save(file, exif=exif.tobytes(), **how)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    height=st.integers(1, 9),
+    width=st.integers(1, 9),
+    colour=st.booleans(),
+    orientation=ORIENTATIONS,
+    kind=st.sampled_from(KINDS),
+    seed=st.integers(0, 99),
+)
+def test_every_picture_comes_in_upright(
+    tmp_path: Path,
+    height: int,
+    width: int,
+    colour: bool,
+    orientation: int,
+    kind: str,
+    seed: int,
+) -> None:
+    """Whatever the kind, what is read is what Pillow makes of the tag."""
+    shape = (height, width, 3) if colour or kind == "webp" else (height, width)
+    stored = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+    file = tmp_path / f"a.{kind.partition('-')[0]}"
+    save(file, stored, orientation, kind)
+    if kind == "jpg":
+        stored = np.asarray(Image.open(file))
+    shown = Image.fromarray(stored)
+    shown.getexif()[0x0112] = orientation
+    expected = np.asarray(ImageOps.exif_transpose(shown))
+    if kind == "tif-deep":
+        expected = expected.astype(np.uint16) * 200
+    read = read_image(file)
+    assert np.array_equal(read, expected)
+    assert image_shape(file) == read.shape[:2]
+    with open_picture(file) as picture:
+        assert picture.orientation == orientation
+        assert picture.is_plain == (orientation == 1)
+
+
+@pytest.mark.parametrize("tag", [0, 9, 600])
+def test_a_tag_of_nonsense_turns_nothing(tmp_path: Path, tag: int) -> None:
+    save(tmp_path / "a.png", scene(), tag)
+    assert np.array_equal(read_image(tmp_path / "a.png"), scene())
+
+
+def take_in(project: Project, form: str, **where: Path) -> None:
+    dataset = format_named(form).read(Location(**where))
+    options = ImportOptions(val=0, test=0)
+    for _ in import_images(project, dataset.name, checked_images(dataset, options), options):
+        pass
+
+
+def write(project: Project, form: str, out: Path) -> Path:
+    chosen = selection(project)
+    export(format_named(form), images_out(project), chosen.classes, out)
+    return out
+
+
+@pytest.mark.parametrize("orientation", [3, 5, 6])
+def test_labels_of_other_tools_lie_on_the_upright_image(tmp_path: Path, orientation: int) -> None:
+    """labelme and YOLO describe the image as they showed it."""
+    y0, x0, y1, x1 = BOX
+    corners = [[x0, y0], [x1 - 1, y0], [x1 - 1, y1 - 1], [x0, y1 - 1]]
+    labelme, yolo = tmp_path / "labelme", tmp_path / "yolo"
+    for folder in (labelme, yolo / "images" / "train", yolo / "labels" / "train"):
+        folder.mkdir(parents=True)
+    save(labelme / "a.jpg", as_stored(scene(), orientation), orientation)
+    shape = {"label": "dent", "points": corners, "shape_type": "polygon"}
+    said = {"imagePath": "a.jpg", "imageData": None, "imageHeight": 60, "imageWidth": 80}
+    (labelme / "a.json").write_text(json.dumps({"version": "5.5.0", "shapes": [shape], **said}))
+    shutil.copy(labelme / "a.jpg", yolo / "images" / "train")
+    numbers = " ".join(f"{(x + 0.5) / 80:.6f} {(y + 0.5) / 60:.6f}" for x, y in corners)
+    (yolo / "labels" / "train" / "a.txt").write_text(f"0 {numbers}\n")
+    (yolo / "data.yaml").write_text("train: images/train\nval: images/train\nnames: [dent]\n")
+    for form, folder in (("labelme", labelme), ("yolo", yolo)):
+        project = Project.open(tmp_path / f"{form}.project")
+        take_in(project, form, path=folder)
+        ((found,), (record,)) = project.annotations(), project.images()
+        assert (found.bbox, record.shape) == (BOX, SHAPE)
+        assert project.read_image(record.id)[found.mask].mean(axis=0)[0] > 200
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+@pytest.mark.parametrize("kind", ["jpg", "png", "webp", "tif"])
+def test_exports_are_upright_and_say_nothing_of_turning(
+    tmp_path: Path, orientation: int, kind: str
+) -> None:
+    """Whoever heeds the tag and whoever does not see one picture, and polygons on it."""
+    file = tmp_path / f"a.{kind}"
+    save(file, as_stored(scene(), orientation), orientation)
+    project = Project.open(tmp_path / "p")
+    pixels = read_image(file)
+    project.register(pixels, file.name, path=file)
+    project.add(NewAnnotation(file.name, bright(), "dent"))
+    out = write(project, "labelme", tmp_path / "labelme")
+    (copy,) = (path for path in out.iterdir() if path.stem == "a" and path.suffix != ".json")
+    said = json.loads((out / "a.json").read_text())
+    assert (said["imageHeight"], said["imageWidth"], said["imagePath"]) == (*SHAPE, copy.name)
+    with Image.open(copy) as image:
+        assert image.getexif().get(0x0112, 1) == 1
+        seen = np.asarray(image.convert("RGB")).astype(int)
+    assert seen.shape[:2] == SHAPE
+    assert np.abs(seen - pixels.astype(int)).mean() < (2 if kind == "jpg" else 1e-9)
+    coco = json.loads(write(project, "coco", tmp_path / "c.json").read_text())
+    assert (coco["images"][0]["height"], coco["images"][0]["width"]) == SHAPE
+    again = Project.open(tmp_path / "again")
+    take_in(again, "labelme", path=out)
+    assert np.array_equal(again.annotations()[0].mask, bright())
+
+
+def test_an_upright_photograph_is_copied_as_it_is(tmp_path: Path) -> None:
+    save(tmp_path / "a.jpg", scene(), 1)
+    project = Project.open(tmp_path / "p")
+    project.register(read_image(tmp_path / "a.jpg"), "a.jpg", path=tmp_path / "a.jpg")
+    project.add(NewAnnotation("a.jpg", bright(), "dent"))
+    out = write(project, "labelme", tmp_path / "labelme")
+    assert (out / "a.jpg").read_bytes() == (tmp_path / "a.jpg").read_bytes()
+
+
+# ---- projects made before ----
+
+
+def old_project(folder: Path, file: Path, stored: np.ndarray, mask: np.ndarray) -> Project:
+    """A project as the first releases made it of the pixels as they are stored."""
+    project = Project.open(folder)
+    project._journal.append(
+        "image",
+        id=file.name,
+        shape=list(stored.shape[:2]),
+        content_hash=content_hash(stored),
+        group=file.name,
+        split="train",
+        path=project._relative(file),
+        stratum=None,
+    )
+    y0, x0, y1, x1 = (int(n) for n in (*np.argwhere(mask).min(0), *np.argwhere(mask).max(0)))
+    prompt = Prompt([(x0, y0)], [1], box=(x0, y0, x1, y1))
+    project.add(NewAnnotation(file.name, mask, "dent", prompts=(prompt,), locked=mask))
+    return project
+
+
+@settings(max_examples=16, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(orientation=st.integers(2, 8), seed=st.integers(0, 99))
+def test_masks_of_old_projects_turn_with_their_image(
+    tmp_path_factory: pytest.TempPathFactory, orientation: int, seed: int
+) -> None:
+    tmp_path = tmp_path_factory.mktemp("old")
+    rng = np.random.default_rng(seed)
+    upright = rng.integers(0, 256, (11, 7, 3), dtype=np.uint8)
+    mask = rng.random((11, 7)) > 0.6
+    mask[3, 2] = True
+    file = tmp_path / "a.png"
+    stored = as_stored(upright, orientation)
+    save(file, stored, orientation)
+    laid = as_stored(mask.astype(np.uint8), orientation) > 0
+    old_project(tmp_path / "p", file, stored, laid)
+    log = (tmp_path / "p" / "log.jsonl").read_bytes()
+
+    project = Project.open(tmp_path / "p")
+    ((kept,), (record,)) = project.annotations(), project.images()
+    assert (record.shape, record.content_hash) == ((11, 7), content_hash(upright))
+    assert np.array_equal(project.read_image("a.png"), upright)
+    assert np.array_equal(kept.mask, mask)
+    y0, x0, y1, x1 = kept.bbox
+    assert np.array_equal(kept.cropped_mask, mask[y0:y1, x0:x1])
+    assert np.array_equal(kept.locked, mask)
+    assert kept.prompts[0].box == (x0, y0, x1 - 1, y1 - 1)
+    ((x, y),) = kept.prompts[0].points
+    assert x in (x0, x1 - 1)
+    assert y in (y0, y1 - 1)
+    assert (tmp_path / "p" / "log.jsonl").read_bytes() == log  # looking at it changes nothing
+
+    new = np.zeros((11, 7), bool)
+    new[0, 6] = True
+    project.add(NewAnnotation("a.png", new, "dent"))
+    file.unlink()  # even where the file cannot be asked any more
+    first, second = Project.open(tmp_path / "p").annotations()
+    assert np.array_equal(first.mask, mask)
+    assert np.array_equal(second.mask, new)
+
+
+def test_an_old_image_is_the_same_however_it_is_given(tmp_path: Path) -> None:
+    file = tmp_path / "a.jpg"
+    save(file, as_stored(scene(), 6), 6)
+    stored = np.asarray(Image.open(file))
+    old_project(tmp_path / "p", file, stored, as_stored(bright().astype(np.uint8), 6) > 0)
+    project = Project.open(tmp_path / "p")
+    upright = read_image(file)
+    by_array = project.register(stored, "a.jpg", path=file)
+    by_file = project.register(upright, "a.jpg", path=file)
+    assert by_array == by_file == project.image("a.jpg")
+    assert np.array_equal(project.upright(stored, by_array), upright)
+    assert np.array_equal(project.upright(upright, by_array), upright)
+    with pytest.raises(ProjectError, match="pixels differ"):
+        project.register(255 - upright, "a.jpg", path=file)
+
+
+def test_a_lost_photograph_is_found_and_turned(tmp_path: Path) -> None:
+    file = tmp_path / "a.jpg"
+    save(file, as_stored(scene(), 8), 8)
+    stored = np.asarray(Image.open(file))
+    old_project(tmp_path / "p", file, stored, as_stored(bright().astype(np.uint8), 8) > 0)
+    (tmp_path / "moved").mkdir()
+    shutil.move(file, tmp_path / "moved" / "b.jpg")
+    project = Project.open(tmp_path / "p")
+    assert project.images()[0].shape == stored.shape[:2]
+    assert project.relink(tmp_path / "moved") == ["a.jpg"]
+    assert np.array_equal(project.annotations()[0].mask, bright())
+    assert project.read_image("a.jpg").shape[:2] == SHAPE
+
+
+@pytest.mark.parametrize("missing", ["here", "there", "neither"])
+def test_merging_with_a_project_that_was_turned(tmp_path: Path, missing: str) -> None:
+    """Each side may know the image as it was; both masks are one object."""
+    laid = as_stored(bright().astype(np.uint8), 6) > 0
+    for side in ("here", "there"):
+        (tmp_path / side).mkdir()
+        file = tmp_path / side / "a.jpg"
+        save(file, as_stored(scene(), 6), 6)
+        old_project(tmp_path / side / "p", file, np.asarray(Image.open(file)), laid)
+        if side == missing:
+            file.unlink()
+    project, other = (Project.open(tmp_path / side / "p") for side in ("here", "there"))
+    list(Merge(project, other).run())
+    (record,) = project.images()
+    assert record.shape == SHAPE
+    assert all(np.array_equal(kept.mask, bright()) for kept in project.annotations())
+    again = Project.open(tmp_path / "here" / "p")
+    assert all(np.array_equal(kept.mask, bright()) for kept in again.every_record())
+    assert len(again.every_record()) == 2
+
+
+def test_what_was_read_otherwise_before_is_the_same_image(tmp_path: Path) -> None:
+    """A white-is-zero TIFF was read inverted; three planes were taken for colour."""
+    grey = scene()[..., 0]
+    tifffile.imwrite(tmp_path / "a.tif", 255 - grey, photometric="miniswhite")
+    old_project(tmp_path / "p", tmp_path / "a.tif", 255 - grey, bright())
+    project = Project.open(tmp_path / "p")
+    assert np.array_equal(project.read_image("a.tif"), grey)
+    assert project.image("a.tif").content_hash == content_hash(grey)
+    assert np.array_equal(project.annotations()[0].mask, bright())
+
+    planes = np.stack([grey, grey, grey[::-1]])
+    tifffile.imwrite(tmp_path / "z.tif", planes, imagej=True, metadata={"axes": "ZYX"})
+    stack = Project.open(tmp_path / "stack")
+    stack._journal.append(
+        "image",
+        id="z.tif",
+        shape=list(SHAPE),
+        content_hash=content_hash(planes),
+        group="z",
+        split="train",
+        path=stack._relative(tmp_path / "z.tif"),
+        stratum=None,
+    )
+    assert np.array_equal(Project.open(tmp_path / "stack").read_image("z.tif"), planes)
+    with pytest.raises(ImageError, match=r"z\.tif is a stack of planes \(3 along Z\)"):
+        read_image(tmp_path / "z.tif")
+
+
+# ---- a path is kept only if it holds the pixels ----
+
+
+def test_pixels_that_are_not_the_files_are_kept_in_the_project(tmp_path: Path) -> None:
+    pixels = scene()
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    project = Project.open(tmp_path / "p")
+    for name, given_pixels in (("channel", pixels[..., 0]), ("filtered", 255 - pixels)):
+        record = project.register(given_pixels, name, path=tmp_path / "a.png")
+        assert record.path is None
+        project.add(NewAnnotation(name, bright(), "dent"))
+        assert np.array_equal(project.read_image(name), given_pixels)
+    assert project.register(pixels, "whole", path=tmp_path / "a.png").path is not None
+    out = write(project, "yolo", tmp_path / "yolo")
+    (copy,) = (out / "images").rglob("filtered.*")
+    assert np.array_equal(np.asarray(Image.open(copy)), 255 - pixels)
+
+
+def test_a_project_that_trusted_a_path_is_mended_when_the_image_is_shown(tmp_path: Path) -> None:
+    pixels = scene()
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    other = 255 - pixels
+    old_project(tmp_path / "p", tmp_path / "a.png", other, bright())
+    project = Project.open(tmp_path / "p")
+    with pytest.raises(ProjectError, match="pixels differ"):
+        project.read_image("a.png")
+    project.register(other, "a.png", path=tmp_path / "a.png")
+    assert np.array_equal(Project.open(tmp_path / "p").read_image("a.png"), other)
+
+
+# ---- kinds of TIFF ----
+
+
+def tiffs() -> dict[str, tuple[np.ndarray, dict[str, Any], np.ndarray]]:
+    """What is stored, how, and what a viewer shows."""
+    rgb, grey = scene(), scene()[..., 0]
+    deep = grey.astype(np.uint16) * 200
+    table = np.zeros((3, 256), np.uint16)
+    table[:, 7] = 220 << 8, 200 << 8, 60 << 8
+    numbers = np.where(bright(), 7, 0).astype(np.uint8)
+    painted = np.where(bright()[..., None], np.uint8([220, 200, 60]), 0).astype(np.uint8)
+    black = np.zeros((*SHAPE, 1), np.uint8)
+    return {
+        "white is zero": (255 - grey, {"photometric": "miniswhite"}, grey),
+        "white is zero, 16 bits": (65535 - deep, {"photometric": "miniswhite"}, deep),
+        "white is zero, 1 bit": (~bright(), {"photometric": "miniswhite"}, bright()),
+        "palette": (numbers, {"photometric": "palette", "colormap": table}, painted),
+        "inks": (np.dstack([255 - rgb, black]), {"photometric": "separated"}, rgb),
+        "planar": (
+            np.moveaxis(rgb, -1, 0),
+            {"photometric": "rgb", "planarconfig": "separate"},
+            rgb,
+        ),
+        "one plane": (grey[None], {"photometric": "minisblack", "metadata": {"axes": "ZYX"}}, grey),
+        "three channels": (
+            np.moveaxis(rgb, -1, 0),
+            {"photometric": "minisblack", "imagej": True, "metadata": {"axes": "CYX"}},
+            rgb,
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", tiffs())
+def test_a_tiff_is_read_as_it_is_shown(tmp_path: Path, name: str) -> None:
+    stored, how, shown = tiffs()[name]
+    tifffile.imwrite(tmp_path / "a.tif", stored, **how)
+    read = read_image(tmp_path / "a.tif")
+    assert read.dtype == shown.dtype
+    assert np.array_equal(read, shown)
+    assert image_shape(tmp_path / "a.tif") == SHAPE
+
+
+def test_a_thumbnail_before_the_image_is_not_the_image(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", scene()[::4, ::4], photometric="rgb")
+    tifffile.imwrite(tmp_path / "a.tif", scene(), append=True, photometric="rgb")
+    assert np.array_equal(read_image(tmp_path / "a.tif"), scene())
+    assert image_shape(tmp_path / "a.tif") == SHAPE
+
+
+@pytest.mark.parametrize(("axes", "count"), [("ZYX", 3), ("TYX", 4), ("CYX", 2), ("CYX", 4)])
+def test_a_stack_is_no_colour(tmp_path: Path, axes: str, count: int) -> None:
+    planes = np.stack([scene()[..., 0]] * count)
+    tifffile.imwrite(tmp_path / "a.tif", planes, imagej=True, metadata={"axes": axes})
+    for door in (read_image, image_shape):
+        with pytest.raises(ImageError, match=rf"a\.tif is a stack of planes \({count} along"):
+            door(tmp_path / "a.tif")
+
+
+def test_masks_are_read_by_the_same_rules(tmp_path: Path) -> None:
+    """White-is-zero, and a palette's numbers: 180 px, not all others."""
+    (tmp_path / "images").mkdir()
+    Image.fromarray(scene()).save(tmp_path / "images" / "a.png")
+    for name in ("white is zero, 1 bit", "palette", "one plane"):
+        stored, how, shown = tiffs()[name]
+        if name == "one plane":
+            stored = bright().astype(np.uint8)[None] * 255
+        folder = tmp_path / name
+        folder.mkdir()
+        tifffile.imwrite(folder / "a.tif", stored, **how)
+        project = Project.open(tmp_path / f"{name}.project")
+        take_in(project, "folder", images=tmp_path / "images", masks=folder)
+        (found,) = project.annotations()
+        assert np.array_equal(found.mask, bright()), name
+        assert shown.shape[:2] == SHAPE
+
+
+@pytest.mark.parametrize("form", ["labels", "folder"])
+@pytest.mark.parametrize("kind", ["float", "signed", "one plane"])
+def test_numbers_mean_the_same_in_every_format(tmp_path: Path, form: str, kind: str) -> None:
+    """ImageJ has floats alone beyond 16 bits, others say -1 for "nothing here"."""
+    labels = np.zeros(SHAPE, np.int16)
+    labels[10:20, 12:30], labels[30:45, 40:60] = 1, 2
+    stored = {
+        "float": labels.astype(np.float32),
+        "signed": np.where(labels == 0, -1, labels).astype(np.int16),
+        "one plane": labels[None],
+    }[kind]
+    for folder in ("images", "numbers"):
+        (tmp_path / folder).mkdir()
+    Image.fromarray(scene()).save(tmp_path / "images" / "a.png")
+    how = {"metadata": {"axes": "ZYX"}} if kind == "one plane" else {}
+    tifffile.imwrite(tmp_path / "numbers" / "a.tif", stored, **how)
+    numbers = {"masks" if form == "folder" else "path": tmp_path / "numbers"}
+    project = Project.open(tmp_path / "p")
+    take_in(project, form, images=tmp_path / "images", **numbers)
+    first, second = project.annotations()
+    assert np.array_equal(first.mask, labels == 1)
+    assert np.array_equal(second.mask, labels == 2)
