@@ -88,7 +88,7 @@ class EarlyEncoder(StarterEncoder):
         tokens = self.stage16(fine).permute(0, 2, 3, 1)
         for block in self.blocks:
             tokens = block(tokens)
-        embedding = self.neck(self.joined(fine, tokens))
+        embedding = self.after_blocks((tokens, fine))
         return torch.cat([embedding, functional.pixel_unshuffle(early, 2)], 1)
 
 

@@ -3,6 +3,7 @@
 import os
 import pickle
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from segment_anything import SamPredictor, sam_model_registry
 
+import napari_sam_tune
 from napari_sam_tune.core.errors import (
     CheckpointError,
     CheckpointMissing,
@@ -241,3 +243,13 @@ def test_a_full_disk_is_said(starter, tmp_path, monkeypatch):
     monkeypatch.undo()
     os.close(full)
     assert not (tmp_path / "export.pth").exists()
+
+
+def test_what_a_sam_is_made_of_is_known_where_models_are_made_alone():
+    package = Path(napari_sam_tune.__file__).parent
+    # what is exported for programs that know nothing of ours is traced part by part
+    made = package / "core/models", package / "starter", package / "formats/weights/graphs.py"
+    part = re.compile(r"sam\.(image_encoder|prompt_encoder|mask_decoder|pixel_\w+|preprocess)\b")
+    knowing = {file for file in package.rglob("*.py") if part.search(file.read_text("utf-8"))}
+    assert made[0] / "network.py" in knowing
+    assert [file for file in knowing if not any(map(file.is_relative_to, made))] == []

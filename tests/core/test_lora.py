@@ -14,7 +14,7 @@ from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import LoadedModel
 from napari_sam_tune.core.models.lora import Adapters, merged, scale_adapters
 from napari_sam_tune.core.models.starter import StarterEncoder, build_starter
-from napari_sam_tune.core.models.trunk import after, before, depth_of_trunk
+from napari_sam_tune.core.models.trunk import in_halves
 
 EVERYTHING = LoraConfig(rank=2, alpha=6, targets=("q", "k", "v", "mlp", "decoder"))
 
@@ -87,7 +87,7 @@ def test_adapters_of_q_and_v_hold_3072_numbers_a_rank_and_block_of_vit_b(rank):
     assert sum(p.numel() for p in adapters.parameters.values()) == 12 * 3072 * rank
     late = Adapters.of(vit_b, LoraConfig(rank=rank, blocks=3), seed=0)
     assert sum(p.numel() for p in late.parameters.values()) == 3 * 3072 * rank
-    assert depth_of_trunk(vit_b.image_encoder, late.parameters) == 9
+    assert in_halves(vit_b.image_encoder, late.parameters).depth == 9
 
 
 def test_a_rank_past_the_full_matrix_is_refused(sam):
@@ -109,13 +109,14 @@ def test_half_an_adapter_does_not_load(sam):
 def test_a_trunk_and_what_comes_after_it_are_the_encoder(sam, vit, depth):
     pixels = torch.randn(2, 3, 64, 64)
     for encoder in (sam.image_encoder, vit):
-        trunk = before(encoder, pixels, depth)
-        torch.testing.assert_close(after(encoder, trunk, depth), encoder(pixels))
+        halves = in_halves(encoder, [f"image_encoder.blocks.{depth}.norm1.weight"])
+        assert halves.depth == depth
+        torch.testing.assert_close(halves.after(halves.before(pixels)), encoder(pixels))
 
 
 def test_how_deep_a_trunk_may_be(sam):
     encoder = sam.image_encoder
     assert isinstance(encoder, StarterEncoder)
-    assert depth_of_trunk(encoder, ["mask_decoder.x", "image_encoder.neck.0.weight"]) == 3
-    assert depth_of_trunk(encoder, ["image_encoder.blocks.1.norm1.weight"]) == 1
-    assert depth_of_trunk(encoder, ["image_encoder.stage2.0.weight"]) is None
+    assert in_halves(encoder, ["mask_decoder.x", "image_encoder.neck.0.weight"]).depth == 3
+    assert in_halves(encoder, ["image_encoder.blocks.1.norm1.weight"]).depth == 1
+    assert in_halves(encoder, ["image_encoder.stage2.0.weight"]) is None

@@ -17,6 +17,7 @@ from segment_anything.modeling import (
 
 from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.models.checkpoints import load_model
+from napari_sam_tune.core.models.network import Network
 from napari_sam_tune.formats.weights import graphs
 
 SIZE = (150, 110)
@@ -136,9 +137,9 @@ def _traced_once(traced, monkeypatch):
     for name in ("encoder_program", "decoder_program"):
         trace = getattr(graphs, name)
 
-        def trace_once(sam, name=name, trace=trace):
+        def trace_once(network, name=name, trace=trace):
             if name not in traced:
-                traced[name] = trace(sam)
+                traced[name] = trace(network)
             return traced[name]
 
         monkeypatch.setattr(graphs, name, trace_once)
@@ -169,7 +170,7 @@ def test_torch_export_of_a_tuned_starter(tuned, tmp_path):
 def test_onnx_of_an_ordinary_sam(tmp_path):
     sam = ordinary_sam()
     encoder, decoder = tmp_path / "e.onnx", tmp_path / "d.onnx"
-    graphs.write_onnx(sam, encoder, decoder)
+    graphs.write_onnx(Network(sam), encoder, decoder)
     assert_the_same(sam, in_onnxruntime(encoder), in_onnxruntime(decoder))
 
 

@@ -15,11 +15,12 @@ from typer.testing import CliRunner
 from napari_sam_tune.cli import app
 from napari_sam_tune.core.errors import CheckpointError, OutOfMemory, TrainingError
 from napari_sam_tune.core.images.files import content_hash
+from napari_sam_tune.core.models.network import Network
 from napari_sam_tune.core.models.weights_file import read_weights, write_weights
 from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.core.promptless import lesson as promptless_lesson
 from napari_sam_tune.core.promptless.fit import measure
-from napari_sam_tune.core.promptless.head import before_neck, build_head, frame_of
+from napari_sam_tune.core.promptless.head import build_head, frame_of
 from napari_sam_tune.core.promptless.lesson import promptless_loss
 from napari_sam_tune.core.promptless.store import keep_head, newest_head, read_head
 from napari_sam_tune.core.training.job import DivergedError
@@ -61,16 +62,16 @@ def _vit_of_one_block() -> Sam:
 def test_on_a_vit_four_blocks_lead_to_full_size_and_under_a_million_parameters_learn() -> None:
     sam = _vit_of_one_block()
     pixels = torch.rand(1, 3, 48, 64) * 255
-    features = before_neck(sam, pixels)
+    features = Network(sam).before_neck(pixels)
     assert features.shape == (1, 768, 4, 4)
     embedding = sam.image_encoder(sam.preprocess(pixels))
     torch.testing.assert_close(sam.image_encoder.neck(features), embedding)
 
-    head = build_head(sam, 3)
+    head = build_head(Network(sam), 3)
     assert head(embedding).shape == (1, 4, 64, 64)
     widths = [m.weight.shape[:2] for m in head.blocks if isinstance(m, torch.nn.ConvTranspose2d)]
     assert widths == [(256, 128), (128, 64), (64, 32), (32, 16)]
-    learning = [*build_head(sam, 1).parameters(), *sam.image_encoder.neck.parameters()]
+    learning = [*build_head(Network(sam), 1).parameters(), *sam.image_encoder.neck.parameters()]
     assert round(sum(p.numel() for p in learning) / 1e6, 2) == 0.96
 
 

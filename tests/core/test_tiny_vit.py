@@ -5,11 +5,7 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from napari_sam_tune.core.errors import CheckpointError
-from napari_sam_tune.core.models.checkpoints import (
-    has_light_encoder,
-    load_model,
-    save_sam_checkpoint,
-)
+from napari_sam_tune.core.models.checkpoints import load_model, save_sam_checkpoint
 from napari_sam_tune.core.models.tiny_vit import TinyViTEncoder, build_vit_t
 
 KNOWN = {
@@ -81,7 +77,7 @@ def test_a_file_of_its_shape_loads_and_embeds(vit_t_file):
     with torch.no_grad():
         embedding = model.sam.image_encoder(model.sam.preprocess(torch.zeros(1, 3, 1024, 700)))
     assert embedding.shape == (1, 256, 64, 64)
-    assert not has_light_encoder(model.sam)  # six times the starter's time
+    assert not model.network.is_light  # six times the starter's time
 
 
 def test_it_goes_out_as_it_came_in(vit_t_file, tmp_path):

@@ -14,13 +14,14 @@ from napari_sam_tune.core.geometry.windows import whole
 from napari_sam_tune.core.images.files import content_hash
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import LoadedModel
+from napari_sam_tune.core.models.network import TOP_LEFT
 from napari_sam_tune.core.models.starter import build_starter
 from napari_sam_tune.core.models.weights_file import read_surfaces, read_weights
 from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 from napari_sam_tune.core.training import lesson
-from napari_sam_tune.core.training.decoder import TOP_LEFT, answer
+from napari_sam_tune.core.training.decoder import answer
 from napari_sam_tune.core.training.examples import Example, tokens_of
 from napari_sam_tune.core.training.fit import fit
 from napari_sam_tune.core.training.job import DivergedError, TrainingJob
@@ -167,15 +168,15 @@ def test_prompts_are_answered_as_the_predictor_answers_them(model, prompt):
     embedding = predictor.encode(image).embedding
     predictor.set_image(image, embedding)
     features = torch.from_numpy(embedding.features).float()[None]
-    positions = model.sam.prompt_encoder.get_dense_pe()
+    positions = model.network.positions()
     frame = predictor.encoder.frame((0, 0, 90, 120))
     tokens = [tokens_of(prompt, frame)]
     first = predictor.propose(prompt, refiners=UNGUIDED)
     with torch.no_grad():
-        ours = answer(model.sam, features, positions, frame, tokens)
+        ours = answer(model.network, features, positions, frame, tokens)
         torch.testing.assert_close(ours.chosen()[0], torch.from_numpy(first.logits[0]))
         assert bool(ours.ambiguous[0]) == (len(first.candidates) == 3)
-        again = answer(model.sam, features, positions, frame, tokens, ours.chosen()[:, None])
+        again = answer(model.network, features, positions, frame, tokens, ours.chosen()[:, None])
     second = predictor.propose(prompt, previous=first, refiners=UNGUIDED)
     torch.testing.assert_close(
         again.chosen()[0], torch.from_numpy(second.logits[0]), rtol=1e-3, atol=1e-3
@@ -379,11 +380,11 @@ def test_closing_the_generator_gives_the_model_back(project, model):
 def test_out_of_memory_halves_the_batch_and_then_says_what_to_do(project, model, monkeypatch, room):
     sizes = []
 
-    def scarce(sam, features, positions, frame, prompts, *masks):
+    def scarce(network, features, positions, frame, prompts, *masks):
         sizes.append(len(prompts))
         if len(prompts) > room:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
-        return answer(sam, features, positions, frame, prompts, *masks)
+        return answer(network, features, positions, frame, prompts, *masks)
 
     monkeypatch.setattr(lesson, "answer", scarce)
     if room:

@@ -182,7 +182,7 @@ def _keep_a_head_that_sees_a_pore(session):
     from napari_sam_tune.core.promptless.head import build_head, build_neck, head_tensors
     from napari_sam_tune.core.promptless.store import keep_head
 
-    head = build_head(session.predictor.sam, 1)
+    head = build_head(session.predictor.network, 1)
     with torch.no_grad():
         head.mask.bias.fill_(5.0)
     info = {"base": asdict(session.predictor.ref), "classes": ["pore"]}

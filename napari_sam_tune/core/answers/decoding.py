@@ -1,4 +1,4 @@
-"""From a question about a view to logits: prompt encoder, mask decoder, priors and refiners."""
+"""From a question about a view to logits: the model's decoder, priors and refiners."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from napari_sam_tune.core.answers.links import Asked
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from segment_anything.modeling import Sam
     from torch import Tensor
 
     from napari_sam_tune.core.answers.encoding import View
     from napari_sam_tune.core.answers.links import Prior, Refiner
+    from napari_sam_tune.core.models.network import Network
     from napari_sam_tune.core.prompts import Prompt
 
 
@@ -70,15 +70,15 @@ class Decoded(NamedTuple):
 
 
 class Decoder:
-    """SAM's prompt encoder and mask decoder, with the weights that are in them when called.
+    """The model's decoder, with the weights that are in them when called.
 
     Args:
-        sam: the model.
+        network: the model.
 
     """
 
-    def __init__(self, sam: Sam) -> None:
-        self._sam = sam
+    def __init__(self, network: Network) -> None:
+        self._network = network
 
     def candidates(self, view: View, positions: Tensor, question: Question) -> Decoded:
         """Answer a question, best first.
@@ -116,15 +116,8 @@ class Decoder:
         They come in SAM's order; other arguments as of `candidates`.
         """
         points, box = _points(view, question.prompt), _box(view, question.prompt)
-        sparse, dense = self._sam.prompt_encoder(
-            points=points, boxes=box, masks=question.mask_input
-        )
-        own, ious = self._sam.mask_decoder(
-            image_embeddings=view.features,
-            image_pe=positions,
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-            multimask_output=ambiguous,
+        own, ious = self._network.decode(
+            view.features, positions, points, box, question.mask_input, several=ambiguous
         )
         logits = own
         for prior in question.priors:

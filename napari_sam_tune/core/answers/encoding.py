@@ -14,17 +14,16 @@ from torch.nn import functional
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.geometry.frame import Frame
 from napari_sam_tune.core.geometry.windows import resized_shape, whole
-from napari_sam_tune.core.models.starter_pyramid import PyramidEncoder
 from napari_sam_tune.core.storage.embeddings import Embedding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
-    from segment_anything.modeling import Sam
     from torch import Tensor
 
     from napari_sam_tune.core.geometry.windows import Shape, Window
+    from napari_sam_tune.core.models.network import Network
 
 PREPROCESSING_VERSION: Final = 1
 """Raised when `to_rgb8` or the resizing changes what the encoder sees: old embeddings go stale."""
@@ -63,21 +62,21 @@ class Encoder:
     """SAM's encoder, with the weights that are in it when it is called.
 
     Args:
-        sam: the model.
+        network: the model.
 
     """
 
-    def __init__(self, sam: Sam) -> None:
-        self._sam = sam
+    def __init__(self, network: Network) -> None:
+        self._network = network
 
     @property
     def side(self) -> int:
         """Side of the square, padded input, in px."""
-        return int(self._sam.image_encoder.img_size)
+        return self._network.side
 
     def frame(self, window: Window) -> Frame:
         """Return where a window of an image lies in the model's grids."""
-        return Frame(window, self.side, int(self._sam.prompt_encoder.mask_input_size[0]))
+        return Frame(window, self.side, self._network.logits_side)
 
     def input_pixels(self, rgb: NDArray[np.uint8]) -> Tensor:
         """Resize (H, W, 3) uint8 to the encoder's input: (1, 3, h, w) uint8, not yet padded."""
@@ -103,13 +102,11 @@ class Encoder:
         y0, x0, y1, x1 = seen = window or whole((rgb.shape[0], rgb.shape[1]))
         pixels = self.input_pixels(rgb[y0:y1, x0:x1])
         with torch.inference_mode():
-            framed = self._sam.preprocess(pixels.to(self._sam.device))
-            encoder, stages = self._sam.image_encoder, None
-            if keeps_stages and isinstance(encoder, PyramidEncoder):
-                stages = encoder.features(framed)
-                features = encoder.embed(stages)
+            framed, stages = self._network.preprocess(pixels), None
+            if keeps_stages:
+                features, stages = self._network.encode_in_stages(framed)
             else:
-                features = encoder(framed)
+                features = self._network.encode(framed)
         return replace(self._view(self.frame(seen), features, pixels), stages=stages)
 
     def restore(self, embedding: Embedding, rgb: NDArray[np.uint8]) -> View:
@@ -120,8 +117,7 @@ class Encoder:
 
         """
         shape = rgb.shape[0], rgb.shape[1]
-        encoder = self._sam.prompt_encoder
-        wanted = (encoder.embed_dim, *encoder.image_embedding_size)
+        wanted = self._network.embedding_shape
         if tuple(embedding.original_size) != shape or embedding.features.shape != wanted:
             raise ImageError(
                 f"The embedding is of a {embedding.original_size} image with features "
@@ -129,11 +125,11 @@ class Encoder:
                 f"are {wanted}; encode the image anew."
             )
         half = np.ascontiguousarray(embedding.features)
-        features = torch.from_numpy(half).to(self._sam.device).float()[None]
+        features = torch.from_numpy(half).to(self._network.device).float()[None]
         return self._view(self.frame(whole(shape)), features, self.input_pixels(rgb))
 
     def _view(self, frame: Frame, features: Tensor, pixels: Tensor) -> View:
-        return View(frame, features, shades_of(pixels, frame).to(self._sam.device))
+        return View(frame, features, shades_of(pixels, frame).to(self._network.device))
 
 
 class OpenImage:

@@ -28,7 +28,6 @@ from napari_sam_tune.core.errors import CheckpointError, SamTuneError
 from napari_sam_tune.core.images.files import to_rgb8
 from napari_sam_tune.core.models.checkpoints import (
     LoadedModel,
-    has_light_encoder,
     load_model,
     resolve_device,
 )
@@ -61,6 +60,7 @@ class Predictor:
 
     Attributes:
         sam: the model, with the weights in use in it.
+        network: the same, as it is asked and called.
         ref: names its base.
         weights: those in use, and how others are loaded.
         encoder: turns pixels into what the decoder looks at.
@@ -69,10 +69,11 @@ class Predictor:
 
     def __init__(self, model: LoadedModel) -> None:
         self.sam: Sam = model.sam
+        self.network = model.network
         self.ref: BaseRef = model.ref
         self.weights = WeightsInUse(model)
-        self.encoder = Encoder(model.sam)
-        self._decoder = Decoder(model.sam)
+        self.encoder = Encoder(self.network)
+        self._decoder = Decoder(self.network)
         self._opened: OpenImage | None = None
 
     @classmethod
@@ -89,7 +90,7 @@ class Predictor:
     @property
     def device(self) -> torch.device:
         """Where the model runs."""
-        return torch.device(self.sam.device)
+        return self.network.device
 
     @property
     def input_side(self) -> int:
@@ -99,7 +100,7 @@ class Predictor:
     @property
     def encodes_fast(self) -> bool:
         """Whether an image takes well under a second: on a GPU, or with a light encoder."""
-        return self.device.type != "cpu" or has_light_encoder(self.sam)
+        return self.device.type != "cpu" or self.network.is_light
 
     # ---------------------------------------------------------- the open image
 
@@ -354,7 +355,7 @@ class Predictor:
 
         One candidate at a time: three floats for each pixel of an 8k × 8k image are 768 MB.
         """
-        drawn: Mask = (view.frame.upscale(logits)[0, 0] > self.sam.mask_threshold).cpu().numpy()
+        drawn: Mask = (view.frame.upscale(logits)[0, 0] > self.network.mask_threshold).cpu().numpy()
         if view is self._open.view:
             return drawn
         mask = np.zeros(self.image_shape, bool)

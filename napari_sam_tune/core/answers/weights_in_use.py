@@ -15,7 +15,6 @@ from napari_sam_tune.core.images.files import to_rgb8
 from napari_sam_tune.core.images.surfaces import FamiliarSurfaces, describe
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.models.lora import merged
-from napari_sam_tune.core.models.starter_pyramid import TRUNK, PyramidEncoder, has_imagenet_trunk
 from napari_sam_tune.core.models.weights_file import check_weights, content_version
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ class WeightsInUse:
     """
 
     def __init__(self, model: LoadedModel) -> None:
-        self._sam, self._ref = model.sam, model.ref
+        self._sam, self._network, self._ref = model.sam, model.network, model.ref
         self._base: dict[str, Tensor] = {}  # the base model's values of whatever was ever replaced
         self._loaded = _BASE_WEIGHTS
         self._inside = _BASE_WEIGHTS  # what the model holds: what was loaded, or the base's
@@ -90,16 +89,15 @@ class WeightsInUse:
     def positions(self) -> Tensor:
         """(1, C, rows, columns) of the embedding's cells, as the decoder takes them."""
         if self._positions is None:
-            self._positions = self._sam.prompt_encoder.get_dense_pe()
+            self._positions = self._network.positions()
         return self._positions
 
     @property
     def has_imagenet_trunk(self) -> bool:
         """Whether the encoder in use begins with the network that pixels are classified by."""
         if self._base_has_imagenet_trunk is None:
-            is_second = isinstance(self._sam.image_encoder, PyramidEncoder)
-            self._base_has_imagenet_trunk = is_second and has_imagenet_trunk(self.base_encoder())
-        tuned = any(name.startswith(TRUNK) for name in self._inside.tensors)
+            self._base_has_imagenet_trunk = self._network.has_imagenet_trunk(self.base_encoder())
+        tuned = any(self._network.is_of_trunk(name) for name in self._inside.tensors)
         return self._base_has_imagenet_trunk and not tuned
 
     # ------------------------------------------------------------ encoder keys
@@ -132,7 +130,7 @@ class WeightsInUse:
         # hashing a ViT-H takes seconds, so each file's encoder is hashed once a process
         if self._ref.sha256 not in _BASE_ENCODERS:
             _BASE_ENCODERS[self._ref.sha256] = content_version(self.base_encoder())
-        base, side = _BASE_ENCODERS[self._ref.sha256], int(self._sam.image_encoder.img_size)
+        base, side = _BASE_ENCODERS[self._ref.sha256], self._network.side
         parts = f"{base}+{version}+{side}+{PREPROCESSING_VERSION}"
         return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
@@ -192,7 +190,7 @@ class WeightsInUse:
 
     def base_encoder(self) -> dict[str, Tensor]:
         """Return the base model's encoder by name, whatever is in use; not copied."""
-        state = self._sam.image_encoder.state_dict(prefix="image_encoder.")
+        state = self._network.encoder_state()
         return {name: self._base.get(name, tensor) for name, tensor in state.items()}
 
     def _swap(self, weights: Weights) -> None:

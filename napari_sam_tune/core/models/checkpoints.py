@@ -42,13 +42,13 @@ if TYPE_CHECKING:
     from segment_anything.modeling import Sam
 
     from napari_sam_tune.core.models.downloads import DownloadProgress
+    from napari_sam_tune.core.models.network import Network
 
 __all__ = [
     "UNREADABLE",
     "LoadedModel",
     "base_ref",
     "file_sha256",
-    "has_light_encoder",
     "load_base",
     "load_model",
     "read_state",
@@ -74,19 +74,15 @@ class LoadedModel:
     ref: BaseRef
     architecture: str
 
+    @property
+    def network(self) -> Network:
+        """The model as other rooms know it."""
+        from napari_sam_tune.core.models.network import Network  # imports segment-anything
 
-_LIGHT: Final = 3e12
-"""Parameters times pixels of the input up to which an encoder is run freely on a CPU, in training
-too: the starter (1.4e12) takes .4 s an image, MobileSAM (6.4e12) 2.3 s, ViT-B (9.4e13) ten."""
+        return Network(self.sam)
 
 
 _MOST_BASES: Final = 8
-
-
-def has_light_encoder(sam: Sam) -> bool:
-    """Whether encoding an image costs so little that a CPU does it while the person waits."""
-    parameters: int = sum(p.numel() for p in sam.image_encoder.parameters())
-    return parameters * int(sam.image_encoder.img_size) ** 2 <= _LIGHT
 
 
 def resolve_device(device: str | torch.device = "auto") -> torch.device:

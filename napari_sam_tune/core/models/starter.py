@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_sam_tune.core.models.mask_decoder import QuickMaskDecoder
+from napari_sam_tune.core.models.trunk import Halves, TrunkOutput
 
 ARCHITECTURE: Final = "starter-conv-attention"
 ARCHITECTURE_VERSION: Final = 1
@@ -154,25 +155,22 @@ class StarterEncoder(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """See the class."""
-        fine = self.details(image)
-        tokens = self.stage16(fine).permute(0, 2, 3, 1)
-        for block in self.blocks:
-            tokens = block(tokens)
-        embedding: Tensor = self.neck(self.joined(fine, tokens))
-        return embedding
+        whole = Halves(self, 0)
+        return whole.after(whole.before(image))
 
-    def details(self, image: Tensor) -> Tensor:
-        """Run the convolution stem: (B, 3, S, S) to (B, C, S / 8, S / 8), in channels-last."""
+    def before_blocks(self, image: Tensor) -> TrunkOutput:
+        """Run the convolution stem: tokens, and details (B, C, S / 8, S / 8), in channels-last."""
         image = image.contiguous(memory_format=torch.channels_last)
         fine: Tensor = self.stage8(self.stage4(self.stage2(image)))
-        return fine
+        return self.stage16(fine).permute(0, 2, 3, 1), fine
 
-    def joined(self, fine: Tensor, tokens: Tensor) -> Tensor:
-        """Fuse details (B, C, h, w) with context (B, h / 2, w / 2, C'): (B, C, h, w)."""
+    def after_blocks(self, trunk: TrunkOutput) -> Tensor:
+        """Fuse details with the tokens' context, and run the neck."""
+        tokens, fine = trunk
         context = self.context(tokens.permute(0, 3, 1, 2))
         context = functional.interpolate(context, scale_factor=2.0, mode="nearest")
-        fused: Tensor = self.fuse(fine + context)
-        return fused
+        embedding: Tensor = self.neck(self.fuse(fine + context))
+        return embedding
 
 
 class PaintingPromptEncoder(PromptEncoder):  # type: ignore[misc]
@@ -217,6 +215,30 @@ class PaintingPromptEncoder(PromptEncoder):  # type: ignore[misc]
         blank = self.mask_downscaling(painted.new_zeros(1, 1, 4, 4))  # the same in every cell
         dense: Tensor = self.no_mask_embed.weight.reshape(1, -1, 1, 1) + embedded - blank
         return dense
+
+    def dense_in_graph(
+        self, coords: Tensor, labels: Tensor, mask: Tensor, has_mask: Tensor
+    ) -> Tensor:
+        """As `dense` of one prompt, without a loop over clicks or a choice by the mask.
+
+        mask: (1, 1, 4h, 4w); has_mask: (1,), 1 where it counts, else 0.
+        """
+        rows, cols = self.grid(coords.device)
+        below = has_mask * mask[:, 0] + (1 - has_mask) * self.boxed(coords, labels, rows, cols)
+        across, down = cols - coords[..., :1], rows - coords[..., 1:]
+        distance = down[..., :, None] ** 2 + across[..., None, :] ** 2
+        clicked = ((labels == 1) | (labels == 0))[..., None, None]
+        near = (distance <= self.click_radius**2) & clicked
+        # of several clicks on a place the last one counts; 0 is none
+        order = torch.arange(1, labels.shape[1] + 1, device=labels.device)
+        last = (near * order[:, None, None]).amax(1)
+        logits = torch.where(labels[0] == 1, CLICK_LOGIT, -CLICK_LOGIT)
+        drawn = torch.cat([torch.zeros_like(logits[:1]), logits])[last]
+        painted = torch.where(last > 0, drawn, below)[:, None]
+        blank = self.mask_downscaling(torch.zeros_like(painted))
+        unmasked = self.no_mask_embed.weight.reshape(1, -1, 1, 1) - blank
+        embedded: Tensor = self.mask_downscaling(painted) + (1 - has_mask) * unmasked
+        return embedded
 
     def _painted(self, coords: Tensor, labels: Tensor, masks: Tensor | None) -> Tensor:
         rows, cols = self.grid(coords.device)

@@ -31,6 +31,7 @@ from napari_sam_tune.core.models.starter import (
     attention_block,
     sam_around,
 )
+from napari_sam_tune.core.models.trunk import Halves, TrunkOutput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +42,12 @@ ARCHITECTURE: Final = "starter-efficientnet-pyramid"
 ARCHITECTURE_VERSION: Final = 1
 TRUNK: Final = "image_encoder.trunk."
 """Names of the trunk's parameters in the SAM begin so."""
+SIDE_BY_SIDE: Final = (
+    4 * efficientnet.CHANNELS[4],
+    efficientnet.CHANNELS[8],
+    efficientnet.CHANNELS[16],
+)
+"""Channels of the trunk's features of strides 4, 8 and 16, brought to stride 8."""
 _FINE, _DEEP = STAGE_WIDTHS[2:]
 
 
@@ -101,13 +108,24 @@ class PyramidEncoder(nn.Module):
 
     def embed(self, features: dict[int, Tensor]) -> Tensor:
         """Embedding of an image whose features are known."""
-        tokens, fine = self.before_blocks(features)
-        for block in self.blocks:
-            tokens = block(tokens)
-        embedding: Tensor = self.neck(self.joined(fine, tokens))
-        return embedding
+        return Halves(self, 0).after(self._gathered(features))
 
-    def before_blocks(self, features: dict[int, Tensor]) -> tuple[Tensor, Tensor]:
+    def side_by_side(self, image: Tensor, trunk: Mapping[str, Tensor]) -> Tensor:
+        """Features of strides 4, 8 and 16 at stride 8, one after the other: (B, C, S / 8, S / 8).
+
+        Four cells of stride 4 beside each other are one of stride 8; stride 16 is repeated.
+        `trunk` holds tensors by name to use in place of the trunk's own.
+        """
+        found = torch.func.functional_call(self.trunk, dict(trunk), (image,))
+        fine = functional.pixel_unshuffle(found[4], 2)
+        deep = functional.interpolate(found[16], scale_factor=2.0, mode="nearest")
+        return torch.cat([fine, found[8], deep], dim=1)
+
+    def before_blocks(self, image: Tensor) -> TrunkOutput:
+        """Run the trunk, and what gathers its features."""
+        return self._gathered(self.features(image))
+
+    def _gathered(self, features: dict[int, Tensor]) -> TrunkOutput:
         """Tokens (B, S / 16, S / 16, C) for the attention blocks, and details (B, C', S / 8, …)."""
         deep = functional.interpolate(
             self.lateral32(features[32]), size=features[16].shape[-2:], mode="nearest"
@@ -115,12 +133,13 @@ class PyramidEncoder(nn.Module):
         tokens = (self.lateral16(features[16]) + deep).permute(0, 2, 3, 1)
         return tokens, self.lateral8(features[8]) + self.lateral4(features[4])
 
-    def joined(self, fine: Tensor, tokens: Tensor) -> Tensor:
-        """Fuse details (B, C', h, w) with context (B, h / 2, w / 2, C): (B, C', h, w)."""
+    def after_blocks(self, trunk: TrunkOutput) -> Tensor:
+        """Fuse details with the tokens' context, and run the neck."""
+        tokens, fine = trunk
         context = self.context(tokens.permute(0, 3, 1, 2))
         context = functional.interpolate(context, size=fine.shape[-2:], mode="nearest")
-        fused: Tensor = self.fuse(fine + context)
-        return fused
+        embedding: Tensor = self.neck(self.fuse(fine + context))
+        return embedding
 
 
 def _lateral(before: int, after: int) -> nn.Sequential:

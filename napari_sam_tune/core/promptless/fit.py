@@ -10,9 +10,9 @@ import numpy as np
 
 from napari_sam_tune.core.answers.caching import open_cache
 from napari_sam_tune.core.errors import TrainingError
+from napari_sam_tune.core.models.trunk import NECK
 from napari_sam_tune.core.models.weights_file import HEAD
 from napari_sam_tune.core.promptless.head import (
-    NECK,
     PromptlessModel,
     Trunk,
     build_head,
@@ -130,7 +130,7 @@ def fit_head(
     views = LabelledViews(project, predictor, Trunk(predictor, cache), classes)
     schedule = _schedule(learn_from, config)
     yield from _encode(views, schedule)
-    head = build_head(predictor.sam, len(classes), config.seed)
+    head = build_head(predictor.network, len(classes), config.seed)
     neck = build_neck(predictor, config.seed)
     model = PromptlessModel(predictor, head, neck, classes, cache=cache)
     loop = _loop(views, schedule, model, learn_from, judges, config=config, run=run, resume=resume)
@@ -297,9 +297,7 @@ def _info(
         "base": asdict(predictor.ref),
         "parts": ["promptless"],
         "classes": list(classes),
-        "pixel_mean": predictor.sam.pixel_mean.flatten().tolist(),
-        "pixel_std": predictor.sam.pixel_std.flatten().tolist(),
-        "input_size": predictor.input_side,
+        **predictor.network.input_format,
         "config": course.config.model_dump(mode="json"),
         "images": len(learnt_from),
         "losses": [round(loss, 5) for loss in course.losses],

@@ -11,7 +11,6 @@ not change what a head says.
 
 from __future__ import annotations
 
-import copy
 import logging
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
@@ -26,8 +25,7 @@ from napari_sam_tune.core.errors import CheckpointError, StorageError
 from napari_sam_tune.core.geometry.frame import Frame
 from napari_sam_tune.core.geometry.windows import whole
 from napari_sam_tune.core.images.files import content_hash, to_rgb8
-from napari_sam_tune.core.models import efficientnet
-from napari_sam_tune.core.models.starter_pyramid import TRUNK, PyramidEncoder
+from napari_sam_tune.core.models.trunk import NECK
 from napari_sam_tune.core.models.weights_file import HEAD, check_weights
 from napari_sam_tune.core.storage.embeddings import Embedding
 
@@ -35,16 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
-    from segment_anything.modeling import Sam
 
     from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.models.network import Network
     from napari_sam_tune.core.storage.embeddings import EmbeddingCache
     from napari_sam_tune.core.training.embedded_images import Flips
 
-NECK: Final = "image_encoder.neck."
-"""What the names of the neck's tensors begin with in a weights file."""
-_STAGES: Final = [4 * efficientnet.CHANNELS[4], efficientnet.CHANNELS[8], efficientnet.CHANNELS[16]]
-"""Channels of the trunk's stages of strides 4, 8 and 16 at stride 8."""
 _RARE: Final = 4.0
 """Log odds against a defect at a pixel before anything is learnt: most of an image is none."""
 
@@ -84,34 +78,35 @@ class PromptlessHead(nn.Module):
         return logits
 
 
-def build_head(sam: Sam, classes: int, seed: int = 0) -> PromptlessHead:
+def build_head(network: Network, classes: int, seed: int = 0) -> PromptlessHead:
     """Return an untrained head for a model, the same for the same seed, on the model's device.
 
     It has as many blocks as lead from the embedding back to the encoder's input: four at the
     stride of 16 of SAM's ViT, three at the starter's 8.
     """
-    encoder = sam.prompt_encoder
-    stride = int(sam.image_encoder.img_size) // int(encoder.image_embedding_size[0])
+    channels, rows, _ = network.embedding_shape
+    stride = network.side // rows
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        head = PromptlessHead(int(encoder.embed_dim), stride.bit_length() - 1, classes)
-    return head.to(sam.device)
+        head = PromptlessHead(channels, stride.bit_length() - 1, classes)
+    return head.to(network.device)
 
 
 class StagesNeck(nn.Module):
-    """The trunk's stages, side by side as `stages_of` gives them, to an embedding (B, C, h, w)."""
+    """A trunk's stages as `Network.before_neck` gives them (channels of each) to `width`."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, stages: Sequence[int], width: int) -> None:
         super().__init__()
-        self.norms = nn.ModuleList(LayerNorm2d(channels) for channels in _STAGES)
-        self.conv1 = nn.Conv2d(sum(_STAGES), width, 1, bias=False)
+        self._stages = list(stages)
+        self.norms = nn.ModuleList(LayerNorm2d(channels) for channels in stages)
+        self.conv1 = nn.Conv2d(sum(stages), width, 1, bias=False)
         self.norm1 = LayerNorm2d(width)
         self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.norm2 = LayerNorm2d(width)
 
     def forward(self, stages: Tensor) -> Tensor:
         """See the class."""
-        parts = torch.split(stages, _STAGES, dim=1)
+        parts = torch.split(stages, self._stages, dim=1)
         normed = [norm(part) for norm, part in zip(self.norms, parts, strict=True)]
         fused = functional.gelu(self.norm1(self.conv1(torch.cat(normed, dim=1))))
         embedding: Tensor = self.norm2(self.conv2(fused))
@@ -120,69 +115,13 @@ class StagesNeck(nn.Module):
 
 def build_neck(predictor: Predictor, seed: int = 0) -> nn.Module:
     """Return the neck a head is to be trained with: a copy of the base model's own, or its own."""
-    encoder = predictor.sam.image_encoder
-    if isinstance(encoder, PyramidEncoder):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return StagesNeck(int(predictor.sam.prompt_encoder.embed_dim)).to(predictor.device)
-    neck: nn.Module = copy.deepcopy(encoder.neck)
-    own = dict(neck.named_parameters())
-    base = predictor.weights.base_encoder()
-    with torch.no_grad():
-        for name, parameter in own.items():
-            parameter.copy_(base[f"{NECK}{name}"])
-            parameter.grad = None
-            parameter.requires_grad_(True)
-    return neck
-
-
-# ------------------------------------------------------------- before the neck
-
-
-def before_neck(sam: Sam, pixels: Tensor, encoder: Mapping[str, Tensor] | None = None) -> Tensor:
-    """Return what the encoder's neck is given: (B, C, h, w) float32.
-
-    For SAM's ViT these are the tokens after the last block, C = 768 in ViT-B; for the starter the
-    trunk's stages (`stages_of`).
-
-    Args:
-        sam: the model.
-        pixels: (B, 3, h, w) of the encoder's input, 0 to 255, not yet padded.
-        encoder: tensors by name in the state dict to use in place of the encoder's own.
-
-    """
-    if isinstance(sam.image_encoder, PyramidEncoder):
-        return stages_of(sam, pixels, encoder)
-    seen: list[Tensor] = []
-
-    def keep(_: nn.Module, given: tuple[Tensor, ...]) -> None:
-        seen.append(given[0])
-
-    prefix = "image_encoder."
-    tensors = {name.removeprefix(prefix): tensor for name, tensor in (encoder or {}).items()}
-    hook = sam.image_encoder.neck.register_forward_pre_hook(keep)
-    try:
-        framed = sam.preprocess(pixels.to(sam.device))
-        torch.func.functional_call(sam.image_encoder, tensors, (framed,))
-    finally:
-        hook.remove()
-    return seen[0].float()
-
-
-def stages_of(sam: Sam, pixels: Tensor, encoder: Mapping[str, Tensor] | None = None) -> Tensor:
-    """Return the starter's trunk's stages at stride 8, one after the other: (B, C, h, w) float32.
-
-    Four cells of stride 4 beside each other are one of stride 8; stride 16 is repeated. Arguments
-    as of `before_neck`.
-    """
-    trunk = sam.image_encoder.trunk
-    tensors = {name.removeprefix(TRUNK): tensor for name, tensor in (encoder or {}).items()}
-    own = {name: tensor for name, tensor in tensors.items() if name in trunk.state_dict()}
-    framed = sam.preprocess(pixels.to(sam.device))
-    found = torch.func.functional_call(trunk, own, (framed,))
-    fine = functional.pixel_unshuffle(found[4], 2)
-    deep = functional.interpolate(found[16], scale_factor=2.0, mode="nearest")
-    return torch.cat([fine, found[8], deep], dim=1).float()
+    network = predictor.network
+    stages = network.stages_before_neck
+    if not stages:
+        return network.neck_with(predictor.weights.base_encoder())
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return StagesNeck(stages, network.embedding_shape[0]).to(network.device)
 
 
 class Trunk:
@@ -244,7 +183,7 @@ class Trunk:
         pixels = self._predictor.encoder.input_pixels(rgb).flip(turned)
         with torch.no_grad():
             base = self._predictor.weights.base_encoder()
-            found = before_neck(self._predictor.sam, pixels, base)
+            found = self._predictor.network.before_neck(pixels, base)
         half = found[0].to("cpu", torch.float16).numpy()
         shape, resized = (rgb.shape[0], rgb.shape[1]), (pixels.shape[2], pixels.shape[3])
         return Embedding(half, shape, resized)
@@ -350,7 +289,7 @@ def load_head(
         CheckpointError: it is a head of another model or of other classes.
 
     """
-    head, neck = build_head(predictor.sam, len(classes)), build_neck(predictor)
+    head, neck = build_head(predictor.network, len(classes)), build_neck(predictor)
     for prefix, module in ((HEAD, head), (NECK, neck)):
         own = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
         missing = [name for name in module.state_dict() if name not in own]

@@ -16,18 +16,16 @@ import torch
 
 from napari_sam_tune.core.answers.chain import UNGUIDED
 from napari_sam_tune.core.answers.links import Asked
-from napari_sam_tune.core.models.starter import PaintingPromptEncoder
+from napari_sam_tune.core.models.network import BOTTOM_RIGHT, PADDING, POSITIVE, TOP_LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from segment_anything.modeling import PromptEncoder, Sam
     from torch import Tensor
 
     from napari_sam_tune.core.geometry.frame import Frame
-
-PADDING, NEGATIVE, POSITIVE, TOP_LEFT, BOTTOM_RIGHT = -1, 0, 1, 2, 3
+    from napari_sam_tune.core.models.network import Network
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +120,7 @@ class Answer(NamedTuple):
 
 
 def answer(
-    sam: Sam,
+    network: Network,
     features: Tensor,
     positions: Tensor,
     frame: Frame,
@@ -133,57 +131,21 @@ def answer(
     """Answer prompts about one image as the predictor would, in one call of the decoder.
 
     Args:
-        sam: the model.
+        network: the model.
         features: (1, C, h, w) embedding of the image.
-        positions: (1, C, h, w), `prompt_encoder.get_dense_pe()`; constant, so computed once.
+        positions: (1, C, h, w), `Network.positions`; constant, so computed once.
         frame: where the image lies in the encoder's input.
         prompts: N prompts of T tokens each.
         mask_inputs: (N, 1, grid, grid) logits of earlier answers, or None.
         has_mask: (N,) bool, which of them to use; None uses all.
 
     """
-    encoder = sam.prompt_encoder
     coords = torch.from_numpy(np.stack([p.coords for p in prompts])).to(features.device)
     kinds = torch.from_numpy(np.stack([p.kinds for p in prompts])).to(features.device)
-    dense = _dense(encoder, coords, kinds, mask_inputs)
     single = torch.tensor([p.is_single_point for p in prompts], device=features.device)
     if mask_inputs is not None:
-        used = torch.ones_like(single) if has_mask is None else has_mask
-        if has_mask is not None:
-            without = _dense(encoder, coords, kinds, None)
-            dense = torch.where(used[:, None, None, None], dense, without)
         # a mask settles what the click meant: the predictor asks for one mask then
-        single = single & ~used
-    logits, ious = sam.mask_decoder.predict_masks(
-        image_embeddings=features,
-        image_pe=positions,
-        sparse_prompt_embeddings=_embedded(encoder, coords, kinds),
-        dense_prompt_embeddings=dense,
-    )
+        single = torch.zeros_like(single) if has_mask is None else single & ~has_mask
+    logits, ious = network.decode_tokens(features, positions, coords, kinds, mask_inputs, has_mask)
     corrected = mask_inputs if has_mask is None else None
     return Answer(logits, ious, single, coords, kinds, corrected, frame)
-
-
-def _dense(
-    encoder: PromptEncoder, coords: Tensor, kinds: Tensor, mask_inputs: Tensor | None
-) -> Tensor:
-    """Return dense embeddings (N, C, h, w)."""
-    if isinstance(encoder, PaintingPromptEncoder):
-        return encoder.dense(coords, kinds, mask_inputs)
-    if mask_inputs is not None:
-        embedded: Tensor = encoder.mask_downscaling(mask_inputs)
-        return embedded
-    nothing: Tensor = encoder.no_mask_embed.weight.reshape(1, -1, 1, 1)
-    return nothing.expand(len(coords), -1, *encoder.image_embedding_size)
-
-
-def _embedded(encoder: PromptEncoder, coords: Tensor, kinds: Tensor) -> Tensor:
-    """Return sparse embeddings (N, T, C) of coords (N, T, 2) and kinds (N, T)."""
-    # + 0.5: segment-anything moves positions to the centre of the pixel
-    embedded = encoder.pe_layer.forward_with_coords(coords + 0.5, encoder.input_image_size)
-    embedded = embedded.masked_fill((kinds == PADDING)[..., None], 0.0)
-    layers = [*encoder.point_embeddings, encoder.not_a_point_embed]
-    offsets = torch.cat([layer.weight for layer in layers])
-    # PADDING is -1, which is the last of the offsets
-    tokens: Tensor = embedded + offsets[kinds]
-    return tokens

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from napari_sam_tune.core.geometry.windows import Window, whole
 from napari_sam_tune.core.images.files import to_rgb8
-from napari_sam_tune.core.models.trunk import TrunkOutput, after, before
+from napari_sam_tune.core.models.trunk import TrunkOutput
 from napari_sam_tune.core.storage.embeddings import Embedding
 from napari_sam_tune.core.training.job import Progress
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.geometry.frame import Frame
+    from napari_sam_tune.core.models.trunk import Halves
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.storage.embeddings import EmbeddingCache
     from napari_sam_tune.core.training.placement import Mapped
@@ -46,8 +47,8 @@ class EmbeddedImages:
         predictor: encodes what is in neither, with the weights in use in it.
         key: of those weights' encoder in the cache.
         max_bytes: of fp16 features, or of pixels, kept in memory.
-        trunk: how many of the encoder's blocks stay frozen where it learns, see `models/trunk.py`;
-            what they make of an image is kept in memory. None where all of it runs every time.
+        halves: the encoder where it learns, cut behind what stays frozen; what comes before the cut
+            is kept in memory. None where all of it runs every time.
 
     """
 
@@ -58,10 +59,10 @@ class EmbeddedImages:
         predictor: Predictor,
         key: str,
         max_bytes: int,
-        trunk: int | None = None,
+        halves: Halves | None = None,
     ) -> None:
         self._project, self._cache, self._predictor = project, cache, predictor
-        self._key, self._trunk = key, trunk
+        self._key, self._halves = key, halves
         self._trunks = _Memory[tuple[Seen, Flips], TrunkOutput](
             max_bytes, lambda held: sum(part.nbytes for part in held)
         )
@@ -108,35 +109,33 @@ class EmbeddedImages:
             ImageError, ProjectError: the image cannot be read.
 
         """
-        encoder = self._predictor.sam.image_encoder
         with torch.autocast(
             device.type,
             torch.bfloat16,
             enabled=not exact and fast_bfloat16(device),
             cache_enabled=False,  # a weight is used once, and the cache is all threads'
         ):
-            if self._trunk is None:
-                features: Tensor = encoder(self._framed(seen, device, flips))
+            if (halves := self._halves) is None:
+                features = self._predictor.network.encode(self._framed(seen, device, flips))
             else:
-                kept = self._trunks.get((seen, flips), lambda _: self._grown(seen, device, flips))
-                trunk = tuple(part.to(device).float() for part in kept)
-                features = after(encoder, trunk, self._trunk)
+                kept = self._trunks.get(
+                    (seen, flips), lambda _: self._grown(halves, seen, device, flips)
+                )
+                features = halves.after(tuple(part.to(device).float() for part in kept))
         return features.float()
 
     @torch.no_grad()
-    def _grown(self, seen: Seen, device: torch.device, flips: Flips) -> TrunkOutput:
+    def _grown(self, halves: Halves, seen: Seen, device: torch.device, flips: Flips) -> TrunkOutput:
         """Run the frozen blocks: fp16, on the CPU."""
-        encoder, depth = self._predictor.sam.image_encoder, self._trunk or 0
         with torch.autocast(device.type, enabled=False):
-            trunk = before(encoder, self._framed(seen, device, flips), depth)
+            trunk = halves.before(self._framed(seen, device, flips))
         return tuple(part.to("cpu", torch.float16) for part in trunk)
 
     def _framed(self, seen: Seen, device: torch.device, flips: Flips) -> Tensor:
         """Return (1, 3, S, S), what the encoder takes."""
         pixels = self._input_pixels(seen).to(device)
         turned = [axis for axis, flip in zip((2, 3), flips, strict=True) if flip]
-        framed: Tensor = self._predictor.sam.preprocess(pixels.flip(turned))
-        return framed
+        return self._predictor.network.preprocess(pixels.flip(turned))
 
     @torch.no_grad()
     def keep(self, image_id: str, key: str, device: torch.device) -> None:

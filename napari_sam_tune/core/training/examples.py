@@ -10,7 +10,8 @@ import numpy as np
 
 from napari_sam_tune.core.answers.zoom import holds, window_around
 from napari_sam_tune.core.geometry.windows import shape_of, whole
-from napari_sam_tune.core.training.decoder import NEGATIVE, POSITIVE, TOP_LEFT, Tokens
+from napari_sam_tune.core.models.network import NEGATIVE, POSITIVE, TOP_LEFT
+from napari_sam_tune.core.training.decoder import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.errors import ImageError, ProjectError, StorageError
 from napari_sam_tune.core.models.base import BASE_VERSION
-from napari_sam_tune.core.models.checkpoints import has_light_encoder
 from napari_sam_tune.core.models.weights_file import content_version, read_weights
 from napari_sam_tune.core.training.about import about
 from napari_sam_tune.core.training.exam import Exam
@@ -93,7 +92,7 @@ def fit(
     encodes = setup.trains_encoder or bool(missing or missing_of_base)
     with (
         joined(setup.device) as world,
-        on_device(setup.sam, setup.device, encoder=encodes),
+        on_device(setup.network, setup.device, encoder=encodes),
         threads(job.threads),
     ):
         exam = _exam(setup, syllabus, world)
@@ -144,11 +143,11 @@ def _train(
 
 def _exam(setup: Setup, syllabus: Syllabus, world: World) -> Exam:
     judge = Judge(
-        sam=setup.sam,
+        network=setup.network,
         images=setup.images,
         device=setup.device,
         config=syllabus.config,
-        positions=setup.sam.prompt_encoder.get_dense_pe(),
+        positions=setup.network.positions(),
         checkpoint=setup.checkpoint,
         encodes=setup.trains_encoder,
     )
@@ -166,7 +165,7 @@ def _go_on_from_earlier(setup: Setup, lent: LentModel) -> None:
 def _loop(setup: Setup, exam: Exam, lent: LentModel, mapped: Mapped, run: RunFolder | None) -> Loop:
     syllabus = exam.syllabus
     lesson = Lesson(
-        sam=setup.sam,
+        network=setup.network,
         images=setup.images,
         device=setup.device,
         config=syllabus.config,
@@ -174,14 +173,14 @@ def _loop(setup: Setup, exam: Exam, lent: LentModel, mapped: Mapped, run: RunFol
         checkpoint=setup.checkpoint,
         encodes=setup.trains_encoder,
         at_once=syllabus.config.prompts_per_image,
-        flips=has_light_encoder(setup.sam),
+        flips=setup.network.is_light,
         world=exam.world,
         mapped=mapped,
     )
     return Loop(
         config=syllabus.config,
         learning=lent.learning,
-        groups=lent.groups(setup.sam),
+        groups=lent.groups(setup.model.sam),
         gradients=lambda step: lesson.gradients(syllabus.schedule[step], step),
         look=lambda: exam.look(mapped),
         weights=lambda course: _contents(setup, syllabus, lent, course, ()),

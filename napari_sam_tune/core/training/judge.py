@@ -24,10 +24,10 @@ from napari_sam_tune.core.training.prompting import jittered
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from segment_anything.modeling import Sam
     from torch import Tensor
 
     from napari_sam_tune.core.config import TrainConfig
+    from napari_sam_tune.core.models.network import Network
     from napari_sam_tune.core.project.project import Annotation
     from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.training.embedded_images import EmbeddedImages
@@ -46,17 +46,17 @@ class Judge:
     """Asks a model about held-out objects.
 
     Attributes:
-        sam: the model; its weights are those at the time of asking.
+        network: the model; its weights are those at the time of asking.
         images: the embeddings.
         device: where the decoder runs.
         config: how many draws and clicks.
-        positions: (1, C, h, w), `prompt_encoder.get_dense_pe()`.
+        positions: (1, C, h, w), `Network.positions`.
         checkpoint: called before each call of the decoder.
         encodes: the encoder has learnt: images are encoded anew.
 
     """
 
-    sam: Sam
+    network: Network
     images: EmbeddedImages
     device: torch.device
     config: TrainConfig
@@ -125,10 +125,12 @@ class _Asked:
 
     def answers(self, prompts: Sequence[Tokens], previous: Tensor | None = None) -> Tensor:
         """Return what a person would see, (N, grid, grid) logits."""
-        sam, positions = self._judge.sam, self._judge.positions
+        network, positions = self._judge.network, self._judge.positions
         mask_inputs = None if previous is None else previous[:, None]
         self._judge.checkpoint()
-        return answer(sam, self._features, positions, self._frame, prompts, mask_inputs).chosen()
+        return answer(
+            network, self._features, positions, self._frame, prompts, mask_inputs
+        ).chosen()
 
     def score(self, logits: Tensor) -> float:
         """Score an answer (grid, grid) in image pixels."""
@@ -149,7 +151,7 @@ class _Asked:
         """Return answer and truth in the window that holds both, and its (left, top) corner."""
         low_resolution = logits.float().cpu().numpy()
         window = self._frame.box_of(low_resolution, self._bbox)
-        predicted = self._frame.drawn_in(low_resolution, window, self._judge.sam.mask_threshold)
+        predicted = self._frame.drawn_in(low_resolution, window, self._judge.network.mask_threshold)
         y0, x0, y1, x1 = self._bbox
         truth = np.zeros(predicted.shape, bool)
         truth[y0 - window[0] : y1 - window[0], x0 - window[1] : x1 - window[1]] = self._truth

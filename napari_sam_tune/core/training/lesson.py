@@ -17,10 +17,10 @@ from napari_sam_tune.core.training.targets import at_points, on_cells
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from segment_anything.modeling import Sam
     from torch import Tensor
 
     from napari_sam_tune.core.config import TrainConfig
+    from napari_sam_tune.core.models.network import Network
     from napari_sam_tune.core.training.embedded_images import EmbeddedImages
     from napari_sam_tune.core.training.examples import Example
     from napari_sam_tune.core.training.placement import Mapped
@@ -73,11 +73,11 @@ class Lesson:
     """Turns objects into gradients of the model's trainable parameters.
 
     Attributes:
-        sam: the model.
+        network: the model.
         images: the embeddings.
         device: where the decoder runs.
         config: how prompts are drawn.
-        positions: (1, C, h, w), `prompt_encoder.get_dense_pe()`, the same all through a round.
+        positions: (1, C, h, w), `Network.positions`, the same all through a round.
         checkpoint: called between forward and backward.
         encodes: the encoder learns too: images are encoded anew.
         at_once: prompts in a call of the decoder; halved for good when memory runs out.
@@ -87,7 +87,7 @@ class Lesson:
 
     """
 
-    sam: Sam
+    network: Network
     images: EmbeddedImages
     device: torch.device
     config: TrainConfig
@@ -110,7 +110,7 @@ class Lesson:
             OutOfMemory: the device cannot train even one prompt at a time.
 
         """
-        learning = [p for p in self.sam.parameters() if p.requires_grad]
+        learning = [p for p in self.network.sam.parameters() if p.requires_grad]
 
         def taught(share: tuple[int, Sequence[Example]]) -> tuple[Marks, _Gradients]:
             # a call's prompts depend on nothing but its place: whoever does it draws the same,
@@ -120,7 +120,7 @@ class Lesson:
             return self._call(call, rng, learning)
 
         while True:
-            self.sam.zero_grad()
+            self.network.sam.zero_grad()
             loss, real = 0.0, 0
             try:
                 # in the calls' order, whichever ends first: sums of floats depend on it
@@ -194,9 +194,8 @@ class Lesson:
                 torch.set_grad_enabled(turn in taught),
                 torch.autocast(self.device.type, torch.bfloat16, enabled=cuda),
             ):
-                answered = answer(
-                    self.sam, features, self.positions, frame, tokens, logits, given.to(self.device)
-                )
+                asked = self.positions, frame, tokens, logits, given.to(self.device)
+                answered = answer(self.network, features, *asked)
             logits = answered.chosen()[:, None].detach().float()
             if turn not in taught:
                 continue

@@ -11,7 +11,6 @@ from segment_anything.modeling.common import LayerNorm2d
 from torch import nn
 
 from napari_sam_tune.core.errors import TrainingError
-from napari_sam_tune.core.models.checkpoints import has_light_encoder
 from napari_sam_tune.core.models.lora import Adapters, adapted_weight, scale_adapters, unscaled
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.config import TrainConfig
+    from napari_sam_tune.core.models.network import Network
 
 
 ENCODER: Final = "image_encoder"
@@ -39,14 +39,14 @@ _PREFIXES: Final[Mapping[str, tuple[str, ...]]] = {
 """What names of parts stand for; any other name is itself a prefix of parameter names."""
 
 
-def parts_to_train(sam: Sam, parts: Sequence[str]) -> tuple[str, ...]:
+def parts_to_train(network: Network, parts: Sequence[str]) -> tuple[str, ...]:
     """Return `parts`, or the default for this model where there are none.
 
     That is the whole model if its encoder is light, and the mask decoder alone if it is not.
     """
     if parts:
         return tuple(parts)
-    return ("whole",) if has_light_encoder(sam) else ("decoder",)
+    return ("whole",) if network.is_light else ("decoder",)
 
 
 def names_of_parts(sam: Sam, parts: Sequence[str]) -> list[str]:
@@ -85,14 +85,14 @@ def _names_of_part(sam: Sam, names: Sequence[str], part: str) -> set[str]:
     return found
 
 
-def learning_names(sam: Sam, config: TrainConfig) -> list[str]:
+def learning_names(network: Network, config: TrainConfig) -> list[str]:
     """Return the names of all that learns in a training, adapters included.
 
     Raises:
         TrainingError: the model has no such part.
 
     """
-    parts = parts_to_train(sam, config.parts)
+    sam, parts = network.sam, parts_to_train(network, config.parts)
     names = names_of_parts(sam, parts)
     return [*names, *Adapters.of(sam, config.lora, 0).parameters] if LORA in parts else names
 
@@ -197,7 +197,7 @@ def borrowed(
 
     """
     sam = predictor.sam
-    parts = parts_to_train(sam, config.parts)
+    parts = parts_to_train(predictor.network, config.parts)
     names = names_of_parts(sam, parts)
     own = dict(sam.named_parameters())
     asked = {name: parameter.requires_grad for name, parameter in own.items()}

@@ -11,7 +11,7 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from segment_anything.modeling import Sam
+    from napari_sam_tune.core.models.network import Network
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -58,15 +58,13 @@ def side_by_side(device: torch.device) -> Iterator[Mapped]:
 
 
 @contextmanager
-def on_device(sam: Sam, device: torch.device, *, encoder: bool) -> Iterator[None]:
+def on_device(network: Network, device: torch.device, *, encoder: bool) -> Iterator[None]:
     """Have the decoder on a device for a while, and the encoder too only if it is needed."""
-    home = torch.device(sam.device)
-    parts = [sam] if encoder else [sam.prompt_encoder, sam.mask_decoder]
-    moved = [] if home == device else parts
+    home = network.device
     try:
-        for module in moved:
-            module.to(device)
+        if home != device:
+            network.to(device, encoder=encoder)
         yield
     finally:
-        for module in moved:
-            module.to(home)
+        if home != device:
+            network.to(home, encoder=encoder)

@@ -10,7 +10,6 @@ from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.models.checkpoints import load_base, resolve_device
-from napari_sam_tune.core.models.trunk import depth_of_trunk
 from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.core.training.embedded_images import EmbeddedImages
 from napari_sam_tune.core.training.parts import learning_names, trains_encoder
@@ -19,11 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import torch
-    from segment_anything.modeling import Sam
     from torch import Tensor
 
     from napari_sam_tune.core.images.surfaces import FamiliarSurfaces
     from napari_sam_tune.core.models.checkpoints import LoadedModel
+    from napari_sam_tune.core.models.network import Network
+    from napari_sam_tune.core.models.trunk import Halves
     from napari_sam_tune.core.training.job import TrainingJob
 
 
@@ -40,8 +40,8 @@ class Setup:
         names: of all that learns, adapters included.
         in_use: tensors of the weights in use, none where the base model itself is in use.
         familiar: surfaces the weights in use are for; None for all.
-        trunk: how many of the encoder's blocks stay frozen where it learns; None where all of it
-            runs every time.
+        halves: the encoder where it learns, cut behind what stays frozen; None where all of it runs
+            every time.
         images: embeddings, those not kept made with the weights in use.
         images_of_base: embeddings, those not kept made with the base model.
         checkpoint: called between a few operations of the model; it may block or raise.
@@ -56,15 +56,15 @@ class Setup:
     names: Sequence[str]
     in_use: Mapping[str, Tensor]
     familiar: FamiliarSurfaces | None
-    trunk: int | None
+    halves: Halves | None
     images: EmbeddedImages
     images_of_base: EmbeddedImages
     checkpoint: Callable[[], None]
 
     @property
-    def sam(self) -> Sam:
+    def network(self) -> Network:
         """The model."""
-        return self.model.sam
+        return self.predictor.network
 
     @property
     def trains_encoder(self) -> bool:
@@ -86,7 +86,7 @@ def set_up(job: TrainingJob, model: LoadedModel | None, checkpoint: Callable[[],
     # on the CPU: its encoder, most of a model, only moves if something must be encoded
     model = model or load_base(job.base, "cpu")
     _check_base(model, job)
-    names = learning_names(model.sam, job.config)
+    names = learning_names(model.network, job.config)
     in_use: dict[str, Tensor] = {}
     familiar: FamiliarSurfaces | None = None
     if job.parent != BASE_VERSION:
@@ -95,8 +95,7 @@ def set_up(job: TrainingJob, model: LoadedModel | None, checkpoint: Callable[[],
     predictor = Predictor(model)
     cache = open_cache(project)
     cache.pin(record.content_hash for record in project.annotated_images())
-    encoder = model.sam.image_encoder
-    trunk = depth_of_trunk(encoder, names) if trains_encoder(names) else None
+    halves = predictor.network.in_halves(names) if trains_encoder(names) else None
     key, key_of_base = (predictor.weights.encoder_key_with(tensors) for tensors in (in_use, {}))
     memory = job.config.memory
     return Setup(
@@ -108,8 +107,8 @@ def set_up(job: TrainingJob, model: LoadedModel | None, checkpoint: Callable[[],
         names=names,
         in_use=in_use,
         familiar=familiar,
-        trunk=trunk,
-        images=EmbeddedImages(project, cache, predictor, key, memory, trunk),
+        halves=halves,
+        images=EmbeddedImages(project, cache, predictor, key, memory, halves),
         images_of_base=EmbeddedImages(project, cache, predictor, key_of_base, memory),
         checkpoint=checkpoint,
     )

@@ -92,7 +92,7 @@ def draw_up(setup: Setup) -> Generator[Progress, None, Syllabus]:
         config,
         np.random.default_rng(config.seed),
         # where images are encoded in every step anyway, no window need come twice
-        encodes=setup.trains_encoder and setup.trunk is None,
+        encodes=setup.trains_encoder and setup.halves is None,
     )
     shown = {a.image_id: project.image(a.image_id).content_hash for a in [*learn_from, *judges]}
     described = yield from _describe(setup, shown)

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_sam_tune.core.errors import CheckpointError
-from napari_sam_tune.core.models.starter import CLICK_LOGIT, PaintingPromptEncoder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from segment_anything.modeling import Sam
     from torch.export import ExportedProgram
+
+    from napari_sam_tune.core.models.network import Network
 
 ENCODER_INPUTS: Final = ("image",)
 ENCODER_OUTPUTS: Final = ("image_embeddings",)
@@ -50,12 +50,12 @@ class EncoderGraph(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, sam: Sam) -> None:
+    def __init__(self, network: Network) -> None:
         super().__init__()
-        self.encoder = sam.image_encoder
-        self.side = int(sam.image_encoder.img_size)
-        self.register_buffer("mean", sam.pixel_mean)
-        self.register_buffer("std", sam.pixel_std)
+        self.encoder = network.sam.image_encoder
+        self.side = network.side
+        self.register_buffer("mean", network.sam.pixel_mean)
+        self.register_buffer("std", network.sam.pixel_std)
 
     def forward(self, image: Tensor) -> Tensor:
         """See the class."""
@@ -78,10 +78,11 @@ class DecoderGraph(SamOnnxModel):  # type: ignore[misc]
     Outputs, by `DECODER_OUTPUTS`: (1, 4, H, W) logits at the image's size; (1, 4); (1, 4, 4h, 4w).
     """
 
-    def __init__(self, sam: Sam) -> None:
-        super().__init__(sam, return_single_mask=False)
+    def __init__(self, network: Network) -> None:
+        super().__init__(network.sam, return_single_mask=False)
         # without the image encoder, whose weights `torch.export` would save along
-        self.model = nn.ModuleDict({"prompt_encoder": sam.prompt_encoder})
+        self.model = nn.ModuleDict({"prompt_encoder": network.sam.prompt_encoder})
+        self.paints = network.paints
 
     def forward(
         self,
@@ -94,8 +95,8 @@ class DecoderGraph(SamOnnxModel):  # type: ignore[misc]
     ) -> tuple[Tensor, Tensor, Tensor]:
         """See the class."""
         encoder: Any = self.model.prompt_encoder
-        if isinstance(encoder, PaintingPromptEncoder):
-            dense = self._painted(point_coords, point_labels, mask_input, has_mask_input)
+        if self.paints:
+            dense = encoder.dense_in_graph(point_coords, point_labels, mask_input, has_mask_input)
         else:
             dense = self._embed_masks(mask_input, has_mask_input)
         masks, ious = self.mask_decoder.predict_masks(
@@ -118,26 +119,6 @@ class DecoderGraph(SamOnnxModel):  # type: ignore[misc]
             align_corners=False,
         )
 
-    def _painted(self, coords: Tensor, labels: Tensor, mask: Tensor, has_mask: Tensor) -> Tensor:
-        """As `PaintingPromptEncoder.dense`, without a loop over clicks or a choice by the mask."""
-        encoder: Any = self.model.prompt_encoder
-        rows, cols = encoder.grid(coords.device)
-        below = has_mask * mask[:, 0] + (1 - has_mask) * encoder.boxed(coords, labels, rows, cols)
-        across, down = cols - coords[..., :1], rows - coords[..., 1:]
-        distance = down[..., :, None] ** 2 + across[..., None, :] ** 2
-        clicked = ((labels == 1) | (labels == 0))[..., None, None]
-        near = (distance <= encoder.click_radius**2) & clicked
-        # of several clicks on a place the last one counts; 0 is none
-        order = torch.arange(1, labels.shape[1] + 1, device=labels.device)
-        last = (near * order[:, None, None]).amax(1)
-        logits = torch.where(labels[0] == 1, CLICK_LOGIT, -CLICK_LOGIT)
-        drawn = torch.cat([torch.zeros_like(logits[:1]), logits])[last]
-        painted = torch.where(last > 0, drawn, below)[:, None]
-        blank = encoder.mask_downscaling(torch.zeros_like(painted))
-        unmasked = encoder.no_mask_embed.weight.reshape(1, -1, 1, 1) - blank
-        embedded: Tensor = encoder.mask_downscaling(painted) + (1 - has_mask) * unmasked
-        return embedded
-
 
 def _sizes(lengths: Tensor, most: int) -> tuple[int, int]:
     """Read (height, width) out of a tensor, and promise the tracer what they can be."""
@@ -149,39 +130,38 @@ def _sizes(lengths: Tensor, most: int) -> tuple[int, int]:
     return height, width
 
 
-def encoder_program(sam: Sam) -> ExportedProgram:
+def encoder_program(network: Network) -> ExportedProgram:
     """Trace the encoder, for images of every shape."""
-    side = int(sam.image_encoder.img_size)
+    side = network.side
     example = torch.zeros(1, 3, side // 2, side - side // 4)
     height, width = (torch.export.Dim(name, min=2, max=side) for name in ("height", "width"))
     with torch.no_grad():
         return torch.export.export(
-            EncoderGraph(sam).eval(), (example,), dynamic_shapes=({2: height, 3: width},)
+            EncoderGraph(network).eval(), (example,), dynamic_shapes=({2: height, 3: width},)
         )
 
 
-def decoder_program(sam: Sam) -> ExportedProgram:
+def decoder_program(network: Network) -> ExportedProgram:
     """Trace prompt encoder and decoder, for any number of points up to `MOST_POINTS`."""
-    encoder = sam.prompt_encoder
-    height, width = encoder.image_embedding_size
+    channels, height, width = network.embedding_shape
     points = torch.export.Dim("num_points", min=1, max=MOST_POINTS)
     example = (
-        torch.zeros(1, encoder.embed_dim, height, width),
+        torch.zeros(1, channels, height, width),
         torch.zeros(1, 3, 2),
         torch.ones(1, 3),
         torch.zeros(1, 1, 4 * height, 4 * width),
         torch.zeros(1),
-        torch.tensor([float(sam.image_encoder.img_size)] * 2),
+        torch.tensor([float(network.side)] * 2),
     )
     with torch.no_grad():
         return torch.export.export(
-            DecoderGraph(sam).eval(),
+            DecoderGraph(network).eval(),
             example,
             dynamic_shapes=(None, {1: points}, {1: points}, None, None, None),
         )
 
 
-def write_onnx(sam: Sam, encoder: Path, decoder: Path) -> None:
+def write_onnx(network: Network, encoder: Path, decoder: Path) -> None:
     """Write both graphs as ONNX, opset 18; above 1.5 GB weights go into a file beside.
 
     Raises:
@@ -196,8 +176,8 @@ def write_onnx(sam: Sam, encoder: Path, decoder: Path) -> None:
             'ONNX is not installed: pip install "napari-sam-tune[onnx]".'
         ) from error
     for program, inputs, outputs, path in (
-        (encoder_program(sam), ENCODER_INPUTS, ENCODER_OUTPUTS, encoder),
-        (decoder_program(sam), DECODER_INPUTS, DECODER_OUTPUTS, decoder),
+        (encoder_program(network), ENCODER_INPUTS, ENCODER_OUTPUTS, encoder),
+        (decoder_program(network), DECODER_INPUTS, DECODER_OUTPUTS, decoder),
     ):
         exported = torch.onnx.export(
             program,
@@ -210,7 +190,7 @@ def write_onnx(sam: Sam, encoder: Path, decoder: Path) -> None:
         exported.save(path)  # type: ignore[union-attr]
 
 
-def write_exported(sam: Sam, encoder: Path, decoder: Path) -> None:
+def write_exported(network: Network, encoder: Path, decoder: Path) -> None:
     """Write both graphs as `torch.export` does (`.pt2`), which `torch.export.load` reads."""
-    torch.export.save(encoder_program(sam), encoder)
-    torch.export.save(decoder_program(sam), decoder)
+    torch.export.save(encoder_program(network), encoder)
+    torch.export.save(decoder_program(network), decoder)

@@ -15,15 +15,14 @@ from napari_sam_tune.formats.weights.usage import half_names
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from segment_anything.modeling import Sam
-
     from napari_sam_tune.core.answers.tuned import TunedWeights
     from napari_sam_tune.core.models.base import BaseRef
+    from napari_sam_tune.core.models.network import Network
 
 
 def write_sam(base: BaseRef, tuned: TunedWeights, path: Path) -> None:
     """Write a whole model as an ordinary SAM checkpoint, adapters merged."""
-    save_sam_checkpoint(_merged(base, tuned), path)
+    save_sam_checkpoint(_merged(base, tuned).sam, path)
 
 
 def write_ours(_: BaseRef, tuned: TunedWeights, path: Path) -> None:
@@ -76,10 +75,10 @@ def write_exported_graphs(base: BaseRef, tuned: TunedWeights, path: Path) -> Non
     write_exported(_merged(base, tuned), *_halves(path, ".pt2"))
 
 
-def _merged(base: BaseRef, tuned: TunedWeights) -> Sam:
+def _merged(base: BaseRef, tuned: TunedWeights) -> Network:
     predictor = Predictor(load_base(base))
     use(predictor, tuned)
-    return predictor.sam
+    return predictor.network
 
 
 def _halves(path: Path, suffix: str) -> tuple[Path, Path]:

@@ -14,7 +14,8 @@ from napari_sam_tune.core.errors import CheckpointError, SamTuneError
 from napari_sam_tune.core.models import efficientnet, starter_pyramid
 from napari_sam_tune.core.models import starter as architecture
 from napari_sam_tune.core.models.checkpoints import load_model, starter_path
-from napari_sam_tune.core.models.trunk import after, before, depth_of_trunk
+from napari_sam_tune.core.models.network import Network
+from napari_sam_tune.core.models.trunk import Halves, in_halves
 from napari_sam_tune.core.training.parts import learning_names
 from napari_sam_tune.starter import training
 from napari_sam_tune.starter.batches import BatchSpec, make_batch
@@ -98,14 +99,13 @@ def test_a_trunk_that_has_learnt_is_kept(sam, tmp_path):
 
 def test_late_lora_keeps_what_comes_before_the_blocks(sam):
     encoder = sam.image_encoder
-    names = learning_names(sam, TrainConfig(parts=("lora",)))
-    assert depth_of_trunk(encoder, names) is not None
+    names = learning_names(Network(sam), TrainConfig(parts=("lora",)))
+    assert in_halves(encoder, names) is not None
     image = torch.rand(1, 3, 64, 64)
     with torch.inference_mode():
         for depth in range(len(encoder.blocks) + 1):
-            torch.testing.assert_close(
-                after(encoder, before(encoder, image, depth), depth), encoder(image)
-            )
+            halves = Halves(encoder, depth)
+            torch.testing.assert_close(halves.after(halves.before(image)), encoder(image))
 
 
 @pytest.fixture
