@@ -30,6 +30,7 @@ from napari_sam_tune.core.project.annotations import (
     checked_label,
     new_id,
 )
+from napari_sam_tune.core.project.announcing import clear_leftovers
 from napari_sam_tune.core.project.folder import ProjectFolder
 from napari_sam_tune.core.project.images import ImagesOfProject
 from napari_sam_tune.core.project.joining import JoiningOfProject
@@ -92,7 +93,9 @@ class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
         project = cls(folder)
         project._journal.require_whole()
         project.refresh()
-        project._table.require_complete(project._journal.read().images)
+        ledger = project._journal.read()
+        project._table.require_complete(ledger.images)
+        clear_leftovers(folder, ledger)
         return project
 
     def why_read_only(self) -> str | None:
