@@ -77,6 +77,28 @@ def _reason(error: OSError) -> str:
     return f"the system says “{error.strerror or error}”. Check the disk and try again."
 
 
+def make_folder(path: Path, what: str) -> None:
+    """Make a folder that somebody chose for results, if it is not there yet.
+
+    Args:
+        path: the folder.
+        what: what goes there, for the error message ("The report").
+
+    Raises:
+        StorageError: something else is there, or it cannot be written to.
+
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise StorageError(
+            f"{what} was not saved: {path} is no folder, or lies in something that is none. Choose "
+            "another one."
+        ) from error
+    except OSError as error:
+        raise StorageError(f"{what} was not saved in {path}: {_reason(error)}") from error
+
+
 def flush_file(path: Path) -> None:
     """Force a file's content to the disk."""
     # Windows flushes only what is open for writing.
