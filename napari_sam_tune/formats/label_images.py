@@ -154,7 +154,7 @@ def _classes(path: Path) -> dict[int, str]:
         return {int(row["value"]): from_spreadsheet(row["class"]) for row in rows}
     except OSError as error:
         raise SamTuneError(f"{path} cannot be read: {error.strerror}. It names classes.") from error
-    except (ValueError, KeyError, TypeError, csv.Error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
         raise SamTuneError(
             f"{path} needs the columns value (a number) and class: {error!r}."
         ) from error

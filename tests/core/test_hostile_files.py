@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -457,3 +458,37 @@ def test_pipes_links_that_go_round_and_files_in_a_folders_place_are_said(tmp_pat
     for place in (images / "a.png", images / "a.png" / "run"):
         with pytest.raises(StorageError, match="is no folder"):
             RunFolder(place)
+
+
+def test_a_tiff_whose_pages_go_round_in_a_circle_is_read_to_an_end(tmp_path: Path) -> None:
+    # the first page leads to an empty one, and that to itself
+    picture = tmp_path / "a.tif"
+    tifffile.imwrite(picture, np.zeros((40, 60), np.uint8), metadata=None)
+    content = bytearray(picture.read_bytes())
+    first = struct.unpack_from("<I", content, 4)[0]
+    entries = struct.unpack_from("<H", content, first)[0]
+    circle = len(content)
+    struct.pack_into("<I", content, first + 2 + 12 * entries, circle)
+    content += struct.pack("<HI", 0, circle)
+    picture.write_bytes(content)
+    with suppress(ImageError):
+        assert read_image(picture).shape == (40, 60)
+
+
+def test_pieces_of_exports_that_are_damaged_are_said(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    write(project, "ome-zarr", tmp_path / "zarr")
+    for chunk in (tmp_path / "zarr").rglob("c/**/*"):
+        if chunk.is_file():
+            chunk.write_bytes(b"no chunk")
+    known = format_named("ome-zarr")
+    place = Location(tmp_path / "zarr", tmp_path / "images", None, None, None, None)
+    image = checked_images(known.read(place), ImportOptions())[0]
+    with pytest.raises(SamTuneError, match="cannot be read"):
+        list(image.objects(image_shape(image.path)))
+    write(project, "semantic", tmp_path / "classes")
+    (tmp_path / "classes" / "classes.csv").write_text("value,class\n1\n", encoding="utf-8")
+    with pytest.raises(SamTuneError, match="needs the columns"):
+        format_named("semantic").read(
+            Location(tmp_path / "classes", tmp_path / "images", None, None, None, None)
+        )

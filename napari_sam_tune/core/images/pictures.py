@@ -227,6 +227,7 @@ class _TiffPicture(Picture):
         tiff = tifffile.TiffFile(
             file, name=Path(called).name, _multifile=False, is_mmstack=False, is_ndtiff=False
         )
+        len(tiff.pages)  # counts them, and so ends where their chain goes round in a circle
         self._series = tiff.series[0]
         self.shape = self._series.shape
         _check_claim(self._series.nbytes, size, called)
