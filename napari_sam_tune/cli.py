@@ -24,7 +24,7 @@ from napari_sam_tune.commands.simulate import simulate
 from napari_sam_tune.commands.starter import starter_app
 from napari_sam_tune.commands.stopping import Stopped, stoppable
 from napari_sam_tune.commands.sweep import sweep
-from napari_sam_tune.commands.terminal import say_error
+from napari_sam_tune.commands.terminal import Verbs, say_error
 from napari_sam_tune.commands.train import print_config, train
 from napari_sam_tune.core.errors import SamTuneError, is_out_of_memory
 
@@ -32,6 +32,7 @@ _FAULT: Final = 70
 """EX_SOFTWARE of sysexits.h."""
 
 app = typer.Typer(
+    cls=Verbs,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Label defects by clicking; SAM learns from every accepted mask while you go on.",

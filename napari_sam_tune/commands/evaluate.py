@@ -53,11 +53,13 @@ def evaluate(
     from napari_sam_tune.core.evaluation.report import METRICS_FILE, write_evaluation
     from napari_sam_tune.core.models.weights_file import is_head
     from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.storage.durable import make_folder
 
     if (out / METRICS_FILE).exists() and not overwrite:
         raise FileExistsError(f"{out} holds a report already: choose another --out or --overwrite.")
     opened = Project.open(project, create=False)
     predictor, tuned = open_tuned(weights, device=device, base=opened.base)
+    make_folder(out, "The report")  # said before the work, not after
     if is_head(tuned.tensors):
         with working("Evaluating"):
             scores = evaluate_head(opened, predictor, tuned, out, split.value)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_sam_tune.commands.terminal import print_table, progress_bar, say, warn, working
+from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.models.catalogue import STARTER
 
 if TYPE_CHECKING:
@@ -104,9 +105,15 @@ def _import(
     report = ImportReport(left_out=Counter(dataset.left_out))
     with progress_bar() as bar:
         task = bar.add_task("Importing", total=len(chosen))
-        for step in import_images(project, dataset.name, chosen, options):
-            report.take(step)
-            bar.advance(task)
+        try:
+            for step in import_images(project, dataset.name, chosen, options):
+                report.take(step)
+                bar.advance(task)
+        except SamTuneError:
+            if done := report.images.total():
+                after = f"{done} of {len(chosen)} images are imported. Mend what is said below and "
+                warn("Stopped:", after + "run the same command again: it goes on from there.")
+            raise
     return report
 
 

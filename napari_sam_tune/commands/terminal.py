@@ -7,6 +7,7 @@ they hand over is text, never markup, and its control characters are shown inste
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,18 +22,20 @@ from rich.progress import (
 )
 from rich.table import Table
 from rich.text import Text
+from typer.core import TyperGroup
 
 from napari_sam_tune.core.models.catalogue import MODEL_NAMES
 from napari_sam_tune.core.plain_text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
 __all__ = [
     "Device",
     "Model",
     "Progress",
+    "Verbs",
     "print_json",
     "print_table",
     "progress_bar",
@@ -50,6 +53,32 @@ Model = Annotated[
     str, typer.Option(help=f"{', '.join(MODEL_NAMES)}, or the path of a weights file.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+
+
+class Verbs(TyperGroup):
+    """The verbs, whose usage errors show what somebody typed as the text that it is."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """See `click.Command.make_context`."""
+        with _usage_errors_as_text():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        """See `click.Group.invoke`."""
+        with _usage_errors_as_text():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _usage_errors_as_text() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # click's errors, of which newer releases of typer hold copies of their own
+        said = getattr(error, "message", None)
+        if hasattr(error, "format_message") and isinstance(said, str):
+            vars(error)["message"] = "\n".join(map(visible, said.split("\n")))
+        raise
 
 
 def _text(value: object, style: str = "") -> Text:

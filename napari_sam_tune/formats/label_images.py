@@ -184,7 +184,7 @@ def _classes(path: Path) -> tuple[dict[int, str], dict[Colour, int]]:
         said = {int(row["value"]): row.get("colour") or row.get("color") or "" for row in rows}
     except OSError as error:
         raise SamTuneError(f"{path} cannot be read: {error.strerror}. It names classes.") from error
-    except (ValueError, KeyError, TypeError, csv.Error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
         raise SamTuneError(
             f"{path} needs the columns value (a number) and class: {error!r}."
         ) from error

@@ -55,7 +55,10 @@ class LabelledZarr(SourceImage):
     def objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
         """Give one object for each number of each label image."""
         for layer in self.layers:
-            values: NDArray[Any] = np.asarray(_open(layer.path)[...]).reshape(shape)
+            try:
+                values: NDArray[Any] = np.asarray(_open(layer.path)[...]).reshape(shape)
+            except (RuntimeError, ValueError, TypeError, OSError) as error:  # of decompressors
+                raise MaskError(f"{layer.path} cannot be read: {error}.") from error
             where = layer.path.relative_to(self.file.parent).as_posix()
             for number, cropped, window in numbered(values, str(layer.path)):
                 said = layer.properties.get(number, {})

@@ -222,6 +222,13 @@ def test_a_torn_last_line_is_a_crash_and_is_dropped(project: Project) -> None:
     assert all(json.loads(line) for line in log.read_bytes().splitlines())
 
 
+def test_a_first_line_cut_short_is_dropped_as_well(tmp_path: Path) -> None:
+    log = Project.open(tmp_path / "p").path / "log.jsonl"
+    log.write_bytes(b'{"kind":"log","time":1,"na')
+    Project.open(tmp_path / "p").set_class("pore", "#ffffff")
+    assert Project.open(tmp_path / "p").classes() == {"pore": "#ffffff"}
+
+
 @pytest.mark.parametrize("name", ["log.jsonl", "project.json", ".log.jsonl.end", "log-0.jsonl"])
 def test_no_link_is_followed_in_the_place_of_a_control_file(
     project: Project, tmp_path: Path, name: str
@@ -235,6 +242,39 @@ def test_no_link_is_followed_in_the_place_of_a_control_file(
     with suppress(SamTuneError):
         Project.open(project.path).set_class("x", "#ffffff")
     assert target.read_bytes() == before
+
+
+@pytest.mark.parametrize("part", ["a mask", "its pixels", "an image", "all masks", "unfinished"])
+def test_a_link_in_the_place_of_a_record_is_told_like_other_damage(
+    project: Project, tmp_path: Path, part: str
+) -> None:
+    kept = project.annotations("0.png")[0]
+    pixels = project.image("0.png").content_hash
+    mask = project.path / "annotations.zarr" / kept.id
+    own = {
+        "a mask": mask,
+        "its pixels": mask / "c.0.0",
+        "an image": project.path / "images.zarr" / pixels,
+        "all masks": project.path / "annotations.zarr",
+        "unfinished": project.path / ".pending",
+    }[part]
+    outside = tmp_path / "outside"
+    shutil.move(own, outside)
+    own.symlink_to(outside)
+    os.utime(outside, (1, 1))
+    before = sorted(tmp_path.glob("outside/**/*"))
+    if part == "an image":  # a project opens without its images, as without files that were moved
+        with pytest.raises(ProjectError, match="is a link"):
+            Project.open(project.path).read_image("0.png")
+    else:
+        with pytest.raises(ProjectError, match="is a link"):
+            Project.open(project.path)
+    checked = CliRunner().invoke(app, ["check", str(project.path), "--repair"])
+    assert "is a link" in " ".join((checked.output + str(checked.exception)).split())
+    assert sorted(tmp_path.glob("outside/**/*")) == before
+    if part in {"a mask", "its pixels"}:
+        assert Project.open(project.path).annotations("0.png") == []
+        assert (project.path / "damaged" / kept.id).exists()
 
 
 # ---- logs of the first releases, and of other machines ----

@@ -23,6 +23,7 @@ from napari_sam_tune.core.errors import ProjectError, StorageError
 from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.storage import durable
 from napari_sam_tune.core.storage.embeddings import Embedding, EmbeddingCache
+from napari_sam_tune.core.storage.holding import machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -233,17 +234,37 @@ def test_a_folder_that_cannot_be_written_to_is_opened_and_left_as_it_is(tmp_path
 # ---- what dead writers leave ----
 
 
-def test_leftovers_of_dead_writers_are_ignored_and_old_ones_removed(tmp_path: Path) -> None:
+def test_leftovers_of_dead_writers_are_removed_and_those_of_living_ones_left(
+    tmp_path: Path,
+) -> None:
     project = open_project(tmp_path / "p")
     kept = project.add(NewAnnotation("a.png", mask_number(1), "pore"))
-    stale, recent = (project.path / ".pending" / name for name in ("1-stale", "2-recent"))
-    for left in (stale, recent):
-        shutil.copytree(project.path / "annotations.zarr" / kept.id, left)
+    record, pending = project.path / "annotations.zarr" / kept.id, project.path / ".pending"
+    dead, old, elsewhere = (
+        pending / name for name in (f"{machine()}-1-dead", "feedbeef-2-old", "feedbeef-3-elsewhere")
+    )
+    for left in (dead, old, elsewhere):
+        shutil.copytree(record, left)
     two_days_ago = time.time() - 2 * 24 * 60 * 60
-    os.utime(stale, (two_days_ago, two_days_ago))
-    assert Project.open(project.path).annotations() == [kept]
-    assert not stale.exists()
-    assert recent.exists()
+    os.utime(old, (two_days_ago, two_days_ago))
+    with durable.pending_folder(pending) as living:
+        assert Project.open(project.path).annotations() == [kept]
+        # what another machine writes cannot be told from what it left, for a day
+        assert set(pending.iterdir()) == {elsewhere, living} | (
+            {dead} if os.name == "nt" else set()
+        )
+
+
+def test_a_file_that_was_being_replaced_leaves_nothing_for_long(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    with durable.replacing_file(report) as file:
+        (living,) = tmp_path.iterdir()
+        shutil.copy(living, f"{living}-of-a-dead-one")
+        with durable.replacing_file(report) as other:
+            other.write(b"first")
+        file.write(b"second")
+    assert report.read_bytes() == b"second"
+    assert os.name == "nt" or list(tmp_path.iterdir()) == [report]
 
 
 def test_a_project_whose_making_was_interrupted_is_finished(tmp_path: Path) -> None:

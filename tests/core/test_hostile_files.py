@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from typer.testing import CliRunner
 import napari_sam_tune
 from napari_sam_tune.cli import app
 from napari_sam_tune.core.errors import (
+    CheckpointError,
     ImageError,
     ProjectError,
     SamTuneError,
@@ -34,11 +36,13 @@ from napari_sam_tune.core.errors import (
 from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images
 from napari_sam_tune.core.exchange.incoming import Location
 from napari_sam_tune.core.exchange.outgoing import images_out, selection
-from napari_sam_tune.core.images.files import content_hash, read_image
+from napari_sam_tune.core.images.files import content_hash, list_images, read_image
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.pictures import open_picture
+from napari_sam_tune.core.models.weights_file import read_weights
 from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.storage.chained_log import ChainedLog, salvage
+from napari_sam_tune.core.training.run_folder import RunFolder
 from napari_sam_tune.core.training.settings import read_config, with_settings
 from napari_sam_tune.formats import publishing
 from napari_sam_tune.formats.exporting import export
@@ -438,3 +442,53 @@ def test_a_zarr_array_may_not_unpack_to_more_than_is_read(tmp_path: Path) -> Non
     location = Location(path=tmp_path / "out", images=tmp_path / "images")
     with pytest.raises(SamTuneError, match=r"chunks of 20\.0 GB: write it in smaller ones"):
         checked_images(format_named("ome-zarr").read(location), ImportOptions())
+
+
+@linux
+def test_pipes_links_that_go_round_and_files_in_a_folders_place_are_said(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "w.safetensors")
+    with pytest.raises(CheckpointError, match="a pipe or a device"):
+        read_weights(tmp_path / "w.safetensors")
+    images = tmp_path / "images"
+    images.mkdir()
+    (images / "round.png").symlink_to(images / "round.png")
+    Image.new("L", (9, 9)).save(images / "a.png")
+    (images / "b.png").symlink_to(images / "a.png")
+    assert list_images(images) == [images / "a.png", images / "b.png"]
+    for place in (images / "a.png", images / "a.png" / "run"):
+        with pytest.raises(StorageError, match="is no folder"):
+            RunFolder(place)
+
+
+def test_a_tiff_whose_pages_go_round_in_a_circle_is_read_to_an_end(tmp_path: Path) -> None:
+    # the first page leads to an empty one, and that to itself
+    picture = tmp_path / "a.tif"
+    tifffile.imwrite(picture, np.zeros((40, 60), np.uint8), metadata=None)
+    content = bytearray(picture.read_bytes())
+    first = struct.unpack_from("<I", content, 4)[0]
+    entries = struct.unpack_from("<H", content, first)[0]
+    circle = len(content)
+    struct.pack_into("<I", content, first + 2 + 12 * entries, circle)
+    content += struct.pack("<HI", 0, circle)
+    picture.write_bytes(content)
+    with suppress(ImageError):
+        assert read_image(picture).shape == (40, 60)
+
+
+def test_pieces_of_exports_that_are_damaged_are_said(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    write(project, "ome-zarr", tmp_path / "zarr")
+    for chunk in (tmp_path / "zarr").rglob("c/**/*"):
+        if chunk.is_file():
+            chunk.write_bytes(b"no chunk")
+    known = format_named("ome-zarr")
+    place = Location(tmp_path / "zarr", tmp_path / "images", None, None, None, None)
+    image = checked_images(known.read(place), ImportOptions())[0]
+    with pytest.raises(SamTuneError, match="cannot be read"):
+        list(image.objects(image_shape(image.path)))
+    write(project, "semantic", tmp_path / "classes")
+    (tmp_path / "classes" / "classes.csv").write_text("value,class\n1\n", encoding="utf-8")
+    with pytest.raises(SamTuneError, match="needs the columns"):
+        format_named("semantic").read(
+            Location(tmp_path / "classes", tmp_path / "images", None, None, None, None)
+        )

@@ -106,6 +106,23 @@ def test_the_door_shows_hints_in_brackets(
     assert r'"napari-sam-tune[geo]" for \x1b]0;x' in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["\x1b[31mverb"],
+        ["check", "--\x1b[31moption"],
+        ["check", "p", "\x1b[31mmore"],
+        ["export", "\x1b[31m\u202everb"],
+    ],
+)
+def test_usage_errors_show_what_was_typed_and_obey_none_of_it(arguments: list[str]) -> None:
+    result = CliRunner().invoke(cli.app, arguments)
+    assert result.exit_code == 2
+    assert r"\x1b[31m" in result.output
+    assert "\x1b[31m" not in result.output
+    assert "\u202e" not in result.output
+
+
 def test_markdown_and_spreadsheets_show_text_as_it_is() -> None:
     assert in_markdown("a_b *c* [d](e) <f> held_out_") == r"a_b \*c\* \[d\](e) \<f\> held_out\_"
     assert in_markdown("a\n# b") == r"a\\n\# b"

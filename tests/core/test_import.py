@@ -328,6 +328,28 @@ def test_an_interrupted_import_goes_on_where_it_stopped(
     assert {a.id for a in added} <= {a.id for a in project.annotations()}
 
 
+def test_an_import_that_meets_an_unknown_class_late_goes_on_when_it_is_named(folder: Path) -> None:
+    for number in range(4):
+        values = truth(number).astype(np.uint8) * (1 + number)
+        values[20:30] *= 2 if number == 2 else 1
+        save(folder / "classes" / f"{number}.png", values)
+    listed = folder / "classes" / "classes.csv"
+    arguments = ["--from", listed.parent, "--format", "semantic", "--images", folder / "images"]
+    listed.write_text("value,class\n1,pore\n2,crack\n3,dirt\n4,dent\n", encoding="utf-8")
+    stopped = CliRunner().invoke(app, ["import", str(folder / "p"), *map(str, arguments)])
+    assert "value 6" in str(stopped.exception)
+    assert "2 of 4 images are imported" in " ".join(stopped.output.split())
+    listed.write_text(listed.read_text() + "6,scratch\n", encoding="utf-8")
+    for name in ("p", "whole"):
+        run(folder / name, *arguments)
+
+    def told(project: Project) -> list[object]:
+        records = [(a.image_id, a.label, a.split, a.bbox, a.origin) for a in project.annotations()]
+        return [records, project.images(), project.done_images(), project.classes()]
+
+    assert told(Project.open(folder / "p")) == told(Project.open(folder / "whole"))
+
+
 def test_a_damaged_mask_stops_the_import_before_its_image(folder: Path) -> None:
     whole = (folder / "masks" / "7.png").read_bytes()
     (folder / "masks" / "7.png").write_bytes(whole[:60])  # its header is still good

@@ -13,7 +13,7 @@ from napari_sam_tune.core.evaluation.measuring import IN_WORDS, PROMPTS, first_p
 from napari_sam_tune.core.evaluation.pictures import Row, draw_before_after
 from napari_sam_tune.core.images.files import to_rgb8
 from napari_sam_tune.core.plain_text import code_in_markdown, in_markdown
-from napari_sam_tune.core.storage.durable import replacing_file
+from napari_sam_tune.core.storage.durable import make_folder, replacing_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -87,7 +87,7 @@ def write_evaluation(
         StorageError: the disk is full or not writable.
 
     """
-    (out / "pictures").mkdir(parents=True, exist_ok=True)
+    make_folder(out / "pictures", "The report")
     summary, classes = summarise(evaluation.objects), by_class(evaluation.objects)
     chosen = choose_pictures(evaluation.objects)
     _draw_pictures(out / "pictures", chosen, project, predictor, tuned)

@@ -45,6 +45,7 @@ class TiffPicture(Picture):
         tiff = tifffile.TiffFile(
             file, name=Path(called).name, _multifile=False, is_mmstack=False, is_ndtiff=False
         )
+        len(tiff.pages)  # counts them, and so ends where their chain goes round in a circle
         self._first = tiff.series[0]
         self._series = _largest(tiff.series)
         self._page: Any = self._series.keyframe

@@ -151,6 +151,9 @@ def base_named_in(info: Mapping[str, Any], path: Path) -> BaseRef:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
+    file_path = Path(path)
+    if file_path.exists() and not file_path.is_file():  # a pipe would keep us waiting
+        raise CheckpointError(f"{path} is a folder, a pipe or a device: give a weights file.")
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             yield file

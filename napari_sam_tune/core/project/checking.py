@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, Final
 from napari_sam_tune.core.errors import CheckpointError, DamagedLogError, ProjectError
 from napari_sam_tune.core.project.annotations import Annotation
 from napari_sam_tune.core.project.folder import ProjectFolder
-from napari_sam_tune.core.project.journal import FIRST, LOGS, Journal, is_time, machine
+from napari_sam_tune.core.project.journal import FIRST, LOGS, Journal, is_time
 from napari_sam_tune.core.project.ledger import Ledger
 from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.core.storage.chained_log import ChainedLog, salvage
 from napari_sam_tune.core.storage.durable import saving
+from napari_sam_tune.core.storage.holding import machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +64,7 @@ class ProjectCheck:
             raise ProjectError(f"There is no project in {self._folder.path}. Check the path.")
         if self._folder.marker.is_file():
             self._folder.check_format()
+        self._folder.refuse_links()
         self._damaged_logs: dict[str, list[dict[str, Any]]] = {}
         self._damaged_records: list[str] = []
         self._lost_images: dict[str, dict[str, Any]] = {}
@@ -78,6 +80,7 @@ class ProjectCheck:
         yield from self._check_records(ledger)
         if not self._damaged_logs and self._folder.marker.is_file():
             yield from self._check_weights(ledger)
+            yield from self._check_images(ledger)
         yield from self._check_leftovers()
 
     # ----------------------------------------------------------------- looking
@@ -185,9 +188,17 @@ class ProjectCheck:
                 project.load_weights(version)
             except (ProjectError, CheckpointError) as error:
                 yield Finding(str(error))
+
+    def _check_images(self, ledger: Ledger) -> Iterator[Finding]:
+        for image in ledger.images.values():
+            if image.path is None:
+                try:
+                    self._folder.images.attributes(image.content_hash)
+                except ProjectError as error:
+                    yield Finding(f"{error} It holds the pixels of {_some([image.id])}.")
         missing = [
             image.id
-            for image in project.images()
+            for image in ledger.images.values()
             if image.path is not None and not (self._folder.path / image.path).is_file()
         ]
         if missing:

@@ -10,14 +10,13 @@ from typing import Any
 from napari_sam_tune.core.errors import ProjectError, StorageError
 from napari_sam_tune.core.project.journal import FIRST
 from napari_sam_tune.core.storage.durable import (
-    clear_stale,
     flush_file,
     flush_folder,
     pending_folder,
     publish_file,
     saving,
 )
-from napari_sam_tune.core.storage.own_files import read_own
+from napari_sam_tune.core.storage.own_files import read_own, refuse_link
 from napari_sam_tune.core.storage.plain_json import parse_object
 from napari_sam_tune.core.storage.records import RecordStore
 
@@ -71,7 +70,6 @@ class ProjectFolder:
             self._create()
         self.check_format()
         self._check_parts()
-        clear_stale(self.pending)
 
     def _refuse_what_is_not_empty(self, *, create: bool) -> None:
         if self.path.exists() and not self.path.is_dir():
@@ -165,7 +163,18 @@ class ProjectFolder:
                 f"knows {FORMAT_VERSION}). Update: pip install --upgrade napari-sam-tune"
             )
 
+    def refuse_links(self) -> None:
+        """Refuse links in the place of the project's folders: writing there would land elsewhere.
+
+        Raises:
+            ProjectError: names the one.
+
+        """
+        for part in (self.annotations.root, self.images.root, self.weights, self.pending):
+            refuse_link(part)
+
     def _check_parts(self) -> None:
+        self.refuse_links()
         parts = {
             "annotations.zarr (the accepted masks)": self.annotations.exists(),
             "log.jsonl (the images, classes and versions)": self.log.is_file(),

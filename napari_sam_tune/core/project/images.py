@@ -16,6 +16,7 @@ from napari_sam_tune.core.images.files import list_images, read_image, spatial_s
 from napari_sam_tune.core.images.names import absolute
 from napari_sam_tune.core.images.pictures import open_picture
 from napari_sam_tune.core.plain_text import is_text, visible
+from napari_sam_tune.core.project.announcing import announced
 from napari_sam_tune.core.project.split import split_group
 
 if TYPE_CHECKING:
@@ -149,21 +150,24 @@ class ImagesOfProject:
         if known is None:
             stored_path = self._relative(path) if path is not None else None
             check_texts(stored_path)
-            if path is None:
-                self._copy_image(image_id, content_hash, array)
             group = image_id if group is None else group
-            known = self._journal.append(
-                "image",
-                unless=lambda ledger: image_id in ledger.images,
-                id=image_id,
-                shape=[int(side) for side in shape],
-                content_hash=content_hash,
-                group=group,
-                split=split or split_group(self._journal.read().groups, stratum),
-                path=stored_path,
-                stratum=stratum,
-                turn=UPRIGHT,
-            ).images[image_id]
+            entry: dict[str, Any] = {
+                "id": image_id,
+                "shape": [int(side) for side in shape],
+                "content_hash": content_hash,
+                "group": group,
+                "split": split or split_group(self._journal.read().groups, stratum),
+                "path": stored_path,
+                "stratum": stratum,
+                "turn": UPRIGHT,
+            }
+            if path is None:
+                pixels = self._folder.images.root / content_hash
+                with announced(self._folder, self._journal, pixels, "The image"):
+                    self._copy_image(image_id, content_hash, array)
+                    known = self._append_image(entry)
+            else:
+                known = self._append_image(entry)
         if known.content_hash != content_hash and path is not None:
             known = self._turned_by(known, Path(path))
         if known.content_hash != content_hash:
@@ -172,6 +176,13 @@ class ImagesOfProject:
                 "Rename the image, or restore the one that was annotated."
             )
         return self._found_again(known, path)
+
+    def _append_image(self, entry: dict[str, Any]) -> ImageRecord:
+        """Register an image, unless somebody just did; of two the first counts."""
+        ledger = self._journal.append(
+            "image", unless=lambda ledger: entry["id"] in ledger.images, **entry
+        )
+        return ledger.images[entry["id"]]
 
     def _copy_image(self, image_id: str, content_hash: str, array: ArrayLike | None) -> None:
         if array is None:

@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_tune.core.project.annotations import Annotation
+from napari_sam_tune.core.project.announcing import announced
 from napari_sam_tune.core.project.ledger import facts_of, turn_of
 from napari_sam_tune.core.storage.durable import flush_folder, pending_folder, publish_file, saving
 
@@ -112,8 +113,11 @@ class JoiningOfProject:
             StorageError: the disk refused.
 
         """
-        self._copy_in(file, self._folder.weights, "The weights")
-        self._journal.append("weights", time=info.created, version=info.version, info=info.info)
+        entry: dict[str, Any] = {"time": info.created, "version": info.version, "info": info.info}
+        placed = self._folder.weights / f"{info.version}.safetensors"
+        with announced(self._folder, self._journal, placed, "The weights"):
+            self._copy_in(file, self._folder.weights, "The weights")
+            self._journal.append("weights", **entry)
 
     def take_heads(self, other: Path) -> int:
         """Copy another project's promptless heads, named by their content, and count the new ones.

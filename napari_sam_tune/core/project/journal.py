@@ -8,17 +8,14 @@ it, whatever the clocks say, an entry's time is later than that of all entries r
 
 from __future__ import annotations
 
-import hashlib
-import platform
 import threading
 import time
-import uuid
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from napari_sam_tune.core.errors import DamagedLogError, ProjectError
 from napari_sam_tune.core.project.ledger import Ledger
 from napari_sam_tune.core.storage.chained_log import ChainedLog
+from napari_sam_tune.core.storage.holding import machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -268,12 +265,3 @@ class Journal:
 def is_time(moment: object) -> bool:
     """Whether it is seconds since 1970 as a clock may show them, right or wrong."""
     return type(moment) in {int, float} and 0 <= float(moment) < _LATEST  # type: ignore[arg-type]
-
-
-@lru_cache(maxsize=1)
-def machine() -> str:
-    """Name this machine in 8 hex digits, the same for all its programs."""
-    address = uuid.getnode()
-    is_made_up = bool(address >> 40 & 1)  # where there is no network card, anew in every program
-    text = platform.node() if is_made_up else f"{platform.node()} {address}"
-    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:8]

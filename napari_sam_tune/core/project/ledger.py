@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.errors import ProjectError
@@ -170,10 +170,7 @@ class Ledger:
                 sizes = _plain(entry["old"])
                 self.old_logs.update((_text(name), int(size)) for name, size in sizes.items())
             case "base":
-                known = None if self.base is None else self.base.sha256
-                # of two that replace the same one at once, the first is it
-                if entry.get("was", known) == known:
-                    self.base = BaseRef(_text(entry["name"]), _text(entry["sha256"]))
+                self._change_base(entry)
             case "image":
                 self._add_image(entry)
             case "relink":
@@ -195,16 +192,27 @@ class Ledger:
                 info = WeightsInfo(_version(entry["version"]), entry["time"], _plain(entry["info"]))
                 self.weights.setdefault(info.version, info)
             case "promote":
-                version = entry["version"]
-                if version != BASE_VERSION:
-                    _version(version)
-                self.promotions.append(Promotion(version, entry["time"], _plain(entry["report"])))
+                self._promote(entry["version"], entry["time"], _plain(entry["report"]))
             case "class":
                 self.classes[_text(entry["name"])] = _text(entry["color"])
             case "place":
                 self.place.update(_plain(entry["place"]))
             case _:
                 pass  # written by a later release of the same format, which may add kinds
+
+    def _change_base(self, entry: dict[str, Any]) -> None:
+        known = None if self.base is None else self.base.sha256
+        if entry.get("was", known) != known:
+            return  # of two that replace the same one at once, the first is it
+        self.base = BaseRef(_text(entry["name"]), _text(entry["sha256"]))
+        # the weights that go with it; the first releases said that in a line of its own
+        version = entry.get("use")
+        if version is not None and version != self.current_version:
+            self._promote(version, entry["time"], {OTHER_BASE: asdict(self.base)})
+
+    def _promote(self, version: object, time: float, report: dict[str, Any]) -> None:
+        named = BASE_VERSION if version == BASE_VERSION else _version(version)
+        self.promotions.append(Promotion(named, time, report))
 
     def _add_image(self, entry: dict[str, Any]) -> None:
         if _text(entry["id"]) in self.images:

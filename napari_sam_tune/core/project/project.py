@@ -24,6 +24,7 @@ from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.project.annotation_table import AnnotationTable
 from napari_sam_tune.core.project.annotations import Annotation, NewAnnotation, checked_label
+from napari_sam_tune.core.project.announcing import clear_leftovers
 from napari_sam_tune.core.project.clock import Clock, new_id
 from napari_sam_tune.core.project.folder import ProjectFolder
 from napari_sam_tune.core.project.images import ImagesOfProject
@@ -94,7 +95,9 @@ class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
         project._journal.require_whole()
         project.refresh()
         project.turn_old_images()
-        project._table.require_complete(project._journal.read().images)
+        ledger = project._journal.read()
+        project._table.require_complete(ledger.images)
+        clear_leftovers(folder, ledger)
         return project
 
     def why_read_only(self) -> str | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_tune.core.errors import CheckpointError, ProjectError
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.models.catalogue import STARTER
-from napari_sam_tune.core.project.ledger import OTHER_BASE
+from napari_sam_tune.core.project.announcing import announced
 from napari_sam_tune.core.storage.durable import flush_folder, pending_folder, publish_file, saving
 
 if TYPE_CHECKING:
@@ -72,7 +71,14 @@ class WeightsOfProject:
         def is_other_now(ledger: Ledger) -> bool:
             return (None if ledger.base is None else ledger.base.sha256) != was
 
-        self._journal.append("base", unless=is_other_now, name=ref.name, sha256=ref.sha256, was=was)
+        self._journal.append(
+            "base",
+            unless=is_other_now,
+            name=ref.name,
+            sha256=ref.sha256,
+            was=was,
+            use=self._last_used(fitting) if versions else None,
+        )
         if (now := self.base) is not None and now.sha256 != ref.sha256:
             raise ProjectError(
                 f"Another program has just begun this project with the model {_describe(now)}. "
@@ -80,12 +86,13 @@ class WeightsOfProject:
             )
         if not versions:
             return None
+        return _say_change(ref, len(versions) - len(fitting), is_next_edition=is_next_edition)
+
+    def _last_used(self, fitting: list[str]) -> str:
+        """Return the version in use last of the base model and those that fit it."""
         chosen = [p.version for p in self.promotions() if p.is_asked_for]
         used = [version for version in chosen if version in {BASE_VERSION, *fitting}]
-        version = used[-1] if used else BASE_VERSION
-        if version != self.current_version:
-            self._journal.append("promote", version=version, report={OTHER_BASE: asdict(ref)})
-        return _say_change(ref, len(versions) - len(fitting), is_next_edition=is_next_edition)
+        return used[-1] if used else BASE_VERSION
 
     def _fits(self, version: str, ref: BaseRef) -> bool:
         """Whether a version builds on a model; one that names none builds on the recorded one."""
@@ -126,8 +133,10 @@ class WeightsOfProject:
             flush_folder(self.path)
             with pending_folder(self._folder.pending) as build:
                 version = write_weights(build / "new.safetensors", tensors, info, surfaces)
-                publish_file(build / "new.safetensors", self._weights_file(version))
-        self._journal.append("weights", version=version, info=dict(info))
+                file = self._weights_file(version)
+                with announced(self._folder, self._journal, file, "The weights"):
+                    publish_file(build / "new.safetensors", file)
+                    self._journal.append("weights", version=version, info=dict(info))
         return version
 
     def _weights_file(self, version: str) -> Path:

@@ -288,7 +288,8 @@ def salvage(path: Path) -> tuple[list[dict[str, Any]], int]:
 
 
 def _begins_with_checksums(content: bytes) -> bool:
-    lines = [line for line in content.split(b"\n") if line.strip(b"\0")]
+    complete = content.split(b"\n")[:-1]  # of a line cut short nothing can be said
+    lines = [line for line in complete if line.strip(b"\0")]
     return not lines or any(_LINE.fullmatch(line) for line in lines)
 
 

@@ -1,8 +1,9 @@
 """Writes that happen completely or not at all, and that survive a kill and a power cut.
 
 Whatever is written is built under a temporary name in a `pending` folder on the same disk, flushed,
-renamed into place, and the rename is flushed too. What a dead writer left in `pending` is never
-looked at, and is removed after a day.
+renamed into place, and the rename is flushed too. What is being built is held, see `holding`: what
+a dead writer left is never looked at, and is removed by the next one on the same machine; what
+other machines left, or systems that know no such locks, after a day.
 """
 
 from __future__ import annotations
@@ -14,16 +15,20 @@ import secrets
 import shutil
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from napari_sam_tune.core.errors import SamTuneError, StorageError
+from napari_sam_tune.core.storage.holding import hold, machine
+from napari_sam_tune.core.storage.own_files import refuse_link
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _DAY = 24 * 60 * 60
+_NAMED = 50
+"""Characters of a file's name in that of what is to take its place: names must not get too long."""
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
@@ -72,6 +77,28 @@ def _reason(error: OSError) -> str:
     return f"the system says “{error.strerror or error}”. Check the disk and try again."
 
 
+def make_folder(path: Path, what: str) -> None:
+    """Make a folder that somebody chose for results, if it is not there yet.
+
+    Args:
+        path: the folder.
+        what: what goes there, for the error message ("The report").
+
+    Raises:
+        StorageError: something else is there, or it cannot be written to.
+
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise StorageError(
+            f"{what} was not saved: {path} is no folder, or lies in something that is none. Choose "
+            "another one."
+        ) from error
+    except OSError as error:
+        raise StorageError(f"{what} was not saved in {path}: {_reason(error)}") from error
+
+
 def flush_file(path: Path) -> None:
     """Force a file's content to the disk."""
     # Windows flushes only what is open for writing.
@@ -95,9 +122,7 @@ def _flush(path: Path, flags: int) -> None:
 @contextmanager
 def pending_folder(pending: Path) -> Iterator[Path]:
     """Give a fresh folder to build something in, and remove what was not published from it."""
-    pending.mkdir(exist_ok=True)
-    folder = pending / f"{os.getpid()}-{secrets.token_hex(8)}"
-    folder.mkdir()
+    folder, held = _held_folder(pending)
     try:
         yield folder
     except (KeyboardInterrupt, SystemExit):
@@ -108,6 +133,20 @@ def pending_folder(pending: Path) -> Iterator[Path]:
         # A folder that cannot be removed now is removed by `clear_stale`; the error that brought us
         # here is the one to report.
         shutil.rmtree(folder, ignore_errors=True)
+        if held is not None:
+            os.close(held)
+
+
+def _held_folder(pending: Path) -> tuple[Path, int | None]:
+    refuse_link(pending)
+    pending.mkdir(exist_ok=True)
+    while True:
+        folder = pending / f"{machine()}-{os.getpid()}-{secrets.token_hex(8)}"
+        folder.mkdir()
+        try:
+            return folder, hold(folder)
+        except (BlockingIOError, FileNotFoundError):
+            continue  # another program took it for a dead one's, before it was held
 
 
 def publish_folder(built: Path, final: Path, *, durable: bool = True) -> bool:
@@ -168,14 +207,35 @@ def _confirm(folder: Path) -> None:
 
 
 def clear_stale(pending: Path) -> None:
-    """Remove what writers that died more than a day ago left behind."""
-    if not pending.is_dir():
-        return
+    """Remove what dead writers left behind, as far as they are known to be dead."""
+    for _ in dead_folders(pending):
+        pass
+
+
+def dead_folders(pending: Path) -> Iterator[Path]:
+    """Give the folders that dead writers left, each of which is removed afterwards.
+
+    Raises:
+        ProjectError: there is a link in the place of `pending`.
+
+    """
+    refuse_link(pending)
+    found: list[Path] = []
+    with suppress(OSError):  # there is none, or it cannot be looked into
+        found += pending.iterdir()
     oldest = time.time() - _DAY
-    for left in pending.iterdir():
+    for left in found:
         # Another process may clear the same folder at the same time.
-        if left.is_dir() and _modified(left) < oldest:
+        if left.is_symlink() or not left.is_dir():
+            continue
+        held = None
+        with suppress(OSError):
+            held = hold(left) if left.name.startswith(f"{machine()}-") else None
+        if held is not None or _modified(left) < oldest:
+            yield left
             shutil.rmtree(left, ignore_errors=True)
+        if held is not None:
+            os.close(held)
 
 
 def _modified(path: Path) -> float:
@@ -194,13 +254,14 @@ def replacing_file(path: Path) -> Iterator[IO[bytes]]:
             file is in place and the disk did not confirm it, which is said.
 
     """
-    temporary = None
+    temporary, held = None, None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
+        prefix = f".{path.name[:_NAMED]}.{machine()}-"
+        _clear_dead_files(path.parent, prefix)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=prefix, delete=False) as file:
             temporary = Path(file.name)
+            held = hold(temporary)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -218,3 +279,17 @@ def replacing_file(path: Path) -> Iterator[IO[bytes]]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+        if held is not None:
+            os.close(held)
+
+
+def _clear_dead_files(folder: Path, prefix: str) -> None:
+    """Remove what programs of this machine that were stopped left of the same file."""
+    with os.scandir(folder) as entries:
+        left = [entry.path for entry in entries if entry.name.startswith(prefix)]
+    for path in map(Path, left):
+        with suppress(OSError):  # its writer lives, or is just done
+            held = hold(path)
+            if held is not None:
+                path.unlink()
+                os.close(held)

@@ -76,6 +76,7 @@ class EmbeddingCache:
         self._constant_keys = frozenset(constant_keys)
         self._encoder_in_use: str | None = None  # asked for last
         self._bytes: int | None = None
+        clear_stale(self._pending)
 
     def _store(self, encoder_key: str) -> RecordStore:
         if encoder_key not in self._constant_keys:
@@ -178,7 +179,6 @@ class EmbeddingCache:
 
     def _size(self) -> int:
         if self._bytes is None:
-            clear_stale(self._pending)
             self._bytes = sum(entry.size for entry in self._entries())
         return self._bytes
 

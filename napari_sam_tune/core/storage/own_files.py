@@ -57,6 +57,20 @@ def read_own(path: Path) -> bytes:
         return file.read()
 
 
+def refuse_link(path: Path) -> None:
+    """Refuse a link in the place of one of a project's own folders; one that is absent is none.
+
+    Raises:
+        ProjectError: it is a link.
+
+    """
+    if path.is_symlink():
+        raise ProjectError(
+            f"{path} is a link, which a project never makes: it was left alone. If the project is "
+            "yours, put the folder itself in its place."
+        )
+
+
 def _not_a_file(path: Path) -> ProjectError:
     return ProjectError(
         f"{path} is not a file but a link or a device, which a project never makes: it was left "

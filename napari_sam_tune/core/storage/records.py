@@ -22,7 +22,7 @@ from napari_sam_tune.core.storage.durable import (
     publish_folder,
     saving,
 )
-from napari_sam_tune.core.storage.own_files import read_own
+from napari_sam_tune.core.storage.own_files import read_own, refuse_link
 from napari_sam_tune.core.storage.plain_json import parse_object
 
 if TYPE_CHECKING:
@@ -77,7 +77,10 @@ class RecordStore:
         return (self.root / _METADATA).is_file()
 
     def names_if_changed(self) -> set[str] | None:
-        """List the records, or return None where none can have been added since the last call."""
+        """List the records, or return None where none can have been added since the last call.
+
+        What is in a record's place and is none, such as a link, is among them: reading it says so.
+        """
         try:
             stamp = self.root.stat().st_mtime_ns
             now = time.monotonic()
@@ -87,7 +90,12 @@ class RecordStore:
                 return None
             self._listed = now
             with os.scandir(self.root) as entries:
-                return {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
+                return {
+                    entry.name
+                    for entry in entries
+                    # records' names have no dots, other than zarr.json and what systems leave
+                    if "." not in entry.name or not entry.is_file(follow_symlinks=False)
+                }
         except OSError as error:
             raise ProjectError(
                 f"{self.root} cannot be read ({error.strerror}). Was the project moved or deleted "
@@ -134,6 +142,7 @@ class RecordStore:
         """
         folder = self.root / name
         try:
+            _refuse_links(folder)
             metadata = parse_object(read_own(folder / _METADATA))
             (folder / ("c" + ".0" * len(metadata["shape"]))).stat()
             attributes = metadata["attributes"]
@@ -154,6 +163,7 @@ class RecordStore:
         if not (folder / _METADATA).is_file():
             raise ProjectError(f"The record {folder} is gone. Restore it from a backup.")
         try:
+            _refuse_links(folder)
             if (small := _read_small(folder)) is not None:
                 return small
             import zarr
@@ -165,6 +175,22 @@ class RecordStore:
                 f"The record {folder} is damaged ({error}). Restore it from a backup."
             ) from error
         return array
+
+
+def _refuse_links(folder: Path) -> None:
+    """Refuse a record that is, or holds, anything but plain files: it may lead outside.
+
+    Raises:
+        ProjectError: says what it is.
+        OSError: it is no folder, or cannot be read.
+
+    """
+    refuse_link(folder)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.is_file(follow_symlinks=False):
+                refuse_link(folder / entry.name)
+                raise ProjectError(f"{folder / entry.name} is no file, as a record’s parts are.")
 
 
 def _read_small(folder: Path) -> NDArray[Any] | None:

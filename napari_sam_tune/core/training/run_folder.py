@@ -12,7 +12,7 @@ import torch
 from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.models.checkpoints import UNREADABLE
 from napari_sam_tune.core.models.weights_file import write_weights
-from napari_sam_tune.core.storage.durable import replacing_file
+from napari_sam_tune.core.storage.durable import make_folder, replacing_file
 from napari_sam_tune.core.training.course import Course
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class RunFolder:
 
     def __init__(self, path: Path, *, tensorboard: bool = False) -> None:
         self.path = Path(path)
-        self.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path, "The run")
         self._board = _board(self.path / "tensorboard") if tensorboard else None
 
     @property
