@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from napari_sam_tune.core.errors import ImageError, ProjectError
-from napari_sam_tune.core.geometry.turning import UPRIGHT, turned_shape
+from napari_sam_tune.core.errors import ProjectError
+from napari_sam_tune.core.geometry.turning import UPRIGHT
 from napari_sam_tune.core.images.files import content_hash as hash_of
-from napari_sam_tune.core.images.files import list_images, read_image, spatial_shape
+from napari_sam_tune.core.images.files import list_images, spatial_shape
 from napari_sam_tune.core.images.names import absolute
-from napari_sam_tune.core.images.pictures import open_picture
 from napari_sam_tune.core.plain_text import is_text, visible
 from napari_sam_tune.core.project.announcing import announced
+from napari_sam_tune.core.project.image_files import (
+    files_by_content,
+    hash_of_file,
+    hashes_of_file,
+    name_of,
+    pixels_known,
+    turn_found,
+)
 from napari_sam_tune.core.project.split import split_group
 
 if TYPE_CHECKING:
@@ -81,7 +88,7 @@ class ImagesOfProject:
         known = self._journal.read().images.get(image_id)
         if known is not None and known.earlier == named:
             return known  # as it was before it was turned; see `upright`
-        if path is not None and _hash_of_file(Path(path)) != named:
+        if path is not None and hash_of_file(Path(path)) != named:
             path = None
         record = self.add_image(
             image_id,
@@ -203,14 +210,14 @@ class ImagesOfProject:
         """
         old = [r for r in self._journal.read().images.values() if r.turn is None and r.path]
         with ThreadPoolExecutor(max_workers=_READERS) as pool:
-            found = pool.map(lambda record: _turn(record, self.path / str(record.path)), old)
+            found = pool.map(lambda record: turn_found(record, self.path / str(record.path)), old)
             turns = [turn for turn in found if turn is not None]
         if turns:
             self._journal.assume(turns)
 
     def _turned_by(self, record: ImageRecord, file: Path) -> ImageRecord:
         """Return the record of an image, turned if this file of it is."""
-        turn = _turn(record, file) if record.turn is None else None
+        turn = turn_found(record, file) if record.turn is None else None
         return record if turn is None else self._journal.append(**turn).images[record.id]
 
     def turn_like(self, record: ImageRecord, other: ImageRecord) -> ImageRecord:
@@ -299,7 +306,7 @@ class ImagesOfProject:
                 f"The image “{image_id}” is not at {file} any more: it was moved or renamed. Show "
                 "the project its new folder (relink)."
             )
-        pixels = _pixels_known(record, file)
+        pixels = pixels_known(record, file)
         if pixels is None:
             raise ProjectError(
                 f"The file {file} was changed since its masks were made: the pixels differ. Put "
@@ -322,12 +329,12 @@ class ImagesOfProject:
 
         """
         lost = [record for record in self.images() if record.path and not self._is_there(record)]
-        files = _by_content(list_images(folder, recursive=True), lost)
+        files = files_by_content(list_images(folder, recursive=True), lost)
         found = []
         for record in lost:
             if same := files.get(record.content_hash):
                 # Of several copies, the one that kept its name.
-                same.sort(key=lambda file: file.name != _name(record))
+                same.sort(key=lambda file: file.name != name_of(record))
                 self._journal.append("relink", image=record.id, path=self._relative(same[0]))
                 self._turned_by(record, same[0])
                 found.append(record.id)
@@ -335,88 +342,4 @@ class ImagesOfProject:
 
     def _is_there(self, record: ImageRecord) -> bool:
         file = self.path / (record.path or "")
-        return file.is_file() and record.content_hash in _hashes_of_file(file)
-
-
-def _by_content(files: list[Path], lost: list[ImageRecord]) -> dict[str, list[Path]]:
-    """Find the files with the content looked for, reading no more than necessary."""
-    found: dict[str, list[Path]] = {record.content_hash: [] for record in lost}
-    names = {_name(record) for record in lost}
-    # Those that kept their name come first: usually no other has to be read.
-    for file in sorted(files, key=lambda file: file.name not in names):
-        if file.name not in names and all(found.values()):
-            break
-        for content in _hashes_of_file(file) & found.keys():
-            found[content].append(file)
-    return found
-
-
-def _name(record: ImageRecord) -> str:
-    return Path(record.path or "").name
-
-
-def _hash_of_file(file: Path) -> str | None:
-    try:
-        return hash_of(read_image(file))
-    except ImageError:
-        return None  # not an image after all: it cannot be the one looked for
-
-
-def _hashes_of_file(file: Path) -> set[str]:
-    """Return all that a project may know a file's pixels by: as they are read, and were once."""
-    known = _hash_of_file(file)
-    try:
-        with open_picture(file) as picture:
-            earlier = None if picture.is_plain else hash_of(picture.read_as_stored())
-    except ImageError:
-        earlier = None
-    return {content for content in (known, earlier) if content is not None}
-
-
-def _turn(record: ImageRecord, file: Path) -> dict[str, Any] | None:
-    """Return the log's entry of an image whose file is as it was but is read differently now."""
-    try:
-        with open_picture(file) as picture:
-            if picture.is_plain or hash_of(picture.read_as_stored()) != record.content_hash:
-                return None
-            pixels, orientation = picture.read(), picture.orientation
-    except ImageError:
-        return None
-    content = hash_of(pixels)
-    if content == record.content_hash:
-        return None
-    if spatial_shape(pixels) != turned_shape(record.shape, orientation):
-        return None  # another page of the file than its masks were made on
-    return {
-        "kind": "turn",
-        "image": record.id,
-        "orientation": orientation,
-        "content_hash": content,
-    }
-
-
-def _pixels_known(record: ImageRecord, file: Path) -> NDArray[Any] | None:
-    """Read a file as the project knows it; None where it holds other pixels by now.
-
-    Of what the first releases took for an image and this one would not (a stack of three planes, a
-    thumbnail before the image), the masks still need what they were made on.
-
-    Raises:
-        ImageError: it cannot be read.
-
-    """
-    refused = None
-    try:
-        pixels: NDArray[Any] = read_image(file)
-        if hash_of(pixels) == record.content_hash:
-            return pixels
-    except ImageError as error:
-        refused = error
-    if record.turn is None:
-        with open_picture(file) as picture:
-            pixels = picture.read_as_stored()
-        if hash_of(pixels) == record.content_hash:
-            return pixels
-    if refused is not None:
-        raise refused
-    return None
+        return file.is_file() and record.content_hash in hashes_of_file(file)

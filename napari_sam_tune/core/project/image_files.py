@@ -1,0 +1,103 @@
+"""What a project knows an image's file by: its pixels as they are read, and as they were once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_sam_tune.core.errors import ImageError
+from napari_sam_tune.core.geometry.turning import turned_shape
+from napari_sam_tune.core.images.files import content_hash as hash_of
+from napari_sam_tune.core.images.files import read_image, spatial_shape
+from napari_sam_tune.core.images.pictures import open_picture
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.project.ledger import ImageRecord
+
+
+def files_by_content(files: list[Path], lost: list[ImageRecord]) -> dict[str, list[Path]]:
+    """Find the files with the content looked for, reading no more than necessary."""
+    found: dict[str, list[Path]] = {record.content_hash: [] for record in lost}
+    names = {name_of(record) for record in lost}
+    # Those that kept their name come first: usually no other has to be read.
+    for file in sorted(files, key=lambda file: file.name not in names):
+        if file.name not in names and all(found.values()):
+            break
+        for content in hashes_of_file(file) & found.keys():
+            found[content].append(file)
+    return found
+
+
+def name_of(record: ImageRecord) -> str:
+    """Return the name of an image's file."""
+    return Path(record.path or "").name
+
+
+def hash_of_file(file: Path) -> str | None:
+    """Return the content hash of a file as it is read; None where it is no image."""
+    try:
+        return hash_of(read_image(file))
+    except ImageError:
+        return None  # not an image after all: it cannot be the one looked for
+
+
+def hashes_of_file(file: Path) -> set[str]:
+    """Return all that a project may know a file's pixels by: as they are read, and were once."""
+    known = hash_of_file(file)
+    try:
+        with open_picture(file) as picture:
+            earlier = None if picture.is_plain else hash_of(picture.read_as_stored())
+    except ImageError:
+        earlier = None
+    return {content for content in (known, earlier) if content is not None}
+
+
+def turn_found(record: ImageRecord, file: Path) -> dict[str, Any] | None:
+    """Return the log's entry of an image whose file is as it was but is read differently now."""
+    try:
+        with open_picture(file) as picture:
+            if picture.is_plain or hash_of(picture.read_as_stored()) != record.content_hash:
+                return None
+            pixels, orientation = picture.read(), picture.orientation
+    except ImageError:
+        return None
+    content = hash_of(pixels)
+    if content == record.content_hash:
+        return None
+    if spatial_shape(pixels) != turned_shape(record.shape, orientation):
+        return None  # another page of the file than its masks were made on
+    return {
+        "kind": "turn",
+        "image": record.id,
+        "orientation": orientation,
+        "content_hash": content,
+    }
+
+
+def pixels_known(record: ImageRecord, file: Path) -> NDArray[Any] | None:
+    """Read a file as the project knows it; None where it holds other pixels by now.
+
+    Of what the first releases took for an image and this one would not (a stack of three planes, a
+    thumbnail before the image), the masks still need what they were made on.
+
+    Raises:
+        ImageError: it cannot be read.
+
+    """
+    refused = None
+    try:
+        pixels: NDArray[Any] = read_image(file)
+        if hash_of(pixels) == record.content_hash:
+            return pixels
+    except ImageError as error:
+        refused = error
+    if record.turn is None:
+        with open_picture(file) as picture:
+            pixels = picture.read_as_stored()
+        if hash_of(pixels) == record.content_hash:
+            return pixels
+    if refused is not None:
+        raise refused
+    return None
