@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_sam_tune.commands.terminal import print_table, progress_bar, say, warn, working
+from napari_sam_tune.commands.left_out import Strict, say_left_out
+from napari_sam_tune.commands.terminal import print_table, progress_bar, say, working
+from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.models.catalogue import STARTER
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def import_data(
     ] = 0.15,
     test: Annotated[float, typer.Option(min=0, max=1, help="Share kept for evaluation.")] = 0.15,
     seed: Annotated[int, typer.Option(min=0, help="Of the split and of --limit.")] = 0,
+    strict: Strict = False,
 ) -> None:
     """Make a project of images that are labelled already; run it again to go on or add to it."""
     from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images
@@ -76,7 +78,11 @@ def import_data(
     opened = Project.open(project)
     if base is not None or opened.base is None:
         opened.set_base(base or base_ref(STARTER))
-    _print(_import(opened, dataset, chosen, options), opened.path)
+    report = _import(opened, dataset, chosen, options)
+    _print(report, opened.path)
+    say_left_out(report.left_out, strict=strict)
+    if not report.images:
+        raise SamTuneError(f"None of the {len(chosen)} images can be taken.")
 
 
 def _import(
@@ -86,7 +92,7 @@ def _import(
     from napari_sam_tune.core.exchange.import_report import ImportReport
     from napari_sam_tune.core.exchange.importing import import_images
 
-    report = ImportReport(left_out=Counter(dataset.left_out))
+    report = ImportReport(left_out=dataset.left_out)
     with progress_bar() as bar:
         task = bar.add_task("Importing", total=len(chosen))
         for step in import_images(project, dataset.name, chosen, options):
@@ -110,5 +116,3 @@ def _print(report: ImportReport, project: Path) -> None:
     for what, count in said.items():
         if count:
             say(f"{count} × {what}")
-    for what, count in sorted(report.left_out.items()):
-        warn("Left out:", f"{count} × {what}")

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 from PIL import Image
 
 from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.left_out import LeftOut
 from napari_sam_tune.core.plain_text import in_spreadsheet
-from napari_sam_tune.formats.csv_list import joined, masked_image, rows_of
+from napari_sam_tune.formats.csv_list import images_of, masked_image
 from napari_sam_tune.formats.exported_folder import read_notes
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 from napari_sam_tune.formats.yolo_out import FOLDERS
@@ -71,18 +72,17 @@ def read_binary(location: Location) -> Dataset:
     folder = path.parent
     notes = read_notes(folder)
     stems = {note.name: stem for stem, note in notes.images.items()}
-    found: dict[str, MaskedImage] = {}
-    for number, row in rows_of(path):
-        entry = f"{path.name}, line {number},"
+    left_out = LeftOut()
+
+    def read(row: dict[str, str], entry: str) -> MaskedImage:
         image = masked_image(row, (location.images or folder, folder), entry)
-        image = replace(image, masks=tuple(replace(m, whole=True) for m in image.masks))
         score, record = _score(row.get("score", ""), entry), row.get("record") or None
-        masks = (replace(m, record=record, score=score) for m in image.masks)
-        image = replace(image, masks=tuple(masks))
-        known = found.get(row["image"])
-        found[row["image"]] = image if known is None else joined(known, image, entry)
-    images = [notes.named(i, stems.get(name, "")) for name, i in found.items()]
-    return notes.dataset(f"binary/{folder.resolve().name}", images)
+        masks = (replace(m, whole=True, record=record, score=score) for m in image.masks)
+        return replace(image, masks=tuple(masks))
+
+    found = images_of(path, read, left_out)
+    images = [notes.named(image, stems.get(image.name, "")) for image in found]
+    return notes.dataset(f"binary/{folder.resolve().name}", images, left_out)
 
 
 def _score(text: str, entry: str) -> float | None:

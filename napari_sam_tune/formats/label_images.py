@@ -13,6 +13,7 @@ from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.labelled_images import read_mask, require_shape
 from napari_sam_tune.core.images.header import image_shape
+from napari_sam_tune.core.left_out import FILE, LeftOut
 from napari_sam_tune.core.plain_text import from_spreadsheet
 from napari_sam_tune.formats.exported_folder import Notes, by_stem, image_of, read_notes
 from napari_sam_tune.formats.label_images_out import CLASSES
@@ -131,9 +132,10 @@ def _read(location: Location, form: str, classes: Mapping[int, str] | None) -> D
     folder, images = location.path, location.images
     if folder is None or images is None:
         raise SamTuneError("Give the folder of pictures and the one of images.")
-    notes, known = read_notes(folder), by_stem(images)
-    found = []
-    for stem, file in by_stem(folder).items():
+    notes, known, left_out = read_notes(folder), by_stem(images), LeftOut()
+
+    def read(item: tuple[str, Path]) -> LabelPicture:
+        stem, file = item
         path = image_of(stem, known, images, file)
         picture = LabelPicture(
             path=path,
@@ -143,8 +145,10 @@ def _read(location: Location, form: str, classes: Mapping[int, str] | None) -> D
             notes=notes,
             classes=classes,
         )
-        found.append(notes.named(picture, stem))
-    return notes.dataset(f"{form}/{folder.resolve().name}", found)
+        return notes.named(picture, stem)
+
+    found = left_out.take(FILE, by_stem(folder).items(), read)
+    return notes.dataset(f"{form}/{folder.resolve().name}", found, left_out)
 
 
 def _classes(path: Path) -> dict[int, str]:

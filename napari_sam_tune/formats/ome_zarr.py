@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from napari_sam_tune.core.documents import check_bounds
 from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.images.pictures import MOST_BYTES
+from napari_sam_tune.core.left_out import FILE, LeftOut
 from napari_sam_tune.formats.exported_folder import by_stem, image_of, read_notes
 from napari_sam_tune.formats.label_images import numbered, placed
 from napari_sam_tune.formats.text_files import inside
@@ -42,13 +43,20 @@ class LabelledZarr(SourceImage):
     layers: tuple[Layer, ...]
 
     def check(self, shape: tuple[int, int]) -> None:
-        """Compare the shapes in the arrays' metadata."""
-        for layer in self.layers:
+        """Leave that to `with_sound_objects`: each label image is of a size of its own."""
+
+    def with_sound_objects(self, shape: tuple[int, int], left_out: LeftOut) -> LabelledZarr:
+        """Keep the label images whose metadata say the image's shape."""
+
+        def checked(layer: Layer) -> Layer:
             found = _open(layer.path)
             if found.shape[-2:] != shape or any(side != 1 for side in found.shape[:-2]):
                 raise MaskError(
                     f"{layer.path} has the shape {found.shape}, {self.name} is {shape}."
                 )
+            return layer
+
+        return replace(self, layers=tuple(left_out.take(FILE, self.layers, checked)))
 
     def objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
         """Give one object for each number of each label image."""
@@ -79,20 +87,22 @@ def read_ome_zarr(location: Location) -> Dataset:
         raise SamTuneError("Give the folder of .zarr, and the one of images.")
     folder = path.parent if path.suffix == ".zarr" else path
     files = [path] if path.suffix == ".zarr" else sorted(path.rglob("*.zarr"))
-    notes, known = read_notes(folder), by_stem(images)
-    found = []
-    for file in files:
-        stem = file.relative_to(folder).with_suffix("").as_posix()
+    notes, known, left_out = read_notes(folder), by_stem(images), LeftOut()
+
+    def read(file: Path) -> LabelledZarr:
+        # "a.ome.zarr" is the usual name of what belongs to "a.png"
+        stem = file.relative_to(folder).with_suffix("").as_posix().removesuffix(".ome")
         image = image_of(stem, known, images, file)
-        layers = _layers(file)
         labelled = LabelledZarr(
             path=image,
             name=image.relative_to(images).as_posix(),
             file=file,
-            layers=layers,
+            layers=_layers(file),
         )
-        found.append(notes.named(labelled, stem))
-    return notes.dataset(f"ome-zarr/{folder.resolve().name}", found)
+        return notes.named(labelled, stem)
+
+    found = left_out.take(FILE, files, read)
+    return notes.dataset(f"ome-zarr/{folder.resolve().name}", found, left_out)
 
 
 def _layers(file: Path) -> tuple[Layer, ...]:

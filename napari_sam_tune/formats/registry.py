@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.labelled_images import SMALLEST_OBJECT, manifest_rows
+from napari_sam_tune.core.left_out import IMAGE
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.exchange.incoming import Dataset, Location, SourceImage
@@ -124,7 +125,8 @@ def _grouped(dataset: Dataset, location: Location) -> Dataset:
             raise SamTuneError(f"{location.manifest} has no row for the image {image.path.name}.")
         return replace(image, group=rows[image.path.stem][1])
 
-    return replace(dataset, images=[with_group(image) for image in dataset.images])
+    images = dataset.left_out.take(IMAGE, dataset.images, with_group)
+    return replace(dataset, images=images)
 
 
 _HERE: Final = "napari_sam_tune.formats"

@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
 
 from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.labelled_images import read_mask, require_shape
 from napari_sam_tune.core.images.header import image_shape
+from napari_sam_tune.core.left_out import FILE, LeftOut
 from napari_sam_tune.formats.exported_folder import read_notes
 from napari_sam_tune.formats.text_files import inside
+from napari_sam_tune.formats.xml_files import read_xml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from xml.etree import ElementTree
 
     from napari_sam_tune.core.exchange.incoming import Location
 
@@ -83,10 +85,11 @@ def read_voc(location: Location) -> Dataset:
         raise SamTuneError(f"Give a folder with “Annotations” in it; {folder} has none.")
     notes = read_notes(folder)
     images = location.images or folder / "JPEGImages"
-    found = []
-    for file in sorted((folder / "Annotations").rglob("*.xml")):
+    left_out = LeftOut()
+
+    def read(file: Path) -> VocImage:
         key = file.relative_to(folder / "Annotations").with_suffix("").as_posix()
-        root = _parsed(file)
+        root = read_xml(file)
         path = inside(images, root.findtext("filename"), str(file))
         objects = tuple(_object(e, f"{file}, object {n},") for n, e in _numbered(root))
         image = VocImage(
@@ -97,25 +100,14 @@ def read_voc(location: Location) -> Dataset:
             file=folder / "SegmentationObject" / f"{key}.png",
             listed=objects,
         )
-        found.append(notes.named(image, key))
-    return notes.dataset(f"voc/{folder.resolve().name}", found)
+        return notes.named(image, key)
+
+    found = left_out.take(FILE, sorted((folder / "Annotations").rglob("*.xml")), read)
+    return notes.dataset(f"voc/{folder.resolve().name}", found, left_out)
 
 
 def _numbered(root: ElementTree.Element) -> Iterator[tuple[int, ElementTree.Element]]:
     return enumerate(root.iter("object"), start=1)
-
-
-def _parsed(file: Path) -> ElementTree.Element:
-    try:
-        text = file.read_bytes()
-        # a few lines of entities may fill the memory; other encodings would hide them
-        if b"<!" in text.replace(b"<!--", b"") or b"\0" in text:
-            raise SamTuneError(f"{file} declares entities or is not in UTF-8; VOC needs neither.")
-        return ElementTree.fromstring(text)  # noqa: S314
-    except OSError as error:
-        raise SamTuneError(f"{file} cannot be read: {error.strerror}.") from error
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise SamTuneError(f"{file} is not valid XML: {error}. Export it again.") from error
 
 
 def _object(element: ElementTree.Element, entry: str) -> VocObject:

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from napari_sam_tune.core.left_out import IMAGE, LeftOut
+
 if TYPE_CHECKING:
     from napari_sam_tune.core.project.ledger import ImageRecord
     from napari_sam_tune.core.project.split import Split
@@ -16,19 +18,21 @@ class ImportedImage:
     """One image of the data set is done.
 
     Attributes:
-        record: the image as the project knows it now.
+        record: the image as the project knows it now; None where it was left out.
         added: new records by (class, split).
         there: objects that an earlier import added.
         left_out: why objects were left out, to how many.
         empty: the source says that it has no object: it is marked "no defect here".
+        fault: why the image was left out, or None.
 
     """
 
-    record: ImageRecord
-    added: Counter[tuple[str, Split]]
-    there: int
-    left_out: Counter[str]
-    empty: bool
+    record: ImageRecord | None
+    added: Counter[tuple[str, Split]] = field(default_factory=Counter)
+    there: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    empty: bool = False
+    fault: str | None = None
 
 
 @dataclass
@@ -40,7 +44,7 @@ class ImportReport:
         objects: new records by (class, split).
         there: objects that an earlier import added.
         empty: images without any object.
-        left_out: why images and objects were left out, to how many.
+        left_out: images and objects that were left out.
 
     """
 
@@ -48,7 +52,7 @@ class ImportReport:
     objects: Counter[tuple[str, Split]] = field(default_factory=Counter)
     there: int = 0
     empty: int = 0
-    left_out: Counter[str] = field(default_factory=Counter)
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     def objects_of(self, label: str | None = None) -> Counter[Split]:
         """Return the new records by split; of all classes, or of one."""
@@ -59,8 +63,11 @@ class ImportReport:
 
     def take(self, image: ImportedImage) -> None:
         """Count an image in."""
+        if image.record is None:
+            self.left_out.add(IMAGE, image.fault)
+            return
         self.images[image.record.split] += 1
         self.objects += image.added
         self.there += image.there
         self.empty += image.empty
-        self.left_out += image.left_out
+        self.left_out.count_in(image.left_out)
