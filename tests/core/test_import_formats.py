@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import csv
 import json
+import os
+import pickle
 import warnings
 import zlib
 from itertools import chain
@@ -427,6 +429,77 @@ def test_qupaths_classes_lists_and_pixels(tmp_path: Path) -> None:
     write_json(path, {"type": "GeometryCollection", "geometries": [SQUARE]})
     ((_, ((_, mask),)),) = read("geojson", path=path)
     assert mask.sum() == 49
+
+
+def test_cvats_shapes_are_drawn_and_its_xml_holds_no_entities(tmp_path: Path) -> None:
+    image(tmp_path / "images")
+    shapes_of = """<polygon label="pore" points="2.00,2.00;9.00,2.00;9.00,9.00;2.00,9.00"/>
+      <box label="pore" xtl="10" ytl="4" xbr="20" ybr="8" rotation="90.00"/>
+      <ellipse label="pore" cx="15" cy="12" rx="6" ry="3"/>
+      <mask label="pore" rle="1, 2, 3" left="2" top="3" width="3" height="2"/>
+      <polyline label="pore" points="1,1;5,5"/>"""
+    text = f'<annotations><image id="0" name="a.png" width="31" height="24">{shapes_of}</image>'
+    path = tmp_path / "annotations.xml"
+    path.write_text(f"{text}</annotations>", encoding="utf-8-sig")
+    dataset = format_named("cvat-xml").read(Location(path=tmp_path))
+    (found,) = checked_images(dataset, ImportOptions())
+    polygon, box, ellipse, mask = (o.mask for o in found.objects(SHAPE))
+    assert "is no mask" in dataset.left_out.reasons[OBJECT][0]
+    assert (polygon.sum(), polygon[2:9, 2:9].all()) == (49, True)
+    assert (box.sum(), box[1:11, 13:17].all()) == (40, True)  # stood on end
+    rows, columns = np.mgrid[:24, :31] + 0.5
+    truth = ((columns - 15) / 6) ** 2 + ((rows - 12) / 3) ** 2 <= 1
+    np.testing.assert_array_equal(ellipse, truth)
+    assert np.argwhere(mask).tolist() == [[3, 3], [3, 4]]
+    path.write_text(f'<!DOCTYPE a [<!ENTITY b "c">]>{text}</annotations>', encoding="utf-8")
+    with pytest.raises(SamTuneError, match="declares entities"):
+        read("cvat-xml", path=path)
+
+
+class Runs:
+    """A pickle that would run a program."""
+
+    def __reduce__(self) -> Any:
+        return os.system, ("touch RAN",)
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_cellposes_files_are_read_and_never_run(
+    tmp_path: Path, protocol: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    image(tmp_path, "a.png")
+    image(tmp_path, "b.png")
+    truth = np.zeros(SHAPE, np.uint16)
+    truth[2:9, 3:9], truth[12:14, 20:30] = 1, 3
+
+    def save_seg(name: str, masks: object, **more: object) -> None:
+        flows = [np.zeros((2, 3), np.float32), [np.float64(3.5)]]
+        document = {"masks": masks, "flows": flows, "filename": "x.png", "diameter": 3.0, **more}
+        with (tmp_path / name).open("wb") as file:
+            header = {"descr": "|O", "fortran_order": False, "shape": ()}
+            np.lib.format.write_array_header_1_0(file, header)
+            pickle.dump(np.array(document, dtype=object), file, protocol=protocol)
+
+    save_seg("a_seg.npy", truth, ismanual=np.zeros(2, bool))
+    assert np.load(tmp_path / "a_seg.npy", allow_pickle=True).item()["diameter"] == 3.0
+    save(tmp_path / "a_cp_masks.png", np.zeros(SHAPE, np.uint16))  # the corrected file counts
+    save(tmp_path / "b_cp_masks.png", truth)
+    assert [name for name, _ in read("cellpose", path=tmp_path)] == ["a.png", "b.png"]
+    for _, found in read("cellpose", path=tmp_path):
+        for (_, mask), number in zip(found, (1, 3), strict=True):
+            np.testing.assert_array_equal(mask, truth == number)
+    save_seg("a_seg.npy", truth.astype(np.int32) - 1)  # as Cellpose of before counted
+    ((_, found), _) = read("cellpose", path=tmp_path)
+    assert [mask.sum() for _, mask in found] == [42, 20]
+    for bad, message in ((Runs(), "posix.system, which is not run"), ([1], "has no “masks”")):
+        save_seg("a_seg.npy", bad)
+        with pytest.raises(SamTuneError, match=rf"a_seg\.npy .*{message}"):
+            read("cellpose", path=tmp_path)
+    save_seg("a_seg.npy", np.array([Runs()], dtype=object))
+    with pytest.raises(SamTuneError, match="which is not run"):
+        read("cellpose", path=tmp_path)
+    assert not (tmp_path / "RAN").exists()
 
 
 def test_coco_as_converters_nest_and_number_it(tmp_path: Path) -> None:
