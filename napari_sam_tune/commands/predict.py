@@ -61,7 +61,7 @@ def predict(
         raise PromptError("--baseline sets weights beside their base model: give --weights too.")
     names = ("", "_base") if baseline else ("",)
     left_out = LeftOut()
-    paths = prediction.find_images(images, left_out)
+    paths = prediction.find_images(images, out, left_out)
     paths = prediction.answerable(paths, prompts or (), left_out)
     if not overwrite:
         _refuse_existing(out, [path.stem + name for path in paths for name in names])

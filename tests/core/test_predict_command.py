@@ -152,6 +152,12 @@ def test_what_cannot_be_predicted_is_left_out_and_named(images: Path, tmp_path: 
         assert sorted(path.name for path in out.iterdir()) == ["im 1_mask.png", "im 1_overlay.png"]
 
 
+def test_a_second_run_into_the_images_folder_asks_about_the_images_alone(images: Path) -> None:
+    for more in ((), ("--overwrite",)):
+        run(images, "--point", POINT, "--out", images, *more)
+        assert len(list(images.iterdir())) == 6  # two images, their masks and overlays
+
+
 def test_many_objects_need_sixteen_bits() -> None:
     masks = list(np.eye(400, dtype=bool).reshape(400, 20, 20))
     picture = np.asarray(mask_picture(masks, (20, 20)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +15,7 @@ from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.suggestions.sources import suggest_everything, suggest_with_head
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.suggestions.suggestion import Suggestion
 
+_ANSWER: Final = re.compile(r"(.+?)(?:_base)?_(?:mask|overlay)\.png")
 _POINTS_PER_SIDE: Final = 12
 """Of the grid: more than in the dock, where a person waits."""
 
@@ -84,11 +86,12 @@ def _numbers(kind: str, text: str, names: Sequence[str]) -> list[float]:
     return numbers
 
 
-def find_images(given: Sequence[Path], left_out: LeftOut) -> list[Path]:
+def find_images(given: Sequence[Path], out: Path, left_out: LeftOut) -> list[Path]:
     """Return the images named, and those in the folders named, in natural order.
 
     Args:
         given: images, and folders of them.
+        out: where the masks go; those of an earlier run, if they lie there, are no images to ask.
         left_out: told of those that share a name without suffix, so that their masks would too.
 
     Raises:
@@ -96,7 +99,8 @@ def find_images(given: Sequence[Path], left_out: LeftOut) -> list[Path]:
 
     """
     listed = [file for path in given for file in (list_images(path) if path.is_dir() else [path])]
-    found = list(dict.fromkeys(listed))
+    stems = {path.stem for path in listed}
+    found = [path for path in dict.fromkeys(listed) if not _is_answer(path, out, stems)]
     if not found:
         raise ImageError(f"There is no image in {', '.join(str(path) for path in given)}.")
     by_stem: dict[str, list[Path]] = {}
@@ -113,6 +117,12 @@ def find_images(given: Sequence[Path], left_out: LeftOut) -> list[Path]:
         return path
 
     return left_out.take(IMAGE, found, alone)
+
+
+def _is_answer(path: Path, out: Path, stems: Collection[str]) -> bool:
+    """Whether a file is what an earlier run drew of one of the images."""
+    drawn = _ANSWER.fullmatch(path.name)
+    return drawn is not None and drawn[1] in stems and path.parent.resolve() == out.resolve()
 
 
 def answerable(images: Sequence[Path], prompts: Sequence[Prompt], left_out: LeftOut) -> list[Path]:
