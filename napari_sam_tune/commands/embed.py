@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from napari_sam_tune.commands.terminal import Device, Model, progress_bar, say, warn
+from napari_sam_tune.commands.left_out import Strict, say_left_out
+from napari_sam_tune.commands.terminal import Device, Model, progress_bar, say
 from napari_sam_tune.core.errors import ImageError
+from napari_sam_tune.core.left_out import IMAGE, LeftOut
 from napari_sam_tune.core.models.catalogue import STARTER
 
 
@@ -17,6 +19,7 @@ def embed(
     project: Annotated[Path, typer.Option(help="Project folder; made if it is absent.")],
     model: Model = STARTER,
     device: Device = "auto",
+    strict: Strict = False,
 ) -> None:
     """Encode a whole folder ahead, so that every first click is quick. Resumes where it stopped."""
     from napari_sam_tune.core.answers.predictor import Predictor
@@ -28,15 +31,14 @@ def embed(
     changed = opened.set_base(predictor.ref)  # another model's embeddings would be of no use
     if changed is not None:
         say(changed)
-    unreadable, images = [], 0
+    left_out, images = LeftOut(), 0
     with progress_bar() as bar:
         task = bar.add_task("Encoding", total=None)
         for step in embed_folder(opened, predictor, folder):
             images = step.total
             bar.update(task, completed=step.done, total=step.total)
             if step.error is not None:
-                unreadable.append(step.error)
-    for message in unreadable:
-        warn("Skipped:", message)
-    if unreadable and len(unreadable) == images:
+                left_out.add(IMAGE, step.error)
+    say_left_out(left_out, strict=strict)
+    if images and left_out.counts[IMAGE] == images:
         raise ImageError(f"None of the {images} images in {folder} can be read.")

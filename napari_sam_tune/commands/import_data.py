@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_sam_tune.commands.left_out import Strict, say_left_out
 from napari_sam_tune.commands.terminal import print_table, progress_bar, say, warn, working
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.models.catalogue import STARTER
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project.split import Split
 
 
+Update = Annotated[
+    bool,
+    typer.Option("--update", help="Take the new form of objects changed in the source."),
+]
+
+
 def import_data(
     project: Annotated[Path, typer.Argument(help="Project folder; made if it is absent.")],
     format_name: Annotated[
@@ -34,9 +40,7 @@ def import_data(
         Path | None, typer.Option("--from", help="The file or folder of the format.")
     ] = None,
     images: Annotated[Path | None, typer.Option(help="Folder of images, or one raster.")] = None,
-    masks: Annotated[
-        Path | None, typer.Option(help="Folder of true masks, paired by stem.")
-    ] = None,
+    masks: Annotated[Path | None, typer.Option(help="Folder of masks, paired by stem.")] = None,
     model: Annotated[
         str | None,
         typer.Option(help="Base model: its name or a weights file; a new project takes starter."),
@@ -59,10 +63,8 @@ def import_data(
     ] = 0.15,
     test: Annotated[float, typer.Option(min=0, max=1, help="Share kept for evaluation.")] = 0.15,
     seed: Annotated[int, typer.Option(min=0, help="Of the split and of --limit.")] = 0,
-    update: Annotated[
-        bool,
-        typer.Option("--update", help="Take the new form of objects changed in the source."),
-    ] = False,
+    update: Update = False,
+    strict: Strict = False,
 ) -> None:
     """Make a project of images that are labelled already; run it again to go on or add to it."""
     from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images
@@ -81,7 +83,11 @@ def import_data(
     opened = Project.open(project)
     if base is not None or opened.base is None:
         opened.set_base(base or base_ref(STARTER))
-    _print(_import(opened, dataset, chosen, options), opened.path)
+    report = _import(opened, dataset, chosen, options)
+    _print(report, opened.path)
+    say_left_out(report.left_out, strict=strict)
+    if not report.images:
+        raise SamTuneError(f"None of the {len(chosen)} images can be taken.")
 
 
 def _say_found(images: Sequence[SourceImage]) -> None:
@@ -102,7 +108,7 @@ def _import(
     from napari_sam_tune.core.exchange.importing import import_images
 
     _say_found(chosen)
-    report = ImportReport(left_out=Counter(dataset.left_out))
+    report = ImportReport(left_out=dataset.left_out)
     with progress_bar() as bar:
         task = bar.add_task("Importing", total=len(chosen))
         try:
@@ -135,5 +141,3 @@ def _print(report: ImportReport, project: Path) -> None:
     for what, count in said.items():
         if count:
             say(f"{count} × {what}")
-    for what, count in sorted(report.left_out.items()):
-        warn("Left out:", f"{count} × {what}")

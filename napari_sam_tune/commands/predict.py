@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_sam_tune.commands.left_out import Strict, say_left_out
 from napari_sam_tune.commands.terminal import Device, progress_bar, say, strong
 from napari_sam_tune.core.errors import PromptError
+from napari_sam_tune.core.left_out import LeftOut
 from napari_sam_tune.core.models.catalogue import MODEL_NAMES, STARTER
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ def predict(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that are there already.")
     ] = False,
+    strict: Strict = False,
 ) -> None:
     """Draw masks with tuned weights, from boxes, points or nothing, and say how good they are."""
     from napari_sam_tune.core.batch import predict as prediction
@@ -57,8 +60,9 @@ def predict(
     if baseline and weights is None:
         raise PromptError("--baseline sets weights beside their base model: give --weights too.")
     names = ("", "_base") if baseline else ("",)
-    paths = prediction.find_images(images)
-    prediction.check_prompts(paths, prompts or ())
+    left_out = LeftOut()
+    paths = prediction.find_images(images, out, left_out)
+    paths = prediction.answerable(paths, prompts or (), left_out)
     if not overwrite:
         _refuse_existing(out, [path.stem + name for path in paths for name in names])
     predictor, asked = _open(weights, model, device, baseline=baseline)
@@ -71,6 +75,7 @@ def predict(
                 write_prediction(out, path.stem + name, to_rgb8(pixels), masks)
                 _print(path, "base" if name or asked is None else "tuned", found)
     say("Masks and overlays are in ", strong(out), ".")
+    say_left_out(left_out, strict=strict)
 
 
 def _prompts(boxes: Sequence[str], points: Sequence[str], auto: bool) -> list[Prompt] | None:

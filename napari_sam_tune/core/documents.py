@@ -6,6 +6,7 @@ brackets end in the depths of whoever walks through them later.
 
 from __future__ import annotations
 
+import codecs
 import json
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,17 +35,30 @@ def read_json(path: Path) -> dict[str, Any]:
             bounds (see `check_bounds`).
 
     """
+    document = read_json_value(path)
+    if not isinstance(document, dict):
+        raise SamTuneError(f"{path} should hold a JSON object {{…}}; export it again.")
+    return document
+
+
+def read_json_value(path: Path) -> Any:
+    """Read a JSON file that holds an object, a list or a value; raises as `read_json` does."""
     content = _content(path)
     try:
-        document = json.loads(content.decode("utf-8-sig"))
+        document = json.loads(decoded(content))
         if b"\\ud" in content.lower():  # halves of a character, which no file could hold
             json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise SamTuneError(f"{path} is not valid JSON: {error}. Export it again.") from error
-    if not isinstance(document, dict):
-        raise SamTuneError(f"{path} should hold a JSON object {{…}}; export it again.")
-    check_bounds(document, path)
+    if isinstance(document, dict | list):
+        check_bounds(document, path)
     return document
+
+
+def decoded(content: bytes) -> str:
+    """Decode text in UTF-8, or in UTF-16 where its byte order mark says so; raises as `decode`."""
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if wide else "utf-8-sig")
 
 
 def check_bounds(document: Collection[Any], name: object) -> None:
@@ -89,7 +103,7 @@ def read_yaml(path: Path) -> Any:
             "right file?"
         )
     try:
-        text = content.decode("utf-8-sig")
+        text = decoded(content)
     except UnicodeDecodeError as error:
         raise SamTuneError(f"{path} is not valid YAML: {error}. Save it in UTF-8.") from error
     return parse_yaml(text, str(path))

@@ -15,8 +15,9 @@ from PIL import Image
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.names import NamedFiles, own_name
+from napari_sam_tune.core.left_out import LeftOut
 from napari_sam_tune.core.plain_text import in_spreadsheet
-from napari_sam_tune.formats.csv_list import joined, masked_image, rows_of
+from napari_sam_tune.formats.csv_list import images_of, masked_image
 from napari_sam_tune.formats.exported_folder import read_notes
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 from napari_sam_tune.formats.yolo_out import FOLDERS
@@ -73,18 +74,18 @@ def read_binary(location: Location) -> Dataset:
     notes = read_notes(folder)
     stems = {note.name: stem for stem, note in notes.images.items()}
     files = NamedFiles(location.images or folder), NamedFiles(folder)
-    found: dict[str, MaskedImage] = {}
-    for number, row in rows_of(path):
-        entry = f"{path.name}, line {number},"
+    left_out, names = LeftOut(), {}
+
+    def read(row: dict[str, str], entry: str) -> MaskedImage:
         image = masked_image(row, files, entry)
-        image = replace(image, masks=tuple(replace(m, whole=True) for m in image.masks))
+        names[image.path] = row["image"]
         score, record = _score(row.get("score", ""), entry), row.get("record") or None
-        masks = (replace(m, record=record, score=score) for m in image.masks)
-        image = replace(image, masks=tuple(masks))
-        known = found.get(row["image"])
-        found[row["image"]] = image if known is None else joined(known, image, entry)
-    images = [notes.named(i, stems.get(name, "")) for name, i in found.items()]
-    return notes.dataset(f"binary/{own_name(folder)}", images)
+        masks = (replace(m, whole=True, record=record, score=score) for m in image.masks)
+        return replace(image, masks=tuple(masks))
+
+    found = images_of(path, files[0], read, left_out)
+    images = [notes.named(image, stems.get(names[image.path], "")) for image in found]
+    return notes.dataset(f"binary/{own_name(folder)}", images, left_out)
 
 
 def _score(text: str, entry: str) -> float | None:

@@ -1,25 +1,36 @@
-"""Reading COCO "instances" files: run lengths, compressed or not, and polygons."""
+"""Reading COCO "instances" files: run lengths, compressed or not, and polygons.
+
+A file, or a folder in the layout of a tool: Roboflow's `train/_annotations.coco.json` beside the
+images, or CVAT's `annotations/instances_….json` with an `images` folder.
+"""
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.documents import read_json
 from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
-from napari_sam_tune.core.images.names import NamedFiles, absolute
+from napari_sam_tune.core.images.names import NamedFiles, absolute, own_name
+from napari_sam_tune.core.left_out import FILE, IMAGE, OBJECT, LeftOut
 from napari_sam_tune.formats.coco_masks import check_segmentation, decode_segmentation
+from napari_sam_tune.formats.exported_folder import Notes, read_notes
+from napari_sam_tune.formats.text_files import split_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from napari_sam_tune.core.exchange.incoming import Location
+    from napari_sam_tune.core.project.split import Split
 
     Row = dict[str, Any]
+
+ROBOFLOW: Final = "_annotations.coco.json"
+_CATEGORY: Final = "category that cannot be taken"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,37 +38,63 @@ class CocoImage(SourceImage):
     """An image of a COCO file.
 
     Attributes:
-        size: (H, W) as the file says; None where it does not.
-        annotations: its annotations, as they stand in the file.
+        size: (H, W) as the file says, or something else in place of a number it does not know.
+        annotations: its annotations, as they stand in the file, by id.
         categories: category id to name.
 
     """
 
-    size: tuple[Any, Any] | None
-    annotations: tuple[Row, ...]
-    categories: dict[Any, str]
+    size: tuple[Any, Any]
+    annotations: dict[str, Row]
+    categories: dict[str, str]
 
     def check(self, shape: tuple[int, int]) -> None:
-        """Compare sizes, and check that every segmentation can be decoded."""
-        if self.size is not None and self.size != shape:
+        """Compare sizes."""
+        # scripts that do not know the size write 0, or nothing
+        if all(isinstance(n, int | float) and n > 0 for n in self.size) and self.size != shape:
             raise ImageError(
                 f"{self.name} is {shape[0]} × {shape[1]} pixels, but its COCO entry says "
                 f"{self.size[0]} × {self.size[1]}."
             )
-        for row in self.annotations:
-            entry = f"The COCO annotation {row['id']} of {self.name}"
+
+    def with_sound_objects(self, shape: tuple[int, int], left_out: LeftOut) -> CocoImage:
+        """Keep the annotations whose segmentation can be decoded."""
+
+        def checked(item: tuple[str, Row]) -> tuple[str, Row]:
+            key, row = item
+            entry = f"The COCO annotation {key} of {self.name}"
+            category = _key(row.get("category_id"))
+            if category not in self.categories:
+                raise SamTuneError(
+                    f"{entry} has the category_id {row.get('category_id')!r}, which the file does "
+                    "not list."
+                )
+            _check_score(row, entry)
             check_segmentation(row.get("segmentation"), shape, entry)
+            return key, row
+
+        sound = dict(left_out.take(OBJECT, self.annotations.items(), checked))
+        whole = replace(self, annotations=sound)
+        return replace(whole, labels=frozenset(whole.classes))
 
     def objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
         """Decode one annotation after the other."""
-        for row in self.annotations:
+        for key, row in self.annotations.items():
             yield SourceObject(
-                str(row["id"]),
+                key,
                 decode_segmentation(row["segmentation"], shape),
-                self.categories[row["category_id"]],
+                self._label(row),
                 row.get("score"),
                 _record(row),
             )
+
+    @property
+    def classes(self) -> list[str]:
+        """The class of each annotation."""
+        return [self._label(row) for row in self.annotations.values()]
+
+    def _label(self, row: Row) -> str:
+        return self.categories[_key(row["category_id"])]
 
 
 def _record(row: Row) -> str | None:
@@ -68,95 +105,138 @@ def _record(row: Row) -> str | None:
 
 
 def read_coco(location: Location) -> Dataset:
-    """Read a COCO "instances" file; an image without annotations is one without objects.
+    """Read a COCO "instances" file, or the files of a folder.
 
-    File names are relative to `location.images`, or to the file's own folder; where no file is
-    there, see `names.NamedFiles`.
+    An image without annotations is one without objects. File names are relative to
+    `location.images`, or to the file's own folder, or to an `images` folder beside that; where no
+    file is there, see `names.NamedFiles`.
 
     Raises:
-        SamTuneError: it is malformed; names the entry.
+        SamTuneError: nothing can be taken; names the entries.
 
     """
     path = location.path
     if path is None:
-        raise SamTuneError("Give the COCO file.")
-    document = read_json(path)
-    categories = {
-        key: _text(row, "name", f"{path.name}: the category {key!r}")
-        for key, row in _by_id(document, "categories", path).items()
-    }
-    images = _by_id(document, "images", path)
-    of_image: defaultdict[Any, list[Row]] = defaultdict(list)
-    for key, row in _by_id(document, "annotations", path).items():
-        entry = f"{path.name}: the annotation {key!r}"
-        _check_refers(row, "image_id", images, entry)
-        _check_refers(row, "category_id", categories, entry)
-        _check_score(row, entry)
-        of_image[row["image_id"]].append(row)
-    files = NamedFiles(location.images or _home(path))
-    beside = None if location.images else path.parent
-    return Dataset(
-        f"coco/{path.name}",
-        [
-            _coco_image(row, tuple(of_image[key]), categories, files, path, beside)
-            for key, row in images.items()
-        ],
+        raise SamTuneError("Give the COCO file, or a folder of them.")
+    if not path.is_dir():
+        return _read_file(path, location.images, f"coco/{path.name}", None, Notes())
+    notes, left_out = read_notes(path), LeftOut()
+    name = f"coco/{own_name(path)}"
+
+    def read(file: Path) -> Dataset:
+        of_file = f"{name}/{file.relative_to(path).as_posix()}"
+        split = split_named(file.parent.name if file.name == ROBOFLOW else file.stem)
+        return _read_file(file, location.images, of_file, split, notes)
+
+    images: list[SourceImage] = []
+    for part in left_out.take(FILE, _files(path), read):
+        left_out.join(part.left_out)
+        images += part.images
+    return notes.dataset(name, images, left_out)
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the COCO files of a folder in the layout of Roboflow or CVAT."""
+    found = sorted((*folder.glob(ROBOFLOW), *folder.glob(f"*/{ROBOFLOW}")))
+    found = (
+        found or sorted((folder / "annotations").glob("*.json")) or sorted(folder.glob("*.json"))
     )
+    if not found:
+        raise SamTuneError(
+            f"There is no COCO file in {folder}: no {ROBOFLOW} in it or in train, valid or test, "
+            "and no JSON file in “annotations”."
+        )
+    return found
 
 
-def _home(path: Path) -> Path:
-    """Return where a file's images are: beside it, or beside its folder in COCO's own layout."""
+def _read_file(
+    path: Path, images: Path | None, called: str, split: Split | None, notes: Notes
+) -> Dataset:
+    document, left_out = read_json(path), LeftOut()
+
+    def category(row: Row) -> tuple[str, str]:
+        return _key(row.get("id")), _text(
+            row, "name", f"{path.name}: the category {row.get('id')!r}"
+        )
+
+    categories = dict(left_out.take(_CATEGORY, _rows(document, "categories", path), category))
+    rows = _rows(document, "images", path)
+    ids = Counter(_key(row.get("id")) for row in rows)
+    of_image = _of_image(_rows(document, "annotations", path), ids, path.name, left_out)
+    files, beside = (NamedFiles(images), None) if images else _images_of(path)
+
+    def read(row: Row) -> CocoImage:
+        key = _key(row.get("id"))
+        entry = f"{path.name}: the image {row.get('id')!r}"
+        if not key:
+            raise SamTuneError(f"{path.name}: “images” has the entry {row!r:.80} without an id.")
+        if ids[key] > 1:
+            raise SamTuneError(f"{path.name}: two of “images” have the id {row['id']!r}.")
+        file = files.find(row.get("file_name"), entry, beside=beside)
+        name = file.path.relative_to(files.folder)
+        image = CocoImage(
+            path=file.path,
+            name=name.as_posix(),
+            said=file.said,
+            split=split,
+            size=(row.get("height"), row.get("width")),
+            annotations=of_image[key],
+            categories=categories,
+        )
+        return notes.named(image, name.with_suffix("").as_posix())
+
+    return Dataset(called, left_out.take(IMAGE, rows, read), left_out)
+
+
+def _of_image(
+    rows: list[Row], images: Counter[str], file: str, left_out: LeftOut
+) -> defaultdict[str, dict[str, Row]]:
+    """Return the annotations of each image by their ids, which converters may have left out."""
+    found: defaultdict[str, dict[str, Row]] = defaultdict(dict)
+    for number, row in enumerate(rows):
+        image = _key(row.get("image_id"))
+        if image not in images:
+            entry = f"{file}: the annotation {row.get('id', f'at place {number}')!r}"
+            said = (
+                f"{entry} has the image_id {row.get('image_id')!r}, which the file does not list."
+            )
+            left_out.add(OBJECT, said)
+            continue
+        key = _key(row.get("id")) or f"#{number}"
+        found[image][f"{key}#{number}" if key in found[image] else key] = row
+    return found
+
+
+def _images_of(path: Path) -> tuple[NamedFiles, Path | None]:
+    """Return where a file's images are, beside it or as CVAT or COCO has them, see `find`."""
     folder = absolute(path).parent
-    return folder.parent if folder.name == "annotations" else path.parent
+    if folder.name != "annotations":
+        return NamedFiles(path.parent), None
+    images = folder.parent / "images"
+    return (NamedFiles(images), None) if images.is_dir() else (NamedFiles(folder.parent), folder)
 
 
-def _coco_image(
-    row: Row,
-    annotations: tuple[Row, ...],
-    categories: dict[Any, str],
-    files: NamedFiles,
-    path: Path,
-    beside: Path | None,
-) -> CocoImage:
-    entry = f"{path.name}: the image {row['id']!r}"
-    file = files.find(row.get("file_name"), entry, beside=beside)
-    return CocoImage(
-        path=file.path,
-        name=file.path.relative_to(files.folder).as_posix(),
-        said=file.said,
-        labels=frozenset(categories[a["category_id"]] for a in annotations),
-        size=(row["height"], row["width"]) if "height" in row and "width" in row else None,
-        annotations=annotations,
-        categories=categories,
-    )
+def _key(value: object) -> str:
+    """Return an id as a text, by which 1, 1.0 and "1" are the same; "" where it is none."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
 
 
-def _by_id(document: Row, key: str, path: Path) -> dict[Any, Row]:
-    """Return the rows of a list by their ids, which must be there and differ."""
+def _rows(document: Row, key: str, path: Path) -> list[Row]:
     rows = document.get(key)
     if not isinstance(rows, list):
         raise SamTuneError(f"{path} has no list “{key}”, so it is not a COCO instances file.")
-    found: dict[Any, Row] = {}
-    for number, row in enumerate(rows):
-        if not isinstance(row, dict) or not isinstance(row.get("id"), int | str):
-            raise SamTuneError(f"{path.name}: “{key}”, entry {number} (from 0), has no id.")
-        if row["id"] in found:
-            raise SamTuneError(f"{path.name}: two of “{key}” have the id {row['id']!r}.")
-        found[row["id"]] = row
-    return found
+    return [row if isinstance(row, dict) else {} for row in rows]
 
 
 def _text(row: Row, key: str, entry: str) -> str:
     value = row.get(key)
+    if isinstance(value, int):
+        value = str(value)
     if not isinstance(value, str) or not value:
         raise SamTuneError(f"{entry} has no {key}.")
     return value
-
-
-def _check_refers(row: Row, key: str, known: dict[Any, Any], entry: str) -> None:
-    value = row.get(key)
-    if not isinstance(value, int | str) or value not in known:
-        raise SamTuneError(f"{entry} has the {key} {value!r}, which the file does not list.")
 
 
 def _check_score(row: Row, entry: str) -> None:

@@ -32,15 +32,34 @@ def check_segmentation(segmentation: object, shape: tuple[int, int], entry: str)
         MaskError: it is malformed, or of another size than the image.
 
     """
-    if isinstance(segmentation, list):
-        for polygon in segmentation:
+    if isinstance(segmentation, list) and segmentation:
+        parts = polygons(segmentation)
+        for polygon in parts:
             _check_polygon(polygon, shape, entry)
-    elif isinstance(segmentation, dict):
+        if not parts:
+            raise MaskError(
+                f"{entry} has a polygon that is not a list of three or more x, y pairs."
+            )
+    elif isinstance(segmentation, dict) and segmentation:
         _check_runs(segmentation, shape, entry)
     else:
         raise MaskError(
             f"{entry} has no segmentation (it says {segmentation!r:.60}); boxes alone are no masks."
         )
+
+
+def polygons(segmentation: list[Any]) -> list[Any]:
+    """Return the polygons of a list, as converters nest them: flat, or a list too deep.
+
+    Parts of one or two points, which have no area, are passed over.
+    """
+    if segmentation and not any(isinstance(part, list) for part in segmentation):
+        return [segmentation]
+    if all(
+        isinstance(part, list) and any(isinstance(x, list) for x in part) for part in segmentation
+    ):
+        segmentation = [polygon for part in segmentation for polygon in part]
+    return [part for part in segmentation if not (isinstance(part, list) and len(part) in (2, 4))]
 
 
 def _check_polygon(polygon: object, shape: tuple[int, int], entry: str) -> None:
@@ -111,11 +130,9 @@ def decode_segmentation(segmentation: Any, shape: tuple[int, int]) -> Mask:
 
     The polygons of a list are parts of one object; COCO has no holes but in run lengths.
     """
-    if not segmentation:
-        return np.zeros(shape, dtype=bool)
     runs = segmentation
     if isinstance(segmentation, list):
-        runs = coco_mask.merge(coco_mask.frPyObjects(segmentation, *shape))
+        runs = coco_mask.merge(coco_mask.frPyObjects(polygons(segmentation), *shape))
     elif isinstance(segmentation["counts"], list):
-        runs = coco_mask.frPyObjects(segmentation, *shape)
+        runs = coco_mask.frPyObjects({**segmentation, "size": list(shape)}, *shape)
     return np.asarray(coco_mask.decode(runs), dtype=bool)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from pycocotools import mask as coco_mask
@@ -26,7 +26,7 @@ def write_coco(
     images: Iterable[ImageOut], classes: Mapping[str, str], path: Path, _: ExportOptions
 ) -> Counter[str]:
     """Write an "instances" file with compressed run lengths: holes, parts and overlap are kept."""
-    return _write(images, classes, path, _with_run_lengths)
+    return _write(images, classes, path, with_run_lengths)
 
 
 def write_coco_polygons(
@@ -49,25 +49,54 @@ def _write(
     path: Path,
     described: Callable[[ObjectOut, tuple[int, int], Counter[str]], Row],
 ) -> Counter[str]:
-    """Write annotations as they come; the list of images, which is short, comes last."""
-    losses: Counter[str] = Counter()
-    categories = {name: number for number, name in enumerate(classes, start=1)}
-    rows: list[Row] = []
-    with path.open("w", encoding="utf-8") as file:
-        listed = [{"id": n, "name": name, "supercategory": ""} for name, n in categories.items()]
-        file.write('{"info": {"description": "napari-sam-tune"}, "licenses": [],\n')
-        file.write(f'"categories": {json.dumps(listed, ensure_ascii=False)},\n"annotations": [')
-        separator, numbers = "\n", count(1)
-        for image_id, image in enumerate(images, start=1):
-            rows.append(_image(image_id, image))
-            for found in image.objects:
-                row = {"id": next(numbers), "image_id": image_id}
-                row["category_id"] = categories[found.label]
-                row |= _common(found) | described(found, image.shape, losses)
-                file.write(separator + json.dumps(row, ensure_ascii=False))
-                separator = ",\n"
-        file.write(f'\n],\n"images": {json.dumps(rows, ensure_ascii=False)}}}\n')
-    return losses
+    with CocoFile(path, classes) as file:
+        for image in images:
+            file.add(image, described)
+    return file.losses
+
+
+class CocoFile:
+    """An "instances" file: annotations as they come; the list of images, which is short, last.
+
+    Args:
+        path: the file.
+        classes: name to colour, all that the images have.
+
+    """
+
+    def __init__(self, path: Path, classes: Mapping[str, str]) -> None:
+        self.losses: Counter[str] = Counter()
+        self._categories = {name: number for number, name in enumerate(classes, start=1)}
+        self._images: list[Row] = []
+        self._separator, self._numbers = "\n", count(1)
+        self._file = path.open("w", encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        listed = [{"id": n, "name": k, "supercategory": ""} for k, n in self._categories.items()]
+        self._file.write('{"info": {"description": "napari-sam-tune"}, "licenses": [],\n')
+        self._file.write(f'"categories": {json.dumps(listed, ensure_ascii=False)},\n')
+        self._file.write('"annotations": [')
+        return self
+
+    def add(
+        self,
+        image: ImageOut,
+        described: Callable[[ObjectOut, tuple[int, int], Counter[str]], Row],
+    ) -> None:
+        """Write the objects of an image, as `described` says them."""
+        image_id = len(self._images) + 1
+        self._images.append(_image(image_id, image))
+        for found in image.objects:
+            row = {"id": next(self._numbers), "image_id": image_id}
+            row["category_id"] = self._categories[found.label]
+            row |= _common(found) | described(found, image.shape, self.losses)
+            self._file.write(self._separator + json.dumps(row, ensure_ascii=False))
+            self._separator = ",\n"
+
+    def __exit__(self, *_: object) -> None:
+        images = json.dumps(self._images, ensure_ascii=False)
+        self._file.write(f'\n],\n"images": {images}}}\n')
+        self._file.close()
 
 
 def _image(number: int, image: ImageOut) -> Row:
@@ -104,7 +133,8 @@ def _provenance(found: ObjectOut) -> Row:
     }
 
 
-def _with_run_lengths(found: ObjectOut, shape: tuple[int, int], _: Counter[str]) -> Row:
+def with_run_lengths(found: ObjectOut, shape: tuple[int, int], _: Counter[str]) -> Row:
+    """Describe an object by compressed run lengths."""
     runs = {"size": list(shape), "counts": run_lengths(found, shape)}
     packed = coco_mask.frPyObjects(runs, *shape)["counts"].decode("ascii")
     return {"segmentation": {"size": list(shape), "counts": packed}, **_provenance(found)}

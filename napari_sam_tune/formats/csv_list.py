@@ -7,16 +7,19 @@ image has no object.
 from __future__ import annotations
 
 import csv
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset
 from napari_sam_tune.core.images.names import NamedFiles
+from napari_sam_tune.core.left_out import LeftOut
 from napari_sam_tune.core.plain_text import row_from_spreadsheet
 from napari_sam_tune.formats.folder import MaskedImage, MaskFile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from napari_sam_tune.core.exchange.incoming import Location
@@ -43,13 +46,49 @@ def read_csv(location: Location) -> Dataset:
     if path is None:
         raise SamTuneError("Give the CSV file.")
     files = NamedFiles(location.images or path.parent), NamedFiles(location.masks or path.parent)
+    left_out = LeftOut()
+
+    def read(row: dict[str, str], entry: str) -> MaskedImage:
+        return masked_image(row, files, entry)
+
+    return Dataset(f"csv/{path.name}", images_of(path, files[0], read, left_out), left_out)
+
+
+def images_of(
+    path: Path,
+    files: NamedFiles,
+    read: Callable[[dict[str, str], str], MaskedImage],
+    left_out: LeftOut,
+) -> list[MaskedImage]:
+    """Put the lines of a list together, each image's in one.
+
+    Args:
+        path: the list.
+        files: the images.
+        read: returns what a line, and the words that name it in errors, say of an image.
+        left_out: told of lines at fault; their images are not whole.
+
+    Raises:
+        SamTuneError: the list cannot be read, lacks a column, or no line can be taken.
+
+    """
     images: dict[str, MaskedImage] = {}
-    for number, row in rows_of(path):
+    partial = set()
+
+    def take(numbered: tuple[int, dict[str, str]]) -> None:
+        number, row = numbered
         entry = f"{path.name}, line {number},"
-        read = masked_image(row, files, entry)
-        known = images.get(read.name)
-        images[read.name] = read if known is None else joined(known, read, entry)
-    return Dataset(f"csv/{path.name}", list(images.values()))
+        try:
+            image = read(row, entry)
+            known = images.get(image.name)
+            images[image.name] = image if known is None else joined(known, image, entry)
+        except SamTuneError:
+            with suppress(SamTuneError):  # the image may be what cannot be found
+                partial.add(files.find(row["image"], entry).path)
+            raise
+
+    left_out.take("line that cannot be taken", rows_of(path), take)
+    return [replace(i, is_whole=i.path not in partial) for i in images.values()]
 
 
 def rows_of(path: Path) -> list[tuple[int, dict[str, str]]]:

@@ -1,4 +1,4 @@
-"""Polygons drawn as OpenCV and labelme draw them: with the pixels of their corners and edges."""
+"""Polygons and circles drawn as OpenCV and labelme draw them: with the pixels of their edges."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.prompts import Mask
@@ -25,13 +27,37 @@ def drawn(corners: NDArray[np.float64], shape: tuple[int, int]) -> Mask:
         (H, W) bool.
 
     """
-    low = np.floor(np.clip(corners.min(axis=0), 0, None)).astype(int)
-    high = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 1, shape[::-1])
+
+    def draw(picture: ImageDraw.ImageDraw, low: NDArray[np.intp]) -> None:
+        points = [tuple(point) for point in (corners - low).tolist()]
+        picture.polygon(points, fill=1, outline=1)
+
+    return _in_box(corners.min(axis=0), corners.max(axis=0), shape, draw)
+
+
+def drawn_circle(centre: NDArray[np.float64], radius: float, shape: tuple[int, int]) -> Mask:
+    """Draw a circle as labelme does; see `drawn`."""
+
+    def draw(picture: ImageDraw.ImageDraw, low: NDArray[np.intp]) -> None:
+        x, y = (centre - low).tolist()
+        picture.ellipse((x - radius, y - radius, x + radius, y + radius), fill=1, outline=1)
+
+    return _in_box(centre - radius, centre + radius, shape, draw)
+
+
+def _in_box(
+    first: NDArray[np.float64],
+    last: NDArray[np.float64],
+    shape: tuple[int, int],
+    draw: Callable[[ImageDraw.ImageDraw, NDArray[np.intp]], None],
+) -> Mask:
+    """Draw into the part of an image that a shape from `first` to `last` (x, y) can reach."""
+    low = np.floor(np.clip(first, 0, None)).astype(np.intp)
+    high = np.minimum(np.ceil(last).astype(np.intp) + 1, shape[::-1])
     mask = np.zeros(shape, dtype=bool)
     if (low < high).all():
         width, height = (int(side) for side in high - low)
         picture = Image.new("L", (width, height))
-        points = [tuple(point) for point in (corners - low).tolist()]
-        ImageDraw.Draw(picture).polygon(points, fill=1, outline=1)
+        draw(ImageDraw.Draw(picture), low)
         mask[low[1] : high[1], low[0] : high[0]] = np.asarray(picture, dtype=bool)
     return mask

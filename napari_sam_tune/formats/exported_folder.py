@@ -11,6 +11,7 @@ from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage
 from napari_sam_tune.core.images.files import list_images
 from napari_sam_tune.core.images.names import composed, stems
+from napari_sam_tune.core.left_out import LeftOut
 from napari_sam_tune.core.plain_text import row_from_spreadsheet
 from napari_sam_tune.core.project.split import SPLITS
 from napari_sam_tune.formats.exported_folder_out import (
@@ -67,10 +68,13 @@ class Notes:
             return image
         return replace(image, name=note.name, group=note.group, split=note.split)
 
-    def dataset(self, name: str, images: Sequence[SourceImage]) -> Dataset:
+    def dataset(
+        self, name: str, images: Sequence[SourceImage], left_out: LeftOut | None = None
+    ) -> Dataset:
         """Return images as a data set; their names stay if all of them are from the tables."""
         known = {note.name for note in self.images.values()}
-        return Dataset(name, images, named=bool(known) and all(i.name in known for i in images))
+        is_named = bool(known) and all(i.name in known for i in images)
+        return Dataset(name, images, LeftOut() if left_out is None else left_out, named=is_named)
 
 
 def read_notes(folder: Path) -> Notes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.errors import SamTuneError
@@ -16,6 +16,7 @@ from napari_sam_tune.core.exchange.labelled_images import (
 from napari_sam_tune.core.images.files import list_images
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.names import own_name
+from napari_sam_tune.core.left_out import FILE, OBJECT, LeftOut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,9 +53,18 @@ class MaskedImage(SourceImage):
     masks: tuple[MaskFile, ...]
 
     def check(self, shape: tuple[int, int]) -> None:
-        """Compare the sizes in the files' headers."""
-        for mask in self.masks:
+        """Leave that to `with_sound_objects`: each mask file is of a size of its own."""
+
+    def with_sound_objects(self, shape: tuple[int, int], left_out: LeftOut) -> MaskedImage:
+        """Keep the mask files whose headers say the image's size."""
+
+        def checked(mask: MaskFile) -> MaskFile:
             require_shape(mask.path, image_shape(mask.path), shape)
+            return mask
+
+        kind = OBJECT if all(mask.whole for mask in self.masks) else FILE
+        masks = tuple(left_out.take(kind, self.masks, checked, lambda mask: mask.path.name))
+        return replace(self, masks=masks, labels=frozenset(mask.label for mask in masks))
 
     def objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
         """Read one mask file after the other."""
@@ -98,6 +108,7 @@ def read_folder(location: Location) -> Dataset:
         for pair in pairs
     ]
     alone = len(list_images(images)) - len(found)
-    return Dataset(
-        f"folder/{own_name(masks)}", found, {"image without a mask": alone} if alone else {}
-    )
+    left_out = LeftOut()
+    if alone:
+        left_out.add("image without a mask", count=alone)
+    return Dataset(f"folder/{own_name(masks)}", found, left_out)

@@ -10,7 +10,8 @@ null` says that they are the raster's own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any, Final
@@ -25,11 +26,12 @@ from shapely.errors import ShapelyError
 from shapely.geometry import box, mapping
 from shapely.geometry import shape as geometry_of
 
-from napari_sam_tune.core.documents import read_json
+from napari_sam_tune.core.documents import read_json_value
 from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.images.files import list_files
 from napari_sam_tune.core.images.names import composed, own_name, paired
+from napari_sam_tune.core.left_out import FILE, OBJECT, LeftOut
 from napari_sam_tune.formats.exported_folder import by_stem, read_notes
 from napari_sam_tune.formats.rasters import georeference
 
@@ -68,16 +70,37 @@ class RasterImage(SourceImage):
     Attributes:
         file: the GeoJSON file.
         crs: what its `crs` member says; None for `null`.
-        features: its features.
+        in_pixels: the coordinates are the raster's pixels, wherever it lies: so QuPath has it.
+        rows: its features as they stand in the file.
+        class_column: the property that holds the class, or None.
+        features: those that can be taken, see `with_sound_objects`.
 
     """
 
     file: Path
     crs: str | None
-    features: tuple[Polygons, ...]
+    in_pixels: bool
+    rows: tuple[Any, ...]
+    class_column: str | None
+    features: tuple[Polygons, ...] = ()
 
     def check(self, shape: tuple[int, int]) -> None:
-        """Open the raster, and see that some polygon lies over it."""
+        """Leave that to `with_sound_objects`: what lies over the raster, its features say."""
+
+    def with_sound_objects(self, shape: tuple[int, int], left_out: LeftOut) -> RasterImage:
+        """Keep the features that are polygons, and see that some of them lies over the raster."""
+        ids = Counter(str(row.get("id")) for row in self.rows if isinstance(row, dict))
+
+        def read(row: tuple[int, Any]) -> Polygons:
+            return _feature(*row, ids, self)
+
+        features = tuple(left_out.take(OBJECT, enumerate(self.rows), read))
+        labels = frozenset(feature.label for feature in features)
+        sound = replace(self, features=features, labels=labels)
+        sound._check_over(shape)
+        return sound
+
+    def _check_over(self, shape: tuple[int, int]) -> None:
         whole = box(0, 0, shape[1], shape[0])
         if self._in_pixels and not any(p.intersects(whole) for p in self._in_pixels):
             bounds = ", ".join(f"{v:g}" for v in self.features[0].geometry.bounds)
@@ -97,6 +120,8 @@ class RasterImage(SourceImage):
     @cached_property
     def _in_pixels(self) -> list[BaseGeometry]:
         """The features in the raster's pixels."""
+        if self.in_pixels:
+            return [feature.geometry for feature in self.features]
         try:
             transform, raster_crs = georeference(self.path)
             inverse = ~transform
@@ -151,29 +176,22 @@ def read_geojson(location: Location) -> Dataset:
     path = location.path
     if path is None:
         raise SamTuneError("Give the GeoJSON file, or a folder of them.")
-    pairs = _pairs(path, location.images)
     folder = path if path.is_dir() else path.parent
-    notes = read_notes(folder)
-    images = [
-        notes.named(_raster_image(file, raster, location.class_column), _stem(file, folder))
-        for file, raster in pairs
-    ]
-    return notes.dataset(f"geojson/{own_name(folder)}", images)
+    notes, left_out = read_notes(folder), LeftOut()
+    files = list_files(path, _SUFFIXES) if path.is_dir() else [path]
+    place = location.images or folder
+    is_one = not path.is_dir() and place.is_file()
+    names = [_stem(file, folder) for file in files]
+    rasters = dict.fromkeys(names, place) if is_one else paired(names, by_stem(place))
 
+    def read(file: Path) -> RasterImage:
+        stem = _stem(file, folder)
+        if stem not in rasters:
+            raise SamTuneError(f"No image in {place} has the name of {file} (without its suffix).")
+        return notes.named(_raster_image(file, rasters[stem], location.class_column), stem)
 
-def _pairs(path: Path, images: Path | None) -> list[tuple[Path, Path]]:
-    if not path.is_dir() and images is not None and images.is_file():
-        return [(path, images)]
-    folder = images or (path if path.is_dir() else path.parent)
-    rasters = by_stem(folder)
-    files = [path]
-    if path.is_dir():
-        files = list_files(path, _SUFFIXES)
-    names = {_stem(file, path if path.is_dir() else path.parent): file for file in files}
-    pairs = [(names[name], raster) for name, raster in paired(names, rasters).items()]
-    if not pairs:
-        raise SamTuneError(f"No image in {folder} has the name of {path} (without its suffix).")
-    return pairs
+    images = left_out.take(FILE, files, read)
+    return notes.dataset(f"geojson/{own_name(folder)}", images, left_out)
 
 
 def _stem(file: Path, folder: Path) -> str:
@@ -181,16 +199,42 @@ def _stem(file: Path, folder: Path) -> str:
 
 
 def _raster_image(file: Path, raster: Path, class_column: str | None) -> RasterImage:
-    document = read_json(file)
-    features = _features(document, file, class_column)
+    document = read_json_value(file)
+    rows = _rows(document)
+    if rows is None:
+        raise SamTuneError(
+            f"{file} is no GeoJSON: neither features, nor a list of them, nor geometries."
+        )
     return RasterImage(
         path=raster,
         name=raster.name,
-        labels=frozenset(feature.label for feature in features),
         file=file,
-        crs=_crs_name(document, file),
-        features=features,
+        crs=_crs_name(document if isinstance(document, dict) else {}, file),
+        in_pixels=any(_property(row, "objectType") is not None for row in rows),
+        rows=tuple(rows),
+        class_column=class_column,
     )
+
+
+def _rows(document: Any) -> list[Any] | None:
+    """Return the features of a document; QuPath writes bare lists of them too."""
+    if isinstance(document, list):
+        return document
+    if not isinstance(document, dict):
+        return None
+    match document.get("type"):
+        case "Feature":
+            return [document]
+        case "GeometryCollection":
+            geometries = document.get("geometries")
+        case "Polygon" | "MultiPolygon":
+            geometries = [document]
+        case _:
+            features = document.get("features")
+            return features if isinstance(features, list) else None
+    if not isinstance(geometries, list):
+        return None
+    return [{"geometry": geometry} for geometry in geometries]
 
 
 def _crs_name(document: dict[str, Any], file: Path) -> str | None:
@@ -203,41 +247,58 @@ def _crs_name(document: dict[str, Any], file: Path) -> str | None:
         raise SamTuneError(f"{file} has a “crs” member without a name: {member}.") from error
 
 
-def _features(
-    document: dict[str, Any], file: Path, class_column: str | None
-) -> tuple[Polygons, ...]:
-    rows = [document] if document.get("type") == "Feature" else document.get("features")
-    if not isinstance(rows, list):
-        raise SamTuneError(f"{file} is neither a FeatureCollection nor a Feature.")
-    found: dict[str, Polygons] = {}
-    for number, row in enumerate(rows):
-        if not isinstance(row, dict):
-            raise SamTuneError(f"{file.name}: entry {number} (from 0) is not a feature.")
-        key = str(row.get("id", number))
-        entry = f"{file.name}: the feature {key}"
-        if key in found:
-            raise SamTuneError(f"{entry} is there twice: ids must differ.")
-        properties = row.get("properties")
-        ours = properties if isinstance(properties, dict) and "record" in properties else {}
-        record = ours.get("record") if isinstance(ours.get("record"), str) else None
-        found[key] = Polygons(
-            f"{file.name}/{key}",
-            # our own export says where the class is
-            _label(properties, class_column or ("class" if ours else None), entry),
-            _polygons(row.get("geometry"), entry),
-            ours.get("score") if isinstance(ours.get("score"), float) else None,
-            record,
-            lasting=isinstance(row.get("id"), str),
-        )
-    return tuple(found.values())
+def _feature(number: int, row: Any, ids: Counter[str], image: RasterImage) -> Polygons:
+    name = image.file.name
+    if not isinstance(row, dict):
+        raise SamTuneError(f"{name}: entry {number} (from 0) is not a feature.")
+    key = str(row.get("id", number))
+    entry = f"{name}: the feature {key}"
+    is_shared = "id" in row and ids[key] > 1  # QuPath 0.2 gave one id to all
+    if is_shared:
+        key = f"{key}#{number}"
+    # our own exports say which record it is, and where the class is
+    record = _property(row, "record")
+    if record is None:
+        record = _property(row, "metadata", "record")
+    score = _property(row, "score")
+    if score is None:
+        score = _property(row, "measurements", "score")
+    return Polygons(
+        f"{name}/{key}",
+        _label(row, image.class_column, entry),
+        _polygons(row.get("geometry"), entry),
+        score if isinstance(score, float) and isinstance(record, str) else None,
+        record if isinstance(record, str) else None,
+        lasting=isinstance(row.get("id"), str) and not is_shared,
+    )
 
 
-def _label(properties: Any, class_column: str | None, entry: str) -> str:
-    if class_column is None:
-        return DEFAULT_LABEL
-    if not isinstance(properties, dict) or properties.get(class_column) in (None, ""):
-        raise SamTuneError(f"{entry} has no property {class_column!r}, which holds the class.")
-    return str(properties[class_column])
+def _property(row: Any, *way: str) -> Any:
+    """Return what lies under the properties of a feature, or None."""
+    found = row.get("properties") if isinstance(row, dict) else None
+    for key in way:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
+def _label(row: Any, class_column: str | None, entry: str) -> str:
+    if class_column is not None:
+        label = _named(_property(row, class_column))
+        if label is None:
+            raise SamTuneError(f"{entry} has no property {class_column!r}, which holds the class.")
+        return label
+    properties = row.get("properties")
+    is_ours = isinstance(properties, dict) and "record" in properties
+    return _named(_property(row, "class" if is_ours else "classification")) or DEFAULT_LABEL
+
+
+def _named(value: Any) -> str | None:
+    """Return the name of a class; QuPath has an object in its place, with a name or the parts."""
+    if isinstance(value, dict):
+        names = value.get("names")
+        joined = ": ".join(map(str, names)) if isinstance(names, list) else None
+        return _named(value.get("name", joined))
+    return None if value in (None, "") else str(value)
 
 
 def _polygons(geometry: Any, entry: str) -> BaseGeometry:

@@ -12,12 +12,14 @@ import json
 from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_OID, uuid5
 
 import numpy as np
 from rasterio.errors import RasterioError
 from rasterio.features import shapes
 from rasterio.transform import Affine
 
+from napari_sam_tune.core.evaluation.pictures import rgb
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 from napari_sam_tune.formats.rasters import georeference
 
@@ -49,6 +51,46 @@ def write_geojson(
     return losses
 
 
+def write_qupath(
+    images: Iterable[ImageOut], classes: Mapping[str, str], path: Path, _: ExportOptions
+) -> Counter[str]:
+    """Write a FeatureCollection of QuPath's annotations for each image, in pixels.
+
+    QuPath keeps names, classes, measurements and metadata; so the record's id stands there.
+    """
+    losses: Counter[str] = Counter()
+    with ExportedFolder(path) as folder:
+        for image in images:
+            features = [
+                _annotation(found, f"{image.name}/{number}", classes)
+                for number, found in enumerate(image.objects)
+            ]
+            file = folder.file(f"{folder.add(image)}.geojson")
+            document = {"type": "FeatureCollection", "features": features}
+            file.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+            losses["object without its history (weights, prompts, time)"] += sum(
+                found.provenance is not None for found in image.objects
+            )
+    return +losses
+
+
+def _annotation(found: ObjectOut, name: str, classes: Mapping[str, str]) -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        "objectType": "annotation",
+        "classification": {"name": found.label, "color": list(rgb(classes[found.label]))},
+    }
+    if found.id is not None:
+        properties["metadata"] = {"record": found.id}
+    if found.score is not None:
+        properties["measurements"] = {"score": found.score}
+    return {
+        "type": "Feature",
+        "id": str(uuid5(NAMESPACE_OID, found.id or name)),  # QuPath knows no others
+        "geometry": _geometry(found, Affine.identity()),
+        "properties": properties,
+    }
+
+
 def _georeference(image: ImageOut, losses: Counter[str]) -> tuple[Affine, CRS | None]:
     if image.path is None:
         return Affine.identity(), None
@@ -71,9 +113,6 @@ def _member(crs: CRS) -> dict[str, Any]:
 
 
 def _feature(found: ObjectOut, number: int, transform: Affine) -> dict[str, Any]:
-    y0, x0, _, _ = found.bbox
-    moved = transform @ Affine.translation(x0, y0)
-    polygons = shapes(found.mask.astype(np.uint8), found.mask, transform=moved)
     return {
         "type": "Feature",
         "id": found.id or number,
@@ -83,8 +122,15 @@ def _feature(found: ObjectOut, number: int, transform: Affine) -> dict[str, Any]
             "score": found.score,
             **({} if found.provenance is None else asdict(found.provenance)),
         },
-        "geometry": {
-            "type": "MultiPolygon",
-            "coordinates": [polygon["coordinates"] for polygon, _ in polygons],
-        },
+        "geometry": _geometry(found, transform),
+    }
+
+
+def _geometry(found: ObjectOut, transform: Affine) -> dict[str, Any]:
+    y0, x0, _, _ = found.bbox
+    moved = transform @ Affine.translation(x0, y0)
+    polygons = shapes(found.mask.astype(np.uint8), found.mask, transform=moved)
+    return {
+        "type": "MultiPolygon",
+        "coordinates": [polygon["coordinates"] for polygon, _ in polygons],
     }

@@ -19,6 +19,7 @@ from napari_sam_tune.core.exchange.labelled_images import (
 )
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.names import composed, own_name, paired
+from napari_sam_tune.core.left_out import FILE, LeftOut
 from napari_sam_tune.core.plain_text import from_spreadsheet
 from napari_sam_tune.formats.exported_folder import Notes, by_stem, image_of, read_notes
 from napari_sam_tune.formats.exported_folder_out import RECORDS
@@ -157,10 +158,11 @@ def _read(
     folder, images = location.path, location.images
     if folder is None or images is None:
         raise SamTuneError("Give the folder of pictures and the one of images.")
-    notes, files = read_notes(folder), by_stem(folder)
+    notes, files, left_out = read_notes(folder), by_stem(folder), LeftOut()
     known = paired(files, by_stem(images))
-    found = []
-    for stem, file in files.items():
+
+    def read(item: tuple[str, Path]) -> LabelPicture:
+        stem, file = item
         path = image_of(stem, known, images, file)
         picture = LabelPicture(
             path=path,
@@ -171,8 +173,10 @@ def _read(
             classes=classes,
             colours=colours,
         )
-        found.append(notes.named(picture, stem))
-    return notes.dataset(f"{form}/{own_name(folder)}", found)
+        return notes.named(picture, stem)
+
+    found = left_out.take(FILE, files.items(), read)
+    return notes.dataset(f"{form}/{own_name(folder)}", found, left_out)
 
 
 def _classes(path: Path) -> tuple[dict[int, str], dict[Colour, int]]:

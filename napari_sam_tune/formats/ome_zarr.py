@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, Sourc
 from napari_sam_tune.core.images.files import list_files
 from napari_sam_tune.core.images.names import own_name, paired, stems
 from napari_sam_tune.core.images.pictures import MOST_BYTES
+from napari_sam_tune.core.left_out import FILE, LeftOut
+from napari_sam_tune.formats.blosc_chunks import check_blosc
 from napari_sam_tune.formats.exported_folder import by_stem, image_of, read_notes
 from napari_sam_tune.formats.label_images import numbered, placed
 from napari_sam_tune.formats.text_files import inside
@@ -44,19 +46,28 @@ class LabelledZarr(SourceImage):
     layers: tuple[Layer, ...]
 
     def check(self, shape: tuple[int, int]) -> None:
-        """Compare the shapes in the arrays' metadata."""
-        for layer in self.layers:
+        """Leave that to `with_sound_objects`: each label image is of a size of its own."""
+
+    def with_sound_objects(self, shape: tuple[int, int], left_out: LeftOut) -> LabelledZarr:
+        """Keep the label images whose metadata say the image's shape."""
+
+        def checked(layer: Layer) -> Layer:
             found = _open(layer.path)
             if found.shape[-2:] != shape or any(side != 1 for side in found.shape[:-2]):
                 raise MaskError(
                     f"{layer.path} has the shape {found.shape}, {self.name} is {shape}."
                 )
+            return layer
+
+        return replace(self, layers=tuple(left_out.take(FILE, self.layers, checked)))
 
     def objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
         """Give one object for each number of each label image."""
         for layer in self.layers:
             try:
-                values: NDArray[Any] = np.asarray(_open(layer.path)[...]).reshape(shape)
+                array = _open(layer.path)
+                check_blosc(layer.path, array)
+                values: NDArray[Any] = np.asarray(array[...]).reshape(shape)
             except (RuntimeError, ValueError, TypeError, OSError) as error:  # of decompressors
                 raise MaskError(f"{layer.path} cannot be read: {error}.") from error
             where = layer.path.relative_to(self.file.parent).as_posix()
@@ -84,20 +95,22 @@ def read_ome_zarr(location: Location) -> Dataset:
         raise SamTuneError("Give the folder of .zarr, and the one of images.")
     folder = path.parent if path.suffix == ".zarr" else path
     zarrs = [path] if path.suffix == ".zarr" else list_files(path, {".zarr"}, folders=True)
-    notes, files = read_notes(folder), stems(zarrs, folder)
+    notes, files, left_out = read_notes(folder), stems(zarrs, folder), LeftOut()
     known = paired(files, by_stem(images))
-    found = []
-    for stem, file in files.items():
+
+    def read(item: tuple[str, Path]) -> LabelledZarr:
+        stem, file = item
         image = image_of(stem, known, images, file)
-        layers = _layers(file)
         labelled = LabelledZarr(
             path=image,
             name=image.relative_to(images).as_posix(),
             file=file,
-            layers=layers,
+            layers=_layers(file),
         )
-        found.append(notes.named(labelled, stem))
-    return notes.dataset(f"ome-zarr/{own_name(folder)}", found)
+        return notes.named(labelled, stem)
+
+    found = left_out.take(FILE, files.items(), read)
+    return notes.dataset(f"ome-zarr/{own_name(folder)}", found, left_out)
 
 
 def _layers(file: Path) -> tuple[Layer, ...]:

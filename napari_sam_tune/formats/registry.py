@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.labelled_images import SMALLEST_OBJECT, manifest_rows
 from napari_sam_tune.core.images.names import paired, stem_of
+from napari_sam_tune.core.left_out import IMAGE
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.exchange.incoming import Dataset, Location, SourceImage
@@ -127,7 +128,8 @@ def _grouped(dataset: Dataset, location: Location) -> Dataset:
             raise SamTuneError(f"{location.manifest} has no row for the image {image.path.name}.")
         return replace(image, group=row[1])
 
-    return replace(dataset, images=[with_group(image) for image in dataset.images])
+    images = dataset.left_out.take(IMAGE, dataset.images, with_group)
+    return replace(dataset, images=images)
 
 
 _HERE: Final = "napari_sam_tune.formats"
@@ -169,6 +171,30 @@ FORMATS: Final = {
             takes=("images", "manifest", "group_column"),
             writer=f"{_HERE}.coco_out:write_cvat",
             suffix=".json",
+        ),
+        Format(
+            "cvat-xml",
+            "CVAT for images 1.1",
+            reader=f"{_HERE}.cvat_xml:read_cvat_xml",
+            needs=("path",),
+            takes=("images", "manifest", "group_column"),
+            writer=f"{_HERE}.cvat_xml_out:write_cvat_xml",
+        ),
+        Format(
+            "roboflow",
+            "COCO for Roboflow",
+            reader=f"{_HERE}.coco:read_coco",
+            needs=("path",),
+            takes=("images", "manifest", "group_column"),
+            writer=f"{_HERE}.roboflow_out:write_roboflow",
+        ),
+        Format(
+            "cellpose",
+            "Cellpose",
+            reader=f"{_HERE}.cellpose:read_cellpose",
+            needs=("path",),
+            takes=("images", "manifest", "group_column"),
+            writer=f"{_HERE}.cellpose_out:write_cellpose",
         ),
         Format(
             "yolo",
@@ -254,6 +280,15 @@ FORMATS: Final = {
             takes=("images", "class_column", "manifest", "group_column"),
             extra="geo",
             writer=f"{_HERE}.geojson_out:write_geojson",
+        ),
+        Format(
+            "qupath",
+            "GeoJSON for QuPath",
+            reader=f"{_HERE}.geojson:read_geojson",
+            needs=("path",),
+            takes=("images", "class_column", "manifest", "group_column"),
+            extra="geo",
+            writer=f"{_HERE}.geojson_out:write_qupath",
         ),
         Format(
             "table",

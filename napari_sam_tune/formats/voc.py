@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
 
 from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
@@ -13,13 +12,16 @@ from napari_sam_tune.core.exchange.labelled_images import require_shape
 from napari_sam_tune.core.images.files import list_files
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.names import NamedFiles, own_name, paired, stems
+from napari_sam_tune.core.left_out import FILE, LeftOut
 from napari_sam_tune.formats.exported_folder import by_stem, read_notes
 from napari_sam_tune.formats.palettes import VOC, numbers_of
 from napari_sam_tune.formats.voc_painted import VOID, painted_images
+from napari_sam_tune.formats.xml_files import read_xml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from xml.etree import ElementTree
 
     from napari_sam_tune.core.exchange.incoming import Location
 
@@ -90,15 +92,17 @@ def read_voc(location: Location) -> Dataset:
         raise SamTuneError("Give a folder with “Annotations” in it.")
     notes = read_notes(folder)
     images = location.images or folder / "JPEGImages"
-    name = f"voc/{own_name(folder)}"
+    name, left_out = f"voc/{own_name(folder)}", LeftOut()
     if not (folder / "Annotations").is_dir():
-        return notes.dataset(name, [notes.named(i, i.key) for i in painted_images(folder, images)])
-    found, files = [], NamedFiles(images)
+        without = [notes.named(i, i.key) for i in painted_images(folder, images, left_out)]
+        return notes.dataset(name, without, left_out)
+    files, masks = NamedFiles(images), folder / "SegmentationObject"
     listed = stems(list_files(folder / "Annotations", {".xml"}), folder / "Annotations")
-    masks = folder / "SegmentationObject"
     painted = paired(listed, by_stem(masks)) if masks.is_dir() else {}
-    for key, file in listed.items():
-        root = _parsed(file)
+
+    def read(item: tuple[str, Path]) -> VocImage:
+        key, file = item
+        root = read_xml(file)
         named = files.find(root.findtext("filename"), str(file))
         objects = tuple(_object(e, f"{file}, object {n},") for n, e in _numbered(root))
         image = VocImage(
@@ -110,25 +114,13 @@ def read_voc(location: Location) -> Dataset:
             file=painted.get(key, masks / f"{key}.png"),
             listed=objects,
         )
-        found.append(notes.named(image, key))
-    return notes.dataset(name, found)
+        return notes.named(image, key)
+
+    return notes.dataset(name, left_out.take(FILE, listed.items(), read), left_out)
 
 
 def _numbered(root: ElementTree.Element) -> Iterator[tuple[int, ElementTree.Element]]:
     return enumerate(root.iter("object"), start=1)
-
-
-def _parsed(file: Path) -> ElementTree.Element:
-    try:
-        text = file.read_bytes()
-        # a few lines of entities may fill the memory; other encodings would hide them
-        if b"<!" in text.replace(b"<!--", b"") or b"\0" in text:
-            raise SamTuneError(f"{file} declares entities or is not in UTF-8; VOC needs neither.")
-        return ElementTree.fromstring(text)  # noqa: S314
-    except OSError as error:
-        raise SamTuneError(f"{file} cannot be read: {error.strerror}.") from error
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise SamTuneError(f"{file} is not valid XML: {error}. Export it again.") from error
 
 
 def _object(element: ElementTree.Element, entry: str) -> VocObject:

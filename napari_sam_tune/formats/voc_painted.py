@@ -13,6 +13,7 @@ from napari_sam_tune.core.exchange.incoming import SourceImage, SourceObject
 from napari_sam_tune.core.exchange.labelled_images import require_shape
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.names import paired
+from napari_sam_tune.core.left_out import FILE
 from napari_sam_tune.formats.exported_folder import by_stem, image_of
 from napari_sam_tune.formats.palettes import VOC, numbers_of, read_labelmap
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_sam_tune.core.left_out import LeftOut
     from napari_sam_tune.formats.palettes import Colour
 
 VOID = 255
@@ -101,11 +103,11 @@ def _parts(classes: NDArray[Any]) -> NDArray[np.int64]:
     return numbers
 
 
-def painted_images(folder: Path, images: Path) -> list[PaintedImage]:
-    """Read the pictures of a folder that has no `Annotations`.
+def painted_images(folder: Path, images: Path, left_out: LeftOut) -> list[PaintedImage]:
+    """Read the pictures of a folder that has no `Annotations`; those without an image are left out.
 
     Raises:
-        SamTuneError: there are none, one has no image, or there is no `labelmap.txt`.
+        SamTuneError: there are none, none has an image, or there is no `labelmap.txt`.
 
     """
     pictures = {
@@ -121,10 +123,10 @@ def painted_images(folder: Path, images: Path) -> list[PaintedImage]:
     names, colours = read_labelmap(folder / LABELMAP)
     keys = sorted({*objects, *classes})
     known = paired(keys, by_stem(images))
-    found = []
-    for key in keys:
+
+    def read(key: str) -> PaintedImage:
         path = image_of(key, known, images, objects.get(key) or classes[key])
-        image = PaintedImage(
+        return PaintedImage(
             path=path,
             name=path.relative_to(images).as_posix(),
             key=key,
@@ -133,5 +135,5 @@ def painted_images(folder: Path, images: Path) -> list[PaintedImage]:
             classes=names,
             colours=colours,
         )
-        found.append(image)
-    return found
+
+    return left_out.take(FILE, keys, read)

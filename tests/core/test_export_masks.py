@@ -163,15 +163,15 @@ def filled(mask: np.ndarray) -> np.ndarray:
     return np.asarray(ndimage.binary_fill_holes(mask))
 
 
-EXACT = ("coco", "cvat", "geojson", "labelme", "binary")
-FLAT = ("labels", "labels-tiff", "voc", "ome-zarr", "ome-zarr-0.4")
+EXACT = ("coco", "cvat", "cvat-xml", "roboflow", "geojson", "qupath", "labelme", "binary")
+FLAT = ("cellpose", "labels", "labels-tiff", "voc", "ome-zarr", "ome-zarr-0.4")
 WITHOUT_HOLES = ("coco-polygons",)
 
 
 def where(form: str, folder: Path) -> list[object]:
     """The options an import needs for what an export wrote."""
     options: list[object] = ["--format", form, "--from", folder / "out"]
-    if form not in ("yolo", "voc", "labelme"):
+    if form not in ("yolo", "voc", "labelme", "cvat-xml", "roboflow", "cellpose"):
         options += ["--images", folder / "images"]
     return options
 

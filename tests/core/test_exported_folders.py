@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import shutil
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -63,7 +64,10 @@ def write(form: str, images: list[ImageOut], out: Path) -> Counter[str]:
 def read(form: str, folder: Path, *, images: bool = False) -> dict[str, list[Any]]:
     where = Location(folder / "out", folder / "images" if images else None)
     dataset = format_named(form).read(where)
-    return {i.name: list(i.objects(SHAPE)) for i in checked_images(dataset, ImportOptions())}
+    found = {i.name: list(i.objects(SHAPE)) for i in checked_images(dataset, ImportOptions())}
+    if reasons := list(chain.from_iterable(dataset.left_out.reasons.values())):
+        raise SamTuneError(" ".join(reasons))
+    return found
 
 
 # ---- as the tools they are meant for read them ----
@@ -238,7 +242,11 @@ LINES = "labels/train/a b.txt"
 BOMB = '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><annotation/>'
 FAULTS: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "yolo: box": ("yolo", rewrite(LINES, "0 .5 .5 .1 .1"), r"a b\.txt, line 1, is a box"),
-    "yolo: odd": ("yolo", rewrite(LINES, "0 .5 .5 .1 .1 .2 .2 .3"), "line 1, is not a class and"),
+    "yolo: odd": (
+        "yolo",
+        rewrite(LINES, "0 .5 .5 .1 .1 .2 .2 .3\n0 0 0 1 0 1 1"),
+        "line 1, is not a class and",
+    ),
     "yolo: words": ("yolo", rewrite(LINES, "0 .5 x"), "line 1, is not a list of numbers"),
     "yolo: class": ("yolo", rewrite(LINES, "9 0 0 1 0 1 1"), "line 1, has the class 9"),
     "yolo: outside": ("yolo", rewrite(LINES, "0 0 0 9 0 1 1"), "line 1, has corners outside"),
@@ -246,8 +254,8 @@ FAULTS: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "yolo: absent image": ("yolo", remove("images/train/a b.png"), r"a b\.txt belongs to an image"),
     "yolo: climbs": (
         "yolo",
-        replace_in("data.yaml", "images/train", "../images/train"),
-        "“train” names the file '../images/train', which is not inside",
+        replace_in("data.yaml", "images/train", "../../images/train"),
+        "“train” names the file '../../images/train', which is not inside",
     ),
     "yolo: no names": ("yolo", replace_in("data.yaml", "names", "nmes"), "no “names”"),
     "yolo: yaml": ("yolo", rewrite("data.yaml", "a: [b"), "is not valid YAML"),
@@ -281,8 +289,8 @@ FAULTS: dict[str, tuple[str, Callable[[Path], None], str]] = {
     ),
     "labelme: absent": ("labelme", remove("a b.png"), r"no image file .*a b\.png"),
     "labelme: size": ("labelme", replace_in("a b.json", "24", "25"), "says 25 × 31"),
-    "labelme: circle": ("labelme", shape(shape_type="circle"), "shape 0, is a circle"),
-    "labelme: points": ("labelme", shape(points=[[1, "x"]]), "shape 0, has no points"),
+    "labelme: line": ("labelme", shape(shape_type="line"), "shape 0, is a line"),
+    "labelme: points": ("labelme", shape(points=[[1, "x"]]), "shape 0, has too few points"),
     "labelme: far": ("labelme", shape(points=[[0, 0], [1e9, 1]]), "shape 0, lies far outside"),
     "labelme: corners": ("labelme", shape(points=[[3, 3], [40, 9]]), "not inside its image"),
     "labelme: mask of another size": (

@@ -22,12 +22,14 @@ import tifffile
 import zarr
 from PIL import Image
 from typer.testing import CliRunner
+from zarr.codecs import BloscCodec
 
 import napari_sam_tune
 from napari_sam_tune.cli import app
 from napari_sam_tune.core.errors import (
     CheckpointError,
     ImageError,
+    MaskError,
     ProjectError,
     SamTuneError,
     StorageError,
@@ -442,6 +444,27 @@ def test_a_zarr_array_may_not_unpack_to_more_than_is_read(tmp_path: Path) -> Non
     location = Location(path=tmp_path / "out", images=tmp_path / "images")
     with pytest.raises(SamTuneError, match=r"chunks of 20\.0 GB: write it in smaller ones"):
         checked_images(format_named("ome-zarr").read(location), ImportOptions())
+
+
+def test_a_chunk_that_sends_blosc_out_of_its_memory_is_refused(tmp_path: Path) -> None:
+    write(make_project(tmp_path), "ome-zarr", tmp_path / "out")
+    where = tmp_path / "out" / "a.zarr" / "labels" / "objects" / "0"
+    values = np.asarray(zarr.open_array(where, mode="r")[...])
+    zarr.create_array(where, data=values, overwrite=True, compressors=BloscCodec())
+    location = Location(path=tmp_path / "out", images=tmp_path / "images")
+    image = checked_images(format_named("ome-zarr").read(location), ImportOptions())[0]
+    assert list(image.objects(SHAPE))
+    chunk = next(file for file in where.rglob("c/**/*") if file.is_file())
+    content = bytearray(chunk.read_bytes())
+    content[15] = 0x3F  # "packed in a gigabyte": what unpacks it reads on behind the file's end
+    chunk.write_bytes(content)
+    with pytest.raises(MaskError, match="is a damaged chunk"):
+        list(image.objects(SHAPE))
+    zarr.create_array(
+        where, data=values, overwrite=True, shards=values.shape, compressors=BloscCodec()
+    )
+    with pytest.raises(MaskError, match="without shards"):
+        list(image.objects(SHAPE))
 
 
 @linux

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
+import os
+import pickle
 import warnings
 import zlib
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,15 +20,19 @@ import shapely
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw
 from pycocotools import mask as coco_mask
 from rasterio.features import shapes
 from rasterio.transform import from_origin
 from scipy import ndimage
+from typer.testing import CliRunner
 
+from napari_sam_tune.cli import app
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images
 from napari_sam_tune.core.exchange.incoming import Dataset, Location
+from napari_sam_tune.core.left_out import OBJECT
+from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.core.scoring import iou
 from napari_sam_tune.formats.registry import format_named
 
@@ -46,18 +54,22 @@ def image(folder: Path, name: str = "a.png", shape: tuple[int, int] = SHAPE) -> 
 
 
 def write_json(path: Path, document: object) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document), encoding="utf-8")
     return path
 
 
 def read(name: str, **where: Any) -> list[tuple[str, list[tuple[str, np.ndarray]]]]:
-    """Every image of a data set that passes the checks: its name, its labels and masks."""
+    """Every image of a data set of which nothing is left out: its name, its labels and masks."""
     dataset = format_named(name).read(Location(**where))
     assert isinstance(dataset, Dataset)
-    return [
+    found = [
         (found.name, [(o.label, o.mask) for o in found.objects(SHAPE)])
         for found in checked_images(dataset, ImportOptions())
     ]
+    if reasons := list(chain.from_iterable(dataset.left_out.reasons.values())):
+        raise SamTuneError(" ".join(reasons))
+    return found
 
 
 # ---- what was written comes back ----
@@ -289,8 +301,8 @@ COCO_FAULTS = {
     "unknown category": (_set("annotations", 0, "category_id", 4), "annotation 5 .* category_id 4"),
     "unknown image": (_set("annotations", 0, "image_id", 8), "annotation 5 .* image_id 8"),
     "image twice": (_repeat("images"), "two of “images” have the id 1"),
-    "annotation twice": (_repeat("annotations"), "two of “annotations” have the id 5"),
-    "no id": (_set("annotations", 0, {}), "“annotations”, entry 0"),
+    "no id": (_set("annotations", 0, {}), "the annotation 'at place 0' has the image_id None"),
+    "category": (_set("categories", [{"id": 3}]), "the category 3 has no name"),
     "climbs": (_set("images", 0, "file_name", "../b.png"), "image 1 names the file"),
     "climbs on Windows": (_set("images", 0, "file_name", "x\\..\\..\\b.png"), "names the file"),
     "absolute": (_set("images", 0, "file_name", "/etc/b.png"), "image 1 names the file"),
@@ -309,7 +321,10 @@ COCO_FAULTS = {
     "line": (_segmentation([[1, 2, 3, 4]]), "polygon that is not a list"),
     "not a number": (_segmentation([[1, 2, float("nan"), 4, 5, 6]]), "polygon that is not"),
     "far away": (_segmentation([[0, 0, 1e9, 0, 1e9, 1e9]]), "polygon far outside"),
-    "score": (_set("annotations", 0, "score", "high"), "annotation 5 has the score 'high'"),
+    "score": (
+        _set("annotations", 0, "score", "high"),
+        "annotation 5 of a.png has the score 'high'",
+    ),
 }
 
 
@@ -322,6 +337,180 @@ def test_a_bad_coco_entry_is_named(tmp_path: Path, fault: str) -> None:
     spoil(document)
     with pytest.raises(SamTuneError, match=message):
         read("coco", path=write_json(tmp_path / "c.json", document))
+
+
+def test_what_can_be_taken_is_taken_and_the_rest_is_said(tmp_path: Path) -> None:
+    """One foreign entry of each kind beside a good one, through the command."""
+    for name in ("a.png", "b.png", "c.png"):
+        image(tmp_path, name)
+    ring = [[2, 2], [9, 2], [9, 9], [2, 9]]
+    polygon = {"label": "pore", "points": ring, "imagePath": "a.png"}
+    circle = polygon | {"shape_type": "circle", "points": [[20, 12], [24, 12]]}
+    as_labelme = Image.new("L", SHAPE[::-1])
+    ImageDraw.Draw(as_labelme).ellipse((16, 8, 24, 16), fill=1, outline=1)
+    box = polygon | {"shape_type": "rectangle", "points": [[20, 20], [12, 14]]}
+    point = polygon | {"shape_type": "point", "points": [[3, 3]]}
+    document = {"shapes": [polygon, circle, box, point], "imagePath": "a.png"}
+    write_json(tmp_path / "labelme" / "a.json", document | {"imageHeight": -1})
+    write_json(tmp_path / "labelme" / "b.json", {"shapes": [point], "imagePath": "b.png"})
+    inside = base64.b64encode((tmp_path / "c.png").read_bytes()).decode()
+    embedded = {"shapes": [polygon], "imagePath": "gone.png", "imageData": inside}
+    write_json(tmp_path / "labelme" / "c.json", embedded)
+    write_json(tmp_path / "labelme" / "classes.json", ["pore"])
+    where = ("--format", "labelme", "--from", tmp_path / "labelme", "--images", tmp_path)
+    for number, strict in enumerate(([], ["--strict"])):
+        arguments = ["import", str(tmp_path / f"p{number}"), *map(str, where), *strict]
+        done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        said = "".join(done.output.split())
+        assert done.exit_code == bool(strict)
+        for kind, named in (("file", "classes.json"), ("image", "b.json"), ("object", "a.json")):
+            assert f"Leftout:1×{kind}thatcannotbetaken" in said
+            assert named in said
+        project = Project.open(tmp_path / f"p{number}", create=False)
+        areas = {r.id: [a.area for a in project.annotations(r.id)] for r in project.images()}
+        assert areas == {"a.png": [64, int(np.sum(as_labelme)), 63], "gone.png": [64]}
+        # a point of a.png was left out, so it is not done; the pixels of gone.png are kept
+        assert project.done_images() == {"gone.png"}
+        assert project.read_image("gone.png").shape == SHAPE
+    write_json(tmp_path / "labelme" / "a.json", {"shapes": [point], "imagePath": "a.png"})
+    (tmp_path / "labelme" / "c.json").unlink()
+    with pytest.raises(SamTuneError, match=r"a\.json, shape 0, is a point.*b\.json, shape 0"):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+
+YOLO_LINE = "0 " + " ".join(f"{(x + 0.5) / 31:.7f} {(y + 0.5) / 24:.7f}" for x, y in
+                            ((2, 2), (8, 2), (8, 8), (2, 8)))  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_yolo_as_its_tools_leave_it(tmp_path: Path, encoding: str) -> None:
+    image(tmp_path / "train" / "images")
+    labels = tmp_path / "train" / "labels"
+    labels.mkdir()
+    (labels / "a.txt").write_text(f"{YOLO_LINE} 0.5\n0 .5 .5 .1 .1\n", encoding=encoding)
+    names = "names: {'0': pore}\n"
+    for said in (
+        "train: ../train/images\nval: ../valid/images\n",
+        f"path: {tmp_path}\ntrain: train/images\nval: train/images\n",
+        "path: /content/gone\ntrain: train/images\n",
+        "train: train.txt\n",
+    ):
+        (tmp_path / "dataset.yaml").write_text(said + names, encoding=encoding)
+        (tmp_path / "train.txt").write_text("./train/images/a.png\n", encoding=encoding)
+        dataset = format_named("yolo").read(Location(path=tmp_path))
+        (found,) = checked_images(dataset, ImportOptions())
+        ((mask, score),) = [(o.mask, o.score) for o in found.objects(SHAPE)]
+        assert (mask.sum(), score) == (49, 0.5)
+        assert "is a box" in dataset.left_out.reasons[OBJECT][0]
+        assert not found.is_whole
+
+
+def test_qupaths_classes_lists_and_pixels(tmp_path: Path) -> None:
+    image(tmp_path)
+    kinds = [{"name": "Crack", "color": [1, 2, 3]}, {"names": ["Tumor", "Positive"]}, None]
+    features = [
+        {
+            "type": "Feature",
+            "id": "PathAnnotationObject",
+            "geometry": SQUARE,
+            "properties": {"objectType": "annotation", "classification": kind},
+        }
+        for kind in kinds
+    ]
+    path = write_json(tmp_path / "a.geojson", features)
+    ((_, found),) = read("geojson", path=path)
+    assert [label for label, _ in found] == ["Crack", "Tumor: Positive", "defect"]
+    line = {"type": "Feature", "geometry": {"type": "LineString", "coordinates": [[0, 0], [1, 1]]}}
+    write_json(path, {"type": "FeatureCollection", "features": [*features, line]})
+    dataset = format_named("geojson").read(Location(path=path))
+    (taken,) = checked_images(dataset, ImportOptions())
+    assert len(list(taken.objects(SHAPE))) == 3
+    assert dataset.left_out.counts == {OBJECT: 1}
+    write_json(path, {"type": "GeometryCollection", "geometries": [SQUARE]})
+    ((_, ((_, mask),)),) = read("geojson", path=path)
+    assert mask.sum() == 49
+
+
+def test_cvats_shapes_are_drawn_and_its_xml_holds_no_entities(tmp_path: Path) -> None:
+    image(tmp_path / "images")
+    shapes_of = """<polygon label="pore" points="2.00,2.00;9.00,2.00;9.00,9.00;2.00,9.00"/>
+      <box label="pore" xtl="10" ytl="4" xbr="20" ybr="8" rotation="90.00"/>
+      <ellipse label="pore" cx="15" cy="12" rx="6" ry="3"/>
+      <mask label="pore" rle="1, 2, 3" left="2" top="3" width="3" height="2"/>
+      <polyline label="pore" points="1,1;5,5"/>"""
+    text = f'<annotations><image id="0" name="a.png" width="31" height="24">{shapes_of}</image>'
+    path = tmp_path / "annotations.xml"
+    path.write_text(f"{text}</annotations>", encoding="utf-8-sig")
+    dataset = format_named("cvat-xml").read(Location(path=tmp_path))
+    (found,) = checked_images(dataset, ImportOptions())
+    polygon, box, ellipse, mask = (o.mask for o in found.objects(SHAPE))
+    assert "is no mask" in dataset.left_out.reasons[OBJECT][0]
+    assert (polygon.sum(), polygon[2:9, 2:9].all()) == (49, True)
+    assert (box.sum(), box[1:11, 13:17].all()) == (40, True)  # stood on end
+    rows, columns = np.mgrid[:24, :31] + 0.5
+    truth = ((columns - 15) / 6) ** 2 + ((rows - 12) / 3) ** 2 <= 1
+    np.testing.assert_array_equal(ellipse, truth)
+    assert np.argwhere(mask).tolist() == [[3, 3], [3, 4]]
+    path.write_text(f'<!DOCTYPE a [<!ENTITY b "c">]>{text}</annotations>', encoding="utf-8")
+    with pytest.raises(SamTuneError, match="declares entities"):
+        read("cvat-xml", path=path)
+
+
+class Runs:
+    """A pickle that would run a program."""
+
+    def __reduce__(self) -> Any:
+        return os.system, ("touch RAN",)
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_cellposes_files_are_read_and_never_run(
+    tmp_path: Path, protocol: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    image(tmp_path, "a.png")
+    image(tmp_path, "b.png")
+    truth = np.zeros(SHAPE, np.uint16)
+    truth[2:9, 3:9], truth[12:14, 20:30] = 1, 3
+
+    def save_seg(name: str, masks: object, **more: object) -> None:
+        flows = [np.zeros((2, 3), np.float32), [np.float64(3.5)]]
+        document = {"masks": masks, "flows": flows, "filename": "x.png", "diameter": 3.0, **more}
+        with (tmp_path / name).open("wb") as file:
+            header = {"descr": "|O", "fortran_order": False, "shape": ()}
+            np.lib.format.write_array_header_1_0(file, header)
+            pickle.dump(np.array(document, dtype=object), file, protocol=protocol)
+
+    save_seg("a_seg.npy", truth, ismanual=np.zeros(2, bool))
+    assert np.load(tmp_path / "a_seg.npy", allow_pickle=True).item()["diameter"] == 3.0
+    save(tmp_path / "a_cp_masks.png", np.zeros(SHAPE, np.uint16))  # the corrected file counts
+    save(tmp_path / "b_cp_masks.png", truth)
+    assert [name for name, _ in read("cellpose", path=tmp_path)] == ["a.png", "b.png"]
+    for _, found in read("cellpose", path=tmp_path):
+        for (_, mask), number in zip(found, (1, 3), strict=True):
+            np.testing.assert_array_equal(mask, truth == number)
+    save_seg("a_seg.npy", truth.astype(np.int32) - 1)  # as Cellpose of before counted
+    ((_, found), _) = read("cellpose", path=tmp_path)
+    assert [mask.sum() for _, mask in found] == [42, 20]
+    for bad, message in ((Runs(), "posix.system, which is not run"), ([1], "has no “masks”")):
+        save_seg("a_seg.npy", bad)
+        with pytest.raises(SamTuneError, match=rf"a_seg\.npy .*{message}"):
+            read("cellpose", path=tmp_path)
+    save_seg("a_seg.npy", np.array([Runs()], dtype=object))
+    with pytest.raises(SamTuneError, match="which is not run"):
+        read("cellpose", path=tmp_path)
+    assert not (tmp_path / "RAN").exists()
+
+
+def test_coco_as_converters_nest_and_number_it(tmp_path: Path) -> None:
+    image(tmp_path)
+    ring = [2, 2, 9, 2, 9, 9, 2, 9]
+    for nested in ([ring], ring, [[ring]], [ring, [4, 4, 4, 4]]):
+        rows = [{"id": 0, "image_id": 1.0, "category_id": "3", "segmentation": nested}] * 2
+        document = coco_document() | {"annotations": rows}
+        document["images"] = [{"id": "1", "file_name": "a.png", "height": 0, "width": None}]
+        ((_, found),) = read("coco", path=write_json(tmp_path / "c.json", document))
+        assert [(label, mask.sum()) for label, mask in found] == [("pore", 49)] * 2
 
 
 SQUARE = {"type": "Polygon", "coordinates": [[[2, 2], [9, 2], [9, 9], [2, 9], [2, 2]]]}
@@ -348,8 +537,8 @@ def test_a_bad_feature_is_named(tmp_path: Path, fault: str) -> None:
         read("geojson", path=path, class_column="kind")
     twice = [{**good, "id": 4}, {**good, "id": 4}]
     write_json(path, {"type": "FeatureCollection", "features": twice})
-    with pytest.raises(SamTuneError, match="feature 4 is there twice"):
-        read("geojson", path=path)
+    ((_, found),) = read("geojson", path=path)  # QuPath 0.2 gave one id to all
+    assert [mask.sum() for _, mask in found] == [49, 49]
 
 
 def test_malformed_files_and_wrong_options_say_what_to_do(tmp_path: Path) -> None:

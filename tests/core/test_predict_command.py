@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 from tuned_files import CENTRES, disc_image, save_image, write_blind, write_shifted
@@ -126,10 +127,35 @@ def test_images_that_cannot_be_told_apart_or_read(images: Path, tmp_path: Path) 
         return str(caught.value)
 
     twin = save_image(tmp_path / "im 0.tif", disc_image(0))
-    assert "the same name for their masks" in fails(images, twin)
+    assert "the same name for their masks" in fails(images / "im 0.png", twin)
     assert "no image file" in fails(tmp_path / "gone.png")
     (tmp_path / "empty").mkdir()
     assert "There is no image in" in fails(tmp_path / "empty")
+
+
+def test_what_cannot_be_predicted_is_left_out_and_named(images: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    save_image(tmp_path / "im 0.tif", disc_image(0))
+    (images / "torn.png").write_bytes((images / "im 1.png").read_bytes()[:60])
+    tifffile.imwrite(
+        images / "stack.tif", np.zeros((6, 40, 50), np.uint8), photometric="minisblack"
+    )
+    arguments = ["predict", images, tmp_path / "im 0.tif", "--point", POINT, "--out", out]
+    for strict in ([], ["--strict", "--overwrite"]):
+        given = [*map(str, arguments), "--device", "cpu", *strict]
+        result = CliRunner().invoke(app, given, catch_exceptions=False)
+        assert result.exit_code == bool(strict)
+        said = " ".join(result.output.split())
+        assert "Left out: 4 × image that cannot be taken" in said
+        for name in ("torn.png", "stack.tif", "im 0.png", "im 0.tif"):
+            assert name in said
+        assert sorted(path.name for path in out.iterdir()) == ["im 1_mask.png", "im 1_overlay.png"]
+
+
+def test_a_second_run_into_the_images_folder_asks_about_the_images_alone(images: Path) -> None:
+    for more in ((), ("--overwrite",)):
+        run(images, "--point", POINT, "--out", images, *more)
+        assert len(list(images.iterdir())) == 6  # two images, their masks and overlays
 
 
 def test_many_objects_need_sixteen_bits() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from napari_sam_tune.core.answers.caching import embed_image, open_cache
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.images.files import content_hash, list_images, read_image
+from napari_sam_tune.core.left_out import named
 from napari_sam_tune.core.pixel_classifier.features import FeatureExtractor
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def embed_images(
             try:
                 encoded = embed_image(predictor, extractor, cache, *pending.result())
             except ImageError as problem:
-                error = str(problem)
+                error = named(problem, path.name)
             yield EmbedStep(path, done, len(paths), encoded, error)
     finally:
         reader.shutdown(cancel_futures=True)

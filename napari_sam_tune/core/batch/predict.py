@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -9,12 +10,13 @@ from napari_sam_tune.core.answers.tuned import use
 from napari_sam_tune.core.errors import ImageError, PromptError
 from napari_sam_tune.core.images.files import list_images, read_image, spatial_shape
 from napari_sam_tune.core.images.names import composed
+from napari_sam_tune.core.left_out import IMAGE
 from napari_sam_tune.core.promptless.head import PromptlessModel
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.suggestions.sources import suggest_everything, suggest_with_head
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -22,9 +24,11 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.answers.tuned import TunedWeights
+    from napari_sam_tune.core.left_out import LeftOut
     from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.suggestions.suggestion import Suggestion
 
+_ANSWER: Final = re.compile(r"(.+?)(?:_base)?_(?:mask|overlay)\.png")
 _POINTS_PER_SIDE: Final = 12
 """Of the grid: more than in the dock, where a person waits."""
 
@@ -83,42 +87,62 @@ def _numbers(kind: str, text: str, names: Sequence[str]) -> list[float]:
     return numbers
 
 
-def find_images(given: Sequence[Path]) -> list[Path]:
+def find_images(given: Sequence[Path], out: Path, left_out: LeftOut) -> list[Path]:
     """Return the images named, and those in the folders named, in natural order.
 
+    Args:
+        given: images, and folders of them.
+        out: where the masks go; those of an earlier run, if they lie there, are no images to ask.
+        left_out: told of those that share a name without suffix, so that their masks would too.
+
     Raises:
-        ImageError: there is none, a folder cannot be read, or two share a name without suffix, so
-            that their masks would too.
+        ImageError: there is none, none can be told from the others, or a folder cannot be read.
 
     """
-    found = [file for path in given for file in (list_images(path) if path.is_dir() else [path])]
+    listed = [file for path in given for file in (list_images(path) if path.is_dir() else [path])]
+    stems = {composed(path.stem) for path in listed}
+    found = [path for path in dict.fromkeys(listed) if not _is_answer(path, out, stems)]
     if not found:
         raise ImageError(f"There is no image in {', '.join(str(path) for path in given)}.")
-    by_stem: dict[str, Path] = {}
+    by_stem: dict[str, list[Path]] = {}
     for path in found:
-        if (other := by_stem.setdefault(composed(path.stem), path)) != path:
+        by_stem.setdefault(composed(path.stem), []).append(path)
+
+    def alone(path: Path) -> Path:
+        others = [other for other in by_stem[composed(path.stem)] if other != path]
+        if others:
             raise ImageError(
-                f"{other} and {path} would get the same name for their masks; rename "
-                "one, or give them to two commands."
+                f"{path} and {others[0]} would get the same name for their masks; rename one, or "
+                "give them to two commands."
             )
-    return list(by_stem.values())
+        return path
+
+    return left_out.take(IMAGE, found, alone)
 
 
-def check_prompts(images: Sequence[Path], prompts: Sequence[Prompt]) -> None:
-    """Make sure that all images can be read and that all prompts lie in each of them.
+def _is_answer(path: Path, out: Path, stems: Collection[str]) -> bool:
+    """Whether a file is what an earlier run drew of one of the images."""
+    drawn = _ANSWER.fullmatch(path.name)
+    is_drawn = drawn is not None and composed(drawn[1]) in stems
+    return is_drawn and path.parent.resolve() == out.resolve()
+
+
+def answerable(images: Sequence[Path], prompts: Sequence[Prompt], left_out: LeftOut) -> list[Path]:
+    """Return the images that can be read and in which all prompts lie.
 
     Raises:
-        ImageError: an image cannot be read.
-        PromptError: a prompt lies outside an image; names both.
+        ImageError: no image can be read.
+        PromptError: in no image that can be read do all prompts lie; names both.
 
     """
-    for path in images:
+
+    def checked(path: Path) -> Path:
         shape = spatial_shape(read_image(path))
         for prompt in prompts:
-            try:
-                prompt.clipped(shape)
-            except PromptError as error:
-                raise PromptError(f"{path.name}: {error}") from error
+            prompt.clipped(shape)
+        return path
+
+    return left_out.take(IMAGE, images, checked, lambda path: path.name)
 
 
 def predict(

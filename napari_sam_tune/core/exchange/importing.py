@@ -9,26 +9,25 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from napari_sam_tune.core.errors import MaskError, ProjectError, SamTuneError
 from napari_sam_tune.core.exchange.import_report import ImportedImage
-from napari_sam_tune.core.exchange.incoming import OWN_ORIGIN
+from napari_sam_tune.core.exchange.incoming import OWN_ORIGIN, Folded
 from napari_sam_tune.core.exchange.recognising import NEW, Recognition
 from napari_sam_tune.core.geometry.windows import bounding_box
-from napari_sam_tune.core.images.files import content_hash, read_image, spatial_shape
-from napari_sam_tune.core.images.header import image_shape
+from napari_sam_tune.core.images.files import content_hash, spatial_shape
 from napari_sam_tune.core.images.names import composed
+from napari_sam_tune.core.left_out import IMAGE, LeftOut, named
 from napari_sam_tune.core.project.annotations import NewAnnotation, checked_label
 from napari_sam_tune.core.project.class_colours import free_colour
 from napari_sam_tune.core.project.images import check_texts
 from napari_sam_tune.core.project.split import place, split_groups, split_place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
     from napari_sam_tune.core.exchange.recognising import Known
@@ -83,22 +82,30 @@ class ImportOptions:
 def checked_images(dataset: Dataset, options: ImportOptions) -> list[SourceImage]:
     """Return the images to import, all or as many as asked for, with all that is cheap checked.
 
+    Images and objects at fault are left out, and `dataset.left_out` is told of them.
+
     Raises:
-        SamTuneError: an entry (named) is at fault.
+        SamTuneError: no image can be taken, or the splits contradict each other.
 
     """
     order = np.random.default_rng(options.seed).permutation(len(dataset.images))
     chosen = [dataset.images[i] for i in sorted(order[: options.limit])]
     names = Counter(image.name for image in chosen)
-    if twice := [name for name, count in names.items() if count > 1]:
-        raise SamTuneError(f"The image {twice[0]} is listed twice. Leave one of the two.")
     _given_splits(chosen)
     check_texts(dataset.name)
-    for image in chosen:
+
+    def checked(image: SourceImage) -> SourceImage:
+        if names[image.name] > 1:
+            raise SamTuneError(f"The image {image.name} is listed twice. Leave one of the two.")
         check_texts(image.name, image.group)
-        _check_labels(image)
-        image.check(image_shape(image.path))
-    return chosen
+        shape, own = image.shape(), LeftOut()
+        image.check(shape)
+        sound = image.with_sound_objects(shape, own)
+        _check_labels(sound)
+        dataset.left_out.join(own)
+        return replace(sound, is_whole=sound.is_whole and not own)
+
+    return dataset.left_out.take(IMAGE, chosen, checked, lambda image: image.path.name)
 
 
 def _check_labels(image: SourceImage) -> None:
@@ -122,7 +129,6 @@ def import_images(
 
     Raises:
         ProjectError: the project knows another image by the name of one; nothing was written.
-        SamTuneError: a file cannot be decoded; what was yielded is kept.
         StorageError: the disk refused; what was yielded is kept.
 
     """
@@ -157,7 +163,7 @@ def _check_same(project: Project, record: ImageRecord, image: SourceImage) -> No
     """Refuse an image that is another one than the project knows by its name."""
     if record.path and (project.path / record.path).resolve() == image.path.resolve():
         return  # compared when it is read
-    if content_hash(read_image(image.path)) != record.content_hash:
+    if content_hash(image.read()) != record.content_hash:
         raise ProjectError(
             f"The project knows another image by the name “{image.name}” than {image.path}. Rename "
             "the file, or import into another project."
@@ -231,44 +237,47 @@ class _Import:
         self.left_out: Counter[str] = Counter()
 
     def run(self, split: Split, stratum: str | None) -> ImportedImage:
-        pixels = read_image(self.image.path)
-        shape = spatial_shape(pixels)
-        objects = self.image.objects(shape)
-        # A mask file that cannot be read is met before its image is registered.
-        first = list(islice(objects, 1))
+        try:
+            pixels = self.image.read()
+            shape = spatial_shape(pixels)
+            # An image with a mask that cannot be read is left out before it is registered.
+            objects = [Folded.of(source) for source in self.image.objects(shape)]
+        except SamTuneError as error:
+            return ImportedImage(None, fault=named(error, self.image.path.name))
+        is_file = self.image.content is None
         record = self.project.add_image(
             self.image.name,
             shape=shape,
             content_hash=content_hash(pixels),
-            path=self.image.path,
+            path=self.image.path if is_file else None,
+            array=None if is_file else pixels,
             group=self.image.group,
             stratum=stratum,
             split=split,
         )
-        recognised = self._recognised(record, shape)
-        for source, known in zip(chain(first, objects), recognised, strict=False):
-            self._take(record, source, known)
-        self._mark(record, empty=not first)
+        for folded, known in zip(objects, self._recognised(record, objects), strict=True):
+            self._take(record, folded.unfolded(), known)
+        self._mark(record, empty=not objects)
         return ImportedImage(
             record,
             self.added,
             self.there,
             self.left_out,
-            empty=not first,
+            empty=not objects,
             restored=self.restored,
             updated=self.updated,
             gone=self.gone,
         )
 
-    def _recognised(self, record: ImageRecord, shape: tuple[int, int]) -> Iterable[Known]:
+    def _recognised(self, record: ImageRecord, objects: list[Folded]) -> list[Known]:
         """Say of each object of the image what the project knows of it."""
         self._ids = set(self.project.records(record.id))
         if not self._ids:
-            return repeat(NEW)
+            return [NEW] * len(objects)
         origins = self.project.imported(record.id)
         self._ids |= {o.removeprefix(OWN_ORIGIN) for o in origins if o.startswith(OWN_ORIGIN)}
         recognition = Recognition(self.project, record.id, self.dataset)
-        known = recognition.of(lambda: self.image.objects(shape))
+        known = recognition.of(objects)
         self.gone = recognition.gone
         return known
 
@@ -341,7 +350,7 @@ class _Import:
 
     def _mark(self, record: ImageRecord, *, empty: bool) -> None:
         """Mark an image once; what a person said of it since stands."""
-        if self.project.is_marked(record.id) or self.left_out:
+        if self.project.is_marked(record.id) or self.left_out or not self.image.is_whole:
             return
         if not (empty and self.project.annotations(record.id)):
             self.project.mark_done(record.id, empty=empty)

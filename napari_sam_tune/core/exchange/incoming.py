@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import numpy as np
+
+from napari_sam_tune.core.geometry.windows import bounding_box
+from napari_sam_tune.core.images.files import read_image, spatial_shape
+from napari_sam_tune.core.images.header import image_shape
+from napari_sam_tune.core.images.pictures import open_picture
+from napari_sam_tune.core.left_out import LeftOut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.geometry.windows import BoundingBox
     from napari_sam_tune.core.project.split import Split
     from napari_sam_tune.core.prompts import Mask
 
@@ -43,6 +54,43 @@ class SourceObject:
     lasting: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class Folded:
+    """An object with its mask as the bits of its box, so that all of an image fit into memory.
+
+    Attributes:
+        source: the object; its mask is empty.
+        shape: the mask's (H, W).
+        box: (y0, x0, y1, x1) of the mask, ends excluded; None where no pixel is in it.
+        bits: the mask inside the box, eight pixels a byte.
+
+    """
+
+    source: SourceObject
+    shape: tuple[int, int]
+    box: BoundingBox | None
+    bits: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, source: SourceObject) -> Self:
+        """Fold an object."""
+        mask = source.mask
+        box = bounding_box(mask) if mask.any() else None
+        y0, x0, y1, x1 = box or (0, 0, 0, 0)
+        bits = np.packbits(mask[y0:y1, x0:x1])
+        height, width = mask.shape
+        return cls(replace(source, mask=mask[:0, :0].copy()), (height, width), box, bits)
+
+    def unfolded(self) -> SourceObject:
+        """Return the object as it was."""
+        mask = np.zeros(self.shape, dtype=bool)
+        if self.box is not None:
+            y0, x0, y1, x1 = self.box
+            flat = np.unpackbits(self.bits, count=(y1 - y0) * (x1 - x0))
+            mask[y0:y1, x0:x1] = flat.reshape(y1 - y0, x1 - x0)
+        return replace(self.source, mask=mask)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SourceImage(ABC):
     """An image of a data set. What it says of its objects is read when it is asked for.
@@ -54,6 +102,8 @@ class SourceImage(ABC):
         group: images of one part, lot or film share a group; None for a group of its own.
         split: what the source says it is for, or None.
         said: how the source names a file that was found elsewhere, by its name alone; else None.
+        content: the image file's bytes, where the data set holds them and there is no file `path`.
+        is_whole: no object of it was left out; an image that is not whole is not done.
 
     """
 
@@ -63,10 +113,23 @@ class SourceImage(ABC):
     group: str | None = None
     split: Split | None = None
     said: str | None = None
+    content: bytes | None = None
+    is_whole: bool = True
+
+    def shape(self) -> tuple[int, int]:
+        """Return (H, W) from the image's header; raises as `image_shape` does."""
+        return image_shape(self.path) if self.content is None else spatial_shape(self.read())
+
+    def read(self) -> NDArray[Any]:
+        """Return the image's pixels; raises as `read_image` does."""
+        if self.content is None:
+            return read_image(self.path)
+        with open_picture(self.content, str(self.path)) as picture:
+            return picture.read()
 
     @abstractmethod
     def check(self, shape: tuple[int, int]) -> None:
-        """Check whatever can be checked without decoding masks.
+        """Check whatever of the image as a whole can be checked without decoding masks.
 
         Args:
             shape: (H, W) of the image file.
@@ -75,6 +138,19 @@ class SourceImage(ABC):
             SamTuneError: names the entry at fault.
 
         """
+
+    def with_sound_objects(self, shape: tuple[int, int], left_out: LeftOut) -> SourceImage:
+        """Return the checked image with those of its objects that can be taken.
+
+        Args:
+            shape: (H, W) of the image file.
+            left_out: told of the others.
+
+        Raises:
+            SamTuneError: it has objects, and not one of them can be taken.
+
+        """
+        return self
 
     @abstractmethod
     def objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
@@ -96,14 +172,14 @@ class Dataset:
     Attributes:
         name: format and file, the beginning of every object's origin.
         images: in the source's order.
-        left_out: why the reader left images out, to how many.
+        left_out: what the reader, and later the check, left out.
         named: the images' names are those of the project they were exported from.
 
     """
 
     name: str
     images: Sequence[SourceImage]
-    left_out: Mapping[str, int] = field(default_factory=dict)
+    left_out: LeftOut = field(default_factory=LeftOut)
     named: bool = False
 
 

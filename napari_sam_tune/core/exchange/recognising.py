@@ -17,9 +17,9 @@ from napari_sam_tune.core.exchange.incoming import OWN_ORIGIN
 from napari_sam_tune.core.geometry.windows import bounding_box
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from napari_sam_tune.core.exchange.incoming import SourceObject
+    from napari_sam_tune.core.exchange.incoming import Folded, SourceObject
     from napari_sam_tune.core.geometry.windows import BoundingBox
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import Project
@@ -104,18 +104,16 @@ class Recognition:
         self._found: set[_Object] = set()
         self.gone = 0
 
-    def of(self, read: Callable[[], Iterable[SourceObject]]) -> list[Known]:
-        """Return what is known of each object that `read` gives, in its order.
-
-        Masks are read one by one, and once more where some are not known by their pixels.
+    def of(self, objects: Sequence[Folded]) -> list[Known]:
+        """Return what is known of each of the objects the source has in the image.
 
         Raises:
-            SamTuneError: a mask of the source, or on record, cannot be read.
+            SamTuneError: a mask on record cannot be read.
 
         """
-        known = [self._same(source) for source in read()]
+        known = [self._same(source) for source in _unfolded(objects)]
         if NEW in known and (alive := self._alive()):
-            for index, changed in self._changed(known, read(), alive).items():
+            for index, changed in self._changed(known, _unfolded(objects), alive).items():
                 self._found.add(changed)
                 known[index] = Known("changed", changed.living)
         self.gone = sum(found.is_from(self._dataset) for found in self._alive())
@@ -166,6 +164,10 @@ class Recognition:
         if source.label not in labels and not found.is_from(self._dataset):
             return 0.0
         return max(_iou(form, source) for form in found.current)
+
+
+def _unfolded(objects: Iterable[Folded]) -> Iterator[SourceObject]:
+    return (folded.unfolded() for folded in objects)
 
 
 def _objects(project: Project, image_id: str) -> list[_Object]:

@@ -148,12 +148,16 @@ def coco_layers(path: Path) -> list[LayerData]:
 
     """
     from napari_sam_tune.core.images.header import image_shape
+    from napari_sam_tune.core.left_out import OBJECT, LeftOut
 
-    images = []
-    for image in _found_beside(path):
-        shape = image_shape(image.path)
-        image.check(shape)
-        labels = [image.categories[row["category_id"]] for row in image.annotations]
+    images, left_out = [], LeftOut()
+    for listed in _found_beside(path):
+        shape = image_shape(listed.path)
+        listed.check(shape)
+        image = listed.with_sound_objects(shape, left_out)
+        if left_out:  # the viewer has no place to say what is missing
+            raise SamTuneError(left_out.reasons[OBJECT][0])
+        labels = image.classes
         read = partial(read_image, image.path)
         images.append(ShownImage(image.name, shape, labels, read, partial(_masks, image, shape)))
     return ImageStack(path.stem, images, {}, {}).layers()
