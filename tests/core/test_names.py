@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images
 from napari_sam_tune.core.exchange.incoming import Location
 from napari_sam_tune.core.images.files import list_images
+from napari_sam_tune.core.left_out import IMAGE
 from napari_sam_tune.formats.registry import format_named
 
 if TYPE_CHECKING:
@@ -135,6 +137,51 @@ def write_zarr(path: Path) -> None:
     cells = group.create_group("cells")
     cells.create_array("0", data=np.eye(*SHAPE, dtype=np.int32))
     cells.attrs["ome"] = {"multiscales": [{"datasets": [{"path": "0"}]}], "image-label": {}}
+
+
+def test_labelmes_image_of_another_machine_is_taken_from_its_file(tmp_path: Path) -> None:
+    inside = base64.b64encode(save(tmp_path / "elsewhere" / "a.png").read_bytes()).decode()
+    folder = tmp_path / "json"
+    for name in ("C:\\data\\a.png", "../elsewhere/a.png"):
+        folder.mkdir(exist_ok=True)
+        write_labelme(folder / "b.json", name)
+        document = json.loads((folder / "b.json").read_text(encoding="utf-8"))
+        with pytest.raises(SamTuneError, match="no file there has that name"):
+            format_named("labelme").read(Location(path=folder))
+        (folder / "b.json").write_text(json.dumps(document | {"imageData": inside}))
+        (image,) = checked(format_named("labelme").read(Location(path=folder)))
+        assert (image.name, image.shape()) == ("a.png", SHAPE)
+    save(folder / "deep" / "a.png")  # a file of that name comes first
+    (image,) = checked(format_named("labelme").read(Location(path=folder)))
+    assert (image.path, image.content) == (folder / "deep" / "a.png", None)
+
+
+def test_a_list_of_yolo_names_files_of_another_machine(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        save(tmp_path / "images" / "train" / f"{name}.png")
+    (tmp_path / "labels" / "train").mkdir(parents=True)
+    (tmp_path / "labels" / "train" / "a.txt").write_text("0 0 0 .5 0 .5 .5")
+    (tmp_path / "data.yaml").write_text("train: train.txt\nnames: [dent]")
+    listed = ["/home/u/set/images/train/a.png", "images\\train\\b.png", "/home/u/gone.png"]
+    (tmp_path / "train.txt").write_text("\n".join(listed))
+    dataset = format_named("yolo").read(Location(path=tmp_path))
+    a, b = checked(dataset)
+    assert (a.name, a.said, b.name, b.said) == ("a.png", listed[0], "b.png", None)
+    assert [len(list(image.objects(SHAPE))) for image in (a, b)] == [1, 0]
+    assert dataset.left_out.counts == {IMAGE: 1}
+
+
+def test_an_image_found_elsewhere_is_not_done_where_a_line_of_it_is_left_out(
+    tmp_path: Path,
+) -> None:
+    save(tmp_path / "deep" / "a.png")
+    write_csv(tmp_path / "list.csv", "C:\\x\\a.png")
+    with (tmp_path / "list.csv").open("a", encoding="utf-8") as file:
+        file.write("deep/a.png,gone.png\n,mask of it.png\n")
+    dataset = format_named("csv").read(Location(path=tmp_path / "list.csv"))
+    (image,) = checked(dataset)
+    assert not image.is_whole
+    assert sum(dataset.left_out.counts.values()) == 2
 
 
 def test_of_two_files_of_one_name_none_is_guessed(tmp_path: Path) -> None:
