@@ -235,7 +235,8 @@ def test_a_full_disk_is_said(starter, tmp_path, monkeypatch):
     real = os.open
 
     def on_a_full_disk(path, flags, *rest, **named):
-        return os.dup(full) if flags & os.O_CREAT else real(path, flags, *rest, **named)
+        opened = real(path, flags, *rest, **named)
+        return os.dup2(full, opened) if flags & os.O_CREAT else opened
 
     monkeypatch.setattr(os, "open", on_a_full_disk)
     with pytest.raises(StorageError, match="disk is full"):
