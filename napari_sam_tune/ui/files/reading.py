@@ -171,6 +171,8 @@ def _found_beside(path: Path) -> Sequence[CocoImage]:
     found: list[Any] = []
     for place in _IMAGE_FOLDERS:
         folder = (path.parent / place).resolve()
+        if not folder.is_dir():
+            continue
         found.append(known.read(Location(path=path, images=folder)).images)
         if found[-1][0].path.is_file():
             return found[-1]
