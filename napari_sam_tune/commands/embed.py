@@ -10,7 +10,7 @@ import typer
 from napari_sam_tune.commands.left_out import Strict, say_left_out
 from napari_sam_tune.commands.terminal import Device, Model, progress_bar, say
 from napari_sam_tune.core.errors import ImageError
-from napari_sam_tune.core.left_out import IMAGE, LeftOut
+from napari_sam_tune.core.exchange.left_out import IMAGE, LeftOut
 from napari_sam_tune.core.models.catalogue import STARTER
 
 

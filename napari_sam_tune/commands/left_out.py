@@ -9,7 +9,7 @@ import typer
 from napari_sam_tune.commands.terminal import say, warn
 
 if TYPE_CHECKING:
-    from napari_sam_tune.core.left_out import LeftOut
+    from napari_sam_tune.core.exchange.left_out import LeftOut
 
 Strict = Annotated[
     bool, typer.Option("--strict", help="Exit with 1 if anything at all was left out.")

@@ -10,7 +10,7 @@ import typer
 from napari_sam_tune.commands.left_out import Strict, say_left_out
 from napari_sam_tune.commands.terminal import Device, progress_bar, say, strong
 from napari_sam_tune.core.errors import PromptError
-from napari_sam_tune.core.left_out import LeftOut
+from napari_sam_tune.core.exchange.left_out import LeftOut
 from napari_sam_tune.core.models.catalogue import MODEL_NAMES, STARTER
 
 if TYPE_CHECKING:

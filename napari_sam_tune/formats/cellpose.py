@@ -10,9 +10,9 @@ import numpy as np
 from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.labelled_images import read_mask, require_shape
+from napari_sam_tune.core.exchange.left_out import FILE, LeftOut
 from napari_sam_tune.core.images.files import list_files, list_images
 from napari_sam_tune.core.images.names import composed, own_name, paired
-from napari_sam_tune.core.left_out import FILE, LeftOut
 from napari_sam_tune.formats.cellpose_out import SEGMENTATION
 from napari_sam_tune.formats.exported_folder import Notes, image_of, read_notes
 from napari_sam_tune.formats.label_images import numbered, placed

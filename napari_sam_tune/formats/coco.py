@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from napari_sam_tune.core.documents import read_json
 from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
+from napari_sam_tune.core.exchange.left_out import FILE, IMAGE, OBJECT, LeftOut
 from napari_sam_tune.core.images.names import NamedFiles, absolute, own_name
-from napari_sam_tune.core.left_out import FILE, IMAGE, OBJECT, LeftOut
 from napari_sam_tune.formats.coco_masks import check_segmentation, decode_segmentation
 from napari_sam_tune.formats.exported_folder import Notes, read_notes
 from napari_sam_tune.formats.text_files import split_named

@@ -15,8 +15,8 @@ from pycocotools import mask as coco_mask
 
 from napari_sam_tune.core.errors import ImageError, MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
+from napari_sam_tune.core.exchange.left_out import IMAGE, OBJECT, LeftOut
 from napari_sam_tune.core.images.names import NamedFiles, own_name
-from napari_sam_tune.core.left_out import IMAGE, OBJECT, LeftOut
 from napari_sam_tune.formats.coco_masks import check_segmentation
 from napari_sam_tune.formats.exported_folder import read_notes
 from napari_sam_tune.formats.text_files import split_named

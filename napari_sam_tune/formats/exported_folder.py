@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage
+from napari_sam_tune.core.exchange.left_out import LeftOut
 from napari_sam_tune.core.images.files import list_images
 from napari_sam_tune.core.images.names import composed, stems
-from napari_sam_tune.core.left_out import LeftOut
 from napari_sam_tune.core.plain_text import row_from_spreadsheet
 from napari_sam_tune.core.project.split import SPLITS
 from napari_sam_tune.formats.exported_folder_out import (

@@ -13,10 +13,10 @@ from napari_sam_tune.core.exchange.labelled_images import (
     read_pairs,
     require_shape,
 )
+from napari_sam_tune.core.exchange.left_out import FILE, OBJECT, LeftOut
 from napari_sam_tune.core.images.files import list_images
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.names import own_name
-from napari_sam_tune.core.left_out import FILE, OBJECT, LeftOut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -29,9 +29,9 @@ from shapely.geometry import shape as geometry_of
 from napari_sam_tune.core.documents import read_json_value
 from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
+from napari_sam_tune.core.exchange.left_out import FILE, OBJECT, LeftOut
 from napari_sam_tune.core.images.files import list_files
 from napari_sam_tune.core.images.names import composed, own_name, paired
-from napari_sam_tune.core.left_out import FILE, OBJECT, LeftOut
 from napari_sam_tune.formats.exported_folder import by_stem, read_notes
 from napari_sam_tune.formats.rasters import georeference
 

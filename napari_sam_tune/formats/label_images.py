@@ -17,9 +17,9 @@ from napari_sam_tune.core.exchange.labelled_images import (
     require_shape,
     without_unlabelled,
 )
+from napari_sam_tune.core.exchange.left_out import FILE, LeftOut
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.names import composed, own_name, paired
-from napari_sam_tune.core.left_out import FILE, LeftOut
 from napari_sam_tune.core.plain_text import from_spreadsheet
 from napari_sam_tune.formats.exported_folder import Notes, by_stem, image_of, read_notes
 from napari_sam_tune.formats.exported_folder_out import RECORDS

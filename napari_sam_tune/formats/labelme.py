@@ -14,10 +14,10 @@ import numpy as np
 from napari_sam_tune.core.documents import read_json
 from napari_sam_tune.core.errors import ImageError, MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
+from napari_sam_tune.core.exchange.left_out import FILE, OBJECT, LeftOut
 from napari_sam_tune.core.images.files import list_files
 from napari_sam_tune.core.images.names import NamedFile, NamedFiles, own_name, parts_of
 from napari_sam_tune.core.images.pictures import open_picture
-from napari_sam_tune.core.left_out import FILE, OBJECT, LeftOut
 from napari_sam_tune.formats.drawn import drawn, drawn_circle
 from napari_sam_tune.formats.exported_folder import read_notes
 

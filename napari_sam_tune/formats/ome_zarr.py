@@ -12,10 +12,10 @@ import zarr
 from napari_sam_tune.core.documents import check_bounds
 from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
+from napari_sam_tune.core.exchange.left_out import FILE, LeftOut
 from napari_sam_tune.core.images.files import list_files
 from napari_sam_tune.core.images.names import own_name, paired, stems
 from napari_sam_tune.core.images.pictures import MOST_BYTES
-from napari_sam_tune.core.left_out import FILE, LeftOut
 from napari_sam_tune.formats.blosc_chunks import check_blosc
 from napari_sam_tune.formats.exported_folder import by_stem, image_of, read_notes
 from napari_sam_tune.formats.label_images import numbered, placed

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.labelled_images import SMALLEST_OBJECT, manifest_rows
+from napari_sam_tune.core.exchange.left_out import IMAGE
 from napari_sam_tune.core.images.names import paired, stem_of
-from napari_sam_tune.core.left_out import IMAGE
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.exchange.incoming import Dataset, Location, SourceImage

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.labelled_images import require_shape
+from napari_sam_tune.core.exchange.left_out import FILE, LeftOut
 from napari_sam_tune.core.images.files import list_files
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.names import NamedFiles, own_name, paired, stems
-from napari_sam_tune.core.left_out import FILE, LeftOut
 from napari_sam_tune.formats.exported_folder import by_stem, read_notes
 from napari_sam_tune.formats.palettes import VOC, numbers_of
 from napari_sam_tune.formats.voc_painted import VOID, painted_images

@@ -11,9 +11,9 @@ from scipy import ndimage
 from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import SourceImage, SourceObject
 from napari_sam_tune.core.exchange.labelled_images import require_shape
+from napari_sam_tune.core.exchange.left_out import FILE
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.names import paired
-from napari_sam_tune.core.left_out import FILE
 from napari_sam_tune.formats.exported_folder import by_stem, image_of
 from napari_sam_tune.formats.palettes import VOC, numbers_of, read_labelmap
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.left_out import LeftOut
+    from napari_sam_tune.core.exchange.left_out import LeftOut
     from napari_sam_tune.formats.palettes import Colour
 
 VOID = 255

@@ -13,6 +13,7 @@ import numpy as np
 from napari_sam_tune.core.documents import read_yaml
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
+from napari_sam_tune.core.exchange.left_out import FILE, IMAGE, OBJECT, LeftOut
 from napari_sam_tune.core.images.files import list_files
 from napari_sam_tune.core.images.names import (
     NamedFile,
@@ -22,7 +23,6 @@ from napari_sam_tune.core.images.names import (
     paired,
     stems,
 )
-from napari_sam_tune.core.left_out import FILE, IMAGE, OBJECT, LeftOut
 from napari_sam_tune.formats.drawn import drawn
 from napari_sam_tune.formats.exported_folder import Notes, by_stem, image_of, read_notes
 from napari_sam_tune.formats.text_files import inside, lines_of

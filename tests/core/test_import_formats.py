@@ -31,7 +31,7 @@ from napari_sam_tune.cli import app
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images
 from napari_sam_tune.core.exchange.incoming import Dataset, Location
-from napari_sam_tune.core.left_out import OBJECT
+from napari_sam_tune.core.exchange.left_out import OBJECT
 from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.core.scoring import iou
 from napari_sam_tune.formats.registry import format_named

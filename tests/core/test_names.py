@@ -20,8 +20,8 @@ from napari_sam_tune.cli import app
 from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images
 from napari_sam_tune.core.exchange.incoming import Location
+from napari_sam_tune.core.exchange.left_out import IMAGE
 from napari_sam_tune.core.images.files import list_images
-from napari_sam_tune.core.left_out import IMAGE
 from napari_sam_tune.formats.registry import format_named
 
 if TYPE_CHECKING:

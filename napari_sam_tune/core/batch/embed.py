@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.answers.caching import embed_image, open_cache
 from napari_sam_tune.core.errors import ImageError
+from napari_sam_tune.core.exchange.left_out import named
 from napari_sam_tune.core.images.files import content_hash, list_images, read_image
-from napari_sam_tune.core.left_out import named
 from napari_sam_tune.core.pixel_classifier.features import FeatureExtractor
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.answers.tuned import use
 from napari_sam_tune.core.errors import ImageError, PromptError
+from napari_sam_tune.core.exchange.left_out import IMAGE
 from napari_sam_tune.core.images.files import list_images, read_image, spatial_shape
 from napari_sam_tune.core.images.names import composed
-from napari_sam_tune.core.left_out import IMAGE
 from napari_sam_tune.core.promptless.head import PromptlessModel
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.suggestions.sources import suggest_everything, suggest_with_head
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.answers.tuned import TunedWeights
-    from napari_sam_tune.core.left_out import LeftOut
+    from napari_sam_tune.core.exchange.left_out import LeftOut
     from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.suggestions.suggestion import Suggestion
 

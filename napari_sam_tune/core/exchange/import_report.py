@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from napari_sam_tune.core.left_out import IMAGE, LeftOut
+from napari_sam_tune.core.exchange.left_out import IMAGE, LeftOut
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.project.ledger import ImageRecord

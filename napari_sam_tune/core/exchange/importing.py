@@ -16,11 +16,11 @@ import numpy as np
 from napari_sam_tune.core.errors import MaskError, ProjectError, SamTuneError
 from napari_sam_tune.core.exchange.import_report import ImportedImage
 from napari_sam_tune.core.exchange.incoming import OWN_ORIGIN, Folded
+from napari_sam_tune.core.exchange.left_out import IMAGE, LeftOut, named
 from napari_sam_tune.core.exchange.recognising import NEW, Recognition
 from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.images.files import content_hash, spatial_shape
 from napari_sam_tune.core.images.names import composed
-from napari_sam_tune.core.left_out import IMAGE, LeftOut, named
 from napari_sam_tune.core.project.annotations import NewAnnotation, checked_label
 from napari_sam_tune.core.project.class_colours import free_colour
 from napari_sam_tune.core.project.images import check_texts

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
+from napari_sam_tune.core.exchange.left_out import LeftOut
 from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.images.files import read_image, spatial_shape
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.pictures import open_picture
-from napari_sam_tune.core.left_out import LeftOut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -147,8 +147,8 @@ def coco_layers(path: Path) -> list[LayerData]:
         SamTuneError: it is malformed, or an image is missing; names the entry.
 
     """
+    from napari_sam_tune.core.exchange.left_out import OBJECT, LeftOut
     from napari_sam_tune.core.images.header import image_shape
-    from napari_sam_tune.core.left_out import OBJECT, LeftOut
 
     images, left_out = [], LeftOut()
     for listed in _found_beside(path):

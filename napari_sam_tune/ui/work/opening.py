@@ -44,6 +44,7 @@ class ReadImage:
         pixels: (H, W) or (H, W, C).
         record: the project's.
         crops: cropped masks of its accepted objects by annotation id.
+        is_otherwise: its layer shows other pixels, as napari's own readers see its file.
 
     """
 
@@ -51,6 +52,7 @@ class ReadImage:
     pixels: NDArray[Any]
     record: ImageRecord
     crops: dict[str, Mask]
+    is_otherwise: bool
 
 
 class Opening(QObject):
@@ -169,7 +171,7 @@ class Opening(QObject):
         self._place.layers.open(layer, read.record.shape)
         self._place.session.show(read.record.id)
         self._place.settle()
-        self._turn_layer(read)
+        self._correct_layer(read)
         self.show_place()
         self.opened.emit(read)
         self._encode(read)
@@ -230,16 +232,13 @@ class Opening(QObject):
         viewer.reset_view()
         return self._shown
 
-    def _turn_layer(self, read: ReadImage) -> None:
-        """Show a photograph upright in the layer that napari read it into as the camera lay."""
+    def _correct_layer(self, read: ReadImage) -> None:
+        """Show a picture as its file says where napari's own readers did not."""
         layer = read.queued.layer
-        if layer is None or read.queued.path is None or layer.multiscale:
-            return
-        may_be_nan = read.pixels.dtype.kind == "f"
-        if not np.array_equal(layer.data, read.pixels, equal_nan=may_be_nan):
+        if layer is not None and read.is_otherwise:
             layer.data = read.pixels
             self._place.tell(
-                f"{layer.name} was turned upright, as its file says that it is to be shown. Masks "
+                f"{layer.name} is shown as its file says now, upright and black as black. Masks "
                 "are made on it as every other program shows it."
             )
 
@@ -302,7 +301,15 @@ def _read(session: Session, queued: QueuedImage) -> ReadImage:
         record = project.register(pixels, queued.id, path=queued.path)
         pixels = project.upright(pixels, record)
     crops = {a.id: a.cropped_mask for a in session.project.annotations(record.id)}
-    return ReadImage(queued, pixels, record, crops)
+    return ReadImage(queued, pixels, record, crops, _is_otherwise(queued, pixels))
+
+
+def _is_otherwise(queued: QueuedImage, pixels: NDArray[Any]) -> bool:
+    layer = queued.layer
+    if layer is None or queued.path is None or layer.multiscale:
+        return False
+    may_be_nan = pixels.dtype.kind == "f"
+    return not np.array_equal(layer.data, pixels, equal_nan=may_be_nan)
 
 
 def _encode_ahead(session: Session, queued: QueuedImage) -> None:
