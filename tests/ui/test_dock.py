@@ -259,7 +259,7 @@ def test_a_photograph_that_napari_read_is_turned_upright(desk, tmp_path):
     upright = np.rot90(stored, -1)
     assert np.array_equal(layer.data, upright)
     assert desk.layers.shape == (90, 60)
-    assert "shown as its file says now, upright" in desk.panel.notice.notice.text
+    assert "now shown as its file says: upright" in desk.panel.notice.notice.text
     (record,) = desk.session.project.images()
     assert record.path is not None
     assert np.array_equal(desk.session.project.read_image(record.id), upright)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel
 
 from napari_sam_tune.ui.views.history import fill, table
 from napari_sam_tune.ui.views.notice import Notice, NoticeBar
+from napari_sam_tune.ui.views.panel import Panel
 from napari_sam_tune.ui.views.start import StartView
 from napari_sam_tune.ui.views.style import OneLine, Text
 
@@ -40,3 +42,11 @@ def test_a_button_shows_an_ampersand(qtbot):
     qtbot.addWidget(view)
     view.show_resume(Path("nuts & bolts"))
     assert view._resume.text() == "Go on with “nuts && bolts”"
+
+
+def test_what_the_dock_says_itself_has_no_markup_in_it(qtbot):
+    panel = Panel()
+    qtbot.addWidget(panel)
+    labels = [label for label in panel.findChildren(QLabel) if label.text()]
+    assert len(labels) > 10
+    assert not [label.text() for label in labels if Qt.mightBeRichText(label.text())]

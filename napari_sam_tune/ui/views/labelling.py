@@ -289,6 +289,7 @@ class ObjectView(_ActionView):
         section.body.addWidget(self._gestures)
         self._adopt = QToolButton()
         self._adopt.setText("Take over masks from a Labels layer")
+        self._adopt.setStyleSheet("padding-right: 16px")  # room for the arrow of the menu
         self._adopt.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._adopt_menu = QMenu(self._adopt)
         self._adopt.setMenu(self._adopt_menu)
@@ -323,13 +324,12 @@ class ObjectView(_ActionView):
     def show_gestures(self, *, drag_draws_box: bool) -> None:
         """Tell what the mouse does on the image."""
         drag = (
-            "<b>Drag</b>: box · <b>Space + drag</b>: move the view"
+            "Drag: box · Space + drag: move the view"
             if drag_draws_box
-            else "<b>Ctrl + drag</b>: box · <b>Drag</b>: move the view"
+            else "Ctrl + drag: box · Drag: move the view"
         )
         self._gestures.setText(
-            "<b>Click</b>: part of it · <b>Right click</b> or <b>Shift + click</b>: not part of it"
-            f"<br>{drag}"
+            f"Click: part of it · Right click or Shift + click: not part of it\n{drag}"
         )
 
     def show_connected(self, on: bool) -> None:
