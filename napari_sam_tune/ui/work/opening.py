@@ -238,8 +238,8 @@ class Opening(QObject):
         if layer is not None and read.is_otherwise:
             layer.data = read.pixels
             self._place.tell(
-                f"{layer.name} is now shown as its file says: upright, and black as black. Masks are "
-                "made on it as every other program shows it."
+                f"{layer.name} is now shown as its file says: upright, and black as black. Masks "
+                "are made on it as every other program shows it."
             )
 
     def _show_pixels(self, pixels: NDArray[Any], name: str) -> None:
