@@ -168,13 +168,11 @@ class ImagesOfProject:
                 "stratum": stratum,
                 "turn": UPRIGHT,
             }
-            if path is None:
-                pixels = self._folder.images.root / content_hash
-                with announced(self._folder, self._journal, pixels, "The image"):
-                    self._copy_image(image_id, content_hash, array)
-                    known = self._append_image(entry)
-            else:
-                known = self._append_image(entry)
+            known = (
+                self._append_with_pixels(entry, array)
+                if path is None
+                else self._append_image(entry)
+            )
         if known.content_hash != content_hash and path is not None:
             known = self._turned_by(known, Path(path))
         if known.content_hash != content_hash:
@@ -190,6 +188,13 @@ class ImagesOfProject:
             "image", unless=lambda ledger: entry["id"] in ledger.images, **entry
         )
         return ledger.images[entry["id"]]
+
+    def _append_with_pixels(self, entry: dict[str, Any], array: ArrayLike | None) -> ImageRecord:
+        """Register an image that has no file, with its pixels."""
+        place = self._folder.images.root / entry["content_hash"]
+        with announced(self._folder, self._journal, place, "The image"):
+            self._copy_image(entry["id"], entry["content_hash"], array)
+            return self._append_image(entry)
 
     def _copy_image(self, image_id: str, content_hash: str, array: ArrayLike | None) -> None:
         if array is None:
