@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_sam_tune.core.project.annotations import checked_label
+from napari_sam_tune.core.project.naming import checked_label
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.prompts import ClassGuess
