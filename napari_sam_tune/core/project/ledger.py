@@ -192,7 +192,7 @@ class Ledger:
                 self._turn_image(entry)
             case "mark":
                 self.marks[_text(entry["image"])] = bool(entry["done"]), bool(entry["empty"])
-                self.reviews.marked(entry["image"])
+                self.reviews.marked(entry["image"], entry.get("by"), entry["time"])
             case "delete" | "restore" as kind:
                 self.words[_text(entry["annotation"])] = entry["time"], kind == "delete"
             case "exchange":
