@@ -218,12 +218,14 @@ class ClassGuess:
         label: its name.
         lead: of its mean score in the mask over that of the next class.
         is_clear: guesses that led by as much were right before.
+        is_recalled: it is the class of earlier masks of the same object, and no guess by looks.
 
     """
 
     label: str
     lead: float
     is_clear: bool = False
+    is_recalled: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,11 +10,15 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from test_project import PIXELS, blob, register, reopened
 
+from napari_sam_tune.core.answers.known_images import known_images
 from napari_sam_tune.core.errors import ProjectError
+from napari_sam_tune.core.evaluation.evaluation import choose_objects
 from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.project.review import Attribute
-from tests.core.test_project import blob, register, reopened
+from napari_sam_tune.core.promptless.fit import labelled_images
+from napari_sam_tune.core.rounds.plan import unlearnt_by
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -270,3 +274,27 @@ def test_any_order_of_changes_by_two_programs_is_as_the_model_says(tmp_path: Pat
     machine = type("Machine", (Classes,), {"folder": tmp_path})
     machine.TestCase.settings = settings(max_examples=15, stateful_step_count=12, deadline=None)
     machine.TestCase().runTest()
+
+
+def test_what_is_set_aside_neither_trains_nor_judges(tmp_path: Path) -> None:
+    project = Project.open(tmp_path / "p")
+    ids = {}
+    for number in range(5):
+        pixels = PIXELS ^ number
+        register(project, f"{number}.png", pixels=pixels)
+        ids[number] = add(project, "pore", f"{number}.png")
+    judge = next(a for a in project.annotations() if a.split == "held_out")
+    (number,) = (n for n, name in ids.items() if name == judge.id)
+    assert choose_objects(project, "held_out", None)[0] == [judge]
+    excluded, again = [n for n in ids if n != number][:2]
+    project.set_review(ids[excluded], state="excluded")
+    project.set_image_review(f"{again}.png", state="second_look")
+    left = {name for n, name in ids.items() if n not in {excluded, again}}
+    assert unlearnt_by(project) == left
+    assert {r.id for r in labelled_images(project)} == {
+        f"{n}.png" for n in ids if n not in {excluded, again}
+    }
+    assert set(known_images(project, {})) == {f"{n}.png" for n in ids if n not in {excluded, again}}
+    project.set_review(judge.id, state="second_look")
+    with pytest.raises(ProjectError, match="nothing to evaluate on"):
+        choose_objects(project, "held_out", None)

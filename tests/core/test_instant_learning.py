@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_sam_tune import Predictor, Project, Prompt, Session
+from napari_sam_tune.core.answers.caching import open_cache
 from napari_sam_tune.core.answers.chain import REFINERS
 from napari_sam_tune.core.answers.connected import KeepConnected, StayNear
 from napari_sam_tune.core.answers.first_clicks import FirstClick, choose_mixture
+from napari_sam_tune.core.answers.instant_learning import InstantLearning
 from napari_sam_tune.core.answers.links import Asked
 from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.geometry.frame import Frame
@@ -590,3 +592,66 @@ def test_all_parts_of_a_mask_taken_up_again_stay(labelled_session):
     far = (slice(380, 470), slice(380, 470))
     np.testing.assert_array_equal(corrected.mask[far], free.mask[far])
     session.reject()
+
+
+def test_a_renamed_class_is_called_so_in_the_sums_and_nothing_is_learnt_anew(tmp_path, monkeypatch):
+    project, ids = Project.open(tmp_path / "p"), []
+    for number in range(4):
+        image = np.random.default_rng(number).integers(0, 256, (128, 128), np.uint8)
+        for row, label in ((20, "scratch"), (80, "pore")):
+            mask = np.zeros(image.shape, bool)
+            mask[row : row + 14, 30:60] = True
+            ids.append(accept(project, f"{number}.png", image, mask, label).id)
+    project.mark_done("3.png")
+
+    def fresh():
+        learning = InstantLearning(project, open_cache(project), torch.device("cpu"), 256)
+        learning.follow()
+        return learning
+
+    def sums(learning):
+        found = {}
+        for fold in learning._classifier._folds:
+            for name, vector in fold.positives.items():
+                found[name] = found.get(name, 0) + vector
+        return {name: vector for name, vector in found.items() if abs(vector[-1]) > 1e-9}
+
+    def same(one, other):
+        assert set(sums(one)) == set(sums(other))
+        for name, vector in sums(one).items():
+            np.testing.assert_allclose(vector, sums(other)[name], atol=1e-9)
+
+    living = fresh()
+    replaced = []
+    real = living._replace
+    monkeypatch.setattr(living, "_replace", lambda i, *more: (replaced.append(i), real(i, *more)))
+    key = project.rename_class("scratch", "Kratzer")
+    assert not living.is_up_to_date
+    living.follow()
+    assert replaced == []
+    assert set(sums(living)) == {"Kratzer", "pore"}
+    same(living, fresh())
+    merged = project.rename_class("Kratzer", "pore")
+    living.follow()
+    assert replaced == []
+    same(living, fresh())
+    project.rename_back(merged)
+    project.rename_back(key)
+    project.relabel(ids[0], "pore")
+    living.follow()
+    same(living, fresh())
+    assert set(sums(living)) == {"scratch", "pore"}
+    # what is excluded says nothing, not even that there is background under it
+    replaced.clear()
+    before = sums(living)
+    project.set_review(ids[-1], state="excluded")
+    project.set_image_review("0.png", state="second_look")
+    living.follow()
+    assert sorted(replaced) == ["0.png", "3.png"]
+    same(living, fresh())
+    assert living._classifier.images == 3
+    project.set_review(ids[-1], state="approved")
+    project.set_image_review("0.png", state="to_do")
+    living.follow()
+    for name, vector in sums(living).items():
+        np.testing.assert_allclose(vector, before[name], atol=1e-9)

@@ -26,7 +26,10 @@ class Known:
         self.classes, self.says = {}, ("pit", 0.5)
         instant = SimpleNamespace(leading_class=lambda _: self.says)
         project = SimpleNamespace(
-            annotations=lambda: [SimpleNamespace(id=i, label=c) for i, c in self.classes.items()]
+            counting=lambda: [
+                SimpleNamespace(id=i, label=c, created=0.0) for i, c in self.classes.items()
+            ],
+            class_now=lambda name, _: name,
         )
         self.likely = LikelyClasses(project, instant, path)
 

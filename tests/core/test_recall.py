@@ -271,3 +271,39 @@ def test_a_shift_is_found_again(shift: tuple[int, int], gain: float, size: float
     np.testing.assert_allclose(found, np.multiply(shift, size), atol=1.5 * size)
     elsewhere = Signature.of(photograph(2).astype(np.float32))
     assert shift_between(elsewhere, Signature.of(photograph(1).astype(np.float32)))[0] < 0.3
+
+
+def test_what_is_recalled_brings_its_class(session: Session) -> None:
+    (first,) = session.project.annotations()
+    session.project.relabel(first.id, "nick")
+    session.choose_class("scratch")
+    session.open_image(photograph(2), "another part.png")
+    session.propose(click(*CENTRE))
+    session.accept()
+    session.open_image(photograph(1, (7, -9), gain=0.7, noise=5), "second.png")
+    session.propose(click(CENTRE[0] - 20, CENTRE[1] + 5))
+    assert session.suggested_class == session.state.label == "nick"
+    second = session.accept()
+    assert second.label == "nick"
+    assert session.state.label == "scratch"
+    assert not (session.project.path / "guessed_classes.jsonl").exists()  # it was no guess
+    # of several, the class most have; and never over a choice made for this object
+    session.project.relabel(first.id, "pore")
+    session.open_image(photograph(1, (-4, 3), gain=1.2, noise=6), "third.png")
+    third = session.propose(click(CENTRE[0] - 10, CENTRE[1] + 3))
+    assert set(third.recalled) == {first.id, second.id}
+    session.accept(label="nick")
+    session.open_image(photograph(1, (5, 2), noise=4), "fourth.png")
+    session.suggest("recalled")
+    assert session.accept().label == "nick"
+    session.project.rename_class("nick", "Kerbe")
+    session.choose_class("scratch")
+    session.open_image(photograph(1, (2, 5), noise=3), "fifth.png")
+    session.propose(click(CENTRE[0] - 10, CENTRE[1] + 3))
+    assert session.state.label == "scratch"
+    # what is excluded is recalled no more
+    session.reject()
+    for annotation in session.project.annotations():
+        session.project.set_review(annotation.id, state="excluded")
+    session.open_image(photograph(1, (1, 4), noise=2), "sixth.png")
+    assert session.propose(click(CENTRE[0] - 10, CENTRE[1] + 3)).recalled == ()

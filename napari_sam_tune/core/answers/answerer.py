@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.answers.caching import embed_image, open_cache
 from napari_sam_tune.core.answers.chain import AnswerChain
-from napari_sam_tune.core.answers.instant_learning import InstantLearning, Refused
+from napari_sam_tune.core.answers.instant_learning import InstantLearning
 from napari_sam_tune.core.answers.likely_class import LikelyClasses
 from napari_sam_tune.core.errors import ImageError, SamTuneError, StorageError
 from napari_sam_tune.core.images.files import content_hash, to_rgb8
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.pixel_classifier.history import LearntHistory
+from napari_sam_tune.core.prompts import ClassGuess
 from napari_sam_tune.core.recall.recall import Recall
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_sam_tune.core.answers.known_images import Refused
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import ImageRecord, Project
@@ -183,9 +185,15 @@ class Answerer:
         """
         self.require_open(request.image_id)
         proposal = self.chain.ask(request.prompt, request.previous, on_record=True)
-        if self.chain.learns and request.previous is None and request.prompt.mask is None:
-            proposal = replace(proposal, class_guess=self.classes.guess(proposal.mask))
+        if request.previous is None and request.prompt.mask is None:
+            proposal = replace(proposal, class_guess=self._class_of(proposal))
         return proposal
+
+    def _class_of(self, proposal: Proposal) -> ClassGuess | None:
+        """Return the class of earlier masks of the same object, or the one it looks like."""
+        if proposal.is_recalled:
+            return ClassGuess(self.recall.class_of(proposal.recalled), 1.0, True, is_recalled=True)
+        return self.classes.guess(proposal.mask) if self.chain.learns else None
 
     def ask(self, prompt: Prompt, previous: Proposal | None = None) -> Proposal:
         """Ask the model off the record."""

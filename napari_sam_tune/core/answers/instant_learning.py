@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.answers.first_clicks import MOST_CLICKS, FirstClicks, choose_mixture
+from napari_sam_tune.core.answers.known_images import Known, known_images
 from napari_sam_tune.core.errors import ImageError, ProjectError, SamTuneError, StorageError
 from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.images.files import to_rgb8
@@ -21,7 +21,6 @@ from napari_sam_tune.core.pixel_classifier.features import KEY, FeatureExtractor
 from napari_sam_tune.core.pixel_classifier.finder import Snapshot
 from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES, Learnt
 from napari_sam_tune.core.pixel_classifier.prior import Mixture, PixelPrior
-from napari_sam_tune.core.pixel_classifier.statistics import contribution_of, known_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from napari_sam_tune.core.answers.known_images import Refused
     from napari_sam_tune.core.answers.links import Refiner
-    from napari_sam_tune.core.geometry.windows import BoundingBox
     from napari_sam_tune.core.pixel_classifier.finder import ClassMaps
     from napari_sam_tune.core.pixel_classifier.statistics import Contribution
     from napari_sam_tune.core.project.annotations import Annotation
@@ -45,29 +44,6 @@ _KEPT: Final = 40
 """Images whose part in the sums is kept; of others it is computed anew to be taken out."""
 _AT_ONCE: Final = 20
 """Images learnt in one go; of a project just opened the others come the next times."""
-
-
-class Refused(Protocol):
-    """What a person said no to."""
-
-    @property
-    def mask(self) -> Mask:
-        """Bool, cut to `bbox`."""
-        ...
-
-    @property
-    def bbox(self) -> BoundingBox:
-        """(y0, x0, y1, x1) in image px, ends excluded."""
-        ...
-
-
-@dataclass(frozen=True)
-class _Known:
-    """What was said of an image; two that are equal contribute alike."""
-
-    annotations: tuple[str, ...] = ()
-    is_done: bool = False
-    rejected: tuple[Refused, ...] = ()
 
 
 class InstantLearning:
@@ -104,7 +80,8 @@ class InstantLearning:
         self.extractor = FeatureExtractor(device)
         self.clicks = FirstClicks(project, side)
         self._classifier = PixelClassifier()
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, Known] = {}
+        self._moves_seen = set(project.class_moves())
         self._unreadable: set[str] = set()
         self._contributions: OrderedDict[str, Contribution] = OrderedDict()
         self._open: tuple[ImageRecord, PixelFeatures] | None = None
@@ -180,6 +157,7 @@ class InstantLearning:
             checkpoint: called between two images; may raise, and the rest is learnt the next time.
 
         """
+        self._follow_classes()
         changed, now = self._changed()
         changed.sort(key=lambda image_id: image_id != self._open_id)
         for image_id in changed[:_AT_ONCE]:
@@ -192,12 +170,26 @@ class InstantLearning:
                 self._unreadable.add(image_id)
             self._snapshot, self._maps, self._is_settled = None, None, False
         if changed:
-            here = self._known.get(self._open_id or "", _Known())
+            here = self._known.get(self._open_id or "", Known())
             self.clicks.follow(self._learnt_masks(), here.annotations)
 
-    def _changed(self) -> tuple[list[str], dict[str, _Known]]:
+    def _follow_classes(self) -> None:
+        """Call classes in the sums as they are called now; nothing need be learnt anew for that."""
+        moves = self._project.class_moves()
+        for key, (old, new) in moves.items():
+            if key in self._moves_seen or old == new:
+                continue
+            self._classifier.rename_class(old, new)
+            for image_id, known in self._known.items():
+                self._known[image_id] = known.renamed(old, new)
+            for image_id, contribution in self._contributions.items():
+                self._contributions[image_id] = contribution.renamed(old, new)
+            self._snapshot = self._maps = None
+        self._moves_seen = set(moves)
+
+    def _changed(self) -> tuple[list[str], dict[str, Known]]:
         """Images of which something else is known than was learnt, and what is known of all."""
-        now = self._known_now()
+        now = known_images(self._project, self._rejected())
         changed = [
             image_id
             for image_id in {**self._known, **now}
@@ -205,17 +197,7 @@ class InstantLearning:
         ]
         return changed, now
 
-    def _known_now(self) -> dict[str, _Known]:
-        done, rejected = self._project.done_images(), self._rejected()
-        ids: dict[str, list[str]] = {i: [] for i in {*self._project.empty_images(), *rejected}}
-        for annotation in self._project.annotations():
-            ids.setdefault(annotation.image_id, []).append(annotation.id)
-        return {
-            i: _Known(tuple(sorted(found)), i in done, rejected.get(i, ()))
-            for i, found in ids.items()
-        }
-
-    def _replace(self, image_id: str, before: _Known | None, now: _Known | None) -> None:
+    def _replace(self, image_id: str, before: Known | None, now: Known | None) -> None:
         """Take out of the sums what was known of an image, and put in what is known now."""
         record = self._project.image(image_id)
         features = self._features(record)
@@ -224,9 +206,9 @@ class InstantLearning:
             return
         old, contribution = self._contributions.get(image_id), None
         if before is not None and old is None:
-            old = self._contribution(record, features, before)
+            old = before.contribution(self._project, record, features)
         if now is not None:
-            contribution = self._contribution(record, features, now)
+            contribution = now.contribution(self._project, record, features)
         # from here on nothing can fail
         if old is not None:
             self._classifier.subtract(image_id, old)
@@ -238,14 +220,6 @@ class InstantLearning:
             while len(self._contributions) > _KEPT:
                 self._contributions.popitem(last=False)
             self._known[image_id] = now
-
-    def _contribution(
-        self, record: ImageRecord, features: PixelFeatures, known: _Known
-    ) -> Contribution:
-        annotations = [self._project.annotation(name) for name in known.annotations]
-        rejected = [(one.mask, one.bbox) for one in known.rejected]
-        cells = known_cells(features, annotations, is_done=known.is_done, rejected=rejected)
-        return contribution_of(features, cells, record.content_hash)
 
     # ------------------------------------------------------------ first clicks
 
@@ -276,7 +250,7 @@ class InstantLearning:
     @property
     def is_up_to_date(self) -> bool:
         """Whether all that was accepted so far has been learnt."""
-        return not self._changed()[0]
+        return self._moves_seen == set(self._project.class_moves()) and not self._changed()[0]
 
     def settle(
         self, refiners: Sequence[Refiner], checkpoint: Callable[[], None] = lambda: None

@@ -86,13 +86,16 @@ class LikelyClasses:
 
     def _least_lead(self) -> float | None:
         """Return what a class must lead by; None where no lead is known to be enough."""
-        classes = {a.id: a.label for a in self._project.annotations()}
+        accepted = {a.id: a for a in self._project.counting()}
+        classes = {name: accepted[name].label for name in self._guesses if name in accepted}
         known = [name for name in self._guesses if name in classes][-_JUDGING:]
+        guessed = {  # as the class is called now
+            name: self._project.class_now(self._guesses[name].label, accepted[name].created)
+            for name in known
+        }
         for lead in _LEADS:
             right = [
-                self._guesses[name].label == classes[name]
-                for name in known
-                if self._guesses[name].lead >= lead
+                guessed[name] == classes[name] for name in known if self._guesses[name].lead >= lead
             ]
             if len(right) >= _FEWEST and sum(right) >= _RIGHT * len(right):
                 return lead

@@ -97,7 +97,7 @@ def choose_objects(
 
     """
     by_split: dict[str, list[Annotation]] = {}
-    for annotation in project.annotations():
+    for annotation in project.counting():
         by_split.setdefault(annotation.split, []).append(annotation)
     used: EvaluatedSplit = split
     if split == "test" and "test" not in by_split:
@@ -105,7 +105,7 @@ def choose_objects(
     if used not in by_split:
         raise ProjectError(
             f"The project {project.path} has nothing to evaluate on: all of its "
-            f"{len(project.annotations())} masks are for training. Accept masks on more images, a "
+            f"{len(project.counting())} masks are for training. Accept masks on more images, a "
             "fifth of which are held out."
         )
     chosen = by_split[used]

@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from napari_sam_tune.core.pixel_classifier.statistics import SIZE, Contribution, Sample
+from napari_sam_tune.core.pixel_classifier.statistics import (
+    SIZE,
+    Contribution,
+    Sample,
+    renamed_sums,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,6 +114,11 @@ class PixelClassifier:
         """Take out what `add` took in."""
         self._folds[self.fold_of(image_id)].add(contribution, -1)
         self._samples.pop(image_id, None)
+
+    def rename_class(self, old: str, new: str) -> None:
+        """Call a class otherwise; its sums join those of a class of the new name."""
+        for fold in self._folds:
+            fold.positives = renamed_sums(fold.positives, old, new)
 
     def solve(self, classes: Sequence[str] = (), *, without: int | None = None) -> Numbers:
         """Return weights (SIZE, 1 + K): of any object, and of those of each of K classes.

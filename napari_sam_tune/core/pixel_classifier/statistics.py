@@ -9,7 +9,7 @@ weighs 1 in all.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -65,6 +65,7 @@ def known_cells(
     *,
     is_done: bool,
     rejected: Iterable[tuple[Mask, BoundingBox]] = (),
+    unknown: Iterable[tuple[Mask, BoundingBox]] = (),
 ) -> KnownCells:
     """Tell what is known of an image's cells.
 
@@ -74,8 +75,24 @@ def known_cells(
         is_done: nothing else on it is an object; else only what lies around the masks, was clicked
             as not theirs, or was proposed and rejected is known not to be one.
         rejected: masks, each cut to its box.
+        unknown: likewise; nothing is known of what they cover and no accepted mask does.
 
     """
+    labels, classes = _cells_of_masks(features, annotations, is_done=is_done, rejected=rejected)
+    for mask, box in unknown:
+        covered = coverage(mask, box, features.cell_size, features.cells) > 0
+        labels[covered & (labels == BACKGROUND)] = UNKNOWN
+    return KnownCells(labels, classes)
+
+
+def _cells_of_masks(
+    features: PixelFeatures,
+    annotations: Sequence[Annotation],
+    *,
+    is_done: bool,
+    rejected: Iterable[tuple[Mask, BoundingBox]],
+) -> tuple[NDArray[np.int16], tuple[str, ...]]:
+    """Return what accepted and rejected masks say; see `known_cells`."""
     classes = tuple(sorted({annotation.label for annotation in annotations}))
     shape = features.cells
     grid = features.cell_size, shape
@@ -89,7 +106,7 @@ def known_cells(
     outside = most == 0
     if is_done:
         labels[outside] = BACKGROUND
-        return KnownCells(labels, classes)
+        return labels, classes
     if len(annotations):
         distance = ndimage.distance_transform_edt(outside)
         labels[outside & (distance >= _RING[0]) & (distance <= _RING[1])] = BACKGROUND
@@ -105,7 +122,7 @@ def known_cells(
             inside = row < shape[0] and column < shape[1]
             if sign == 0 and inside and outside[row, column]:
                 labels[row, column] = BACKGROUND
-    return KnownCells(labels, classes)
+    return labels, classes
 
 
 def _covered(
@@ -145,9 +162,21 @@ class Contribution(Sample):
     gram: Numbers
     positives: Mapping[str, Numbers]
 
+    def renamed(self, old: str, new: str) -> Contribution:
+        """Return it with a class that is called otherwise."""
+        return replace(self, positives=renamed_sums(self.positives, old, new))
+
     def sample(self) -> Sample:
         """Return the sample alone, which is small."""
         return Sample(self.cells, self.is_object, self.weights)
+
+
+def renamed_sums(sums: Mapping[str, Numbers], old: str, new: str) -> dict[str, Numbers]:
+    """Return sums by class with one called otherwise; it joins one that is called so already."""
+    named = {name: vector for name, vector in sums.items() if name != old}
+    if old in sums:
+        named[new] = named[new] + sums[old] if new in named else sums[old]
+    return named
 
 
 def contribution_of(features: PixelFeatures, known: KnownCells, image_hash: str) -> Contribution:

@@ -180,9 +180,16 @@ def drawn_labels(probabilities: np.ndarray[Any, np.dtype[np.float32]]) -> Any:
 
 
 def labelled_images(project: Project) -> list[ImageRecord]:
-    """Return the images with accepted masks or marked as having no defect, in their order."""
-    annotated = {annotation.image_id for annotation in project.annotations()}
-    return [r for r in project.images() if r.id in annotated or project.is_empty(r.id)]
+    """Return the images with accepted masks or marked as having no defect, in their order.
+
+    An image counts as a whole: one that is set aside, or of which a mask is, does not.
+    """
+    counting = {annotation.id for annotation in project.counting()}
+    annotations = project.annotations()
+    annotated = {annotation.image_id for annotation in annotations}
+    aside = {a.image_id for a in annotations if a.id not in counting} | project.images_set_aside()
+    known = [record for record in project.images() if record.id not in aside]
+    return [r for r in known if r.id in annotated or project.is_empty(r.id)]
 
 
 def _choose(

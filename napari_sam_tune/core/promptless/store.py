@@ -47,7 +47,12 @@ def keep_head(project: Project, tensors: Mapping[str, Tensor], info: Mapping[str
 def newest_head(project: Project) -> Path | None:
     """Return the file of the head kept last, or None where there is none."""
     files = sorted((project.path / HEADS).glob("*.safetensors"))
-    return max(files, key=lambda file: float(read_info(file).get("created", 0)), default=None)
+    return max(files, key=kept_at, default=None)
+
+
+def kept_at(file: Path) -> float:
+    """Return when a head was kept, UTC, seconds since 1970; 0 of the first releases' heads."""
+    return float(read_info(file).get("created", 0))
 
 
 def read_head(

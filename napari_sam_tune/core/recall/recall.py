@@ -14,8 +14,8 @@ whether they show the same thing. What it saves is in `docs/learning.md`.
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
-from dataclasses import dataclass
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -196,7 +196,17 @@ class Recall:
         name = tuple(twin.annotation.id for twin in best)
         if name not in self._averages:
             self._averages[name] = _average(best)
-        return self._averages[name]
+        return replace(self._averages[name], label=self.class_of(name))
+
+    def class_of(self, annotation_ids: Sequence[str]) -> str:
+        """Return the class that most of some masks have now; of as many each, the first one's.
+
+        Args:
+            annotation_ids: the best match first.
+
+        """
+        counted = Counter(self._project.annotation(name).label for name in annotation_ids)
+        return counted.most_common(1)[0][0]
 
     def _masks_elsewhere(self, image_id: str) -> dict[str, list[Annotation]]:
         """Return the masks of other images, those with the newest masks first.
@@ -204,7 +214,7 @@ class Recall:
         On one image no object comes twice, however regular its surface.
         """
         masks: dict[str, list[Annotation]] = {}
-        for annotation in reversed(self._project.annotations()):
+        for annotation in reversed(self._project.counting()):
             if annotation.image_id != image_id:
                 masks.setdefault(annotation.image_id, []).append(annotation)
         return dict(islice(masks.items(), _NEWEST))

@@ -32,7 +32,7 @@ class Recalled:
         window: the part of the open image it is about; what lies outside is surely outside.
         field: (h, w) float32 logits, `window` at any scale.
         score: how well the best match fits, from −1 to 1.
-        label: the class of that one.
+        label: the class that most of them have.
 
     """
 

@@ -196,7 +196,7 @@ class Learner:
         unlearnt = unlearnt_by(self._project)
         if self._tried is not None:
             unlearnt -= self._tried.learnt_ids
-        return plan_round(self._project.annotations(), unlearnt)
+        return plan_round(self._project.counting(), unlearnt)
 
     def _still_of_use(self) -> _Tried | None:
         """Return the refused candidate to go on from, if it is a child of the weights in use."""

@@ -77,7 +77,7 @@ def plan_round(annotations: Sequence[Annotation], unlearnt: Collection[str]) -> 
 
 
 def unlearnt_by(project: Project) -> set[str]:
-    """Return the ids of living annotations that no version ever in use has learnt from.
+    """Return the ids of annotations that count and that no version ever in use has learnt from.
 
     Only a round's promotion makes the weights in use learn, so these are the objects first accepted
     after the last one; an object corrected later counts from its first record on.
@@ -90,7 +90,7 @@ def unlearnt_by(project: Project) -> set[str]:
             annotation = project.annotation(annotation.supersedes)
         return annotation.created
 
-    return {a.id for a in project.annotations() if first_accepted(a) > learnt_until}
+    return {a.id for a in project.counting() if first_accepted(a) > learnt_until}
 
 
 def what_is_missing(plan: RoundPlan, fewest_judges: int) -> str | None:

@@ -103,7 +103,7 @@ def train(
             raise TrainingError("The part promptless is trained by itself; name no other part.")
         folder = RunFolder(out, tensorboard=tensorboard)
         return (yield from _train_head(project, folder, config, resume=resume, device=device))
-    annotations = project.annotations()
+    annotations = project.counting()
     job = TrainingJob(
         project=str(project.path),
         base=project.base,
@@ -143,7 +143,7 @@ def _train_head(
         losses=trained.losses,
         seconds=monotonic() - began,
         steps=len(trained.losses),
-        masks=len(project.annotations()),
+        masks=len(project.counting()),
     )
     return RunResult(folder.weights, candidate, None, trained.held_out, None)
 
@@ -182,7 +182,7 @@ def enter(project: Project, result: RunResult) -> bool:
     tensors, info = read_weights(result.weights)
     version = project.save_weights(tensors, info, read_surfaces(result.weights))
     if result.verdict.promote:
-        learnt = [a.label for a in project.annotations() if a.split == "train"]
+        learnt = [a.label for a in project.counting() if a.split == "train"]
         report = report_of(result.candidate, result.verdict, learnt)
         project.promote(version, report=report.to_json())
     return result.verdict.promote

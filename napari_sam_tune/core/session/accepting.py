@@ -71,7 +71,7 @@ class Accepting:
         self._objects.effort.reset()
         following, classes = self._suggested.next(), self._objects.classes
         guess = current.class_guess
-        if guess is not None and guess.label != classes.kept:
+        if guess is not None and not guess.is_recalled and guess.label != classes.kept:
             self._answerer.classes.add(annotation.id, guess)
         self._objects.advance(following, added=annotation.id, removed=current.reopened)
         classes.note_accepted()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -62,7 +62,7 @@ class Review:
         self._cache, self._chain = answerer.embeddings, answerer.chain
         self._recall, self._instant = answerer.recall, answerer.instant
         self._queues: dict[str, SuggestionQueue] = {}
-        self._head: tuple[Path, PromptlessModel] | None = None
+        self._head: tuple[Path, PromptlessModel, float] | None = None
         self._surest_first = False
         self._strictness = Strictness()
         self._searched: set[str] = set()
@@ -157,7 +157,10 @@ class Review:
         if kind == "head":
             image_hash = self._project.image(image_id).content_hash
             image = self._project.read_image(image_id)
-            found = suggest_with_head(self._newest_head(), image, image_hash)
+            model, made = self._newest_head()
+            found = suggest_with_head(model, image, image_hash)
+            names = {name: self._project.class_now(name, made) for name in model.classes}
+            found = [replace(one, label=names[str(one.label)]) for one in found]
             return without_accepted(found, self._project.annotations(image_id))
         self._answerer.require_open(image_id)
         if kind == "similar":
@@ -254,8 +257,9 @@ class Review:
         if kind == "similar":
             self._searched.add(image_id)
 
-    def _newest_head(self) -> PromptlessModel:
-        from napari_sam_tune.core.promptless.store import newest_head, read_head
+    def _newest_head(self) -> tuple[PromptlessModel, float]:
+        """Return the head kept last and when that was; its classes are called as they were then."""
+        from napari_sam_tune.core.promptless.store import kept_at, newest_head, read_head
 
         file = newest_head(self._project)
         if file is None:
@@ -264,5 +268,5 @@ class Review:
                 "PROJECT --out RUN --set parts=promptless --enter”, or choose “Segment everything”."
             )
         if self._head is None or self._head[0] != file:
-            self._head = file, read_head(self._predictor, file, self._cache)
-        return self._head[1]
+            self._head = file, read_head(self._predictor, file, self._cache), kept_at(file)
+        return self._head[1:]

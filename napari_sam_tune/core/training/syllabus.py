@@ -77,11 +77,11 @@ def draw_up(setup: Setup) -> Generator[Progress, None, Syllabus]:
 
     """
     job, project, images = setup.job, setup.project, setup.images
-    # what was deleted since the job was made is left out
-    living = {annotation.id: annotation for annotation in project.annotations()}
+    # what was deleted or set aside since the job was made is left out
+    living = {annotation.id: annotation for annotation in project.counting()}
     learn_from = [living[i] for i in job.train_ids if i in living]
     if not learn_from:
-        raise TrainingError("All masks to learn from have been deleted meanwhile.")
+        raise TrainingError("All masks to learn from have been deleted or set aside meanwhile.")
     config = job.config.shortened(len(learn_from))
     judges = choose_judges([living[i] for i in job.judge_ids if i in living], config)
     judging = _examples(judges, images, [1.0] * len(judges))

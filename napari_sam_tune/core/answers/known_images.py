@@ -1,0 +1,107 @@
+"""What people have said of a project's images that can be learnt from, image by image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+from napari_sam_tune.core.pixel_classifier.statistics import contribution_of, known_cells
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_sam_tune.core.geometry.windows import BoundingBox
+    from napari_sam_tune.core.pixel_classifier.features import PixelFeatures
+    from napari_sam_tune.core.pixel_classifier.statistics import Contribution
+    from napari_sam_tune.core.project.project import ImageRecord, Project
+    from napari_sam_tune.core.prompts import Mask
+
+
+class Refused(Protocol):
+    """What a person said no to."""
+
+    @property
+    def mask(self) -> Mask:
+        """Bool, cut to `bbox`."""
+        ...
+
+    @property
+    def bbox(self) -> BoundingBox:
+        """(y0, x0, y1, x1) in image px, ends excluded."""
+        ...
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was said of an image; two that are equal contribute alike.
+
+    Attributes:
+        masks: ids and classes of the accepted masks that count.
+        set_aside: ids of those that do not: what lies under them is nobody's.
+        is_done: nothing else on it is an object.
+        rejected: what a person said no to.
+
+    """
+
+    masks: tuple[tuple[str, str], ...] = ()
+    set_aside: tuple[str, ...] = ()
+    is_done: bool = False
+    rejected: tuple[Refused, ...] = ()
+
+    @property
+    def annotations(self) -> tuple[str, ...]:
+        """The ids of the masks that count."""
+        return tuple(name for name, _ in self.masks)
+
+    def renamed(self, old: str, new: str) -> Known:
+        """Return it with a class that is called otherwise."""
+        masks = tuple((name, new if label == old else label) for name, label in self.masks)
+        return replace(self, masks=masks)
+
+    def contribution(
+        self, project: Project, record: ImageRecord, features: PixelFeatures
+    ) -> Contribution:
+        """Return what it says of the image's pixels, by the classes of then.
+
+        Raises:
+            ProjectError: a mask is damaged.
+
+        """
+        annotations = [replace(project.annotation(i), label=label) for i, label in self.masks]
+        aside = [project.annotation(name) for name in self.set_aside]
+        cells = known_cells(
+            features,
+            annotations,
+            is_done=self.is_done,
+            rejected=[(one.mask, one.bbox) for one in self.rejected],
+            unknown=[(one.cropped_mask, one.bbox) for one in aside],
+        )
+        return contribution_of(features, cells, record.content_hash)
+
+
+def known_images(project: Project, rejected: Mapping[str, tuple[Refused, ...]]) -> dict[str, Known]:
+    """Return what is known of every image that can be learnt from, by its id.
+
+    Args:
+        project: whose images.
+        rejected: what a person said no to, by image id.
+
+    """
+    done, passed_over = project.done_images(), project.images_set_aside()
+    counting = {annotation.id for annotation in project.counting()}
+    masks: dict[str, list[tuple[str, str]]] = {i: [] for i in project.empty_images()}
+    masks |= {i: [] for i in rejected}
+    aside: dict[str, list[str]] = {}
+    for annotation in project.annotations():
+        if annotation.id in counting:
+            said = annotation.id, annotation.label
+            masks.setdefault(annotation.image_id, []).append(said)
+        else:
+            aside.setdefault(annotation.image_id, []).append(annotation.id)
+    return {
+        i: Known(
+            tuple(sorted(found)), tuple(sorted(aside.get(i, ()))), i in done, rejected.get(i, ())
+        )
+        for i, found in masks.items()
+        if i not in passed_over
+    }
