@@ -42,7 +42,7 @@ class Annotating(QObject):
         self._picking: Literal["reopen", "delete"] | None = None
         self.asking = Asking(place, opening, self)
         self.actions: dict[str, Callable[[], None]] = {
-            "accept": partial(self.asking.after_answer, partial(self._do, self._accept)),
+            "accept": partial(self.asking.after_answer, self._accept_what_is_seen),
             "sign": self._switch_sign,
             "candidate": partial(
                 self.asking.after_answer, partial(self._do, self._session.cycle_candidate)
@@ -94,6 +94,8 @@ class Annotating(QObject):
     def on_click(self, world: Sequence[float], *, negative: bool) -> None:
         """A point, or the choice of an accepted object."""
         self._place.touch()
+        if not self._opening.require_seen(world):
+            return
         if self._picking is not None:
             self._pick_at(self._picking, world)
             return
@@ -117,6 +119,9 @@ class Annotating(QObject):
         """A box around the object; it replaces an earlier one."""
         self._place.touch()
         said = self.asking.said
+        if not self._opening.require_seen(start):
+            self._place.layers.show_prompt(said)
+            return
         points, labels = (said.points, said.labels) if said is not None else ((), ())
         try:
             box = self._place.layers.box_between(start, end)
@@ -173,6 +178,12 @@ class Annotating(QObject):
             self._place.settle()
         self.refresh()
         return succeeded
+
+    def _accept_what_is_seen(self) -> bool:
+        mask, layers = self._session.open_object.mask, self._place.layers
+        if mask is not None and not self._opening.require_seen(layers.world_of(mask)):
+            return False
+        return self._do(self._accept)
 
     def _accept(self) -> None:
         self._session.accept()
@@ -295,8 +306,7 @@ class Annotating(QObject):
         self._place.panel.object.show_object(
             ObjectSnapshot(
                 headline=self._headline(current),
-                can_accept=self.asking.is_asking
-                or (current.mask is not None and bool(current.mask.any())),
+                can_accept=self.asking.is_asking or self._can_accept(current),
                 is_open=not current.is_empty,
                 candidates=candidates,
                 negative=self._negative,
@@ -307,6 +317,13 @@ class Annotating(QObject):
                 picking=self._picking,
             )
         )
+
+    def _can_accept(self, current: OpenObject) -> bool:
+        """Whether there is a mask, and it is seen."""
+        layers = self._place.layers
+        if current.mask is None or not current.mask.any() or not layers.is_open:
+            return False
+        return self._opening.is_seen(layers.world_of(current.mask))
 
     def _headline(self, current: OpenObject) -> str:
         if self._picking is not None:
