@@ -39,6 +39,7 @@ class Annotating(QObject):
         super().__init__(parent)
         self._place, self._opening, self._session = place, opening, place.session
         self._negative = False
+        self._accepted = 0  # on the open image
         self._picking: Literal["reopen", "delete"] | None = None
         self.asking = Asking(place, opening, self)
         self.actions: dict[str, Callable[[], None]] = {
@@ -67,6 +68,7 @@ class Annotating(QObject):
         self.asking.changed.connect(self.refresh)
         self._session.object_changed.connect(self._on_session_object_changed)
         self._session.annotations_changed.connect(self._learn)
+        self._session.annotations_changed.connect(self._count_accepted)
         for view in (place.panel.image, place.panel.object):
             view.action.connect(self.act)
         place.panel.object.tool_chosen.connect(self.set_tool)
@@ -79,6 +81,7 @@ class Annotating(QObject):
         """Stop listening."""
         self._session.object_changed.disconnect(self._on_session_object_changed)
         self._session.annotations_changed.disconnect(self._learn)
+        self._session.annotations_changed.disconnect(self._count_accepted)
 
     # ------------------------------------------------------------- the mouse
 
@@ -272,6 +275,7 @@ class Annotating(QObject):
         proposal.events.paint.connect(self._on_proposal_painted)
         proposal.events.mode.connect(self.refresh)
         self._on_session_object_changed(self._session.open_object)
+        self._count_accepted()
         self.asking.mend()
 
     def _on_proposal_painted(self, _: object = None) -> None:
@@ -305,8 +309,16 @@ class Annotating(QObject):
                 can_redo=state.can_redo,
                 tool=_TOOLS.get(mode, "click"),
                 picking=self._picking,
+                has_image=layers.is_open and state.image_id is not None,
+                accepted=self._accepted,
             )
         )
+
+    def _count_accepted(self, *_: object) -> None:
+        image_id = self._session.state.image_id
+        here = () if image_id is None else self._session.project.annotations(image_id)
+        self._accepted = len(here)
+        self.refresh()
 
     def _headline(self, current: OpenObject) -> str:
         if self._picking is not None:
