@@ -21,9 +21,10 @@ from napari_sam_tune.core.exchange.recognising import NEW, Recognition
 from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.images.files import content_hash, spatial_shape
 from napari_sam_tune.core.images.names import composed
-from napari_sam_tune.core.project.annotations import NewAnnotation, checked_label
+from napari_sam_tune.core.project.annotations import NewAnnotation
 from napari_sam_tune.core.project.class_colours import free_colour
 from napari_sam_tune.core.project.images import check_texts
+from napari_sam_tune.core.project.naming import checked_label
 from napari_sam_tune.core.project.split import place, split_groups, split_place
 
 if TYPE_CHECKING:

@@ -35,9 +35,9 @@ class JoiningOfProject:
 
     def every_record(self) -> list[Annotation]:
         """Return every annotation ever accepted, deleted and superseded ones too, oldest first."""
-        turns = self._journal.read().turns
+        ledger = self._journal.read()
         with self._table_lock:
-            self._table.refresh(turns)
+            self._table.refresh(ledger)
             return self._table.every()
 
     def said(self) -> list[dict[str, Any]]:

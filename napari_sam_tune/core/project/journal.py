@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from napari_sam_tune.core.errors import DamagedLogError, ProjectError
-from napari_sam_tune.core.project.ledger import Ledger
+from napari_sam_tune.core.project.ledger import SINCE_3, Ledger
 from napari_sam_tune.core.storage.chained_log import ChainedLog
 from napari_sam_tune.core.storage.holding import machine
 
@@ -52,12 +52,14 @@ class Journal:
 
     Args:
         folder: the project's folder.
-        about_to_write: called before this machine writes its first entry, which releases before
-            this one would not find.
+        about_to_write: called with a format of projects before an entry is written that programs
+            of earlier formats would not find, or would not understand.
 
     """
 
-    def __init__(self, folder: Path, about_to_write: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, folder: Path, about_to_write: Callable[[int], None] = lambda _: None
+    ) -> None:
         self._folder = folder
         self._about_to_write = about_to_write
         self._lock = threading.Lock()
@@ -136,7 +138,7 @@ class Journal:
     def _begin(self, own: ChainedLog) -> None:
         """Write what comes before any entry of this program; the log is locked."""
         if own.end.size == 0:
-            self._about_to_write()
+            self._about_to_write(2)
             own.append(self._header())
             self._read()
         for entry in list(self._assumed):
@@ -209,6 +211,7 @@ class Journal:
         kind: str,
         *,
         unless: Callable[[Ledger], bool] = lambda _: False,
+        after: float = 0.0,
         **entry: Any,
     ) -> Ledger:
         """Say one thing, durably, and return everything said by then.
@@ -217,6 +220,7 @@ class Journal:
             kind: of the entry.
             unless: given all that was said just before, with no other program of this machine
                 writing meanwhile; nothing is said where it returns true.
+            after: its time is later than this one, in seconds since 1970.
             entry: the entry's values; a "time" in place of now is when it was said elsewhere.
 
         Raises:
@@ -231,8 +235,11 @@ class Journal:
                 if unless(ledger):
                     return ledger
                 self._begin(own)
-                said = {"kind": kind, "time": self._next_moment(), **entry}
+                moment = max(self._next_moment(), after + _STEP)
+                said = {"kind": kind, "time": moment, **entry}
                 ledger.with_entries([said])  # what nobody will understand must not be written
+                if kind in SINCE_3:
+                    self._about_to_write(3)
                 own.append(said)
                 return self._read()
 
