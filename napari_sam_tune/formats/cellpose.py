@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
@@ -39,6 +39,8 @@ class CellposeImage(SourceImage):
         notes: of the folder.
 
     """
+
+    is_painted: ClassVar[bool] = True
 
     file: Path
     stem: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
@@ -49,6 +49,8 @@ class MaskFile:
 @dataclass(frozen=True, kw_only=True)
 class MaskedImage(SourceImage):
     """An image with mask files of its size; several may overlap. Without any it has no object."""
+
+    is_painted: ClassVar[bool] = True
 
     masks: tuple[MaskFile, ...]
 

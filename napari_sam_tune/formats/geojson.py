@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil, floor
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 import rasterio.features
@@ -76,6 +76,8 @@ class RasterImage(SourceImage):
         features: those that can be taken, see `with_sound_objects`.
 
     """
+
+    turns_itself: ClassVar[bool] = True
 
     file: Path
     crs: str | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from scipy import ndimage
@@ -48,6 +48,8 @@ class LabelPicture(SourceImage):
         colours: colour to value, where the table of classes has colours.
 
     """
+
+    is_painted: ClassVar[bool] = True
 
     file: Path
     stem: str

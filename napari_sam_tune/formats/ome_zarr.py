@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import zarr
@@ -41,6 +41,8 @@ class Layer:
 @dataclass(frozen=True, kw_only=True)
 class LabelledZarr(SourceImage):
     """An image with a `.zarr`; all label images in it count."""
+
+    is_painted: ClassVar[bool] = True
 
     file: Path
     layers: tuple[Layer, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
@@ -45,6 +45,8 @@ class VocImage(SourceImage):
         listed: the objects, the k-th is painted with k.
 
     """
+
+    is_painted: ClassVar[bool] = True
 
     key: str
     file: Path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from scipy import ndimage
@@ -42,6 +42,8 @@ class PaintedImage(SourceImage):
         colours: colour to number.
 
     """
+
+    is_painted: ClassVar[bool] = True
 
     key: str
     of_objects: Path | None
