@@ -157,7 +157,14 @@ class ExportedFolder:
         if suffixed.endswith(".png"):
             Image.fromarray(pixels).save(self.file(suffixed))
         else:
-            tifffile.imwrite(self.file(suffixed), pixels)
+            # left to itself, tifffile takes black of bits for white, and deep colours for a stack
+            is_colour = pixels.ndim == 3 and pixels.shape[-1] >= 3
+            tifffile.imwrite(
+                self.file(suffixed),
+                pixels,
+                photometric="rgb" if is_colour else "minisblack",
+                planarconfig="contig" if pixels.ndim == 3 else None,
+            )
         return suffixed
 
 

@@ -301,6 +301,25 @@ def test_exports_are_upright_and_say_nothing_of_turning(
     assert [record.id for record in project.annotations()] == before
 
 
+@pytest.mark.parametrize("form", ["labelme", "yolo", "voc", "roboflow", "cvat-xml", "cellpose"])
+def test_what_is_written_anew_comes_back_as_the_same_image(tmp_path: Path, form: str) -> None:
+    """Turned, inverted, of one bit, of inks: the project knows each by its pixels."""
+    save(tmp_path / "turned.jpg", as_stored(scene(), 6), 6)
+    save(tmp_path / "deep.tif", as_stored(scene()[..., 0], 3), 3, "tif-deep")
+    tifffile.imwrite(tmp_path / "bit.tif", ~bright(), photometric="miniswhite")
+    save(tmp_path / "deep-colour.tif", as_stored(scene(), 3), 3, "tif-deep")
+    Image.fromarray(scene()).convert("CMYK").save(tmp_path / "inks.tif")
+    Image.fromarray(scene()).quantize(8).save(tmp_path / "palette.tif")
+    project = Project.open(tmp_path / "p")
+    for file in [*tmp_path.glob("*.*")]:
+        project.register(read_image(file), file.name, path=file)
+        project.add(NewAnnotation(file.name, bright(), "dent"))
+    before = [record.id for record in project.annotations()]
+    take_in(project, form, path=write(project, form, tmp_path / "out"))
+    assert len(project.images()) == len(before) == 6
+    assert [record.id for record in project.annotations()] == before
+
+
 def test_an_upright_photograph_is_copied_as_it_is(tmp_path: Path) -> None:
     save(tmp_path / "a.jpg", scene(), 1)
     project = Project.open(tmp_path / "p")
