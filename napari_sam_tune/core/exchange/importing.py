@@ -257,13 +257,13 @@ class _Import:
             objects = [Folded.of(source) for source in self.image.upright_objects(shape)]
         except SamTuneError as error:
             return ImportedImage(None, fault=named(error, self.image.path.name))
-        is_file = self.image.content is None
+        has_file = self.image.has_file
         record = self.project.add_image(
             self.image.name,
             shape=shape,
             content_hash=content_hash(pixels),
-            path=self.image.path if is_file else None,
-            array=None if is_file else pixels,
+            path=self.image.path if has_file else None,
+            array=None if has_file else pixels,
             group=self.image.group,
             stratum=stratum,
             split=split,

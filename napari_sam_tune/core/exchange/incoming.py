@@ -106,6 +106,7 @@ class SourceImage(ABC):
         said: how the source names a file that was found elsewhere, by its name alone; else None.
         content: the image file's bytes, where the data set holds them and there is no file `path`.
         is_whole: no object of it was left out; an image that is not whole is not done.
+        remark: what was understood that the source does not say, in words, or None.
         turn: orientation of the pixels its labels lie on, which the import turns upright with
             them; see `which_way`.
         is_painted: its labels are pictures, which programs draw that may or may not turn images.
@@ -124,7 +125,13 @@ class SourceImage(ABC):
     said: str | None = None
     content: bytes | None = None
     is_whole: bool = True
+    remark: str | None = None
     turn: int = UPRIGHT
+
+    @property
+    def has_file(self) -> bool:
+        """Whether `path` is an image file; else the project keeps the pixels."""
+        return self.content is None
 
     def shape(self) -> tuple[int, int]:
         """Return (H, W) from the image's header; raises as `image_shape` does."""

@@ -116,6 +116,7 @@ def decided(dataset: Dataset, every: Sequence[Fitted]) -> list[Way]:
     taken = dataset.left_out.take(IMAGE, every, take, lambda found: found.name)
     turned_along = sum(way.image.turn != UPRIGHT for way in taken)
     found_out = len(unsure) if on_stored is not None else 0
+    dataset.remarks.update(way.image.remark for way in taken if way.image.remark is not None)
     dataset.remarks[_TURNED] += turned_along
     dataset.remarks[_LEFT_UPRIGHT] += found_out if not on_stored else 0
     return taken
