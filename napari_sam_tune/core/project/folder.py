@@ -24,6 +24,8 @@ FORMAT = "napari-sam-tune project"
 FORMAT_VERSION = 2
 """2: logs have checksums, and each machine its own."""
 _MARKER = "project.json"
+HEADS = "heads"
+SIGNATURES = "signatures.zarr"
 _LEFT_BY_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
@@ -170,7 +172,10 @@ class ProjectFolder:
             ProjectError: names the one.
 
         """
-        for part in (self.annotations.root, self.images.root, self.weights, self.pending):
+        for part in (
+            *(self.annotations.root, self.images.root, self.weights, self.pending),
+            *(self.embeddings, self.path / SIGNATURES, self.path / HEADS),
+        ):
             refuse_link(part)
 
     def _check_parts(self) -> None:

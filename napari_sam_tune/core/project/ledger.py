@@ -119,6 +119,7 @@ class Ledger:
         groups: group name to (stratum, split).
         marks: image id to (done, empty).
         turns: image id to orientation, of the images that were turned since they are known.
+        looked_at: ids of images that early releases registered and that were found to be upright.
         words: annotation id to when it was deleted (True) or restored (False) last.
         writers: name of a log to the machine that writes it.
         old_logs: name of a log of the first releases to the bytes it had when others went on.
@@ -130,6 +131,7 @@ class Ledger:
     groups: dict[str, tuple[str | None, Split]] = field(default_factory=dict)
     marks: dict[str, tuple[bool, bool]] = field(default_factory=dict)
     turns: dict[str, int] = field(default_factory=dict)
+    looked_at: set[str] = field(default_factory=set)
     words: dict[str, tuple[float, bool]] = field(default_factory=dict)
     weights: dict[str, WeightsInfo] = field(default_factory=dict)
     promotions: list[Promotion] = field(default_factory=list)
@@ -163,6 +165,12 @@ class Ledger:
                 ) from error
         return folded
 
+    def knows(self, entry: dict[str, Any]) -> bool:
+        """Tell whether an entry about the turning of images would say nothing new."""
+        if entry["kind"] == "turn":
+            return self.images[entry["image"]].turn is not None
+        return self.looked_at.issuperset(entry["images"])
+
     def _apply(self, entry: dict[str, Any]) -> None:
         match entry["kind"]:
             case "log":
@@ -181,6 +189,8 @@ class Ledger:
                 self.images[record.id] = replace(record, path=None)
             case "turn":
                 self._turn_image(entry)
+            case "looked_at":
+                self.looked_at.update(_texts(entry["images"]))
             case "mark":
                 self.marks[_text(entry["image"])] = bool(entry["done"]), bool(entry["empty"])
             case "delete" | "restore" as kind:
@@ -258,6 +268,12 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"a text was expected, not {value!r}")
     return value
+
+
+def _texts(value: object) -> list[str]:
+    if not isinstance(value, list):
+        raise TypeError(f"texts were expected, not {value!r}")
+    return [_text(one) for one in value]
 
 
 def _plain(value: object) -> dict[str, Any]:
