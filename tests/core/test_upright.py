@@ -23,6 +23,7 @@ from napari_sam_tune.core.exchange.outgoing import images_out, selection
 from napari_sam_tune.core.images.files import content_hash, read_image
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.pictures import open_picture
+from napari_sam_tune.core.project import image_files
 from napari_sam_tune.core.project.annotations import NewAnnotation
 from napari_sam_tune.formats.exporting import export
 from napari_sam_tune.formats.registry import format_named
@@ -407,6 +408,36 @@ def test_an_old_image_is_the_same_however_it_is_given(tmp_path: Path) -> None:
     assert np.array_equal(project.upright(upright, by_array), upright)
     with pytest.raises(ProjectError, match="pixels differ"):
         project.register(255 - upright, "a.jpg", path=file)
+
+
+def test_what_was_found_upright_is_not_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turned, plain = tmp_path / "a.jpg", scene()
+    save(turned, as_stored(scene(), 6), 6)
+    original, stored = turned.read_bytes(), np.asarray(Image.open(turned))
+    save(tmp_path / "b.png", plain, 1)
+    path = tmp_path / "p"
+    old_project(path, turned, stored, as_stored(bright().astype(np.uint8), 6) > 0)
+    save(turned, 255 - plain, 1)  # another one, upright, in its place
+    old_project(path, tmp_path / "b.png", plain, bright())
+    log = (path / "log.jsonl").read_bytes()
+    Project.open(path)
+    assert (path / "log.jsonl").read_bytes() == log
+    Project.open(path).set_class("dent", "#ffffff")
+
+    with monkeypatch.context() as changed:
+        changed.setattr(image_files, "open_picture", lambda _: pytest.fail("looked at again"))
+        Project.open(path)
+    turned.write_bytes(original)
+    project = Project.open(path)
+    assert np.array_equal(project.read_image("a.jpg"), stored)  # as its masks were made
+    upright = read_image(turned)
+    project.add_image(
+        "a.jpg", shape=upright.shape[:2], content_hash=content_hash(upright), path=turned
+    )
+    assert np.array_equal(Project.open(path).read_image("a.jpg"), upright)
+    assert np.array_equal(project.annotations("a.jpg")[0].mask, bright())
 
 
 def test_a_lost_photograph_is_found_and_turned(tmp_path: Path) -> None:
