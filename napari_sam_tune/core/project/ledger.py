@@ -202,7 +202,7 @@ class Ledger:
                 self.looked_at.update(_texts(entry["images"]))
             case "mark":
                 self.marks[_text(entry["image"])] = bool(entry["done"]), bool(entry["empty"])
-                self.reviews.marked(entry["image"])
+                self.reviews.marked(entry["image"], entry.get("by"), entry["time"])
             case "delete" | "restore" as kind:
                 self.words[_text(entry["annotation"])] = entry["time"], kind == "delete"
             case "exchange":

@@ -66,7 +66,8 @@ class Naming:
         classes: name to "#rrggbb", in the order they were made.
         renamings: in their order.
         given: annotation id to the class it was given last.
-        moves: name of a line to (old, new), for each change of a class's name and its taking back.
+        moves: name of a line to (old, new), for each change of a class's name and its taking back;
+            (old, old) of a class that is one of its own again.
         said: how many lines changed the class of any mask; it grows with each.
 
     """
@@ -159,6 +160,7 @@ class Naming:
             self._move(renaming)
         elif renaming.is_merge:
             self.said += 1
+            self.moves[f"{key}/{self.said}"] = renaming.old, renaming.old
             if renaming.colour is not None:
                 self.classes = _with(self.classes, renaming.old, renaming.colour, renaming.place)
         else:

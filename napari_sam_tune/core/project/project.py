@@ -36,6 +36,7 @@ from napari_sam_tune.core.project.ledger import (
     facts_of,
     turn_of,
 )
+from napari_sam_tune.core.project.review import person
 from napari_sam_tune.core.project.reviewing import ReviewingOfProject
 from napari_sam_tune.core.project.split import Split, place, split_place
 from napari_sam_tune.core.project.versions import WeightsOfProject
@@ -128,7 +129,7 @@ class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject):
             raise ProjectError(
                 f"“{image_id}” has accepted masks, so it is not without defects. Delete them first."
             )
-        self._journal.append("mark", image=image_id, done=done, empty=empty)
+        self._journal.append("mark", image=image_id, done=done, empty=empty, by=person())
 
     def is_done(self, image_id: str) -> bool:
         """Tell whether an image was marked done."""

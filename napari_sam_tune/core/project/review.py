@@ -216,11 +216,11 @@ class Reviews:
             if known is not None and known.state == "approved":
                 self.objects[name] = replace(known, state=None)
 
-    def marked(self, image_id: str) -> None:
+    def marked(self, image_id: str, by: object, when: float) -> None:
         """An image was marked done, or not: that is its state."""
-        known = self.images.get(image_id)
-        if known is not None and known.state is not None:
-            self.images[image_id] = replace(known, state=None)
+        known, who = self.images.get(image_id, Said()), _by(by)
+        at = None if who is None else when
+        self.images[image_id] = replace(known, state=None, by=who, when=at)
 
     def rename_class(self, key: str, old: str, new: str) -> None:
         """Attributes go with their class; those of a class that is there come first."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from napari_sam_tune.core.prompts import Proposal
+    from napari_sam_tune.core.session.deeds import Undone
     from napari_sam_tune.core.session.open_object import OpenObject
     from napari_sam_tune.ui.work.opening import Opening, ReadImage
     from napari_sam_tune.ui.work.workplace import Workplace
@@ -40,6 +41,7 @@ class Annotating(QObject):
         self._place, self._opening, self._session = place, opening, place.session
         self._negative = False
         self._picking: Literal["reopen", "delete"] | None = None
+        self._undone = ""
         self.asking = Asking(place, opening, self)
         self.actions: dict[str, Callable[[], None]] = {
             "accept": partial(self.asking.after_answer, partial(self._do, self._accept)),
@@ -49,8 +51,8 @@ class Annotating(QObject):
             ),
             "reject": partial(self._dropping_answer, self._session.reject),
             "clear": partial(self._dropping_answer, self._clear),
-            "undo": partial(self._dropping_answer, self._session.undo),
-            "redo": partial(self._dropping_answer, self._session.redo),
+            "undo": partial(self._retrace, self._session.undo),
+            "redo": partial(self._retrace, self._session.redo),
             "earlier": self._switch_earlier,
             "reopen": partial(self._pick, "reopen"),
             "delete": partial(self._pick, "delete"),
@@ -158,6 +160,19 @@ class Annotating(QObject):
         self._do(action)
         self.asking.mend()
 
+    def _retrace(self, step: Callable[[], Undone | Literal[False]]) -> None:
+        """Undo or redo; where that concerns another image, that one comes."""
+        said: list[Undone | Literal[False]] = []
+        self._dropping_answer(lambda: said.append(step()))
+        for undone in said:
+            if not undone or not undone.text:
+                continue
+            self._opening.show_place()
+            if undone.image_id is not None and self._opening.open_by_id(undone.image_id):
+                self._undone = undone.text  # said when the image is there
+            else:
+                self._place.tell(undone.text)
+
     def _do(self, action: Callable[[], Any]) -> bool:
         self._place.touch()
         self.asking.compared = None
@@ -196,7 +211,8 @@ class Annotating(QObject):
         shown = self.asking.compared
         if shown is None or self.asking.is_asking:
             return
-        self._do(self._session.undo if shown == "new" else self._session.redo)
+        objects = self._session.objects
+        self._do(objects.take_back if shown == "new" else objects.repeat)
         self.asking.compared = "old" if shown == "new" else "new"
         self.refresh()
 
@@ -273,6 +289,9 @@ class Annotating(QObject):
         proposal.events.mode.connect(self.refresh)
         self._on_session_object_changed(self._session.open_object)
         self.asking.mend()
+        if self._undone:
+            self._place.tell(self._undone)
+            self._undone = ""
 
     def _on_proposal_painted(self, _: object = None) -> None:
         self._place.touch()
