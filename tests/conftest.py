@@ -10,6 +10,8 @@ import torch
 
 # Two torch thread pools on a busy two-core machine slow each other ten-fold.
 os.environ["OMP_NUM_THREADS"] = "1"
+# What the terminal breaks at the end of a line is not found again, wherever the test's folder is.
+os.environ["COLUMNS"] = "400"
 
 DEVICE = os.environ.get("SAM_TUNE_DEVICE", "cuda")
 """Where tests marked `cuda` run; "cpu" tries the tests themselves where there is no GPU."""

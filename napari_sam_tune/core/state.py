@@ -27,8 +27,8 @@ class SessionState:
             which has not learnt its surface; see `images.surfaces`.
         learnt: what learning at every accept is worth so far; None while it is off.
         masks_since_round: masks accepted since the last round began.
-        can_undo: there is a step to take back on the open image.
-        can_redo: there is a step to repeat on the open image.
+        can_undo: there is something to take back, on the open image or of the project as a whole.
+        can_redo: there is something to repeat, likewise.
 
     """
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from segment_anything import SamPredictor, sam_model_registry
 
 import napari_sam_tune
 from napari_sam_tune.core.errors import (
@@ -23,7 +22,6 @@ from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import (
     load_base,
     load_model,
-    read_state,
     resolve_device,
     sam_state_dict,
     save_sam_checkpoint,
@@ -34,15 +32,6 @@ from napari_sam_tune.core.models.checkpoints import (
 @pytest.fixture(scope="module")
 def starter():
     return load_model("starter")
-
-
-@pytest.fixture(scope="module")
-def vit_b_file(tmp_path_factory):
-    """A file of vit_b's shape, as segment-anything writes it."""
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("official") / "sam_vit_b.pth"
-    torch.save(sam_model_registry["vit_b"]().state_dict(), path)
-    return path
 
 
 def test_the_starter_is_there(starter):
@@ -65,20 +54,6 @@ def test_an_export_loads_by_path(starter, tmp_path, suffix):
     ours, theirs = starter.sam.state_dict(), again.sam.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     assert torch.equal(starter.sam.pixel_mean, again.sam.pixel_mean)
-
-
-def test_vit_b_goes_both_ways(vit_b_file, tmp_path):
-    model = load_model(vit_b_file)
-    assert model.architecture == "vit_b"
-    theirs = sam_model_registry["vit_b"](checkpoint=str(vit_b_file))
-    ours = model.sam.state_dict()
-    assert all(torch.equal(ours[name], value) for name, value in theirs.state_dict().items())
-    assert torch.equal(model.sam.pixel_std, theirs.pixel_std)
-    save_sam_checkpoint(model.sam, tmp_path / "export.pth")
-    SamPredictor(sam_model_registry["vit_b"](checkpoint=str(tmp_path / "export.pth")))
-    assert all(
-        type(value) is torch.Tensor for value in read_state(tmp_path / "export.pth").values()
-    )
 
 
 @pytest.mark.parametrize(("wrapper", "prefix"), [("model", "module."), ("state_dict", "sam.")])

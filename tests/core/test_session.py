@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import threading
 from dataclasses import replace
@@ -570,3 +571,90 @@ def test_a_16_bit_image_is_converted_once(
     monkeypatch.setattr(files, "_stretched", count)
     session.open_image(blobs().astype(np.uint16) * 200, "deep.tif")
     assert len(converted) == 1
+
+
+def test_a_mistaken_done_is_taken_back_from_the_next_image(session: Session) -> None:
+    accepted = session.adopt(disc(30, 30), "pit")
+    session.mark_done()
+    session.open_image(blobs(1), "other.png")
+    assert session.state.can_undo
+    marked = session.undo()
+    assert marked
+    assert (marked.image_id, marked.text) == ("blobs.png", "Undone: “blobs.png” is to do again.")
+    assert not session.project.is_done("blobs.png")
+    assert not session.state.can_undo
+    assert session.redo()
+    assert session.project.is_done("blobs.png")
+    session.undo()
+    session.open_image(blobs(), "blobs.png")
+    assert session.undo()  # what was done before on that image
+    assert session.project.annotations() == []
+    session.redo()
+    assert [a.id for a in session.project.annotations()] == [accepted.id]
+    # what was done last goes first, be it of the image or of the project
+    session.propose(click(90, 35))
+    session.relabel(accepted.id, "crack")
+    session.propose(session.open_object.prompt.add_point(92, 37, 1))
+    session.undo()
+    assert len(session.open_object.prompt.points) == 1
+    assert session.project.annotation(accepted.id).label == "crack"
+    session.undo()
+    assert session.project.annotation(accepted.id).label == "pit"
+    assert session.open_object.prompt == click(90, 35)
+    version = json.loads((session.project.path / "project.json").read_text())["version"]
+    assert version == 3  # since the class of a mask was changed
+
+
+def test_a_mark_taken_back_is_understood_by_releases_before(session: Session) -> None:
+    session.mark_done(empty=True)
+    session.undo()
+    assert not session.project.is_empty("blobs.png")
+    session.redo()
+    assert session.project.is_empty("blobs.png")
+    version = json.loads((session.project.path / "project.json").read_text())["version"]
+    assert version == 2
+
+
+def test_classes_change_under_a_session_and_undo_brings_them_back(session: Session) -> None:
+    project, told = session.project, []
+    session.classes_changed.connect(lambda: told.append(list(project.classes())))
+    for name, colour in (("scratch", "#111111"), ("crack", "#222222"), ("pore", "#333333")):
+        project.set_class(name, colour)
+    session.choose_class("scratch")
+    scratch = session.adopt(disc(30, 30))
+    session.rename_class("scratch", "Kratzer")
+    assert session.state.label == "Kratzer"
+    Project.open(project.path).rename_class("Kratzer", "Riefe")  # by another program
+    assert session.adopt(disc(60, 95)).label == "Riefe"
+    session.rename_class("Riefe", "crack")
+    assert session.state.label == "crack"
+    assert {a.label for a in project.annotations()} == {"crack"}
+    taken_back = session.undo()
+    assert taken_back
+    assert taken_back.text == "Undone: “Riefe” is a class of its own again."
+    assert session.state.label == "Riefe"
+    assert list(project.classes()) == ["Riefe", "crack", "pore"]
+    assert project.annotation(scratch.id).label == "Riefe"
+    session.choose_class("pore")
+    session.remove_class("pore")
+    assert session.state.label == "Riefe"
+    session.undo()
+    assert list(project.classes()) == ["Riefe", "crack", "pore"]
+    assert told[-1] == list(project.classes())
+    session.set_review(scratch.id, state="excluded", note="unscharf")
+    session.undo()
+    assert project.review(scratch.id).state == "accepted"
+    assert project.review(scratch.id).note == ""
+    session.redo()
+    assert project.review(scratch.id).state == "excluded"
+    session.set_image_review("blobs.png", state="second_look")
+    undone = session.undo()
+    assert undone
+    assert undone.text == "Undone: “blobs.png” is to do again."
+
+
+def test_a_class_lent_to_an_object_follows_its_new_name(session: Session) -> None:
+    old = session.adopt(disc(30, 30), "pit")
+    session.reopen(old.id)
+    Project.open(session.project.path).rename_class("pit", "pore")
+    assert session.accept().label == "pore"

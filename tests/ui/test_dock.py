@@ -381,6 +381,14 @@ def test_accepted_before_the_answer_and_gone_on(desk, blobs, leaving):
     assert annotation.image_id == "part 1.png"
     assert desk.session.project.is_done("part 1.png") == (leaving == Qt.Key.Key_K)
     assert desk.session.open_object.is_empty
+    if leaving == Qt.Key.Key_K:  # by mistake: undo goes back, and takes back what was before it
+        desk.hand.press(Qt.Key.Key_U)
+        desk.wait(lambda: desk.session.state.image_id == "part 1.png")
+        assert not desk.session.project.is_done("part 1.png")
+        assert desk.said == "Undone: “part 1.png” is to do again."
+        desk.wait_ready()
+        desk.hand.press(Qt.Key.Key_U)
+        assert desk.session.project.annotations() == []
 
 
 def test_a_small_object_is_looked_at_closely_as_part_of_the_click(desk, tmp_path):

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from napari_sam_tune.core.errors import DamagedLogError, ProjectError
 from napari_sam_tune.core.geometry.turning import UPRIGHT
 from napari_sam_tune.core.project.annotations import Annotation
+from napari_sam_tune.core.project.naming import Naming
 from napari_sam_tune.core.project.split import Split, place
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
 
+    from napari_sam_tune.core.project.ledger import Ledger
     from napari_sam_tune.core.storage.records import RecordStore
 
     Words = Mapping[str, tuple[float, bool]]
@@ -36,19 +38,23 @@ class AnnotationTable:
         self._kept_places: dict[tuple[str, tuple[int, int]], Split] = {}
         self._unreadable: dict[str, str] = {}
         self._turns: Mapping[str, int] = {}
+        self._naming = Naming()
 
-    def refresh(self, turns: Mapping[str, int]) -> None:
+    def refresh(self, ledger: Ledger) -> None:
         """Take in what was added to the store since; cheap where nothing was.
 
         A record that cannot be read yet is tried again the next time: a synchronised folder may
         bring its files one by one.
 
         Args:
-            turns: image id to orientation, of images that were turned since they are known.
+            ledger: says which images were turned since they are known, and which masks got another
+                class since they were accepted.
 
         """
-        if turns != self._turns:
-            self._turn(turns)
+        if ledger.turns != self._turns:
+            self._turn(ledger.turns)
+        if ledger.naming.said != self._naming.said:
+            self._rename(ledger.naming)
         names = self._records.names_if_changed()
         fresh = self._unreadable.keys() if names is None else names - self._by_id.keys()
         for name in sorted(filter(_ID.fullmatch, fresh)):
@@ -91,6 +97,7 @@ class AnnotationTable:
         if annotation.id in self._by_id:
             return
         annotation = annotation.in_image_turned(self._turns.get(annotation.image_id, UPRIGHT))
+        annotation = annotation.called(self._naming)
         self._by_id[annotation.id] = annotation
         self._by_image.setdefault(annotation.image_id, []).append(annotation)
         if (before := annotation.supersedes) is not None:
@@ -110,6 +117,17 @@ class AnnotationTable:
             for annotation in before:
                 del self._by_id[annotation.id]
                 self.add(annotation)
+
+    @property
+    def named(self) -> int:
+        """What `Naming.said` was when names of classes were followed last."""
+        return self._naming.said
+
+    def _rename(self, naming: Naming) -> None:
+        self._naming = naming
+        for found in self._by_image.values():
+            found[:] = [annotation.called(naming) for annotation in found]
+            self._by_id.update((annotation.id, annotation) for annotation in found)
 
     def get(self, annotation_id: str) -> Annotation | None:
         """Return an annotation, living or not."""

@@ -23,7 +23,8 @@ from napari_sam_tune.core.geometry.turning import (
     turned_shape,
 )
 from napari_sam_tune.core.geometry.windows import BoundingBox, bounding_box
-from napari_sam_tune.core.plain_text import is_text, visible
+from napari_sam_tune.core.plain_text import is_text
+from napari_sam_tune.core.project.naming import checked_label
 from napari_sam_tune.core.project.split import Split  # noqa: TC001  read when records are checked
 from napari_sam_tune.core.prompts import Effort, Prompt, as_mask
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_sam_tune.core.project.naming import Naming
     from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.storage.records import RecordStore
 
@@ -147,13 +149,12 @@ class NewAnnotation:
 class Annotation:
     """An accepted mask as the project holds it. Two are equal if their ids are.
 
-    Masks are read from disk each time they are asked for, about 1 ms, and prompts when they first
-    are: a project of 10,000 of them need not fit in memory.
+    Masks are read from disk each time they are asked for, about 1 ms, prompts when they first are.
 
     Attributes:
         id: sorts by time.
         image_id: the image it belongs to.
-        label: the class.
+        label: the class it has now; its record keeps the one it was accepted with.
         weights_version: the weights that proposed it.
         predicted_iou: the model's own estimate for its proposal, or None.
         effort: what it cost the person.
@@ -193,6 +194,7 @@ class Annotation:
     _records: RecordStore = field(compare=False, repr=False)
     _made_at: int = field(compare=False, repr=False)  # the image's `turn` when it was accepted
     _turn: int = field(default=UPRIGHT, compare=False, repr=False)  # of what lies on disk
+    _accepted_as: str | None = field(default=None, compare=False, repr=False)  # if renamed since
 
     @classmethod
     def from_record(
@@ -249,6 +251,17 @@ class Annotation:
             _turn=to_do,
         )
 
+    def called(self, naming: Naming) -> Annotation:
+        """Return it with the class it has since the lines of a log that `naming` holds."""
+        stored = self.accepted_as
+        label = naming.label_of(self.id, stored, self.created)
+        return self if label == self.label else replace(self, label=label, _accepted_as=stored)
+
+    @property
+    def accepted_as(self) -> str:
+        """The class it was accepted with."""
+        return self._accepted_as or self.label
+
     @cached_property
     def prompts(self) -> tuple[Prompt, ...]:
         """The whole prompt of each answered proposal, in order, without mask inputs.
@@ -269,13 +282,13 @@ class Annotation:
             ) from error
 
     def stored(self) -> tuple[NDArray[np.uint8], dict[str, Any]]:
-        """Return the array and the attributes as they lie on disk, for a copy; turned upright.
+        """Return the array and the attributes for a copy: turned upright, of the class of now.
 
         Raises:
             ProjectError: its files are gone or damaged.
 
         """
-        attributes = self._records.attributes(self.id)
+        attributes = self._records.attributes(self.id) | {"label": self.label}
         if self._turn != UPRIGHT:
             attributes |= {
                 "shape": list(self.shape),
@@ -358,8 +371,7 @@ class _Stored:
 
     def check(self) -> None:
         """Refuse boxes that lie in no image, areas that no box holds, and labels that are none."""
-        checked_label(self.label)  # a MaskError is a ValueError
-        if not (is_text(self.image_id) and is_text(self.weights_version)):
+        if not all(map(is_text, (self.label, self.image_id, self.weights_version))):
             raise ValueError("a name in it is no text")
         if not all(abs(value) < _LARGEST for value in asdict(self.effort).values()):
             raise ValueError(f"{self.effort} is no effort")
@@ -386,15 +398,3 @@ def _first_error(error: ValueError) -> str:
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"{where}: {first['msg']}"
-
-
-def checked_label(label: object) -> str:
-    """Return the name of a class.
-
-    Raises:
-        MaskError: it is no text, or holds what no file can hold.
-
-    """
-    if not is_text(label):
-        raise MaskError(f"A class is named by a text in Unicode; {visible(repr(label))} is none.")
-    return str(label)

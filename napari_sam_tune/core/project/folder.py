@@ -21,9 +21,13 @@ from napari_sam_tune.core.storage.plain_json import parse_object
 from napari_sam_tune.core.storage.records import RecordStore
 
 FORMAT = "napari-sam-tune project"
-FORMAT_VERSION = 2
-"""2: logs have checksums, and each machine its own."""
+FORMAT_VERSION = 3
+"""2: logs have checksums, and each machine its own. 3: masks may have got another class than that
+of their record, or be set aside; a project becomes one of it when the first does."""
+_AT_FIRST = 2
 _MARKER = "project.json"
+HEADS = "heads"
+SIGNATURES = "signatures.zarr"
 _LEFT_BY_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
@@ -109,31 +113,32 @@ class ProjectFolder:
                 self.log.touch()
                 flush_file(self.log)
                 # The marker comes last: only a whole project has one.
-                self.write_marker(created=time.time())
+                self.write_marker(created=time.time(), version=_AT_FIRST)
                 flush_folder(self.path.parent)
         except StorageError as error:
             raise ProjectError(str(error)) from error
 
-    def write_marker(self, created: float) -> None:
-        """Say that the folder is a project of this release's format."""
-        marker = {"format": FORMAT, "version": FORMAT_VERSION, "created": created}
+    def write_marker(self, created: float, version: int = FORMAT_VERSION) -> None:
+        """Say that the folder is a project, of a format that this release knows."""
+        marker = {"format": FORMAT, "version": version, "created": created}
         with pending_folder(self.pending) as build:
             (build / "marker").write_text(json.dumps(marker), encoding="utf-8")
             publish_file(build / "marker", self.marker)
 
-    def raise_format(self) -> None:
-        """Say that releases before this one must not open the project any more.
+    def raise_format(self, version: int) -> None:
+        """Say that releases that know no such format must not open the project any more.
 
-        They would not find what is written from now on. The files they wrote stay as they are.
+        They would not find, or not understand, what is written from now on. The files they wrote
+        stay as they are.
 
         Raises:
             StorageError: the disk refused.
 
         """
         marker = self._read_marker()
-        if marker["version"] < FORMAT_VERSION:
+        if marker["version"] < version:
             with saving("The project", self.path):
-                self.write_marker(marker.get("created", time.time()))
+                self.write_marker(marker.get("created", time.time()), version)
 
     def _read_marker(self) -> dict[str, Any]:
         marker = parse_object(read_own(self.marker))
@@ -170,7 +175,10 @@ class ProjectFolder:
             ProjectError: names the one.
 
         """
-        for part in (self.annotations.root, self.images.root, self.weights, self.pending):
+        for part in (
+            *(self.annotations.root, self.images.root, self.weights, self.pending),
+            *(self.embeddings, self.path / SIGNATURES, self.path / HEADS),
+        ):
             refuse_link(part)
 
     def _check_parts(self) -> None:

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from napari_sam_tune.core.errors import DamagedLogError, ProjectError
-from napari_sam_tune.core.project.ledger import Ledger
+from napari_sam_tune.core.project.ledger import SINCE_3, Ledger
 from napari_sam_tune.core.storage.chained_log import ChainedLog
 from napari_sam_tune.core.storage.holding import machine
 
@@ -52,12 +52,14 @@ class Journal:
 
     Args:
         folder: the project's folder.
-        about_to_write: called before this machine writes its first entry, which releases before
-            this one would not find.
+        about_to_write: called with a format of projects before an entry is written that programs
+            of earlier formats would not find, or would not understand.
 
     """
 
-    def __init__(self, folder: Path, about_to_write: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, folder: Path, about_to_write: Callable[[int], None] = lambda _: None
+    ) -> None:
         self._folder = folder
         self._about_to_write = about_to_write
         self._lock = threading.Lock()
@@ -106,18 +108,19 @@ class Journal:
             raise
         if self._shown is None:
             # what was assumed may have been said by another program meanwhile
-            images = self._ledger.images
-            self._assumed = [e for e in self._assumed if images[e["image"]].turn is None]
+            self._assumed = [e for e in self._assumed if not self._ledger.knows(e)]
             self._shown = self._ledger.with_entries(self._assumed)
         return self._shown
 
-    def assume(self, turns: list[dict[str, Any]]) -> None:
-        """Go on as if these entries of kind "turn" were there; the next entry takes them along.
+    def assume(self, entries: list[dict[str, Any]]) -> None:
+        """Go on as if these entries about the turning of images were there.
+
+        The next entry takes them along.
 
         So whoever only looks at a project changes nothing in it.
         """
         with self._lock:
-            self._assumed, self._shown = turns, None
+            self._assumed, self._shown = entries, None
             self._read()
 
     def say_assumed(self) -> None:
@@ -136,7 +139,7 @@ class Journal:
     def _begin(self, own: ChainedLog) -> None:
         """Write what comes before any entry of this program; the log is locked."""
         if own.end.size == 0:
-            self._about_to_write()
+            self._about_to_write(2)
             own.append(self._header())
             self._read()
         for entry in list(self._assumed):
@@ -209,6 +212,7 @@ class Journal:
         kind: str,
         *,
         unless: Callable[[Ledger], bool] = lambda _: False,
+        after: float = 0.0,
         **entry: Any,
     ) -> Ledger:
         """Say one thing, durably, and return everything said by then.
@@ -217,6 +221,7 @@ class Journal:
             kind: of the entry.
             unless: given all that was said just before, with no other program of this machine
                 writing meanwhile; nothing is said where it returns true.
+            after: its time is later than this one, in seconds since 1970.
             entry: the entry's values; a "time" in place of now is when it was said elsewhere.
 
         Raises:
@@ -231,8 +236,11 @@ class Journal:
                 if unless(ledger):
                     return ledger
                 self._begin(own)
-                said = {"kind": kind, "time": self._next_moment(), **entry}
+                moment = max(self._next_moment(), after + _STEP)
+                said = {"kind": kind, "time": moment, **entry}
                 ledger.with_entries([said])  # what nobody will understand must not be written
+                if kind in SINCE_3:
+                    self._about_to_write(3)
                 own.append(said)
                 return self._read()
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.geometry.turning import UPRIGHT, orientation_of, turned_shape
 from napari_sam_tune.core.models.base import BASE_VERSION, BaseRef
+from napari_sam_tune.core.project.naming import Naming
+from napari_sam_tune.core.project.review import Attribute, Reviews
 from napari_sam_tune.core.project.split import SPLITS
 
 if TYPE_CHECKING:
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.project.split import Split
 
+SINCE_3: Final = frozenset(
+    {"relabel", "rename_class", "rename_again", "remove_class", "attributes", "review"}
+)
+"""Kinds of entries that programs of formats before 3 would pass over, and must not."""
 _VERSION: Final = re.compile(r"[0-9a-f]{12}")
 _LONGEST: Final = 1 << 24
 """Sides of images, in px: beyond this the entry is nonsense."""
@@ -119,8 +125,11 @@ class Ledger:
         groups: group name to (stratum, split).
         marks: image id to (done, empty).
         turns: image id to orientation, of the images that were turned since they are known.
+        looked_at: ids of images that early releases registered and that were found to be upright.
         words: annotation id to when it was deleted (True) or restored (False) last.
         writers: name of a log to the machine that writes it.
+        naming: the classes, and those that masks were given since they were accepted.
+        reviews: what was said of images and masks.
         old_logs: name of a log of the first releases to the bytes it had when others went on.
 
     """
@@ -130,10 +139,12 @@ class Ledger:
     groups: dict[str, tuple[str | None, Split]] = field(default_factory=dict)
     marks: dict[str, tuple[bool, bool]] = field(default_factory=dict)
     turns: dict[str, int] = field(default_factory=dict)
+    looked_at: set[str] = field(default_factory=set)
     words: dict[str, tuple[float, bool]] = field(default_factory=dict)
     weights: dict[str, WeightsInfo] = field(default_factory=dict)
     promotions: list[Promotion] = field(default_factory=list)
-    classes: dict[str, str] = field(default_factory=dict)
+    naming: Naming = field(default_factory=Naming)
+    reviews: Reviews = field(default_factory=Reviews)
     place: dict[str, Any] = field(default_factory=dict)
     writers: dict[str, str] = field(default_factory=dict)
     old_logs: dict[str, int] = field(default_factory=dict)
@@ -163,6 +174,12 @@ class Ledger:
                 ) from error
         return folded
 
+    def knows(self, entry: dict[str, Any]) -> bool:
+        """Tell whether an entry about the turning of images would say nothing new."""
+        if entry["kind"] == "turn":
+            return self.images[entry["image"]].turn is not None
+        return self.looked_at.issuperset(entry["images"])
+
     def _apply(self, entry: dict[str, Any]) -> None:
         match entry["kind"]:
             case "log":
@@ -181,8 +198,11 @@ class Ledger:
                 self.images[record.id] = replace(record, path=None)
             case "turn":
                 self._turn_image(entry)
+            case "looked_at":
+                self.looked_at.update(_texts(entry["images"]))
             case "mark":
                 self.marks[_text(entry["image"])] = bool(entry["done"]), bool(entry["empty"])
+                self.reviews.marked(entry["image"], entry.get("by"), entry["time"])
             case "delete" | "restore" as kind:
                 self.words[_text(entry["annotation"])] = entry["time"], kind == "delete"
             case "exchange":
@@ -193,12 +213,70 @@ class Ledger:
                 self.weights.setdefault(info.version, info)
             case "promote":
                 self._promote(entry["version"], entry["time"], _plain(entry["report"]))
-            case "class":
-                self.classes[_text(entry["name"])] = _text(entry["color"])
             case "place":
                 self.place.update(_plain(entry["place"]))
+            case "review":
+                self._review(entry)
+            case _:
+                self._apply_to_classes(entry)
+
+    def _apply_to_classes(self, entry: dict[str, Any]) -> None:
+        match entry["kind"]:
+            case "class":
+                at = entry.get("at")
+                place = None if at is None else int(at)
+                self.naming.set_class(_text(entry["name"]), _text(entry["color"]), place)
+            case "remove_class":
+                self.naming.remove_class(_text(entry["name"]))
+            case "rename_class":
+                key, old, new = (_text(entry[name]) for name in ("key", "old", "new"))
+                self.naming.rename(key, old, new, entry["time"])
+                self.reviews.rename_class(key, old, new)
+                self._move_place(old, new)
+            case "rename_again":
+                self._rename_again(_text(entry["key"]), is_void=bool(entry["void"]))
+            case "relabel":
+                labels = {_text(i): _text(name) for i, name in _plain(entry["labels"]).items()}
+                self.naming.give(labels, entry["time"])
+                self.reviews.class_given(labels)
+                said = _plain(entry.get("objects", {}))
+                self.reviews.of_objects(said, entry.get("by"), entry["time"])
+            case "attributes":
+                attributes = tuple(Attribute.from_json(_plain(a)) for a in entry["attributes"])
+                self.reviews.attributes[_text(entry["label"])] = attributes
             case _:
                 pass  # written by a later release of the same format, which may add kinds
+
+    def _rename_again(self, key: str, *, is_void: bool) -> None:
+        renaming = self.naming.take_back(key, is_void=is_void)
+        if renaming is None:
+            return
+        if is_void:
+            self.reviews.take_back(key)
+            if not renaming.is_merge:
+                self._move_place(renaming.new, renaming.old)
+        else:
+            self.reviews.rename_class(key, renaming.old, renaming.new)
+            self._move_place(renaming.old, renaming.new)
+
+    def _move_place(self, old: str, new: str) -> None:
+        """Whoever stopped at a class goes on with it under its new name."""
+        if self.place.get("label") == old:
+            self.place["label"] = new
+
+    def _review(self, entry: dict[str, Any]) -> None:
+        by, when = entry.get("by"), entry["time"]
+        self.reviews.of_objects(_plain(entry.get("objects", {})), by, when)
+        for name, said in _plain(entry.get("images", {})).items():
+            fields = _plain(said)
+            self.reviews.of_image(name, fields, by, when)
+            empty = self.marks.get(name, (False, False))[1]
+            if fields.get("state") in {"done", "approved"}:
+                self.marks[name] = True, empty
+            if fields.get("state") == "to_do":
+                self.marks[name] = False, False
+            if "done" in fields:  # it takes something back: as it was before
+                self.marks[name] = bool(fields["done"]), bool(fields["empty"])
 
     def _change_base(self, entry: dict[str, Any]) -> None:
         known = None if self.base is None else self.base.sha256
@@ -258,6 +336,12 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"a text was expected, not {value!r}")
     return value
+
+
+def _texts(value: object) -> list[str]:
+    if not isinstance(value, list):
+        raise TypeError(f"texts were expected, not {value!r}")
+    return [_text(one) for one in value]
 
 
 def _plain(value: object) -> dict[str, Any]:

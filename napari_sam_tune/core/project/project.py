@@ -23,11 +23,10 @@ from typing import TYPE_CHECKING, Any
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.project.annotation_table import AnnotationTable
-from napari_sam_tune.core.project.annotations import Annotation, NewAnnotation, checked_label
+from napari_sam_tune.core.project.annotations import Annotation, NewAnnotation
 from napari_sam_tune.core.project.announcing import clear_leftovers
 from napari_sam_tune.core.project.clock import Clock, new_id
 from napari_sam_tune.core.project.folder import ProjectFolder
-from napari_sam_tune.core.project.images import ImagesOfProject
 from napari_sam_tune.core.project.joining import JoiningOfProject
 from napari_sam_tune.core.project.journal import Journal
 from napari_sam_tune.core.project.ledger import (
@@ -37,6 +36,8 @@ from napari_sam_tune.core.project.ledger import (
     facts_of,
     turn_of,
 )
+from napari_sam_tune.core.project.review import person
+from napari_sam_tune.core.project.reviewing import ReviewingOfProject
 from napari_sam_tune.core.project.split import Split, place, split_place
 from napari_sam_tune.core.project.versions import WeightsOfProject
 
@@ -54,7 +55,7 @@ __all__ = [
 ]
 
 
-class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
+class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject):
     """An open project; get one from `Project.open`. May be used from several threads.
 
     Whatever changes the project returns when the change would survive a kill and a power cut, and
@@ -110,17 +111,6 @@ class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
             "exported, but none can be accepted: mend that, or copy the project elsewhere."
         )
 
-    def refresh(self) -> None:
-        """Take in what other processes appended; every reading method does so by itself.
-
-        Raises:
-            ProjectError: the project's files were removed or replaced meanwhile.
-
-        """
-        turns = self._journal.read().turns
-        with self._table_lock:
-            self._table.refresh(turns)
-
     def mark_done(self, image_id: str, done: bool = True, *, empty: bool = False) -> None:
         """Mark an image as finished, or not.
 
@@ -139,7 +129,7 @@ class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
             raise ProjectError(
                 f"“{image_id}” has accepted masks, so it is not without defects. Delete them first."
             )
-        self._journal.append("mark", image=image_id, done=done, empty=empty)
+        self._journal.append("mark", image=image_id, done=done, empty=empty, by=person())
 
     def is_done(self, image_id: str) -> bool:
         """Tell whether an image was marked done."""
@@ -208,61 +198,6 @@ class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
         annotated = {annotation.image_id for annotation in self.annotations()}
         return [record for record in self.images() if record.id in annotated]
 
-    def annotation(self, annotation_id: str) -> Annotation:
-        """Return an annotation, living, superseded or deleted.
-
-        Raises:
-            ProjectError: the project does not know it.
-
-        """
-        known = self._table.get(annotation_id)
-        if known is None:
-            self.refresh()
-            known = self._table.get(annotation_id)
-        if known is None:
-            raise ProjectError(f"The project has no annotation “{annotation_id}”.")
-        return known
-
-    def annotations(self, image_id: str | None = None) -> list[Annotation]:
-        """Return the annotations that are neither deleted nor superseded, oldest first.
-
-        Args:
-            image_id: only those of this image; None for all.
-
-        """
-        self.refresh()
-        with self._table_lock:
-            return self._table.living(self._journal.read().words, image_id)
-
-    def overruled(self, image_id: str | None = None) -> list[Annotation]:
-        """Return forms of objects that two people corrected at once and that do not count.
-
-        Of several forms that follow the same one, that with the last word counts. `restore` makes
-        another count in its place.
-
-        Args:
-            image_id: only those of this image; None for all.
-
-        """
-        self.refresh()
-        with self._table_lock:
-            return self._table.overruled(self._journal.read().words, image_id)
-
-    def imported(self, image_id: str) -> dict[str, Annotation]:
-        """Return what was ever imported into an image, by its origin.
-
-        Deleted and corrected annotations are among them: importing again must not bring them back.
-        """
-        self.refresh()
-        with self._table_lock:
-            return self._table.origins(image_id)
-
-    def records(self, image_id: str) -> dict[str, Annotation]:
-        """Return whatever was ever accepted in an image, by its id; living, superseded, deleted."""
-        self.refresh()
-        with self._table_lock:
-            return self._table.of_image(image_id)
-
     def delete(self, annotation_id: str) -> None:
         """Take an annotation out; its record stays, and `restore` brings it back.
 
@@ -297,25 +232,6 @@ class Project(ImagesOfProject, WeightsOfProject, JoiningOfProject):
         taken_out = self.annotation(delete).id
         self._journal.append("exchange", delete=taken_out, restore=annotation.id)
         return annotation
-
-    def classes(self) -> dict[str, str]:
-        """Return the classes and their colours, name to "#rrggbb", in the order they were made."""
-        return dict(self._journal.read().classes)
-
-    def set_class(self, name: str, color: str) -> None:
-        """Make a class, or change its colour.
-
-        Args:
-            name: what people call it.
-            color: "#rrggbb".
-
-        Raises:
-            MaskError: the name is no text.
-            StorageError: the disk refused.
-
-        """
-        if self.classes().get(checked_label(name)) != color:
-            self._journal.append("class", name=name, color=color)
 
     def remember(self, **where: Any) -> None:
         """Note where the person is (open image, class …); given keys replace, others stay.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_sam_tune.core.project.annotations import checked_label
+from napari_sam_tune.core.project.naming import checked_label
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.prompts import ClassGuess
@@ -32,6 +32,7 @@ class ClassInUse:
         self._left_with: dict[str, tuple[str, bool]] = {}  # classes lent on images not open
         self.kept = state.label
         self._has_chosen = False  # since the last accept, be it the same
+        self._renamed: dict[str, str] = {}  # classes that are called otherwise now
 
     @property
     def guessed(self) -> str | None:
@@ -53,6 +54,7 @@ class ClassInUse:
 
         """
         checked_label(label)
+        self._renamed.pop(label, None)  # there is one of that name again
         self._has_chosen = True
         if instead_of_a_guess:
             self._guessed = self._before = None
@@ -70,6 +72,7 @@ class ClassInUse:
         if label is None or self._guessed is not None:
             self.give_back()
         if label is not None:
+            label = self._renamed.get(label, label)
             if self._before is None:
                 self._before = self._state.label
             self._guessed = label if guessed else None
@@ -91,6 +94,25 @@ class ClassInUse:
         label, guessed = self._left_with.pop(image_id, (None, False))
         if label is not None:
             self.lend(label, guessed=guessed)
+
+    def rename(self, old: str, new: str) -> None:
+        """Follow a class that is called otherwise now."""
+        names = {name: new if now == old else now for name, now in self._renamed.items()}
+        self._renamed = {**names, old: new}
+        self._renamed.pop(new, None)
+        self.replace(old, new)
+
+    def replace(self, old: str, new: str) -> None:
+        """Go on with one class where another was in use."""
+        self.kept = new if self.kept == old else self.kept
+        self._before = new if self._before == old else self._before
+        self._guessed = new if self._guessed == old else self._guessed
+        self._left_with = {
+            image_id: (new if label == old else label, guessed)
+            for image_id, (label, guessed) in self._left_with.items()
+        }
+        if self._state.label == old:
+            self._state.label = new
 
     def note_accepted(self) -> None:
         """The person's class is now the one that a mask was accepted with."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 from napari_sam_tune.core.session.open_object import OpenObject
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari_sam_tune.core.session.shelf import Kept, Shelf
 
 _UNDO_BYTES: Final = 2**30
@@ -27,6 +29,8 @@ class Step:
         after: and after it.
         added: id of the annotation the step wrote, or None.
         removed: id of the annotation the step removed or superseded, or None.
+        number: its place in the order of the steps on all images, or, once it was undone, in that
+            of undoing.
 
     """
 
@@ -34,6 +38,7 @@ class Step:
     after: Kept
     added: str | None = None
     removed: str | None = None
+    number: int = 0
 
 
 class History:
@@ -42,15 +47,16 @@ class History:
     Args:
         shape: (H, W) of the image; as many steps are kept as masks of it reasonably allow.
         shelf: keeps the objects of all images.
+        numbers: the next number of a step, of all images.
 
     Attributes:
         shape: the same.
 
     """
 
-    def __init__(self, shape: tuple[int, int], shelf: Shelf) -> None:
+    def __init__(self, shape: tuple[int, int], shelf: Shelf, numbers: Iterator[int]) -> None:
         self.shape = shape
-        self._shelf = shelf
+        self._shelf, self._numbers = shelf, numbers
         self._present: OpenObject | None = OpenObject()
         self._kept = shelf.keep(OpenObject())
         steps = _UNDO_BYTES // max(1, 4 * shape[0] * shape[1])
@@ -90,7 +96,11 @@ class History:
         """Take a new step; what had been undone can no longer be repeated."""
         self._undone.clear()
         before = self._kept
-        self._done.append(Step(before, self._keep(after), added, removed))
+        self._done.append(Step(before, self._keep(after), added, removed, next(self._numbers)))
+
+    def forget_undone(self) -> None:
+        """What was undone can no longer be repeated."""
+        self._undone.clear()
 
     def amend(self, after: OpenObject) -> None:
         """Let the step that led to the object in progress lead to `after`.
@@ -104,12 +114,12 @@ class History:
 
     def take_back(self) -> None:
         """Undo the last step."""
-        self._undone.append(self._done.pop())
+        self._undone.append(replace(self._done.pop(), number=next(self._numbers)))
         self._open(self._undone[-1].before)
 
     def repeat(self) -> None:
         """Redo the step last undone."""
-        self._done.append(self._undone.pop())
+        self._done.append(replace(self._undone.pop(), number=next(self._numbers)))
         self._open(self._done[-1].after)
 
     def put_away(self) -> None:

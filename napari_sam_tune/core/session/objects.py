@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
@@ -10,6 +11,7 @@ from psygnal import Signal
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.prompts import ProposalRequest, as_mask
 from napari_sam_tune.core.session.class_in_use import ClassInUse
+from napari_sam_tune.core.session.deeds import Deeds
 from napari_sam_tune.core.session.effort_meter import EffortMeter
 from napari_sam_tune.core.session.history import History
 from napari_sam_tune.core.session.open_object import OpenObject
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from napari_sam_tune.core.prompts import Prompt, Proposal
+    from napari_sam_tune.core.session.deeds import Deed, Undone
     from napari_sam_tune.core.session.history import Step
     from napari_sam_tune.core.state import SessionState
 
@@ -39,6 +42,7 @@ class Objects:
     Attributes:
         classes: which class the object gets.
         effort: what was done for it.
+        deeds: what was done to the project as a whole.
         changed: fires with the `OpenObject` in progress.
 
     """
@@ -49,7 +53,9 @@ class Objects:
         self._state = state
         self.classes = ClassInUse(state)
         self.effort = EffortMeter()
+        self.deeds = Deeds()
         self._shelf = Shelf()
+        self._numbers = count(1)
         self._histories: dict[str, History] = {}
         self._generation = 0  # of the newest question, and of what ended it since
 
@@ -60,7 +66,7 @@ class Objects:
         self._generation += 1
         if self._state.image_id is not None:
             self._history.put_away()
-        self._histories.setdefault(image_id, History(shape, self._shelf))
+        self._histories.setdefault(image_id, History(shape, self._shelf, self._numbers))
         self.classes.leave(self._state.image_id)
         self._state.image_id = image_id
         self.classes.come_back(image_id)
@@ -175,8 +181,16 @@ class Objects:
         before = self.current
         if after.prompt != before.prompt or after.proposal is not before.proposal:
             self._generation += 1
+        self.deeds.forget_undone()
         self._history.advance(after, added=added, removed=removed)
         self._publish()
+
+    def done(self, deed: Deed) -> None:
+        """Keep what was done to the project as a whole; it is undone before all earlier steps."""
+        if self._state.image_id is not None:
+            self._history.forget_undone()
+        self.deeds.add(deed, next(self._numbers))
+        self.publish_steps()
 
     def paint(self, mask: ArrayLike) -> None:
         """Take the mask as brush and eraser left it; (H, W) bool."""
@@ -197,6 +211,18 @@ class Objects:
     def repeat(self) -> None:
         """Redo the step last undone; what it did on disk is `Undo`'s."""
         self._retrace(self._history.repeat)
+
+    def undo_deed(self) -> Undone:
+        """Take the last deed back."""
+        undone = self.deeds.undo(next(self._numbers))
+        self.publish_steps()
+        return undone
+
+    def redo_deed(self) -> Undone:
+        """Repeat the deed last undone."""
+        redone = self.deeds.redo(next(self._numbers))
+        self.publish_steps()
+        return redone
 
     def _retrace(self, go: Callable[[], None]) -> None:
         self._generation += 1  # an answer still on its way belongs to what was left
@@ -229,6 +255,10 @@ class Objects:
         has_own_class = (current.reopened, current.suggestion, current.class_guess) != (None,) * 3
         if not has_own_class:
             self.classes.give_back()
-        self._state.can_undo = self.last_step is not None
-        self._state.can_redo = self.next_step is not None
+        self.publish_steps()
         self.changed.emit(current)
+
+    def publish_steps(self) -> None:
+        """Tell whether there is anything to take back, or to repeat."""
+        self._state.can_undo = (self.last_step or self.deeds.last) is not None
+        self._state.can_redo = (self.next_step or self.deeds.next) is not None

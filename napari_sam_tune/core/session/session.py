@@ -11,7 +11,7 @@ the model.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from psygnal import Signal
 
@@ -22,6 +22,7 @@ from napari_sam_tune.core.rounds.learner import Learner
 from napari_sam_tune.core.rounds.plan import AutoRounds
 from napari_sam_tune.core.rounds.runners import Runner, make_runner
 from napari_sam_tune.core.session.accepting import Accepting
+from napari_sam_tune.core.session.changing import Changing
 from napari_sam_tune.core.session.notice import open_with
 from napari_sam_tune.core.session.objects import Objects
 from napari_sam_tune.core.session.suggested import Suggested
@@ -40,11 +41,12 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project.project import ImageRecord, Project
     from napari_sam_tune.core.prompts import Prompt, Proposal
     from napari_sam_tune.core.rounds.report import Round
+    from napari_sam_tune.core.session.deeds import Undone
     from napari_sam_tune.core.session.open_object import OpenObject
     from napari_sam_tune.core.suggestions.suggestion import SuggestionKind
 
 
-class Session:
+class Session(Changing):
     """A person (or a robot) labelling one project with one model.
 
     Args:
@@ -130,7 +132,7 @@ class Session:
         self.progress = self.learner.progress
         self.round_finished = self.learner.round_finished
         self.learner.failed.connect(self.failed.emit)
-        self._closed = False
+        self._closed, self._moves_seen = False, set(project.class_moves())
         label = project.place().get("label")
         if isinstance(label, str):
             self.state.label = label
@@ -170,21 +172,13 @@ class Session:
     def show(self, image_id: str) -> None:
         """Make a registered image the open one; its object in progress and its undo come back."""
         self.learner.follow_project()
+        self.follow()
         self.objects.open(image_id, self.project.image(image_id).shape)
         try:
             self.project.remember(image_id=image_id)
         except StorageError as error:
             # A full disk must not keep anybody from looking at an image.
             self.failed.emit(str(error))
-
-    def mark_done(
-        self, image_id: str | None = None, done: bool = True, *, empty: bool = False
-    ) -> None:
-        """Mark an image as done, or (`empty`) as done with no defect in it."""
-        image_id = image_id or self.objects.image_id
-        self.project.mark_done(image_id, done, empty=empty)
-        if empty:
-            self.suggested.drop(image_id)
 
     # ------------------------------------------------------------ the object
 
@@ -209,7 +203,7 @@ class Session:
                 proposal = self.answerer.answer(request)
                 closer = self.answerer.look_closer(proposal)
         except Exception:
-            self.undo()  # what could not be answered was not said
+            self.objects.take_back()  # what could not be answered was not said
             raise
         self.objects.receive(request, proposal)
         if closer is not None:
@@ -244,6 +238,7 @@ class Session:
             StorageError: the disk refused; the object stays open and a retry works.
 
         """
+        self.follow()
         annotation = self._accepting.accept(mask, label)
         self.learner.start_if_due(0.0)
         return annotation
@@ -255,6 +250,7 @@ class Session:
             MaskError: the mask is empty or not of the image's shape.
 
         """
+        self.follow()
         annotation = self._accepting.adopt(mask, label)
         self.learner.start_if_due(0.0)
         return annotation
@@ -330,12 +326,16 @@ class Session:
 
     # ---------------------------------------------------------- undo and redo
 
-    def undo(self) -> bool:
-        """Take the last step back: a prompt, a stroke, an accept, a deletion. False if none."""
+    def undo(self) -> Undone | Literal[False]:
+        """Take back what was done last. False if there is nothing.
+
+        Prompts, strokes, accepts and deletions are taken back on their image. What is done in
+        `Changing` is from any image, and what is returned says which it concerns.
+        """
         return self._undo.undo()
 
-    def redo(self) -> bool:
-        """Repeat the step last taken back. False if there is none."""
+    def redo(self) -> Undone | Literal[False]:
+        """Repeat what was taken back last. False if there is nothing."""
         return self._undo.redo()
 
     # ----------------------------------------------------------------- rounds

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from napari_sam_tune.core.prompts import Effort
+from napari_sam_tune.core.session.deeds import Undone
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.project.project import Project
@@ -31,9 +32,11 @@ class Undo:
         self._project, self._objects = project, objects
         self._suggested, self._accepting = suggested, accepting
 
-    def undo(self) -> bool:
+    def undo(self) -> Undone | Literal[False]:
         """See `Session.undo`."""
-        step = self._objects.last_step
+        step, deed = self._objects.last_step, self._objects.deeds.last
+        if deed is not None and (step is None or deed.number > step.number):
+            return self._objects.undo_deed()
         if step is None:
             return False
         self._accepting.exchange(remove=step.added, restore=step.removed)
@@ -44,11 +47,13 @@ class Undo:
         self._objects.take_back()
         if step.added is not None:
             self._lend_again(step, step.added)
-        return True
+        return Undone(self._objects.image_id)
 
-    def redo(self) -> bool:
+    def redo(self) -> Undone | Literal[False]:
         """See `Session.redo`."""
-        step = self._objects.next_step
+        step, deed = self._objects.next_step, self._objects.deeds.next
+        if deed is not None and (step is None or deed.number > step.number):
+            return self._objects.redo_deed()
         if step is None:
             return False
         self._accepting.exchange(remove=step.removed, restore=step.added)
@@ -60,7 +65,7 @@ class Undo:
         if step.added is not None:
             self._objects.effort.reset()  # it is in the record again
         self._objects.repeat()
-        return True
+        return Undone(self._objects.image_id)
 
     def _count_again(self, added: str, removed: str | None) -> None:
         """Give the meter back the effort of a record that was taken out."""

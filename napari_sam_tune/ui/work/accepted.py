@@ -98,6 +98,7 @@ class Accepted(QObject):
 
     def show_classes(self, *_: object) -> None:
         """Show the classes; the current one is always among them."""
+        self._session.follow()  # a class that was renamed elsewhere must not be made again
         project, current = self._session.project, self._session.state.label
         if current not in project.classes():
             try:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from napari_sam_tune.core.prompts import Proposal
+    from napari_sam_tune.core.session.deeds import Undone
     from napari_sam_tune.core.session.open_object import OpenObject
     from napari_sam_tune.ui.work.opening import Opening, ReadImage
     from napari_sam_tune.ui.work.workplace import Workplace
@@ -39,7 +40,9 @@ class Annotating(QObject):
         super().__init__(parent)
         self._place, self._opening, self._session = place, opening, place.session
         self._negative = False
+        self._accepted = 0  # on the open image
         self._picking: Literal["reopen", "delete"] | None = None
+        self._undone = ""
         self.asking = Asking(place, opening, self)
         self.actions: dict[str, Callable[[], None]] = {
             "accept": partial(self.asking.after_answer, self._accept_what_is_seen),
@@ -49,8 +52,8 @@ class Annotating(QObject):
             ),
             "reject": partial(self._dropping_answer, self._session.reject),
             "clear": partial(self._dropping_answer, self._clear),
-            "undo": partial(self._dropping_answer, self._session.undo),
-            "redo": partial(self._dropping_answer, self._session.redo),
+            "undo": partial(self._retrace, self._session.undo),
+            "redo": partial(self._retrace, self._session.redo),
             "earlier": self._switch_earlier,
             "reopen": partial(self._pick, "reopen"),
             "delete": partial(self._pick, "delete"),
@@ -67,6 +70,7 @@ class Annotating(QObject):
         self.asking.changed.connect(self.refresh)
         self._session.object_changed.connect(self._on_session_object_changed)
         self._session.annotations_changed.connect(self._learn)
+        self._session.annotations_changed.connect(self._count_accepted)
         for view in (place.panel.image, place.panel.object):
             view.action.connect(self.act)
         place.panel.object.tool_chosen.connect(self.set_tool)
@@ -79,6 +83,7 @@ class Annotating(QObject):
         """Stop listening."""
         self._session.object_changed.disconnect(self._on_session_object_changed)
         self._session.annotations_changed.disconnect(self._learn)
+        self._session.annotations_changed.disconnect(self._count_accepted)
 
     # ------------------------------------------------------------- the mouse
 
@@ -163,6 +168,19 @@ class Annotating(QObject):
         self._do(action)
         self.asking.mend()
 
+    def _retrace(self, step: Callable[[], Undone | Literal[False]]) -> None:
+        """Undo or redo; where that concerns another image, that one comes."""
+        said: list[Undone | Literal[False]] = []
+        self._dropping_answer(lambda: said.append(step()))
+        for undone in said:
+            if not undone or not undone.text:
+                continue
+            self._opening.show_place()
+            if undone.image_id is not None and self._opening.open_by_id(undone.image_id):
+                self._undone = undone.text  # said when the image is there
+            else:
+                self._place.tell(undone.text)
+
     def _do(self, action: Callable[[], Any]) -> bool:
         self._place.touch()
         self.asking.compared = None
@@ -207,7 +225,8 @@ class Annotating(QObject):
         shown = self.asking.compared
         if shown is None or self.asking.is_asking:
             return
-        self._do(self._session.undo if shown == "new" else self._session.redo)
+        objects = self._session.objects
+        self._do(objects.take_back if shown == "new" else objects.repeat)
         self.asking.compared = "old" if shown == "new" else "new"
         self.refresh()
 
@@ -283,7 +302,11 @@ class Annotating(QObject):
         proposal.events.paint.connect(self._on_proposal_painted)
         proposal.events.mode.connect(self.refresh)
         self._on_session_object_changed(self._session.open_object)
+        self._count_accepted()
         self.asking.mend()
+        if self._undone:
+            self._place.tell(self._undone)
+            self._undone = ""
 
     def _on_proposal_painted(self, _: object = None) -> None:
         self._place.touch()
@@ -315,6 +338,8 @@ class Annotating(QObject):
                 can_redo=state.can_redo,
                 tool=_TOOLS.get(mode, "click"),
                 picking=self._picking,
+                has_image=layers.is_open and state.image_id is not None,
+                accepted=self._accepted,
             )
         )
 
@@ -324,6 +349,12 @@ class Annotating(QObject):
         if current.mask is None or not current.mask.any() or not layers.is_open:
             return False
         return self._opening.is_seen(layers.world_of(current.mask))
+
+    def _count_accepted(self, *_: object) -> None:
+        image_id = self._session.state.image_id
+        here = () if image_id is None else self._session.project.annotations(image_id)
+        self._accepted = len(here)
+        self.refresh()
 
     def _headline(self, current: OpenObject) -> str:
         if self._picking is not None:

@@ -180,5 +180,5 @@ class Asking(QObject):
 
     def _on_failed(self, error: Exception) -> None:
         self._question = self.compared = None
-        self._session.undo()
+        self._session.objects.take_back()
         self._place.complain(error)

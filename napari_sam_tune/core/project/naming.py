@@ -1,0 +1,207 @@
+"""What classes are called: their names over time, and the class an object was given since.
+
+A record of a mask is never changed. What it was called when it was accepted is followed through
+the lines that came after it: a class given to that object, a class that got another name.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from napari_sam_tune.core.errors import MaskError
+from napari_sam_tune.core.plain_text import is_text, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Renaming:
+    """A class that got another name.
+
+    Attributes:
+        key: names the line, for the one that takes it back.
+        old: the name before; no class has it afterwards.
+        new: the name since.
+        time: UTC, seconds since 1970; masks accepted later are not concerned.
+        colour: of the class before, "#rrggbb"; None where it had none.
+        place: of the class before in the order of classes.
+        is_merge: there was a class of the new name already, and it stays.
+        is_void: it was taken back.
+
+    """
+
+    key: str
+    old: str
+    new: str
+    time: float
+    colour: str | None
+    place: int
+    is_merge: bool
+    is_void: bool = False
+
+
+class GivenClass(NamedTuple):
+    """The class an object was given after it was accepted.
+
+    Attributes:
+        label: the class.
+        time: when, UTC, seconds since 1970.
+        seen: how many renamings had been by then.
+
+    """
+
+    label: str
+    time: float
+    seen: int
+
+
+@dataclass
+class Naming:
+    """The classes of a project and how they came by their names.
+
+    Attributes:
+        classes: name to "#rrggbb", in the order they were made.
+        renamings: in their order.
+        given: annotation id to the class it was given last.
+        moves: name of a line to (old, new), for each change of a class's name and its taking back;
+            (old, old) of a class that is one of its own again.
+        said: how many lines changed the class of any mask; it grows with each.
+
+    """
+
+    classes: dict[str, str] = field(default_factory=dict)
+    renamings: list[Renaming] = field(default_factory=list)
+    given: dict[str, GivenClass] = field(default_factory=dict)
+    moves: dict[str, tuple[str, str]] = field(default_factory=dict)
+    said: int = 0
+
+    def __copy__(self) -> Naming:
+        """Return one that changes by itself."""
+        return Naming(**{name: copy(value) for name, value in vars(self).items()})
+
+    # ------------------------------------------------------------------ asking
+
+    def label_of(self, annotation_id: str, stored: str, created: float) -> str:
+        """Return the class of a record now.
+
+        Args:
+            annotation_id: the record.
+            stored: what it was called when it was accepted.
+            created: when that was, UTC, seconds since 1970.
+
+        """
+        given = self.given.get(annotation_id)
+        if given is None:
+            return self.name_now(stored, created)
+        return _followed(given.label, self.renamings[given.seen :])
+
+    def name_now(self, name: str, since: float) -> str:
+        """Return what a class is called now that was called `name` at the time `since`."""
+        return _followed(name, [r for r in self.renamings if r.time > since])
+
+    def named_at(self, annotation_id: str, stored: str, created: float) -> float:
+        """Return when a record got the class it has, by itself or with all of its class."""
+        given = self.given.get(annotation_id)
+        since = created if given is None else given.time
+        label = stored if given is None else given.label
+        first = 0 if given is None else given.seen
+        for renaming in self.renamings[first:]:
+            applies = given is not None or renaming.time > created
+            if applies and not renaming.is_void and renaming.old == label:
+                label, since = renaming.new, renaming.time
+        return since
+
+    # ------------------------------------------------------------------ saying
+
+    def set_class(self, name: str, colour: str, place: int | None) -> None:
+        """Make a class, or change its colour."""
+        if place is None or name in self.classes:
+            self.classes[name] = colour
+        else:
+            self.classes = _with(self.classes, name, colour, place)
+
+    def remove_class(self, name: str) -> None:
+        """Take a class out of the list."""
+        self.classes.pop(name, None)
+
+    def give(self, labels: Mapping[str, str], time: float) -> None:
+        """Give objects, by id, classes of their own."""
+        seen = len(self.renamings)
+        self.given.update({i: GivenClass(label, time, seen) for i, label in labels.items()})
+        self.said += 1
+
+    def rename(self, key: str, old: str, new: str, time: float) -> None:
+        """Call a class otherwise; where there is one of that name, they become one."""
+        place = list(self.classes).index(old) if old in self.classes else len(self.classes)
+        renaming = Renaming(
+            key, old, new, time, self.classes.get(old), place, is_merge=new in self.classes
+        )
+        self.renamings.append(renaming)
+        self._move(renaming)
+
+    def take_back(self, key: str, *, is_void: bool) -> Renaming | None:
+        """Let a renaming count no more, or again; returns it, or None where that is so already.
+
+        Raises:
+            ValueError: there is none of that key.
+
+        """
+        number = next((n for n, r in enumerate(self.renamings) if r.key == key), None)
+        if number is None:
+            raise ValueError(f"no class was renamed by {key!r}")
+        renaming = self.renamings[number]
+        if renaming.is_void == is_void:
+            return None
+        self.renamings[number] = replace(renaming, is_void=is_void)
+        if not is_void:
+            self._move(renaming)
+        elif renaming.is_merge:
+            self.said += 1
+            self.moves[f"{key}/{self.said}"] = renaming.old, renaming.old
+            if renaming.colour is not None:
+                self.classes = _with(self.classes, renaming.old, renaming.colour, renaming.place)
+        else:
+            self.said += 1
+            self._rename_in_list(renaming.new, renaming.old)
+            self.moves[f"{key}/{self.said}"] = renaming.new, renaming.old
+        return renaming
+
+    def _move(self, renaming: Renaming) -> None:
+        self.said += 1
+        self.moves[f"{renaming.key}/{self.said}"] = renaming.old, renaming.new
+        if renaming.new in self.classes:
+            self.classes.pop(renaming.old, None)
+        else:
+            self._rename_in_list(renaming.old, renaming.new)
+
+    def _rename_in_list(self, old: str, new: str) -> None:
+        listed = self.classes.items()
+        self.classes = {(new if name == old else name): colour for name, colour in listed}
+
+
+def _followed(name: str, renamings: list[Renaming]) -> str:
+    for renaming in renamings:
+        if not renaming.is_void and renaming.old == name:
+            name = renaming.new
+    return name
+
+
+def _with(classes: dict[str, str], name: str, colour: str, place: int) -> dict[str, str]:
+    """Return the classes with one more at a place in their order."""
+    listed = [item for item in classes.items() if item[0] != name]
+    return dict([*listed[:place], (name, colour), *listed[place:]])
+
+
+def checked_label(label: object) -> str:
+    """Return the name of a class.
+
+    Raises:
+        MaskError: it is no text, or holds what no file can hold.
+
+    """
+    if not is_text(label):
+        raise MaskError(f"A class is named by a text in Unicode; {visible(repr(label))} is none.")
+    return str(label)

@@ -1,0 +1,88 @@
+"""The accepted masks of a project, as they are asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_sam_tune.core.errors import ProjectError
+
+if TYPE_CHECKING:
+    import threading
+
+    from napari_sam_tune.core.project.annotation_table import AnnotationTable
+    from napari_sam_tune.core.project.annotations import Annotation
+    from napari_sam_tune.core.project.journal import Journal
+
+
+class RecordsOfProject:
+    """The part of `Project` that finds accepted masks."""
+
+    _journal: Journal
+    _table: AnnotationTable
+    _table_lock: threading.Lock
+
+    def refresh(self) -> None:
+        """Take in what other processes appended; every reading method does so by itself.
+
+        Raises:
+            ProjectError: the project's files were removed or replaced meanwhile.
+
+        """
+        ledger = self._journal.read()
+        with self._table_lock:
+            self._table.refresh(ledger)
+
+    def annotation(self, annotation_id: str) -> Annotation:
+        """Return an annotation, living, superseded or deleted.
+
+        Raises:
+            ProjectError: the project does not know it.
+
+        """
+        known = self._table.get(annotation_id)
+        if known is None or self._journal.read().naming.said != self._table.named:
+            self.refresh()
+            known = self._table.get(annotation_id)
+        if known is None:
+            raise ProjectError(f"The project has no annotation “{annotation_id}”.")
+        return known
+
+    def annotations(self, image_id: str | None = None) -> list[Annotation]:
+        """Return the annotations that are neither deleted nor superseded, oldest first.
+
+        Args:
+            image_id: only those of this image; None for all.
+
+        """
+        self.refresh()
+        with self._table_lock:
+            return self._table.living(self._journal.read().words, image_id)
+
+    def overruled(self, image_id: str | None = None) -> list[Annotation]:
+        """Return forms of objects that two people corrected at once and that do not count.
+
+        Of several forms that follow the same one, that with the last word counts. `restore` makes
+        another count in its place.
+
+        Args:
+            image_id: only those of this image; None for all.
+
+        """
+        self.refresh()
+        with self._table_lock:
+            return self._table.overruled(self._journal.read().words, image_id)
+
+    def imported(self, image_id: str) -> dict[str, Annotation]:
+        """Return what was ever imported into an image, by its origin.
+
+        Deleted and corrected annotations are among them: importing again must not bring them back.
+        """
+        self.refresh()
+        with self._table_lock:
+            return self._table.origins(image_id)
+
+    def records(self, image_id: str) -> dict[str, Annotation]:
+        """Return whatever was ever accepted in an image, by its id; living, superseded, deleted."""
+        self.refresh()
+        with self._table_lock:
+            return self._table.of_image(image_id)

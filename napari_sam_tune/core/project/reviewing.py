@@ -1,0 +1,270 @@
+"""What people said of a project's images and masks: asked for, and said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from napari_sam_tune.core.errors import ProjectError
+from napari_sam_tune.core.plain_text import is_text, visible
+from napari_sam_tune.core.project.classes import ClassesOfProject
+from napari_sam_tune.core.project.images import ImagesOfProject
+from napari_sam_tune.core.project.review import (
+    IMAGE_STATES,
+    OBJECT_STATES,
+    Review,
+    Said,
+    person,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from napari_sam_tune.core.project.annotations import Annotation
+    from napari_sam_tune.core.project.ledger import Ledger
+    from napari_sam_tune.core.project.review import ImageState, ObjectState, Value
+
+_UNSAID: Final = Said()
+
+
+class ReviewingOfProject(ImagesOfProject, ClassesOfProject):
+    """The part of `Project` that knows what was said of images and masks."""
+
+    # ------------------------------------------------------------------ asking
+
+    def review(self, annotation_id: str) -> Review:
+        """Return what was said of an accepted mask.
+
+        A corrected form of it keeps note, tags and values; its state begins anew.
+
+        Raises:
+            ProjectError: the project does not know it.
+
+        """
+        return self._said_of(self.annotation(annotation_id), self._journal.read())
+
+    def reviews(self, image_id: str | None = None) -> dict[str, Review]:
+        """Return what was said of all masks that count, by id; see `annotations`."""
+        annotations, ledger = self.annotations(image_id), self._journal.read()
+        return {annotation.id: self._said_of(annotation, ledger) for annotation in annotations}
+
+    def _said_of(self, annotation: Annotation, ledger: Ledger) -> Review:
+        said = ledger.reviews.objects
+        found, seen = said.get(annotation.id, _UNSAID), {annotation.id}
+        before = annotation.supersedes if said else None
+        while before is not None and before not in seen:
+            seen.add(before)
+            found = found.over(said.get(before, _UNSAID))
+            before = self.annotation(before).supersedes
+        return found.review("accepted")
+
+    def image_review(self, image_id: str) -> Review:
+        """Return what was said of an image.
+
+        Raises:
+            ProjectError: the project does not know it.
+
+        """
+        return _image_review(self.image(image_id).id, self._journal.read())
+
+    def image_reviews(self) -> dict[str, Review]:
+        """Return what was said of all images, by id."""
+        ledger = self._journal.read()
+        return {image_id: _image_review(image_id, ledger) for image_id in ledger.images}
+
+    def counting(self, image_id: str | None = None) -> list[Annotation]:
+        """Return the accepted masks that train and judge, oldest first.
+
+        Those are all but what is excluded or waits for a second look, itself or its image.
+
+        Args:
+            image_id: only those of this image; None for all.
+
+        """
+        annotations = self.annotations(image_id)
+        reviews = self._journal.read().reviews
+        if not reviews.sets_aside:
+            return annotations
+        return [a for a in annotations if not reviews.is_set_aside(a.image_id, a.id)]
+
+    def images_set_aside(self) -> set[str]:
+        """Return the ids of images that are excluded or wait for a second look."""
+        said = self._journal.read().reviews.images
+        return {name for name, one in said.items() if not one.review("to_do").counts}
+
+    # ------------------------------------------------------------------ saying
+
+    def set_review(
+        self,
+        annotation_ids: str | Iterable[str],
+        *,
+        state: ObjectState | None = None,
+        note: str | None = None,
+        tags: Sequence[str] | None = None,
+        values: Mapping[str, Value | None] | None = None,
+        by: str | None = None,
+    ) -> dict[str, dict[str, Any]]:
+        """Say something of accepted masks, all or none; what is None stays as it is.
+
+        Args:
+            annotation_ids: one or several.
+            state: "accepted", "second_look", "approved" or "excluded".
+            note: free text.
+            tags: in place of those there are.
+            values: of attributes of their class, by name; they join those there are, and one that
+                is None goes.
+            by: who says so; None is the user of this machine.
+
+        Returns:
+            What was said of each before, for `say_again`.
+
+        Raises:
+            ProjectError: the project does not know one of them, or its class has no such attribute,
+                or that has no such value, or there is no such state.
+            StorageError: the disk refused.
+
+        """
+        ids = (annotation_ids,) if isinstance(annotation_ids, str) else annotation_ids
+        records = [self.annotation(i) for i in dict.fromkeys(ids)]
+        shared = _checked(OBJECT_STATES, state, note, tags)
+        objects: dict[str, dict[str, Any]] = {}
+        for record in records:
+            objects[record.id] = dict(shared)
+            if values is not None:
+                known = dict(self.review(record.id).values)
+                objects[record.id]["values"] = self._with_values(record.label, known, values)
+        said = self._journal.read().reviews.objects
+        before = {name: _as_fields(said.get(name, _UNSAID)) for name in objects}
+        if any(objects.values()):
+            self.say_again(objects=objects, by=by)
+        return before
+
+    def set_image_review(
+        self,
+        image_ids: str | Iterable[str],
+        *,
+        state: ImageState | None = None,
+        note: str | None = None,
+        tags: Sequence[str] | None = None,
+        by: str | None = None,
+    ) -> dict[str, dict[str, Any]]:
+        """Say something of images, all or none; what is None stays as it is.
+
+        An image that is approved is done, too; one that is marked done, or not, has that state.
+
+        Args:
+            image_ids: one or several.
+            state: "to_do", "done", "second_look", "approved" or "excluded".
+            note: free text.
+            tags: in place of those there are.
+            by: who says so; None is the user of this machine.
+
+        Returns:
+            What was said of each before, for `say_again`.
+
+        Raises:
+            ProjectError: the project does not know one of them, or there is no such state.
+            StorageError: the disk refused.
+
+        """
+        ids = (image_ids,) if isinstance(image_ids, str) else image_ids
+        names = [self.image(i).id for i in dict.fromkeys(ids)]
+        fields = _checked(IMAGE_STATES, state, note, tags)
+        ledger = self._journal.read()
+        before = {name: image_fields(name, ledger) for name in names}
+        if fields and names:
+            self.say_again(images=dict.fromkeys(names, fields), by=by)
+        return before
+
+    def say_again(
+        self,
+        *,
+        objects: Mapping[str, Mapping[str, Any]] | None = None,
+        images: Mapping[str, Mapping[str, Any]] | None = None,
+        by: str | None = None,
+    ) -> None:
+        """Say of masks and images what `set_review` and `set_image_review` returned, in one line.
+
+        Raises:
+            StorageError: the disk refused.
+
+        """
+        who = by or person()
+        self._journal.append("review", by=who, objects=objects or {}, images=images or {})
+
+    def said_of_image(self, image_id: str) -> dict[str, Any]:
+        """Return what was said of an image, for `restore_images`."""
+        return image_fields(image_id, self._journal.read())
+
+    def said_of_mask(self, annotation_id: str) -> dict[str, Any]:
+        """Return what was said of an accepted mask, for `say_again`."""
+        return _as_fields(self._journal.read().reviews.objects.get(annotation_id, _UNSAID))
+
+    def restore_images(self, images: Mapping[str, Mapping[str, Any]]) -> None:
+        """Let images be as `said_of_image` said, in one line.
+
+        Raises:
+            StorageError: the disk refused.
+
+        """
+        now = {name: self.said_of_image(name) for name in images}
+        if len(images) == 1:
+            ((name, said),) = images.items()
+            marks = {"done": said["done"], "empty": said["empty"]}
+            unsigned = {"by": None, "when": None}
+            is_marked_only = now[name] | marks | unsigned == {**said, **unsigned}
+            if is_marked_only and said["state"] is None:  # which any release knows
+                self._journal.append("mark", image=name, by=said["by"], **marks)
+                return
+        self.say_again(images=images)
+
+    def _with_values(
+        self, label: str, known: dict[str, Value], values: Mapping[str, Value | None]
+    ) -> dict[str, Value]:
+        attributes = {attribute.name: attribute for attribute in self.attributes(label)}
+        for name, value in values.items():
+            if value is None:
+                known.pop(name, None)
+            elif name in attributes:
+                known[name] = attributes[name].checked(value)
+            else:
+                raise ProjectError(
+                    f"The class “{visible(label)}” has no attribute “{visible(name)}”. Add it to "
+                    "the class first."
+                )
+        return known
+
+
+def _checked(
+    states: Sequence[str], state: str | None, note: str | None, tags: Sequence[str] | None
+) -> dict[str, Any]:
+    if state not in (None, *states):
+        raise ProjectError(f"“{visible(state)}” is no state here: {', '.join(states)}.")
+    said: dict[str, Any] = {} if state is None else {"state": state}
+    if note is not None:
+        said["note"] = note
+    if tags is not None:
+        said["tags"] = list(dict.fromkeys(tags))
+    for text in (note or "", *(tags or ())):
+        if not is_text(text):
+            raise ProjectError(f"“{visible(text)}” is no text in Unicode.")
+    return said
+
+
+def _as_fields(said: Said) -> dict[str, Any]:
+    fields = dict(vars(said))
+    fields["tags"] = None if said.tags is None else list(said.tags)
+    fields["values"] = None if said.values is None else dict(said.values)
+    return fields
+
+
+def image_fields(image_id: str, ledger: Ledger) -> dict[str, Any]:
+    """Return all that is said of an image as a line of the log would say it."""
+    done, empty = ledger.marks.get(image_id, (False, False))
+    said = _as_fields(ledger.reviews.images.get(image_id, _UNSAID))
+    return {**said, "done": done, "empty": empty}
+
+
+def _image_review(image_id: str, ledger: Ledger) -> Review:
+    done, _ = ledger.marks.get(image_id, (False, False))
+    said = ledger.reviews.images.get(image_id, _UNSAID)
+    return said.review("done" if done else "to_do")

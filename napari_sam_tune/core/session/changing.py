@@ -1,0 +1,265 @@
+"""What a person changes of a project beside the object in progress, so that undo takes it back."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from napari_sam_tune.core.session.deeds import Deed, Undone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from napari_sam_tune.core.answers.answerer import Answerer
+    from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.project.review import ImageState, ObjectState, Value
+    from napari_sam_tune.core.session.objects import Objects
+    from napari_sam_tune.core.session.suggested import Suggested
+
+_WORDS = {
+    "to_do": "to do",
+    "done": "done",
+    "accepted": "accepted",
+    "second_look": "to be looked at again",
+    "approved": "approved",
+    "excluded": "excluded",
+}
+
+
+class Changing:
+    """The part of `Session` that changes classes, marks and what was said of images and masks.
+
+    Attributes:
+        classes_changed: fires when classes, or the class of any mask, are others than before.
+        reviews_changed: fires when something else was said of images or masks.
+
+    """
+
+    classes_changed = Signal()
+    reviews_changed = Signal()
+
+    project: Project
+    objects: Objects
+    answerer: Answerer
+    suggested: Suggested
+    _moves_seen: set[str]
+
+    def follow(self) -> None:
+        """Take in how classes were renamed since, here or by another program.
+
+        Every call that needs a class does so by itself; a face does now and then.
+        """
+        moves = self.project.class_moves()
+        fresh = [names for key, names in moves.items() if key not in self._moves_seen]
+        self._moves_seen = set(moves)
+        for old, new in fresh:
+            self.objects.classes.rename(old, new)
+        if fresh:
+            self._tell_classes()
+
+    def _tell_classes(self) -> None:
+        self.answerer.classes.judge_anew()
+        self.classes_changed.emit()
+
+    # ----------------------------------------------------------------- classes
+
+    def relabel(self, annotation_ids: str | Iterable[str], label: str) -> bool:
+        """Give accepted masks another class; `undo` gives them theirs back.
+
+        Args:
+            annotation_ids: one or several, on any image.
+            label: the class.
+
+        Returns:
+            Whether any had another.
+
+        Raises:
+            MaskError: the class is no text.
+            ProjectError: the project does not know one of them.
+            StorageError: the disk refused.
+
+        """
+        done = self.project.relabel(annotation_ids, label)
+        if done is None:
+            return False
+        images = {self.project.annotation(name).image_id for name in done.before}
+        image_id = images.pop() if len(images) == 1 else None
+        before = sorted(set(done.before.values()))
+        masks = "the mask is" if len(done.before) == 1 else f"{len(done.before)} masks are"
+        was = f"“{before[0]}”" if len(before) == 1 else "of the classes they were of"
+        self._done(
+            partial(self.project.relabel_back, done),
+            partial(self.project.relabel_again, done),
+            Undone(image_id, f"Undone: {masks} {was} again."),
+            Undone(image_id, f"Done again: {masks} “{label}”."),
+            self._tell_classes,
+        )
+        return True
+
+    def rename_class(self, old: str, new: str) -> None:
+        """Call a class otherwise everywhere, or merge it with one there is; `undo` takes it back.
+
+        Raises:
+            MaskError: the new name is no text.
+            ProjectError: there is no such class, or nothing would change.
+            StorageError: the disk refused.
+
+        """
+        self.follow()
+        own, is_merge = self.objects.classes.own, new in self.project.classes()
+        key = self.project.rename_class(old, new)
+        self.follow()
+
+        def back() -> None:
+            self.project.rename_back(key)
+            if is_merge and own == old:
+                self.objects.classes.replace(new, old)
+
+        text = f"“{old}” is a class of its own" if is_merge else f"the class is called “{old}”"
+        more = f"“{old}” is merged into “{new}”" if is_merge else f"the class is called “{new}”"
+        self._done(
+            back,
+            partial(self.project.rename_back, key, is_void=False),
+            Undone(text=f"Undone: {text} again."),
+            Undone(text=f"Done again: {more}."),
+            self._follow_and_tell,
+            is_told=True,
+        )
+
+    def _follow_and_tell(self) -> None:
+        self.follow()
+        self._tell_classes()
+
+    def remove_class(self, name: str) -> None:
+        """Take a class without masks out of the list; `undo` brings it back.
+
+        Raises:
+            ProjectError: there is no such class, or it has masks.
+            StorageError: the disk refused.
+
+        """
+        self.follow()
+        classes = self.project.classes()
+        self.project.remove_class(name)
+        place, colour = list(classes).index(name), classes[name]
+        if self.objects.classes.own == name and len(classes) > 1:
+            self.objects.classes.replace(name, next(other for other in classes if other != name))
+        self._done(
+            partial(self.project.set_class, name, colour, place=place),
+            partial(self.project.remove_class, name),
+            Undone(text=f"Undone: the class “{name}” is back."),
+            Undone(text=f"Done again: the class “{name}” is gone."),
+            self._tell_classes,
+        )
+
+    # ------------------------------------------------------------ what is said
+
+    def mark_done(
+        self, image_id: str | None = None, done: bool = True, *, empty: bool = False
+    ) -> None:
+        """Mark an image as done, or (`empty`) as done with no defect in it; `undo` takes it back.
+
+        Raises:
+            ProjectError: the project does not know it, or it is called empty but has masks.
+            StorageError: the disk refused.
+
+        """
+        image_id = image_id or self.objects.image_id
+        before, was = self._images_said([image_id]), self.project.image_review(image_id).state
+        self.project.mark_done(image_id, done, empty=empty)
+        if empty:
+            self.suggested.drop(image_id)
+        after = self._images_said([image_id])
+        if after != before:
+            self._said_of_images(before, after, was, "done" if done else "to_do")
+
+    def set_image_review(
+        self,
+        image_ids: str | Iterable[str],
+        *,
+        state: ImageState | None = None,
+        note: str | None = None,
+        tags: Sequence[str] | None = None,
+        by: str | None = None,
+    ) -> None:
+        """Say something of images; `undo` takes it back. See `Project.set_image_review`."""
+        ids = [image_ids] if isinstance(image_ids, str) else list(image_ids)
+        states = {self.project.image_review(i).state for i in ids}
+        before = self.project.set_image_review(ids, state=state, note=note, tags=tags, by=by)
+        was = states.pop() if len(states) == 1 else None
+        self._said_of_images(before, self._images_said(ids), was, state)
+
+    def _images_said(self, image_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        return {i: self.project.said_of_image(i) for i in image_ids}
+
+    def _said_of_images(
+        self,
+        before: Mapping[str, Mapping[str, Any]],
+        after: Mapping[str, Mapping[str, Any]],
+        was: str | None,
+        state: str | None,
+    ) -> None:
+        image_id = next(iter(before)) if len(before) == 1 else None
+        what = f"{len(before)} images are" if image_id is None else f"“{image_id}” is"
+        self._done(
+            partial(self.project.restore_images, before),
+            partial(self.project.restore_images, after),
+            Undone(image_id, f"Undone: {what} {_again(was if state else None)}."),
+            Undone(image_id, f"Done again: {what} {_WORDS.get(state or '', 'noted as before')}."),
+            self.reviews_changed.emit,
+        )
+
+    def set_review(
+        self,
+        annotation_ids: str | Iterable[str],
+        *,
+        state: ObjectState | None = None,
+        note: str | None = None,
+        tags: Sequence[str] | None = None,
+        values: Mapping[str, Value | None] | None = None,
+        by: str | None = None,
+    ) -> None:
+        """Say something of accepted masks; `undo` takes it back. See `Project.set_review`."""
+        ids = [annotation_ids] if isinstance(annotation_ids, str) else list(annotation_ids)
+        states = {self.project.review(i).state for i in ids}
+        before = self.project.set_review(
+            ids, state=state, note=note, tags=tags, values=values, by=by
+        )
+        after = {i: self.project.said_of_mask(i) for i in before}
+        images = {self.project.annotation(name).image_id for name in before}
+        image_id = images.pop() if len(images) == 1 else None
+        what = "the mask is" if len(before) == 1 else f"{len(before)} masks are"
+        was = states.pop() if state is not None and len(states) == 1 else None
+        self._done(
+            partial(self.project.say_again, objects=before),
+            partial(self.project.say_again, objects=after),
+            Undone(image_id, f"Undone: {what} {_again(was)}."),
+            Undone(image_id, f"Done again: {what} {_WORDS.get(state or '', 'noted as before')}."),
+            self.reviews_changed.emit,
+        )
+
+    def _done(
+        self,
+        back: Callable[[], None],
+        again: Callable[[], None],
+        undone: Undone,
+        redone: Undone,
+        tell: Callable[[], None],
+        *,
+        is_told: bool = False,
+    ) -> None:
+        """Keep what was done, and tell those who show it, now and when it is taken back."""
+
+        def told(do: Callable[[], None]) -> None:
+            do()
+            tell()
+
+        self.objects.done(Deed(partial(told, back), partial(told, again), undone, redone))
+        if not is_told:
+            tell()
+
+
+def _again(state: str | None) -> str:
+    return "as before" if state is None else f"{_WORDS[state]} again"

@@ -1,0 +1,272 @@
+"""Classes that change after masks were accepted, and what is said of masks and images."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from napari_sam_tune.core.errors import ProjectError
+from napari_sam_tune.core.project.project import NewAnnotation, Project
+from napari_sam_tune.core.project.review import Attribute
+from tests.core.test_project import blob, register, reopened
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = Project.open(tmp_path / "a.project")
+    register(project)
+    return project
+
+
+def add(project: Project, label: str, image_id: str = "a.png") -> str:
+    return project.add(NewAnnotation(image_id, blob(), label)).id
+
+
+def labels(project: Project) -> dict[str, str]:
+    return {annotation.id: annotation.label for annotation in project.annotations()}
+
+
+def lines(project: Project) -> int:
+    return len((project.path / "log.jsonl").read_text().splitlines())
+
+
+def test_a_mask_gets_another_class_by_one_line_and_its_record_stays(project: Project) -> None:
+    scratch, other = add(project, "scratch"), add(project, "scratch")
+    stored = json.loads(
+        (project.path / "annotations.zarr" / scratch / "zarr.json").read_text("utf-8")
+    )
+    before = lines(project)
+    done = project.relabel([scratch, other], "crack")
+    assert done is not None
+    assert lines(project) == before + 1
+    assert labels(project) == labels(reopened(project)) == {scratch: "crack", other: "crack"}
+    assert project.annotation(scratch).label == "crack"
+    assert project.relabel(scratch, "crack") is None
+    project.relabel_back(done)
+    assert lines(project) == before + 2
+    assert set(labels(reopened(project)).values()) == {"scratch"}
+    after = json.loads(
+        (project.path / "annotations.zarr" / scratch / "zarr.json").read_text("utf-8")
+    )
+    assert after == stored
+
+
+def test_a_class_is_renamed_merged_and_brought_back_everywhere(project: Project) -> None:
+    other = reopened(project)
+    for name, colour in (("pore", "#111111"), ("scratch", "#222222"), ("crack", "#333333")):
+        project.set_class(name, colour)
+    project.set_attributes("scratch", [Attribute("depth", "number")])
+    project.remember(label="scratch")
+    scratch, crack = add(project, "scratch"), add(project, "crack")
+    named = project.rename_class("scratch", "Kratzer")
+    assert list(other.classes().items())[1] == ("Kratzer", "#222222")
+    assert other.place()["label"] == "Kratzer"
+    assert other.attributes("Kratzer") == (Attribute("depth", "number"),)
+    again = add(project, "scratch")  # the name is free, and means another class from now on
+    assert labels(other) == {scratch: "Kratzer", crack: "crack", again: "scratch"}
+
+    merged = project.rename_class("Kratzer", "crack")
+    assert other.classes() == {"pore": "#111111", "crack": "#333333"}
+    assert labels(other)[scratch] == labels(other)[crack] == "crack"
+    assert [a.name for a in other.attributes("crack")] == ["depth"]
+    project.rename_back(merged)
+    assert list(other.classes()) == ["pore", "Kratzer", "crack"]
+    assert labels(other) == {scratch: "Kratzer", crack: "crack", again: "scratch"}
+    assert other.attributes("crack") == ()
+    project.rename_back(named)
+    assert list(reopened(project).classes()) == ["pore", "scratch", "crack"]
+    assert labels(reopened(project)) == {scratch: "scratch", crack: "crack", again: "scratch"}
+
+
+def test_a_class_with_masks_is_not_removed(project: Project) -> None:
+    project.set_class("pore", "#111111")
+    project.set_class("crack", "#222222")
+    pore = add(project, "pore")
+    with pytest.raises(ProjectError, match=r"1 accepted mask.*Merge it"):
+        project.remove_class("pore")
+    with pytest.raises(ProjectError, match="no class “Riss”"):
+        project.rename_class("Riss", "crack")
+    project.delete(pore)
+    project.remove_class("pore")
+    assert reopened(project).classes() == {"crack": "#222222"}
+    project.set_class("pore", "#111111", place=0)
+    assert list(reopened(project).classes()) == ["pore", "crack"]
+
+
+def test_programs_before_refuse_a_project_only_once_they_would_misread_it(project: Project) -> None:
+    def version() -> int:
+        return int(json.loads((project.path / "project.json").read_text())["version"])
+
+    pore = add(project, "pore")
+    project.set_class("pore", "#111111")
+    project.mark_done("a.png")
+    assert version() == 2
+    project.set_review(pore, state="excluded")
+    assert version() == 3
+    assert labels(reopened(project)) == {pore: "pore"}
+
+
+def test_what_is_said_of_masks_and_images_is_kept_with_who_and_when(project: Project) -> None:
+    pore = add(project, "pore")
+    assert project.review(pore).state == "accepted"
+    assert project.review(pore).by is None
+    project.set_attributes(
+        "pore", [Attribute("severity", "choice", ("low", "high")), Attribute("depth", "number")]
+    )
+    with pytest.raises(ProjectError, match="one of low, high"):
+        project.set_review(pore, values={"severity": "very"})
+    with pytest.raises(ProjectError, match="no attribute “cause”"):
+        project.set_review(pore, values={"cause": "heat"})
+    with pytest.raises(ProjectError, match="is no state here"):
+        project.set_review(pore, state="done")  # type: ignore[arg-type]
+    project.set_review(pore, note="am Rand", tags=["Los 7", "Los 7"], by="Ada")
+    before = project.set_review(pore, state="approved", values={"severity": "high", "depth": 2})
+    known = reopened(project).review(pore)
+    assert (known.state, known.note, known.tags) == ("approved", "am Rand", ("Los 7",))
+    assert dict(known.values) == {"severity": "high", "depth": 2.0}
+    assert known.by
+    assert known.by != "Ada"
+    assert known.when is not None
+    assert abs(known.when - time.time()) < 60
+
+    project.say_again(objects=before)
+    assert project.review(pore).by == "Ada"
+    assert project.review(pore).state == "accepted"
+    assert dict(project.review(pore).values) == {}
+
+    # a corrected form keeps what was noted, and is to be looked at again
+    project.set_review(pore, state="approved", values={"severity": "low"})
+    corrected = project.add(NewAnnotation("a.png", blob(size=6), "pore", supersedes=pore)).id
+    assert project.reviews() == {corrected: project.review(corrected)}
+    assert project.review(corrected).state == "accepted"
+    assert dict(project.review(corrected).values) == {"severity": "low"}
+    assert project.review(corrected).note == "am Rand"
+
+
+def test_another_class_ends_an_approval_and_undoing_it_brings_that_back(project: Project) -> None:
+    pore = add(project, "pore")
+    project.set_review(pore, state="approved", by="Ada")
+    done = project.relabel(pore, "crack")
+    assert done is not None
+    assert project.review(pore).state == "accepted"
+    project.relabel_back(done)
+    assert project.review(pore).state == "approved"
+    assert project.review(pore).by == "Ada"
+
+
+def test_the_state_of_an_image_is_its_mark_unless_something_else_was_said(project: Project) -> None:
+    def state() -> str:
+        return reopened(project).image_review("a.png").state
+
+    assert state() == "to_do"
+    project.mark_done("a.png", empty=True)
+    assert state() == "done"
+    before = project.set_image_review("a.png", state="excluded", note="unscharf")
+    assert state() == "excluded"
+    assert project.images_set_aside() == {"a.png"}
+    assert project.is_done("a.png")
+    project.mark_done("a.png", False)
+    assert state() == "to_do"
+    assert project.image_review("a.png").note == "unscharf"
+    project.set_image_review("a.png", state="approved")
+    assert project.is_done("a.png")
+    project.say_again(images=before)
+    assert state() == "done"
+    assert project.is_empty("a.png")
+    project.set_image_review("a.png", state="to_do")
+    assert state() == "to_do"
+
+
+def test_what_is_set_aside_does_not_count(project: Project) -> None:
+    register(project, "b.png")
+    one, two, three = add(project, "pore"), add(project, "pore"), add(project, "pore", "b.png")
+    project.set_review(one, state="second_look")
+    assert [a.id for a in project.counting()] == [two, three]
+    project.set_image_review("b.png", state="excluded")
+    assert [a.id for a in reopened(project).counting()] == [two]
+    assert len(project.annotations()) == 3
+    project.set_review(one, state="accepted")
+    project.set_image_review("b.png", state="done")
+    assert len(project.counting()) == 3
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"kind": "relabel", "labels": ["a"]},
+        {"kind": "rename_again", "key": "nothing", "void": True},
+        {"kind": "review", "objects": {"a": {"state": "done"}}},
+        {"kind": "review", "images": {"a": {"state": "accepted"}}},
+        {"kind": "review", "objects": {"a": {"values": {"depth": True, "x": None}}}},
+        {"kind": "attributes", "label": "a", "attributes": [{"name": "b", "kind": "date"}]},
+    ],
+)
+def test_a_line_nobody_understands_is_not_written(project: Project, entry: dict[str, Any]) -> None:
+    before = lines(project)
+    with pytest.raises(ProjectError, match="cannot be understood"):
+        project.repeat(entry)
+    assert lines(project) == before
+
+
+NAMES = st.sampled_from(["a", "b", "c", "d"])
+
+
+class Classes(RuleBasedStateMachine):
+    """Two programs give, rename, merge and take back; a plain model says what is right."""
+
+    folder: Path
+
+    @initialize()
+    def begin(self) -> None:
+        self.programs = [Project.open(self.folder / str(time.time_ns()))]
+        register(self.programs[0])
+        self.programs.append(reopened(self.programs[0]))
+        self.model: dict[str, str] = {}
+        self.undo: list[tuple[Any, dict[str, str]]] = []
+
+    @rule(who=st.integers(0, 1), label=NAMES)
+    def accept(self, who: int, label: str) -> None:
+        self.model[add(self.programs[who], label)] = label
+        self.undo.clear()
+
+    @rule(who=st.integers(0, 1), number=st.integers(0), label=NAMES)
+    def give(self, who: int, number: int, label: str) -> None:
+        if self.model:
+            name = sorted(self.model)[number % len(self.model)]
+            done = self.programs[who].relabel(name, label)
+            if done is not None:
+                self.undo.append((lambda p: p.relabel_back(done), dict(self.model)))
+            self.model[name] = label
+
+    @rule(who=st.integers(0, 1), old=NAMES, new=NAMES)
+    def rename(self, who: int, old: str, new: str) -> None:
+        if old != new and old in self.model.values():
+            key = self.programs[who].rename_class(old, new)
+            self.undo.append((lambda p: p.rename_back(key), dict(self.model)))
+            self.model = {i: new if label == old else label for i, label in self.model.items()}
+
+    @rule(who=st.integers(0, 1))
+    def take_back(self, who: int) -> None:
+        if self.undo:
+            back, self.model = self.undo.pop()
+            back(self.programs[who])
+
+    @invariant()
+    def both_see_the_same(self) -> None:
+        for program in getattr(self, "programs", ()):
+            assert labels(program) == self.model
+
+
+def test_any_order_of_changes_by_two_programs_is_as_the_model_says(tmp_path: Path) -> None:
+    machine = type("Machine", (Classes,), {"folder": tmp_path})
+    machine.TestCase.settings = settings(max_examples=15, stateful_step_count=12, deadline=None)
+    machine.TestCase().runTest()
