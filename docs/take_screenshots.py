@@ -156,8 +156,7 @@ def walk(folder: Path) -> None:
     spin(lambda: not session.state.training)
     # new weights in use are asked about the open object
     spin(lambda: session.open_object.proposal.weights_version == session.weights_version)
-    panel._helping_fold.expand(animate=False)
-    panel._history_fold.expand(animate=False)
+    panel.show_folded(())
     robot.shot("after_round")
     scroll = panel._pages.currentWidget().verticalScrollBar()
     scroll.setValue(scroll.maximum())

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project.split import Split
 
 
+DrawnOn = Annotated[
+    str | None,
+    typer.Option(
+        help="What masks of turned photographs lie on: shown or stored; found out if not given."
+    ),
+]
 Update = Annotated[
     bool,
     typer.Option("--update", help="Take the new form of objects changed in the source."),
@@ -64,6 +70,7 @@ def import_data(
     test: Annotated[float, typer.Option(min=0, max=1, help="Share kept for evaluation.")] = 0.15,
     seed: Annotated[int, typer.Option(min=0, help="Of the split and of --limit.")] = 0,
     update: Update = False,
+    drawn_on: DrawnOn = None,
     strict: Strict = False,
 ) -> None:
     """Make a project of images that are labelled already; run it again to go on or add to it."""
@@ -74,7 +81,9 @@ def import_data(
     from napari_sam_tune.formats.registry import format_named
 
     known = format_named(format_name)
-    options = ImportOptions(smallest or known.smallest, largest, limit, val, test, seed, update)
+    options = ImportOptions(
+        smallest or known.smallest, largest, limit, val, test, seed, update, drawn_on
+    )
     base = None if model is None else base_ref(model)
     location = Location(source, images, masks, manifest, class_column, group_column)
     with working("Checking"):
@@ -108,6 +117,9 @@ def _import(
     from napari_sam_tune.core.exchange.importing import import_images
 
     _say_found(chosen)
+    for remark, count in dataset.remarks.items():
+        if count:
+            say(f"{count} × {remark}")
     report = ImportReport(left_out=dataset.left_out)
     with progress_bar() as bar:
         task = bar.add_task("Importing", total=len(chosen))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
@@ -39,6 +39,8 @@ class CellposeImage(SourceImage):
         notes: of the folder.
 
     """
+
+    is_painted: ClassVar[bool] = True
 
     file: Path
     stem: str
@@ -94,7 +96,11 @@ def read_cellpose(location: Location) -> Dataset:
     if not files:
         raise SamTuneError(f"There is no file …{SEGMENTATION} or …{_MASKS}.png in {folder}.")
     place = location.images or folder
-    shown = {_stem(f, place): f for f in list_images(place, recursive=True) if not _is_output(f)}
+    shown: dict[str, tuple[Path, ...]] = {}
+    for image in list_images(place, recursive=True):
+        if not _is_output(image):
+            stem = _stem(image, place)
+            shown[stem] = (*shown.get(stem, ()), image)
     known = paired(files, shown)
     notes, left_out = read_notes(folder), LeftOut()
 
@@ -102,8 +108,8 @@ def read_cellpose(location: Location) -> Dataset:
         stem, file = item
         path = image_of(stem, known, place, file)
         name = path.relative_to(place).as_posix()
-        image = CellposeImage(path=path, name=name, file=file, stem=stem, notes=notes)
-        return notes.named(image, stem)
+        labelled = CellposeImage(path=path, name=name, file=file, stem=stem, notes=notes)
+        return notes.named(labelled, stem)
 
     found = left_out.take(FILE, files.items(), read)
     return notes.dataset(f"cellpose/{own_name(folder)}", found, left_out)

@@ -11,7 +11,7 @@ from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage
 from napari_sam_tune.core.exchange.left_out import LeftOut
 from napari_sam_tune.core.images.files import list_images
-from napari_sam_tune.core.images.names import composed, stems
+from napari_sam_tune.core.images.names import composed, only, stems
 from napari_sam_tune.core.plain_text import row_from_spreadsheet
 from napari_sam_tune.core.project.split import SPLITS
 from napari_sam_tune.formats.exported_folder_out import (
@@ -127,23 +127,25 @@ def _rows(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]
         raise SamTuneError(f"{path} cannot be read as CSV in UTF-8: {error}.") from error
 
 
-def by_stem(folder: Path) -> dict[str, Path]:
-    """List the images of a folder and its subfolders by name without suffix, "/" between folders.
+def by_stem(folder: Path) -> dict[str, tuple[Path, ...]]:
+    """List the images of a folder and its subfolders by name without suffix, see `names.stems`.
 
     Raises:
-        SamTuneError: two differ in the suffix alone, or the folder cannot be read.
+        ImageError: the folder cannot be read.
 
     """
     return stems(list_images(folder, recursive=True), folder)
 
 
-def image_of(stem: str, images: Mapping[str, Path], folder: Path, entry: object) -> Path:
+def image_of(
+    stem: str, images: Mapping[str, tuple[Path, ...]], folder: Path, entry: object
+) -> Path:
     """Return the image of a name without suffix, of those that `names.paired` gave.
 
     Raises:
-        SamTuneError: there is none; says whose it would be.
+        SamTuneError: there is none, or several; says whose it would be.
 
     """
     if stem not in images:
         raise SamTuneError(f"{entry} belongs to an image “{stem}”, which is not in {folder}.")
-    return images[stem]
+    return only(images[stem])

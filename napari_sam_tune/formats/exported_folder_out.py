@@ -52,7 +52,6 @@ _SUFFIXES: Final = {
     "BMP": ".bmp",
     "WebP": ".webp",
 }
-_JPEG_QUALITY: Final = 97
 # Windows allows none of these in a name.
 _FORBIDDEN = re.compile(r'[<>:"|?*\\\x00-\x1f]')
 
@@ -144,18 +143,13 @@ class ExportedFolder:
         if image.path is None:
             return self._write_image(pixels, name)
         with open_picture(image.path) as picture:
-            kind, is_plain = picture.kind, picture.is_plain
-        # Whoever reads it must see what was labelled, upright, whether or not it asks for tags.
-        if is_plain:
-            suffixed = name + _suffix(image.path, image.name)
-            shutil.copyfile(image.path, self.file(suffixed))
-            return suffixed
-        if kind != "JPEG":
+            is_plain = picture.is_plain
+        # Whoever reads it must see what was labelled, upright, whether or not it asks for tags; and
+        # the very same pixels, by which the project knows the image when it comes back.
+        if not is_plain:
             return self._write_image(pixels, name)
         suffixed = name + _suffix(image.path, image.name)
-        Image.fromarray(pixels).save(
-            self.file(suffixed), "JPEG", quality=_JPEG_QUALITY, subsampling=0
-        )
+        shutil.copyfile(image.path, self.file(suffixed))
         return suffixed
 
     def _write_image(self, pixels: NDArray[Any], name: str) -> str:
@@ -163,7 +157,14 @@ class ExportedFolder:
         if suffixed.endswith(".png"):
             Image.fromarray(pixels).save(self.file(suffixed))
         else:
-            tifffile.imwrite(self.file(suffixed), pixels)
+            # left to itself, tifffile takes black of bits for white, and deep colours for a stack
+            is_colour = pixels.ndim == 3 and pixels.shape[-1] >= 3
+            tifffile.imwrite(
+                self.file(suffixed),
+                pixels,
+                photometric="rgb" if is_colour else "minisblack",
+                planarconfig="contig" if pixels.ndim == 3 else None,
+            )
         return suffixed
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
@@ -16,7 +16,7 @@ from napari_sam_tune.core.exchange.labelled_images import (
 from napari_sam_tune.core.exchange.left_out import FILE, OBJECT, LeftOut
 from napari_sam_tune.core.images.files import list_images
 from napari_sam_tune.core.images.header import image_shape
-from napari_sam_tune.core.images.names import own_name
+from napari_sam_tune.core.images.names import own_name, stems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +49,8 @@ class MaskFile:
 @dataclass(frozen=True, kw_only=True)
 class MaskedImage(SourceImage):
     """An image with mask files of its size; several may overlap. Without any it has no object."""
+
+    is_painted: ClassVar[bool] = True
 
     masks: tuple[MaskFile, ...]
 
@@ -90,12 +92,14 @@ def read_folder(location: Location) -> Dataset:
         raise SamTuneError("Give a folder of images and one of masks.")
     if location.class_column is not None and location.manifest is None:
         raise SamTuneError("--class-column names a column of the --manifest: give both.")
+    left_out = LeftOut()
     pairs = read_pairs(
         images,
         masks,
         manifest=location.manifest,
         class_column=location.class_column,
         group_column=location.group_column,
+        left_out=left_out,
     )
     found = [
         MaskedImage(
@@ -107,8 +111,7 @@ def read_folder(location: Location) -> Dataset:
         )
         for pair in pairs
     ]
-    alone = len(list_images(images)) - len(found)
-    left_out = LeftOut()
+    alone = len(stems(list_images(images), images)) - len(found) - left_out.total
     if alone:
         left_out.add("image without a mask", count=alone)
     return Dataset(f"folder/{own_name(masks)}", found, left_out)

@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil, floor
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 import rasterio.features
@@ -31,7 +31,7 @@ from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.left_out import FILE, OBJECT, LeftOut
 from napari_sam_tune.core.images.files import list_files
-from napari_sam_tune.core.images.names import composed, own_name, paired
+from napari_sam_tune.core.images.names import composed, only, own_name, paired
 from napari_sam_tune.formats.exported_folder import by_stem, read_notes
 from napari_sam_tune.formats.rasters import georeference
 
@@ -76,6 +76,8 @@ class RasterImage(SourceImage):
         features: those that can be taken, see `with_sound_objects`.
 
     """
+
+    turns_itself: ClassVar[bool] = True
 
     file: Path
     crs: str | None
@@ -182,13 +184,13 @@ def read_geojson(location: Location) -> Dataset:
     place = location.images or folder
     is_one = not path.is_dir() and place.is_file()
     names = [_stem(file, folder) for file in files]
-    rasters = dict.fromkeys(names, place) if is_one else paired(names, by_stem(place))
+    rasters = dict.fromkeys(names, (place,)) if is_one else paired(names, by_stem(place))
 
     def read(file: Path) -> RasterImage:
         stem = _stem(file, folder)
         if stem not in rasters:
             raise SamTuneError(f"No image in {place} has the name of {file} (without its suffix).")
-        return notes.named(_raster_image(file, rasters[stem], location.class_column), stem)
+        return notes.named(_raster_image(file, only(rasters[stem]), location.class_column), stem)
 
     images = left_out.take(FILE, files, read)
     return notes.dataset(f"geojson/{own_name(folder)}", images, left_out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from scipy import ndimage
@@ -19,7 +19,7 @@ from napari_sam_tune.core.exchange.labelled_images import (
 )
 from napari_sam_tune.core.exchange.left_out import FILE, LeftOut
 from napari_sam_tune.core.images.header import image_shape
-from napari_sam_tune.core.images.names import composed, own_name, paired
+from napari_sam_tune.core.images.names import composed, only, own_name, paired
 from napari_sam_tune.core.plain_text import from_spreadsheet
 from napari_sam_tune.formats.exported_folder import Notes, by_stem, image_of, read_notes
 from napari_sam_tune.formats.exported_folder_out import RECORDS
@@ -48,6 +48,8 @@ class LabelPicture(SourceImage):
         colours: colour to value, where the table of classes has colours.
 
     """
+
+    is_painted: ClassVar[bool] = True
 
     file: Path
     stem: str
@@ -161,8 +163,8 @@ def _read(
     notes, files, left_out = read_notes(folder), by_stem(folder), LeftOut()
     known = paired(files, by_stem(images))
 
-    def read(item: tuple[str, Path]) -> LabelPicture:
-        stem, file = item
+    def read(item: tuple[str, tuple[Path, ...]]) -> LabelPicture:
+        stem, file = item[0], only(item[1])
         path = image_of(stem, known, images, file)
         picture = LabelPicture(
             path=path,

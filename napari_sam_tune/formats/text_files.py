@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.documents import decoded
 from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.images.names import place_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +47,7 @@ def inside(folder: Path, name: object, entry: str) -> Path:
             "relative to that folder, without “..”."
         )
     literal = folder / name
-    return literal if literal.exists() else folder.joinpath(*either.parts)
+    return literal if literal.exists() else place_of(folder, either.parts)
 
 
 def split_named(name: str) -> Split | None:

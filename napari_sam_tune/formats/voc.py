@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
@@ -12,7 +12,7 @@ from napari_sam_tune.core.exchange.labelled_images import require_shape
 from napari_sam_tune.core.exchange.left_out import FILE, LeftOut
 from napari_sam_tune.core.images.files import list_files
 from napari_sam_tune.core.images.header import image_shape
-from napari_sam_tune.core.images.names import NamedFiles, own_name, paired, stems
+from napari_sam_tune.core.images.names import NamedFiles, only, own_name, paired, stems
 from napari_sam_tune.formats.exported_folder import by_stem, read_notes
 from napari_sam_tune.formats.palettes import VOC, numbers_of
 from napari_sam_tune.formats.voc_painted import VOID, painted_images
@@ -45,6 +45,8 @@ class VocImage(SourceImage):
         listed: the objects, the k-th is painted with k.
 
     """
+
+    is_painted: ClassVar[bool] = True
 
     key: str
     file: Path
@@ -100,8 +102,8 @@ def read_voc(location: Location) -> Dataset:
     listed = stems(list_files(folder / "Annotations", {".xml"}), folder / "Annotations")
     painted = paired(listed, by_stem(masks)) if masks.is_dir() else {}
 
-    def read(item: tuple[str, Path]) -> VocImage:
-        key, file = item
+    def read(item: tuple[str, tuple[Path, ...]]) -> VocImage:
+        key, file = item[0], only(item[1])
         root = read_xml(file)
         named = files.find(root.findtext("filename"), str(file))
         objects = tuple(_object(e, f"{file}, object {n},") for n, e in _numbered(root))
@@ -111,7 +113,7 @@ def read_voc(location: Location) -> Dataset:
             said=named.said,
             labels=frozenset(o.label for o in objects),
             key=key,
-            file=painted.get(key, masks / f"{key}.png"),
+            file=only(painted.get(key, (masks / f"{key}.png",))),
             listed=objects,
         )
         return notes.named(image, key)

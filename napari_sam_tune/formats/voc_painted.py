@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from scipy import ndimage
@@ -13,7 +13,7 @@ from napari_sam_tune.core.exchange.incoming import SourceImage, SourceObject
 from napari_sam_tune.core.exchange.labelled_images import require_shape
 from napari_sam_tune.core.exchange.left_out import FILE
 from napari_sam_tune.core.images.header import image_shape
-from napari_sam_tune.core.images.names import paired
+from napari_sam_tune.core.images.names import only, paired
 from napari_sam_tune.formats.exported_folder import by_stem, image_of
 from napari_sam_tune.formats.palettes import VOC, numbers_of, read_labelmap
 
@@ -42,6 +42,8 @@ class PaintedImage(SourceImage):
         colours: colour to number.
 
     """
+
+    is_painted: ClassVar[bool] = True
 
     key: str
     of_objects: Path | None
@@ -125,13 +127,15 @@ def painted_images(folder: Path, images: Path, left_out: LeftOut) -> list[Painte
     known = paired(keys, by_stem(images))
 
     def read(key: str) -> PaintedImage:
-        path = image_of(key, known, images, objects.get(key) or classes[key])
+        of_objects = only(objects[key]) if key in objects else None
+        of_classes = only(classes[key]) if key in classes else None
+        path = image_of(key, known, images, of_objects or of_classes)
         return PaintedImage(
             path=path,
             name=path.relative_to(images).as_posix(),
             key=key,
-            of_objects=objects.get(key),
-            of_classes=classes.get(key),
+            of_objects=of_objects,
+            of_classes=of_classes,
             classes=names,
             colours=colours,
         )

@@ -19,8 +19,10 @@ from napari_sam_tune.core.images.names import (
     NamedFile,
     NamedFiles,
     composed,
+    only,
     own_name,
     paired,
+    place_of,
     stems,
 )
 from napari_sam_tune.formats.drawn import drawn
@@ -256,7 +258,7 @@ def _place(part: Path, folder: Path, images: Path | None) -> _Place:
     if "images" not in names:
         raise SamTuneError(f"{part} has no “images” in its path, where labels have “labels”.")
     at = len(names) - 1 - names[::-1].index("images")
-    labels = folder.joinpath(*names[:at], "labels", *names[at + 1 :])
+    labels = place_of(folder, (*names[:at], "labels", *names[at + 1 :]))
     return _Place(images or part, labels, is_elsewhere=images is not None)
 
 
@@ -273,10 +275,10 @@ def _images(
         known |= {stem: path for stem, path in every.items() if path not in labelled}
     wanted: dict[str, str | None] = dict.fromkeys({*files, *known})
     if place.listed is not None:
-        wanted = {labelled.get(every.get(s, labels), s): n for s, n in place.listed.items()}
+        wanted = {labelled.get(every.get(s, ()), s): n for s, n in place.listed.items()}
 
     def read(stem: str) -> YoloImage:
-        file = files.get(stem, labels / f"{stem}.txt")
+        file = only(files.get(stem, (labels / f"{stem}.txt",)))
         path = image_of(stem, known, place.images, file)
         image = YoloImage(
             path=path,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
+from napari.settings import get_settings
 from qtpy.QtCore import QCoreApplication, QObject
 
 from napari_sam_tune.core.errors import CheckpointMissing, ProjectError, SamTuneError, StorageError
@@ -25,6 +26,7 @@ from napari_sam_tune.ui.queue import (
     viewer_queue,
 )
 from napari_sam_tune.ui.recent import load_recent, save_recent
+from napari_sam_tune.ui.views.look import Look
 from napari_sam_tune.ui.views.notice import Notice
 from napari_sam_tune.ui.views.start import Choices
 from napari_sam_tune.ui.work.work import Work
@@ -229,6 +231,9 @@ class Controller(QObject):
         QCoreApplication.instance().aboutToQuit.connect(self._on_napari_closing)
         for event in (self.viewer.layers.events.inserted, self.viewer.layers.events.removed):
             event.connect(self._on_viewer_layers_changed)
+        for event in self._look_events():
+            event.connect(self._on_look_changed)
+        self._on_look_changed()
         self._on_viewer_layers_changed()
         self._show_resume()
         panel.show_keys(DEFAULT_KEYS)
@@ -244,7 +249,15 @@ class Controller(QObject):
     def _on_napari_closing(self, _: object = None) -> None:
         self.close()
 
+    def _look_events(self) -> tuple[Any, Any]:
+        return self.viewer.events.theme, get_settings().appearance.events.font_size
+
+    def _on_look_changed(self, _: Event | None = None) -> None:
+        self.panel.show_look(Look.of(self.viewer.theme))
+
     def _disconnect_viewer(self) -> None:
+        for event in self._look_events():
+            event.disconnect(self._on_look_changed)
         for event in (self.viewer.layers.events.inserted, self.viewer.layers.events.removed):
             event.disconnect(self._on_viewer_layers_changed)
         QCoreApplication.instance().aboutToQuit.disconnect(self._on_napari_closing)

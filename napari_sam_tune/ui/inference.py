@@ -31,12 +31,13 @@ class Kind(IntEnum):
     ENCODE = 3
     PROPOSE = 4
     CLOSER = 5
-    LEARN = 6
-    PREVIEW = 7
-    SUGGEST = 8
-    SETTLE = 9
-    AHEAD = 10
-    SURVEY = 11
+    CONTRAST = 6
+    LEARN = 7
+    PREVIEW = 8
+    SUGGEST = 9
+    SETTLE = 10
+    AHEAD = 11
+    SURVEY = 12
 
 
 _URGENT = (Kind.READ, Kind.ENCODE, Kind.PROPOSE, Kind.CLOSER)

@@ -32,6 +32,7 @@ class Preferences:
 
     preview_on_hover: bool = False
     drag_draws_box: bool = True
+    keep_zoom: bool = False
     cover_neighbours: bool = False
     recall_masks: bool = True
     learn_at_every_accept: bool = True

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,10 @@ from napari.layers import Image
 
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.images.files import list_images, read_image, read_like
-from napari_sam_tune.ui.canvas.layers import OWN
+from napari_sam_tune.ui.canvas.looks import OWN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from napari.components import ViewerModel
     from numpy.typing import NDArray
@@ -109,6 +110,19 @@ class ImageQueue:
         self.position += by
         return True
 
+    def join(self, images: Sequence[QueuedImage]) -> None:
+        """Move to the first of these images, putting those in the queue that are not."""
+        new = [image for image in images if image not in self.images]
+        names = {image.id for image in self.images}
+        self.images += tuple(replace(image, id=_free_name(image.id, names)) for image in new)
+        self.position = len(self.images) - len(new) if new else self.images.index(images[0])
+
+    def know(self, image: QueuedImage, image_id: str) -> None:
+        """Call an image what the project calls it."""
+        if image.id != image_id and image in self.images:
+            known = replace(image, id=image_id)
+            self.images = tuple(known if other is image else other for other in self.images)
+
     def neighbours(self) -> list[QueuedImage]:
         """The images likely to be opened next, likeliest first."""
         order = (1, 2, -1)
@@ -144,7 +158,7 @@ def viewer_queue(viewer: ViewerModel, unsaved_home: Path) -> ImageQueue:
         ImageError: there is no Image layer.
 
     """
-    images = [queued for layer in image_layers(viewer) for queued in _queued(layer)]
+    images = [queued for layer in image_layers(viewer) for queued in queued_layer(layer)]
     if not images:
         raise ImageError(
             "There is no image in the viewer. Drag one in, or choose a folder of images."
@@ -159,7 +173,8 @@ def image_layers(viewer: ViewerModel) -> list[Image]:
     return [x for x in viewer.layers if isinstance(x, Image) and OWN not in x.metadata]
 
 
-def _queued(layer: Image) -> list[QueuedImage]:
+def queued_layer(layer: Image) -> list[QueuedImage]:
+    """Return an Image layer as images of a queue, one for each plane."""
     path = Path(layer.source.path) if layer.source.path else None
     shape = layer.data[0].shape if layer.multiscale else layer.data.shape
     leading = shape[: layer.ndim - 2]
@@ -171,3 +186,8 @@ def _queued(layer: Image) -> list[QueuedImage]:
         QueuedImage(f"{layer.name} [{', '.join(map(str, index))}]", layer=layer, plane=index)
         for index in np.ndindex(*leading)
     ]
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    free = (f"{name} ({n})" for n in count(2))
+    return name if name not in taken else next(other for other in free if other not in taken)

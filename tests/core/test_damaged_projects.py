@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -244,7 +245,12 @@ def test_no_link_is_followed_in_the_place_of_a_control_file(
     assert target.read_bytes() == before
 
 
-@pytest.mark.parametrize("part", ["a mask", "its pixels", "an image", "all masks", "unfinished"])
+CACHES = ("embeddings.zarr", "signatures.zarr", "heads")
+
+
+@pytest.mark.parametrize(
+    "part", ["a mask", "its pixels", "an image", "all masks", "unfinished", *CACHES]
+)
 def test_a_link_in_the_place_of_a_record_is_told_like_other_damage(
     project: Project, tmp_path: Path, part: str
 ) -> None:
@@ -257,7 +263,10 @@ def test_a_link_in_the_place_of_a_record_is_told_like_other_damage(
         "an image": project.path / "images.zarr" / pixels,
         "all masks": project.path / "annotations.zarr",
         "unfinished": project.path / ".pending",
+        **{name: project.path / name for name in CACHES},
     }[part]
+    if part in CACHES:
+        own.mkdir()
     outside = tmp_path / "outside"
     shutil.move(own, outside)
     own.symlink_to(outside)
@@ -275,6 +284,26 @@ def test_a_link_in_the_place_of_a_record_is_told_like_other_damage(
     if part in {"a mask", "its pixels"}:
         assert Project.open(project.path).annotations("0.png") == []
         assert (project.path / "damaged" / kept.id).exists()
+
+
+def test_pixels_in_the_project_are_those_that_were_labelled(project: Project) -> None:
+    pixels = project.path / "images.zarr" / project.image("1.png").content_hash
+    (chunk,) = pixels.glob("c.*")
+    zarr.open_array(pixels, mode="r+")[5, 5] = 200  # a chunk that is whole, but another one
+    again = Project.open(project.path)
+    assert again.read_image("0.png").shape == SHAPE
+    with pytest.raises(ProjectError, match=r"“1\.png” in .*images\.zarr are damaged: they are not"):
+        again.read_image("1.png")
+    chunk.unlink()  # which zarr would read as zeros
+    with pytest.raises(ProjectError, match=r"“1\.png”"):
+        Project.open(project.path).read_image("1.png")
+    out = project.path.parent / "out"
+    yolo = ["export", "masks", str(project.path), "--format", "yolo", "--out", str(out)]
+    exported = CliRunner().invoke(app, yolo)
+    assert "1.png" in str(exported.exception)
+    assert not out.exists()
+    checked = CliRunner().invoke(app, ["check", str(project.path)])
+    assert "1.png" in checked.output
 
 
 # ---- logs of the first releases, and of other machines ----

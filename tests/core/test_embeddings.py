@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.storage.embeddings import Embedding, EmbeddingCache
 
 if TYPE_CHECKING:
@@ -37,6 +38,29 @@ def test_put_comes_back_in_another_process_too(cache: EmbeddingCache) -> None:
     assert cache.contains("encoder", "image")
     assert not cache.contains("other encoder", "image")
     assert cache.get("encoder", "other image") is None
+
+
+def test_nothing_is_written_touched_or_given_up_behind_a_link(tmp_path: Path) -> None:
+    """A cache that came with somebody else's project; giving up entries deletes folders."""
+    cache = EmbeddingCache(tmp_path / "embeddings.zarr", max_bytes=10_000)
+    cache.put("encoder", "image", embedding())
+    outside = tmp_path / "outside"
+    shutil.copytree(cache.path / "encoder", outside)
+    (outside / "image" / "large").write_bytes(bytes(100_000))
+    (cache.path / "another").symlink_to(outside)
+    os.utime(outside / "image", (1, 1))
+    shutil.rmtree(cache.path / "encoder" / "image")
+    (cache.path / "encoder" / "image").symlink_to(outside / "image")
+    before = {path: path.stat().st_mtime_ns for path in [outside, *outside.rglob("*")]}
+
+    cache = EmbeddingCache(cache.path, max_bytes=10_000)
+    assert cache.get("another", "image") is None
+    with pytest.raises(ProjectError, match="is a link"):
+        cache.put("another", "new", embedding())
+    cache.put("encoder", "image", embedding())  # the link goes, the embedding takes its place
+    cache.evict()
+    assert cache.get("encoder", "image") is not None
+    assert {path: path.stat().st_mtime_ns for path in [outside, *outside.rglob("*")]} == before
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "no chunk", "no metadata", "no text"])

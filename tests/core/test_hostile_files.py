@@ -446,6 +446,18 @@ def test_a_zarr_array_may_not_unpack_to_more_than_is_read(tmp_path: Path) -> Non
         checked_images(format_named("ome-zarr").read(location), ImportOptions())
 
 
+def test_an_image_of_zarr_may_not_claim_more_than_it_holds(tmp_path: Path) -> None:
+    """Chunks that are not there are all one value, of any size."""
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w")
+    group.create_array("0", shape=(40_000, 40_000), chunks=(500, 500), dtype="u1")
+    group.attrs["ome"] = {"multiscales": [{"datasets": [{"path": "0"}]}]}
+    group.create_group("labels").attrs["ome"] = {"labels": []}
+    with pytest.raises(SamTuneError, match=r"claims 1\.6 GB of pixels"):
+        checked_images(
+            format_named("ome-zarr").read(Location(path=tmp_path / "a.zarr")), ImportOptions()
+        )
+
+
 def test_a_chunk_that_sends_blosc_out_of_its_memory_is_refused(tmp_path: Path) -> None:
     write(make_project(tmp_path), "ome-zarr", tmp_path / "out")
     where = tmp_path / "out" / "a.zarr" / "labels" / "objects" / "0"

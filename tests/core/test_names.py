@@ -197,6 +197,57 @@ def test_of_two_files_of_one_name_none_is_guessed(tmp_path: Path) -> None:
     assert "1 × image or mask found by its name alone, the first: /mnt/two/a.png for" in said
 
 
+@pytest.mark.parametrize(
+    ("form", "twice"),
+    [
+        *((form, "images") for form in ("folder", "labels", "cellpose", "voc", "yolo")),
+        *((form, "masks") for form in ("folder", "labels", "voc")),
+    ],
+)
+def test_of_two_files_of_one_stem_none_is_guessed_and_the_rest_is_taken(
+    tmp_path: Path, form: str, twice: str
+) -> None:
+    """A photograph beside a picture of its name; two label files of one image."""
+    images, masks = tmp_path / "images", tmp_path / "masks"
+    where = Location(path=masks, images=images)
+    for name in ("a", "b"):
+        save(images / f"{name}.png")
+        if form == "cellpose":
+            save(masks / f"{name}_cp_masks.png", np.eye(*SHAPE, dtype=np.uint8))
+        elif form == "yolo":
+            (tmp_path / "labels").mkdir(exist_ok=True)
+            (tmp_path / "labels" / f"{name}.txt").write_text("0 0 0 .5 0 .5 .5\n")
+            (tmp_path / "data.yaml").write_text("train: images\nnames: [dent]\n")
+            where = Location(path=tmp_path)
+        elif form == "voc":
+            save(masks / "SegmentationClass" / f"{name}.png", np.eye(*SHAPE, dtype=np.uint8))
+            (masks / "labelmap.txt").write_text("background:0,0,0::\ndent:128,0,0::\n")
+        else:
+            save(masks / f"{name}.png", np.eye(*SHAPE, dtype=np.uint8))
+            where = Location(masks=masks, images=images) if form == "folder" else where
+    if twice == "images":
+        save(images / "b.bmp")
+    else:
+        save(masks / ("SegmentationClass" if form == "voc" else "") / "b.tif")
+    dataset = format_named(form).read(where)
+    assert [image.path.name for image in checked(dataset)] == ["a.png"]
+    assert dataset.left_out.total == 1
+    (reason,) = (reason for listed in dataset.left_out.reasons.values() for reason in listed)
+    assert "share a name without suffix" in reason
+
+
+def test_a_part_of_yolo_in_another_form_of_unicode(tmp_path: Path) -> None:
+    """The yaml was written where "é" is one letter, the folders came from a zip of macOS."""
+    part = normalize("NFD", "équipe")
+    save(tmp_path / "images" / part / "a.png")
+    (tmp_path / "labels" / part).mkdir(parents=True)
+    (tmp_path / "labels" / part / "a.txt").write_text("0 0 0 .5 0 .5 .5\n")
+    text = f"train: images/{normalize('NFC', part)}\nnames: [dent]\n"
+    (tmp_path / "data.yaml").write_text(text, encoding="utf-8")
+    (image,) = checked(format_named("yolo").read(Location(path=tmp_path)))
+    assert image.labels == {"dent"}
+
+
 def test_cocos_own_layout_and_the_unicode_of_a_known_image(tmp_path: Path) -> None:
     save(tmp_path / "images" / "val" / normalize("NFD", "Riß é.png"))
     write_coco(tmp_path / "annotations" / "instances_val.json", normalize("NFC", "Riß é.png"))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 
 from napari_sam_tune.core.images.files import list_images, read_image
 from napari_sam_tune.core.scoring import next_click, score
@@ -430,3 +431,65 @@ def test_the_samples_begin_with_one_that_succeeds(desk):
         desk.hand.press(Qt.Key.Key_Q)
     assert len(desk.session.project.annotations()) == labels.max()
     desk.shot("first_sample_done")
+
+
+def test_a_click_acts_on_what_is_seen_and_every_image_is_fitted(desk, blobs):
+    (x, y, _), *_ = blobs.discs
+    small = np.full((60, 90), 90, np.uint8)
+    small[20:40, 30:60] = 200
+    Image.fromarray(small).save(blobs.folder / "part 2.png")
+    desk.open(blobs.folder)
+    desk.propose((x, y))
+    marks, camera = desk.viewer.layers["clicks"], desk.viewer.scene.camera
+    on_screen = marks.size[0] * camera.zoom
+    camera.zoom *= 3
+    assert marks.size[0] * camera.zoom == pytest.approx(on_screen)
+    desk.hand.press(Qt.Key.Key_M, SHIFT)
+    assert not marks.visible
+    desk.hand.press(Qt.Key.Key_M, SHIFT)
+    assert marks.visible
+
+    before = camera.zoom
+    desk.hand.press(Qt.Key.Key_Z, SHIFT)
+    assert camera.zoom != before
+    desk.hand.press(Qt.Key.Key_Z, SHIFT)
+    assert camera.zoom == pytest.approx(before)
+    QTest.keyPress(desk.hand.native, Qt.Key.Key_H, SHIFT)
+    assert not desk.layers.proposal.visible
+    QTest.keyRelease(desk.hand.native, Qt.Key.Key_H)
+    assert desk.layers.proposal.visible
+    desk.hand.press(Qt.Key.Key_I, SHIFT)
+    desk.wait(lambda: "contrast" in desk.viewer.layers)
+    desk.hand.press(Qt.Key.Key_B, SHIFT)
+    assert desk.layers.proposal.contour > 0
+    desk.shot("contrast and outline")
+    desk.hand.press(Qt.Key.Key_I, SHIFT)
+    assert "contrast" not in desk.viewer.layers
+
+    # the next image is smaller, and fitted all the same
+    desk.hand.press(Qt.Key.Key_Period)
+    desk.wait_ready()
+    width, height = desk.viewer.canvas.size[::-1]
+    assert camera.zoom == pytest.approx(0.95 * min(width / 90, height / 60), rel=0.02)
+
+    # another image is laid over the open one: what is clicked is that one
+    accept = desk.panel.object.buttons["accept"]
+    desk.propose((45, 30))
+    assert accept.isEnabled()
+    cover = desk.viewer.add_image(np.pad(small, 40), name="dropped", translate=(-40, -40))
+    assert not accept.isEnabled()
+    desk.hand.press(Qt.Key.Key_Q)
+    assert not desk.session.project.annotations()
+    desk.hand.click((20, 20))
+    assert not desk.work.annotating.asking.is_asking
+    assert "Label this image?" in desk.said
+    desk.shot("covered")
+    desk.button(desk.panel.notice, "Label “dropped”").click()
+    desk.wait_ready()
+    assert desk.session.state.image_id == "dropped"
+    assert desk.layers.image is cover
+    assert desk.viewer.layers.index(cover) < desk.viewer.layers.index(desk.layers.accepted)
+    assert desk.propose((85, 70)).mask[70, 85]
+    desk.hand.press(Qt.Key.Key_Comma)
+    desk.wait(lambda: desk.session.state.image_id == "part 3.png")
+    assert not cover.visible

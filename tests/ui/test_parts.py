@@ -13,7 +13,7 @@ from npe2 import PluginManifest
 
 from napari_sam_tune.core.errors import ImageError, StorageError
 from napari_sam_tune.core.prompts import Prompt
-from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS, KeyMap
+from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS, HELD, KeyMap
 from napari_sam_tune.ui.canvas.layers import AcceptedObject, LabellingLayers
 from napari_sam_tune.ui.faults import explain
 from napari_sam_tune.ui.inference import Inference, Kind
@@ -107,7 +107,7 @@ def test_keys_are_bound_changed_and_given_back(viewer):
     pressed = []
     actions = {name: lambda name=name: pressed.append(name) for name in DEFAULT_KEYS}
     viewer.bind_key("K", lambda _: pressed.append("somebody else's"))
-    keys = KeyMap(viewer, actions, lambda _: None)
+    keys = KeyMap(viewer, actions, dict.fromkeys(HELD, pressed.append), lambda _: None)
     assert keys.bind({"accept": "Ctrl-Enter"}, []) == []
     viewer.keymap[coerce_keybinding("Ctrl-Enter")](viewer)
     assert pressed == ["accept"]

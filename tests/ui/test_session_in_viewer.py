@@ -13,7 +13,6 @@ from PIL import Image
 from pyqtgraph import PlotDataItem, PlotWidget
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton
-from superqt import QCollapsible
 
 from napari_sam_tune.core.config import GateConfig, TrainConfig
 from napari_sam_tune.core.errors import StorageError
@@ -21,6 +20,7 @@ from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.ui.queue import PROJECT_NAME
 from napari_sam_tune.ui.views.learnt_chart import LearntChart
+from napari_sam_tune.ui.views.style import Section
 
 # Few, quick steps, and a gate that takes what is better at all: what is tested is the way through.
 QUICK = TrainConfig(
@@ -74,8 +74,7 @@ def _drawn(desk, what: str) -> list[int]:
 
 
 def _unfold(desk, title: str) -> None:
-    folds = desk.panel.findChildren(QCollapsible)
-    next(fold for fold in folds if fold.text() == title).expand(animate=False)
+    next(s for s in desk.panel.findChildren(Section) if s.title == title).open()
 
 
 def _go(desk, key: Qt.Key) -> None:
@@ -104,6 +103,9 @@ def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs):
     desk.shot("proposal")
     desk.hand.press(Qt.Key.Key_T, Qt.KeyboardModifier.ShiftModifier)
     desk.wait(lambda: desk.session.state.training)
+    details = desk.button(desk.panel.learning, "Details")
+    desk.wait(lambda: details.isVisible())
+    details.click()
     desk.wait(lambda: len(_drawn(desk, "loss")) > 4)
     # the score before the first step is in view
     left, right = desk.panel.learning.findChild(PlotWidget).viewRange()[0]
@@ -160,7 +162,7 @@ def test_a_round_starts_by_itself_after_as_many_masks_as_were_asked_for(make_des
     for x, y, radius in blobs.discs:
         assert rounds == []
         desk.session.adopt((columns - x) ** 2 + (rows - y) ** 2 <= radius**2)
-    desk.wait(lambda: rounds != [] and desk.reads(str(rounds[0].report)))
+    desk.wait(lambda: rounds != [] and desk.reads("on the masks kept aside"))
     assert len(rounds) == 1
 
 

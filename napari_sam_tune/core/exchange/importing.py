@@ -16,8 +16,9 @@ import numpy as np
 from napari_sam_tune.core.errors import MaskError, ProjectError, SamTuneError
 from napari_sam_tune.core.exchange.import_report import ImportedImage
 from napari_sam_tune.core.exchange.incoming import OWN_ORIGIN, Folded
-from napari_sam_tune.core.exchange.left_out import IMAGE, LeftOut, named
+from napari_sam_tune.core.exchange.left_out import IMAGE, named
 from napari_sam_tune.core.exchange.recognising import NEW, Recognition
+from napari_sam_tune.core.exchange.which_way import SHOWN, STORED, decided, fitted
 from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.images.files import content_hash, spatial_shape
 from napari_sam_tune.core.images.names import composed
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
     from napari_sam_tune.core.exchange.recognising import Known
+    from napari_sam_tune.core.exchange.which_way import Fitted
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.ledger import ImageRecord
     from napari_sam_tune.core.project.project import Project
@@ -53,9 +55,11 @@ class ImportOptions:
         test: share of the groups that neither trains nor judges, from 0 to 1.
         seed: of the split and of `limit`.
         update: objects that were changed in the source replace what was imported of them before.
+        drawn_on: whether labels of photographs with an orientation lie on what is "shown", or on
+            the pixels as they are "stored"; None to find out, see `which_way`.
 
     Raises:
-        SamTuneError: the shares or the sizes contradict each other.
+        SamTuneError: the shares or the sizes contradict each other, or `drawn_on` is neither.
 
     """
 
@@ -66,6 +70,7 @@ class ImportOptions:
     test: float = 0.15
     seed: int = 0
     update: bool = False
+    drawn_on: str | None = None
 
     def __post_init__(self) -> None:
         if not (self.val >= 0 and self.test >= 0 and self.val + self.test <= 1 + 1e-9):
@@ -77,6 +82,11 @@ class ImportOptions:
             raise SamTuneError(
                 f"No object is smaller than {self.largest} and larger than {self.smallest} pixels: "
                 "swap the two limits."
+            )
+        if self.drawn_on not in (None, SHOWN, STORED):
+            raise SamTuneError(
+                f"Masks were drawn on the pixels as they are “{SHOWN}” or as they are “{STORED}”; "
+                f"“{self.drawn_on}” is neither."
             )
 
 
@@ -95,18 +105,21 @@ def checked_images(dataset: Dataset, options: ImportOptions) -> list[SourceImage
     _given_splits(chosen)
     check_texts(dataset.name)
 
-    def checked(image: SourceImage) -> SourceImage:
+    def checked(image: SourceImage) -> Fitted:
         if names[image.name] > 1:
             raise SamTuneError(f"The image {image.name} is listed twice. Leave one of the two.")
         check_texts(image.name, image.group)
-        shape, own = image.shape(), LeftOut()
-        image.check(shape)
-        sound = image.with_sound_objects(shape, own)
-        _check_labels(sound)
-        dataset.left_out.join(own)
-        return replace(sound, is_whole=sound.is_whole and not own)
+        found = fitted(image, options.drawn_on)
+        _check_labels(found.ways[0].image)
+        return found
 
-    return dataset.left_out.take(IMAGE, chosen, checked, lambda image: image.path.name)
+    every = dataset.left_out.take(IMAGE, chosen, checked, lambda image: image.path.name)
+    taken = []
+    for way in decided(dataset, every):
+        dataset.left_out.join(way.left_out)
+        is_whole = way.image.is_whole and not way.left_out
+        taken.append(replace(way.image, is_whole=is_whole))
+    return taken
 
 
 def _check_labels(image: SourceImage) -> None:
@@ -242,16 +255,16 @@ class _Import:
             pixels = self.image.read()
             shape = spatial_shape(pixels)
             # An image with a mask that cannot be read is left out before it is registered.
-            objects = [Folded.of(source) for source in self.image.objects(shape)]
+            objects = [Folded.of(source) for source in self.image.upright_objects(shape)]
         except SamTuneError as error:
             return ImportedImage(None, fault=named(error, self.image.path.name))
-        is_file = self.image.content is None
+        has_file = self.image.has_file
         record = self.project.add_image(
             self.image.name,
             shape=shape,
             content_hash=content_hash(pixels),
-            path=self.image.path if is_file else None,
-            array=None if is_file else pixels,
+            path=self.image.path if has_file else None,
+            array=None if has_file else pixels,
             group=self.image.group,
             stratum=stratum,
             split=split,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import numpy as np
 
 from napari_sam_tune.core.exchange.left_out import LeftOut
+from napari_sam_tune.core.geometry.turning import UPRIGHT, turned, turned_shape
 from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.images.files import read_image, spatial_shape
 from napari_sam_tune.core.images.header import image_shape
@@ -104,8 +106,16 @@ class SourceImage(ABC):
         said: how the source names a file that was found elsewhere, by its name alone; else None.
         content: the image file's bytes, where the data set holds them and there is no file `path`.
         is_whole: no object of it was left out; an image that is not whole is not done.
+        remark: what was understood that the source does not say, in words, or None.
+        turn: orientation of the pixels its labels lie on, which the import turns upright with
+            them; see `which_way`.
+        is_painted: its labels are pictures, which programs draw that may or may not turn images.
+        turns_itself: its labels come upright, whatever the file says.
 
     """
+
+    is_painted: ClassVar[bool] = False
+    turns_itself: ClassVar[bool] = False
 
     path: Path
     name: str
@@ -115,6 +125,13 @@ class SourceImage(ABC):
     said: str | None = None
     content: bytes | None = None
     is_whole: bool = True
+    remark: str | None = None
+    turn: int = UPRIGHT
+
+    @property
+    def has_file(self) -> bool:
+        """Whether `path` is an image file; else the project keeps the pixels."""
+        return self.content is None
 
     def shape(self) -> tuple[int, int]:
         """Return (H, W) from the image's header; raises as `image_shape` does."""
@@ -127,12 +144,27 @@ class SourceImage(ABC):
         with open_picture(self.content, str(self.path)) as picture:
             return picture.read()
 
+    def orientation(self) -> int:
+        """Return how the image's tag says that it is to be turned, see `geometry.turning`."""
+        source = self.path if self.content is None else self.content
+        with open_picture(source, str(self.path)) as picture:
+            return picture.orientation
+
+    def labelled_shape(self, shape: tuple[int, int]) -> tuple[int, int]:
+        """Return the (H, W) that its labels are for, of an image that is of `shape` upright."""
+        return turned_shape(shape, self.turn)  # turned back, rows and columns change as well
+
+    def upright_objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
+        """Read the objects, with masks of the image's upright `shape` (H, W); see `objects`."""
+        for source in self.objects(self.labelled_shape(shape)):
+            yield replace(source, mask=turned(source.mask, self.turn))
+
     @abstractmethod
     def check(self, shape: tuple[int, int]) -> None:
         """Check whatever of the image as a whole can be checked without decoding masks.
 
         Args:
-            shape: (H, W) of the image file.
+            shape: (H, W) that labels are for, see `labelled_shape`.
 
         Raises:
             SamTuneError: names the entry at fault.
@@ -143,7 +175,7 @@ class SourceImage(ABC):
         """Return the checked image with those of its objects that can be taken.
 
         Args:
-            shape: (H, W) of the image file.
+            shape: (H, W) that labels are for, see `labelled_shape`.
             left_out: told of the others.
 
         Raises:
@@ -157,7 +189,7 @@ class SourceImage(ABC):
         """Read the objects one by one, always in the same order.
 
         Args:
-            shape: (H, W) of the image file.
+            shape: (H, W) that labels are for, see `labelled_shape`.
 
         Raises:
             SamTuneError: a file cannot be read, or is not what it was when it was checked.
@@ -174,6 +206,7 @@ class Dataset:
         images: in the source's order.
         left_out: what the reader, and later the check, left out.
         named: the images' names are those of the project they were exported from.
+        remarks: what was understood that the source does not say, in words, to how many images.
 
     """
 
@@ -181,6 +214,7 @@ class Dataset:
     images: Sequence[SourceImage]
     left_out: LeftOut = field(default_factory=LeftOut)
     named: bool = False
+    remarks: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)

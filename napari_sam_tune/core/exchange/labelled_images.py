@@ -10,14 +10,17 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam_tune.core.errors import ImageError, SamTuneError
+from napari_sam_tune.core.exchange.left_out import IMAGE
 from napari_sam_tune.core.images.files import list_images, read_image
-from napari_sam_tune.core.images.names import paired, stem_of, stems
+from napari_sam_tune.core.images.names import only, paired, stem_of, stems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from napari_sam_tune.core.exchange.left_out import LeftOut
 
 # Components smaller than this are specks of the mask's own making, not objects.
 SMALLEST_OBJECT = 10
@@ -59,6 +62,7 @@ def read_pairs(
     manifest: Path | None = None,
     class_column: str | None = None,
     group_column: str | None = None,
+    left_out: LeftOut | None = None,
 ) -> list[LabelledImage]:
     """Pair images with masks by stem.
 
@@ -68,29 +72,32 @@ def read_pairs(
         manifest: CSV with a `stem` (or first) column and the two columns named below.
         class_column: column that holds the class; without it every object is a "defect".
         group_column: column that holds the group; without it each image is its own.
+        left_out: told of images that cannot be paired: of two files of one stem, or without a row
+            in the manifest; None where they are an error.
 
     Raises:
-        SamTuneError: no pairs, two files of one stem, or the manifest lacks a column or a stem.
+        SamTuneError: no pairs, or the manifest lacks a column.
 
     """
     of_images = stems(list_images(images), images)
     of_masks = paired(of_images, stems(list_images(masks), masks))
     rows = {} if manifest is None else manifest_rows(manifest, class_column, group_column)
-    pairs = []
     of_rows = paired(of_images, rows)
-    for stem, path in of_images.items():
-        if stem not in of_masks:
-            continue
+
+    def pair(stem: str) -> LabelledImage:
+        image, mask = only(of_images[stem]), only(of_masks[stem])
         row = of_rows.get(stem)
         if manifest is not None and row is None:
-            raise SamTuneError(f"{manifest} has no row for the image {path.name}.")
+            raise SamTuneError(f"{manifest} has no row for the image {image.name}.")
         label, group = row or (None, None)
-        pairs.append(LabelledImage(stem, path, of_masks[stem], label or "defect", group or stem))
-    if not pairs:
+        return LabelledImage(stem, image, mask, label or "defect", group or stem)
+
+    masked = [stem for stem in of_images if stem in of_masks]
+    if not masked:
         raise SamTuneError(
             f"No image in {images} has a mask of the same name (without its suffix) in {masks}."
         )
-    return pairs
+    return [*map(pair, masked)] if left_out is None else left_out.take(IMAGE, masked, pair)
 
 
 def manifest_rows(

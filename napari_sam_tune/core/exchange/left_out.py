@@ -44,6 +44,11 @@ class LeftOut:
         """Whether anything was left out."""
         return any(self.counts.values())
 
+    @property
+    def total(self) -> int:
+        """How much was left out, of all kinds."""
+        return sum(self.counts.values())
+
     def add(self, kind: str, reason: str | None = None, *, count: int = 1) -> None:
         """Count something."""
         self.counts[kind] += count

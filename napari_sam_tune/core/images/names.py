@@ -42,23 +42,43 @@ def stem_of(name: str) -> str:
     return last.stem if last.suffix.lower() in IMAGE_SUFFIXES else last.name
 
 
-def stems(files: Iterable[Path], folder: Path) -> dict[str, Path]:
+def stems(files: Iterable[Path], folder: Path) -> dict[str, tuple[Path, ...]]:
     """Return files of a folder by their names without suffix, "/" between folders, to compare.
 
-    Raises:
-        SamTuneError: two differ in the suffix alone.
-
+    Those that differ in the suffix alone share an entry; see `only`.
     """
-    found: dict[str, Path] = {}
+    found: dict[str, tuple[Path, ...]] = {}
     for path in files:
         stem = composed(path.relative_to(folder).with_suffix("").as_posix())
-        if stem in found:
-            raise SamTuneError(
-                f"{found[stem].name} and {path.name} in {folder} share a name without suffix; "
-                "rename one."
-            )
-        found[stem] = path
+        found[stem] = (*found.get(stem, ()), path)
     return found
+
+
+def only(files: tuple[Path, ...]) -> Path:
+    """Return the file of a name without suffix.
+
+    Raises:
+        SamTuneError: there are several.
+
+    """
+    if len(files) > 1:
+        raise SamTuneError(
+            f"{files[0].name} and {files[1].name} in {files[0].parent} share a name without "
+            "suffix, so that nothing tells which is meant; rename one."
+        )
+    return files[0]
+
+
+def place_of(folder: Path, parts: Iterable[str]) -> Path:
+    """Return a place in a folder, each of its folders in the form of Unicode that the disk has."""
+    place = folder
+    for part in parts:
+        there = place / part
+        if not there.exists() and place.is_dir():
+            alike = (entry for entry in place.iterdir() if composed(entry.name) == composed(part))
+            there = next(alike, there)
+        place = there
+    return place
 
 
 def paired(names: Iterable[str], files: Mapping[str, Found]) -> dict[str, Found]:

@@ -22,6 +22,7 @@ from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.core.storage.chained_log import ChainedLog, salvage
 from napari_sam_tune.core.storage.durable import saving
 from napari_sam_tune.core.storage.holding import machine
+from napari_sam_tune.core.storage.own_files import refuse_link
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +66,7 @@ class ProjectCheck:
         if self._folder.marker.is_file():
             self._folder.check_format()
         self._folder.refuse_links()
+        refuse_link(self._folder.path / _DAMAGED)
         self._damaged_logs: dict[str, list[dict[str, Any]]] = {}
         self._damaged_records: list[str] = []
         self._lost_images: dict[str, dict[str, Any]] = {}
@@ -190,12 +192,13 @@ class ProjectCheck:
                 yield Finding(str(error))
 
     def _check_images(self, ledger: Ledger) -> Iterator[Finding]:
+        project = Project(self._folder)
         for image in ledger.images.values():
             if image.path is None:
                 try:
-                    self._folder.images.attributes(image.content_hash)
+                    project.read_image(image.id)
                 except ProjectError as error:
-                    yield Finding(f"{error} It holds the pixels of {_some([image.id])}.")
+                    yield Finding(str(error))
         missing = [
             image.id
             for image in ledger.images.values()

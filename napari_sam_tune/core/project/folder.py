@@ -26,6 +26,8 @@ FORMAT_VERSION = 3
 of their record, or be set aside; a project becomes one of it when the first does."""
 _AT_FIRST = 2
 _MARKER = "project.json"
+HEADS = "heads"
+SIGNATURES = "signatures.zarr"
 _LEFT_BY_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
@@ -173,7 +175,10 @@ class ProjectFolder:
             ProjectError: names the one.
 
         """
-        for part in (self.annotations.root, self.images.root, self.weights, self.pending):
+        for part in (
+            *(self.annotations.root, self.images.root, self.weights, self.pending),
+            *(self.embeddings, self.path / SIGNATURES, self.path / HEADS),
+        ):
             refuse_link(part)
 
     def _check_parts(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.geometry.turning import turned_shape
@@ -54,26 +54,43 @@ def hashes_of_file(file: Path) -> set[str]:
     return {content for content in (known, earlier) if content is not None}
 
 
-def turn_found(record: ImageRecord, file: Path) -> dict[str, Any] | None:
-    """Return the log's entry of an image whose file is as it was but is read differently now."""
+class Look(NamedTuple):
+    """What a look at the file of an image that an early release registered has shown.
+
+    Attributes:
+        turn: the log's entry, where it is as it was but is read differently now.
+        is_done: there is nothing to find out by another look.
+
+    """
+
+    turn: dict[str, Any] | None = None
+    is_done: bool = True
+
+
+def look_at(record: ImageRecord, file: Path) -> Look:
+    """Find out whether an image's file, if it is as it was, is read differently now."""
     try:
         with open_picture(file) as picture:
-            if picture.is_plain or hash_of(picture.read_as_stored()) != record.content_hash:
-                return None
+            if picture.is_plain:
+                return Look()
+            if hash_of(picture.read_as_stored()) != record.content_hash:
+                return Look(is_done=False)
             pixels, orientation = picture.read(), picture.orientation
     except ImageError:
-        return None
+        return Look(is_done=False)
     content = hash_of(pixels)
     if content == record.content_hash:
-        return None
+        return Look()
     if spatial_shape(pixels) != turned_shape(record.shape, orientation):
-        return None  # another page of the file than its masks were made on
-    return {
-        "kind": "turn",
-        "image": record.id,
-        "orientation": orientation,
-        "content_hash": content,
-    }
+        return Look()  # another page of the file than its masks were made on
+    return Look(
+        {
+            "kind": "turn",
+            "image": record.id,
+            "orientation": orientation,
+            "content_hash": content,
+        }
+    )
 
 
 def pixels_known(record: ImageRecord, file: Path) -> NDArray[Any] | None:

@@ -20,9 +20,9 @@ from napari_sam_tune.core.project.image_files import (
     files_by_content,
     hash_of_file,
     hashes_of_file,
+    look_at,
     name_of,
     pixels_known,
-    turn_found,
 )
 from napari_sam_tune.core.project.split import split_group
 
@@ -211,18 +211,23 @@ class ImagesOfProject:
     def turn_old_images(self) -> None:
         """Find out which images, known since before images were turned, look different now.
 
-        Of those whose files are there. Nothing is written; see `Journal.assume`.
+        Of those whose files are there, once each. Nothing is written; see `Journal.assume`.
         """
-        old = [r for r in self._journal.read().images.values() if r.turn is None and r.path]
+        ledger = self._journal.read()
+        old = [r for r in ledger.images.values() if r.turn is None and r.path]
+        old = [record for record in old if record.id not in ledger.looked_at]
         with ThreadPoolExecutor(max_workers=_READERS) as pool:
-            found = pool.map(lambda record: turn_found(record, self.path / str(record.path)), old)
-            turns = [turn for turn in found if turn is not None]
-        if turns:
-            self._journal.assume(turns)
+            looks = list(pool.map(lambda one: look_at(one, self.path / str(one.path)), old))
+        entries = [look.turn for look in looks if look.turn is not None]
+        done = [one.id for one, look in zip(old, looks, strict=True) if look.is_done]
+        if done:
+            entries.append({"kind": "looked_at", "images": done})
+        if entries:
+            self._journal.assume(entries)
 
     def _turned_by(self, record: ImageRecord, file: Path) -> ImageRecord:
         """Return the record of an image, turned if this file of it is."""
-        turn = turn_found(record, file) if record.turn is None else None
+        turn = look_at(record, file).turn if record.turn is None else None
         return record if turn is None else self._journal.append(**turn).images[record.id]
 
     def turn_like(self, record: ImageRecord, other: ImageRecord) -> ImageRecord:
@@ -298,13 +303,14 @@ class ImagesOfProject:
             (H, W) or (H, W, C), as `images.read_image` returns it.
 
         Raises:
-            ProjectError: the project does not know it, or its file was moved or changed.
+            ProjectError: the project does not know it, or its file was moved or changed, or its
+                pixels in the project are damaged.
             ImageError: the file is there but cannot be read.
 
         """
         record = self.image(image_id)
         if record.path is None:
-            return self._folder.images.read(record.content_hash)
+            return self._own_pixels(record)
         file = self.path / record.path
         if not file.is_file():
             raise ProjectError(
@@ -316,6 +322,20 @@ class ImagesOfProject:
             raise ProjectError(
                 f"The file {file} was changed since its masks were made: the pixels differ. Put "
                 "the original back, or show the project where it is (relink)."
+            )
+        return pixels
+
+    def _own_pixels(self, record: ImageRecord) -> NDArray[Any]:
+        """Read pixels kept in the project; zarr reads a chunk that is missing as zeros."""
+        try:
+            pixels = self._folder.images.read(record.content_hash)
+        except ProjectError as error:
+            raise ProjectError(f"The image “{record.id}” cannot be read. {error}") from error
+        if hash_of(pixels) != record.content_hash:
+            raise ProjectError(
+                f"The pixels of the image “{record.id}” in {self._folder.images.root} are damaged: "
+                "they are not those its masks were made on. Restore the record "
+                f"{record.content_hash} from a backup."
             )
         return pixels
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_tune.core.project.annotations import Annotation
 from napari_sam_tune.core.project.announcing import announced
+from napari_sam_tune.core.project.folder import HEADS
 from napari_sam_tune.core.project.ledger import facts_of, turn_of
 from napari_sam_tune.core.storage.durable import flush_folder, pending_folder, publish_file, saving
+from napari_sam_tune.core.storage.own_files import open_own
 
 if TYPE_CHECKING:
     import threading
@@ -20,8 +23,6 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project.journal import Journal
     from napari_sam_tune.core.project.ledger import WeightsInfo
     from napari_sam_tune.core.project.split import Split
-
-HEADS = "heads"
 
 
 class JoiningOfProject:
@@ -138,5 +139,9 @@ class JoiningOfProject:
             folder.mkdir(exist_ok=True)
             flush_folder(self.path)
             with pending_folder(self._folder.pending) as build:
-                shutil.copyfile(file, build / file.name)
+                with (
+                    os.fdopen(open_own(file, os.O_RDONLY), "rb") as own,
+                    (build / file.name).open("wb") as copy,
+                ):
+                    shutil.copyfileobj(own, copy)
                 publish_file(build / file.name, folder / file.name)

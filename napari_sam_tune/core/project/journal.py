@@ -108,18 +108,19 @@ class Journal:
             raise
         if self._shown is None:
             # what was assumed may have been said by another program meanwhile
-            images = self._ledger.images
-            self._assumed = [e for e in self._assumed if images[e["image"]].turn is None]
+            self._assumed = [e for e in self._assumed if not self._ledger.knows(e)]
             self._shown = self._ledger.with_entries(self._assumed)
         return self._shown
 
-    def assume(self, turns: list[dict[str, Any]]) -> None:
-        """Go on as if these entries of kind "turn" were there; the next entry takes them along.
+    def assume(self, entries: list[dict[str, Any]]) -> None:
+        """Go on as if these entries about the turning of images were there.
+
+        The next entry takes them along.
 
         So whoever only looks at a project changes nothing in it.
         """
         with self._lock:
-            self._assumed, self._shown = turns, None
+            self._assumed, self._shown = entries, None
             self._read()
 
     def say_assumed(self) -> None:

@@ -125,6 +125,7 @@ class Ledger:
         groups: group name to (stratum, split).
         marks: image id to (done, empty).
         turns: image id to orientation, of the images that were turned since they are known.
+        looked_at: ids of images that early releases registered and that were found to be upright.
         words: annotation id to when it was deleted (True) or restored (False) last.
         writers: name of a log to the machine that writes it.
         naming: the classes, and those that masks were given since they were accepted.
@@ -138,6 +139,7 @@ class Ledger:
     groups: dict[str, tuple[str | None, Split]] = field(default_factory=dict)
     marks: dict[str, tuple[bool, bool]] = field(default_factory=dict)
     turns: dict[str, int] = field(default_factory=dict)
+    looked_at: set[str] = field(default_factory=set)
     words: dict[str, tuple[float, bool]] = field(default_factory=dict)
     weights: dict[str, WeightsInfo] = field(default_factory=dict)
     promotions: list[Promotion] = field(default_factory=list)
@@ -172,6 +174,12 @@ class Ledger:
                 ) from error
         return folded
 
+    def knows(self, entry: dict[str, Any]) -> bool:
+        """Tell whether an entry about the turning of images would say nothing new."""
+        if entry["kind"] == "turn":
+            return self.images[entry["image"]].turn is not None
+        return self.looked_at.issuperset(entry["images"])
+
     def _apply(self, entry: dict[str, Any]) -> None:
         match entry["kind"]:
             case "log":
@@ -190,6 +198,8 @@ class Ledger:
                 self.images[record.id] = replace(record, path=None)
             case "turn":
                 self._turn_image(entry)
+            case "looked_at":
+                self.looked_at.update(_texts(entry["images"]))
             case "mark":
                 self.marks[_text(entry["image"])] = bool(entry["done"]), bool(entry["empty"])
                 self.reviews.marked(entry["image"], entry.get("by"), entry["time"])
@@ -326,6 +336,12 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"a text was expected, not {value!r}")
     return value
+
+
+def _texts(value: object) -> list[str]:
+    if not isinstance(value, list):
+        raise TypeError(f"texts were expected, not {value!r}")
+    return [_text(one) for one in value]
 
 
 def _plain(value: object) -> dict[str, Any]:

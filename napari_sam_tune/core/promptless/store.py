@@ -17,7 +17,7 @@ from napari_sam_tune.core.models.weights_file import (
     read_weights,
     write_weights,
 )
-from napari_sam_tune.core.project.joining import HEADS
+from napari_sam_tune.core.project.folder import HEADS
 from napari_sam_tune.core.promptless.head import load_head
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_sam_tune.core.errors import ImageError, ProjectError, StorageError
 from napari_sam_tune.core.images.files import to_rgb8
+from napari_sam_tune.core.project.folder import SIGNATURES
 from napari_sam_tune.core.recall.registration import Signature
 from napari_sam_tune.core.storage.embeddings import Embedding, EmbeddingCache
 
@@ -42,7 +43,7 @@ class Signatures:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._cache = EmbeddingCache(project.path / "signatures.zarr")
+        self._cache = EmbeddingCache(project.path / SIGNATURES)
         self._thumbnails: dict[str, Floats] = {}  # by the image's content
 
     def of(self, record: ImageRecord, grey: Floats) -> Signature:

@@ -16,6 +16,7 @@ from napari_sam_tune.core.rounds.gate import decide
 from napari_sam_tune.core.rounds.messages import Message, RoundCancelled, RoundFailed
 from napari_sam_tune.core.rounds.plan import (
     AutoRounds,
+    Missing,
     RoundPlan,
     plan_round,
     unlearnt_by,
@@ -124,7 +125,7 @@ class Learner:
         self._idle.clear()
         try:
             if missing is not None:
-                self._end(self._kept(RoundReport(missing)))
+                self._end(self._kept(RoundReport(_not_started(plan, missing))))
             else:
                 self._state.training = True
                 self._state.masks_since_round = 0
@@ -149,6 +150,15 @@ class Learner:
         plan = self._plan()
         if what_is_missing(plan, self.config.gate.fewest_objects) is None:
             self.start(wait=False)
+
+    @property
+    def rests(self) -> bool:
+        """Whether no round can start because the project is in use with another model."""
+        return self._is_other_base
+
+    def missing(self) -> Missing | None:
+        """Return what a round lacks now before it could lead to better weights, or None."""
+        return what_is_missing(self._plan(), self.config.gate.fewest_objects)
 
     def cancel(self) -> None:
         """Stop the round under way, within a training step."""
@@ -281,3 +291,11 @@ class Learner:
             told.callback(self.round_finished.emit, finished)
             told.callback(setattr, self._state, "training", False)
             told.callback(setattr, self._state, "weights_version", finished.version)
+
+
+def _not_started(plan: RoundPlan, missing: Missing) -> str:
+    have = len(plan.train_ids) + len(plan.judge_ids)
+    return (
+        f"Not started: with {have} accepted mask{'' if have == 1 else 's'} there are too few to "
+        f"learn from and to judge by. Accept about {missing}, then fine-tune again."
+    )

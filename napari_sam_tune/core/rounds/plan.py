@@ -93,14 +93,35 @@ def unlearnt_by(project: Project) -> set[str]:
     return {a.id for a in project.counting() if first_accepted(a) > learnt_until}
 
 
-def what_is_missing(plan: RoundPlan, fewest_judges: int) -> str | None:
-    """Say why a round as planned could not lead to a promotion, or None if it could."""
+@dataclass(frozen=True)
+class Missing:
+    """What a round lacks before it could lead to better weights.
+
+    Attributes:
+        masks: about so many more.
+        elsewhere: one of them at least on another image: all so far are kept aside for judging.
+
+    """
+
+    masks: int
+    elsewhere: bool
+
+    def at_least(self, masks: int) -> Missing:
+        """Return the same, or more if so many are wanted for another reason."""
+        return Missing(max(masks, self.masks), self.elsewhere)
+
+    def __str__(self) -> str:
+        """Say it as a person would: "3 more masks, one of them on another image"."""
+        more = "1 more mask" if self.masks == 1 else f"{self.masks} more masks"
+        if not self.elsewhere:
+            return more
+        return f"{more} on another image" if self.masks == 1 else f"{more}, one on another image"
+
+
+def what_is_missing(plan: RoundPlan, fewest_judges: int) -> Missing | None:
+    """Return what keeps a round as planned from leading to a promotion, or None if nothing does."""
     missing = fewest_judges - len(plan.judge_ids)
     if plan.train_ids and missing <= 0:
         return None
-    have = len(plan.train_ids) + len(plan.judge_ids)
     more = max(1, 2 * missing - max(0, len(plan.train_ids) - len(plan.judge_ids)))
-    return (
-        f"Not started: with {have} accepted mask{'' if have == 1 else 's'} there are too few to "
-        f"learn from and to judge by. Accept about {more} more, then fine-tune again."
-    )
+    return Missing(more, elsewhere=bool(plan.judge_ids) and not plan.train_ids)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_sam_tune.core.errors import ProjectError
-from napari_sam_tune.core.storage.durable import clear_stale
+from napari_sam_tune.core.storage.durable import clear_stale, saving
 from napari_sam_tune.core.storage.records import RecordStore
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ class EmbeddingCache:
 
         Raises:
             StorageError: the disk refused; nothing is half-written.
+            ProjectError: there is a link in the place of the cache or of a part of it.
 
         """
         features = np.ascontiguousarray(embedding.features, dtype=np.float16)
@@ -131,7 +132,7 @@ class EmbeddingCache:
         if not self._write(store, image_hash, features, attributes):
             if self.get(encoder_key, image_hash) is not None:
                 return  # another process was first
-            shutil.rmtree(store.root / image_hash)  # what is there is damaged
+            _remove(store.root / image_hash)  # what is there is damaged
             self._write(store, image_hash, features, attributes)
         self._bytes = None if self._bytes is None else self._bytes + features.nbytes
         if self._size() > self.max_bytes:
@@ -195,7 +196,17 @@ class EmbeddingCache:
 def _folders(path: Path) -> list[Path]:
     if not path.is_dir():
         return []
-    return [child for child in path.iterdir() if child.is_dir() and child.name[0] != "."]
+    folders = (child for child in path.iterdir() if child.is_dir() and not child.is_symlink())
+    return [folder for folder in folders if folder.name[0] != "."]
+
+
+def _remove(place: Path) -> None:
+    """Remove an entry, or whatever is in its place; what a link points at is not touched."""
+    with saving("The embedding", place):
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+        else:
+            place.unlink()
 
 
 def _touch(folder: Path) -> None:

@@ -59,9 +59,11 @@ class RecordStore:
         """Make the group where it is not there yet; any number of processes may try at once.
 
         Raises:
+            ProjectError: there is a link in its place.
             StorageError: the disk refused.
 
         """
+        refuse_link(self.root)
         if (self.root / _METADATA).is_file():
             return
         with saving("The project's store", self.root):
@@ -185,6 +187,7 @@ def _refuse_links(folder: Path) -> None:
         OSError: it is no folder, or cannot be read.
 
     """
+    refuse_link(folder.parent)
     refuse_link(folder)
     with os.scandir(folder) as entries:
         for entry in entries:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES
 from napari_sam_tune.core.pixel_classifier.survey import Survey, Unread
-from napari_sam_tune.core.project.joining import HEADS
+from napari_sam_tune.core.project.folder import HEADS
 from napari_sam_tune.core.suggestions.queue import SuggestionQueue
 from napari_sam_tune.core.suggestions.strictness import Strictness
 

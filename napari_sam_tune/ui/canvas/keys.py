@@ -44,7 +44,14 @@ DEFAULT_KEYS: dict[str, str] = {
     "find_similar": "Shift-F",
     "next_finds": "Shift-G",
     "fine_tune": "Shift-T",
+    "hide_masks": "Shift-H",
+    "outlines": "Shift-B",
+    "markers": "Shift-M",
+    "contrast": "Shift-I",
+    "zoom": "Shift-Z",
 }
+# What is so only while its key is held.
+HELD = ("hide_masks",)
 # Bound beside the configurable ones on the plugin's own layers, where napari's own undo would only
 # know about paint.
 _UNDO_KEYS = {"Ctrl-Z": "undo", "Ctrl-Shift-Z": "redo"}
@@ -72,13 +79,15 @@ class KeyMap:
 
     Attributes:
         viewer: its keymap gets every action.
-        actions: what to call for each name in `DEFAULT_KEYS`.
+        actions: what to call for each name in `DEFAULT_KEYS` but those held.
+        held: what to call for each name in `HELD`, with True and, when the key is released, False.
         on_pan: called with True while the pan key is held, False when it is released.
 
     """
 
     viewer: ViewerModel
     actions: Mapping[str, Callable[[], None]]
+    held: Mapping[str, Callable[[bool], None]]
     on_pan: Callable[[bool], None]
 
     def __post_init__(self) -> None:
@@ -99,9 +108,11 @@ class KeyMap:
         self.release()
         self.keys, problems = _usable(keys)
         for name, key in self.keys.items():
-            self._bind(self.viewer, key, self.actions[name])
-            for layer in own_layers:
-                self._bind(layer, key, self.actions[name])
+            for provider in (self.viewer, *own_layers):
+                if name in HELD:
+                    self._bind_held(provider, key, self.held[name])
+                else:
+                    self._bind(provider, key, self.actions[name])
         for key, name in _UNDO_KEYS.items():
             for provider in (self.viewer, *own_layers):
                 self._bind(provider, key, self.actions[name])
@@ -125,6 +136,14 @@ class KeyMap:
             action()
 
         self._put(provider, coerce_keybinding(key), pressed)
+
+    def _bind_held(self, provider: KeymapProvider, key: str, hold: Callable[[bool], None]) -> None:
+        def held(_: object) -> Generator[None, None, None]:
+            hold(True)
+            yield
+            hold(False)
+
+        self._put(provider, coerce_keybinding(key), held)
 
     def _bind_pan(self) -> None:
         # Space stays napari's "hold to move the view"; it only also tells us not to draw a box.

@@ -8,37 +8,37 @@ colours), `box` (Shapes), `proposal` (a Labels layer that napari's own brush and
 
 from __future__ import annotations
 
-from colorsys import hls_to_rgb, rgb_to_hls
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels, Layer, Points, Shapes
-from napari.utils.colormaps import DirectLabelColormap
 from scipy import ndimage
 
 from napari_sam_tune.core.errors import MaskError
 from napari_sam_tune.core.prompts import rowcol_from_xy, xy_from_rowcol
+from napari_sam_tune.ui.canvas.looks import (
+    CLICK_PIXELS,
+    LINE_PIXELS,
+    MAKERS,
+    NEGATIVE,
+    OWN,
+    POSITIVE,
+    class_colours,
+    inherit_place,
+    outline,
+    outline_layer,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from napari.components import ViewerModel
+    from napari.layers import Image, Labels, Layer, Points, Shapes, Vectors
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.prompts import Box, Mask, Point, Prompt
 
-OWN = "napari_sam_tune"
-"""Key in a layer's metadata that marks it as the plugin's own; the value is its role."""
-
-Colour = tuple[float, float, float, float]
-_PROPOSAL_COLOUR: Colour = (0.10, 0.85, 1.00, 0.65)
-_PREVIEW_COLOUR: Colour = (0.10, 0.85, 1.00, 1.00)
-POSITIVE, NEGATIVE, BOX_COLOUR = "#39d353", "#ff5a52", "#ffd166"
-# Lightness of one class's objects alternates a little, so that touching neighbours can be told.
-_SHADES = (0.0, 0.10, -0.10, 0.18)
-_CLICK_PIXELS = 11.0
+_MASKS, _MARKERS = ("accepted", "proposal"), ("box", "clicks", "preview")
 _DIGITS = 6  # of positions in pixels; what is beyond comes of computing
 
 
@@ -79,6 +79,8 @@ class LabellingLayers:
         self._own: dict[str, Layer] = {}
         self._prompt: Prompt | None = None  # what clicks and box show
         self._ids: list[str] = []
+        self._outlined = False
+        viewer.scene.camera.events.zoom.connect(self._follow_zoom)
 
     # ---------------------------------------------------------------- opening
 
@@ -95,16 +97,25 @@ class LabellingLayers:
         """
         self._forget_removed()
         self.image, self.shape, self._ids = image, shape, []
-        for role, make in _MAKERS.items():
+        self._lift_above(image)
+        for role, make in MAKERS.items():
             if role not in self._own:
                 self._add(role, make())
-            _inherit_place(self._own[role], image)
+            inherit_place(self._own[role], image)
         for role in ("accepted", "proposal"):
             self._own[role].data = np.zeros(shape, self._own[role].data.dtype)
         self.show_prompt(None)
         self.show_preview(None)
         self.proposal.mode = "pan_zoom"
         self.viewer.layers.selection.active = self.proposal
+        self._follow_zoom()
+
+    def _lift_above(self, image: Image) -> None:
+        """Keep the image just below what is laid over it, where it came later."""
+        layers = self.viewer.layers
+        lowest = min((layers.index(layer) for layer in self._own.values()), default=len(layers))
+        if layers.index(image) > lowest:
+            layers.move(layers.index(image), lowest)
 
     def _forget_removed(self) -> None:
         """Take away layers that lie below one that was thrown away: the order counts."""
@@ -117,6 +128,7 @@ class LabellingLayers:
 
     def close(self) -> None:
         """Take the plugin's layers off the viewer; the images stay."""
+        self.viewer.scene.camera.events.zoom.disconnect(self._follow_zoom)
         own, self._own, self.image, self._ids = list(self._own.values()), {}, None, []
         for layer in own:
             if layer in self.viewer.layers:
@@ -127,7 +139,7 @@ class LabellingLayers:
         """Whether an image is open and all layers over it are still there."""
         layers = self.viewer.layers
         wanted = [self.image, *self._own.values()]
-        return self.image is not None and all(layer in layers for layer in wanted)
+        return self._own.keys() >= MAKERS.keys() and all(layer in layers for layer in wanted)
 
     @property
     def proposal(self) -> Labels:
@@ -158,7 +170,7 @@ class LabellingLayers:
     def _add(self, role: str, layer: Layer) -> None:
         layer.name = role
         layer.metadata[OWN] = role
-        _inherit_place(layer, self.image)
+        inherit_place(layer, self.image)
         self.viewer.layers.append(layer)
         self._own[role] = layer
 
@@ -171,6 +183,12 @@ class LabellingLayers:
         if not (-0.5 <= row <= height - 0.5 and -0.5 <= column <= width - 0.5):
             return None
         return xy_from_rowcol((row, column))
+
+    def world_of(self, mask: Mask) -> tuple[float, ...]:
+        """Return the world position of the first pixel of a mask."""
+        plane = self.viewer.dims.current_step[: self.image.ndim - 2]
+        place = np.unravel_index(int(mask.argmax()), mask.shape)
+        return tuple(self.image.data_to_world((*plane, *place)))
 
     def box_between(self, start: Sequence[float], end: Sequence[float]) -> Box:
         """Return the box (x0, y0, x1, y1) between two world positions, in the image's pixels."""
@@ -186,6 +204,18 @@ class LabellingLayers:
         row, column = np.clip(np.rint(rowcol_from_xy(xy)).astype(int), 0, np.array(self.shape) - 1)
         value = int(self.accepted.data[row, column])
         return self._ids[value - 1] if value else None
+
+    def box_of_object(self, world: Sequence[float]) -> tuple[int, int, int, int] | None:
+        """Return (y0, x0, y1, x1) of the object in progress, else of the accepted one there."""
+        shown = self.proposal.data != 0
+        if not shown.any():
+            under = self.id_at(world)
+            if under is None:
+                return None
+            shown = self.accepted.data == self._ids.index(under) + 1
+        found = ndimage.find_objects(shown.astype(np.uint8))
+        rows, columns = found[0]
+        return rows.start, columns.start, rows.stop, columns.stop
 
     def labels_over(self, layer: Labels, plane: tuple[int, ...]) -> NDArray[Any]:
         """Return a Labels layer's numbers where they lie over the open image, in full resolution.
@@ -239,17 +269,18 @@ class LabellingLayers:
 
     def show_preview(self, mask: Mask | None) -> None:
         """Show the outline a click would give, or none; its layer comes with the first one."""
-        layer: Labels | None = self._own.get("preview")
+        layer: Vectors | None = self._own.get("preview")
         if layer is None:
             if mask is None or not self.is_open:
                 return
             active = self.viewer.layers.selection.active
-            self._add("preview", _mask_layer(_PREVIEW_COLOUR, contour=2))
+            self._add("preview", outline_layer())
             layer = self._own["preview"]
             self.viewer.layers.selection.active = active
-        elif mask is None and not layer.data.any():
+            self._follow_zoom()
+        elif mask is None and not len(layer.data):
             return
-        layer.data = np.zeros(self.shape, np.uint8) if mask is None else mask.astype(np.uint8)
+        layer.data = np.zeros((0, 2, 2), np.float32) if mask is None else outline(mask)
 
     def proposed_mask(self) -> Mask:
         """Return the proposal layer as (H, W) bool, as brush and eraser left it."""
@@ -267,7 +298,7 @@ class LabellingLayers:
             positive = np.asarray(prompt.labels, bool)  # type: ignore[union-attr]
             clicks.face_color = np.where(positive, POSITIVE, NEGATIVE).tolist()
             clicks.symbol = np.where(positive, "cross", "hbar").tolist()
-            clicks.size = _CLICK_PIXELS / max(self.viewer.scene.camera.zoom, 1e-6) / self._pixel()
+            clicks.size = CLICK_PIXELS * self._screen_pixel()
         clicks.selected_data = set()
         self.show_box(None if prompt is None else prompt.box)
 
@@ -282,7 +313,7 @@ class LabellingLayers:
             return
         x0, y0, x1, y1 = box
         layer.data = [np.array([[y0, x0], [y0, x1], [y1, x1], [y1, x0]])]
-        layer.edge_width = 2.0 / max(self.viewer.scene.camera.zoom, 1e-6) / self._pixel()
+        layer.edge_width = LINE_PIXELS * self._screen_pixel()
 
     def show_accepted(self, objects: Sequence[AcceptedObject], *, cover: bool = False) -> None:
         """Show the accepted objects, oldest first.
@@ -303,9 +334,47 @@ class LabellingLayers:
         self.accepted.data = data
         self.accepted.editable = False  # napari makes a layer editable again with its data
 
-    def _pixel(self) -> float:
-        """Size of an image pixel in world units."""
-        return float(np.abs(self.image.scale[-1])) or 1.0
+    def switch_markers(self) -> bool:
+        """Hide clicks, box and preview, or show them again; returns whether they are shown."""
+        markers = [self._own[role] for role in _MARKERS if role in self._own]
+        shown = not all(layer.visible for layer in markers)
+        for layer in markers:
+            layer.visible = shown
+        return shown
+
+    def switch_outlines(self) -> bool:
+        """Show masks as outlines, or filled; returns whether they are outlines now."""
+        self._outlined = not self._outlined
+        self._follow_zoom()
+        return self._outlined
+
+    def hide_masks(self, hidden: bool) -> None:
+        """Let the image be seen without masks, or with them again."""
+        for role in _MASKS:
+            self._own[role].visible = not hidden
+
+    def _follow_zoom(self, _: object = None) -> None:
+        """Keep marks and lines as wide on the screen as they were."""
+        if not self.is_open:
+            return
+        width = LINE_PIXELS * self._screen_pixel()
+        clicks, box = self._own["clicks"], self._own["box"]
+        if len(clicks.data):
+            clicks.size = CLICK_PIXELS * self._screen_pixel()
+        if box.nshapes:
+            box.edge_width = width
+        if "preview" in self._own:
+            self._own["preview"].edge_width = width
+        # napari draws contours in whole pixels of the image
+        contour = max(1, round(width)) if self._outlined else 0
+        for role in _MASKS:
+            if self._own[role].contour != contour:
+                self._own[role].contour = contour
+
+    def _screen_pixel(self) -> float:
+        """How many pixels of the image a pixel of the screen is wide."""
+        scale = float(np.abs(self.image.scale[-1])) or 1.0
+        return 1 / max(self.viewer.scene.camera.zoom, 1e-6) / scale
 
 
 def labels_to_masks(labels: NDArray[Any], *, parts: bool = False) -> list[Mask]:
@@ -316,66 +385,3 @@ def labels_to_masks(labels: NDArray[Any], *, parts: bool = False) -> list[Mask]:
     whole = np.ones((3, 3), int)
     numbered = [ndimage.label(mask, whole) for mask in masks]
     return [blobs == number for blobs, count in numbered for number in range(1, count + 1)]
-
-
-def _inherit_place(layer: Layer, image: Image) -> None:
-    """Put a two-dimensional layer where the last two dimensions of `image` are."""
-    layer.scale, layer.translate = image.scale[-2:], image.translate[-2:]
-    layer.rotate, layer.shear = image.rotate[-2:, -2:], image.shear[-1:]
-    layer.affine = image.affine.affine_matrix[-3:, -3:]
-    layer.units = image.units[-2:]
-
-
-def _clicks_layer() -> Points:
-    layer = Points(
-        ndim=2,
-        size=_CLICK_PIXELS,
-        face_color=POSITIVE,
-        border_color="black",
-        border_width=0.12,
-        symbol="cross",
-    )
-    layer.editable = False
-    return layer
-
-
-def _box_layer() -> Shapes:
-    layer = Shapes(ndim=2, face_color="transparent", edge_color=BOX_COLOUR, edge_width=1.0)
-    layer.editable = False
-    return layer
-
-
-def _mask_layer(colour: Colour, contour: int = 0) -> Labels:
-    table = {None: colour, 0: (0, 0, 0, 0), 1: colour}
-    layer = Labels(np.zeros((1, 1), np.uint8), colormap=DirectLabelColormap(color_dict=table))
-    layer.contour = contour
-    return layer
-
-
-def _accepted_layer() -> Labels:
-    return Labels(np.zeros((1, 1), np.int32), opacity=0.55)
-
-
-def class_colours(colours: Sequence[str]) -> DirectLabelColormap:
-    """Colour the labels 1, 2, … by their objects' class colours, shaded to tell neighbours."""
-    table: dict[int | None, Any] = {None: (0, 0, 0, 0), 0: (0, 0, 0, 0)}
-    seen: dict[str, int] = {}
-    for value, colour in enumerate(colours, start=1):
-        seen[colour] = seen.get(colour, -1) + 1
-        table[value] = _shaded(colour, _SHADES[seen[colour] % len(_SHADES)])
-    return DirectLabelColormap(color_dict=table)
-
-
-def _shaded(colour: str, by: float) -> Colour:
-    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    hue, light, saturation = rgb_to_hls(red, green, blue)
-    return (*hls_to_rgb(hue, float(np.clip(light + by, 0.1, 0.9)), saturation), 1.0)
-
-
-# From below; the order in which they are laid over the image.
-_MAKERS: dict[str, Callable[[], Layer]] = {
-    "accepted": _accepted_layer,
-    "box": _box_layer,
-    "proposal": partial(_mask_layer, _PROPOSAL_COLOUR),
-    "clicks": _clicks_layer,
-}

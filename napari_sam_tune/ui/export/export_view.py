@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QProgressBar,
-    QPushButton,
     QTabWidget,
     QToolButton,
     QVBoxLayout,
@@ -29,9 +28,10 @@ from napari_sam_tune.ui.export.export_request import (
     ExportContent,
     ExportRequest,
 )
+from napari_sam_tune.ui.views.fields import ComboBox
+from napari_sam_tune.ui.views.look import Look, stylesheet
 from napari_sam_tune.ui.views.notice import NoticeBar
-from napari_sam_tune.ui.views.start import combo
-from napari_sam_tune.ui.views.style import STYLE, Text
+from napari_sam_tune.ui.views.style import Button, Text
 
 
 class ExportDialog(QDialog):
@@ -55,7 +55,7 @@ class ExportDialog(QDialog):
     def __init__(self, content: ExportContent, tab: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("panel")
-        self.setStyleSheet(STYLE)
+        self.setStyleSheet(stylesheet(Look.of()))
         self.setWindowTitle("Export")
         self._content = content
         self._is_own_place = False
@@ -141,7 +141,7 @@ class ExportDialog(QDialog):
         page = QWidget()
         form = QFormLayout(page)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        self.formats = combo(
+        self.formats = ComboBox(
             {
                 n: known.title[:1].upper() + known.title[1:]
                 for n, known in FORMATS.items()
@@ -179,9 +179,9 @@ class ExportDialog(QDialog):
         form = QFormLayout(page)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         titles = {known.name: known.title for known in WEIGHTS_FORMATS.values()}
-        self.weights_formats = combo(titles)
+        self.weights_formats = ComboBox(titles)
         self.weights_formats.currentIndexChanged.connect(self._on_choice_changed)
-        self._versions = combo(self._content.versions)
+        self._versions = ComboBox(self._content.versions)
         form.addRow("Format", self.weights_formats)
         form.addRow("Version", self._versions)
         return page
@@ -200,11 +200,11 @@ class ExportDialog(QDialog):
         return line
 
     def _buttons(self) -> QHBoxLayout:
-        self._close = QPushButton("Close")
+        self._close = Button("Close")
         self._close.setProperty("role", "wide")
         self._close.setAutoDefault(False)
         self._close.clicked.connect(self.reject)
-        self.export = QPushButton("Export")
+        self.export = Button("Export")
         self.export.setProperty("role", "primary")
         self.export.setDefault(True)
         self.export.clicked.connect(lambda: self.asked.emit(self.request()))

@@ -9,14 +9,13 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
-    QPushButton,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_sam_tune.ui.views.style import Text, tip
+from napari_sam_tune.ui.views.style import Button, Text, tip
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +29,7 @@ class VersionRow:
         version: "base" or 12 hex digits.
         name: as it is called on the badge.
         when: local time, or "".
-        score: what it scored on held-out objects when it was judged, or "".
+        score: what it scored on masks kept aside when it was judged, or "".
         in_use: whether it answers now.
         detail: what got better and what got worse, for the tool tip.
 
@@ -58,14 +57,14 @@ class HistoryView(QWidget):
         super().__init__()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        self._empty = Text("No round has made better weights yet; the base model answers.", "quiet")
-        self.table = table("Version", "When", "Held-out score")
+        self._empty = Text("Nothing better was learnt yet; the model answers as it came.", "quiet")
+        self.table = table("Version", "When", "Score")
         self.table.itemSelectionChanged.connect(self._on_table_selected)
-        self._back = QPushButton("Use this version again")
+        self._back = Button("Use this version again")
         self._back.clicked.connect(lambda: self.rollback.emit(self._selected()))
         column.addWidget(self._empty)
         column.addWidget(self.table)
-        column.addWidget(self._back, 0, Qt.AlignmentFlag.AlignRight)
+        column.addWidget(self._back)
         self._rows: tuple[VersionRow, ...] = ()
         self.show_versions(())
 
@@ -102,7 +101,9 @@ def table(*columns: str) -> QTableWidget:
     widget.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
     header = widget.horizontalHeader()
     header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-    header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+    header.setTextElideMode(Qt.TextElideMode.ElideRight)
+    for column, text in enumerate(columns):
+        widget.horizontalHeaderItem(column).setToolTip(text)
     header.setMinimumSectionSize(30)
     header.setHighlightSections(False)
     return widget
@@ -114,7 +115,7 @@ def fill(widget: QTableWidget, rows: Sequence[tuple[str, ...]], tips: Sequence[s
     for index, (texts, said) in enumerate(zip(rows, tips, strict=True)):
         for column, text in enumerate(texts):
             item = QTableWidgetItem(text)
-            item.setToolTip(tip(said))
+            item.setToolTip(tip("\n".join(filter(None, (text, said)))))
             widget.setItem(index, column, item)
     shown = min(max(len(rows), 1), 6)
     height = widget.horizontalHeader().sizeHint().height()

@@ -8,19 +8,19 @@ from typing import Literal
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import (
-    QButtonGroup,
-    QCheckBox,
-    QColorDialog,
-    QGridLayout,
-    QInputDialog,
-    QMenu,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QButtonGroup, QColorDialog, QInputDialog, QMenu, QVBoxLayout, QWidget
 
-from napari_sam_tune.ui.views.style import KeyButton, OneLine, Section, Text, row
+from napari_sam_tune.ui.views.style import (
+    Button,
+    CheckBox,
+    KeyButton,
+    OneLine,
+    Row,
+    Section,
+    Text,
+    on_a_button,
+    tip,
+)
 
 Tool = Literal["click", "brush", "eraser"]
 
@@ -76,6 +76,8 @@ class ObjectSnapshot:
         can_redo: there is one to repeat.
         tool: what the mouse does.
         picking: the next click picks an accepted object for this, or None.
+        has_image: there is an image to click on.
+        accepted: objects accepted on it.
 
     """
 
@@ -89,6 +91,23 @@ class ObjectSnapshot:
     can_redo: bool = False
     tool: Tool = "click"
     picking: Literal["reopen", "delete"] | None = None
+    has_image: bool = True
+    accepted: int = 0
+
+
+_NO_IMAGE = "First an image must be open."
+_BOX = "Drag: box · Space + drag: move the view"
+_VIEW = "Ctrl + drag: box · Drag: move the view"
+_CLICKS = "Click: part of it · Right click or Shift + click: not part of it"
+_HINTS = {
+    "brush": "Drag to add to the mask. [ and ] change the size of the brush. Esc or Z: back to "
+    "clicking",
+    "eraser": "Drag to take away from the mask. [ and ] change the size of the eraser. Esc or Z: "
+    "back to clicking",
+    "reopen": "Click on a mask you accepted, and it is open again. Esc: leave it as it is",
+    "delete": "Click on a mask you accepted, and it is gone; Undo brings it back. Esc: keep all",
+}
+"""What the mouse does, by tool or by what is picked; clicks have theirs by preference."""
 
 
 class _ActionView(QWidget):
@@ -119,6 +138,7 @@ class ImageView(_ActionView):
 
     Attributes:
         leave: emitted to close the project and choose other images.
+        line: where the person is, in one line; for a place that is always in view.
 
     """
 
@@ -127,12 +147,10 @@ class ImageView(_ActionView):
     def __init__(self) -> None:
         super().__init__()
         section = Section("Image")
-        self._count = Text("", "quiet", wrap=False)
-        leave = QToolButton()
-        leave.setText("Other images…")
+        self.line = OneLine()
+        leave = Button("Other images…", "small")
         leave.setToolTip("Close this project and choose other images")
         leave.clicked.connect(self.leave)
-        section.head.addWidget(self._count)
         section.head.addWidget(leave)
         self._name = OneLine()
         section.body.addWidget(self._name)
@@ -144,17 +162,24 @@ class ImageView(_ActionView):
         )
         self._done.setCheckable(True)
         self._empty.setCheckable(True)
-        section.body.addLayout(row(previous, following))
-        section.body.addLayout(row(self._done, self._empty))
+        section.body.addWidget(Row(previous, following, self._done, self._empty, columns=2))
         self._column.addWidget(section)
+        for button in self.buttons.values():
+            button.allow(False, _NO_IMAGE)
 
     def show_image(self, image: ImageSnapshot) -> None:
         """Show where the person is."""
         self._name.setText(image.name)
-        self._count.setText(f"{image.position} of {image.count} · {image.finished} done")
+        masks = "1 mask" if image.objects == 1 else f"{image.objects or 'no'} masks"
+        self.line.setText(
+            f"Image {image.position} of {image.count} · {masks} on it · {image.finished} done"
+        )
         self._done.setChecked(image.done and not image.empty)
         self._empty.setChecked(image.empty)
-        self._empty.setEnabled(image.objects == 0)
+        self._done.allow(True, "")
+        self._empty.allow(image.objects == 0, "There are masks on this image.")
+        self.buttons["previous_image"].allow(image.position > 1, "This is the first image.")
+        self.buttons["next_image"].allow(image.position < image.count, "This is the last image.")
 
 
 class ClassView(QWidget):
@@ -174,23 +199,21 @@ class ClassView(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         self._section = Section("Class")
-        self._note = Text("suggested", "quiet", wrap=False)
+        self._note = OneLine("quiet")
+        self._note.setText("suggested")
         self._note.setToolTip(
             "Suggested by what was accepted before. Choose another class, and that one counts."
         )
         self._section.head.insertWidget(1, self._note)
-        add = QToolButton()
-        add.setText("Add…")
+        add = Button("Add a class…")
         add.clicked.connect(self._on_add_clicked)
-        colour = QToolButton()
-        colour.setText("Colour…")
+        colour = Button("Colour…", "small")
         colour.setToolTip("Change the colour of the current class")
         colour.clicked.connect(self._on_colour_clicked)
         self._section.head.addWidget(colour)
-        self._section.head.addWidget(add)
-        self._grid = QGridLayout()
-        self._grid.setSpacing(6)
-        self._section.body.addLayout(self._grid)
+        self._add = add
+        self._row = Row(add, columns=2)
+        self._section.body.addWidget(self._row)
         self._group = QButtonGroup(self)
         column.addWidget(self._section)
         self._shown = ClassSnapshot((), "")
@@ -207,17 +230,18 @@ class ClassView(QWidget):
     def _rebuild(self, snapshot: ClassSnapshot) -> None:
         for button in self._group.buttons():
             self._group.removeButton(button)
-            self._grid.removeWidget(button)
             button.hide()
             button.deleteLater()
-        for index, (name, colour, key) in enumerate(snapshot.classes):
-            button = KeyButton(name, name, f"The next mask is “{name}”")
+        shown: list[QWidget] = []
+        for name, colour, key in snapshot.classes:
+            button = KeyButton(name, on_a_button(name), tip(f"The next mask is “{name}”"))
             button.setIcon(_chip(colour))
             button.setCheckable(True)
             button.show_key(key)
             button.clicked.connect(lambda _=False, name=name: self.chosen.emit(name))
             self._group.addButton(button)
-            self._grid.addWidget(button, index // 2, index % 2)
+            shown.append(button)
+        self._row.show_widgets([*shown, self._add])
 
     def _on_add_clicked(self) -> None:
         name, accepted = QInputDialog.getText(self, "New class", "Name of the class")
@@ -252,85 +276,74 @@ class ObjectView(_ActionView):
     def __init__(self) -> None:
         super().__init__()
         section = Section("Object")
+        self._drag_draws_box, self._shown = True, ObjectSnapshot("", has_image=False)
         self._headline = Text()
-        section.body.addLayout(self._tools())
-        section.body.addWidget(self._headline)
-        accept = self._button("accept", "Accept", "Keep this mask", primary=True)
-        section.body.addWidget(accept)
+        self._button("accept", "Accept", "Keep this mask", primary=True)
         self._button("candidate", "Next guess", "A single click can mean a part or the whole")
         self._button("sign", "Click removes", "Plain clicks mean “not part of it”")
-        self.buttons["sign"].setCheckable(True)
         self._button("undo", "Undo", "Take the last click, stroke or accept back (also Ctrl+Z)")
-        self._button("redo", "Redo")
+        self._button("redo", "Redo", "Do again what was taken back")
         self._button("reject", "Reject", "Drop this object")
         self._button("clear", "Clear clicks", "Start this object again")
+        self._button("reopen", "Correct…", "Take a mask you accepted up again: click on it")
+        self._button("delete", "Delete…", "Remove a mask you accepted: click on it")
         self._button(
-            "earlier", "Old or new mask", "The mask of the weights before the swap, and back"
+            "earlier", "Old or new mask", "The mask from before the model learnt, and back"
         )
-        self._button("reopen", "Correct…", "Take an accepted object up again")
-        self._button("delete", "Delete…", "Remove an accepted object")
-        self.connected = QCheckBox()
+        for action in ("sign", "reopen", "delete"):
+            self.buttons[action].setCheckable(True)
+        self.connected = CheckBox()
         self.connected.setToolTip(
             "Of an answer, only the parts that a click, the box or paint touches"
         )
         self.connected.clicked.connect(self.connected_chosen)
-        section.head.addWidget(self.connected)
-        for button in ("reopen", "delete"):
-            self.buttons[button].setCheckable(True)
-        for left, right in (
-            ("candidate", "sign"),
-            ("undo", "redo"),
-            ("reject", "clear"),
-            ("reopen", "delete"),
-        ):
-            section.body.addLayout(row(self.buttons[left], self.buttons[right]))
-        section.body.addWidget(self.buttons["earlier"])
-        self._gestures = Text("", "quiet")
-        section.body.addWidget(self._gestures)
-        self._adopt = QToolButton()
-        self._adopt.setText("Take over masks from a Labels layer")
-        self._adopt.setStyleSheet("padding-right: 16px")  # room for the arrow of the menu
-        self._adopt.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._hint = Text("", "quiet")
+        self._adopt = Button("Take over a layer…")
+        self._adopt.setToolTip("Labels layers in the viewer can become accepted masks")
         self._adopt_menu = QMenu(self._adopt)
         self._adopt.setMenu(self._adopt_menu)
-        section.body.addWidget(self._adopt)
+        decisions = [b for action, b in self.buttons.items() if action not in ("accept", "earlier")]
+        for widget in (
+            self._tools(),
+            self._headline,
+            self.buttons["accept"],
+            Row(*decisions, columns=2),
+            self.buttons["earlier"],
+            self._hint,
+            self.connected,
+            self._adopt,
+        ):
+            section.body.addWidget(widget)
         self.show_adoptable([])
         self._column.addWidget(section)
-        self.show_gestures(drag_draws_box=True)
+        self.show_object(self._shown)
 
-    def _tools(self) -> QGridLayout:
-        grid = QGridLayout()
-        grid.setSpacing(6)
+    def _tools(self) -> Row:
         self._tool_buttons: dict[str, KeyButton] = {}
         group = QButtonGroup(self)
         # The keys are napari's own for its Labels layer.
-        for column, (tool, text, key) in enumerate(
-            (("click", "Click", "Z"), ("brush", "Brush", "P"), ("eraser", "Eraser", "E"))
+        for tool, text, key in (
+            ("click", "Click", "Z"),
+            ("brush", "Brush", "P"),
+            ("eraser", "Eraser", "E"),
         ):
             button = KeyButton(tool, text)
             button.setCheckable(True)
             button.show_key(key)
             button.clicked.connect(lambda _=False, tool=tool: self.tool_chosen.emit(tool))
             group.addButton(button)
-            grid.addWidget(button, 0, column)
             self._tool_buttons[tool] = button
-        return grid
+        return Row(*group.buttons())
 
     def show_keys(self, keys: dict[str, str]) -> None:
         """Write the keys on the buttons and beside the check box."""
         super().show_keys(keys)
-        self.connected.setText(f"Connected parts only ({keys.get('connected', '')})")
+        self.connected.setText(f"Connected only ({keys.get('connected', '')})")
 
     def show_gestures(self, *, drag_draws_box: bool) -> None:
-        """Tell what the mouse does on the image."""
-        drag = (
-            "Drag: box · Space + drag: move the view"
-            if drag_draws_box
-            else "Ctrl + drag: box · Drag: move the view"
-        )
-        self._gestures.setText(
-            f"Click: part of it · Right click or Shift + click: not part of it\n{drag}"
-        )
+        """Tell what a drag on the image does while the mouse clicks."""
+        self._drag_draws_box = drag_draws_box
+        self.show_object(self._shown)
 
     def show_connected(self, on: bool) -> None:
         """Show whether connected parts alone are shown."""
@@ -340,29 +353,40 @@ class ObjectView(_ActionView):
         """Offer to take over the masks of these Labels layers."""
         self._adopt_menu.clear()
         for name in names:
-            self._adopt_menu.addAction(name, partial(self.adopt.emit, name))
-            parts = f"{name}, each connected part by itself"
+            said = on_a_button(name)
+            self._adopt_menu.addAction(said, partial(self.adopt.emit, name))
+            parts = f"{said}, each connected part by itself"
             self._adopt_menu.addAction(parts, partial(self.adopt_parts.emit, name))
         self._adopt.setVisible(bool(names))
 
     def show_object(self, shown: ObjectSnapshot) -> None:
         """Show the object in progress."""
+        self._shown = shown
         self._headline.setText(shown.headline)
-        enabled = {
-            "accept": shown.can_accept,
-            "candidate": shown.candidates > 1,
-            "undo": shown.can_undo,
-            "redo": shown.can_redo,
-            "reject": shown.is_open,
-            "clear": shown.is_open,
+        nothing_open = "Click on a defect first." if shown.has_image else _NO_IMAGE
+        none_accepted = "There is no accepted mask on this image yet."
+        possible = {
+            "accept": (shown.can_accept, nothing_open),
+            "candidate": (shown.candidates > 1, "The model has no other guess."),
+            "sign": (shown.has_image, _NO_IMAGE),
+            "undo": (shown.can_undo, "There is nothing to take back on this image."),
+            "redo": (shown.can_redo, "Nothing was taken back."),
+            "reject": (shown.is_open, nothing_open),
+            "clear": (shown.is_open, nothing_open),
+            "reopen": (shown.accepted > 0, none_accepted),
+            "delete": (shown.accepted > 0, none_accepted),
         }
-        for name, value in enabled.items():
-            self.buttons[name].setEnabled(value)
+        for name, (value, why_not) in possible.items():
+            self.buttons[name].allow(value, why_not if shown.has_image else _NO_IMAGE)
         self.buttons["earlier"].setVisible(shown.has_earlier)
         self.buttons["sign"].setChecked(shown.negative)
         self.buttons["reopen"].setChecked(shown.picking == "reopen")
         self.buttons["delete"].setChecked(shown.picking == "delete")
+        for button in self._tool_buttons.values():
+            button.allow(shown.has_image, _NO_IMAGE)
         self._tool_buttons[shown.tool].setChecked(True)
+        clicks = f"{_CLICKS}\n{_BOX if self._drag_draws_box else _VIEW}"
+        self._hint.setText(_HINTS.get(shown.picking or shown.tool, clicks))
 
 
 def _chip(colour: str) -> QIcon:

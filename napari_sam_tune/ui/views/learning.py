@@ -6,20 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QFrame,
-    QHBoxLayout,
-    QProgressBar,
-    QPushButton,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from napari_sam_tune.core.rounds.plan import MASKS_BETWEEN_ROUNDS
+from napari_sam_tune.ui.views.fields import SpinBox
 from napari_sam_tune.ui.views.learnt_chart import LearntChart, LearntPoint
-from napari_sam_tune.ui.views.style import KeyButton, Section, Text
+from napari_sam_tune.ui.views.style import Button, CheckBox, KeyButton, OneLine, Row, Section, Text
 
 if TYPE_CHECKING:
     from napari_sam_tune.ui.views.curves import CurveView
@@ -35,12 +27,15 @@ class LearningSnapshot:
         is_surface_new: those weights have not learnt what the open image shows.
         learnt: what learning at every accept is worth, in one sentence.
         learnt_points: the same after fewer masks, fewest first.
-        masks: accepted masks since the last round.
+        awaited: what has to come before learning starts by itself, in one sentence.
+        missing: what has to come before it can be started at all, or nothing.
         training: a round is under way.
         doing: what the round is doing, in a few words.
         fraction: of the round that is done, from 0 to 1; None while unknown.
         seconds_left: estimate, or None.
         outcome: what the last round changed, in one sentence.
+        details: the same with its figures.
+        is_fresh: nothing was accepted since that round.
         automatic: rounds start by themselves.
         every: accepted masks between them.
 
@@ -51,12 +46,15 @@ class LearningSnapshot:
     is_surface_new: bool = False
     learnt: str = ""
     learnt_points: tuple[LearntPoint, ...] = ()
-    masks: int = 0
+    awaited: str = ""
+    missing: str = ""
     training: bool = False
     doing: str = ""
     fraction: float | None = None
     seconds_left: float | None = None
     outcome: str = ""
+    details: str = ""
+    is_fresh: bool = False
     automatic: bool = True
     every: int = MASKS_BETWEEN_ROUNDS
 
@@ -67,7 +65,7 @@ class CurveSnapshot:
 
     Attributes:
         losses: (step, loss) pairs.
-        scores: (step, score from 0 to 1) pairs, on held-out objects.
+        scores: (step, score from 0 to 1) pairs, on masks kept aside.
 
     """
 
@@ -79,7 +77,9 @@ class LearningView(QWidget):
     """The learning section.
 
     Attributes:
-        learnt_line: what learning at every accept is worth; for a place that is always in view.
+        line: what the learning is at, in one line; for a place that is always in view.
+        line_bar: how far it is, under that line.
+        learnt_line: what learning at every accept is worth.
         start: emitted to start a round.
         cancel: emitted to stop the round under way.
         automatic_changed: emitted with (on, masks between rounds).
@@ -95,47 +95,59 @@ class LearningView(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         section = Section("Learning")
-        self._badge = Text("", "badge", wrap=False)
+        self._badge = OneLine("badge")
         section.head.addWidget(self._badge)
+        self.line, self.line_bar, self._bar = OneLine(), _bar(3), _bar(6)
         self._learnt = Text()
         self._learnt.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.learnt_line = QFrame()
-        self.learnt_line.setProperty("role", "card")
-        self.learnt_line.hide()
         line = QVBoxLayout(self.learnt_line)
-        line.setContentsMargins(10, 6, 10, 6)
+        line.setContentsMargins(0, 0, 0, 0)
         line.addWidget(self._learnt)
         self._learnt_chart = LearntChart()
         self._surface = Text("", "quiet")
-        self._masks = Text("", "quiet")
-        self.button = KeyButton("fine_tune", "Fine-tune now", "Learn from the accepted masks")
+        self._awaited = Text("", "quiet")
+        self.button = KeyButton(
+            "fine_tune", "Learn now", "Learn from the accepted masks in the background"
+        )
         self.button.clicked.connect(self.start)
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setFixedHeight(6)
         self._doing = Text("", "quiet")
-        self._cancel = QPushButton("Cancel")
+        self._cancel = Button("Cancel")
         self._cancel.clicked.connect(self.cancel)
         status = QHBoxLayout()
         status.addWidget(self._doing, 1)
         status.addWidget(self._cancel)
         self._outcome = Text()
         self._outcome.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._curve: CurveView | None = None
-        self._curve_place = QVBoxLayout()
         for widget in (
+            self.learnt_line,
             self._learnt_chart,
             self._surface,
             self._outcome,
-            self._masks,
+            self._awaited,
             self.button,
             self._bar,
         ):
             section.body.addWidget(widget)
         section.body.addLayout(status)
-        section.body.addLayout(self._curve_place)
-        section.body.addLayout(self._automatic_line())
+        self._add_details(section)
+        section.body.addWidget(self._automatic_line())
         column.addWidget(section)
+        self.show_learning(LearningSnapshot(automatic=True))
+
+    def _add_details(self, section: Section) -> None:
+        self._more = Button("Details", "link")
+        self._more.setCheckable(True)
+        self._more.setToolTip("The figures behind it, and the curve of the learning")
+        self._more.toggled.connect(self._show_details)
+        self._details = Text("", "quiet")
+        self._details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._curve_shown = CurveSnapshot()
+        self._curve: CurveView | None = None
+        self._curve_place = QVBoxLayout()
+        section.body.addWidget(self._more)
+        section.body.addWidget(self._details)
+        section.body.addLayout(self._curve_place)
 
     def show_key(self, key: str) -> None:
         """Write the key on "Fine-tune now"."""
@@ -153,43 +165,56 @@ class LearningView(QWidget):
         self._learnt.setText(shown.learnt)
         self.learnt_line.setVisible(bool(shown.learnt))
         self._learnt_chart.show_points(shown.learnt_points)
-        masks = "1 new mask" if shown.masks == 1 else f"{shown.masks} new masks"
-        self._masks.setText(f"{masks} since the last round")
-        self._masks.setVisible(not shown.training)
+        self._awaited.setText(shown.missing or shown.awaited)
+        self._awaited.setVisible(not shown.training)
         self.button.setVisible(not shown.training)
-        for widget in (self._bar, self._doing, self._cancel):
+        self.button.allow(not shown.missing, shown.missing)
+        for widget in (self._doing, self._cancel):
             widget.setVisible(shown.training)
-        self._bar.setRange(0, 0 if shown.fraction is None else 1000)
-        self._bar.setValue(int(1000 * (shown.fraction or 0)))
+        for bar in (self._bar, self.line_bar):
+            bar.setVisible(shown.training)
+            bar.setRange(0, 0 if shown.fraction is None else 1000)
+            bar.setValue(int(1000 * (shown.fraction or 0)))
         left = "" if shown.seconds_left is None else f" · {duration(shown.seconds_left)} left"
         self._doing.setText(shown.doing + left)
         self._outcome.setText(shown.outcome)
-        self._outcome.setVisible(bool(shown.outcome))
+        self._outcome.setVisible(bool(shown.outcome) and not shown.training)
+        self._details.setText(shown.details)
+        self._show_details()
+        news = shown.outcome if shown.is_fresh else ""
+        self.line.setText(
+            self._doing.text() if shown.training else news or shown.awaited or shown.missing
+        )
         self._show_automatic(shown)
 
     def show_curve(self, curve: CurveSnapshot) -> None:
-        """Draw the round's curve; the plot is made when there is first something to draw."""
-        if self._curve is None:
-            # pyqtgraph takes a moment to import, so not before it is needed.
-            from napari_sam_tune.ui.views.curves import CurveView
+        """Draw the round's curve where the details are asked for."""
+        self._curve_shown = curve
+        self._show_details()
 
-            self._curve = CurveView()
-            self._curve_place.addWidget(self._curve)
-        self._curve.show_curve(curve.losses, curve.scores)
+    def _show_details(self, _: bool = False) -> None:
+        curve, wanted = self._curve_shown, self._more.isChecked()
+        self._more.setVisible(bool(self._details.text() or curve.losses))
+        self._details.setVisible(wanted and bool(self._details.text()))
+        if wanted and curve.losses:
+            if self._curve is None:
+                # pyqtgraph takes a moment to import, so not before it is needed.
+                from napari_sam_tune.ui.views.curves import CurveView
 
-    def _automatic_line(self) -> QHBoxLayout:
-        self._automatic = QCheckBox("Automatically, every")
-        self._automatic.setToolTip("Also when you pause and there are new masks")
-        self._every = QSpinBox()
-        self._every.setRange(2, 500)
+                self._curve = CurveView()
+                self._curve_place.addWidget(self._curve)
+            self._curve.show_curve(curve.losses, curve.scores)
+        if self._curve is not None:
+            self._curve.setVisible(wanted and bool(curve.losses))
+
+    def _automatic_line(self) -> QWidget:
+        self._automatic = CheckBox("By itself, every")
+        self._automatic.setToolTip("After so many accepted masks, and when you pause")
+        self._every = SpinBox(2, 500)
+        self._every.setSuffix(" masks")
         self._automatic.toggled.connect(self._on_automatic_edited)
         self._every.valueChanged.connect(self._on_automatic_edited)
-        line = QHBoxLayout()
-        line.addWidget(self._automatic)
-        line.addWidget(self._every)
-        line.addWidget(Text("masks", wrap=False))
-        line.addStretch()
-        return line
+        return Row(self._automatic, self._every)
 
     def _show_automatic(self, shown: LearningSnapshot) -> None:
         for widget in (self._automatic, self._every):
@@ -202,6 +227,13 @@ class LearningView(QWidget):
 
     def _on_automatic_edited(self) -> None:
         self.automatic_changed.emit(self._automatic.isChecked(), self._every.value())
+
+
+def _bar(height: int) -> QProgressBar:
+    bar = QProgressBar()
+    bar.setTextVisible(False)
+    bar.setFixedHeight(height)
+    return bar
 
 
 def duration(seconds: float) -> str:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QToolButton, QVBoxLayout
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QToolButton, QVBoxLayout
 
-from napari_sam_tune.ui.views.style import Text
+from napari_sam_tune.ui.views.style import Button, Text, on_a_button
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,7 @@ class NoticeBar(QFrame):
         self._bar.setRange(0, 0)
         self._bar.setFixedHeight(4)
         self._bar.setTextVisible(False)
-        self._remedy = QPushButton()
+        self._remedy = Button()
         self._remedy.clicked.connect(self._on_remedy_clicked)
         line = QHBoxLayout()
         line.addWidget(self._text, 1)
@@ -65,7 +65,7 @@ class NoticeBar(QFrame):
         column.setContentsMargins(10, 8, 6, 8)
         column.addLayout(line)
         column.addWidget(self._bar)
-        column.addWidget(self._remedy, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self._remedy)
         self.hide()
 
     def show_notice(self, notice: Notice | None) -> None:
@@ -78,7 +78,7 @@ class NoticeBar(QFrame):
         self._bar.setVisible(notice.busy)
         self._close.setVisible(not notice.busy)
         self._remedy.setVisible(notice.remedy is not None)
-        self._remedy.setText(notice.remedy or "")
+        self._remedy.setText(on_a_button(notice.remedy or ""))
         self.setProperty("level", notice.level)
         self.style().unpolish(self)
         self.style().polish(self)

@@ -7,20 +7,18 @@ from pathlib import Path
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLineEdit,
-    QPushButton,
-    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_sam_tune.core.models.catalogue import OFFICIAL, STARTER
-from napari_sam_tune.ui.views.style import Section, Text, on_a_button, tip
+from napari_sam_tune.ui.views.fields import ComboBox
+from napari_sam_tune.ui.views.style import Button, Section, Text, on_a_button, tip
 
 MODELS = {STARTER: "Starter (built in)"} | {
     model.name: f"{model.title} ({model.size})"
@@ -103,10 +101,7 @@ class StartView(QWidget):
     def show_images_in_viewer(self, count: int) -> None:
         """Say how many images the viewer holds."""
         self._viewer.setEnabled(count > 0)
-        noun = "image" if count == 1 else f"{count} images"
-        self._viewer.setText(
-            f"Label the {noun} in the viewer" if count else "No image in the viewer yet"
-        )
+        self._viewer.setText(f"Images in viewer ({count})" if count else "No image in the viewer")
 
     def show_resume(self, folder: Path | None) -> None:
         """Offer to go on with a folder, or not."""
@@ -120,15 +115,15 @@ class StartView(QWidget):
         self._folder.style().polish(self._folder)
 
     def _images(self) -> Section:
-        section = Section("Where are your images?")
-        self._resume = QPushButton()
+        section = Section("Where are your images?", folds=False)
+        self._resume = Button()
         self._resume.setProperty("role", "primary")
         self._resume.clicked.connect(self.resume_chosen)
-        folder = self._folder = QPushButton("Choose a folder of images…")
+        folder = self._folder = Button("Choose a folder…")
         folder.clicked.connect(self._on_folder_clicked)
-        self._viewer = QPushButton()
+        self._viewer = Button()
         self._viewer.clicked.connect(self.viewer_chosen)
-        samples = QPushButton("Try it on sample images")
+        samples = Button("Try sample images")
         samples.clicked.connect(self.samples_chosen)
         for button in (self._viewer, samples):
             button.setProperty("role", "wide")
@@ -139,7 +134,7 @@ class StartView(QWidget):
         return section
 
     def _options(self) -> Section:
-        section = Section("Project and model")
+        section = Section("Project and model", folds=False)
         self._project = QLineEdit()
         self._project.setPlaceholderText("beside the images")
         self._project.setToolTip(
@@ -152,12 +147,13 @@ class StartView(QWidget):
         line = QHBoxLayout()
         line.addWidget(self._project)
         line.addWidget(browse)
-        self._model = combo(MODELS)
+        self._model = ComboBox(MODELS)
         self._model.addItem("A weights file…", "")
         self._model.activated.connect(self._on_model_activated)
-        self._device = combo(DEVICES)
+        self._device = ComboBox(DEVICES)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         form.addRow("Project", line)
         form.addRow("Model", self._model)
         form.addRow("Runs on", self._device)
@@ -187,14 +183,3 @@ class StartView(QWidget):
     def _add_file(self, path: str) -> None:
         if self._model.findData(path) < 0:
             self._model.insertItem(self._model.count() - 1, Path(path).name, path)
-
-
-def combo(items: dict[str, str]) -> QComboBox:
-    """Return a box to choose one of the items, value to text, that never widens the panel."""
-    combo = QComboBox()
-    combo.setMinimumContentsLength(18)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    for value, text in items.items():
-        combo.addItem(text, value)
-    return combo

@@ -1,18 +1,25 @@
-"""How the panel looks: a few rules on top of napari's theme, and the widgets that carry them."""
+"""The widgets of which the dock is made; each bears any width, and says in a tip what it cuts."""
 
 from __future__ import annotations
 
+import re
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from qtpy.QtCore import QRectF, QSize, Qt
-from qtpy.QtGui import QColor, QFont, QFontMetrics, QPainter
+from qtpy.QtCore import QEvent, QRectF, QSize, Qt, Signal
+from qtpy.QtGui import QFont, QFontMetrics, QPainter
 from qtpy.QtWidgets import (
+    QCheckBox,
     QFrame,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
     QSizePolicy,
+    QStyle,
+    QStyleOptionButton,
+    QStylePainter,
+    QToolTip,
     QVBoxLayout,
     QWidget,
 )
@@ -21,44 +28,12 @@ from superqt import QElidingLabel
 from napari_sam_tune.core.plain_text import visible
 
 if TYPE_CHECKING:
-    from qtpy.QtGui import QPaintEvent
+    from qtpy.QtGui import QPaintEvent, QResizeEvent
 
-ACCENT, GOOD, WARNING, BAD = "#2a9d8f", "#39d353", "#e9a23b", "#e5554f"
-
-STYLE = f"""
-QWidget#panel QLabel {{ background: transparent; }}
-QWidget#panel QLabel[role="title"] {{ font-weight: 600; }}
-QWidget#panel QLabel[role="heading"] {{ font-size: 15pt; font-weight: 600; }}
-QWidget#panel QLabel[role="quiet"] {{ color: rgba(140, 145, 150, 255); }}
-QWidget#panel QLabel[role="badge"] {{
-    color: white; background: {ACCENT}; border-radius: 8px; padding: 2px 8px; font-weight: 600;
-}}
-QWidget#panel QFrame[role="card"] {{
-    background: rgba(127, 127, 127, 28); border: none; border-radius: 6px;
-}}
-QWidget#panel QPushButton {{ padding: 4px 8px; min-height: 18px; text-align: left; }}
-QWidget#panel QPushButton[role="primary"] {{
-    background: {ACCENT}; color: white; font-weight: 600; text-align: center;
-}}
-QWidget#panel QPushButton[role="wide"] {{ text-align: center; }}
-QWidget#panel QPushButton[role="primary"]:hover {{ background: #34b3a3; }}
-QWidget#panel QPushButton[role="primary"]:disabled {{
-    background: rgba(127, 127, 127, 60); color: rgba(160, 160, 160, 200);
-}}
-QWidget#panel QPushButton:checked {{
-    background: rgba(42, 157, 143, 110); border: 1px solid {ACCENT};
-}}
-QWidget#panel QPushButton:focus {{ border: 1px solid {ACCENT}; }}
-QWidget#panel QFrame[role="notice"][level="info"] {{
-    background: rgba(42, 157, 143, 45); border-left: 3px solid {ACCENT}; border-radius: 3px;
-}}
-QWidget#panel QFrame[role="notice"][level="warning"] {{
-    background: rgba(233, 162, 59, 40); border-left: 3px solid {WARNING}; border-radius: 3px;
-}}
-QWidget#panel QFrame[role="notice"][level="error"] {{
-    background: rgba(229, 85, 79, 45); border-left: 3px solid {BAD}; border-radius: 3px;
-}}
-"""
+_BREAK: Final = "\u200b"
+"""Takes no room, and a line may end there."""
+_GAP: Final = 6
+"""Between widgets side by side, in px."""
 
 
 def tip(text: str) -> str:
@@ -73,25 +48,50 @@ def on_a_button(text: str) -> str:
 
 
 class Text(QLabel):
-    """A wrapping label in one of the roles of `STYLE`; what it shows is never taken for HTML."""
+    """A wrapping label in one of the roles of `look`; what it shows is never taken for HTML."""
 
     def __init__(self, text: str = "", role: str = "", *, wrap: bool = True) -> None:
         super().__init__()
+        self._text = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setText(text)
         self.setWordWrap(wrap)
+        self.setText(text)
         if role:
             self.setProperty("role", role)
         if wrap:
             self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
 
+    def text(self) -> str:
+        """Return what is shown."""
+        return self._text
+
     def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
         """Show `text`, line by line, with its control characters written out."""
-        super().setText("\n".join(map(visible, text.split("\n"))))
+        self._text = "\n".join(map(visible, text.split("\n")))
+        super().setText(self._broken())
 
     def setToolTip(self, text: str) -> None:  # noqa: N802 - Qt's name
         """Show `text` as it is."""
         super().setToolTip(tip(text))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Break words anew that are longer than a line."""
+        super().resizeEvent(event)
+        broken = self._broken()
+        if broken != super().text():
+            super().setText(broken)
+
+    def _broken(self) -> str:
+        """Return the text with words broken that are longer than a line, as paths may be."""
+        metrics, width = self.fontMetrics(), self.contentsRect().width()
+        if not self.wordWrap() or metrics.horizontalAdvance(self._text) <= width:
+            return self._text
+
+        def fit(word: re.Match[str]) -> str:
+            is_long = metrics.horizontalAdvance(word[0]) > width
+            return _BREAK.join(word[0]) if is_long else word[0]
+
+        return re.sub(r"\S{8,}", fit, self._text)
 
 
 class OneLine(QElidingLabel):
@@ -100,16 +100,111 @@ class OneLine(QElidingLabel):
     def __init__(self, role: str = "") -> None:
         super().__init__()
         self.setTextFormat(Qt.TextFormat.PlainText)
+        self._beside = 4
         if role:
             self.setProperty("role", role)
+        if role == "badge":
+            self._beside = 20  # its padding
+        self.setEllipsesWidth(self._beside)
 
     def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
         """Show `text`, the whole of it as a tool tip."""
         super().setText(visible(text))
         self.setToolTip(tip(text))
+        self.updateGeometry()
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return room for the whole text, however much of it is in view now."""
+        self.ensurePolished()
+        whole = self.fontMetrics().horizontalAdvance(self.text()) + self._beside
+        return QSize(whole, super().sizeHint().height())
 
 
-class KeyButton(QPushButton):
+_Base: Any = object
+"""Of mixins, which come before a class of Qt and lean on what it has."""
+
+
+class _Cut(_Base):
+    """A mixin for buttons whose text is cut with an ellipsis where it is too long."""
+
+    def room(self) -> int:
+        """Return how wide the text may be, in px."""
+        raise NotImplementedError
+
+    def shown_text(self) -> str:
+        """Return what of the text is in view."""
+        flag = Qt.TextFlag.TextShowMnemonic.value
+        right = Qt.TextElideMode.ElideRight
+        return self.fontMetrics().elidedText(self.text(), right, self.room(), flag)
+
+    def event(self, event: QEvent) -> bool:
+        """Show in the tool tip what is cut."""
+        if event.type() == QEvent.Type.ToolTip and self.shown_text() != self.text():
+            whole = tip(self.text().replace("&&", "&"))
+            texts = [whole, self.toolTip()]
+            QToolTip.showText(event.globalPos(), "\n".join(filter(None, texts)), self)
+            return True
+        return bool(super().event(event))
+
+    def _draw(self, element: QStyle.ControlElement) -> None:
+        option = QStyleOptionButton()
+        self.initStyleOption(option)
+        option.text = self.shown_text()
+        QStylePainter(self).drawControl(element, option)
+
+    def _narrow(self, hint: QSize, extra: int) -> QSize:
+        """Return a size in which a few letters can be read, beside `extra` px of other things."""
+        few = 5 * self.fontMetrics().averageCharWidth() + extra
+        return QSize(min(hint.width(), few), hint.height())
+
+
+class Button(_Cut, QPushButton):
+    """A push button in one of the roles of `look`; the mouse leaves the keyboard's focus alone."""
+
+    def __init__(self, text: str = "", role: str = "") -> None:
+        super().__init__(text)
+        self._tip = ""
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        if role:
+            self.setProperty("role", role)
+
+    def setToolTip(self, text: str) -> None:  # noqa: N802 - Qt's name
+        """Say what it does, while nothing keeps it from that."""
+        self._tip = text
+        super().setToolTip(text)
+
+    def allow(self, possible: bool, why_not: str) -> None:
+        """Let it be pressed, or say in its tool tip why it cannot be now."""
+        self.setEnabled(possible)
+        super().setToolTip(self._tip if possible else why_not)
+
+    def room(self) -> int:
+        """Return how wide the text may be, in px."""
+        option = QStyleOptionButton()
+        self.initStyleOption(option)
+        element = QStyle.SubElement.SE_PushButtonContents
+        width = self.style().subElementRect(element, option, self).width()
+        return int(width - self._beside())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return room for a few letters; in the head of a section for all of the text."""
+        if self.property("role") in ("fold", "small"):
+            return self.sizeHint()
+        return self._narrow(self.sizeHint(), self._beside() + 18)
+
+    def paintEvent(self, _: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Draw the button with as much of its text as there is room for."""
+        self._draw(QStyle.ControlElement.CE_PushButton)
+
+    def _beside(self) -> int:
+        """Return how much is taken by what else is on the button, in px."""
+        icon = 0 if self.icon().isNull() else self.iconSize().width() + 4
+        menu = QStyle.PixelMetric.PM_MenuButtonIndicator
+        return icon + (0 if self.menu() is None else self.style().pixelMetric(menu, None, self))
+
+
+class KeyButton(Button):
     """A button with its key written at its right end.
 
     Args:
@@ -120,12 +215,10 @@ class KeyButton(QPushButton):
     """
 
     def __init__(self, action: str, text: str, tip: str = "", *, primary: bool = False) -> None:
-        super().__init__(text)
+        super().__init__(text, "primary" if primary else "")
         self.action = action
         self.key = ""
         self.setToolTip(tip)
-        if primary:
-            self.setProperty("role", "primary")
 
     def show_key(self, key: str) -> None:
         """Write the key on the button."""
@@ -138,10 +231,6 @@ class KeyButton(QPushButton):
         hint = super().sizeHint()
         return QSize(hint.width() + self._key_width(), hint.height())
 
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Return what `sizeHint` does: neither text nor key may be cut."""
-        return self.sizeHint()
-
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         """Draw the button, then the key on it."""
         super().paintEvent(event)
@@ -150,48 +239,161 @@ class KeyButton(QPushButton):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(self._key_font())
-        width = self._key_width() - 6
-        chip = QRectF(self.width() - width - 6, self.height() / 2 - 8, width, 16)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(127, 127, 127, 70))
-        painter.drawRoundedRect(chip, 3, 3)
-        ink = QColor(self.palette().color(self.foregroundRole()))
-        ink.setAlpha(190 if self.isEnabled() else 90)
+        height = QFontMetrics(self._key_font()).height() + 2
+        width = self._key_width() - 7
+        top = (self.height() - height) / 2
+        cap = QRectF(self.width() - width - 6.5, int(top) + 0.5, width, height)
+        ink = self.palette().color(self.foregroundRole())
+        edge = type(ink)(ink)
+        edge.setAlpha(110)
+        painter.setPen(edge)
+        painter.drawRoundedRect(cap, 3, 3)
         painter.setPen(ink)
-        painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, self.key)
+        painter.drawText(cap, Qt.AlignmentFlag.AlignCenter, self.key)
+
+    def _beside(self) -> int:
+        return super()._beside() + self._key_width()
 
     def _key_font(self) -> QFont:
         font = QFont(self.font())
         font.setPointSizeF(max(font.pointSizeF() - 2, 7.0))
+        font.setBold(False)
         return font
 
     def _key_width(self) -> int:
-        """Return the chip's width with the gap before it, in px."""
+        """Return the cap's width with the gap before it, in px."""
         if not self.key:
             return 0
         return max(16, QFontMetrics(self._key_font()).horizontalAdvance(self.key) + 8) + 8
 
 
+class CheckBox(_Cut, QCheckBox):
+    """A check box that the mouse presses without taking the keyboard's focus."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def room(self) -> int:
+        """Return how wide the text may be, in px."""
+        option = QStyleOptionButton()
+        self.initStyleOption(option)
+        element = QStyle.SubElement.SE_CheckBoxContents
+        return int(self.style().subElementRect(element, option, self).width())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return room for the box and a few letters."""
+        return self._narrow(self.sizeHint(), 30)
+
+    def paintEvent(self, _: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Draw the box with as much of its text as there is room for."""
+        self._draw(QStyle.ControlElement.CE_CheckBox)
+
+
 class Section(QFrame):
-    """A card with a title line; add widgets to `body`."""
+    """A card with a title; add widgets to `body`. A click on the title folds it.
 
-    def __init__(self, title: str) -> None:
+    Attributes:
+        title: what stands on it.
+        head: the line of the title, for what stays in view.
+        body: what is folded away.
+        toggled: emitted with whether it is open now.
+
+    """
+
+    toggled = Signal(bool)
+
+    def __init__(self, title: str, *, folds: bool = True, is_open: bool = True) -> None:
         super().__init__()
+        self.title = title
         self.setProperty("role", "card")
-        self.body = QVBoxLayout(self)
-        self.body.setContentsMargins(10, 8, 10, 10)
-        self.body.setSpacing(6)
-        self.title = Text(title, "title", wrap=False)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 6, 8, 8)
+        column.setSpacing(6)
         self.head = QHBoxLayout()
-        self.head.addWidget(self.title)
+        column.addLayout(self.head)
+        self._inner = QWidget()
+        self._inner.setProperty("role", "body")
+        self.body = QVBoxLayout(self._inner)
+        self.body.setContentsMargins(0, 0, 0, 0)
+        self.body.setSpacing(6)
+        column.addWidget(self._inner)
+        self._fold = Button(title, "fold")
+        if folds:
+            self._fold.setCheckable(True)
+            self._fold.toggled.connect(self._on_toggled)
+            self.head.addWidget(self._fold)
+            self._fold.setChecked(is_open)
+            self._on_toggled(is_open)
+        else:
+            self.head.addWidget(Text(title, "title"), 1)
         self.head.addStretch()
-        self.body.addLayout(self.head)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the body is unfolded."""
+        return not self._inner.isHidden()
+
+    def open(self, is_open: bool = True) -> None:
+        """Unfold the body, or fold it."""
+        self._fold.setChecked(is_open)
+
+    def _on_toggled(self, is_open: bool) -> None:
+        self._fold.setText(f"{'▾' if is_open else '▸'} {self.title}")
+        self._inner.setVisible(is_open)
+        self.toggled.emit(is_open)
 
 
-def row(*widgets: QWidget, spacing: int = 6) -> QHBoxLayout:
-    """Return the widgets side by side, sharing the width."""
-    layout = QHBoxLayout()
-    layout.setSpacing(spacing)
-    for widget in widgets:
-        layout.addWidget(widget, 1)
-    return layout
+class Row(QWidget):
+    """Widgets of one width side by side: up to `columns`, as many as their texts leave room for."""
+
+    def __init__(self, *widgets: QWidget, columns: int | None = None) -> None:
+        super().__init__()
+        self._widgets = list(widgets)
+        self._most = columns or len(widgets)
+        self._placed: tuple[int, list[QWidget]] = (0, [])
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(_GAP)
+        self._grid.setVerticalSpacing(_GAP - 2)
+        self._place()
+
+    def show_widgets(self, widgets: list[QWidget]) -> None:
+        """Show these in place of those before, which are left to whoever made them."""
+        for widget in self._widgets:
+            self._grid.removeWidget(widget)
+        self._widgets = widgets
+        self._place()
+
+    def event(self, event: QEvent) -> bool:
+        """Place the widgets anew where the width or what they need changed."""
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.LayoutRequest):
+            self._place()
+        return bool(super().event(event))
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return room for one column, however many there are now."""
+        widest = max((w.minimumSizeHint().width() for w in self._placed[1]), default=0)
+        return QSize(widest, super().minimumSizeHint().height())
+
+    def _place(self) -> None:
+        shown = [widget for widget in self._widgets if not _is_hidden(widget)]
+        widest = max((widget.sizeHint().width() for widget in shown), default=0)
+        fit = (self.width() + _GAP) // (widest + _GAP)
+        columns = max(1, min(self._most, fit, len(shown)))
+        if (columns, shown) == self._placed:
+            return
+        self._placed = columns, shown
+        for widget in self._widgets:
+            self._grid.removeWidget(widget)
+        for index, widget in enumerate(shown):
+            self._grid.addWidget(widget, index // columns, index % columns)
+        for column in range(self._most):
+            self._grid.setColumnStretch(column, int(column < columns))
+
+
+def _is_hidden(widget: QWidget) -> bool:
+    """Whether somebody hid a widget; one that nobody has shown yet counts as hidden for Qt."""
+    was_said = widget.testAttribute(Qt.WidgetAttribute.WA_WState_ExplicitShowHide)
+    return bool(widget.isHidden() and was_said)

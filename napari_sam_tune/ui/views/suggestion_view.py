@@ -5,17 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QHBoxLayout,
-    QProgressBar,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
-from napari_sam_tune.ui.views.style import KeyButton, OneLine, Section, Text, row
+from napari_sam_tune.ui.views.fields import ComboBox
+from napari_sam_tune.ui.views.style import Button, CheckBox, KeyButton, OneLine, Row, Section, Text
 
 KINDS = (
     ("similar", "All like these"),
@@ -82,13 +75,13 @@ class SurveyView(QWidget):
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(6)
         self._bar.setRange(0, 1000)
-        self._cancel = QPushButton("Cancel")
+        self._cancel = Button("Cancel")
         self._cancel.clicked.connect(self.cancel)
         self.button = KeyButton(
             "next_finds", "Next with finds", "Open the next image on which finds are expected"
         )
         self.button.clicked.connect(lambda: self.action.emit("next_finds"))
-        self._by_need = QCheckBox("Most needed first")
+        self._by_need = CheckBox("Most needed first")
         self._by_need.setToolTip(
             "After “Done”, open the image with the surest finds that is least like those labelled; "
             "near-duplicates come last"
@@ -98,7 +91,7 @@ class SurveyView(QWidget):
         status.addWidget(self._cancel)
         column.addLayout(status)
         column.addWidget(self._bar)
-        column.addLayout(row(self.button, self._by_need))
+        column.addWidget(Row(self.button, self._by_need))
         self.show_survey(SurveySnapshot())
 
     @property
@@ -136,7 +129,7 @@ class SuggestionView(QWidget):
         super().__init__()
         self._has_chosen = False
         section = Section("Suggestions")
-        self._counter = Text("", "badge", wrap=False)
+        self._counter = OneLine("badge")
         section.head.addWidget(self._counter, 0, Qt.AlignmentFlag.AlignVCenter)
         self.button = KeyButton(
             "propose", "Propose", "Let the model look for objects; accept or reject each of them"
@@ -150,18 +143,16 @@ class SuggestionView(QWidget):
         )
         self.find_button.setCheckable(True)
         self.find_button.clicked.connect(lambda: self.action.emit("find_similar"))
-        self._kinds = QComboBox()
+        self._kinds = ComboBox(dict(KINDS))
         self._kinds.setToolTip(
             "What proposes: what looks like the masks you accepted, the head trained for this "
             "project, SAM itself, or what you accepted on other photographs of the same part"
         )
-        for kind, text in KINDS:
-            self._kinds.addItem(text, kind)
         self._kinds.activated.connect(lambda _: self._choose())
-        self._labels = QComboBox()
+        self._labels = ComboBox()
         self._labels.setToolTip("Find objects of all classes, or of one")
         self._labels.activated.connect(lambda _: self.kind_chosen.emit())
-        self._orders = QComboBox()
+        self._orders = ComboBox()
         self._orders.setToolTip("From unsure suggestions the model learns most")
         self._orders.addItems(_ORDERS)
         self._orders.currentIndexChanged.connect(lambda n: self.order_chosen.emit(n == 1))
@@ -170,8 +161,8 @@ class SuggestionView(QWidget):
         self._sentence.setMinimumHeight(2 * self._sentence.fontMetrics().lineSpacing() + 4)
         self._sentence.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.survey = SurveyView()
-        section.body.addLayout(row(self.button, self.find_button))
-        section.body.addLayout(row(self._kinds, self._orders))
+        section.body.addWidget(Row(self.button, self.find_button))
+        section.body.addWidget(Row(self._kinds, self._orders))
         section.body.addWidget(self._labels)
         section.body.addWidget(self._sentence)
         section.body.addWidget(self.survey)

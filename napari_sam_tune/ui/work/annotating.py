@@ -40,11 +40,12 @@ class Annotating(QObject):
         super().__init__(parent)
         self._place, self._opening, self._session = place, opening, place.session
         self._negative = False
+        self._accepted = 0  # on the open image
         self._picking: Literal["reopen", "delete"] | None = None
         self._undone = ""
         self.asking = Asking(place, opening, self)
         self.actions: dict[str, Callable[[], None]] = {
-            "accept": partial(self.asking.after_answer, partial(self._do, self._accept)),
+            "accept": partial(self.asking.after_answer, self._accept_what_is_seen),
             "sign": self._switch_sign,
             "candidate": partial(
                 self.asking.after_answer, partial(self._do, self._session.cycle_candidate)
@@ -69,6 +70,7 @@ class Annotating(QObject):
         self.asking.changed.connect(self.refresh)
         self._session.object_changed.connect(self._on_session_object_changed)
         self._session.annotations_changed.connect(self._learn)
+        self._session.annotations_changed.connect(self._count_accepted)
         for view in (place.panel.image, place.panel.object):
             view.action.connect(self.act)
         place.panel.object.tool_chosen.connect(self.set_tool)
@@ -81,6 +83,7 @@ class Annotating(QObject):
         """Stop listening."""
         self._session.object_changed.disconnect(self._on_session_object_changed)
         self._session.annotations_changed.disconnect(self._learn)
+        self._session.annotations_changed.disconnect(self._count_accepted)
 
     # ------------------------------------------------------------- the mouse
 
@@ -96,6 +99,8 @@ class Annotating(QObject):
     def on_click(self, world: Sequence[float], *, negative: bool) -> None:
         """A point, or the choice of an accepted object."""
         self._place.touch()
+        if not self._opening.require_seen(world):
+            return
         if self._picking is not None:
             self._pick_at(self._picking, world)
             return
@@ -119,6 +124,9 @@ class Annotating(QObject):
         """A box around the object; it replaces an earlier one."""
         self._place.touch()
         said = self.asking.said
+        if not self._opening.require_seen(start):
+            self._place.layers.show_prompt(said)
+            return
         points, labels = (said.points, said.labels) if said is not None else ((), ())
         try:
             box = self._place.layers.box_between(start, end)
@@ -188,6 +196,12 @@ class Annotating(QObject):
             self._place.settle()
         self.refresh()
         return succeeded
+
+    def _accept_what_is_seen(self) -> bool:
+        mask, layers = self._session.open_object.mask, self._place.layers
+        if mask is not None and not self._opening.require_seen(layers.world_of(mask)):
+            return False
+        return self._do(self._accept)
 
     def _accept(self) -> None:
         self._session.accept()
@@ -288,6 +302,7 @@ class Annotating(QObject):
         proposal.events.paint.connect(self._on_proposal_painted)
         proposal.events.mode.connect(self.refresh)
         self._on_session_object_changed(self._session.open_object)
+        self._count_accepted()
         self.asking.mend()
         if self._undone:
             self._place.tell(self._undone)
@@ -314,8 +329,7 @@ class Annotating(QObject):
         self._place.panel.object.show_object(
             ObjectSnapshot(
                 headline=self._headline(current),
-                can_accept=self.asking.is_asking
-                or (current.mask is not None and bool(current.mask.any())),
+                can_accept=self.asking.is_asking or self._can_accept(current),
                 is_open=not current.is_empty,
                 candidates=candidates,
                 negative=self._negative,
@@ -324,8 +338,23 @@ class Annotating(QObject):
                 can_redo=state.can_redo,
                 tool=_TOOLS.get(mode, "click"),
                 picking=self._picking,
+                has_image=layers.is_open and state.image_id is not None,
+                accepted=self._accepted,
             )
         )
+
+    def _can_accept(self, current: OpenObject) -> bool:
+        """Whether there is a mask, and it is seen."""
+        layers = self._place.layers
+        if current.mask is None or not current.mask.any() or not layers.is_open:
+            return False
+        return self._opening.is_seen(layers.world_of(current.mask))
+
+    def _count_accepted(self, *_: object) -> None:
+        image_id = self._session.state.image_id
+        here = () if image_id is None else self._session.project.annotations(image_id)
+        self._accepted = len(here)
+        self.refresh()
 
     def _headline(self, current: OpenObject) -> str:
         if self._picking is not None:

@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from napari.utils.notifications import show_info
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES
 from napari_sam_tune.core.project.effort import RECALLED
 from napari_sam_tune.core.rounds.plan import AutoRounds
 from napari_sam_tune.core.rounds.report import RoundReport
@@ -17,15 +17,12 @@ from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.views.helping import HelpingRow
 from napari_sam_tune.ui.views.history import VersionRow
 from napari_sam_tune.ui.views.learning import CurveSnapshot, LearningSnapshot
-from napari_sam_tune.ui.views.learnt_chart import LearntPoint, score_text
+from napari_sam_tune.ui.views.learnt_chart import LearntPoint
 from napari_sam_tune.ui.views.notice import Notice
+from napari_sam_tune.ui.work import round_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from napari_sam_tune.core.pixel_classifier.learnt import Learnt
     from napari_sam_tune.core.project.project import Promotion
-    from napari_sam_tune.core.rounds.gate import Change
     from napari_sam_tune.core.rounds.report import Round
     from napari_sam_tune.core.training.job import Progress
     from napari_sam_tune.ui.work.annotating import Annotating
@@ -34,14 +31,12 @@ if TYPE_CHECKING:
 _BASE = "base"
 # A pause this long, with a few new masks, is a good time to learn from them.
 _IDLE_SECONDS, _IDLE_MASKS, _LOOK_MILLISECONDS = 45.0, 4, 2000
-_FEWEST_LEARNT = 3
-"""Masks from which on it is said what was learnt from them."""
 _WATCHED = ("training", "weights_version", "is_surface_new", "learnt", "masks_since_round")
 _DOING = {
-    "loading": "Starting…",
-    "encoding": "Preparing images…",
-    "training": "Learning…",
-    "judging": "Comparing with the weights in use…",
+    "loading": "Learning begins…",
+    "encoding": "Learning: looking at images",
+    "training": "Learning from your masks",
+    "judging": "Learning: comparing with what answers now",
 }
 
 
@@ -74,7 +69,7 @@ class FineTuning(QObject):
         self._session.failed.connect(self._tell_failed)
         for name in _WATCHED:
             getattr(self._session.state.events, name).connect(self._tell_state)
-        self._session.annotations_changed.connect(self.show_helping)
+        self._session.annotations_changed.connect(self._on_annotations_changed)
         place.panel.learning.start.connect(self.start)
         place.panel.learning.cancel.connect(self.cancel)
         place.panel.history.rollback.connect(self.rollback)
@@ -95,7 +90,7 @@ class FineTuning(QObject):
         self._session.failed.disconnect(self._tell_failed)
         for name in _WATCHED:
             getattr(self._session.state.events, name).disconnect(self._tell_state)
-        self._session.annotations_changed.disconnect(self.show_helping)
+        self._session.annotations_changed.disconnect(self._on_annotations_changed)
 
     def _tell_progress(self, progress: Progress) -> None:
         self._progressed.emit(progress)
@@ -134,7 +129,8 @@ class FineTuning(QObject):
         except SamTuneError as error:
             self._place.complain(error)
             return
-        self._shown = replace(self._shown, outcome=f"Back to {self._name(version)}.")
+        said = f"{self._name(version).capitalize()} answers again."
+        self._shown = replace(self._shown, outcome=said, details="", is_fresh=True)
         self.refresh()
         self._swap()
 
@@ -151,6 +147,8 @@ class FineTuning(QObject):
     def _on_round_progressed(self, progress: Progress) -> None:
         if self._is_closed:
             return
+        if progress.phase == "loading":
+            self._curve = CurveSnapshot()
         if progress.phase == "training" and progress.loss is not None:
             self._curve = replace(
                 self._curve, losses=(*self._curve.losses, (progress.step, progress.loss))
@@ -166,20 +164,27 @@ class FineTuning(QObject):
             fraction=None if progress.phase == "loading" else fraction,
             seconds_left=progress.seconds_left,
         )
-        if self._curve.losses:
-            self._place.panel.learning.show_curve(self._curve)
+        self._place.panel.learning.show_curve(self._curve)
         self.refresh()
 
     def _on_round_finished(self, finished: Round) -> None:
         if self._is_closed:
             return
-        self._curve = CurveSnapshot()
         self._lost = finished.error
+        gate = self._session.learner.config.gate
+        made = finished.candidate
         self._shown = replace(
-            self._shown, outcome=str(finished.report), doing="", fraction=None, seconds_left=None
+            self._shown,
+            outcome=round_words.outcome(finished, self._name(finished.version), gate),
+            details="" if made is None else round_words.details(made, finished.report, gate),
+            is_fresh=True,
+            doing="",
+            fraction=None,
+            seconds_left=None,
         )
-        self.refresh()
+        self._show_awaited()
         if finished.promoted:
+            show_info(self._shown.outcome)
             self._swap()
 
     def _on_session_failed(self, text: str) -> None:
@@ -187,8 +192,13 @@ class FineTuning(QObject):
             return
         notice = Notice(text, "warning")
         if text == self._lost:
-            notice = replace(notice, remedy="Fine-tune again", act=self.start)
+            notice = replace(notice, remedy="Learn again", act=self.start)
         self._place.panel.notice.show_notice(notice)
+
+    def _on_annotations_changed(self, *_: object) -> None:
+        self._shown = replace(self._shown, is_fresh=False)
+        self._show_awaited()
+        self.show_helping()
 
     def _on_clock_ticked(self) -> None:
         self._session.learner.start_if_due(self._place.idle_seconds())
@@ -205,6 +215,12 @@ class FineTuning(QObject):
             if preferences.automatic_rounds
             else None
         )
+        self._show_awaited()
+
+    def _show_awaited(self) -> None:
+        new = self._session.state.masks_since_round
+        waiting, missing = round_words.awaited(self._session.learner, new)
+        self._shown = replace(self._shown, awaited=waiting, missing=missing)
         self.refresh()
 
     def refresh(self) -> None:
@@ -212,7 +228,7 @@ class FineTuning(QObject):
         if self._is_closed:
             return
         state, preferences = self._session.state, self._place.preferences
-        learnt = _said_of(state.learnt)
+        learnt = round_words.worth(state.learnt)
         points = tuple(
             LearntPoint(past.masks, past.without, past.with_it)
             for past in (self._session.answerer.learnt_history.points if learnt else ())
@@ -224,7 +240,6 @@ class FineTuning(QObject):
             is_surface_new=state.is_surface_new,
             learnt=learnt,
             learnt_points=points,
-            masks=state.masks_since_round,
             training=state.training,
             doing=self._shown.doing or _DOING["loading"],
             automatic=preferences.automatic_rounds,
@@ -250,9 +265,9 @@ class FineTuning(QObject):
             version=promotion.version,
             name=self._name(promotion.version),
             when=datetime.fromtimestamp(promotion.time).strftime("%d %b %H:%M"),
-            score=_score(report),
+            score=round_words.score(report),
             in_use=promotion.version == in_use,
-            detail=_detail(promotion.version, report),
+            detail=round_words.details(promotion.version, report),
         )
 
     def show_helping(self, *_: object) -> None:
@@ -285,45 +300,3 @@ class FineTuning(QObject):
 
     def _name(self, version: str) -> str:
         return "base model" if version == _BASE else f"version {self._number(version)}"
-
-
-def _said_of(learnt: Learnt | None) -> str:
-    """Say in one sentence what learning at every accept is worth; "" until there is something."""
-    if learnt is None or learnt.masks < _FEWEST_LEARNT:
-        return ""
-    masks = f"Learnt from {learnt.masks} masks"
-    if not learnt.judged:
-        return f"{masks}. Your first clicks on {LEAST_IMAGES} images will tell whether that helps."
-    if learnt.with_it <= learnt.without:
-        return (
-            f"{masks}. It does not help here yet, so the model answers alone (a first "
-            f"click scores {score_text(learnt.without)})."
-        )
-    return (
-        f"{masks}: a first click on them, each left out, would score {score_text(learnt.with_it)} "
-        f"instead of {score_text(learnt.without)}."
-    )
-
-
-def _score(report: RoundReport) -> str:
-    """Return "from → to" of the mean held-out score, as far as the report tells."""
-    changes = _by_class(report).values()
-    objects = sum(change.objects for change in changes)
-    if not objects:
-        return ""
-    before = sum(change.before * change.objects for change in changes) / objects
-    after = sum(change.after * change.objects for change in changes) / objects
-    return f"{before:.2f} → {after:.2f}"
-
-
-def _detail(version: str, report: RoundReport) -> str:
-    lines = [report.sentence, f"Weights {version}"]
-    lines += [
-        f"{name}: {change.before:.2f} → {change.after:.2f} ({change.objects} objects)"
-        for name, change in _by_class(report).items()
-    ]
-    return "\n".join(line for line in lines if line)
-
-
-def _by_class(report: RoundReport) -> Mapping[str, Change]:
-    return {} if report.verdict is None else report.verdict.by_class

@@ -14,16 +14,20 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_sam_tune.core.errors import SamTuneError, StorageError
 from napari_sam_tune.core.images.files import content_hash, spatial_shape, to_rgb8
-from napari_sam_tune.ui.canvas.layers import OWN
+from napari_sam_tune.ui.canvas.looks import OWN
+from napari_sam_tune.ui.canvas.view import covering, fit
 from napari_sam_tune.ui.inference import Kind
+from napari_sam_tune.ui.queue import queued_layer
 from napari_sam_tune.ui.views.labelling import ImageSnapshot
+from napari_sam_tune.ui.views.notice import Notice
+from napari_sam_tune.ui.views.style import on_a_button
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.project.project import ImageRecord
+    from napari_sam_tune.core.project.project import ImageRecord, Project
     from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.session.session import Session
     from napari_sam_tune.ui.queue import QueuedImage
@@ -76,6 +80,7 @@ class Opening(QObject):
         self._place = place
         self._shown: Image | None = None
         self._read: ReadImage | None = None  # what is on the screen
+        self._was_fitted = False
         self.is_ready = False
         self._ahead: set[tuple[str, str]] = set()
         self.preferred: Callable[[], Iterable[str]] = tuple
@@ -131,6 +136,42 @@ class Opening(QObject):
         self.open_current()
         return True
 
+    def is_seen(self, world: Sequence[float]) -> bool:
+        """Whether what is seen at a world position is the open image."""
+        layers = self._place.layers
+        shown = covering(self._place.viewer.layers, layers.image, world)
+        return bool(shown is None and layers.image.visible)
+
+    def require_seen(self, world: Sequence[float]) -> bool:
+        """Whether the open image is seen at a world position; if not, say what is, and offer it.
+
+        Nothing is asked about an image that is not seen.
+        """
+        layers = self._place.layers
+        cover = covering(self._place.viewer.layers, layers.image, world)
+        if cover is not None:
+            name = cover.name
+            text = f"Here “{name}” lies over the image that is open. Label this image?"
+            self._offer(text, f"Label “{name}”", partial(self.open_layer, cover))
+        elif not layers.image.visible:
+            text = f"“{layers.image.name}” is hidden, so a click on it would not be seen."
+            self._offer(text, "Show it", partial(setattr, layers.image, "visible", True))
+        else:
+            return True
+        return False
+
+    def _offer(self, text: str, remedy: str, act: Callable[[], object]) -> None:
+        self._place.panel.notice.show_notice(Notice(text, remedy=on_a_button(remedy), act=act))
+
+    def open_layer(self, layer: Image) -> None:
+        """Open an image of the viewer; it joins the queue where it is new there."""
+        queue = self._place.queue
+        if layer not in self._place.viewer.layers:
+            return
+        joined = [queued for queued in queue.images if queued.layer is layer]
+        queue.join(joined or queued_layer(layer))
+        self.open_current()
+
     def show_place(self) -> None:
         """Show which image is open and whether it is done."""
         queue, project = self._place.queue, self._place.session.project
@@ -167,8 +208,12 @@ class Opening(QObject):
 
     def _on_read(self, read: ReadImage) -> None:
         self._read = read
+        self._place.queue.know(read.queued, read.record.id)
         layer = self._layer_of(read)
         self._place.layers.open(layer, read.record.shape)
+        if not self._place.preferences.keep_zoom or not self._was_fitted:
+            self._was_fitted = True
+            fit(self._place.viewer, layer, read.record.shape)
         self._place.session.show(read.record.id)
         self._place.settle()
         self._correct_layer(read)
@@ -220,16 +265,17 @@ class Opening(QObject):
 
     def _layer_of(self, read: ReadImage) -> Image:
         viewer, queued = self._place.viewer, read.queued
+        for other in self._place.queue.images:
+            if other.layer is not None:
+                other.layer.visible = other.layer is queued.layer
+        if self._shown is not None:
+            self._shown.visible = queued.layer is None
         if queued.layer is not None:
-            for other in self._place.queue.images:
-                if other.layer is not None:
-                    other.layer.visible = other.layer is queued.layer
             if queued.plane:
                 steps = (*queued.plane, *viewer.dims.current_step[len(queued.plane) :])
                 viewer.dims.current_step = steps
             return queued.layer
         self._show_pixels(displayable(read.pixels), queued.id)
-        viewer.reset_view()
         return self._shown
 
     def _correct_layer(self, read: ReadImage) -> None:
@@ -289,12 +335,16 @@ def displayable(pixels: NDArray[Any]) -> NDArray[Any]:
 
 def _read(session: Session, queued: QueuedImage) -> ReadImage:
     pixels, project = queued.read(), session.project
-    if queued.layer is None and queued.path is not None:  # just read from there
+    content = content_hash(pixels)
+    known = _known(project, queued.id, content)
+    if known is not None:
+        record, pixels = known, project.upright(pixels, known)
+    elif queued.layer is None and queued.path is not None:  # just read from there
         height, width = spatial_shape(pixels)
         record = project.add_image(
             queued.id,
             shape=(height, width),
-            content_hash=content_hash(pixels),
+            content_hash=content,
             path=queued.path,
         )
     else:
@@ -302,6 +352,14 @@ def _read(session: Session, queued: QueuedImage) -> ReadImage:
         pixels = project.upright(pixels, record)
     crops = {a.id: a.cropped_mask for a in session.project.annotations(record.id)}
     return ReadImage(queued, pixels, record, crops, _is_otherwise(queued, pixels))
+
+
+def _known(project: Project, image_id: str, content: str) -> ImageRecord | None:
+    """Return an image the project knows by another name: a photograph opened in another way."""
+    records = project.images()
+    if any(record.id == image_id for record in records):
+        return None
+    return next((r for r in records if content in (r.content_hash, r.earlier)), None)
 
 
 def _is_otherwise(queued: QueuedImage, pixels: NDArray[Any]) -> bool:

@@ -17,6 +17,7 @@ from napari_sam_tune.ui.work.annotating import Annotating
 from napari_sam_tune.ui.work.fine_tuning import FineTuning
 from napari_sam_tune.ui.work.opening import Opening
 from napari_sam_tune.ui.work.preview import Preview
+from napari_sam_tune.ui.work.seeing import Seeing
 from napari_sam_tune.ui.work.suggesting import Suggesting
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Work(QObject):
 
     Attributes:
         place: the same.
-        opening, accepted, annotating, suggesting, fine_tuning, preview: the parts.
+        opening, accepted, annotating, suggesting, fine_tuning, preview, seeing: the parts.
         image_removed: emitted when the person took the open image off the viewer.
 
     """
@@ -56,15 +57,17 @@ class Work(QObject):
         self.suggesting = Suggesting(place, self.opening, self)
         self.fine_tuning = FineTuning(place, self.annotating, self)
         self.preview = Preview(place, self.opening, self.annotating, self)
+        self.seeing = Seeing(place, self.opening, self)
         self._gestures = Gestures(self.annotating, self.annotating.is_prompting)
         actions = {
             **self.annotating.actions,
             **self.accepted.actions,
             **self.suggesting.actions,
+            **self.seeing.actions,
             "fine_tune": self.fine_tuning.start,
             "connected": self._switch_connected_parts,
         }
-        self._keys = KeyMap(place.viewer, actions, self._on_pan_key)
+        self._keys = KeyMap(place.viewer, actions, self.seeing.held, self._on_pan_key)
         self._listen()
         self._follow_preferences()
         self.opening.open_current()
@@ -77,7 +80,7 @@ class Work(QObject):
         viewer.mouse_double_click_callbacks.clear()
         viewer.layers.events.removed.connect(self._on_layer_removed)
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
-            event.connect(self._offer_adoption)
+            event.connect(self._on_layers_changed)
         self.opening.opened.connect(self._on_image_opened)
         self.opening.ready.connect(self._warm_worker)
         self.place.panel.learning.automatic_changed.connect(self._on_automatic_changed)
@@ -91,11 +94,12 @@ class Work(QObject):
         self._preferences.unwatch(self._on_preferences_changed)
         viewer.layers.events.removed.disconnect(self._on_layer_removed)
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
-            event.disconnect(self._offer_adoption)
+            event.disconnect(self._on_layers_changed)
         viewer.mouse_drag_callbacks.remove(self._gestures)
         viewer.mouse_double_click_callbacks.extend(self._double_click)
         self._keys.close()
         for part in (
+            self.seeing,
             self.preview,
             self.fine_tuning,
             self.suggesting,
@@ -180,6 +184,10 @@ class Work(QObject):
             return
         gone = self.image_removed.emit if event.value is layers.image else self.opening.open_current
         QTimer.singleShot(0, gone)
+
+    def _on_layers_changed(self, _: Event) -> None:
+        self._offer_adoption()
+        self.annotating.refresh()  # what is covered cannot be accepted
 
     def _offer_adoption(self, _: Event | None = None) -> None:
         self.place.panel.object.show_adoptable([x.name for x in self.accepted.adoptable()])

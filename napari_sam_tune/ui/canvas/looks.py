@@ -1,0 +1,113 @@
+"""How the plugin's layers look: what they are made as, colours, outlines."""
+
+from __future__ import annotations
+
+from colorsys import hls_to_rgb, rgb_to_hls
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels, Points, Shapes, Vectors
+from napari.utils.colormaps import DirectLabelColormap
+from scipy import ndimage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from napari.layers import Image, Layer
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.prompts import Mask
+
+OWN = "napari_sam_tune"
+"""Key in a layer's metadata that marks it as the plugin's own; the value is its role."""
+
+Colour = tuple[float, float, float, float]
+_PROPOSAL_COLOUR: Colour = (0.10, 0.85, 1.00, 0.65)
+POSITIVE, NEGATIVE, BOX_COLOUR = "#39d353", "#ff5a52", "#ffd166"
+PREVIEW_COLOUR = "#1ad9ff"
+# Lightness of one class's objects alternates a little, so that touching neighbours can be told.
+_SHADES = (0.0, 0.10, -0.10, 0.18)
+# On the screen, whatever the zoom.
+CLICK_PIXELS, LINE_PIXELS = 11.0, 2.0
+
+
+def _clicks_layer() -> Points:
+    layer = Points(
+        ndim=2,
+        size=CLICK_PIXELS,
+        face_color=POSITIVE,
+        border_color="black",
+        border_width=0.12,
+        symbol="cross",
+    )
+    layer.editable = False
+    return layer
+
+
+def _box_layer() -> Shapes:
+    layer = Shapes(ndim=2, face_color="transparent", edge_color=BOX_COLOUR, edge_width=1.0)
+    layer.editable = False
+    return layer
+
+
+def _mask_layer(colour: Colour) -> Labels:
+    table = {None: colour, 0: (0, 0, 0, 0), 1: colour}
+    return Labels(np.zeros((1, 1), np.uint8), colormap=DirectLabelColormap(color_dict=table))
+
+
+def _accepted_layer() -> Labels:
+    return Labels(np.zeros((1, 1), np.int32), opacity=0.55)
+
+
+def class_colours(colours: Sequence[str]) -> DirectLabelColormap:
+    """Colour the labels 1, 2, … by their objects' class colours, shaded to tell neighbours."""
+    table: dict[int | None, Any] = {None: (0, 0, 0, 0), 0: (0, 0, 0, 0)}
+    seen: dict[str, int] = {}
+    for value, colour in enumerate(colours, start=1):
+        seen[colour] = seen.get(colour, -1) + 1
+        table[value] = _shaded(colour, _SHADES[seen[colour] % len(_SHADES)])
+    return DirectLabelColormap(color_dict=table)
+
+
+def _shaded(colour: str, by: float) -> Colour:
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    hue, light, saturation = rgb_to_hls(red, green, blue)
+    return (*hls_to_rgb(hue, float(np.clip(light + by, 0.1, 0.9)), saturation), 1.0)
+
+
+def outline_layer() -> Vectors:
+    """Return a layer for the steps of `outline`."""
+    return Vectors(ndim=2, edge_color=PREVIEW_COLOUR, vector_style="line")
+
+
+def outline(mask: Mask) -> NDArray[np.float32]:
+    """Return a mask's edge as (N, 2, 2) steps of one pixel: (row, column) and where it leads."""
+    filled = ndimage.find_objects(mask.astype(np.uint8, copy=False))
+    if not filled:
+        return np.zeros((0, 2, 2), np.float32)
+    rows, columns = filled[0]
+    inside = np.pad(mask[rows, columns], 1)
+    corner = np.array([rows.start - 0.5, columns.start - 0.5])
+    across = np.argwhere(inside[1:-1, 1:] != inside[1:-1, :-1]) + corner
+    along = np.argwhere(inside[1:, 1:-1] != inside[:-1, 1:-1]) + corner
+    starts = np.concatenate([across, along])
+    steps = np.repeat([[1.0, 0.0], [0.0, 1.0]], [len(across), len(along)], axis=0)
+    return np.stack([starts, steps], axis=1).astype(np.float32)
+
+
+def inherit_place(layer: Layer, image: Image) -> None:
+    """Put a two-dimensional layer where the last two dimensions of `image` are."""
+    layer.scale, layer.translate = image.scale[-2:], image.translate[-2:]
+    layer.rotate, layer.shear = image.rotate[-2:, -2:], image.shear[-1:]
+    layer.affine = image.affine.affine_matrix[-3:, -3:]
+    layer.units = image.units[-2:]
+
+
+# From below; the order in which they are laid over the image.
+MAKERS: dict[str, Callable[[], Layer]] = {
+    "accepted": _accepted_layer,
+    "box": _box_layer,
+    "proposal": partial(_mask_layer, _PROPOSAL_COLOUR),
+    "clicks": _clicks_layer,
+}

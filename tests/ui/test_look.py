@@ -1,0 +1,274 @@
+"""What the dock looks like at any width, font and theme: nothing is cut, all can be read."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from napari._qt.qt_resources import get_stylesheet
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QMainWindow,
+    QScrollBar,
+    QWidget,
+)
+
+from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS
+from napari_sam_tune.ui.views.helping import HelpingRow
+from napari_sam_tune.ui.views.history import VersionRow
+from napari_sam_tune.ui.views.labelling import ClassSnapshot, ImageSnapshot, ObjectSnapshot
+from napari_sam_tune.ui.views.learning import CurveSnapshot, LearningSnapshot
+from napari_sam_tune.ui.views.learnt_chart import LearntPoint
+from napari_sam_tune.ui.views.look import READABLE, Look, contrast
+from napari_sam_tune.ui.views.notice import Notice
+from napari_sam_tune.ui.views.panel import Panel
+from napari_sam_tune.ui.views.style import OneLine, Text
+from napari_sam_tune.ui.views.suggestion_view import SuggestionSnapshot, SurveySnapshot
+
+LONG = "a class that somebody named with all of its history " * 3
+PATH = "/mnt/measurements/" + "line_4_camera_2_" * 12 + ".project"
+HEIGHT = 690  # of the dock in a window of 1366 × 768
+
+
+def _nothing_chosen(panel: Panel) -> None:
+    panel.start.show_resume(Path(PATH))
+    panel.start.show_images_in_viewer(3)
+    panel.notice.show_notice(Notice(f"{PATH} cannot be read.", "error", remedy="Download it now"))
+
+
+def _no_image(panel: Panel) -> None:
+    panel.show_work()
+    panel.object.show_object(ObjectSnapshot("Preparing the image.", has_image=False))
+
+
+def _clicking(panel: Panel) -> None:
+    panel.show_work()
+    panel.image.show_image(ImageSnapshot(PATH, 1204, 9999, 1203, False, False, 1234))
+    rows = (("scratch", "#ff0000", "8"), (LONG, "#00ff00", "9"), (PATH, "#0000ff", ""))
+    panel.classes.show_classes(ClassSnapshot(rows, LONG, is_guess=True))
+    panel.object.show_object(
+        ObjectSnapshot(
+            "Proposal, confidence 87% · guess 1 of 3",
+            can_accept=True,
+            is_open=True,
+            candidates=3,
+            negative=True,
+            has_earlier=True,
+            can_undo=True,
+            can_redo=True,
+            accepted=4,
+        )
+    )
+    panel.object.show_adoptable(["mine & yours", LONG])
+    panel.suggestions.offer_labels(["scratch", LONG])
+    panel.suggestions.choose_kind("similar")
+    panel.suggestions.show_suggestions(
+        SuggestionSnapshot(f"This looks like “{LONG}” that you accepted.", "312 of 999", True)
+    )
+    panel.suggestions.survey.show_survey(
+        SurveySnapshot("12,345 finds expected on 1,234 of 9,999 images", "a: 1", 0.4, True)
+    )
+
+
+def _learning(panel: Panel) -> None:
+    _clicking(panel)
+    panel.notice.show_notice(Notice("New weights answer from now on.", "info", busy=True))
+    points = tuple(LearntPoint(masks, 0.4, 0.7) for masks in (3, 4))
+    learnt = "Learnt from 12 masks: a first click on them would score .71 instead of .48."
+    panel.learning.show_learning(
+        LearningSnapshot(
+            "0123456789ab",
+            12,
+            is_surface_new=True,
+            learnt=learnt,
+            learnt_points=points,
+            training=True,
+            doing="Comparing with what answers now…",
+            fraction=0.4,
+            seconds_left=4800,
+        )
+    )
+    panel.learning.show_curve(CurveSnapshot(((1, 0.5), (2, 0.4)), ((0, 0.7), (2, 0.8))))
+    panel.helping.show_learnt(learnt, points)
+    rows = (HelpingRow("base model", 12, 3, 1, 20), HelpingRow("version 12", 999, 22.5, 10, 99))
+    panel.helping.show_effort(rows)
+
+
+def _judged(panel: Panel) -> None:
+    _clicking(panel)
+    panel.notice.show_notice(Notice(LONG, "warning", remedy="Learn again"))
+    outcome = "Not better yet on the masks kept aside (.77, was .76); it goes on learning."
+    panel.learning.show_learning(
+        LearningSnapshot(outcome=outcome, details=f"{LONG}\n{PATH}", is_fresh=True, awaited=LONG)
+    )
+    panel.learning._more.setChecked(True)
+    versions = (
+        VersionRow("0123456789ab", "version 1", "28 Nov 07:00", "0.71 → 0.76", True, "more"),
+        VersionRow("base", "base model", "", "", False),
+    )
+    panel.history.show_versions(versions)
+
+
+STATES = [_nothing_chosen, _no_image, _clicking, _learning, _judged]
+
+
+@pytest.fixture
+def window(qtbot):
+    """A window with napari's styles and the dock in it, which can be shown in any look."""
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    panel = Panel()
+    panel.show_keys(DEFAULT_KEYS)
+    window.setCentralWidget(panel)
+    panel.show_folded(())
+    window.show()
+    return window
+
+
+def _dress(window: QMainWindow, theme: str, points: int, width: int) -> Panel:
+    panel = window.centralWidget()
+    window.setStyleSheet(get_stylesheet(theme, extra_variables={"font_size": f"{points}pt"}))
+    look = Look.of(theme)
+    panel.show_look(Look(look.background, look.button, look.text, points))
+    window.resize(width, HEIGHT)
+    for _ in range(4):
+        QApplication.processEvents()
+    return panel
+
+
+def _shown(panel: Panel) -> list[QWidget]:
+    return [widget for widget in panel.findChildren(QWidget) if widget.isVisible()]
+
+
+def _ground(panel: Panel, picture, widget: QWidget) -> str | None:
+    """Return the commonest colour where a widget is drawn, or None where it is scrolled away."""
+    corner = widget.mapTo(panel, QPoint(0, 0))
+    area = widget.rect().translated(corner).intersected(picture.rect())
+    visible = widget.visibleRegion().boundingRect()
+    if area.isEmpty() or visible.size() != widget.size():
+        return None
+    y = range(area.top(), area.bottom() + 1)
+    colours = Counter(picture.pixel(x, row) for row in y for x in range(area.left(), area.right()))
+    return f"#{colours.most_common(1)[0][0] & 0xFFFFFF:06x}"
+
+
+@pytest.mark.parametrize("points", [9, 14])
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__.strip("_"))
+def test_nothing_is_cut_and_everything_can_be_read(window, state, theme, points):
+    state(window.centralWidget())
+    for width in (300, 376, 500):
+        panel = _dress(window, theme, points, width)
+        assert panel.width() == width
+        name = f"{state.__name__.strip('_')} {theme} {points} {width}"
+        if "SAM_TUNE_SHOTS" in os.environ:
+            panel.grab().save(f"{os.environ['SAM_TUNE_SHOTS']}/{name}.png")
+        faults = [fault for widget in _shown(panel) for fault in _faults(panel, widget)]
+        if width == 300:
+            faults += _unreadable(panel)
+        assert not faults, f"{name}: {faults}"
+
+
+def _faults(panel: Panel, widget: QWidget) -> list[str]:
+    """Return what of a widget is not where it can be seen."""
+    said = f"{type(widget).__name__} {getattr(widget, 'text', str)()!r:.60}"
+    found = []
+    parent = widget.parentWidget()
+    left = widget.mapTo(panel, QPoint(0, 0)).x()
+    is_scrolled = parent.objectName() == "qt_scrollarea_viewport"
+    if left < 0 or left + widget.width() > panel.width():
+        found.append(f"{said} leaves the dock")
+    if not is_scrolled and not parent.rect().contains(widget.geometry()):
+        found.append(f"{said} leaves its parent")
+    if isinstance(widget, Text) and widget.text():
+        flat = QLabel.text(widget)
+        inside = widget.contentsRect()
+        flags = widget.alignment() | (0x1000 if widget.wordWrap() else 0)
+        needs = widget.fontMetrics().boundingRect(inside, int(flags), flat)
+        if needs.width() > inside.width() + 1 or needs.height() > inside.height() + 1:
+            found.append(f"{said} is cut: {needs} in {inside}")
+    if isinstance(widget, OneLine) and widget.text():
+        width = widget.fontMetrics().horizontalAdvance(QLabel.text(widget))
+        if width > widget.contentsRect().width() or not widget.toolTip():
+            found.append(f"{said} is cut")
+    if isinstance(widget, QAbstractButton) and hasattr(widget, "shown_text"):
+        is_name = any(name[:20] in widget.text() for name in (LONG, PATH, Path(PATH).name))
+        if widget.shown_text() != widget.text() and not is_name:
+            found.append(f"{said} is cut to {widget.shown_text()!r}")
+        if widget.height() < widget.fontMetrics().height():
+            found.append(f"{said} is too low")
+    return found
+
+
+def _unreadable(panel: Panel) -> list[str]:
+    """Return the texts that do not stand out from what they are drawn on."""
+    picture = panel.grab().toImage()
+    found = []
+    for widget in _shown(panel):
+        is_text = isinstance(widget, (QLabel, QAbstractButton, QComboBox)) and widget.isEnabled()
+        ground = _ground(panel, picture, widget) if is_text else None
+        if ground is not None and not isinstance(widget.parentWidget(), QScrollBar):
+            ink = widget.palette().color(widget.foregroundRole()).name()
+            if contrast(ink, ground) < READABLE:
+                said = getattr(widget, "text", str)()
+                found.append(f"{said!r:.60}: {ink} on {ground} is {contrast(ink, ground):.1f}")
+    return found
+
+
+def _turn_wheel(widget: QWidget | None) -> None:
+    """Turn the wheel over a widget; Qt hands on what is ignored only where a hand turned it."""
+    while widget is not None:
+        middle = QPointF(widget.rect().center())
+        there, none = widget.mapToGlobal(middle), Qt.MouseButton.NoButton
+        phase, keys = Qt.ScrollPhase.NoScrollPhase, Qt.KeyboardModifier.NoModifier
+        event = QWheelEvent(middle, there, QPoint(), QPoint(0, -120), none, keys, phase, False)
+        QApplication.sendEvent(widget, event)
+        widget = None if event.isAccepted() else widget.parentWidget()
+
+
+def test_wheel_and_keys_never_land_in_a_field_by_surprise(window):
+    panel = _dress(window, "dark", 9, 376)
+    pressed = []
+    window.keyPressEvent = lambda event: pressed.append(event.text())  # napari: to the canvas
+    _clicking(panel)
+    panel.show_folded(())
+    for _ in range(4):
+        QApplication.processEvents()
+    bar = panel._pages.currentWidget().verticalScrollBar()
+    every = panel.learning.findChild(QAbstractSpinBox)
+    kinds = panel.suggestions.findChild(QComboBox)
+    chosen = kinds.currentIndex(), every.value()
+    for field in (kinds, every):
+        bar.setValue(0)
+        _turn_wheel(field)
+        assert (kinds.currentIndex(), every.value()) == chosen
+        assert bar.value() > 0
+
+    edited = []
+    panel.learning.automatic_changed.connect(lambda _, number: edited.append(number))
+    arrow = QPoint(every.width() - 8, every.height() // 2)
+    QTest.mouseClick(every, Qt.MouseButton.LeftButton, pos=arrow)
+    assert edited == [6]
+    QTest.keyClick(QApplication.focusWidget() or window, Qt.Key.Key_8)
+    assert (edited, pressed) == ([6], ["8"])
+    typed = every.findChild(QLineEdit)
+    QTest.mouseClick(typed, Qt.MouseButton.LeftButton)
+    typed.selectAll()
+    QTest.keyClicks(every, "12")
+    _turn_wheel(every)
+    assert edited == [6]  # not before Enter
+    QTest.keyClick(every, Qt.Key.Key_Return)
+    assert edited[-1] == every.value()
+    assert not every.hasFocus()
+    for button in panel.findChildren(QAbstractButton):
+        assert not button.focusPolicy() & Qt.FocusPolicy.ClickFocus, button.text()
