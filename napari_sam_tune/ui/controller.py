@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 from napari.settings import get_settings
-from qtpy.QtCore import QCoreApplication, QObject, Signal
+from qtpy.QtCore import QCoreApplication, QObject
 
 from napari_sam_tune.core.errors import CheckpointMissing, ProjectError, SamTuneError, StorageError
 from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS
@@ -59,12 +59,9 @@ class Controller(QObject):
 
     Attributes:
         work: the person at work, or None while nothing is open.
-
-        opened: emitted with the `Work` once a project is open.
+        guiding: the page of the keys and the tour.
 
     """
-
-    opened = Signal(object)
 
     def __init__(
         self,
@@ -83,7 +80,7 @@ class Controller(QObject):
         self._exporting: Exporting | None = None
         self._is_closed = False
         self._connect_panel()
-        self.guiding = Guiding(self, self._preferences)
+        self.guiding = Guiding(self.panel, self._preferences, self._open_samples_anew, self)
         self._inference.submit(Kind.LOAD, import_model_code, _done, self._on_load_failed)
 
     # -------------------------------------------------------------- choosing
@@ -109,6 +106,10 @@ class Controller(QObject):
         """Label the sample images that come with the plugin."""
         queue = partial(folder_queue, SAMPLE_IMAGES)
         self._begin(lambda: ImageQueue(queue().images, _documents() / "samples.project"))
+
+    def _open_samples_anew(self) -> None:
+        self.leave()
+        self.open_samples()
 
     def _begin(self, make_queue: Callable[[], ImageQueue]) -> None:
         try:
@@ -164,7 +165,7 @@ class Controller(QObject):
         self.work = Work(place, self._preferences, self)
         self.work.image_removed.connect(self.leave)
         self.panel.show_work()
-        self.opened.emit(self.work)
+        self.guiding.follow(self.work)
 
     def _on_load_failed(self, error: Exception) -> None:
         self.panel.notice.show_notice(Notice(str(error), "error"))

@@ -12,8 +12,10 @@ from napari_sam_tune.ui.views.keys_dialog import KeysDialog
 from napari_sam_tune.ui.work.tour import Tour
 
 if TYPE_CHECKING:
-    from napari_sam_tune.ui.controller import Controller
+    from collections.abc import Callable
+
     from napari_sam_tune.ui.preferences import PreferencesSource
+    from napari_sam_tune.ui.views.panel import Panel
     from napari_sam_tune.ui.work.work import Work
 
 
@@ -21,15 +23,23 @@ class Guiding(QObject):
     """Shows the keys when asked, offers the tour once, and takes a person through it.
 
     Args:
-        controller: opens the samples for the tour.
+        panel: the dock.
         preferences: say whether the tour was offered before, and what the keys do.
+        open_samples: closes what is open, all of which is saved, and opens the sample images.
+        parent: whoever owns it.
 
     """
 
-    def __init__(self, controller: Controller, preferences: PreferencesSource) -> None:
-        super().__init__(controller)
-        self._controller, self._preferences = controller, preferences
-        self._panel, self._card = controller.panel, controller.panel.tour
+    def __init__(
+        self,
+        panel: Panel,
+        preferences: PreferencesSource,
+        open_samples: Callable[[], None],
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._panel, self._card, self._preferences = panel, panel.tour, preferences
+        self._open_samples = open_samples
         self._tour: Tour | None = None
         self._is_tour_wanted = False
         self._panel.keys_asked.connect(self.show_keys)
@@ -37,7 +47,6 @@ class Guiding(QObject):
         QShortcut(QKeySequence("?"), self._panel).activated.connect(self.show_keys)
         self._card.taken.connect(self.take_tour)
         self._card.left.connect(self._card.hide)
-        controller.opened.connect(self._on_work_opened)
         if preferences.read().offer_tour:
             self._card.show_offer()
             preferences.save_tour_offered()
@@ -54,18 +63,18 @@ class Guiding(QObject):
         dialog.show()
 
     def take_tour(self) -> None:
-        """Open the samples and begin; what is open now is closed, as all of it is saved."""
+        """Open the samples and begin."""
         self._card.hide()
         self._is_tour_wanted = True
-        self._controller.leave()
-        self._controller.open_samples()
+        self._open_samples()
 
     def stop(self) -> None:
         """End the tour: its project is being closed."""
         if self._tour is not None:
             self._tour.end()
 
-    def _on_work_opened(self, work: Work) -> None:
+    def follow(self, work: Work) -> None:
+        """A project was opened: begin the tour there if that is what it was opened for."""
         self._card.hide()
         if not self._is_tour_wanted:
             return

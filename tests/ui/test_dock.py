@@ -483,6 +483,6 @@ def test_the_tour_leads_through_the_first_sample(desk):
     # once is enough
     desk.panel.image.leave.emit()
     assert not card.isVisible()
-    another = Guiding(desk.controller, PreferencesSource())
+    another = Guiding(desk.panel, PreferencesSource(), print, desk.controller)
     assert not card.isVisible()
     another.deleteLater()
