@@ -172,6 +172,7 @@ class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject):
         attributes["image"] = facts_of(image)  # so that a lost log can be made again
         moment = self._clock.tick(self._journal.latest)
         attributes["created"] = moment / 1e6
+        attributes["by"] = person()
         annotation_id = new_id(moment)
         store = self._folder.annotations
         if not store.write(annotation_id, bits, attributes, what="The mask"):
