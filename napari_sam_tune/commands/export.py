@@ -60,6 +60,9 @@ def masks(
         bool,
         typer.Option("--copy-images/--no-images", help="Put the images in, into folders of tools."),
     ] = True,
+    only_approved: Annotated[
+        bool, typer.Option("--only-approved", help="Only masks that are approved.")
+    ] = False,
     pixel_size: Annotated[float, typer.Option(help="Length of a pixel's side.")] = 1.0,
     unit: Annotated[str, typer.Option(help="Its unit, such as micrometer.")] = "pixel",
 ) -> None:
@@ -73,12 +76,12 @@ def masks(
     known = format_named(form)
     options = ExportOptions(copy_images, pixel_size, unit)
     opened = Project.open(project, create=False)
-    chosen = selection(opened)
+    chosen = selection(opened, only_approved=only_approved)
     with progress_bar() as bar:
         task = bar.add_task("Exporting", total=chosen.images)
         report = export(
             known,
-            images_out(opened),
+            images_out(opened, only_approved=only_approved),
             chosen.classes,
             out,
             overwrite=overwrite,

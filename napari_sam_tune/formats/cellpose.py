@@ -60,7 +60,9 @@ class CellposeImage(SourceImage):
             if note is None:
                 yield SourceObject(key, mask, DEFAULT_LABEL)
             else:
-                yield SourceObject(key, mask, note.label, note.score, note.record)
+                yield SourceObject(
+                    key, mask, note.label, note.score, note.record, review=note.review
+                )
 
     def _masks(self) -> NDArray[Any]:
         if not self.file.name.endswith(SEGMENTATION):

@@ -15,6 +15,7 @@ from napari_sam_tune.core.documents import read_json
 from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.left_out import FILE, IMAGE, OBJECT, LeftOut
+from napari_sam_tune.core.exchange.remarks import from_flat
 from napari_sam_tune.core.images.names import NamedFiles, absolute, own_name
 from napari_sam_tune.formats.coco_masks import check_segmentation, decode_segmentation
 from napari_sam_tune.formats.exported_folder import Notes, read_notes
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam_tune.core.exchange.incoming import Location
+    from napari_sam_tune.core.project.review import Review
     from napari_sam_tune.core.project.split import Split
 
     Row = dict[str, Any]
@@ -70,6 +72,7 @@ class CocoImage(SourceImage):
                     "not list."
                 )
             _check_score(row, entry)
+            _review(row, entry)
             check_segmentation(row.get("segmentation"), shape, entry)
             return key, row
 
@@ -86,6 +89,7 @@ class CocoImage(SourceImage):
                 self._label(row),
                 row.get("score"),
                 _record(row),
+                review=_review(row, f"The COCO annotation {key} of {self.name}"),
             )
 
     @property
@@ -102,6 +106,11 @@ def _record(row: Row) -> str | None:
     attributes = row.get("attributes")
     said = row.get("record", attributes.get("record") if isinstance(attributes, dict) else None)
     return said if isinstance(said, str) and said else None
+
+
+def _review(row: Row, entry: str) -> Review | None:
+    """Return what our own export said of an object; attributes of other programs are theirs."""
+    return None if _record(row) is None else from_flat(row.get("attributes"), entry)
 
 
 def read_coco(location: Location) -> Dataset:

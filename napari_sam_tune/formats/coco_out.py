@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from napari_sam_tune.core.exchange.remarks import flat
 from napari_sam_tune.formats.outlines import rings
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ def _provenance(found: ObjectOut) -> Row:
         return {}
     return {
         "attributes": {
+            **flat(found.review),
             "weights_version": said.weights_version,
             "prompts": said.prompts,
             "reviewed": said.reviewed,

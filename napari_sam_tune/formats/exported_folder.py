@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage
 from napari_sam_tune.core.exchange.left_out import LeftOut
+from napari_sam_tune.core.exchange.remarks import checked
 from napari_sam_tune.core.images.files import list_images
 from napari_sam_tune.core.images.names import composed, only, stems
 from napari_sam_tune.core.plain_text import row_from_spreadsheet
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from napari_sam_tune.core.project.review import Review
     from napari_sam_tune.core.project.split import Split
 
 AnyImage = TypeVar("AnyImage", bound=SourceImage)
@@ -46,6 +49,7 @@ class RecordNote:
     record: str | None
     label: str
     score: float | None
+    review: Review | None = None
 
 
 @dataclass(frozen=True)
@@ -98,8 +102,24 @@ def read_notes(folder: Path) -> Notes:
         if not row["entry"] or not row["class"]:
             raise SamTuneError(f"{entry} has no entry or no class.")
         score = _score(row["score"], entry)
-        records[composed(row["entry"])] = RecordNote(row["record"] or None, row["class"], score)
+        records[composed(row["entry"])] = RecordNote(
+            row["record"] or None, row["class"], score, _review(row, entry)
+        )
     return Notes(images, records)
+
+
+def _review(row: dict[str, str], entry: str) -> Review | None:
+    """Return what was said of a record, where the table says that at all."""
+    try:
+        read = {
+            "state": row.get("state"),
+            "note": row.get("note"),
+            "tags": json.loads(row.get("tags") or "[]"),
+            "values": json.loads(row.get("attributes") or "{}"),
+        }
+    except ValueError as error:
+        raise SamTuneError(f"{entry} has tags or attributes that are no JSON: {error}.") from error
+    return checked({name: value for name, value in read.items() if value}, entry)
 
 
 def _score(text: str, entry: str) -> float | None:

@@ -8,6 +8,7 @@ that a spreadsheet would take for formulas have a ' before them, which reading t
 from __future__ import annotations
 
 import csv
+import json
 import re
 import shutil
 from contextlib import ExitStack
@@ -45,6 +46,8 @@ RECORD_COLUMNS: Final = (
     "source",
     "created",
 )
+SAID_COLUMNS: Final = ("state", "note", "tags", "attributes")
+"""What was said of a record; exports of earlier releases have none of these."""
 _SUFFIXES: Final = {
     "PNG": ".png",
     "TIFF": ".tif",
@@ -69,7 +72,7 @@ class ExportedFolder:
         self._stems: dict[str, str] = {}
         self._open = ExitStack()
         self._images = self._table(IMAGES, IMAGE_COLUMNS)
-        self._records = self._table(RECORDS, RECORD_COLUMNS)
+        self._records = self._table(RECORDS, RECORD_COLUMNS + SAID_COLUMNS)
 
     def _table(self, name: str, columns: tuple[str, ...]) -> Any:
         file = (self.path / name).open("w", newline="", encoding="utf-8")
@@ -115,7 +118,8 @@ class ExportedFolder:
             history = (said.weights_version, said.prompts, reviewed, said.source, said.created)
         score = "" if found.score is None else found.score
         label = in_spreadsheet(found.label)
-        self._records.writerow((in_spreadsheet(entry), found.id or "", label, score, *history))
+        row = (in_spreadsheet(entry), found.id or "", label, score, *history, *_said(found))
+        self._records.writerow(row)
 
     def file(self, name: str) -> Path:
         """Return the path of a file whose folders are there."""
@@ -166,6 +170,15 @@ class ExportedFolder:
                 planarconfig="contig" if pixels.ndim == 3 else None,
             )
         return suffixed
+
+
+def _said(found: ObjectOut) -> tuple[str, ...]:
+    review = found.review
+    if review is None:
+        return ("",) * len(SAID_COLUMNS)
+    tags = json.dumps(list(review.tags), ensure_ascii=False) if review.tags else ""
+    values = json.dumps(dict(review.values), ensure_ascii=False) if review.values else ""
+    return review.state, in_spreadsheet(review.note), tags, values
 
 
 def safe_stem(name: str) -> str:

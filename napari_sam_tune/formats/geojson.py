@@ -30,6 +30,7 @@ from napari_sam_tune.core.documents import read_json_value
 from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.left_out import FILE, OBJECT, LeftOut
+from napari_sam_tune.core.exchange.remarks import from_flat
 from napari_sam_tune.core.images.files import list_files
 from napari_sam_tune.core.images.names import composed, only, own_name, paired
 from napari_sam_tune.formats.exported_folder import by_stem, read_notes
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from napari_sam_tune.core.exchange.incoming import Location
+    from napari_sam_tune.core.project.review import Review
     from napari_sam_tune.core.prompts import Mask
 
 _LONGITUDE_LATITUDE: Final = "OGC:CRS84"
@@ -52,7 +54,8 @@ _SUFFIXES: Final = frozenset({".geojson", ".json"})
 class Polygons:
     """A feature: its id, its class, and its polygon or polygons in the file's coordinates.
 
-    `score` and `record` are those of our own export, or None. An id that is a text is lasting.
+    `score`, `record` and `review` are those of our own export, or None. An id that is a text is
+    lasting.
     """
 
     id: str
@@ -61,6 +64,7 @@ class Polygons:
     score: float | None
     record: str | None
     lasting: bool
+    review: Review | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +120,7 @@ class RasterImage(SourceImage):
         """Rasterize one feature after the other."""
         for feature, polygons in zip(self.features, self._in_pixels, strict=True):
             mask = _rasterized(polygons, shape)
-            said = feature.score, feature.record, feature.lasting
+            said = feature.score, feature.record, feature.lasting, feature.review
             yield SourceObject(feature.id, mask, feature.label, *said)
 
     @cached_property
@@ -272,7 +276,13 @@ def _feature(number: int, row: Any, ids: Counter[str], image: RasterImage) -> Po
         score if isinstance(score, float) and isinstance(record, str) else None,
         record if isinstance(record, str) else None,
         lasting=isinstance(row.get("id"), str) and not is_shared,
+        review=_review(row, entry),
     )
+
+
+def _review(row: Any, entry: str) -> Review | None:
+    """Return what our own export said of an object; properties of other programs are theirs."""
+    return from_flat(row.get("properties"), entry) if _property(row, "record") else None
 
 
 def _property(row: Any, *way: str) -> Any:

@@ -20,6 +20,7 @@ from rasterio.features import shapes
 from rasterio.transform import Affine
 
 from napari_sam_tune.core.evaluation.pictures import rgb
+from napari_sam_tune.core.exchange.remarks import flat
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 from napari_sam_tune.formats.rasters import georeference
 
@@ -120,6 +121,7 @@ def _feature(found: ObjectOut, number: int, transform: Affine) -> dict[str, Any]
             "class": found.label,
             "record": found.id,
             "score": found.score,
+            **flat(found.review),
             **({} if found.provenance is None else asdict(found.provenance)),
         },
         "geometry": _geometry(found, transform),

@@ -88,7 +88,9 @@ class LabelPicture(SourceImage):
             if note is None:
                 yield SourceObject(key, mask, DEFAULT_LABEL)
             else:
-                yield SourceObject(key, mask, note.label, note.score, note.record)
+                yield SourceObject(
+                    key, mask, note.label, note.score, note.record, review=note.review
+                )
             return
         if number not in self.classes:
             raise MaskError(f"{self.file} has the value {number}, which {CLASSES} does not list.")

@@ -97,7 +97,8 @@ class YoloImage(SourceImage):
             mask = drawn(np.clip(pixels, 0, (shape[1] - 1, shape[0] - 1)), shape)
             key = f"{self.stem}/{line.number}"
             score, record = (line.score, None) if note is None else (note.score, note.record)
-            yield SourceObject(key, mask, line.label, score, record)
+            review = None if note is None else note.review
+            yield SourceObject(key, mask, line.label, score, record, review=review)
 
     def _parsed(self, at: int, line: str, *, is_scored: bool) -> Line:
         where = f"{self.file}, line {at + 1},"

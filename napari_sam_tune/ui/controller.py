@@ -15,6 +15,7 @@ from napari_sam_tune.core.errors import CheckpointMissing, ProjectError, SamTune
 from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS
 from napari_sam_tune.ui.canvas.layers import LabellingLayers
 from napari_sam_tune.ui.faults import explain
+from napari_sam_tune.ui.guiding import Guiding
 from napari_sam_tune.ui.inference import Inference, Kind
 from napari_sam_tune.ui.model_code import import_model_code
 from napari_sam_tune.ui.preferences import PreferencesSource
@@ -26,6 +27,7 @@ from napari_sam_tune.ui.queue import (
     viewer_queue,
 )
 from napari_sam_tune.ui.recent import load_recent, save_recent
+from napari_sam_tune.ui.remembered import load_folded, save_folded
 from napari_sam_tune.ui.views.look import Look
 from napari_sam_tune.ui.views.notice import Notice
 from napari_sam_tune.ui.views.start import Choices
@@ -57,6 +59,7 @@ class Controller(QObject):
 
     Attributes:
         work: the person at work, or None while nothing is open.
+        guiding: the page of the keys and the tour.
 
     """
 
@@ -77,6 +80,7 @@ class Controller(QObject):
         self._exporting: Exporting | None = None
         self._is_closed = False
         self._connect_panel()
+        self.guiding = Guiding(self.panel, self._preferences, self._open_samples_anew, self)
         self._inference.submit(Kind.LOAD, import_model_code, _done, self._on_load_failed)
 
     # -------------------------------------------------------------- choosing
@@ -102,6 +106,10 @@ class Controller(QObject):
         """Label the sample images that come with the plugin."""
         queue = partial(folder_queue, SAMPLE_IMAGES)
         self._begin(lambda: ImageQueue(queue().images, _documents() / "samples.project"))
+
+    def _open_samples_anew(self) -> None:
+        self.leave()
+        self.open_samples()
 
     def _begin(self, make_queue: Callable[[], ImageQueue]) -> None:
         try:
@@ -155,8 +163,9 @@ class Controller(QObject):
             preferences=self._preferences.read(),
         )
         self.work = Work(place, self._preferences, self)
-        self.work.image_removed.connect(self._leave)
+        self.work.image_removed.connect(self.leave)
         self.panel.show_work()
+        self.guiding.follow(self.work)
 
     def _on_load_failed(self, error: Exception) -> None:
         self.panel.notice.show_notice(Notice(str(error), "error"))
@@ -177,7 +186,7 @@ class Controller(QObject):
 
     # ----------------------------------------------------------------- leaving
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         """Close the project and show the start view again."""
         if self._is_closed:
             return
@@ -212,6 +221,7 @@ class Controller(QObject):
     def _stop_work(self) -> None:
         if self._exporting is not None:
             self._exporting.close()
+        self.guiding.stop()
         work, self.work = self.work, None
         if work is not None:
             work.close()
@@ -224,8 +234,12 @@ class Controller(QObject):
         panel.start.viewer_chosen.connect(self.open_viewer)
         panel.start.samples_chosen.connect(self.open_samples)
         panel.start.resume_chosen.connect(self.resume)
-        panel.image.leave.connect(self._leave)
+        panel.image.leave.connect(self.leave)
         panel.export_asked.connect(self._on_export_asked)
+        folded = load_folded()
+        if folded is not None:
+            panel.show_folded(folded)
+        panel.folded.connect(save_folded)
         panel.left.connect(self._on_panel_left)
         panel.destroyed.connect(self._on_napari_closing)
         QCoreApplication.instance().aboutToQuit.connect(self._on_napari_closing)

@@ -40,6 +40,7 @@ class Preferences:
     automatic_rounds: bool = True
     masks_per_round: int = MASKS_BETWEEN_ROUNDS
     what_learns: str = "automatic"
+    offer_tour: bool = True
     keys: dict[str, str] = field(default_factory=lambda: dict(DEFAULT_KEYS))
 
     @property
@@ -85,6 +86,19 @@ class PreferencesSource:
         """Keep what the key or the panel's button was set to."""
         if self._settings is not None:
             self._settings.labelling.connected_parts = on
+
+    def save_tour_offered(self) -> None:
+        """Keep that the tour was offered: once is enough."""
+        if self._settings is not None:
+            self._settings.labelling.offer_tour = False
+
+    def key_titles(self) -> dict[str, str]:
+        """Return what each key does, by name of the action, as Preferences say it."""
+        fields = {} if self._settings is None else type(self._settings.keys).model_fields
+        return {
+            name: (fields[name].title if name in fields else None) or name.replace("_", " ")
+            for name in DEFAULT_KEYS
+        }
 
     def watch(self, changed: Callable[..., None]) -> None:
         """Call `changed` with an event when something was changed."""

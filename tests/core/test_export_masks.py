@@ -24,6 +24,7 @@ from napari_sam_tune.core.errors import ExportCancelled, SamTuneError, StorageEr
 from napari_sam_tune.core.exchange.outgoing import images_out, selection
 from napari_sam_tune.core.images.files import content_hash, read_image
 from napari_sam_tune.core.project.project import NewAnnotation, Project
+from napari_sam_tune.core.project.review import Attribute
 from napari_sam_tune.formats.exporting import export
 from napari_sam_tune.formats.registry import FORMATS, format_named
 
@@ -328,3 +329,73 @@ def test_geojson_is_in_the_system_of_its_raster(tmp_path: Path) -> None:
     (again,) = Project.open(tmp_path / "q").annotations()
     np.testing.assert_array_equal(again.mask, mask)
     assert (again.label, again.origin) == ("pore", f"napari-sam-tune/{feature['id']}")
+
+
+# ---- what was said of masks ----
+
+
+@pytest.fixture
+def reviewed(tmp_path: Path) -> Project:
+    """Three images: one approved mask and others that are not; an approved one; an excluded one."""
+    project = Project.open(tmp_path / "reviewed.project")
+    project.set_attributes("pit", [Attribute("severity", "choice", ("low", "high"))])
+    for number in range(3):
+        pixels = np.random.default_rng(number).integers(0, 256, (40, 60), np.uint8)
+        file = tmp_path / "photographs" / f"{number}.png"
+        file.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(file)
+        project.register(pixels, f"{number}.png", path=file)
+        for row in (2, 12, 22):
+            mask = np.zeros(pixels.shape, bool)
+            mask[row : row + 5, 5 : 9 + row] = True
+            project.add(NewAnnotation(f"{number}.png", mask, "pit"))
+    first, second, third = (a.id for a in project.annotations("0.png"))
+    project.set_review(
+        first, state="approved", note="=am Rand", tags=["Los 7"], values={"severity": "high"}
+    )
+    project.set_review(second, state="second_look")
+    project.set_review(third, state="excluded")
+    project.set_review(project.annotations("1.png")[0].id, state="second_look")
+    project.set_image_review("1.png", state="approved")
+    project.set_image_review("2.png", state="excluded")
+    return project
+
+
+def test_only_what_is_approved_goes_out_and_what_is_excluded_never(
+    reviewed: Project, tmp_path: Path
+) -> None:
+    whole = selection(reviewed)
+    assert dict(whole.left_out) == {"image that is excluded": 1, "mask that is excluded": 1}
+    assert [len(image.objects) for image in images_out(reviewed)] == [2, 3]
+    approved = selection(reviewed, only_approved=True)
+    assert dict(approved.left_out) == {"image that is excluded": 1, "mask that is not approved": 3}
+    assert [len(i.objects) for i in images_out(reviewed, only_approved=True)] == [1, 2]
+    out = tmp_path / "approved.json"
+    result = CliRunner().invoke(
+        app,
+        ["export", "masks", str(reviewed.path), "--out", str(out), "--only-approved"],
+    )
+    assert result.exit_code == 0, result.output
+    rows = json.loads(out.read_text("utf-8"))["annotations"]
+    assert len(rows) == 3
+    said = rows[0]["attributes"]
+    assert (said["state"], said["note"], said["tags"]) == ("approved", "=am Rand", ["Los 7"])
+    assert said["severity"] == "high"
+    for annotation in reviewed.annotations("1.png"):
+        reviewed.set_review(annotation.id, state="excluded")
+    assert "image whose masks are all excluded" in selection(reviewed).left_out
+
+
+@pytest.mark.parametrize("form", ["coco", "labels", "yolo", "geojson", "cellpose"])
+def test_what_was_said_of_masks_comes_back(reviewed: Project, tmp_path: Path, form: str) -> None:
+    out = tmp_path / ("out" + format_named(form).suffix)
+    export(format_named(form), images_out(reviewed), selection(reviewed).classes, out)
+    images = ("--images", tmp_path / "photographs")
+    run("import", tmp_path / "fresh", "--format", form, "--from", out, *images, "--smallest", 1)
+    fresh = Project.open(tmp_path / "fresh")
+    said = list(fresh.reviews().values())
+    first = reviewed.annotations("0.png")[0]
+    (back,) = (review for review in said if review.note)
+    assert back.fields() == reviewed.review(first.id).fields()
+    assert sum(review.state == "second_look" for review in said) == 2
+    assert [a.name for a in fresh.attributes("pit")] == ["severity"]

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import numpy as np
 import pytest
 from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QLabel
 
 from napari_sam_tune.core.images.files import list_images, read_image
 from napari_sam_tune.core.scoring import next_click, score
+from napari_sam_tune.ui.guiding import Guiding
 from napari_sam_tune.ui.inference import Kind
+from napari_sam_tune.ui.preferences import PreferencesSource
 from napari_sam_tune.ui.queue import SAMPLE_IMAGES
+from napari_sam_tune.ui.views.keys_dialog import KeysDialog
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -74,7 +80,6 @@ def test_click_box_paint_accept_and_undo(desk, blobs):
 def test_space_and_drag_moves_the_view(desk, blobs):
     desk.open(blobs.folder)
     center = np.array(desk.viewer.scene.camera.center)
-    from qtpy.QtTest import QTest
 
     QTest.keyPress(desk.hand.native, Qt.Key.Key_Space)
     desk.hand.drag((60, 60), (100, 60))
@@ -99,10 +104,27 @@ def test_correct_and_delete_by_key_under_the_mouse(desk, blobs):
     (annotation,) = desk.session.project.annotations()
     assert annotation.supersedes is not None
 
-    desk.panel.object.buttons["delete"].click()
+    buttons = desk.panel.object.buttons
+    for leaving in (Qt.Key.Key_Escape, Qt.Key.Key_Z, Qt.Key.Key_Q, Qt.Key.Key_P):
+        buttons["delete"].click()
+        assert buttons["delete"].isChecked()
+        desk.hand.press(leaving)
+        assert not buttons["delete"].isChecked()
+        assert desk.said == ""
+    desk.hand.press(Qt.Key.Key_E)
+    assert desk.reads("take away from the mask")
+    desk.hand.press(Qt.Key.Key_Escape)
+    assert desk.layers.proposal.mode == "pan_zoom"
+    assert desk.reads("not part of it")
+    # what the mouse was over before it went to the dock is not meant
+    buttons["delete"].click()
+    assert len(desk.session.project.annotations()) == 1
     inside = np.argwhere(annotation.mask)[0]
     desk.hand.click((float(inside[1]), float(inside[0])))
     assert desk.session.project.annotations() == []
+    assert not any(buttons[name].isChecked() for name in ("reopen", "delete"))
+    assert not buttons["delete"].isEnabled()
+    assert "no accepted mask" in buttons["delete"].toolTip()
 
 
 def test_classes_done_and_navigation(desk, blobs):
@@ -202,6 +224,7 @@ def test_labels_layer_is_adopted_with_scale(desk, blobs):
     desk.wait(lambda: len(desk.session.project.annotations()) == 2)
     shown = desk.layers.accepted
     desk.wait(lambda: shown.data.max() == 2)
+    assert desk.said == "2 masks taken over from “mine”, as “defect”."
     assert (shown.scale == image.scale).all()
     assert (shown.translate == image.translate).all()
     first, second = desk.session.project.annotations()
@@ -416,80 +439,50 @@ def test_a_small_object_is_looked_at_closely_as_part_of_the_click(desk, tmp_path
     assert not corrected.mask[200, 312]
 
 
-def test_the_samples_begin_with_one_that_succeeds(desk):
+def test_the_tour_leads_through_the_first_sample(desk):
     desk.viewer.window._qt_window.resize(1366, 768)
-    desk.panel.start.samples_chosen.emit()
+    card = desk.panel.tour
+    assert card.isVisible()
+    desk.shot("tour_offered")
+    desk.button(card, "Take the tour").click()
     desk.wait_ready()
     first = desk.work.place.queue.current
     assert first.id == list_images(SAMPLE_IMAGES)[0].name
     labels = read_image(SAMPLE_IMAGES.parent / "masks" / first.id)
-    for number in range(1, labels.max() + 1):
-        truth = labels == number
-        x, y, _ = next_click(None, truth)
-        assert score(desk.propose((x, y)).mask, truth) >= 0.8
-        desk.shot(f"first_sample_{number}")
-        desk.hand.press(Qt.Key.Key_Q)
-    assert len(desk.session.project.annotations()) == labels.max()
-    desk.shot("first_sample_done")
-
-
-def test_a_click_acts_on_what_is_seen_and_every_image_is_fitted(desk, blobs):
-    (x, y, _), *_ = blobs.discs
-    small = np.full((60, 90), 90, np.uint8)
-    small[20:40, 30:60] = 200
-    Image.fromarray(small).save(blobs.folder / "part 2.png")
-    desk.open(blobs.folder)
-    desk.propose((x, y))
-    marks, camera = desk.viewer.layers["clicks"], desk.viewer.scene.camera
-    on_screen = marks.size[0] * camera.zoom
-    camera.zoom *= 3
-    assert marks.size[0] * camera.zoom == pytest.approx(on_screen)
-    desk.hand.press(Qt.Key.Key_M, SHIFT)
-    assert not marks.visible
-    desk.hand.press(Qt.Key.Key_M, SHIFT)
-    assert marks.visible
-
-    before = camera.zoom
-    desk.hand.press(Qt.Key.Key_Z, SHIFT)
-    assert camera.zoom != before
-    desk.hand.press(Qt.Key.Key_Z, SHIFT)
-    assert camera.zoom == pytest.approx(before)
-    QTest.keyPress(desk.hand.native, Qt.Key.Key_H, SHIFT)
-    assert not desk.layers.proposal.visible
-    QTest.keyRelease(desk.hand.native, Qt.Key.Key_H)
-    assert desk.layers.proposal.visible
-    desk.hand.press(Qt.Key.Key_I, SHIFT)
-    desk.wait(lambda: "contrast" in desk.viewer.layers)
-    desk.hand.press(Qt.Key.Key_B, SHIFT)
-    assert desk.layers.proposal.contour > 0
-    desk.shot("contrast and outline")
-    desk.hand.press(Qt.Key.Key_I, SHIFT)
-    assert "contrast" not in desk.viewer.layers
-
-    # the next image is smaller, and fitted all the same
-    desk.hand.press(Qt.Key.Key_Period)
-    desk.wait_ready()
-    width, height = desk.viewer.canvas.size[::-1]
-    assert camera.zoom == pytest.approx(0.95 * min(width / 90, height / 60), rel=0.02)
-
-    # another image is laid over the open one: what is clicked is that one
-    accept = desk.panel.object.buttons["accept"]
-    desk.propose((45, 30))
-    assert accept.isEnabled()
-    cover = desk.viewer.add_image(np.pad(small, 40), name="dropped", translate=(-40, -40))
-    assert not accept.isEnabled()
+    boxes = [np.argwhere(labels == n) for n in range(1, labels.max() + 1)]
+    (first_rows, second_rows) = sorted(boxes, key=lambda at: at[:, 1].mean())
+    assert desk.reads("step 1 of 5")
+    x, y, _ = next_click(None, labels == labels[tuple(first_rows[0])])
+    assert score(desk.propose((x, y)).mask, labels == labels[tuple(first_rows[0])]) >= 0.8
+    assert desk.reads("step 2 of 5")
+    assert desk.reads("press Q")
+    desk.shot("tour_first_mask")
     desk.hand.press(Qt.Key.Key_Q)
-    assert not desk.session.project.annotations()
-    desk.hand.click((20, 20))
-    assert not desk.work.annotating.asking.is_asking
-    assert "Label this image?" in desk.said
-    desk.shot("covered")
-    desk.button(desk.panel.notice, "Label “dropped”").click()
-    desk.wait_ready()
-    assert desk.session.state.image_id == "dropped"
-    assert desk.layers.image is cover
-    assert desk.viewer.layers.index(cover) < desk.viewer.layers.index(desk.layers.accepted)
-    assert desk.propose((85, 70)).mask[70, 85]
-    desk.hand.press(Qt.Key.Key_Comma)
-    desk.wait(lambda: desk.session.state.image_id == "part 3.png")
-    assert not cover.visible
+    assert desk.reads("step 3 of 5")
+    (top, left), (bottom, right) = second_rows.min(0), second_rows.max(0)
+    desk.hand.drag((left, top), (right, bottom))
+    boxed = desk.answer()
+    assert score(boxed.mask, labels == labels[tuple(second_rows[0])]) >= 0.8
+    desk.hand.press(Qt.Key.Key_Q)
+    assert desk.reads("step 4 of 5")
+    assert desk.reads("2 masks on it")
+    desk.hand.press(Qt.Key.Key_K)
+    desk.wait(lambda: desk.reads("step 5 of 5"))
+    desk.shot("tour_last_step")
+    desk.button(card, "Finish").click()
+    assert not card.isVisible()
+
+    desk.button(desk.panel, "Keys and tour").click()
+    (page,) = desk.panel.findChildren(KeysDialog)
+    said = " ".join(label.text() for label in page.findChildren(QLabel))
+    for action, key in desk.panel.keys.items():
+        assert f"<b>{escape(key)}</b>" in said, action
+    desk.shot("keys")
+    page.grab()
+    page.close()
+    # once is enough
+    desk.panel.image.leave.emit()
+    assert not card.isVisible()
+    another = Guiding(desk.panel, PreferencesSource(), print, desk.controller)
+    assert not card.isVisible()
+    another.deleteLater()

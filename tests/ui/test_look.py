@@ -49,9 +49,11 @@ def _nothing_chosen(panel: Panel) -> None:
 def _no_image(panel: Panel) -> None:
     panel.show_work()
     panel.object.show_object(ObjectSnapshot("Preparing the image.", has_image=False))
+    panel.tour.show_step(2, 5, "If the outline fits, accept it: press Q, or the button “Accept”.")
 
 
 def _clicking(panel: Panel) -> None:
+    panel.tour.hide()
     panel.show_work()
     panel.image.show_image(ImageSnapshot(PATH, 1204, 9999, 1203, False, False, 1234))
     rows = (("scratch", "#ff0000", "8"), (LONG, "#00ff00", "9"), (PATH, "#0000ff", ""))
@@ -129,6 +131,7 @@ def window(qtbot):
     qtbot.addWidget(window)
     panel = Panel()
     panel.show_keys(DEFAULT_KEYS)
+    panel.tour.show_offer()
     window.setCentralWidget(panel)
     panel.show_folded(())
     window.show()

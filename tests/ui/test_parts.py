@@ -105,7 +105,8 @@ def test_keys_in_the_manifest_are_the_keys_bound():
 
 def test_keys_are_bound_changed_and_given_back(viewer):
     pressed = []
-    actions = {name: lambda name=name: pressed.append(name) for name in DEFAULT_KEYS}
+    names = (*DEFAULT_KEYS, "leave", "click")
+    actions = {name: lambda name=name: pressed.append(name) for name in names}
     viewer.bind_key("K", lambda _: pressed.append("somebody else's"))
     keys = KeyMap(viewer, actions, dict.fromkeys(HELD, pressed.append), lambda _: None)
     assert keys.bind({"accept": "Ctrl-Enter"}, []) == []

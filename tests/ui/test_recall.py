@@ -28,14 +28,14 @@ def test_a_click_brings_back_the_mask_of_the_image_before(desk, blobs):
     recalled = desk.propose((x - 6, y + 4)).proposal
     assert recalled.recalled == (first.id,)
     assert iou(recalled.mask, first.mask) > 0.9
-    assert _headline(desk) == "Recalled from part 1.png · Next guess shows others"
+    assert _headline(desk) == "Mask of the same place on part 1.png · Next guess shows others"
     desk.shot("recalled")
 
     # what the model says by itself is a key away, and the way back too
     desk.hand.press(Qt.Key.Key_G)
-    assert _headline(desk).startswith("Proposal, confidence")
+    assert _headline(desk).startswith("Proposed, ")
     desk.hand.press(Qt.Key.Key_U)
-    assert _headline(desk).startswith("Recalled")
+    assert _headline(desk).startswith("Mask of the same place")
     desk.hand.press(Qt.Key.Key_Q)
     assert desk.session.project.annotations()[-1].recalled == (first.id,)
 

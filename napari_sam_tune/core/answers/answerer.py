@@ -15,6 +15,7 @@ from napari_sam_tune.core.answers.caching import embed_image, open_cache
 from napari_sam_tune.core.answers.chain import AnswerChain
 from napari_sam_tune.core.answers.instant_learning import InstantLearning
 from napari_sam_tune.core.answers.likely_class import LikelyClasses
+from napari_sam_tune.core.answers.look_again import LookAgain
 from napari_sam_tune.core.errors import ImageError, SamTuneError, StorageError
 from napari_sam_tune.core.images.files import content_hash, to_rgb8
 from napari_sam_tune.core.models.base import BASE_VERSION
@@ -60,6 +61,7 @@ class Answerer:
         recall: masks of other photographs of the open image's part.
         instant: what was learnt at every accept.
         classes: guesses of an object's class.
+        look_again: which accepted masks the weights in use disagree with most.
         learnt_history: what learning at every accept was worth after so many masks.
 
     """
@@ -102,6 +104,9 @@ class Answerer:
             recalls=recall,
             learns=instant,
             looks_closer=predictor.encodes_fast if zoom is None else zoom,
+        )
+        self.look_again = LookAgain(
+            project, predictor, self.chain, self.embeddings, project.path / "looked_again.jsonl"
         )
 
     def open(self, image: NDArray[Any], record: ImageRecord) -> None:

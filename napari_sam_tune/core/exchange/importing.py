@@ -26,6 +26,7 @@ from napari_sam_tune.core.project.annotations import NewAnnotation
 from napari_sam_tune.core.project.class_colours import free_colour
 from napari_sam_tune.core.project.images import check_texts
 from napari_sam_tune.core.project.naming import checked_label
+from napari_sam_tune.core.project.review import Attribute
 from napari_sam_tune.core.project.split import place, split_groups, split_place
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.ledger import ImageRecord
     from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.project.review import Review
     from napari_sam_tune.core.project.split import Split
 
 CHANGED: Final = (
@@ -248,6 +250,7 @@ class _Import:
         self.added: Counter[tuple[str, Split]] = Counter()
         self.there = self.restored = self.updated = self.gone = 0
         self._ids: set[str] = set()
+        self._reviews: dict[str, Review] = {}
         self.left_out: Counter[str] = Counter()
 
     def run(self, split: Split, stratum: str | None) -> ImportedImage:
@@ -271,6 +274,7 @@ class _Import:
         )
         for folded, known in zip(objects, self._recognised(record, objects), strict=True):
             self._take(record, folded.unfolded(), known)
+        self._say_reviews()
         self._mark(record, empty=not objects)
         return ImportedImage(
             record,
@@ -332,7 +336,7 @@ class _Import:
         classes = self.project.classes()
         if source.label not in classes:
             self.project.set_class(source.label, free_colour(classes))
-        return self.project.add(
+        added = self.project.add(
             NewAnnotation(
                 image_id=record.id,
                 mask=source.mask,
@@ -344,6 +348,26 @@ class _Import:
                 split=self._split(record, source),
             )
         )
+        if source.review is not None:
+            self._reviews[added.id] = source.review
+        return added
+
+    def _say_reviews(self) -> None:
+        """Say of the image's new masks what was said of them where they are from, in one line."""
+        for name, review in self._reviews.items():
+            label = self.project.annotation(name).label
+            known = self.project.attributes(label)
+            names = {attribute.name for attribute in known}
+            fresh = [
+                Attribute(one, "text" if isinstance(value, str) else "number")
+                for one, value in review.values.items()
+                if one not in names
+            ]
+            if fresh:
+                self.project.set_attributes(label, [*known, *fresh])
+        if self._reviews:
+            said = {name: review.fields() for name, review in self._reviews.items()}
+            self.project.say_again(objects=said)
 
     def _too_small_or_large(self, source: SourceObject) -> str | None:
         area = np.count_nonzero(source.mask)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.geometry.windows import BoundingBox
+    from napari_sam_tune.core.project.review import Review
     from napari_sam_tune.core.project.split import Split
     from napari_sam_tune.core.prompts import Mask
 
@@ -45,6 +46,7 @@ class SourceObject:
         record: its id, where it is a record that was exported from a project; else None.
         lasting: the id goes along with the object when other objects come and go; numbers that
             count entries do not.
+        review: what was said of it in the project it was exported from; None where nothing was.
 
     """
 
@@ -54,6 +56,7 @@ class SourceObject:
     score: float | None = None
     record: str | None = None
     lasting: bool = False
+    review: Review | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,10 +28,16 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.geometry.windows import BoundingBox
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import ImageRecord, Project
+    from napari_sam_tune.core.project.review import Review
     from napari_sam_tune.core.project.split import Split
     from napari_sam_tune.core.prompts import Mask
 
 NOT_LABELLED: Final = "image that was not labelled yet"
+EXCLUDED: Final = "image that is excluded"
+ALL_EXCLUDED: Final = "image whose masks are all excluded"
+MASK_EXCLUDED: Final = "mask that is excluded"
+NOT_APPROVED: Final = "image with nothing approved"
+MASK_NOT_APPROVED: Final = "mask that is not approved"
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,7 @@ class ObjectOut:
         mask: (y1 - y0, x1 - x0) bool, the object inside `bbox`; never empty.
         score: the model's own estimate of its IoU, or None.
         provenance: how it came about; None where that is not known.
+        review: what was said of it; None where nothing was.
         number: in the label image it is from, or None.
 
     """
@@ -75,6 +82,7 @@ class ObjectOut:
     mask: Mask
     score: float | None = None
     provenance: Provenance | None = None
+    review: Review | None = None
     number: int | None = None
 
     @property
@@ -133,44 +141,78 @@ class Selection:
     left_out: Mapping[str, int] = field(default_factory=Counter)
 
 
-def selection(project: Project) -> Selection:
-    """Say what `images_out` gives: images with objects, and those marked done or "no defect"."""
-    annotations = project.annotations()
-    annotated = {a.image_id for a in annotations} | project.done_images()
-    known = [record.id for record in project.images()]
-    chosen = sum(name in annotated for name in known)
+def selection(project: Project, *, only_approved: bool = False) -> Selection:
+    """Say what `images_out` gives, and what it leaves out."""
+    chosen, left_out = _chosen(project, only_approved=only_approved)
     classes = project.classes()
-    for annotation in annotations:
-        if annotation.label not in classes:
-            classes[annotation.label] = free_colour(classes)
-    left_out = Counter({NOT_LABELLED: len(known) - chosen})
-    return Selection(chosen, classes, +left_out)
+    for _, kept in chosen:
+        for annotation in kept:
+            if annotation.label not in classes:
+                classes[annotation.label] = free_colour(classes)
+    return Selection(len(chosen), classes, left_out)
 
 
-def images_out(project: Project) -> Iterator[ImageOut]:
+def images_out(project: Project, *, only_approved: bool = False) -> Iterator[ImageOut]:
     """Give a project's images one by one: those with objects, and those marked done.
 
-    An image nobody looked at is left out, for without objects it would say "no defect here".
+    An image nobody looked at is left out, for without objects it would say "no defect here". What
+    is excluded is left out as well.
+
+    Args:
+        project: whose images.
+        only_approved: only masks that are approved, themselves or with their image, and images that
+            have such masks or are approved.
 
     Raises:
         ProjectError: while an object is asked for: its record is damaged.
 
     """
+    reviews = project.reviews()
+    for record, kept in _chosen(project, only_approved=only_approved)[0]:
+        yield _image_out(project, record, kept, reviews)
+
+
+def _chosen(
+    project: Project, *, only_approved: bool
+) -> tuple[list[tuple[ImageRecord, list[Annotation]]], Counter[str]]:
+    """Return what is written, and why other things are not."""
     of_image: dict[str, list[Annotation]] = {}
     for annotation in project.annotations():
         of_image.setdefault(annotation.image_id, []).append(annotation)
-    done = project.done_images()
+    reviews, images, done = project.reviews(), project.image_reviews(), project.done_images()
+    chosen: list[tuple[ImageRecord, list[Annotation]]] = []
+    left_out: Counter[str] = Counter()
     for record in project.images():
-        annotations = of_image.get(record.id, [])
-        if annotations or record.id in done:
-            yield _image_out(project, record, annotations)
+        there, state = of_image.get(record.id, []), images[record.id].state
+        kept = [a for a in there if reviews[a.id].state != "excluded"]
+        if only_approved:
+            good = {"approved", "accepted"} if state == "approved" else {"approved"}
+            kept = [a for a in there if reviews[a.id].state in good]
+        if state == "excluded":
+            left_out[EXCLUDED] += 1
+        elif only_approved and not kept and state != "approved":
+            left_out[NOT_APPROVED] += 1
+        elif not there and record.id not in done:
+            left_out[NOT_LABELLED] += 1
+        elif there and not kept:  # without them it would say "no defect here"
+            left_out[ALL_EXCLUDED] += 1
+        else:
+            chosen.append((record, kept))
+            why = MASK_NOT_APPROVED if only_approved else MASK_EXCLUDED
+            left_out[why] += len(there) - len(kept)
+    return chosen, +left_out
 
 
-def _image_out(project: Project, record: ImageRecord, annotations: list[Annotation]) -> ImageOut:
+def _image_out(
+    project: Project,
+    record: ImageRecord,
+    annotations: list[Annotation],
+    reviews: Mapping[str, Review],
+) -> ImageOut:
     return ImageOut(
         name=record.id,
         shape=record.shape,
-        objects=_Records(annotations),
+        objects=_Records(annotations, reviews),
         path=None if record.path is None else Path(os.path.normpath(project.path / record.path)),
         group=record.group,
         split=record.split,
@@ -182,8 +224,8 @@ def _image_out(project: Project, record: ImageRecord, annotations: list[Annotati
 class _Records(Sequence[ObjectOut]):
     """Records of one image; each mask is read when its object is asked for, and not kept."""
 
-    def __init__(self, annotations: Sequence[Annotation]) -> None:
-        self._annotations = annotations
+    def __init__(self, annotations: Sequence[Annotation], reviews: Mapping[str, Review]) -> None:
+        self._annotations, self._reviews = annotations, reviews
 
     def __len__(self) -> int:
         return len(self._annotations)
@@ -194,11 +236,12 @@ class _Records(Sequence[ObjectOut]):
     def __getitem__(self, index: slice) -> _Records: ...
     def __getitem__(self, index: int | slice) -> ObjectOut | _Records:
         if isinstance(index, slice):
-            return _Records(self._annotations[index])
-        return _object_out(self._annotations[index])
+            return _Records(self._annotations[index], self._reviews)
+        annotation = self._annotations[index]
+        return _object_out(annotation, self._reviews[annotation.id])
 
 
-def _object_out(annotation: Annotation) -> ObjectOut:
+def _object_out(annotation: Annotation, review: Review) -> ObjectOut:
     origin = annotation.origin or ""
     return ObjectOut(
         # An object keeps the id it had in the first project it was a record of.
@@ -214,6 +257,7 @@ def _object_out(annotation: Annotation) -> ObjectOut:
             source=annotation.source,
             created=annotation.created,
         ),
+        review=review if review.says_anything else None,
     )
 
 

@@ -24,6 +24,13 @@ OBJECT_STATES: Final[tuple[ObjectState, ...]] = get_args(ObjectState)
 _SET_ASIDE: Final = frozenset({"second_look", "excluded"})
 AttributeKind = Literal["text", "number", "choice"]
 ATTRIBUTE_KINDS: Final[tuple[AttributeKind, ...]] = get_args(AttributeKind)
+RESERVED: Final = frozenset(
+    {
+        *("state", "note", "tags", "class", "record", "score", "occluded"),
+        *("weights_version", "prompts", "reviewed", "source", "created"),
+    }
+)
+"""What formats say of objects besides; no attribute is called so."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,24 @@ class Review:
     note: str = ""
     tags: tuple[str, ...] = ()
     values: Mapping[str, Value] = field(default_factory=dict)
+
+    @classmethod
+    def of_mask(cls, fields: Mapping[str, Any]) -> Review:
+        """Return what fields say of a mask: state, note, tags, values; all may be missing.
+
+        Raises:
+            TypeError, ValueError: they make no sense.
+
+        """
+        reviews = Reviews()
+        reviews.of_objects({"": fields}, None, 0.0)
+        return replace(reviews.objects[""].review("accepted"), when=None)
+
+    def fields(self) -> dict[str, Any]:
+        """Return what it says of a mask, for a line of the log, but for what is as at first."""
+        said = {"note": self.note, "tags": list(self.tags), "values": dict(self.values)}
+        state = {} if self.state == "accepted" else {"state": self.state}
+        return state | {name: value for name, value in said.items() if value}
 
     @property
     def counts(self) -> bool:
@@ -103,6 +128,11 @@ class Attribute:
         """
         if not all(is_text(text) and text.strip() for text in (self.name, *self.choices)):
             raise ProjectError("An attribute, and each of its choices, needs a name.")
+        if self.name in RESERVED:
+            raise ProjectError(
+                f"Exports keep the name “{self.name}” for something else: call the attribute "
+                "otherwise."
+            )
         if self.kind not in ATTRIBUTE_KINDS:
             raise ProjectError(f"“{self.kind}” is none of {', '.join(ATTRIBUTE_KINDS)}.")
         if (self.kind == "choice") != bool(self.choices):

@@ -54,7 +54,9 @@ DEFAULT_KEYS: dict[str, str] = {
 HELD = ("hide_masks",)
 # Bound beside the configurable ones on the plugin's own layers, where napari's own undo would only
 # know about paint.
-_UNDO_KEYS = {"Ctrl-Z": "undo", "Ctrl-Shift-Z": "redo"}
+_FIXED_KEYS = {"Ctrl-Z": "undo", "Ctrl-Shift-Z": "redo", "Escape": "leave"}
+# napari's own for "pan and zoom" on every layer, which is clicking here: also where that is on.
+_CLICK_KEY = "Z"
 _PAN_KEY = "Space"
 
 
@@ -113,9 +115,11 @@ class KeyMap:
                     self._bind_held(provider, key, self.held[name])
                 else:
                     self._bind(provider, key, self.actions[name])
-        for key, name in _UNDO_KEYS.items():
+        for key, name in _FIXED_KEYS.items():
             for provider in (self.viewer, *own_layers):
                 self._bind(provider, key, self.actions[name])
+        for layer in own_layers:
+            self._bind(layer, _CLICK_KEY, self.actions["click"])
         self._bind_pan()
         return problems
 

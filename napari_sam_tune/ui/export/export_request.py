@@ -22,6 +22,7 @@ class ExportContent:
         home: where exports are proposed to go.
         images: how many images go out with their masks.
         left_out: why images do not, to how many.
+        approved: how many images have something that is approved.
         versions: of the weights, version to what people call it; the one in use comes first.
 
     """
@@ -31,6 +32,7 @@ class ExportContent:
     images: int
     left_out: dict[str, int]
     versions: dict[str, str]
+    approved: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class ExportRequest:
         overwrite: it may be replaced.
         options: for masks.
         version: of the weights.
+        only_approved: leave out what is not approved.
 
     """
 
@@ -53,3 +56,4 @@ class ExportRequest:
     overwrite: bool
     options: ExportOptions
     version: str
+    only_approved: bool = False

@@ -108,6 +108,7 @@ class ExportDialog(QDialog):
             overwrite=overwrite,
             options=ExportOptions(self._copy.isChecked(), self._pixel.value(), unit or "pixel"),
             version=str(self._versions.currentData()),
+            only_approved=self._approved.isChecked(),
         )
 
     # -------------------------------------------------------------------- showing
@@ -151,6 +152,9 @@ class ExportDialog(QDialog):
         self.formats.currentIndexChanged.connect(self._on_choice_changed)
         self._copy = QCheckBox("Put the images in, if the format has a place for them")
         self._copy.setChecked(True)
+        self._approved = QCheckBox(f"Only what is approved ({_images(self._content.approved)})")
+        self._approved.setEnabled(self._content.approved > 0)
+        self._approved.setToolTip("Masks and images that somebody approved; the others stay here.")
         self._pixel = QDoubleSpinBox()
         self._pixel.setDecimals(6)
         self._pixel.setRange(1e-6, 1e9)
@@ -165,11 +169,12 @@ class ExportDialog(QDialog):
             line.addWidget(widget)
         form.addRow("Format", self.formats)
         form.addRow("", self._copy)
+        form.addRow("", self._approved)
         form.addRow("", self._size)
         return page
 
     def _what_goes_out(self) -> str:
-        images = "1 image" if self._content.images == 1 else f"{self._content.images} images"
+        images = _images(self._content.images)
         stays = [f"{count} × {what}" for what, count in self._content.left_out.items()]
         left_out = f" Left out: {'; '.join(stays)}." if stays else ""
         return f"{images} with the masks accepted so far.{left_out}"
@@ -250,3 +255,7 @@ class ExportDialog(QDialog):
             self.cancelled.emit()
         else:
             super().reject()
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"

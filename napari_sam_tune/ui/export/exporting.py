@@ -120,7 +120,8 @@ class Exporting(QObject):
         is_masks = request.tab == MASKS
         work = partial(self._write_masks if is_masks else self._write_weights, request)
         self._cancel.clear()
-        self.dialog.show_running(self._content.images if is_masks else 0)
+        images = self._content.approved if request.only_approved else self._content.images
+        self.dialog.show_running(images if is_masks else 0)
         self._thread = threading.Thread(target=self._run, args=(work,), name="sam-tune export")
         self._thread.start()
 
@@ -135,8 +136,8 @@ class Exporting(QObject):
         done = iter(range(1, 1 << 62))
         return export(
             format_named(request.form),
-            images_out(self._project),
-            selection(self._project).classes,
+            images_out(self._project, only_approved=request.only_approved),
+            selection(self._project, only_approved=request.only_approved).classes,
             request.out,
             overwrite=request.overwrite,
             options=request.options,
@@ -191,5 +192,10 @@ def _content(project: Project) -> ExportContent:
         version: name for version, name in names.items() if version != in_use
     }
     return ExportContent(
-        project.path.name, project.path.parent, chosen.images, dict(chosen.left_out), versions
+        project.path.name,
+        project.path.parent,
+        chosen.images,
+        dict(chosen.left_out),
+        versions,
+        approved=selection(project, only_approved=True).images,
     )

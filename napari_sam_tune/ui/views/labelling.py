@@ -369,7 +369,7 @@ class ObjectView(_ActionView):
             "accept": (shown.can_accept, nothing_open),
             "candidate": (shown.candidates > 1, "The model has no other guess."),
             "sign": (shown.has_image, _NO_IMAGE),
-            "undo": (shown.can_undo, "There is nothing to take back on this image."),
+            "undo": (shown.can_undo, "There is nothing to take back."),
             "redo": (shown.can_redo, "Nothing was taken back."),
             "reject": (shown.is_open, nothing_open),
             "clear": (shown.is_open, nothing_open),

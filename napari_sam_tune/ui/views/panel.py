@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtCore import QEvent, QSize, Qt, Signal
 from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_sam_tune.ui.canvas.keys import key_text
@@ -15,13 +15,14 @@ from napari_sam_tune.ui.views.learning import LearningView
 from napari_sam_tune.ui.views.look import Look, stylesheet
 from napari_sam_tune.ui.views.notice import NoticeBar
 from napari_sam_tune.ui.views.start import StartView
-from napari_sam_tune.ui.views.style import Button, Row, Section
+from napari_sam_tune.ui.views.style import Button, KeyButton, Row, Section
 from napari_sam_tune.ui.views.suggestion_view import SuggestionView
+from napari_sam_tune.ui.views.tour_card import TourCard
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-_LEAST_WIDTH = 300
+_LEAST_WIDTH, _GOOD_WIDTH = 300, 372
 
 
 class Panel(QWidget):
@@ -35,6 +36,8 @@ class Panel(QWidget):
         left: emitted when napari takes the panel out of its dock.
         helping_opened: emitted when "Is it helping?" is unfolded.
         export_asked: emitted to take masks or weights out.
+        tour: the card of the tour, above the pages.
+        keys_asked: emitted to see all keys.
         folded: emitted with the titles of the sections that are folded, when that changes.
 
     """
@@ -43,6 +46,7 @@ class Panel(QWidget):
     helping_opened = Signal()
     export_asked = Signal()
     folded = Signal(object)
+    keys_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,6 +54,7 @@ class Panel(QWidget):
         self.show_look(Look.of())
         self.keys: dict[str, str] = {}
         self.notice = NoticeBar()
+        self.tour = TourCard()
         self.start = StartView()
         self.image = ImageView()
         self.classes = ClassView()
@@ -64,8 +69,10 @@ class Panel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 6, 6, 6)
         column.addWidget(self.notice)
+        column.addWidget(self.tour)
         column.addWidget(self._pages, 1)
         column.addWidget(self._status())
+        self.show_start()
         self.setMinimumWidth(_LEAST_WIDTH)
         # else napari adds a stretch below, and the panel gets half the height
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -76,18 +83,26 @@ class Panel(QWidget):
 
     def show_start(self) -> None:
         """Show the empty state."""
-        self._status_bar.hide()
-        self._pages.setCurrentIndex(0)
+        self._show_page(0)
 
     def show_work(self) -> None:
         """Show the labelling views."""
-        self._status_bar.show()
-        self._pages.setCurrentIndex(1)
+        self._show_page(1)
 
     def show_folded(self, titles: Collection[str]) -> None:
         """Fold these sections and open all others."""
         for section in self._sections():
             section.open(section.title not in titles)
+
+    def show_exportable(self, possible: bool) -> None:
+        """Let masks and weights be exported, once there are any."""
+        self.export.allow(possible, "There is nothing to export yet: accept a mask first.")
+
+    def _show_page(self, page: int) -> None:
+        self._pages.setCurrentIndex(page)
+        for widget in (self.image.line, self.learning.line, self.export):
+            widget.setVisible(page == 1)
+        self.learning.line_bar.hide()
 
     @property
     def is_working(self) -> bool:
@@ -98,6 +113,10 @@ class Panel(QWidget):
     def is_helping_open(self) -> bool:
         """Whether "Is it helping?" is unfolded."""
         return self._helping_section.is_open
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return a width in which buttons stand in pairs."""
+        return QSize(_GOOD_WIDTH, super().sizeHint().height())
 
     def event(self, event: QEvent) -> bool:
         """Notice being taken out of the dock; napari has no signal for it."""
@@ -151,23 +170,26 @@ class Panel(QWidget):
 
     def _status(self) -> QFrame:
         """Return what is in view however the page is scrolled."""
-        self._status_bar = QFrame()
-        self._status_bar.setProperty("role", "card")
-        column = QVBoxLayout(self._status_bar)
+        bar = QFrame()
+        bar.setProperty("role", "card")
+        column = QVBoxLayout(bar)
         column.setContentsMargins(8, 6, 8, 8)
         column.setSpacing(4)
         self.export = Button("Export…", "wide")
         self.export.setToolTip("Write masks or weights for other programs: COCO, YOLO, SAM …")
         self.export.clicked.connect(self.export_asked)
+        keys = KeyButton("keys", "Keys and tour", "All keys on one page, and the tour")
+        keys.show_key("?")
+        keys.clicked.connect(self.keys_asked)
         for widget in (
             self.image.line,
             self.learning.line,
             self.learning.line_bar,
-            Row(self.export),
+            Row(self.export, keys),
         ):
             column.addWidget(widget)
-        self._status_bar.hide()
-        return self._status_bar
+        self.show_exportable(False)
+        return bar
 
 
 def _scrolling(widget: QWidget) -> QScrollArea:
@@ -175,5 +197,6 @@ def _scrolling(widget: QWidget) -> QScrollArea:
     area.setWidget(widget)
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setMinimumHeight(1)  # a long message may need the room
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     return area

@@ -11,9 +11,9 @@ from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.style import Button, CheckBox, KeyButton, OneLine, Row, Section, Text
 
 KINDS = (
-    ("similar", "All like these"),
+    ("similar", "Like the accepted"),
     ("head", "Trained head"),
-    ("everything", "Segment everything"),
+    ("everything", "Anything that stands out"),
     ("recalled", "Masks of this part"),
 )
 _ORDERS = ("Unsure first", "Sure first")
@@ -27,12 +27,16 @@ class SuggestionSnapshot:
         sentence: what there is to know, in one sentence.
         counter: "3 of 12", or nothing.
         reviewing: suggestions are being made or shown.
+        has_image: there is an image to look at.
+        has_masks: some were accepted, like which others can be found.
 
     """
 
     sentence: str
     counter: str = ""
     reviewing: bool = False
+    has_image: bool = True
+    has_masks: bool = True
 
 
 @dataclass(frozen=True)
@@ -223,6 +227,9 @@ class SuggestionView(QWidget):
         self._sentence.setText(shown.sentence)
         self._counter.setText(shown.counter)
         self._counter.setVisible(bool(shown.counter))
+        self.button.allow(shown.has_image, "First an image must be open.")
+        why_not = "Accept some masks first: what looks like them can be found then."
+        self.find_button.allow(shown.has_image and shown.has_masks, why_not)
         self.button.setChecked(shown.reviewing)
         self.find_button.setChecked(shown.reviewing and self.kind == "similar")
         self.button.setText("Stop proposing" if shown.reviewing else "Propose")

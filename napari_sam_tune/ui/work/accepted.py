@@ -40,6 +40,7 @@ class Accepted(QObject):
         self._crops: dict[str, Mask] = {}
         self._hidden: str | None = None  # the one that is taken up for correction
         self._adopting: deque[Mask] = deque()
+        self._adopted = ""  # what is said of them in the end
         self.actions: dict[str, Callable[[], None]] = {
             "next_class": self._choose_next_class,
             **{f"class_{n}": partial(self._choose_class_at, n - 1) for n in _CLASS_KEYS},
@@ -149,11 +150,14 @@ class Accepted(QObject):
             return
         layer.visible = False
         self._adopting.extend(labels_to_masks(labels, parts=parts))
+        masks = "1 mask" if len(self._adopting) == 1 else f"{len(self._adopting) or 'No'} masks"
+        self._adopted = f"{masks} taken over from “{layer.name}”, as “{self._session.state.label}”."
         self._adopt_next()
 
     def _adopt_next(self) -> None:
         if not self._adopting:
             self.show()
+            self._place.tell(self._adopted)
             return
         try:
             self._session.adopt(self._adopting[0])

@@ -10,9 +10,9 @@ from qtpy.QtCore import QObject
 
 from napari_sam_tune.core.errors import PromptError, SamTuneError, StorageError
 from napari_sam_tune.core.prompts import Prompt
-from napari_sam_tune.ui.inference import Interrupted, Kind
 from napari_sam_tune.ui.views.labelling import ObjectSnapshot, Tool
 from napari_sam_tune.ui.work.asking import Asking
+from napari_sam_tune.ui.work.learning_at_once import learn_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.ui.work.workplace import Workplace
 
 _MODES = {"click": "pan_zoom", "brush": "paint", "eraser": "erase"}
+_PICKS: dict[str, Literal["reopen", "delete"]] = {"reopen": "reopen", "delete": "delete"}
 _TOOLS: dict[str, Tool] = {"paint": "brush", "erase": "eraser"}
 
 
@@ -46,7 +47,7 @@ class Annotating(QObject):
         self._undone = ""
         self.asking = Asking(place, opening, self)
         self.actions: dict[str, Callable[[], None]] = {
-            "accept": partial(self.asking.after_answer, self._accept_what_is_seen),
+            "accept": self._accept_open,
             "sign": self._switch_sign,
             "candidate": partial(
                 self.asking.after_answer, partial(self._do, self._session.cycle_candidate)
@@ -56,8 +57,10 @@ class Annotating(QObject):
             "undo": partial(self._retrace, self._session.undo),
             "redo": partial(self._retrace, self._session.redo),
             "earlier": self._switch_earlier,
-            "reopen": partial(self._pick, "reopen"),
-            "delete": partial(self._pick, "delete"),
+            "reopen": partial(self._pick_under_mouse, "reopen"),
+            "delete": partial(self._pick_under_mouse, "delete"),
+            "leave": self._leave_modes,
+            "click": partial(self.set_tool, "click"),
             "done": partial(self._finish_image, empty=False),
             "no_defect": partial(self._finish_image, empty=True),
             "previous_image": partial(self._go, -1),
@@ -67,23 +70,31 @@ class Annotating(QObject):
         opening.opened.connect(self._on_image_opened)
         opening.ready.connect(self.asking.mend)
         opening.ready.connect(self.refresh)
-        opening.ready.connect(self._learn)
+        opening.ready.connect(self._learn_at_once)
         self.asking.changed.connect(self.refresh)
         self._session.object_changed.connect(self._on_session_object_changed)
-        self._session.annotations_changed.connect(self._learn)
+        self._session.annotations_changed.connect(self._learn_at_once)
         self._session.annotations_changed.connect(self._count_accepted)
         for view in (place.panel.image, place.panel.object):
             view.action.connect(self.act)
         place.panel.object.tool_chosen.connect(self.set_tool)
 
+    def _learn_at_once(self, *_: object) -> None:
+        learn_at_once(self._place)
+
     def act(self, action: str) -> None:
-        """Do what a button says."""
-        self.actions[action]()
+        """Do what a button says; which mask it is for, the next click says."""
+        if action in _PICKS:
+            self._place.touch()
+            self._picking = None if self._picking == action else _PICKS[action]
+            self.refresh()
+        else:
+            self.actions[action]()
 
     def close(self) -> None:
         """Stop listening."""
         self._session.object_changed.disconnect(self._on_session_object_changed)
-        self._session.annotations_changed.disconnect(self._learn)
+        self._session.annotations_changed.disconnect(self._learn_at_once)
         self._session.annotations_changed.disconnect(self._count_accepted)
 
     # ------------------------------------------------------------- the mouse
@@ -138,30 +149,6 @@ class Annotating(QObject):
             return
         self.asking.ask(prompt)
 
-    # -------------------------------------------------------------- learning
-
-    def _learn(self, *_: object) -> None:
-        """Learn from masks accepted or taken back, and in an idle moment how much that helps."""
-        session, inference = self._session, self._place.inference
-
-        def again(error: Exception) -> None:
-            if isinstance(error, Interrupted):
-                settle()
-            else:
-                self._place.complain(error)
-
-        def settled(has_more: bool) -> None:
-            if has_more:
-                settle()
-
-        def settle() -> None:
-            inference.submit(
-                Kind.SETTLE, partial(session.answerer.settle, inference.give_way), settled, again
-            )
-
-        learn = partial(session.answerer.learn, inference.give_way)
-        inference.submit(Kind.LEARN, learn, lambda _: settle(), again)
-
     # ------------------------------------------------------------- decisions
 
     def _dropping_answer(self, action: Callable[[], Any]) -> None:
@@ -198,6 +185,15 @@ class Annotating(QObject):
         self.refresh()
         return succeeded
 
+    def _accept_open(self) -> None:
+        """Accept the open object, or the mask on its way; without either leave what was begun."""
+        if self._picking is not None:
+            self._picking = None
+            self.refresh()
+            if not self.asking.is_asking and self._session.open_object.mask is None:
+                return
+        self.asking.after_answer(self._accept_what_is_seen)
+
     def _accept_what_is_seen(self) -> bool:
         mask, layers = self._session.open_object.mask, self._place.layers
         if mask is not None and not self._opening.require_seen(layers.world_of(mask)):
@@ -231,8 +227,9 @@ class Annotating(QObject):
         self.asking.compared = "old" if shown == "new" else "new"
         self.refresh()
 
-    def _pick(self, what: Literal["reopen", "delete"]) -> None:
+    def _pick_under_mouse(self, what: Literal["reopen", "delete"]) -> None:
         """By key: the object under the mouse; without one there, the next click chooses."""
+        self._place.touch()
         if self._picking is None and self._place.layers.is_open:
             under = self._place.layers.id_at(self._place.viewer.cursor.position)
             if under is not None:
@@ -241,11 +238,17 @@ class Annotating(QObject):
         self._picking = None if self._picking == what else what
         self.refresh()
 
+    def _leave_modes(self) -> None:
+        """Go back to clicking, whatever the mouse did."""
+        self._place.touch()
+        self._negative = False
+        self._set_tool("click")
+
     def _pick_at(self, what: Literal["reopen", "delete"], world: Sequence[float]) -> None:
         self._picking = None
         annotation_id = self._place.layers.id_at(world)
         if annotation_id is None:
-            self._place.tell("There is no accepted object at that place.")
+            self._place.tell("There is no accepted mask at that place.")
             self.refresh()
             return
         self._take(what, annotation_id)
@@ -257,7 +260,7 @@ class Annotating(QObject):
         elif self._session.open_object.is_empty:
             self._dropping_answer(partial(self._session.reopen, annotation_id))
         else:
-            self._place.tell("Accept or reject the object in progress first.")
+            self._place.tell("First accept or reject the object that is open.")
             self.refresh()
 
     def _finish_image(self, *, empty: bool) -> None:
@@ -267,12 +270,10 @@ class Annotating(QObject):
         if image_id is None or not self._opening.is_shown:
             return
         was = project.is_empty(image_id) if empty else project.is_done(image_id)
-        self._do(partial(self._session.mark_done, done=not was, empty=empty and not was))
+        done = self._do(partial(self._session.mark_done, done=not was, empty=empty and not was))
         self._opening.show_place()
-        if was or self._place.panel.notice.notice is not None:
-            return
-        if not self._opening.go_to_unfinished():
-            self._place.tell("Every image is done. Well worked!")
+        if done and not was and not self._opening.go_to_unfinished():
+            self._place.tell("Every image is done. “Export…” takes the masks out.")
 
     def _go(self, by: int) -> None:
         self._place.touch()
@@ -287,6 +288,8 @@ class Annotating(QObject):
         self._set_tool(tool)
 
     def _set_tool(self, tool: str) -> None:
+        self._picking = None
+        self.refresh()
         if not self._place.layers.is_open:
             return
         proposal = self._place.layers.proposal
@@ -301,13 +304,17 @@ class Annotating(QObject):
         self._picking = self.asking.compared = None
         proposal = self._place.layers.proposal
         proposal.events.paint.connect(self._on_proposal_painted)
-        proposal.events.mode.connect(self.refresh)
+        proposal.events.mode.connect(self._on_mode_changed)
         self._on_session_object_changed(self._session.open_object)
         self._count_accepted()
         self.asking.mend()
         if self._undone:
             self._place.tell(self._undone)
             self._undone = ""
+
+    def _on_mode_changed(self, _: object = None) -> None:
+        self._picking = None
+        self.refresh()
 
     def _on_proposal_painted(self, _: object = None) -> None:
         self._place.touch()
@@ -360,7 +367,7 @@ class Annotating(QObject):
     def _headline(self, current: OpenObject) -> str:
         if self._picking is not None:
             word = "correct" if self._picking == "reopen" else "delete"
-            return f"Click the accepted object to {word}."
+            return f"Click on the accepted mask to {word}."
         if not self._opening.is_ready:
             return "Preparing the image. Click already: the mask comes as soon as it is ready."
         if current.is_empty:
@@ -378,10 +385,10 @@ class Annotating(QObject):
         guess = ""
         if len(current.proposal.candidates) > 1:
             guess = f" · guess {current.proposal.chosen + 1} of {len(current.proposal.candidates)}"
-        return f"Proposal, confidence {min(max(current.proposal.iou, 0.0), 1.0):.0%}{guess}"
+        return f"Proposed, {min(max(current.proposal.iou, 0.0), 1.0):.0%} sure{guess}"
 
     def _recalled_headline(self, proposal: Proposal) -> str:
         images = {self._session.project.annotation(name).image_id for name in proposal.recalled}
         where = next(iter(images)) if len(images) == 1 else f"{len(images)} images"
         other = " · Next guess shows others" if len(proposal.candidates) > 1 else ""
-        return f"Recalled from {where}{other}"
+        return f"Mask of the same place on {where}{other}"

@@ -60,7 +60,7 @@ def awaited(learner: Learner, new: int) -> tuple[str, str]:
         more = "1 more mask" if still <= 1 else f"{still} more masks"
         return f"{more}, and it learns by itself.", ""
     more = str(missing.at_least(still))
-    needed = f"{missing} needed before it can learn."
+    needed = f"{missing}, then it can learn."
     return ("" if learner.auto is None else f"{more}, and it learns by itself."), needed
 
 

@@ -36,7 +36,7 @@ class Suggesting(QObject):
         self._view = place.panel.suggestions
         self._is_wanted = self._is_looking = self._is_closed = False
         # asked once an image is ready: what is recalled belongs to the inference thread
-        self._knows_part = False
+        self._knows_part = self._has_masks = False
         self._surveying = Surveying(place, opening, self)
         self.actions: dict[str, Callable[[], None]] = {
             "propose": self._toggle,
@@ -77,7 +77,9 @@ class Suggesting(QObject):
 
     def _offer_labels(self, *_: object) -> None:
         labels = {annotation.label for annotation in self._session.project.annotations()}
+        self._has_masks = bool(labels)
         self._view.offer_labels(sorted(labels))
+        self._place.panel.show_exportable(self._has_masks)
 
     def _toggle(self) -> None:
         self._place.touch()
@@ -160,6 +162,8 @@ class Suggesting(QObject):
     ) -> None:
         self._is_looking = False
         self._session.suggested.receive(kind, image_id, found)
+        if kind == "recalled" and not found:
+            self._knows_part = False  # it is not promised again
         if kind == "similar":
             self._surveying.look_through(label)
         self.refresh()
@@ -179,7 +183,11 @@ class Suggesting(QObject):
             shown = self._snapshot()
         else:
             brings_back = self._knows_part and self._view.kind == "recalled"
-            shown = SuggestionSnapshot(_KNOWN_PART if brings_back else _INVITATION)
+            shown = SuggestionSnapshot(
+                _KNOWN_PART if brings_back else _INVITATION,
+                has_image=self._opening.is_ready,
+                has_masks=self._has_masks,
+            )
         self._view.show_suggestions(shown)
         self._surveying.refresh()
 
@@ -216,8 +224,10 @@ class Suggesting(QObject):
             return "This image is marked as having no defect: nothing is proposed."
         if count:
             return "All looked at. Click what was missed, or go to the next image."
+        if self._view.kind == "recalled":
+            return "No mask of this part fits here: it looks or lies otherwise. Click on a defect."
         return "Nothing was found here. Click on a defect, or try another choice."
 
 
 _INVITATION = "Let the model look for objects itself; you accept or reject each."
-_KNOWN_PART = "You labelled this part on another photograph. Propose brings its masks back."
+_KNOWN_PART = "You labelled this part on another photograph: “Propose” looks for its masks."

@@ -46,8 +46,11 @@ class Workplace:
     last_action: float = field(default_factory=monotonic)
 
     def touch(self) -> None:
-        """Note that the person did something."""
+        """Note that the person did something: information on what they did before has passed."""
         self.last_action = monotonic()
+        shown = self.panel.notice.notice
+        if shown is not None and shown.level == "info":
+            self.settle()
 
     def idle_seconds(self) -> float:
         """How long the person has done nothing."""

@@ -1,0 +1,94 @@
+"""All keys on one page, as they are bound now, and what the mouse does."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Final
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout
+
+from napari_sam_tune.ui.views.style import Button, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from qtpy.QtWidgets import QWidget
+
+FIXED: Final = (
+    ("Z, P, E", "Click, brush, eraser"),
+    ("[, ]", "Smaller, larger brush"),
+    ("Esc", "Leave the brush, the eraser, a box, Correct and Delete: back to clicking"),
+    ("Ctrl+Z, Ctrl+⇧+Z", "Undo, redo"),
+    ("Space, held", "Drag to move the view"),
+    ("Wheel", "Zoom"),
+    ("?", "This page"),
+)
+"""Keys that are napari's own, or the same for everybody."""
+
+
+class KeysDialog(QDialog):
+    """A page that can stay open beside the work.
+
+    Args:
+        titles: what each action does, by name.
+        keys: the key of each action, as it is written.
+        drag_draws_box: what a drag does, as in Preferences.
+        parent: the dock.
+
+    Attributes:
+        tour_asked: emitted to take the tour.
+
+    """
+
+    tour_asked = Signal()
+
+    def __init__(
+        self,
+        titles: Mapping[str, str],
+        keys: Mapping[str, str],
+        *,
+        drag_draws_box: bool,
+        parent: QWidget,
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Keys and mouse")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        mouse = (
+            ("Click", "This is part of it"),
+            ("Right click, ⇧+click", "This is not part of it"),
+            ("Drag" if drag_draws_box else "Ctrl+drag", "A box around it"),
+        )
+        rows = (*mouse, *((keys.get(name, ""), title) for name, title in titles.items()), *FIXED)
+        table = QLabel(_table(rows))
+        table.setTextFormat(Qt.TextFormat.RichText)
+        table.setWordWrap(True)
+        table.setMargin(6)
+        area = QScrollArea()
+        area.setWidget(table)
+        area.setWidgetResizable(True)
+        tour = Button("Take the tour", "wide")
+        tour.clicked.connect(self._on_tour_clicked)
+        close = Button("Close", "wide")
+        close.clicked.connect(self.close)
+        line = QHBoxLayout()
+        line.addWidget(tour)
+        line.addWidget(close)
+        column = QVBoxLayout(self)
+        column.addWidget(area, 1)
+        column.addWidget(Text("Keys are changed in Preferences ▸ SAM Tune.", "quiet"))
+        column.addLayout(line)
+        self.resize(420, 620)
+
+    def _on_tour_clicked(self) -> None:
+        self.close()
+        self.tour_asked.emit()
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> str:
+    cells = (
+        f'<tr><td style="padding-right: 14px"><b>{escape(key)}</b></td><td>{escape(what)}</td></tr>'
+        for key, what in rows
+        if key
+    )
+    return f"<table cellpadding='2'>{''.join(cells)}</table>"
