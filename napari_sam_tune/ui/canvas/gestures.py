@@ -39,6 +39,7 @@ class Gestures:
     Attributes:
         drag_draws_box: a plain drag draws a box; else it moves the view and Ctrl + drag draws one.
         is_panning: the pan key is held.
+        is_dropped: what is being drawn is not wanted any more; the next press begins anew.
 
     """
 
@@ -46,7 +47,7 @@ class Gestures:
         self._listener = listener
         self._is_prompting = is_prompting
         self.drag_draws_box = True
-        self.is_panning = False
+        self.is_panning = self.is_dropped = False
 
     def __call__(self, viewer: ViewerModel, event: Any) -> Generator[None, None, None]:
         """Follow one press of a mouse button to its release."""
@@ -69,13 +70,15 @@ class Gestures:
     def _follow(self, event: Any, draws: bool) -> Generator[None, None, None]:
         press, start = np.array(event.pos, float), tuple(event.position)
         negative = event.button == RIGHT or "Shift" in event.modifiers
-        moved = False
+        moved = self.is_dropped = False
         yield
         while event.type == "mouse_move":
             moved = moved or _distance(event, press) > _CLICK_PIXELS
-            if moved and draws:
+            if moved and draws and not self.is_dropped:
                 self._listener.on_box_drawing(start, tuple(event.position))
             yield
+        if self.is_dropped:
+            return
         if not moved and _distance(event, press) <= _CLICK_PIXELS:
             self._listener.on_click(start, negative=negative)
         elif draws:
