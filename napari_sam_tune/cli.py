@@ -19,6 +19,7 @@ from napari_sam_tune.commands.evaluate import evaluate
 from napari_sam_tune.commands.export import export_app
 from napari_sam_tune.commands.import_data import import_data
 from napari_sam_tune.commands.merge import merge
+from napari_sam_tune.commands.numbers import numbers
 from napari_sam_tune.commands.predict import predict
 from napari_sam_tune.commands.simulate import simulate
 from napari_sam_tune.commands.starter import starter_app
@@ -40,6 +41,7 @@ app = typer.Typer(
 # in the order in which `--help` lists them
 app.command("import")(import_data)
 app.command()(check)
+app.command()(numbers)
 app.command()(merge)
 app.command()(train)
 app.command("config")(print_config)

@@ -665,3 +665,28 @@ def test_a_class_lent_to_an_object_follows_its_new_name(session: Session) -> Non
     session.reopen(old.id)
     Project.open(session.project.path).rename_class("pit", "pore")
     assert session.accept().label == "pore"
+
+
+def test_a_mask_with_a_slip_is_the_first_to_look_at_again(session: Session) -> None:
+    discs = [(30, 30), (90, 35), (60, 95)]
+    ids = [session.adopt(disc(x, y), "pit").id for x, y in discs[:2]]
+    slip = disc(60, 95)
+    slip[85:105, 60:75] = False  # half of it is missing
+    slip[60:64, 20:60] = True
+    ids.append(session.adopt(slip, "pit").id)
+    before = session.open_object
+    looking = session.answerer.look_again
+    steps = list(looking.steps())
+    assert [(step.done, step.total) for step in steps] == [(1, 3), (2, 3), (3, 3)]
+    assert session.answerer.open_id == "blobs.png"
+    assert session.open_object is before
+    doubtful = looking.most_doubtful()
+    assert doubtful[0][0] == ids[2]
+    assert doubtful[0][1] < 0.7 < doubtful[1][1]
+    assert list(looking.steps()) == []
+    session.project.set_review(ids[2], state="approved")  # somebody has looked
+    session.project.set_review(ids[1], state="excluded")
+    assert [name for name, _ in looking.most_doubtful()] == [ids[0]]
+    with Session(Project.open(session.project.path), session.predictor) as again:
+        assert [name for name, _ in again.answerer.look_again.most_doubtful()] == [ids[0]]
+        assert list(again.answerer.look_again.steps()) == []

@@ -15,6 +15,7 @@ from napari_sam_tune.core.answers.caching import embed_image, open_cache
 from napari_sam_tune.core.answers.chain import AnswerChain
 from napari_sam_tune.core.answers.instant_learning import InstantLearning
 from napari_sam_tune.core.answers.likely_class import LikelyClasses
+from napari_sam_tune.core.answers.look_again import LookAgain
 from napari_sam_tune.core.errors import ImageError, SamTuneError, StorageError
 from napari_sam_tune.core.images.files import content_hash, to_rgb8
 from napari_sam_tune.core.models.base import BASE_VERSION
@@ -60,6 +61,7 @@ class Answerer:
         recall: masks of other photographs of the open image's part.
         instant: what was learnt at every accept.
         classes: guesses of an object's class.
+        look_again: which accepted masks the weights in use disagree with most.
         learnt_history: what learning at every accept was worth after so many masks.
 
     """
@@ -103,6 +105,9 @@ class Answerer:
             learns=instant,
             looks_closer=predictor.encodes_fast if zoom is None else zoom,
         )
+        self.look_again = LookAgain(
+            project, predictor, self.chain, self.embeddings, project.path / "looked_again.jsonl"
+        )
 
     def open(self, image: NDArray[Any], record: ImageRecord) -> None:
         """Make an image the model's open one, and say so where its embedding cannot be kept.
@@ -116,16 +121,27 @@ class Answerer:
         except StorageError as error:
             self._failed(f"The image's embedding could not be kept: {error}")
 
-    def encode(self, image: NDArray[Any], record: ImageRecord) -> None:
+    def encode(
+        self,
+        image: NDArray[Any],
+        record: ImageRecord,
+        stage: Callable[[int, int], None] = lambda step, count: None,
+    ) -> None:
         """Make an image the model's open one.
 
         Its embedding comes from the cache, or goes there.
+
+        Args:
+            image: its pixels.
+            record: the project's.
+            stage: told which step of how many begins, from 1.
 
         Raises:
             ImageError: not an image.
             StorageError: the new embedding could not be kept; the image is open all the same.
 
         """
+        stage(1, 4)
         self._follow_surfaces()
         rgb = to_rgb8(image)
         key = self.predictor.weights.encoder_key_for(rgb)
@@ -133,11 +149,14 @@ class Answerer:
         self.predictor.set_image(rgb, embedding)
         self._open = record
         self._tell_surface()
+        stage(2, 4)
         if self.chain.recalls:
             self.recall.look(rgb, record)
         else:
             self.recall.forget()
+        stage(3, 4)
         self._look_at_features(rgb, record)
+        stage(4, 4)
         if embedding is None:
             self.embeddings.put(key, record.content_hash, self.predictor.view.embedding)
 

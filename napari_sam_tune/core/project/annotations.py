@@ -62,10 +62,8 @@ class NewAnnotation:
         supersedes: the annotation this is an edit of, or None.
         source: who made it.
         origin: where an imported mask came from, "format/file/object"; else None.
-        split: decided by an import; None lets image and place decide. What its image or its place
-            is kept for comes first.
-        suggested_by: what proposed it without being asked: "everything", "recalled", or "head:"
-            and the head's version; None where a person began it.
+        split: decided by an import, where image and place leave that open; else None.
+        suggested_by: what proposed it unasked, see `Suggestion.origin`; else None.
         recalled: ids of the earlier masks that the proposal owes something to, see `recall`.
 
     """
@@ -149,7 +147,7 @@ class NewAnnotation:
 class Annotation:
     """An accepted mask as the project holds it. Two are equal if their ids are.
 
-    Masks are read from disk each time they are asked for, about 1 ms, prompts when they first are.
+    Masks are read from disk each time they are asked for, about 1 ms.
 
     Attributes:
         id: sorts by time.
@@ -164,11 +162,10 @@ class Annotation:
         bbox: (y0, x0, y1, x1) of the mask in pixels, ends excluded.
         area: pixels in the mask.
         supersedes: the annotation it is an edit of, or None.
-        source: "person", "robot", "adopted" or "import".
-        origin: where an imported mask came from, "format/file/object"; else None.
-        suggested_by: what proposed it without being asked, see `NewAnnotation`; None of a record
-            older than suggestions.
+        source: who made it.
+        origin, suggested_by: see `NewAnnotation`.
         recalled: ids of the earlier masks that its proposal owed something to.
+        by: who accepted it, by the name at their machine; None of older records.
 
     """
 
@@ -188,6 +185,7 @@ class Annotation:
     origin: str | None = field(compare=False)
     suggested_by: str | None = field(compare=False)
     recalled: tuple[str, ...] = field(compare=False)
+    by: str | None = field(compare=False)
     _crop: BoundingBox = field(compare=False, repr=False)
     _has_proposal: bool = field(compare=False, repr=False)
     _has_locked: bool = field(compare=False, repr=False)
@@ -231,6 +229,7 @@ class Annotation:
             origin=said.origin,
             suggested_by=said.suggested_by,
             recalled=said.recalled,
+            by=said.by,
             _crop=said.crop,
             _has_proposal=said.has_proposal,
             _has_locked=said.has_locked,
@@ -368,6 +367,7 @@ class _Stored:
     suggested_by: str | None = None
     recalled: tuple[str, ...] = ()
     turn: int = UPRIGHT
+    by: str | None = None
 
     def check(self) -> None:
         """Refuse boxes that lie in no image, areas that no box holds, and labels that are none."""

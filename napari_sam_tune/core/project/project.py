@@ -13,6 +13,7 @@ work in one project at once, and a crash loses at most the mask that was not acc
     signatures.zarr/     another: what images are recognised by
     learnt.jsonl         what learning at every accept was worth by then; only ever shown
     guessed_classes.jsonl  classes guessed before objects were accepted: how far to trust guesses
+    looked_again.jsonl   how far weights agree with accepted masks
 """
 
 from __future__ import annotations
@@ -171,6 +172,7 @@ class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject):
         attributes["image"] = facts_of(image)  # so that a lost log can be made again
         moment = self._clock.tick(self._journal.latest)
         attributes["created"] = moment / 1e6
+        attributes["by"] = person()
         annotation_id = new_id(moment)
         store = self._folder.annotations
         if not store.write(annotation_id, bits, attributes, what="The mask"):

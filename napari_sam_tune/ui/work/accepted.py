@@ -11,7 +11,8 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.project.class_colours import CLASS_COLOURS, free_colour
-from napari_sam_tune.ui.canvas.layers import AcceptedObject, labels_to_masks
+from napari_sam_tune.ui.canvas.layers import AcceptedObject
+from napari_sam_tune.ui.canvas.taking_over import labels_over, labels_to_masks
 from napari_sam_tune.ui.views.labelling import ClassSnapshot
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.session.open_object import OpenObject
-    from napari_sam_tune.ui.work.opening import Opening, ReadImage
+    from napari_sam_tune.ui.work.opening import Opening
+    from napari_sam_tune.ui.work.read_image import ReadImage
     from napari_sam_tune.ui.work.workplace import Workplace
 
 _CLASS_KEYS = (1, 2, 3)
@@ -140,7 +142,9 @@ class Accepted(QObject):
             return
         place = self._place
         try:
-            labels = place.layers.labels_over(layer, place.queue.current.plane)
+            labels = labels_over(
+                place.layers.image, place.layers.shape, layer, place.queue.current.plane
+            )
         except SamTuneError as error:
             place.complain(error)
             return
