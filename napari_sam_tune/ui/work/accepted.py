@@ -12,7 +12,8 @@ from qtpy.QtCore import QObject, Qt, QTimer
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.project.class_colours import CLASS_COLOURS, free_colour
 from napari_sam_tune.core.project.review import ATTRIBUTE_KINDS, Attribute
-from napari_sam_tune.ui.canvas.layers import AcceptedObject, labels_to_masks
+from napari_sam_tune.ui.canvas.layers import AcceptedObject
+from napari_sam_tune.ui.canvas.taking_over import labels_over, labels_to_masks
 from napari_sam_tune.ui.views.attribute_editor import AttributeEditor, AttributeRow
 from napari_sam_tune.ui.views.classes import ClassSnapshot
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.session.open_object import OpenObject
-    from napari_sam_tune.ui.work.opening import Opening, ReadImage
+    from napari_sam_tune.ui.work.opening import Opening
+    from napari_sam_tune.ui.work.read_image import ReadImage
     from napari_sam_tune.ui.work.selecting import Selecting
     from napari_sam_tune.ui.work.workplace import Workplace
 
@@ -207,7 +209,9 @@ class Accepted(QObject):
             return
         place = self._place
         try:
-            labels = place.layers.labels_over(layer, place.queue.current.plane)
+            labels = labels_over(
+                place.layers.image, place.layers.shape, layer, place.queue.current.plane
+            )
         except SamTuneError as error:
             place.complain(error)
             return

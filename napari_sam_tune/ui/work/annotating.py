@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.prompts import Proposal
     from napari_sam_tune.core.session.deeds import Undone
     from napari_sam_tune.core.session.open_object import OpenObject
-    from napari_sam_tune.ui.work.opening import Opening, ReadImage
+    from napari_sam_tune.ui.work.opening import Opening
+    from napari_sam_tune.ui.work.read_image import ReadImage
     from napari_sam_tune.ui.work.workplace import Workplace
 
 _MODES = {"click": "pan_zoom", "brush": "paint", "eraser": "erase"}

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QImage
 
     from napari_sam_tune.ui.views.rows import ListRow
-    from napari_sam_tune.ui.work.opening import Opening, ReadImage
+    from napari_sam_tune.ui.work.opening import Opening
+    from napari_sam_tune.ui.work.read_image import ReadImage
     from napari_sam_tune.ui.work.workplace import Workplace
 
 
