@@ -8,6 +8,7 @@ import json
 import os
 import pickle
 import warnings
+import zipfile
 import zlib
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -587,3 +588,11 @@ def test_what_claims_too_many_pixels_is_refused_unread(tmp_path: Path) -> None:
             file.pages[0].tags[tag].overwrite(60_000)
     with pytest.raises(SamTuneError, match=r"a\.tif claims 3\.6 GB"):
         read("folder", **where)
+
+
+@pytest.mark.parametrize("form", ["coco", "cvat-xml", "yolo", "cellpose", "ome-zarr"])
+def test_an_archive_is_to_be_unpacked(tmp_path: Path, form: str) -> None:
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        archive.writestr("annotations.xml", "<annotations/>")
+    with pytest.raises(SamTuneError, match=r"export\.zip is a zip archive\. Unpack it"):
+        format_named(form).read(Location(path=tmp_path / "export.zip"))
