@@ -596,3 +596,22 @@ def test_an_archive_is_to_be_unpacked(tmp_path: Path, form: str) -> None:
         archive.writestr("annotations.xml", "<annotations/>")
     with pytest.raises(SamTuneError, match=r"export\.zip is a zip archive\. Unpack it"):
         format_named(form).read(Location(path=tmp_path / "export.zip"))
+
+
+@pytest.mark.parametrize("form", ["folder", "labels"])
+def test_white_paper_is_background_and_cellposes_names_are_known(tmp_path: Path, form: str) -> None:
+    """Red on white, as a paint program begins; where there is black, white is a colour."""
+    for name in "ab":
+        image(tmp_path / "images", f"{name}.png")
+    drawn = np.full((*SHAPE, 3), 255, np.uint8)
+    drawn[2:9, 3:12] = (255, 0, 0)
+    save(tmp_path / "masks" / "a_cp_masks.png", drawn)
+    on_black = np.where(drawn == 255, drawn, np.uint8(0))
+    on_black[0] = 0
+    save(tmp_path / "masks" / "b.png", on_black)
+    masks = tmp_path / "masks"
+    where = {"masks": masks} if form == "folder" else {"path": masks}
+    of_a, of_b = (masks for _, masks in read(form, images=tmp_path / "images", **where))
+    ((_, mask),) = of_a
+    np.testing.assert_array_equal(mask, (drawn == (255, 0, 0)).all(axis=-1))
+    assert len(of_b) == 2

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # Components smaller than this are specks of the mask's own making, not objects.
 SMALLEST_OBJECT = 10
 _LARGEST_NUMBER = 1 << 20
+_WHITE = (1 << 24) - 1
 
 
 @dataclass(frozen=True)
@@ -192,8 +193,10 @@ def read_mask(path: Path) -> NDArray[Any]:
     if (colours == colours[..., :1]).all():
         return colours[..., 0].astype(pixels.dtype)
     packed = (colours * np.array([1 << 16, 1 << 8, 1], np.uint32)).sum(axis=-1)
+    if packed.min() > 0 and pixels.dtype == np.uint8:
+        packed[packed == _WHITE] = 0  # a paint program's paper
     _, labels = np.unique(packed, return_inverse=True)
-    # Colours are numbered from the darkest; where there is no black, nothing is background.
+    # Colours are numbered from the darkest; without black or white nothing is background.
     return np.asarray(labels, np.int32).reshape(packed.shape) + int(packed.min() > 0)
 
 
