@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.exchange.left_out import IMAGE
+from napari_sam_tune.core.geometry.turning import UPRIGHT, turned, turned_shape
 from napari_sam_tune.core.images.files import list_images, read_image
 from napari_sam_tune.core.images.names import only, paired, stem_of, stems
 
@@ -38,6 +39,7 @@ class LabelledImage:
         mask: path of the mask, an image whose nonzero pixels are objects.
         label: class of its objects.
         group: images of one part, lot or film share a group.
+        turn: orientation of the pixels the mask was drawn on, see `which_way`.
 
     """
 
@@ -46,6 +48,7 @@ class LabelledImage:
     mask: Path
     label: str
     group: str
+    turn: int = UPRIGHT
 
 
 @dataclass(frozen=True)
@@ -145,8 +148,8 @@ def true_objects(pair: LabelledImage, shape: tuple[int, int]) -> list[LabelledOb
 
     """
     return [
-        found
-        for found in mask_objects(pair.mask, shape)
+        LabelledObject(found.number, turned(found.mask, pair.turn))
+        for found in mask_objects(pair.mask, turned_shape(shape, pair.turn))
         if np.count_nonzero(found.mask) >= SMALLEST_OBJECT
     ]
 
