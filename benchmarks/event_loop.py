@@ -39,7 +39,11 @@ IMAGES, SIDE, MASKS = 40, 512, 8
 
 
 class Pulse:
-    """A 10 ms timer that notes by how much each tick came late, in ms."""
+    """A 10 ms timer that notes by how much each tick came late, in ms.
+
+    Of each tick it also notes for how long the processor was at this thread's work since the one
+    before: what else the machine does is not in it.
+    """
 
     def __init__(self) -> None:
         self._clock = QElapsedTimer()
@@ -47,12 +51,25 @@ class Pulse:
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._on_tick)
         self.late: list[float] = []
+        self.busy: list[float] = []
+        self._worked = time.thread_time()
         self._clock.start()
         self._timer.start(TICK_MS)
 
     def _on_tick(self) -> None:
-        self.late.append(max(0.0, self._clock.nsecsElapsed() / 1e6 - TICK_MS))
+        self.late.append(max(0.0, self.waiting_ms()))
+        worked = time.thread_time()
+        self.busy.append(1e3 * (worked - self._worked))
+        self._worked = worked
         self._clock.restart()
+
+    def waiting_ms(self) -> float:
+        """By how much the next tick is late by now; below 0 before it is due."""
+        return self._clock.nsecsElapsed() / 1e6 - TICK_MS
+
+    def stop(self) -> None:
+        """Tick no more."""
+        self._timer.stop()
 
 
 def make_images(folder: Path) -> None:
@@ -66,14 +83,14 @@ def make_images(folder: Path) -> None:
         Image.fromarray(grey.clip(0, 255).astype(np.uint8)).save(folder / f"{number:02}.png")
 
 
-def spin(until: Callable[[], bool], seconds: float = 900) -> None:
-    """Run the event loop until something is the case."""
+def spin(until: Callable[[], bool], seconds: float = 900, *, slowly: bool = True) -> None:
+    """Run the event loop until something is the case; slowly, where the worker needs the core."""
     end = time.monotonic() + seconds
     while not until():
         if time.monotonic() > end:
             raise TimeoutError("the viewer did not get there")
         QApplication.processEvents()
-        time.sleep(0.02)  # the worker needs the processor more
+        time.sleep(0.02 if slowly else 0.001)
 
 
 def measure(name: str, seconds: float, act: Callable[[], None] | None) -> tuple[str, np.ndarray]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from napari_sam_tune.ui.canvas.looks import MAKERS
+
 
 def import_model_code() -> None:
     """Let torch load while the person still chooses images.
@@ -25,6 +27,10 @@ def import_model_code() -> None:
         import napari_sam_tune.core.answers.predictor
         import napari_sam_tune.core.session.session
         import napari_sam_tune.core.suggestions.review  # noqa: F401
+
+        # napari imports what a kind of layer needs when the first one is made
+        for make in MAKERS.values():
+            make()
 
         # One core stays for the viewer: torch's threads wait by spinning, which starves it.
         torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))

@@ -121,16 +121,27 @@ class Answerer:
         except StorageError as error:
             self._failed(f"The image's embedding could not be kept: {error}")
 
-    def encode(self, image: NDArray[Any], record: ImageRecord) -> None:
+    def encode(
+        self,
+        image: NDArray[Any],
+        record: ImageRecord,
+        stage: Callable[[int, int], None] = lambda step, count: None,
+    ) -> None:
         """Make an image the model's open one.
 
         Its embedding comes from the cache, or goes there.
+
+        Args:
+            image: its pixels.
+            record: the project's.
+            stage: told which step of how many begins, from 1.
 
         Raises:
             ImageError: not an image.
             StorageError: the new embedding could not be kept; the image is open all the same.
 
         """
+        stage(1, 4)
         self._follow_surfaces()
         rgb = to_rgb8(image)
         key = self.predictor.weights.encoder_key_for(rgb)
@@ -138,11 +149,14 @@ class Answerer:
         self.predictor.set_image(rgb, embedding)
         self._open = record
         self._tell_surface()
+        stage(2, 4)
         if self.chain.recalls:
             self.recall.look(rgb, record)
         else:
             self.recall.forget()
+        stage(3, 4)
         self._look_at_features(rgb, record)
+        stage(4, 4)
         if embedding is None:
             self.embeddings.put(key, record.content_hash, self.predictor.view.embedding)
 

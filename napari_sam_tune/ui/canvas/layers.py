@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
-from napari_sam_tune.core.errors import MaskError
 from napari_sam_tune.core.prompts import rowcol_from_xy, xy_from_rowcol
 from napari_sam_tune.ui.canvas.looks import (
     CLICK_PIXELS,
@@ -34,12 +33,11 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer, Points, Shapes, Vectors
-    from numpy.typing import NDArray
 
     from napari_sam_tune.core.prompts import Box, Mask, Point, Prompt
 
+_COLOURS_AHEAD = 16
 _MASKS, _MARKERS = ("accepted", "proposal"), ("box", "clicks", "preview")
-_DIGITS = 6  # of positions in pixels; what is beyond comes of computing
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +77,7 @@ class LabellingLayers:
         self._own: dict[str, Layer] = {}
         self._prompt: Prompt | None = None  # what clicks and box show
         self._ids: list[str] = []
+        self._colours: list[str] = []  # of the accepted objects and some more
         self._outlined = False
         viewer.scene.camera.events.zoom.connect(self._follow_zoom)
 
@@ -102,8 +101,11 @@ class LabellingLayers:
             if role not in self._own:
                 self._add(role, make())
             inherit_place(self._own[role], image)
-        for role in ("accepted", "proposal"):
-            self._own[role].data = np.zeros(shape, self._own[role].data.dtype)
+        for role in _MASKS:
+            if self._own[role].data.shape != shape:
+                self._own[role].data = np.zeros(shape, self._own[role].data.dtype)
+        self.accepted.editable = False  # napari makes a layer editable again with its data
+        self.show_proposal(None)
         self.show_prompt(None)
         self.show_preview(None)
         self.proposal.mode = "pan_zoom"
@@ -123,6 +125,7 @@ class LabellingLayers:
         lost = [n for n, role in enumerate(roles) if self._own[role] not in self.viewer.layers]
         for role in roles[min(lost, default=len(roles)) :]:
             layer = self._own.pop(role)
+            self._colours = []
             if layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
 
@@ -217,51 +220,13 @@ class LabellingLayers:
         rows, columns = found[0]
         return rows.start, columns.start, rows.stop, columns.stop
 
-    def labels_over(self, layer: Labels, plane: tuple[int, ...]) -> NDArray[Any]:
-        """Return a Labels layer's numbers where they lie over the open image, in full resolution.
-
-        Args:
-            layer: of the person's; may be a pyramid, lie elsewhere, or have other pixels.
-            plane: of the image's layer that is open.
-
-        Returns:
-            (H, W) integers, by the nearest pixel of the layer; 0 where it does not reach.
-
-        Raises:
-            MaskError: it is a stack of other planes than the image, or none of it lies over it.
-
-        """
-        level = layer.data[0] if layer.multiscale else layer.data
-        leading = level.shape[:-2]
-        if all(side == 1 for side in leading):
-            labels = np.asarray(level).reshape(level.shape[-2:])
-        elif leading == self._leading():
-            labels = np.asarray(level[plane])
-        else:
-            raise MaskError(
-                f"“{layer.name}” is a stack of planes ({' × '.join(map(str, level.shape))}), and "
-                "the image is not. Take the plane out first, as a layer of its own."
-            )
-        corners = [(0, 0), (1, 0), (0, 1)]
-        worlds = [self.image.data_to_world((*plane, *corner)) for corner in corners]
-        at = np.array([layer.world_to_data(world)[-2:] for world in worlds], float)
-        steps = np.round((at[1:] - at[0]).T, _DIGITS)
-        found: NDArray[Any] = ndimage.affine_transform(
-            labels, steps, np.round(at[0], _DIGITS), self.shape, order=0, prefilter=False
-        )
-        if not found.any():
-            raise MaskError(f"No label of “{layer.name}” lies over the image: nothing was taken.")
-        return found
-
-    def _leading(self) -> tuple[int, ...]:
-        shape = self.image.data[0].shape if self.image.multiscale else self.image.data.shape
-        return tuple(shape[: self.image.ndim - 2])
-
     # ---------------------------------------------------------------- showing
 
     def show_proposal(self, mask: Mask | None) -> None:
         """Show the mask of the object in progress, or none."""
         data = self.proposal.data
+        if mask is None and not data.any():
+            return
         wanted = np.zeros_like(data) if mask is None else mask.astype(data.dtype)
         if not np.array_equal(data, wanted):
             np.copyto(data, wanted)
@@ -293,6 +258,9 @@ class LabellingLayers:
         self._prompt = prompt
         points = [] if prompt is None else [rowcol_from_xy(p) for p in prompt.points]
         clicks: Points = self._own["clicks"]
+        if not points and not len(clicks.data):
+            self.show_box(None if prompt is None else prompt.box)
+            return
         clicks.data = np.asarray(points, float).reshape(-1, 2)
         if points:
             positive = np.asarray(prompt.labels, bool)  # type: ignore[union-attr]
@@ -323,16 +291,21 @@ class LabellingLayers:
             cover: whether later masks cover their neighbours, or stop at them.
 
         """
-        data = np.zeros(self.shape, np.int32)
+        data = np.zeros(self.shape, np.uint16)
         for value, shown in enumerate(objects, start=1):
             height, width = shown.mask.shape
             row, column = shown.corner
             window = data[row : row + height, column : column + width]
             window[shown.mask if cover else shown.mask & (window == 0)] = value
         self._ids = [shown.id for shown in objects]
-        self.accepted.colormap = class_colours([shown.colour for shown in objects])
-        self.accepted.data = data
-        self.accepted.editable = False  # napari makes a layer editable again with its data
+        colours = [shown.colour for shown in objects]
+        if colours != self._colours[: len(colours)]:
+            # with room for the next ones: napari takes long to take in other colours
+            self._colours = [*colours, *colours[-1:] * _COLOURS_AHEAD]
+            self.accepted.colormap = class_colours(self._colours)
+        if not np.array_equal(self.accepted.data, data):
+            np.copyto(self.accepted.data, data)
+            self.accepted.refresh(extent=False)
 
     def switch_markers(self) -> bool:
         """Hide clicks, box and preview, or show them again; returns whether they are shown."""
@@ -375,13 +348,3 @@ class LabellingLayers:
         """How many pixels of the image a pixel of the screen is wide."""
         scale = float(np.abs(self.image.scale[-1])) or 1.0
         return 1 / max(self.viewer.scene.camera.zoom, 1e-6) / scale
-
-
-def labels_to_masks(labels: NDArray[Any], *, parts: bool = False) -> list[Mask]:
-    """Split a label image (H, W) into one bool mask per nonzero value, or (`parts`) per blob."""
-    masks = [labels == value for value in np.unique(labels) if value]
-    if not parts:
-        return masks
-    whole = np.ones((3, 3), int)
-    numbered = [ndimage.label(mask, whole) for mask in masks]
-    return [blobs == number for blobs, count in numbered for number in range(1, count + 1)]

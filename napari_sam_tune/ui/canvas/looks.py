@@ -57,7 +57,7 @@ def _mask_layer(colour: Colour) -> Labels:
 
 
 def _accepted_layer() -> Labels:
-    return Labels(np.zeros((1, 1), np.int32), opacity=0.55)
+    return Labels(np.zeros((1, 1), np.uint16), opacity=0.55, colormap=class_colours([]))
 
 
 def class_colours(colours: Sequence[str]) -> DirectLabelColormap:
@@ -97,11 +97,23 @@ def outline(mask: Mask) -> NDArray[np.float32]:
 
 
 def inherit_place(layer: Layer, image: Image) -> None:
-    """Put a two-dimensional layer where the last two dimensions of `image` are."""
-    layer.scale, layer.translate = image.scale[-2:], image.translate[-2:]
-    layer.rotate, layer.shear = image.rotate[-2:, -2:], image.shear[-1:]
-    layer.affine = image.affine.affine_matrix[-3:, -3:]
-    layer.units = image.units[-2:]
+    """Put a two-dimensional layer where the last two dimensions of `image` are.
+
+    What is right already is left: napari draws the layer anew for each of these, and its list.
+    """
+    place = {
+        "scale": image.scale[-2:],
+        "translate": image.translate[-2:],
+        "rotate": image.rotate[-2:, -2:],
+        "shear": image.shear[-1:],
+        "units": image.units[-2:],
+    }
+    for name, value in place.items():
+        if not np.array_equal(getattr(layer, name), value):
+            setattr(layer, name, value)
+    affine = image.affine.affine_matrix[-3:, -3:]
+    if not np.array_equal(layer.affine.affine_matrix, affine):
+        layer.affine = affine
 
 
 # From below; the order in which they are laid over the image.

@@ -24,6 +24,7 @@ class Notice:
         text: what is the case, and what to do about it.
         level: how serious it is.
         busy: something is going on; shows a moving bar.
+        done: how much of it, from 0 to 1, where that is known.
         stays: until the person takes it down, or another notice takes its place.
         remedy: what stands on the button that helps, or None.
         act: what that button does.
@@ -33,6 +34,7 @@ class Notice:
     text: str
     level: Level = "info"
     busy: bool = False
+    done: float | None = None
     stays: bool = False
     remedy: str | None = None
     act: Callable[[], object] | None = None
@@ -76,6 +78,8 @@ class NoticeBar(QFrame):
             return
         self._text.setText(notice.text)
         self._bar.setVisible(notice.busy)
+        self._bar.setRange(0, 0 if notice.done is None else 100)
+        self._bar.setValue(round(100 * (notice.done or 0)))
         self._close.setVisible(not notice.busy)
         self._remedy.setVisible(notice.remedy is not None)
         self._remedy.setText(on_a_button(notice.remedy or ""))

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam_tune.core.errors import SamTuneError, StorageError
-from napari_sam_tune.core.images.files import content_hash, spatial_shape, to_rgb8
 from napari_sam_tune.ui.canvas.looks import OWN
 from napari_sam_tune.ui.canvas.view import covering, fit
 from napari_sam_tune.ui.inference import Kind
@@ -21,14 +18,14 @@ from napari_sam_tune.ui.queue import queued_layer
 from napari_sam_tune.ui.views.labelling import ImageSnapshot
 from napari_sam_tune.ui.views.notice import Notice
 from napari_sam_tune.ui.views.style import on_a_button
+from napari_sam_tune.ui.work.read_image import ReadImage, displayable, read_queued
+from napari_sam_tune.ui.work.stages import Stages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.project.project import ImageRecord, Project
-    from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.session.session import Session
     from napari_sam_tune.ui.queue import QueuedImage
     from napari_sam_tune.ui.work.workplace import Workplace
@@ -37,26 +34,6 @@ if TYPE_CHECKING:
 _FEW_CORES = 2
 # Of those preferred, so many are encoded ahead: the order changes with every mask.
 _PREFERRED = 1
-
-
-@dataclass(frozen=True, eq=False)
-class ReadImage:
-    """An image as it comes back from the inference thread.
-
-    Attributes:
-        queued: where it came from.
-        pixels: (H, W) or (H, W, C).
-        record: the project's.
-        crops: cropped masks of its accepted objects by annotation id.
-        is_otherwise: its layer shows other pixels, as napari's own readers see its file.
-
-    """
-
-    queued: QueuedImage
-    pixels: NDArray[Any]
-    record: ImageRecord
-    crops: dict[str, Mask]
-    is_otherwise: bool
 
 
 class Opening(QObject):
@@ -81,6 +58,7 @@ class Opening(QObject):
         self._shown: Image | None = None
         self._read: ReadImage | None = None  # what is on the screen
         self._was_fitted = False
+        self._stages = Stages(place.panel.notice, self)
         self.is_ready = False
         self._ahead: set[tuple[str, str]] = set()
         self.preferred: Callable[[], Iterable[str]] = tuple
@@ -94,8 +72,12 @@ class Opening(QObject):
         self.is_ready = False
         self.leaving.emit()
         place.inference.forget(Kind.ENCODE, Kind.PROPOSE, Kind.CLOSER, Kind.PREVIEW, Kind.AHEAD)
+        self._stages.begin()
         place.inference.submit(
-            Kind.READ, partial(_read, place.session, queued), self._on_read, self._on_read_failed
+            Kind.READ,
+            partial(read_queued, place.session, queued),
+            self._on_read,
+            self._on_read_failed,
         )
 
     @property
@@ -193,6 +175,7 @@ class Opening(QObject):
 
     def close(self) -> None:
         """Take the plugin's layers off the viewer."""
+        self._stages.end()
         self._place.inference.idle.disconnect(self._on_inference_idle)
         self._place.viewer.dims.events.current_step.disconnect(self._on_slider_moved)
         self._place.layers.close()
@@ -222,6 +205,7 @@ class Opening(QObject):
         self._encode(read)
 
     def _on_read_failed(self, error: Exception) -> None:
+        self._stages.end()
         queue, image_id = self._place.queue, self._place.session.state.image_id
         onward = partial(self._go_to, queue.position + 1)
         if self._read is not None and image_id is not None and queue.go_to(image_id):
@@ -248,7 +232,7 @@ class Opening(QObject):
         problem = None
         with session.learner.runner.stepping_aside():
             try:
-                session.answerer.encode(read.pixels, read.record)
+                session.answerer.encode(read.pixels, read.record, self._stages.look)
             except StorageError as error:
                 # The model has the image all the same; only the cache does not.
                 problem = error
@@ -256,11 +240,13 @@ class Opening(QObject):
 
     def _on_encoded(self, problem: StorageError | None) -> None:
         self.is_ready = True
+        self._stages.end()
         if problem is not None:
             self._place.complain(problem)
         self.ready.emit()
 
     def _on_encode_failed(self, error: Exception) -> None:
+        self._stages.end()
         self._place.complain(error, "Try again", self.open_current)
 
     def _layer_of(self, read: ReadImage) -> Image:
@@ -325,49 +311,6 @@ class Opening(QObject):
                 work = partial(_encode_ahead, session, queued)
                 self._place.inference.submit(Kind.AHEAD, work, _ignore, _ignore)
                 return
-
-
-def displayable(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Return an image as napari shows it: grey and RGB(A) as they are, the rest as 8-bit RGB."""
-    is_colour = pixels.ndim == 3 and pixels.shape[-1] in (3, 4) and pixels.dtype == np.uint8
-    return pixels if pixels.ndim == 2 or is_colour else to_rgb8(pixels)
-
-
-def _read(session: Session, queued: QueuedImage) -> ReadImage:
-    pixels, project = queued.read(), session.project
-    content = content_hash(pixels)
-    known = _known(project, queued.id, content)
-    if known is not None:
-        record, pixels = known, project.upright(pixels, known)
-    elif queued.layer is None and queued.path is not None:  # just read from there
-        height, width = spatial_shape(pixels)
-        record = project.add_image(
-            queued.id,
-            shape=(height, width),
-            content_hash=content,
-            path=queued.path,
-        )
-    else:
-        record = project.register(pixels, queued.id, path=queued.path)
-        pixels = project.upright(pixels, record)
-    crops = {a.id: a.cropped_mask for a in session.project.annotations(record.id)}
-    return ReadImage(queued, pixels, record, crops, _is_otherwise(queued, pixels))
-
-
-def _known(project: Project, image_id: str, content: str) -> ImageRecord | None:
-    """Return an image the project knows by another name: a photograph opened in another way."""
-    records = project.images()
-    if any(record.id == image_id for record in records):
-        return None
-    return next((r for r in records if content in (r.content_hash, r.earlier)), None)
-
-
-def _is_otherwise(queued: QueuedImage, pixels: NDArray[Any]) -> bool:
-    layer = queued.layer
-    if layer is None or queued.path is None or layer.multiscale:
-        return False
-    may_be_nan = pixels.dtype.kind == "f"
-    return not np.array_equal(layer.data, pixels, equal_nan=may_be_nan)
 
 
 def _encode_ahead(session: Session, queued: QueuedImage) -> None:

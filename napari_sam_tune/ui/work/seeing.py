@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.ui.work.opening import Opening, ReadImage
+    from napari_sam_tune.ui.work.opening import Opening
+    from napari_sam_tune.ui.work.read_image import ReadImage
     from napari_sam_tune.ui.work.workplace import Workplace
 
 # An object fills this part of the view; a small one is shown with this much around it.
