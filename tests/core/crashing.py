@@ -40,6 +40,7 @@ from napari_sam_tune.core.exchange.outgoing import images_out, selection
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.project.checking import ProjectCheck
 from napari_sam_tune.core.project.project import NewAnnotation, Project
+from napari_sam_tune.core.project.review import Attribute
 from napari_sam_tune.core.storage.durable import replacing_file
 from napari_sam_tune.core.storage.embeddings import Embedding, EmbeddingCache
 from napari_sam_tune.core.storage.holding import machine
@@ -366,18 +367,27 @@ def project_state(folder: Path) -> list[str]:
     if not (folder / "p" / "project.json").exists():
         return []
     project = Project.open(folder / "p", create=False)
+    reviews, of_images = project.reviews(), project.image_reviews()
     said = [
         f"mask {a.image_id} {a.label} {_digest(a.mask.tobytes())}" for a in project.annotations()
+    ]
+    said += [
+        f"said of {_digest(a.mask.tobytes())} {fields}"
+        for a in project.annotations()
+        if (fields := reviews[a.id].fields())
     ]
     said += [f"overruled {a.label}" for a in project.overruled()]
     for image in project.images():
         shown = "" if image.path is not None else _digest(project.read_image(image.id).tobytes())
         said.append(f"image {image.id} {image.split} {shown}")
+        if (state := of_images[image.id].state) not in {"to_do", "done"}:
+            said.append(f"{image.id} is {state}")
     said += [f"done {image_id}" for image_id in project.done_images()]
     said += [f"empty {image_id}" for image_id in project.empty_images()]
     said += [
         f"class {name} {colour}" for name, colour in project.classes().items() if name != "next"
     ]
+    said += [f"attributes {name} {project.attributes(name)}" for name in project.classes()]
     said += [f"version {info.version}" for info in project.versions()]
     for info in project.versions():
         project.load_weights(info.version)
@@ -433,6 +443,24 @@ def accept(folder: Path) -> Iterator[object]:
     yield project.register(pixels(5), "b.png", group="b")
     yield project.set_class("one", "#112233")
     yield project.mark_done("b.png", empty=True)
+
+
+def change(folder: Path) -> Iterator[object]:
+    """What is said of classes, masks and images after masks were accepted."""
+    project = Project.open(folder / "p")
+    first, second, third = (annotation.id for annotation in project.annotations())
+    done = project.relabel([first, second], "pore")
+    yield done
+    yield project.set_class("pore", "#112233")
+    key = project.rename_class("pore", "object 2")
+    yield key
+    yield project.rename_back(key)
+    yield project.relabel_back(done)
+    yield project.remove_class("object 2" if "object 2" in project.classes() else "pore")
+    yield project.set_attributes("object 2", [Attribute("depth", "number")])
+    yield project.set_review([second, third], state="approved", note="seen")
+    yield project.set_review(third, values={"depth": 3})
+    yield project.set_image_review("a.png", state="excluded")
 
 
 def label(folder: Path) -> Iterator[object]:
@@ -495,9 +523,11 @@ def make_two(folder: Path) -> None:
     project = make_project(folder)
     shutil.copytree(project.path, folder / "other")
     other = Project.open(folder / "other")
-    first, second, _ = other.annotations()
+    first, second, third = other.annotations()
     other.add(NewAnnotation("a.png", blob(20), "corrected", supersedes=first.id))
     other.delete(second.id)
+    other.relabel(third.id, "given later")
+    other.set_review(third.id, state="second_look", note="there")
     other.register(pixels(3), "b.png")
     other.add(NewAnnotation("b.png", blob(2), "new"))
     other.save_weights({"t": torch.ones(10)}, {})
@@ -631,6 +661,7 @@ def start_report(folder: Path) -> None:
 CASES = {
     "create": Case(make_nothing, create, project_state, start_project),
     "accept": Case(make_project, accept, project_state, start_project),
+    "change": Case(make_project, change, project_state, start_project),
     "label": Case(make_project, label, project_state, start_project),
     "promote": Case(make_project, promote, project_state, start_project),
     "import": Case(make_source, import_folder, project_state, start_project, goes_on=True),
