@@ -384,6 +384,12 @@ def test_only_what_is_approved_goes_out_and_what_is_excluded_never(
     for annotation in reviewed.annotations("1.png"):
         reviewed.set_review(annotation.id, state="excluded")
     assert "image whose masks are all excluded" in selection(reviewed).left_out
+    # renamed since, the objects are known by the class they went out with
+    reviewed.rename_class("pit", "Grube")
+    images = ("--images", tmp_path / "photographs")
+    said = run("import", reviewed.path, "--format", "coco", "--from", out, *images)
+    assert "3 × object there already" in said
+    assert {a.label for a in reviewed.annotations()} == {"Grube"}
 
 
 @pytest.mark.parametrize("form", ["coco", "labels", "yolo", "geojson", "cellpose"])

@@ -35,6 +35,7 @@ class Gestures:
     Args:
         listener: who gets clicks and boxes.
         is_prompting: whether the mouse is ours now, and not the brush's or another layer's.
+        pick: gets the place of a click with Ctrl held, which selects a mask.
 
     Attributes:
         drag_draws_box: a plain drag draws a box; else it moves the view and Ctrl + drag draws one.
@@ -43,9 +44,14 @@ class Gestures:
 
     """
 
-    def __init__(self, listener: Listener, is_prompting: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        listener: Listener,
+        is_prompting: Callable[[], bool],
+        pick: Callable[[Sequence[float]], None],
+    ) -> None:
         self._listener = listener
-        self._is_prompting = is_prompting
+        self._is_prompting, self._pick = is_prompting, pick
         self.drag_draws_box = True
         self.is_panning = self.is_dropped = False
 
@@ -80,7 +86,10 @@ class Gestures:
         if self.is_dropped:
             return
         if not moved and _distance(event, press) <= _CLICK_PIXELS:
-            self._listener.on_click(start, negative=negative)
+            if event.button == LEFT and "Control" in event.modifiers:
+                self._pick(start)
+            else:
+                self._listener.on_click(start, negative=negative)
         elif draws:
             self._listener.on_box(start, tuple(event.position))
 

@@ -232,7 +232,7 @@ class Annotating(QObject):
         if self._picking is None and self._place.layers.is_open:
             under = self._place.layers.id_at(self._place.viewer.cursor.position)
             if under is not None:
-                self._take(what, under)
+                self.take(what, under)
                 return
         self._picking = None if self._picking == what else what
         self.refresh()
@@ -252,9 +252,10 @@ class Annotating(QObject):
             self._place.tell("There is no accepted mask at that place.")
             self.refresh()
             return
-        self._take(what, annotation_id)
+        self.take(what, annotation_id)
 
-    def _take(self, what: Literal["reopen", "delete"], annotation_id: str) -> None:
+    def take(self, what: Literal["reopen", "delete"], annotation_id: str) -> None:
+        """Take an accepted object of the open image up again, or out."""
         self._picking = None
         if what == "delete":
             self._dropping_answer(partial(self._session.delete, annotation_id))
