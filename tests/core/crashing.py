@@ -1,5 +1,7 @@
 """A process whose forks die just before, in the middle of, and just after every write they make.
 
+Or lose power then: of what they wrote, only what was flushed is there afterwards, see `Disk`.
+
     python crashing.py
 
 Waits for lines "CASE<tab>FOLDER<tab>POINTS", and answers each with a line of JSON: how many points
@@ -16,6 +18,7 @@ import json
 import os
 import random
 import shutil
+import stat
 import sys
 import threading
 import traceback
@@ -57,20 +60,99 @@ CHANGES = (
 )
 
 
-class Crash:
-    """Counts the points at which a process may die, and dies at one of them."""
+class Disk:
+    """What of a folder is on the disk itself, and would be there after a power cut.
 
-    def __init__(self, at: int = 0) -> None:
-        self.count, self._at, self._lock = 0, at, threading.Lock()
+    Of a file what it held when it was flushed last, of a folder the names it had then; nothing at
+    all of what never was. Disks may well keep more: `KEEPS_NAMES` is one that keeps every name, as
+    those do that write their books before the contents.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._contents: dict[int, bytes] = {}
+        self._names: dict[int, dict[str, tuple[int, bool]]] = {}
+        self._kept: list[int] = []
+        self.flush_all()
+
+    def flush_all(self) -> None:
+        for path in [self._root, *self._root.rglob("*")]:
+            if path.is_dir():
+                self._flush_folder(path)
+            else:
+                self._contents[path.stat().st_ino] = path.read_bytes()
+
+    def flush(self, descriptor: int) -> None:
+        about = os.fstat(descriptor)
+        if stat.S_ISDIR(about.st_mode):
+            self._flush_folder(descriptor)
+        else:
+            self._contents[about.st_ino] = Path(f"/proc/self/fd/{descriptor}").read_bytes()
+
+    def _flush_folder(self, folder: Path | int) -> None:
+        number = os.stat(folder).st_ino  # noqa: PTH116  a descriptor, or a path
+        with os.scandir(folder) as entries:
+            self._names[number] = {
+                entry.name: (entry.inode(), entry.is_dir(follow_symlinks=False))
+                for entry in entries
+            }
+
+    def keep(self, path: object, folder: int | None) -> None:
+        """Let no new file have the number of one that is about to go."""
+        if isinstance(path, str | Path):
+            with suppress(OSError):
+                self._kept.append(os.open(path, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder))
+
+    def lose_power(self, how: str) -> None:
+        if how == KEEPS_NAMES:
+            for file in [path for path in self._root.rglob("*") if path.is_file()]:
+                file.write_bytes(self._contents.get(file.stat().st_ino, b""))
+            return
+        lost = self._root.with_name("lost")
+        number = self._root.stat().st_ino
+        self._root.rename(lost)
+        self._build(self._root, number)
+        shutil.rmtree(lost)
+
+    def _build(self, folder: Path, number: int) -> None:
+        folder.mkdir()
+        for name, (inside, is_folder) in self._names.get(number, {}).items():
+            if is_folder:
+                self._build(folder / name, inside)
+            else:
+                (folder / name).write_bytes(self._contents.get(inside, b""))
+
+
+KILLED, UNPLUGGED, KEEPS_NAMES = "killed", "unplugged", "unplugged, names kept"
+WAYS = (KILLED, UNPLUGGED, KEEPS_NAMES)
+
+
+class Crash:
+    """Counts the points at which a process may die, and dies at one of them.
+
+    Args:
+        folder: all that it writes to.
+        at: the number of the point.
+        how: one of `WAYS`.
+
+    """
+
+    def __init__(self, folder: Path, at: int = 0, how: str = KILLED) -> None:
+        self.count, self._at, self._how, self._lock = 0, at, how, threading.RLock()
+        self._disk = None if how == KILLED else Disk(folder)
 
     def point(self) -> None:
         with self._lock:  # zarr writes in threads of its own
             self.count += 1
             if self.count == self._at:
+                if self._disk is not None:
+                    self._disk.lose_power(self._how)
                 os._exit(DIED)
 
     def install(self) -> None:
         """Watch all that changes files; for a process that does nothing else any more."""
+        if self._disk is not None:
+            os.fsync, os.sync = self._disk.flush, self._disk.flush_all
         for name in CHANGES:
             setattr(os, name, partial(self._around, getattr(os, name)))
         publishing._exchange = partial(self._around, publishing._exchange)
@@ -80,6 +162,9 @@ class Crash:
 
     def _around(self, real: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         self.point()
+        if self._disk is not None:
+            for path in arguments:
+                self._disk.keep(path, options.get("dir_fd"))
         result = real(*arguments, **options)
         self.point()
         return result
@@ -149,6 +234,7 @@ class Case:
         state: what counts in the folder, as texts; its order does not matter.
         afterwards: the next start, which clears what a dead one left; raises where it cannot.
         goes_on: a step may be half-done, and repeating all leads to where it would have ended.
+        is_flushed: what was acknowledged outlives a power cut.
 
     """
 
@@ -157,6 +243,7 @@ class Case:
     state: Callable[[Path], list[str]]
     afterwards: Callable[[Path], None]
     goes_on: bool = False
+    is_flushed: bool = True
 
 
 # ---- one case, all its points ----
@@ -194,7 +281,7 @@ def run_case(case: Case, folder: Path, most: int) -> tuple[int, list[str]]:
             tell(case.state(whole))
 
     def count(tell: Callable[[object], None]) -> None:
-        crash = Crash()
+        crash = Crash(counted)
         crash.install()
         for _ in case.act(counted):
             pass
@@ -208,12 +295,14 @@ def run_case(case: Case, folder: Path, most: int) -> tuple[int, list[str]]:
     points = _done(forked(count))[-1]
     drawn = random.Random(points).sample(range(1, points + 1), min(points, most))
     faults = []
-    for number in sorted(drawn):
-        broken = folder / "broken"
-        shutil.copytree(template, broken)
-        if fault := _crash_at(case, broken, number, states):
-            faults.append(f"point {number} of {points}: {fault}")
-        shutil.rmtree(broken)
+    ways = WAYS if case.is_flushed else (KILLED,)
+    for turn, number in enumerate(sorted(drawn)):
+        for how in ways if most >= points else (ways[turn % len(ways)],):
+            broken = folder / "broken"
+            shutil.copytree(template, broken)
+            if fault := _crash_at(case, broken, number, how, states):
+                faults.append(f"point {number} of {points}, {how}: {fault}")
+            shutil.rmtree(broken)
     return len(drawn), faults
 
 
@@ -224,9 +313,11 @@ def _done(ended: tuple[int, list[Any]]) -> list[Any]:
     return told
 
 
-def _crash_at(case: Case, broken: Path, number: int, states: list[list[str]]) -> str | None:
+def _crash_at(
+    case: Case, broken: Path, number: int, how: str, states: list[list[str]]
+) -> str | None:
     def act(tell: Callable[[object], None]) -> None:
-        Crash(number).install()
+        Crash(broken, number, how).install()
         for _ in case.act(broken):
             tell("acknowledged")
 
@@ -577,7 +668,7 @@ CASES = {
     "merge": Case(make_two, merge, merged_state, start_project, goes_on=True),
     "repair": Case(make_damaged, repair, repaired_state, start_project, goes_on=True),
     "upgrade": Case(make_old, write_once, project_state, start_project),
-    "embed": Case(make_nothing, embed, cached_state, start_cache),
+    "embed": Case(make_nothing, embed, cached_state, start_cache, is_flushed=False),
     "report": Case(make_report, write_report, report_state, start_report),
 }
 FORMATS = (

@@ -126,7 +126,7 @@ class Columns(_Chart):
         for number, bar in enumerate(self.bars):
             left, width = round(number * each), round(each)
             high = round(room * bar.value / self._largest())
-            column = QRect(left + 2, line + 2 + room - high, max(1, width - 4), max(1, high))
+            column = QRect(left + 2, line + 2 + room - high, max(1, width - 4), high)
             painter.fillRect(column, QColor(bar.colour))
             above = QRect(left, column.top() - line - 1, width, line)
             self._write(painter, above, bar.said, centre, _QUIET)

@@ -1,4 +1,4 @@
-"""The project in numbers: a window of charts that can be kept as a picture and as a table."""
+"""The project in numbers: a window of charts that can be kept as a picture and as tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from napari_sam_tune.ui.views.style import Button, Section, Text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from qtpy.QtGui import QPixmap
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,35 +50,37 @@ class NumbersView(QDialog):
     """The window.
 
     Attributes:
-        picture_asked: emitted to keep the charts as a picture.
-        table_asked: emitted to keep the numbers as a table.
+        save_asked: emitted to keep the numbers.
 
     """
 
-    picture_asked = Signal()
-    table_asked = Signal()
+    save_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("The project in numbers")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._headline = Text()
+        self._headline = Text("Counting…")
         self._classes, self._sizes, self._places = Bars(), Columns(), PlaceMap()
         self._effort, self._seconds = Columns(), Columns()
         self._page = QWidget()
         self._page.setObjectName("panel")
-        self._page.setStyleSheet(stylesheet(Look.of()))
+        look = Look.of()
+        self._page.setStyleSheet(stylesheet(look))
+        font = self._page.font()
+        font.setPointSize(look.points)
         grid = QGridLayout(self._page)
         grid.addWidget(self._headline, 0, 0, 1, 2)
-        cards = (
+        cards: tuple[tuple[str, QWidget], ...] = (
             ("Masks by class", self._classes),
             ("Where they lie", self._places),
             ("Masks by size, in pixels", self._sizes),
-            ("Clicks, boxes and strokes a mask, from the first masks to the last", self._effort),
-            ("Seconds a mask, from the first masks to the last", self._seconds),
+            ("Clicks, boxes, strokes a mask over time", self._effort),
+            ("Seconds a mask over time", self._seconds),
         )
         for number, (title, chart) in enumerate(cards):
             card = Section(title, folds=False)
+            chart.setFont(font)
             card.body.addWidget(chart)
             card.body.addStretch()
             grid.addWidget(card, 1 + number // 2, number % 2)
@@ -95,8 +96,7 @@ class NumbersView(QDialog):
         line = QHBoxLayout()
         line.addStretch()
         for text, asked in (
-            ("Save as a picture…", self.picture_asked.emit),
-            ("Save as a table…", self.table_asked.emit),
+            ("Save a picture and tables…", self.save_asked.emit),
             ("Close", self.close),
         ):
             button = Button(text)
@@ -113,7 +113,3 @@ class NumbersView(QDialog):
         self._places.show_places(shown.places)
         self._effort.show_bars(shown.effort)
         self._seconds.show_bars(shown.seconds)
-
-    def picture(self) -> QPixmap:
-        """Return all of the charts, also what is scrolled out of view."""
-        return self._page.grab()

@@ -126,7 +126,7 @@ class ReviewView(QWidget):
         self._fields: dict[str, ComboBox | LineEdit] = {}
         self._shown: tuple[Field, ...] = ()
         for widget in (
-            Row(*self._buttons.values()),
+            Row(*self._buttons.values(), columns=2),
             Row(self._note, self._tags),
             self._form,
             self._said,

@@ -20,6 +20,7 @@ from napari_sam_tune.ui.views.classes import ClassSnapshot
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.session.open_object import OpenObject
     from napari_sam_tune.ui.work.opening import Opening
@@ -47,6 +48,7 @@ class Accepted(QObject):
         super().__init__(parent)
         self._place, self._opening, self._session = place, opening, place.session
         self._selecting = selecting
+        selecting.crop_of = self._crop_of
         self._crops: dict[str, Mask] = {}
         self._hidden: str | None = None  # the one that is taken up for correction
         self._adopting: deque[Mask] = deque()
@@ -269,12 +271,16 @@ class Accepted(QObject):
         for annotation in session.project.annotations(session.state.image_id):
             if annotation.id == self._hidden:
                 continue
-            if annotation.id not in self._crops:
-                self._crops[annotation.id] = annotation.cropped_mask
+            mask = self._crop_of(annotation)
             corner = (annotation.bbox[0], annotation.bbox[1])
             colour = colours.get(annotation.label, CLASS_COLOURS[0])
-            shown.append(AcceptedObject(annotation.id, self._crops[annotation.id], corner, colour))
+            shown.append(AcceptedObject(annotation.id, mask, corner, colour))
         layers.show_accepted(shown, cover=self._place.preferences.cover_neighbours)
+
+    def _crop_of(self, annotation: Annotation) -> Mask:
+        if annotation.id not in self._crops:
+            self._crops[annotation.id] = annotation.cropped_mask
+        return self._crops[annotation.id]
 
 
 def _attribute(row: AttributeRow) -> Attribute:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _KEYS = {"approve": "approved", "second_look": "second_look", "exclude": "excluded"}
 _NUMBER = "A number"
+_FEW = 20
+"""Masks that are asked for one by one; more of them all at once."""
 
 
 class Reviewing(QObject):
@@ -128,7 +130,11 @@ class Reviewing(QObject):
         self._images.show_review(_together(images, self._what(len(images), False), ()))
 
     def _reviews_of_masks(self) -> list[Review]:
-        return [self._session.project.review(i) for i in self._selecting.ids]
+        project, ids = self._session.project, self._selecting.ids
+        if len(ids) < _FEW:
+            return [project.review(i) for i in ids]
+        every = project.reviews()
+        return [every[i] for i in ids if i in every]
 
     def _reviews_of_images(self) -> list[Review]:
         return [self._session.project.image_review(i) for i in self._known_images()]

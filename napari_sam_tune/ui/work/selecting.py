@@ -9,9 +9,10 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_sam_tune.ui.canvas.selected import SelectedMasks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from napari_sam_tune.core.project.annotations import Annotation
+    from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.session.open_object import OpenObject
     from napari_sam_tune.ui.work.opening import Opening
     from napari_sam_tune.ui.work.workplace import Workplace
@@ -29,6 +30,7 @@ class Selecting(QObject):
 
     Attributes:
         ids: of the masks selected.
+        crop_of: returns a mask cut to its box; whoever has it at hand may say so here.
         changed: emitted when others are.
         arrived: emitted with the id of a mask that was gone to, once its image is open.
 
@@ -42,6 +44,7 @@ class Selecting(QObject):
         self._place, self._opening, self._session = place, opening, place.session
         self._outlines = SelectedMasks(place.layers)
         self.ids: tuple[str, ...] = ()
+        self.crop_of: Callable[[Annotation], Mask] = lambda annotation: annotation.cropped_mask
         self._goal: str | None = None  # to be shown once its image is open
         self._blinks_left = 0
         self._blink = QTimer(self)
@@ -93,7 +96,7 @@ class Selecting(QObject):
         """Outline the masks selected that are on the open image."""
         if self._place.layers.is_open:
             shown = self._here()[:_MOST_OUTLINED]
-            self._outlines.show([(a.cropped_mask, a.bbox) for a in shown])
+            self._outlines.show([(self.crop_of(a), a.bbox) for a in shown])
 
     def _here(self) -> list[Annotation]:
         image_id, wanted = self._session.state.image_id, set(self.ids)

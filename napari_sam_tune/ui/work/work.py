@@ -14,6 +14,7 @@ from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.views.notice import Notice
 from napari_sam_tune.ui.work.accepted import Accepted
 from napari_sam_tune.ui.work.annotating import Annotating
+from napari_sam_tune.ui.work.counting import Counting
 from napari_sam_tune.ui.work.fine_tuning import FineTuning
 from napari_sam_tune.ui.work.listing import Listing
 from napari_sam_tune.ui.work.looking_again import LookingAgain
@@ -44,7 +45,7 @@ class Work(QObject):
     Attributes:
         place: the same.
         opening, selecting, accepted, annotating, reviewing, looking_again, listing,
-            suggesting, fine_tuning, preview, seeing: the parts.
+            counting, suggesting, fine_tuning, preview, seeing: the parts.
         image_removed: emitted when the person took the open image off the viewer.
 
     """
@@ -65,6 +66,7 @@ class Work(QObject):
         self.listing = Listing(
             place, self.opening, self.annotating, self.selecting, self.looking_again, self
         )
+        self.counting = Counting(place, self)
         self.suggesting = Suggesting(place, self.opening, self)
         self.fine_tuning = FineTuning(place, self.annotating, self)
         self.preview = Preview(place, self.opening, self.annotating, self)
@@ -116,6 +118,7 @@ class Work(QObject):
         self._keys.close()
         for part in (
             self.listing,
+            self.counting,
             self.reviewing,
             self.looking_again,
             self.selecting,
