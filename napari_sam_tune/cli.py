@@ -73,6 +73,9 @@ def main() -> None:
     except (SamTuneError, FileExistsError) as error:
         say_error(str(error))
         sys.exit(1)
+    except PermissionError as error:
+        say_error(f"{error.filename} may not be read or written. Check its permissions.")
+        sys.exit(1)
     except Exception as error:
         if is_out_of_memory(error):
             say_error("There is too little memory for this. Close other programs and try again.")

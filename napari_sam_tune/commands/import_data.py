@@ -13,7 +13,7 @@ from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.models.catalogue import STARTER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari_sam_tune.core.exchange.import_report import ImportReport
     from napari_sam_tune.core.exchange.importing import ImportOptions
@@ -109,6 +109,13 @@ def _say_found(images: Sequence[SourceImage]) -> None:
         )
 
 
+def say_remarks(remarks: Mapping[str, int]) -> None:
+    """Say what was understood that the source does not say, of how many images."""
+    for remark, count in remarks.items():
+        if count:
+            say(f"{count} × {remark}")
+
+
 def _import(
     project: Project, dataset: Dataset, chosen: Sequence[SourceImage], options: ImportOptions
 ) -> ImportReport:
@@ -117,9 +124,7 @@ def _import(
     from napari_sam_tune.core.exchange.importing import import_images
 
     _say_found(chosen)
-    for remark, count in dataset.remarks.items():
-        if count:
-            say(f"{count} × {remark}")
+    say_remarks(dataset.remarks)
     report = ImportReport(left_out=dataset.left_out)
     with progress_bar() as bar:
         task = bar.add_task("Importing", total=len(chosen))

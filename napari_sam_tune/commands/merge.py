@@ -46,6 +46,7 @@ def _print(report: MergeReport, project: Path, other: Path, *, missing: set[str]
         "class": report.classes,
         "mark of an image": report.marks,
         "deletion or restoration": report.deletions,
+        "word on a mask or an image": report.reviews,
         "weights version": report.weights,
         "promptless head": report.heads,
     }

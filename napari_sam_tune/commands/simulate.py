@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_sam_tune.commands.import_data import DrawnOn, say_remarks
+from napari_sam_tune.commands.left_out import say_left_out
 from napari_sam_tune.commands.terminal import Device, Model, progress_bar, say, strong
 from napari_sam_tune.core.models.catalogue import STARTER
 from napari_sam_tune.core.rounds.plan import MASKS_BETWEEN_ROUNDS
@@ -88,18 +90,30 @@ def simulate(
     instant: Instant = True,
     similar: Similar = False,
     objects: MostObjects = None,
+    drawn_on: DrawnOn = None,
     device: Device = "auto",
 ) -> None:
     """Find out how many clicks learning would save on images you have labelled already."""
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.evaluation.simulate import Robot, order_groups, run_sequence
     from napari_sam_tune.core.exchange.labelled_images import read_pairs
+    from napari_sam_tune.core.exchange.left_out import LeftOut
+    from napari_sam_tune.core.exchange.true_pairs import upright_pairs
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.session.session import Session
 
-    pairs = read_pairs(
-        images, masks, manifest=manifest, class_column=class_column, group_column=group_column
+    left_out = LeftOut()
+    found = read_pairs(
+        images,
+        masks,
+        manifest=manifest,
+        class_column=class_column,
+        group_column=group_column,
+        left_out=left_out,
     )
+    pairs, remarks = upright_pairs(found, left_out, drawn_on)
+    say_remarks(remarks)
+    say_left_out(left_out, strict=False)
     groups = order_groups(pairs, seed, limit)
     robot = Robot(max_clicks, target, noise, seed, finds_similar=similar)
     with TemporaryDirectory() as scratch, progress_bar() as bar:

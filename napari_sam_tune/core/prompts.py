@@ -183,7 +183,10 @@ def _several(values: object, what: str) -> list[Any]:
 def _finite(values: object, what: str) -> list[float]:
     """Return finite numbers, or say what they should have been."""
     try:
-        numbers = [float(value) for value in _several(values, what)]
+        several = _several(values, what)
+        if any(isinstance(value, complex | np.complexfloating) for value in several):
+            raise TypeError("of a complex number, half would be left")
+        numbers = [float(value) for value in several]
     except (TypeError, ValueError, OverflowError) as error:
         raise PromptError(f"{what}; {reprlib.repr(values)} is not.") from error
     if not np.isfinite(numbers).all():

@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.errors import StorageError
-from napari_sam_tune.core.storage.durable import publish_folder
+from napari_sam_tune.core.storage.durable import flush_folder, publish_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,19 +53,25 @@ def building(out: Path) -> Iterator[Path]:
 def publish_over(built: Path, out: Path) -> None:
     """Move a folder from inside `building(out)` to `out`, in the place of what is there.
 
-    Whatever happens half-way, one of the two is at its place in the end.
+    Whatever happens half-way, a power cut too, one of the two is whole at its place in the end.
 
     Raises:
         StorageError: somebody else put something there meanwhile.
 
     """
+    if hasattr(os, "sync"):
+        os.sync()  # all at once: ten thousand files, flushed one by one, would take minutes
+    _move(built, out)
+    flush_folder(out.parent)
+
+
+def _move(built: Path, out: Path) -> None:
     if out.exists():
         if _exchange(built, out):
             return
         # Where the two cannot change places in one step, nothing is at the place for a moment. Who
         # is stopped there, or killed, leaves what was replaced for `_clear` to put back.
         out.rename(built.parent.with_name(_REPLACED))
-    # not flushed file by file: ten thousand of them would take minutes, and can be made again
     if not publish_folder(built, out, durable=False):
         raise StorageError(f"{out} was made by somebody else meanwhile; choose another name.")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal
+from zipfile import is_zipfile
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.labelled_images import SMALLEST_OBJECT, manifest_rows
@@ -101,6 +102,12 @@ class Format:
                 raise SamTuneError(f"The format {self.name} needs {option}.")
             if given and part not in self.needs + self.takes:
                 raise SamTuneError(f"The format {self.name} takes no {option}.")
+        for place in (location.path, location.images, location.masks):
+            if place is not None and place.is_file() and is_zipfile(place):
+                raise SamTuneError(
+                    f"{place} is a zip archive. Unpack it where its images may stay, for they are "
+                    "not copied, and give that folder."
+                )
         if location.group_column is not None and location.manifest is None:
             raise SamTuneError("--group-column names a column of the --manifest: give both.")
 
@@ -220,14 +227,14 @@ FORMATS: Final = {
         ),
         Format(
             "semantic",
-            "pictures of classes, PNG",
+            "class images, PNG",
             reader=f"{_HERE}.label_images:read_semantic",
             needs=("path", "images"),
             writer=f"{_HERE}.label_images_out:write_semantic_pngs",
         ),
         Format(
             "semantic-tiff",
-            "pictures of classes, TIFF",
+            "class images, TIFF",
             reader=f"{_HERE}.label_images:read_semantic",
             needs=("path", "images"),
             writer=f"{_HERE}.label_images_out:write_semantic_tiffs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
@@ -9,9 +10,10 @@ from xml.etree import ElementTree
 from PIL import Image
 
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.core.evaluation.pictures import OBJECT_COLOURS, rgb
+from napari_sam_tune.core.evaluation.pictures import rgb
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 from napari_sam_tune.formats.label_images_out import paint
+from napari_sam_tune.formats.palettes import VOC
 from napari_sam_tune.formats.yolo_out import FOLDERS
 
 if TYPE_CHECKING:
@@ -21,10 +23,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.exchange.outgoing import ImageOut, ObjectOut
+    from napari_sam_tune.formats.palettes import Colour
     from napari_sam_tune.formats.writer import ExportOptions
 
 MOST: Final = 254
 """Objects in an index PNG of VOC, where 0 is background and 255 is not looked at."""
+_BACKGROUND: Final = "background"
+_NO_NAME: Final = re.compile(r"^#|[:\r\n]")
+"""What would be read as a comment, another field or another line of the label map."""
 
 
 def write_voc(
@@ -41,9 +47,8 @@ def write_voc(
     _check_count("The project", len(classes), "classes")
     lists: dict[str, list[str]] = {}
     with ExportedFolder(path) as folder:
-        folder.file("labelmap.txt").write_text(
-            "".join(f"{n}: {name}\n" for name, n in numbers.items()), encoding="utf-8"
-        )
+        colours = _palette(classes)
+        folder.file("labelmap.txt").write_text(_labelmap(classes, colours), encoding="utf-8")
         for image in images:
             stem = folder.add(image)
             lists.setdefault(FOLDERS[image.split or "train"], []).append(stem)
@@ -53,12 +58,11 @@ def write_voc(
                 copied = folder.copy_image(image, f"JPEGImages/{stem}")
                 filename = copied.removeprefix("JPEGImages/")
             _write_xml(folder.file(f"Annotations/{stem}.xml"), image, filename)
-            by_number = [OBJECT_COLOURS[k % len(OBJECT_COLOURS)] for k in range(MOST)]
             objects = paint(image, "uint8", losses, range(1, len(image.objects) + 1))
-            _save(objects, by_number, folder.file(f"SegmentationObject/{stem}.png"))
+            _save(objects, [*VOC], folder.file(f"SegmentationObject/{stem}.png"))
             values = [numbers[found.label] for found in image.objects]
             of_class = paint(image, "uint8", Counter(), values)
-            _save(of_class, list(classes.values()), folder.file(f"SegmentationClass/{stem}.png"))
+            _save(of_class, colours, folder.file(f"SegmentationClass/{stem}.png"))
         for name, stems in lists.items():
             text = "".join(f"{stem}\n" for stem in stems)
             folder.file(f"ImageSets/Segmentation/{name}.txt").write_text(text, encoding="utf-8")
@@ -72,9 +76,25 @@ def _check_count(whose: str, count: int, what: str) -> None:
         )
 
 
-def _save(indices: NDArray[Any], colours: Sequence[str], path: Path) -> None:
+def _palette(classes: Mapping[str, str]) -> list[Colour]:
+    """Return the background's colour and one of its own for each class: by it readers tell them."""
+    colours: list[Colour] = [(0, 0, 0)]
+    for colour in map(rgb, classes.values()):
+        free = next(other for other in VOC if other not in colours)
+        colours.append(free if colour in colours else colour)
+    return colours
+
+
+def _labelmap(classes: Iterable[str], colours: Iterable[Colour]) -> str:
+    """Return the file by which CVAT and Datumaro know the classes: name, colour, parts, actions."""
+    named = zip((_BACKGROUND, *classes), colours, strict=True)
+    lines = [f"{_NO_NAME.sub('_', name)}:{r},{g},{b}::" for name, (r, g, b) in named]
+    return "\n".join(("# label:color_rgb:parts:actions", *lines, ""))
+
+
+def _save(indices: NDArray[Any], colours: Sequence[Colour], path: Path) -> None:
     picture = Image.fromarray(indices)
-    picture.putpalette([channel for colour in ("#000000", *colours) for channel in rgb(colour)])
+    picture.putpalette([channel for colour in colours for channel in colour])
     picture.save(path)
 
 

@@ -33,6 +33,8 @@ def explain(error: BaseException) -> str:
     if isinstance(error, SamTuneError):
         advice = next((text for kind, text in _ADVICE if isinstance(error, kind)), "")
         return f"{error} {advice}".strip()
+    if isinstance(error, PermissionError):
+        return f"{error.filename} may not be read or written. Check its permissions, and try again."
     _log.error("unexpected", exc_info=error)
     return (
         f"Something unexpected happened ({type(error).__name__}: {error}). What you accepted is "

@@ -38,6 +38,7 @@ class Kind(IntEnum):
     SETTLE = 10
     AHEAD = 11
     SURVEY = 12
+    DOUBT = 13
 
 
 _URGENT = (Kind.READ, Kind.ENCODE, Kind.PROPOSE, Kind.CLOSER)

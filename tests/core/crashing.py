@@ -1,5 +1,7 @@
 """A process whose forks die just before, in the middle of, and just after every write they make.
 
+Or lose power then: of what they wrote, only what was flushed is there afterwards, see `Disk`.
+
     python crashing.py
 
 Waits for lines "CASE<tab>FOLDER<tab>POINTS", and answers each with a line of JSON: how many points
@@ -16,6 +18,7 @@ import json
 import os
 import random
 import shutil
+import stat
 import sys
 import threading
 import traceback
@@ -37,6 +40,7 @@ from napari_sam_tune.core.exchange.outgoing import images_out, selection
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.project.checking import ProjectCheck
 from napari_sam_tune.core.project.project import NewAnnotation, Project
+from napari_sam_tune.core.project.review import Attribute
 from napari_sam_tune.core.storage.durable import replacing_file
 from napari_sam_tune.core.storage.embeddings import Embedding, EmbeddingCache
 from napari_sam_tune.core.storage.holding import machine
@@ -56,20 +60,99 @@ CHANGES = (
 )
 
 
-class Crash:
-    """Counts the points at which a process may die, and dies at one of them."""
+class Disk:
+    """What of a folder is on the disk itself, and would be there after a power cut.
 
-    def __init__(self, at: int = 0) -> None:
-        self.count, self._at, self._lock = 0, at, threading.Lock()
+    Of a file what it held when it was flushed last, of a folder the names it had then; nothing at
+    all of what never was. Disks may well keep more: `KEEPS_NAMES` is one that keeps every name, as
+    those do that write their books before the contents.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._contents: dict[int, bytes] = {}
+        self._names: dict[int, dict[str, tuple[int, bool]]] = {}
+        self._kept: list[int] = []
+        self.flush_all()
+
+    def flush_all(self) -> None:
+        for path in [self._root, *self._root.rglob("*")]:
+            if path.is_dir():
+                self._flush_folder(path)
+            else:
+                self._contents[path.stat().st_ino] = path.read_bytes()
+
+    def flush(self, descriptor: int) -> None:
+        about = os.fstat(descriptor)
+        if stat.S_ISDIR(about.st_mode):
+            self._flush_folder(descriptor)
+        else:
+            self._contents[about.st_ino] = Path(f"/proc/self/fd/{descriptor}").read_bytes()
+
+    def _flush_folder(self, folder: Path | int) -> None:
+        number = os.stat(folder).st_ino  # noqa: PTH116  a descriptor, or a path
+        with os.scandir(folder) as entries:
+            self._names[number] = {
+                entry.name: (entry.inode(), entry.is_dir(follow_symlinks=False))
+                for entry in entries
+            }
+
+    def keep(self, path: object, folder: int | None) -> None:
+        """Let no new file have the number of one that is about to go."""
+        if isinstance(path, str | Path):
+            with suppress(OSError):
+                self._kept.append(os.open(path, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder))
+
+    def lose_power(self, how: str) -> None:
+        if how == KEEPS_NAMES:
+            for file in [path for path in self._root.rglob("*") if path.is_file()]:
+                file.write_bytes(self._contents.get(file.stat().st_ino, b""))
+            return
+        lost = self._root.with_name("lost")
+        number = self._root.stat().st_ino
+        self._root.rename(lost)
+        self._build(self._root, number)
+        shutil.rmtree(lost)
+
+    def _build(self, folder: Path, number: int) -> None:
+        folder.mkdir()
+        for name, (inside, is_folder) in self._names.get(number, {}).items():
+            if is_folder:
+                self._build(folder / name, inside)
+            else:
+                (folder / name).write_bytes(self._contents.get(inside, b""))
+
+
+KILLED, UNPLUGGED, KEEPS_NAMES = "killed", "unplugged", "unplugged, names kept"
+WAYS = (KILLED, UNPLUGGED, KEEPS_NAMES)
+
+
+class Crash:
+    """Counts the points at which a process may die, and dies at one of them.
+
+    Args:
+        folder: all that it writes to.
+        at: the number of the point.
+        how: one of `WAYS`.
+
+    """
+
+    def __init__(self, folder: Path, at: int = 0, how: str = KILLED) -> None:
+        self.count, self._at, self._how, self._lock = 0, at, how, threading.RLock()
+        self._disk = None if how == KILLED else Disk(folder)
 
     def point(self) -> None:
         with self._lock:  # zarr writes in threads of its own
             self.count += 1
             if self.count == self._at:
+                if self._disk is not None:
+                    self._disk.lose_power(self._how)
                 os._exit(DIED)
 
     def install(self) -> None:
         """Watch all that changes files; for a process that does nothing else any more."""
+        if self._disk is not None:
+            os.fsync, os.sync = self._disk.flush, self._disk.flush_all
         for name in CHANGES:
             setattr(os, name, partial(self._around, getattr(os, name)))
         publishing._exchange = partial(self._around, publishing._exchange)
@@ -79,6 +162,9 @@ class Crash:
 
     def _around(self, real: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         self.point()
+        if self._disk is not None:
+            for path in arguments:
+                self._disk.keep(path, options.get("dir_fd"))
         result = real(*arguments, **options)
         self.point()
         return result
@@ -148,6 +234,7 @@ class Case:
         state: what counts in the folder, as texts; its order does not matter.
         afterwards: the next start, which clears what a dead one left; raises where it cannot.
         goes_on: a step may be half-done, and repeating all leads to where it would have ended.
+        is_flushed: what was acknowledged outlives a power cut.
 
     """
 
@@ -156,6 +243,7 @@ class Case:
     state: Callable[[Path], list[str]]
     afterwards: Callable[[Path], None]
     goes_on: bool = False
+    is_flushed: bool = True
 
 
 # ---- one case, all its points ----
@@ -193,7 +281,7 @@ def run_case(case: Case, folder: Path, most: int) -> tuple[int, list[str]]:
             tell(case.state(whole))
 
     def count(tell: Callable[[object], None]) -> None:
-        crash = Crash()
+        crash = Crash(counted)
         crash.install()
         for _ in case.act(counted):
             pass
@@ -207,12 +295,14 @@ def run_case(case: Case, folder: Path, most: int) -> tuple[int, list[str]]:
     points = _done(forked(count))[-1]
     drawn = random.Random(points).sample(range(1, points + 1), min(points, most))
     faults = []
-    for number in sorted(drawn):
-        broken = folder / "broken"
-        shutil.copytree(template, broken)
-        if fault := _crash_at(case, broken, number, states):
-            faults.append(f"point {number} of {points}: {fault}")
-        shutil.rmtree(broken)
+    ways = WAYS if case.is_flushed else (KILLED,)
+    for turn, number in enumerate(sorted(drawn)):
+        for how in ways if most >= points else (ways[turn % len(ways)],):
+            broken = folder / "broken"
+            shutil.copytree(template, broken)
+            if fault := _crash_at(case, broken, number, how, states):
+                faults.append(f"point {number} of {points}, {how}: {fault}")
+            shutil.rmtree(broken)
     return len(drawn), faults
 
 
@@ -223,9 +313,11 @@ def _done(ended: tuple[int, list[Any]]) -> list[Any]:
     return told
 
 
-def _crash_at(case: Case, broken: Path, number: int, states: list[list[str]]) -> str | None:
+def _crash_at(
+    case: Case, broken: Path, number: int, how: str, states: list[list[str]]
+) -> str | None:
     def act(tell: Callable[[object], None]) -> None:
-        Crash(number).install()
+        Crash(broken, number, how).install()
         for _ in case.act(broken):
             tell("acknowledged")
 
@@ -275,18 +367,27 @@ def project_state(folder: Path) -> list[str]:
     if not (folder / "p" / "project.json").exists():
         return []
     project = Project.open(folder / "p", create=False)
+    reviews, of_images = project.reviews(), project.image_reviews()
     said = [
         f"mask {a.image_id} {a.label} {_digest(a.mask.tobytes())}" for a in project.annotations()
+    ]
+    said += [
+        f"said of {_digest(a.mask.tobytes())} {fields}"
+        for a in project.annotations()
+        if (fields := reviews[a.id].fields())
     ]
     said += [f"overruled {a.label}" for a in project.overruled()]
     for image in project.images():
         shown = "" if image.path is not None else _digest(project.read_image(image.id).tobytes())
         said.append(f"image {image.id} {image.split} {shown}")
+        if (state := of_images[image.id].state) not in {"to_do", "done"}:
+            said.append(f"{image.id} is {state}")
     said += [f"done {image_id}" for image_id in project.done_images()]
     said += [f"empty {image_id}" for image_id in project.empty_images()]
     said += [
         f"class {name} {colour}" for name, colour in project.classes().items() if name != "next"
     ]
+    said += [f"attributes {name} {project.attributes(name)}" for name in project.classes()]
     said += [f"version {info.version}" for info in project.versions()]
     for info in project.versions():
         project.load_weights(info.version)
@@ -342,6 +443,24 @@ def accept(folder: Path) -> Iterator[object]:
     yield project.register(pixels(5), "b.png", group="b")
     yield project.set_class("one", "#112233")
     yield project.mark_done("b.png", empty=True)
+
+
+def change(folder: Path) -> Iterator[object]:
+    """What is said of classes, masks and images after masks were accepted."""
+    project = Project.open(folder / "p")
+    first, second, third = (annotation.id for annotation in project.annotations())
+    done = project.relabel([first, second], "pore")
+    yield done
+    yield project.set_class("pore", "#112233")
+    key = project.rename_class("pore", "object 2")
+    yield key
+    yield project.rename_back(key)
+    yield project.relabel_back(done)
+    yield project.remove_class("object 2" if "object 2" in project.classes() else "pore")
+    yield project.set_attributes("object 2", [Attribute("depth", "number")])
+    yield project.set_review([second, third], state="approved", note="seen")
+    yield project.set_review(third, values={"depth": 3})
+    yield project.set_image_review("a.png", state="excluded")
 
 
 def label(folder: Path) -> Iterator[object]:
@@ -404,9 +523,11 @@ def make_two(folder: Path) -> None:
     project = make_project(folder)
     shutil.copytree(project.path, folder / "other")
     other = Project.open(folder / "other")
-    first, second, _ = other.annotations()
+    first, second, third = other.annotations()
     other.add(NewAnnotation("a.png", blob(20), "corrected", supersedes=first.id))
     other.delete(second.id)
+    other.relabel(third.id, "given later")
+    other.set_review(third.id, state="second_look", note="there")
     other.register(pixels(3), "b.png")
     other.add(NewAnnotation("b.png", blob(2), "new"))
     other.save_weights({"t": torch.ones(10)}, {})
@@ -540,13 +661,14 @@ def start_report(folder: Path) -> None:
 CASES = {
     "create": Case(make_nothing, create, project_state, start_project),
     "accept": Case(make_project, accept, project_state, start_project),
+    "change": Case(make_project, change, project_state, start_project),
     "label": Case(make_project, label, project_state, start_project),
     "promote": Case(make_project, promote, project_state, start_project),
     "import": Case(make_source, import_folder, project_state, start_project, goes_on=True),
     "merge": Case(make_two, merge, merged_state, start_project, goes_on=True),
     "repair": Case(make_damaged, repair, repaired_state, start_project, goes_on=True),
     "upgrade": Case(make_old, write_once, project_state, start_project),
-    "embed": Case(make_nothing, embed, cached_state, start_cache),
+    "embed": Case(make_nothing, embed, cached_state, start_cache, is_flushed=False),
     "report": Case(make_report, write_report, report_state, start_report),
 }
 FORMATS = (

@@ -177,6 +177,18 @@ def test_a_log_damaged_under_an_open_project_is_refused_at_every_reading(project
             project.set_class("x", "#ffffff")
 
 
+def test_a_log_whose_checksums_were_taken_out_is_not_written_to(project: Project) -> None:
+    log = project.path / "log.jsonl"
+    lines = [json.loads(line) for line in log.read_bytes().splitlines()]
+    plain = [{key: value for key, value in line.items() if key != "sum"} for line in lines]
+    log.write_text("".join(f"{json.dumps(line)}\n" for line in plain))
+    log.with_name(".log.jsonl.end").unlink()
+    before = log.read_bytes()
+    Project.open(project.path).set_class("new", "#123456")
+    assert log.read_bytes() == before
+    assert Project.open(project.path).classes()["new"] == "#123456"
+
+
 def test_leftovers_of_stopped_programs_are_told_and_cleared(project: Project) -> None:
     (project.path / "weights").mkdir()
     (project.path / "weights" / "0123456789ab.safetensors").write_bytes(b"half")

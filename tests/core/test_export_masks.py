@@ -384,6 +384,12 @@ def test_only_what_is_approved_goes_out_and_what_is_excluded_never(
     for annotation in reviewed.annotations("1.png"):
         reviewed.set_review(annotation.id, state="excluded")
     assert "image whose masks are all excluded" in selection(reviewed).left_out
+    # renamed since, the objects are known by the class they went out with
+    reviewed.rename_class("pit", "Grube")
+    images = ("--images", tmp_path / "photographs")
+    said = run("import", reviewed.path, "--format", "coco", "--from", out, *images)
+    assert "3 × object there already" in said
+    assert {a.label for a in reviewed.annotations()} == {"Grube"}
 
 
 @pytest.mark.parametrize("form", ["coco", "labels", "yolo", "geojson", "cellpose"])
@@ -398,4 +404,28 @@ def test_what_was_said_of_masks_comes_back(reviewed: Project, tmp_path: Path, fo
     (back,) = (review for review in said if review.note)
     assert back.fields() == reviewed.review(first.id).fields()
     assert sum(review.state == "second_look" for review in said) == 2
+    assert [a.name for a in fresh.attributes("pit")] == ["severity"]
+
+
+def test_what_other_programs_do_to_a_file_of_ours_leaves_no_mask_out(
+    reviewed: Project, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    export(format_named("geojson"), images_out(reviewed), selection(reviewed).classes, out)
+    for file in out.rglob("*.geojson"):
+        document = json.loads(file.read_text("utf-8"))
+        for number, feature in enumerate(document["features"]):
+            said = feature["properties"]  # as QGIS writes it
+            for name in ("state", "note", "tags", "attributes", "severity"):
+                said.setdefault(name, None)
+            for name in ("tags", "attributes"):
+                said[name] = said[name] and json.dumps(said[name])
+            said |= {"fid": number, "checked": None}
+        file.write_text(json.dumps(document), "utf-8")
+    images = ("--images", tmp_path / "photographs")
+    run("import", tmp_path / "fresh", "--format", "geojson", "--from", out, *images)
+    fresh = Project.open(tmp_path / "fresh")
+    assert len(fresh.annotations()) == 5
+    (back,) = (review for review in fresh.reviews().values() if review.note)
+    assert back.fields() == reviewed.review(reviewed.annotations("0.png")[0].id).fields()
     assert [a.name for a in fresh.attributes("pit")] == ["severity"]

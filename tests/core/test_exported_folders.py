@@ -119,6 +119,27 @@ def test_index_pictures_are_in_the_colours_of_the_classes(
         np.testing.assert_array_equal(np.asarray(picture) == 2, numbers() == 7)
 
 
+def test_vocs_pictures_alone_tell_objects_and_classes(tmp_path: Path) -> None:
+    """As CVAT reads them, by the colours of `labelmap.txt`; of two of one colour one is changed."""
+    path = tmp_path / "images" / "a.png"
+    path.parent.mkdir()
+    Image.fromarray(np.zeros(SHAPE, np.uint8)).save(path)
+    classes = {"pore": "#e5554f", "like it": "#e5554f", "black": "#000000", "#odd:": "#800000"}
+    labels = np.zeros(SHAPE, np.uint16)
+    for number in range(1, 5):
+        labels[number * 4 : number * 4 + 2, 3:20] = number
+    kinds = dict(enumerate(classes, start=1))
+    image = labels_out("a.png", labels, classes=kinds, path=path)
+    export(format_named("voc"), [image], classes, tmp_path / "out")
+    shutil.rmtree(tmp_path / "out" / "Annotations")
+    for picture in tmp_path.glob("out/Segmentation*/a.png"):
+        Image.open(picture).convert("RGB").save(picture)  # as they are painted elsewhere
+    found = read("voc", tmp_path)["a.png"]
+    assert [o.label for o in found] == ["pore", "like it", "black", "_odd_"]
+    for number, one in enumerate(found, start=1):
+        np.testing.assert_array_equal(one.mask, labels == number)
+
+
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_ome_zarr_has_colours_and_properties(
     tmp_path: Path, images: list[ImageOut], version: str

@@ -222,6 +222,7 @@ NONSENSE: list[dict[str, Any]] = [
     {"box": "abcd"},
     {"box": (1, 2, 3, None)},
     {"box": {1: 2}},
+    {"box": np.array([1, 2, 3 + 1j, 4])},
 ]
 
 
@@ -314,6 +315,12 @@ def test_whole_models_of_odd_tensors_are_refused_by_name(tmp_path: Path) -> None
         assert name in str(told.value)
     torch.save(cycle, path)
     with pytest.raises(CheckpointError, match="holds no model weights"):
+        load_model(path)
+    torch.save({name: own}, path, _use_new_zipfile_serialization=False)
+    content = path.read_bytes()
+    head = content.index(b"M\xe9\x03.") + 4  # magic number and version of the protocol
+    path.write_bytes(content[:head] + content)
+    with pytest.raises(CheckpointError, match="cannot be read as weights"):
         load_model(path)
 
 
@@ -505,6 +512,53 @@ def test_training_that_is_stopped_says_how_to_go_on(
 
 
 # ---- a project that cannot be written to ----
+
+
+FORBIDDEN: dict[str, str] = {
+    "the project": "p",
+    "its marker": "p/project.json",
+    "its log": "p/log.jsonl",
+    "all masks": "p/annotations.zarr",
+    "a mask": "p/annotations.zarr/2*",
+    "an image": "p/images.zarr/[0-9a-f]*",
+    "weights": "p/weights",
+    "unfinished": "p/.pending",
+    "pictures": "pictures",
+    "a picture": "pictures/b.png",
+}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="changes permissions")
+@pytest.mark.parametrize("name", FORBIDDEN)
+def test_what_may_not_be_read_is_said_and_is_no_damage(tmp_path: Path, name: str) -> None:
+    project = open_project(tmp_path / "p")
+    project.add(NewAnnotation("a.png", mask_number(1), "pore"))
+    (tmp_path / "pictures").mkdir()
+    picture = tmp_path / "pictures" / "b.png"
+    Image.fromarray(PIXELS).save(picture)
+    project.register(PIXELS, "b.png", path=picture)
+    project.save_weights({"t": torch.ones(3)}, {})
+    (place,) = tmp_path.glob(FORBIDDEN[name])
+    before = sorted(tmp_path.rglob("*"))
+    mode = place.stat().st_mode
+    place.chmod(0)
+    try:
+        if os.access(place, os.R_OK):
+            pytest.skip("whoever runs the tests may read everything")
+        out = tmp_path / "out"
+        tried = [
+            run("export", "masks", project.path, "--format", "yolo", "--out", out),
+            run("check", project.path, "--repair"),
+        ]
+    finally:
+        place.chmod(mode)
+    shutil.rmtree(out, ignore_errors=True)
+    for done in tried:
+        assert done.exception is None or isinstance(
+            done.exception, SamTuneError | PermissionError | SystemExit
+        ), done.exception
+    assert sorted(tmp_path.rglob("*")) == before
+    assert Project.open(project.path).annotations()[0].mask.any()
 
 
 def test_a_read_only_project_is_looked_at_and_exported(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import pickle
 import warnings
+import zipfile
 import zlib
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -587,3 +588,30 @@ def test_what_claims_too_many_pixels_is_refused_unread(tmp_path: Path) -> None:
             file.pages[0].tags[tag].overwrite(60_000)
     with pytest.raises(SamTuneError, match=r"a\.tif claims 3\.6 GB"):
         read("folder", **where)
+
+
+@pytest.mark.parametrize("form", ["coco", "cvat-xml", "yolo", "cellpose", "ome-zarr"])
+def test_an_archive_is_to_be_unpacked(tmp_path: Path, form: str) -> None:
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        archive.writestr("annotations.xml", "<annotations/>")
+    with pytest.raises(SamTuneError, match=r"export\.zip is a zip archive\. Unpack it"):
+        format_named(form).read(Location(path=tmp_path / "export.zip"))
+
+
+@pytest.mark.parametrize("form", ["folder", "labels"])
+def test_white_paper_is_background_and_cellposes_names_are_known(tmp_path: Path, form: str) -> None:
+    """Red on white, as a paint program begins; where there is black, white is a colour."""
+    for name in "ab":
+        image(tmp_path / "images", f"{name}.png")
+    drawn = np.full((*SHAPE, 3), 255, np.uint8)
+    drawn[2:9, 3:12] = (255, 0, 0)
+    save(tmp_path / "masks" / "a_cp_masks.png", drawn)
+    on_black = np.where(drawn == 255, drawn, np.uint8(0))
+    on_black[0] = 0
+    save(tmp_path / "masks" / "b.png", on_black)
+    masks = tmp_path / "masks"
+    where = {"masks": masks} if form == "folder" else {"path": masks}
+    of_a, of_b = (masks for _, masks in read(form, images=tmp_path / "images", **where))
+    ((_, mask),) = of_a
+    np.testing.assert_array_equal(mask, (drawn == (255, 0, 0)).all(axis=-1))
+    assert len(of_b) == 2

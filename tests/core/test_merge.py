@@ -20,6 +20,7 @@ from napari_sam_tune.core.images.files import content_hash, read_image
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.project.effort import effort_by_version
 from napari_sam_tune.core.project.project import NewAnnotation, Project
+from napari_sam_tune.core.project.review import Attribute
 from napari_sam_tune.core.prompts import Effort, Prompt
 from napari_sam_tune.core.storage.chained_log import ChainedLog
 from napari_sam_tune.core.storage.records import RecordStore
@@ -408,3 +409,42 @@ def test_a_kill_at_any_write_loses_no_object_and_doubles_none(
         shutil.rmtree(attempt.path)
     assert 8 < writes < 100
     assert files(workstation) == untouched
+
+
+def test_the_last_word_on_classes_and_states_stands(pair: tuple[Project, Project]) -> None:
+    laptop, workstation = pair
+    first, second, third, fourth = (a.id for a in laptop.annotations())
+    laptop.relabel([first, third], "scratch")
+    workstation.relabel(first, "crack")  # later
+    workstation.set_attributes("pore", [Attribute("depth", "number")])
+    workstation.set_review(second, state="approved", note="tief", values={"depth": 3}, by="Ada")
+    workstation.set_image_review("a.png", state="second_look", by="Ada")
+    laptop.set_review(fourth, state="excluded", by="Bo")
+    workstation.set_review(fourth, note="später", by="Ada")
+    untouched = files(workstation)
+    report = merged(laptop, workstation)
+    joined = Project.open(laptop.path)
+    labels = {a.id: a.label for a in joined.annotations()}
+    assert (labels[first], labels[second], labels[third]) == ("crack", "pore", "scratch")
+    assert joined.review(second) == workstation.review(second)
+    assert joined.review(second).by == "Ada"
+    assert joined.image_review("a.png") == workstation.image_review("a.png")
+    assert joined.attributes("pore") == (Attribute("depth", "number"),)
+    assert joined.review(fourth).note == "später"
+    assert joined.review(fourth).state == "excluded"  # of which nobody else said anything
+    assert report.reviews == 4
+    after = files(laptop)
+    assert merged(laptop, workstation).reviews == 0
+    assert files(laptop) == after
+    assert files(workstation) == untouched
+
+
+def test_a_class_renamed_on_one_side_keeps_its_name(pair: tuple[Project, Project]) -> None:
+    laptop, workstation = pair
+    laptop.rename_class("pore", "Pore")
+    new = accept(workstation, "a.png", blob(5, 50), "pore")
+    merged(laptop, workstation)
+    joined = Project.open(laptop.path)
+    assert joined.annotation(new.id).label == "pore"  # accepted after, so of another class
+    merged(workstation, laptop)
+    assert {a.label for a in workstation.annotations()} == {"Pore", "pore"}

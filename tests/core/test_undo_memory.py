@@ -13,8 +13,10 @@ import pytest
 
 from napari_sam_tune import Predictor, Project, Prompt, Session
 from napari_sam_tune.core.prompts import Proposal
+from napari_sam_tune.core.session import shelf
 from napari_sam_tune.core.session.objects import Objects
 from napari_sam_tune.core.session.open_object import OpenObject
+from napari_sam_tune.core.session.packing import with_own_pages
 from napari_sam_tune.core.session.shelf import Shelf
 from napari_sam_tune.core.state import SessionState
 
@@ -49,8 +51,17 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worked]:
         pytest.MonkeyPatch.context() as patch,
         Session(Project.open(path), predictor, **plain) as session,
     ):
-        patch.setattr(Shelf, "BYTES", BUDGET)
         masks, alive, arrays = {name: [] for name in images}, [], []
+
+        def watched(value: object) -> object:
+            kept = with_own_pages(value)
+            if isinstance(kept, Proposal):
+                answered = [mask for mask, _ in kept.candidates] + [kept.logits, kept.own_logits]
+                arrays.extend(weakref.ref(array) for array in answered if array is not None)
+            return kept
+
+        patch.setattr(Shelf, "BYTES", BUDGET)
+        patch.setattr(shelf, "with_own_pages", watched)
         tracemalloc.start()
         for number in range(ACCEPTS):
             if number % 10 == 0:
@@ -59,9 +70,8 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worked]:
             x, y = 8 + 11 * (number % 10), 8 + 14 * (number // 10)
             proposal = session.propose(Prompt([(x, y)], [1]))
             masks[name].append(proposal.mask.copy())
-            answered = [mask for mask, _ in proposal.candidates]
-            arrays += map(weakref.ref, (*answered, proposal.logits, proposal.own_logits))
-            del proposal, answered
+            arrays += map(weakref.ref, (proposal.logits, proposal.own_logits))
+            del proposal
             session.accept(label="pit")
             if number + 1 in (ACCEPTS // 2, ACCEPTS):
                 gc.collect()

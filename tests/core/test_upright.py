@@ -18,8 +18,11 @@ from napari_sam_tune import Project, Prompt
 from napari_sam_tune.core.errors import ImageError, ProjectError, SamTuneError
 from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images, import_images
 from napari_sam_tune.core.exchange.incoming import Location
+from napari_sam_tune.core.exchange.labelled_images import read_pairs, true_objects
+from napari_sam_tune.core.exchange.left_out import LeftOut
 from napari_sam_tune.core.exchange.merging import Merge
 from napari_sam_tune.core.exchange.outgoing import images_out, selection
+from napari_sam_tune.core.exchange.true_pairs import upright_pairs
 from napari_sam_tune.core.images.files import content_hash, read_image
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.pictures import open_picture
@@ -191,6 +194,24 @@ def dull(folder: Path, mask_of: dict[str, np.ndarray], orientation: dict[str, in
         save(folder / "images" / f"{name}.png", stored, turn)
         painted(folder, "folder", name, mask_of[name])
     return Location(images=folder / "images", masks=folder / "masks")
+
+
+def test_true_masks_of_a_simulation_lie_on_what_they_were_drawn_on(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for name, turn in (("a", 3), ("b", 6), ("c", 1)):
+        save(tmp_path / "images" / f"{name}.png", as_stored(scene(), turn), turn)
+        painted(tmp_path, "folder", name, as_stored(bright(), turn))
+    painted(tmp_path, "folder", "d", bright()[1:])
+    save(tmp_path / "images" / "d.png", scene(), 1)
+    left_out = LeftOut()
+    found = read_pairs(tmp_path / "images", tmp_path / "masks")
+    pairs, remarks = upright_pairs(found, left_out)
+    assert [pair.stem for pair in pairs] == ["a", "b", "c"]
+    for pair in pairs:
+        (true,) = true_objects(pair, SHAPE)
+        np.testing.assert_array_equal(true.mask, bright())
+    assert max(remarks.values()) == 2
+    assert "d.png" in left_out.reasons["image that cannot be taken"][0]
 
 
 def test_what_nothing_tells_is_asked_for(tmp_path: Path) -> None:

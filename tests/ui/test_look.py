@@ -24,14 +24,18 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS
+from napari_sam_tune.ui.views.classes import ClassSnapshot
 from napari_sam_tune.ui.views.helping import HelpingRow
 from napari_sam_tune.ui.views.history import VersionRow
-from napari_sam_tune.ui.views.labelling import ClassSnapshot, ImageSnapshot, ObjectSnapshot
+from napari_sam_tune.ui.views.labelling import ImageSnapshot, ObjectSnapshot
 from napari_sam_tune.ui.views.learning import CurveSnapshot, LearningSnapshot
 from napari_sam_tune.ui.views.learnt_chart import LearntPoint
 from napari_sam_tune.ui.views.look import READABLE, Look, contrast
 from napari_sam_tune.ui.views.notice import Notice
 from napari_sam_tune.ui.views.panel import Panel
+from napari_sam_tune.ui.views.reviewing import STATE_COLOURS, Field, ReviewSnapshot
+from napari_sam_tune.ui.views.reviewing import STATES as STATES_IN_WORDS
+from napari_sam_tune.ui.views.rows import ListRow
 from napari_sam_tune.ui.views.style import OneLine, Text
 from napari_sam_tune.ui.views.suggestion_view import SuggestionSnapshot, SurveySnapshot
 
@@ -121,7 +125,42 @@ def _judged(panel: Panel) -> None:
     panel.history.show_versions(versions)
 
 
-STATES = [_nothing_chosen, _no_image, _clicking, _learning, _judged]
+def _masks(panel: Panel) -> None:
+    panel.show_work()
+    page = panel.masks
+    panel.show_page(page)
+    page.show_classes({"scratch": "#ff0000", LONG: "#00ff00"})
+    states = ("accepted", "second_look", "approved", "excluded")
+    page.show_rows(
+        [
+            ListRow(
+                f"{number}",
+                LONG if number % 2 else "scratch",
+                f"{PATH} · 1,204 × 88 px, 12,345 in it",
+                "#00ff00",
+                STATES_IN_WORDS[state],
+                STATE_COLOURS.get(state, ""),
+            )
+            for number, state in enumerate(10 * states)
+        ]
+    )
+    page.view.select(("3",))
+    page.show_selected(("3",))
+    fields = (Field("severity", ("low", LONG), LONG), Field(LONG, (), "12", "A number"))
+    page.review.show_review(
+        ReviewSnapshot("1 mask", "second_look", "anna, 2026-11-28 07:10", LONG, LONG, fields)
+    )
+
+
+def _images(panel: Panel) -> None:
+    panel.show_work()
+    page = panel.images
+    panel.show_page(page)
+    page.show_rows([ListRow(f"{n}", PATH, "12 masks", ranks=(n, n, n)) for n in range(40)])
+    page.review.show_review(ReviewSnapshot(PATH, "approved", "anna, 2026-11-28 07:10"))
+
+
+STATES = [_nothing_chosen, _no_image, _clicking, _learning, _judged, _masks, _images]
 
 
 @pytest.fixture
@@ -247,7 +286,7 @@ def test_wheel_and_keys_never_land_in_a_field_by_surprise(window):
     panel.show_folded(())
     for _ in range(4):
         QApplication.processEvents()
-    bar = panel._pages.currentWidget().verticalScrollBar()
+    bar = panel._tabs.currentWidget().verticalScrollBar()
     every = panel.learning.findChild(QAbstractSpinBox)
     kinds = panel.suggestions.findChild(QComboBox)
     chosen = kinds.currentIndex(), every.value()

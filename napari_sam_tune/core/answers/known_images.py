@@ -88,16 +88,14 @@ def known_images(project: Project, rejected: Mapping[str, tuple[Refused, ...]]) 
 
     """
     done, passed_over = project.done_images(), project.images_set_aside()
-    counting = {annotation.id for annotation in project.counting()}
+    counting, not_counting = project.told_apart()
     masks: dict[str, list[tuple[str, str]]] = {i: [] for i in project.empty_images()}
     masks |= {i: [] for i in rejected}
     aside: dict[str, list[str]] = {}
-    for annotation in project.annotations():
-        if annotation.id in counting:
-            said = annotation.id, annotation.label
-            masks.setdefault(annotation.image_id, []).append(said)
-        else:
-            aside.setdefault(annotation.image_id, []).append(annotation.id)
+    for annotation in counting:
+        masks.setdefault(annotation.image_id, []).append((annotation.id, annotation.label))
+    for annotation in not_counting:
+        aside.setdefault(annotation.image_id, []).append(annotation.id)
     return {
         i: Known(
             tuple(sorted(found)), tuple(sorted(aside.get(i, ()))), i in done, rejected.get(i, ())

@@ -18,7 +18,7 @@ from napari_sam_tune.core.exchange.import_report import ImportedImage
 from napari_sam_tune.core.exchange.incoming import OWN_ORIGIN, Folded
 from napari_sam_tune.core.exchange.left_out import IMAGE, named
 from napari_sam_tune.core.exchange.recognising import NEW, Recognition
-from napari_sam_tune.core.exchange.which_way import SHOWN, STORED, decided, fitted
+from napari_sam_tune.core.exchange.which_way import check_drawn_on, decided, fitted
 from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.images.files import content_hash, spatial_shape
 from napari_sam_tune.core.images.names import composed
@@ -85,11 +85,7 @@ class ImportOptions:
                 f"No object is smaller than {self.largest} and larger than {self.smallest} pixels: "
                 "swap the two limits."
             )
-        if self.drawn_on not in (None, SHOWN, STORED):
-            raise SamTuneError(
-                f"Masks were drawn on the pixels as they are “{SHOWN}” or as they are “{STORED}”; "
-                f"“{self.drawn_on}” is neither."
-            )
+        check_drawn_on(self.drawn_on)
 
 
 def checked_images(dataset: Dataset, options: ImportOptions) -> list[SourceImage]:

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.exchange.left_out import IMAGE
+from napari_sam_tune.core.geometry.turning import UPRIGHT, turned, turned_shape
 from napari_sam_tune.core.images.files import list_images, read_image
 from napari_sam_tune.core.images.names import only, paired, stem_of, stems
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 # Components smaller than this are specks of the mask's own making, not objects.
 SMALLEST_OBJECT = 10
 _LARGEST_NUMBER = 1 << 20
+_WHITE = (1 << 24) - 1
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class LabelledImage:
         mask: path of the mask, an image whose nonzero pixels are objects.
         label: class of its objects.
         group: images of one part, lot or film share a group.
+        turn: orientation of the pixels the mask was drawn on, see `which_way`.
 
     """
 
@@ -45,6 +48,7 @@ class LabelledImage:
     mask: Path
     label: str
     group: str
+    turn: int = UPRIGHT
 
 
 @dataclass(frozen=True)
@@ -144,8 +148,8 @@ def true_objects(pair: LabelledImage, shape: tuple[int, int]) -> list[LabelledOb
 
     """
     return [
-        found
-        for found in mask_objects(pair.mask, shape)
+        LabelledObject(found.number, turned(found.mask, pair.turn))
+        for found in mask_objects(pair.mask, turned_shape(shape, pair.turn))
         if np.count_nonzero(found.mask) >= SMALLEST_OBJECT
     ]
 
@@ -192,8 +196,10 @@ def read_mask(path: Path) -> NDArray[Any]:
     if (colours == colours[..., :1]).all():
         return colours[..., 0].astype(pixels.dtype)
     packed = (colours * np.array([1 << 16, 1 << 8, 1], np.uint32)).sum(axis=-1)
+    if packed.min() > 0 and pixels.dtype == np.uint8:
+        packed[packed == _WHITE] = 0  # a paint program's paper
     _, labels = np.unique(packed, return_inverse=True)
-    # Colours are numbered from the darkest; where there is no black, nothing is background.
+    # Colours are numbered from the darkest; without black or white nothing is background.
     return np.asarray(labels, np.int32).reshape(packed.shape) + int(packed.min() > 0)
 
 

@@ -47,6 +47,7 @@ class MergeReport:
         known_masks: records that both have, counting and not.
         marks: images whose "done" or "no defect here" was taken over.
         deletions: deletions and restorations taken over.
+        reviews: masks and images of which something was said later there: a class, a state, a note.
         classes: new ones.
         weights: new versions.
         heads: new promptless heads.
@@ -63,6 +64,7 @@ class MergeReport:
     known_masks: int = 0
     marks: int = 0
     deletions: int = 0
+    reviews: int = 0
     classes: int = 0
     weights: int = 0
     heads: int = 0
@@ -79,6 +81,7 @@ class MergeReport:
                 self.history,
                 self.marks,
                 self.deletions,
+                self.reviews,
                 self.classes,
                 self.weights,
                 self.heads,

@@ -18,6 +18,11 @@ from typing import TYPE_CHECKING, Any
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.exchange.merge_report import MergeReport, Rule
 from napari_sam_tune.core.exchange.merging_records import ImageJoin, Side
+from napari_sam_tune.core.exchange.merging_reviews import (
+    join_attributes,
+    join_classes_of_masks,
+    join_reviews,
+)
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.project.class_colours import free_colour
 
@@ -120,14 +125,19 @@ class Merge:
         here, there = Side(self._project), Side(self._other)
         marks_here, marks_there = _marks(self._project), _marks(self._other)
         groups = {p.there.group: p.here.group for p in reversed(self.pairs) if p.here is not None}
+        names: dict[str, str] = {}
         for pair in self.pairs:
             image = self._join_image(pair, groups)
+            names[pair.there.id] = image.id
             was_empty = self._project.is_empty(image.id) or self._other.is_empty(pair.there.id)
             ImageJoin(here, there, image, pair.there, base, self.report).run()
             if was_empty and self._project.annotations(image.id):
                 self.report.clash(image.id, Rule.NO_DEFECT)
             self._join_marks(image, marks_here.get(image.id), marks_there.get(pair.there.id))
             yield image.id
+        self.report.reviews = join_classes_of_masks(self._project, self._other)
+        self.report.reviews += join_reviews(self._project, self._other, names)
+        join_attributes(self._project, self._other)
         if base == BASE_VERSION:
             self._join_weights()
             self.report.heads = self._project.take_heads(self._other.path)
@@ -204,6 +214,8 @@ class Merge:
         if there is None or (here is not None and there["time"] <= here["time"]):
             return
         if here is not None and _said(here) == _said(there):
+            return
+        if (self._project.image_review(image.id).when or 0.0) >= there["time"]:
             return
         if not (there["empty"] and self._project.annotations(image.id)):
             self._project.repeat({**there, "image": image.id})

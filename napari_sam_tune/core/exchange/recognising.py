@@ -100,7 +100,8 @@ class Recognition:
         self._by_look: defaultdict[_Look, list[tuple[_Object, Annotation]]] = defaultdict(list)
         for known in self._objects:
             for form in known.current:
-                self._by_look[form.label, form.bbox, form.area].append((known, form))
+                for label in _names(form):
+                    self._by_look[label, form.bbox, form.area].append((known, form))
         self._found: set[_Object] = set()
         self.gone = 0
 
@@ -160,10 +161,15 @@ class Recognition:
             return _BY_ID
         if not any(form.source == "import" for form in found.forms):
             return 0.0  # a person's own, which no source had
-        labels = {form.label for form in found.forms}
+        labels = {label for form in found.forms for label in _names(form)}
         if source.label not in labels and not found.is_from(self._dataset):
             return 0.0
         return max(_iou(form, source) for form in found.current)
+
+
+def _names(form: Annotation) -> set[str]:
+    """Return the class it has and the one it came with: a source knows of no renaming here."""
+    return {form.label, form.accepted_as}
 
 
 def _unfolded(objects: Iterable[Folded]) -> Iterator[SourceObject]:

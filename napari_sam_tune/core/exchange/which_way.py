@@ -60,6 +60,20 @@ class Fitted:
         return self.ways[0].image.path.name
 
 
+def check_drawn_on(said: str | None) -> None:
+    """Refuse an answer that is none.
+
+    Raises:
+        SamTuneError: it is neither `SHOWN`, nor `STORED`, nor None.
+
+    """
+    if said not in (None, SHOWN, STORED):
+        raise SamTuneError(
+            f"Masks were drawn on the pixels as they are “{SHOWN}” or as they are “{STORED}”; "
+            f"“{said}” is neither."
+        )
+
+
 def fitted(image: SourceImage, drawn_on: str | None) -> Fitted:
     """Check an image's labels in every way they may lie.
 

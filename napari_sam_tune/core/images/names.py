@@ -3,7 +3,8 @@ r"""How names of files are compared, and how a file is found that another file n
 One rule for all who pair files or look one up: names are compared in Unicode's composed form (NFC),
 because macOS, zip files and shared disks write "é" in two ways; "\\" and "/" both part folders,
 because files are written on Windows and read elsewhere; `a.ome.zarr` and `a.ome.tif` are called `a`
-where nothing is called `a.ome`. A link counts by its own name and place, what it points at is read.
+where nothing is called `a.ome`, and so is `a_cp_masks.png`. A link counts by its own name and
+place, what it points at is read.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 
-_OME: Final = ".ome"
+_ENDINGS: Final = (".ome", "_cp_masks")
+"""What OME's and Cellpose's files are called more than what they belong to."""
 
 
 def composed(name: str) -> str:
@@ -87,10 +89,11 @@ def paired(names: Iterable[str], files: Mapping[str, Found]) -> dict[str, Found]
     found = {name: name for name in names if name in files}
     taken = set(found)
     for name in names:
-        for other in (name.removesuffix(_OME), name + _OME):
-            if name not in found and other in files and other not in taken:
-                found[name] = other
-                taken.add(other)
+        for ending in _ENDINGS:
+            for other in (name.removesuffix(ending), name + ending):
+                if name not in found and other in files and other not in taken:
+                    found[name] = other
+                    taken.add(other)
     return {name: files[other] for name, other in found.items()}
 
 

@@ -59,6 +59,10 @@ def open_picture(source: Path | bytes, name: str | None = None) -> Iterator[Pict
             yield _picture(file, called)
     except (SamTuneError, MemoryError):
         raise
+    except PermissionError as error:
+        raise ImageError(
+            f"{called} cannot be read: {error.strerror}. Check its permissions."
+        ) from error
     except Exception as error:
         raise ImageError(
             f"{called} cannot be read as an image; it is damaged, cut short, or of another type "

@@ -50,6 +50,7 @@ UNREADABLE: Final = (
     IndexError,
     TypeError,
     AttributeError,
+    AssertionError,
     OverflowError,
     SafetensorError,
 )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
+from scipy.special import expit
 
 from napari_sam_tune.core.errors import ImageError, ProjectError
 from napari_sam_tune.core.images.files import content_hash, to_rgb8
@@ -140,6 +141,11 @@ class Survey:
     def expected(self) -> dict[str, int]:
         """Return how many objects are expected, by image gone over."""
         return {name: expected.finds for name, expected in self._expected.copy().items()}
+
+    def sureness(self) -> dict[str, float]:
+        """Return how likely the surest place is an object, from 0 to 1, by image gone over."""
+        known = self._expected.copy().items()
+        return {name: float(expit(expected.highest)) for name, expected in known}
 
     def by_need(self, images: Iterable[str], labelled: Iterable[str]) -> Iterator[str]:
         """Yield images, the one most worth labelling first.

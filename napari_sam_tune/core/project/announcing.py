@@ -13,7 +13,13 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.errors import ProjectError
-from napari_sam_tune.core.storage.durable import dead_folders, pending_folder, saving
+from napari_sam_tune.core.storage.durable import (
+    dead_folders,
+    flush_file,
+    flush_folder,
+    pending_folder,
+    saving,
+)
 from napari_sam_tune.core.storage.own_files import read_own
 
 if TYPE_CHECKING:
@@ -45,6 +51,9 @@ def announced(folder: ProjectFolder, journal: Journal, path: Path, what: str) ->
     """
     with saving(what, folder.path), pending_folder(folder.pending) as note:
         (note / _NOTE).write_text(path.relative_to(folder.path).as_posix(), encoding="utf-8")
+        flush_file(note / _NOTE)
+        for above in (note, folder.pending, folder.path):  # before what it announces
+            flush_folder(above)
         try:
             yield
         except Exception:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.errors import CheckpointError, DamagedLogError, ProjectError
 from napari_sam_tune.core.project.annotations import Annotation
 from napari_sam_tune.core.project.folder import ProjectFolder
+from napari_sam_tune.core.project.image_files import is_there
 from napari_sam_tune.core.project.journal import FIRST, LOGS, Journal, is_time
 from napari_sam_tune.core.project.ledger import Ledger
 from napari_sam_tune.core.project.project import Project
@@ -143,6 +145,9 @@ class ProjectCheck:
                 annotation = Annotation.from_record(name, stored, store)
                 annotation.cropped_mask  # noqa: B018  # reads and checks it
             except ProjectError as error:
+                if isinstance(error.__cause__, PermissionError):
+                    yield Finding(str(error))  # as good as it was, for whoever may read it
+                    continue
                 self._damaged_records.append(name)
                 yield Finding(str(error), f"It is moved to {_DAMAGED}/.")
                 continue
@@ -202,7 +207,7 @@ class ProjectCheck:
         missing = [
             image.id
             for image in ledger.images.values()
-            if image.path is not None and not (self._folder.path / image.path).is_file()
+            if image.path is not None and not is_there(self._folder.path / image.path)
         ]
         if missing:
             yield Finding(
@@ -212,7 +217,9 @@ class ProjectCheck:
 
     def _check_leftovers(self) -> Iterator[Finding]:
         pending = self._folder.pending
-        left = list(pending.iterdir()) if pending.is_dir() else []
+        left: list[Path] = []
+        with suppress(OSError):  # there is none, or it cannot be looked into
+            left += pending.iterdir()
         self._stale = [path for path in left if path.lstat().st_mtime < time.time() - _HOUR]
         if self._stale:
             yield Finding(

@@ -15,6 +15,7 @@ from napari_sam_tune.core.project.review import person
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.review import Attribute
 
 
@@ -61,6 +62,11 @@ class ClassesOfProject(RecordsOfProject):
     def class_now(self, name: str, since: float) -> str:
         """Return what a class is called now that was called `name` at a time (UTC, s)."""
         return self._journal.read().naming.name_now(name, since)
+
+    def class_given_at(self, annotation: Annotation) -> float:
+        """Return when an annotation got the class it has (UTC, s): accepted, or given later."""
+        naming = self._journal.read().naming
+        return naming.named_at(annotation.id, annotation.accepted_as, annotation.created)
 
     def class_moves(self) -> dict[str, tuple[str, str]]:
         """Return all changes of classes' names so far, in their order: (old, new) by their keys.

@@ -69,11 +69,16 @@ class ProjectFolder:
                 there and cannot, or is not to, be created.
 
         """
-        if not self.marker.is_file():
-            self._refuse_what_is_not_empty(create=create)
-            self._create()
-        self.check_format()
-        self._check_parts()
+        try:
+            if not self.marker.is_file():
+                self._refuse_what_is_not_empty(create=create)
+                self._create()
+            self.check_format()
+            self._check_parts()
+        except PermissionError as error:
+            raise ProjectError(
+                f"{error.filename} may not be read. Check its permissions."
+            ) from error
 
     def _refuse_what_is_not_empty(self, *, create: bool) -> None:
         if self.path.exists() and not self.path.is_dir():
@@ -156,6 +161,8 @@ class ProjectFolder:
         try:
             marker = self._read_marker()
             known, version = marker["format"] == FORMAT, marker["version"]
+        except PermissionError:
+            raise
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise ProjectError(
                 f"{self.marker} cannot be read ({error}). Restore it from a backup."

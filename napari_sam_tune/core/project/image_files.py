@@ -30,6 +30,14 @@ def files_by_content(files: list[Path], lost: list[ImageRecord]) -> dict[str, li
     return found
 
 
+def is_there(file: Path) -> bool:
+    """Tell whether there is a file; what lies in a folder that may not be read is not there."""
+    try:
+        return file.is_file()
+    except PermissionError:
+        return False
+
+
 def name_of(record: ImageRecord) -> str:
     """Return the name of an image's file."""
     return Path(record.path or "").name

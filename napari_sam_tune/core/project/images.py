@@ -20,6 +20,7 @@ from napari_sam_tune.core.project.image_files import (
     files_by_content,
     hash_of_file,
     hashes_of_file,
+    is_there,
     look_at,
     name_of,
     pixels_known,
@@ -114,7 +115,7 @@ class ImagesOfProject:
 
     def _with_own_pixels(self, record: ImageRecord, pixels: NDArray[Any]) -> ImageRecord:
         """Keep an image's pixels where the file on record, if it is there, holds others."""
-        if record.path is None or not (self.path / record.path).is_file():
+        if record.path is None or not is_there(self.path / record.path):
             return record
         if self._is_there(record):
             return record
@@ -245,7 +246,7 @@ class ImagesOfProject:
 
     def _found_again(self, known: ImageRecord, path: str | Path | None) -> ImageRecord:
         """Note where an image is now, if the place on record is empty."""
-        if path is None or known.path is None or (self.path / known.path).is_file():
+        if path is None or known.path is None or is_there(self.path / known.path):
             return known
         new_path = self._relative(path)
         if new_path == known.path:
@@ -312,10 +313,10 @@ class ImagesOfProject:
         if record.path is None:
             return self._own_pixels(record)
         file = self.path / record.path
-        if not file.is_file():
+        if not is_there(file):
             raise ProjectError(
-                f"The image “{image_id}” is not at {file} any more: it was moved or renamed. Show "
-                "the project its new folder (relink)."
+                f"The image “{image_id}” is not at {file} any more: it was moved or renamed, or "
+                "its folder may not be read. Show the project its new folder (relink)."
             )
         pixels = pixels_known(record, file)
         if pixels is None:
@@ -367,4 +368,4 @@ class ImagesOfProject:
 
     def _is_there(self, record: ImageRecord) -> bool:
         file = self.path / (record.path or "")
-        return file.is_file() and record.content_hash in hashes_of_file(file)
+        return is_there(file) and record.content_hash in hashes_of_file(file)

@@ -254,7 +254,8 @@ class Journal:
         """Return this machine's log: the first one, where it made the project, else one more."""
         self._read()
         first = self._log(FIRST)
-        if first.end.size == 0 or self._ledger.writers.get(FIRST) == machine():
+        is_ours = first.has_checksums and self._ledger.writers.get(FIRST) == machine()
+        if first.end.size == 0 or is_ours:
             return first
         return self._log(f"log-{machine()}.jsonl")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.plain_text import is_text, visible
@@ -24,6 +24,20 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project.review import ImageState, ObjectState, Value
 
 _UNSAID: Final = Said()
+_ACCEPTED: Final = _UNSAID.review("accepted")
+
+
+class EverythingSaid(NamedTuple):
+    """What was said, as fields for lines of the log.
+
+    Attributes:
+        objects: by annotation id.
+        images: by image id; without whether they are marked done.
+
+    """
+
+    objects: dict[str, dict[str, Any]]
+    images: dict[str, dict[str, Any]]
 
 
 class ReviewingOfProject(ImagesOfProject, ClassesOfProject):
@@ -49,6 +63,8 @@ class ReviewingOfProject(ImagesOfProject, ClassesOfProject):
 
     def _said_of(self, annotation: Annotation, ledger: Ledger) -> Review:
         said = ledger.reviews.objects
+        if annotation.supersedes is None and annotation.id not in said:
+            return _ACCEPTED  # as most are
         found, seen = said.get(annotation.id, _UNSAID), {annotation.id}
         before = annotation.supersedes if said else None
         while before is not None and before not in seen:
@@ -80,11 +96,19 @@ class ReviewingOfProject(ImagesOfProject, ClassesOfProject):
             image_id: only those of this image; None for all.
 
         """
+        return self.told_apart(image_id)[0]
+
+    def told_apart(self, image_id: str | None = None) -> tuple[list[Annotation], list[Annotation]]:
+        """Return the accepted masks that count, as `counting` does, and those that do not."""
         annotations = self.annotations(image_id)
         reviews = self._journal.read().reviews
         if not reviews.sets_aside:
-            return annotations
-        return [a for a in annotations if not reviews.is_set_aside(a.image_id, a.id)]
+            return annotations, []
+        counting: list[Annotation] = []
+        aside: list[Annotation] = []
+        for one in annotations:
+            (aside if reviews.is_set_aside(one.image_id, one.id) else counting).append(one)
+        return counting, aside
 
     def images_set_aside(self) -> set[str]:
         """Return the ids of images that are excluded or wait for a second look."""
@@ -198,6 +222,14 @@ class ReviewingOfProject(ImagesOfProject, ClassesOfProject):
     def said_of_mask(self, annotation_id: str) -> dict[str, Any]:
         """Return what was said of an accepted mask, for `say_again`."""
         return _as_fields(self._journal.read().reviews.objects.get(annotation_id, _UNSAID))
+
+    def everything_said(self) -> EverythingSaid:
+        """Return what was said of all masks and images, for `say_again`."""
+        reviews = self._journal.read().reviews
+        return EverythingSaid(
+            objects={name: _as_fields(said) for name, said in reviews.objects.items()},
+            images={name: _as_fields(said) for name, said in reviews.images.items()},
+        )
 
     def restore_images(self, images: Mapping[str, Mapping[str, Any]]) -> None:
         """Let images be as `said_of_image` said, in one line.

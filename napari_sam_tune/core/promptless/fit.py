@@ -184,10 +184,9 @@ def labelled_images(project: Project) -> list[ImageRecord]:
 
     An image counts as a whole: one that is set aside, or of which a mask is, does not.
     """
-    counting = {annotation.id for annotation in project.counting()}
-    annotations = project.annotations()
-    annotated = {annotation.image_id for annotation in annotations}
-    aside = {a.image_id for a in annotations if a.id not in counting} | project.images_set_aside()
+    counting, not_counting = project.told_apart()
+    annotated = {annotation.image_id for annotation in counting}
+    aside = {annotation.image_id for annotation in not_counting} | project.images_set_aside()
     known = [record for record in project.images() if record.id not in aside]
     return [r for r in known if r.id in annotated or project.is_empty(r.id)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import zlib
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 WithPixels = Proposal | Correction | Prompt
 """Of these, with all that is in them, masks are packed and logits dropped."""
+_LARGE: Final = 1 << 15
+"""Bytes from which an array is worth pages of its own."""
 _QUICKEST: Final = 1
 """Of zlib's levels. Masks are large areas of one value, which all levels make small."""
 
@@ -80,6 +83,34 @@ def unpack(packed: Any) -> Any:
     if isinstance(packed, _Packed):
         return packed.kind(**{name: unpack(part) for name, part in packed.content.items()})
     return packed
+
+
+def with_own_pages(value: Any, moved: dict[int, NDArray[Any]] | None = None) -> Any:
+    """Return a value whose large arrays have pages of memory of their own.
+
+    They go back to the system with the array. What lies on the heap for long, and goes at last,
+    leaves holes there, of which a few bytes put in by anybody keep the next array out: an accept
+    took a megabyte of the heap, though nothing held it any more.
+
+    Args:
+        value: is left as it is.
+        moved: arrays by the ids of those they were made of, each of which is moved once.
+
+    """
+    moved = {} if moved is None else moved
+    if isinstance(value, np.ndarray):
+        if value.nbytes >= _LARGE and id(value) not in moved:
+            pages = mmap.mmap(-1, value.nbytes)
+            array = np.frombuffer(pages, value.dtype).reshape(value.shape)
+            array[...] = value
+            moved[id(value)] = array
+        return moved.get(id(value), value)
+    if isinstance(value, tuple):
+        return tuple(with_own_pages(part, moved) for part in value)
+    if isinstance(value, WithPixels):
+        parts = {f.name: with_own_pages(getattr(value, f.name), moved) for f in fields(value)}
+        return type(value)(**parts)
+    return value
 
 
 def size_of(value: Any) -> int:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, ref
 
-from napari_sam_tune.core.session.packing import pack, size_of, unpack
+from napari_sam_tune.core.session.packing import pack, size_of, unpack, with_own_pages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,15 +19,16 @@ _WITH_PIXELS: Final = ("prompt", "proposal", "start", "correction")
 
 
 class _Part:
-    """What of an object has pixels: as it is, or packed. Objects one after the other share it."""
+    """What of an object has pixels: whole, or packed. Objects one after the other share it."""
 
     def __init__(self, value: object) -> None:
-        self._value: object | None = value
+        self._given = ref(value)
+        self._value: object | None = with_own_pages(value)
         self._packed: object | None = None
         self.nbytes = size_of(value)
 
     def holds(self, value: object) -> bool:
-        return self._value is value
+        return value is self._value or value is self._given()
 
     def get(self) -> Any:
         return unpack(self._packed) if self._value is None else self._value

@@ -194,12 +194,15 @@ class ChainedLog:
 
         Raises:
             StorageError: the disk refused; nothing of the line is left.
+            DamagedLogError: it is of the first releases, or somebody took its checksums out.
             ProjectError: a text in it is none that a file can hold.
 
         """
         descriptor = self._descriptor
-        if descriptor is None or not self.has_checksums:
-            raise RuntimeError("a log is appended to inside `locked`, and never an old one")
+        if descriptor is None:
+            raise RuntimeError("a log is appended to inside `locked`")
+        if not self.has_checksums:
+            raise self._damaged("it has no checksum")
         said = json.dumps(entry, ensure_ascii=False, default=plain, separators=(",", ":"))
         try:
             body = said[:-1].encode()
@@ -330,7 +333,9 @@ def _check(path: Path) -> str:
 
 
 def _unreadable(path: Path, error: OSError) -> ProjectError:
+    is_forbidden = isinstance(error, PermissionError)
+    remedy = "Check its permissions." if is_forbidden else "Restore it from a backup."
     return ProjectError(
         f"{path} cannot be read ({error.strerror}); it says which images and versions there are. "
-        "Restore it from a backup."
+        f"{remedy}"
     )

@@ -148,6 +148,8 @@ class RecordStore:
             metadata = parse_object(read_own(folder / _METADATA))
             (folder / ("c" + ".0" * len(metadata["shape"]))).stat()
             attributes = metadata["attributes"]
+        except PermissionError as error:
+            raise _forbidden(folder) from error
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise ProjectError(f"The record {folder} is damaged or gone: {error}.") from error
         if not isinstance(attributes, dict):
@@ -162,9 +164,9 @@ class RecordStore:
 
         """
         folder = self.root / name
-        if not (folder / _METADATA).is_file():
-            raise ProjectError(f"The record {folder} is gone. Restore it from a backup.")
         try:
+            if not (folder / _METADATA).is_file():
+                raise ProjectError(f"The record {folder} is gone. Restore it from a backup.")
             _refuse_links(folder)
             if (small := _read_small(folder)) is not None:
                 return small
@@ -172,11 +174,17 @@ class RecordStore:
             from zarr.storage import LocalStore
 
             array: NDArray[Any] = zarr.open_array(store=LocalStore(folder), mode="r")[...]  # type: ignore[assignment]
+        except PermissionError as error:
+            raise _forbidden(folder) from error
         except _UNREADABLE as error:
             raise ProjectError(
                 f"The record {folder} is damaged ({error}). Restore it from a backup."
             ) from error
         return array
+
+
+def _forbidden(folder: Path) -> ProjectError:
+    return ProjectError(f"The record {folder} may not be read. Check its permissions.")
 
 
 def _refuse_links(folder: Path) -> None:

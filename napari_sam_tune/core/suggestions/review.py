@@ -241,6 +241,11 @@ class Review:
             if name not in finished
         }
 
+    @property
+    def sureness(self) -> dict[str, float]:
+        """How likely the surest find is an object, from 0 to 1, by image surveyed."""
+        return self._survey.sureness()
+
     def by_need(self) -> Iterator[str]:
         """Yield the images of `expected_finds`, the one most worth labelling first.
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import QButtonGroup, QColorDialog, QInputDialog, QMenu, QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QButtonGroup, QMenu, QVBoxLayout, QWidget
 
 from napari_sam_tune.ui.views.style import (
     Button,
@@ -19,7 +18,6 @@ from napari_sam_tune.ui.views.style import (
     Section,
     Text,
     on_a_button,
-    tip,
 )
 
 Tool = Literal["click", "brush", "eraser"]
@@ -47,18 +45,6 @@ class ImageSnapshot:
     done: bool
     empty: bool
     objects: int
-
-
-@dataclass(frozen=True)
-class ClassSnapshot:
-    """The classes: (name, "#rrggbb", key or "") each, and the current one's name.
-
-    `is_guess` says that nobody chose the current one: it is suggested by what was accepted.
-    """
-
-    classes: tuple[tuple[str, str, str], ...]
-    current: str
-    is_guess: bool = False
 
 
 @dataclass(frozen=True)
@@ -180,80 +166,6 @@ class ImageView(_ActionView):
         self._empty.allow(image.objects == 0, "There are masks on this image.")
         self.buttons["previous_image"].allow(image.position > 1, "This is the first image.")
         self.buttons["next_image"].allow(image.position < image.count, "This is the last image.")
-
-
-class ClassView(QWidget):
-    """The classes with colours and keys.
-
-    Attributes:
-        chosen: emitted with the name of the class picked.
-        edited: emitted with name and "#rrggbb" of a class added or recoloured.
-
-    """
-
-    chosen = Signal(str)
-    edited = Signal(str, str)
-
-    def __init__(self) -> None:
-        super().__init__()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        self._section = Section("Class")
-        self._note = OneLine("quiet")
-        self._note.setText("suggested")
-        self._note.setToolTip(
-            "Suggested by what was accepted before. Choose another class, and that one counts."
-        )
-        self._section.head.insertWidget(1, self._note)
-        add = Button("Add a class…")
-        add.clicked.connect(self._on_add_clicked)
-        colour = Button("Colour…", "small")
-        colour.setToolTip("Change the colour of the current class")
-        colour.clicked.connect(self._on_colour_clicked)
-        self._section.head.addWidget(colour)
-        self._add = add
-        self._row = Row(add, columns=2)
-        self._section.body.addWidget(self._row)
-        self._group = QButtonGroup(self)
-        column.addWidget(self._section)
-        self._shown = ClassSnapshot((), "")
-
-    def show_classes(self, snapshot: ClassSnapshot) -> None:
-        """Show the classes and which one the next mask gets."""
-        if snapshot.classes != self._shown.classes:
-            self._rebuild(snapshot)
-        self._shown = snapshot
-        self._note.setVisible(snapshot.is_guess)
-        for button in self._group.buttons():
-            button.setChecked(button.action == snapshot.current)
-
-    def _rebuild(self, snapshot: ClassSnapshot) -> None:
-        for button in self._group.buttons():
-            self._group.removeButton(button)
-            button.hide()
-            button.deleteLater()
-        shown: list[QWidget] = []
-        for name, colour, key in snapshot.classes:
-            button = KeyButton(name, on_a_button(name), tip(f"The next mask is “{name}”"))
-            button.setIcon(_chip(colour))
-            button.setCheckable(True)
-            button.show_key(key)
-            button.clicked.connect(lambda _=False, name=name: self.chosen.emit(name))
-            self._group.addButton(button)
-            shown.append(button)
-        self._row.show_widgets([*shown, self._add])
-
-    def _on_add_clicked(self) -> None:
-        name, accepted = QInputDialog.getText(self, "New class", "Name of the class")
-        if accepted and name.strip():
-            self.edited.emit(name.strip(), "")
-
-    def _on_colour_clicked(self) -> None:
-        colours = {name: colour for name, colour, _ in self._shown.classes}
-        before = QColor(colours.get(self._shown.current, "#ffffff"))
-        colour = QColorDialog.getColor(before, self, f"Colour of “{self._shown.current}”")
-        if colour.isValid():
-            self.edited.emit(self._shown.current, colour.name())
 
 
 class ObjectView(_ActionView):
@@ -387,9 +299,3 @@ class ObjectView(_ActionView):
         self._tool_buttons[shown.tool].setChecked(True)
         clicks = f"{_CLICKS}\n{_BOX if self._drag_draws_box else _VIEW}"
         self._hint.setText(_HINTS.get(shown.picking or shown.tool, clicks))
-
-
-def _chip(colour: str) -> QIcon:
-    pixmap = QPixmap(12, 12)
-    pixmap.fill(QColor(colour) if colour else Qt.GlobalColor.gray)
-    return QIcon(pixmap)

@@ -100,6 +100,7 @@ def stylesheet(look: Look) -> str:
 #panel QPushButton:focus, #panel QComboBox:focus, #panel QAbstractSpinBox:focus {{
     border: 1px solid {readable(accent, look.background, 3.0)};
 }}
+#panel QLineEdit {{ font-size: {look.points}pt; }}
 #panel QComboBox {{ border: 1px solid transparent; padding: 2px 4px 2px 7px; }}
 #panel QComboBox::drop-down {{ width: 18px; }}
 #panel QComboBox::down-arrow {{ width: 10px; height: 10px; }}

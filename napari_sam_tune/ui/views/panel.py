@@ -5,15 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QSize, Qt, Signal
-from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFrame,
+    QScrollArea,
+    QSizePolicy,
+    QStackedWidget,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_sam_tune.ui.canvas.keys import key_text
+from napari_sam_tune.ui.views.classes import ClassView
 from napari_sam_tune.ui.views.helping import HelpingView
 from napari_sam_tune.ui.views.history import HistoryView
-from napari_sam_tune.ui.views.labelling import ClassView, ImageView, ObjectView
+from napari_sam_tune.ui.views.image_page import ImagePage
+from napari_sam_tune.ui.views.labelling import ImageView, ObjectView
 from napari_sam_tune.ui.views.learning import LearningView
 from napari_sam_tune.ui.views.look import Look, stylesheet
 from napari_sam_tune.ui.views.notice import NoticeBar
+from napari_sam_tune.ui.views.object_page import ObjectPage
 from napari_sam_tune.ui.views.start import StartView
 from napari_sam_tune.ui.views.style import Button, KeyButton, Row, Section
 from napari_sam_tune.ui.views.suggestion_view import SuggestionView
@@ -32,9 +43,11 @@ class Panel(QWidget):
         keys: what stands on the buttons, by action.
         notice: messages, above everything else.
         start: choosing images; shown while none are open.
+        masks, images: the pages with the lists of both.
         image, classes, object, suggestions, learning, history, helping: shown while labelling.
         left: emitted when napari takes the panel out of its dock.
         helping_opened: emitted when "Is it helping?" is unfolded.
+        page_shown: emitted when another page is in view.
         export_asked: emitted to take masks or weights out.
         tour: the card of the tour, above the pages.
         keys_asked: emitted to see all keys.
@@ -45,6 +58,7 @@ class Panel(QWidget):
     left = Signal()
     helping_opened = Signal()
     export_asked = Signal()
+    page_shown = Signal()
     folded = Signal(object)
     keys_asked = Signal()
 
@@ -56,6 +70,7 @@ class Panel(QWidget):
         self.notice = NoticeBar()
         self.tour = TourCard()
         self.start = StartView()
+        self.masks, self.images = ObjectPage(), ImagePage()
         self.image = ImageView()
         self.classes = ClassView()
         self.object = ObjectView()
@@ -65,7 +80,7 @@ class Panel(QWidget):
         self.helping = HelpingView()
         self._pages = QStackedWidget()
         self._pages.addWidget(_scrolling(self.start))
-        self._pages.addWidget(_scrolling(self._work()))
+        self._pages.addWidget(self._work_pages())
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 6, 6, 6)
         column.addWidget(self.notice)
@@ -134,7 +149,36 @@ class Panel(QWidget):
         self.image.show_keys(texts)
         self.object.show_keys(texts)
         self.suggestions.show_keys(texts)
+        self.masks.show_keys(texts)
+        self.images.show_keys(texts)
         self.learning.show_key(texts["fine_tune"])
+
+    @property
+    def shown_page(self) -> QWidget | None:
+        """The page in view while labelling; None while nothing is open."""
+        if not self.is_working:
+            return None
+        return self._tabs.currentWidget().widget()
+
+    def show_page(self, page: QWidget) -> None:
+        """Bring a page into view."""
+        places = range(self._tabs.count())
+        self._tabs.setCurrentIndex(next(n for n in places if self._tabs.widget(n).widget() is page))
+
+    def _work_pages(self) -> QTabWidget:
+        self._tabs = QTabWidget()
+        self._tabs.setDocumentMode(True)
+        self._tabs.tabBar().setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._tabs.tabBar().setExpanding(True)
+        for page, title, says in (
+            (self._work(), "Label", "Click, accept, learn"),
+            (self.masks, "Masks", "All masks: go there, change the class, correct, review"),
+            (self.images, "Images", "All images: what is done, what is on them, go there"),
+        ):
+            self._tabs.addTab(_scrolling(page), title)
+            self._tabs.setTabToolTip(self._tabs.count() - 1, says)
+        self._tabs.currentChanged.connect(lambda _: self.page_shown.emit())
+        return self._tabs
 
     def _work(self) -> QWidget:
         page = QWidget()

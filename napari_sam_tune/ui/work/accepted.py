@@ -7,21 +7,25 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari.layers import Labels
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject, Qt, QTimer
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.project.class_colours import CLASS_COLOURS, free_colour
+from napari_sam_tune.core.project.review import ATTRIBUTE_KINDS, Attribute
 from napari_sam_tune.ui.canvas.layers import AcceptedObject
 from napari_sam_tune.ui.canvas.taking_over import labels_over, labels_to_masks
-from napari_sam_tune.ui.views.labelling import ClassSnapshot
+from napari_sam_tune.ui.views.attribute_editor import AttributeEditor, AttributeRow
+from napari_sam_tune.ui.views.classes import ClassSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.session.open_object import OpenObject
     from napari_sam_tune.ui.work.opening import Opening
     from napari_sam_tune.ui.work.read_image import ReadImage
+    from napari_sam_tune.ui.work.selecting import Selecting
     from napari_sam_tune.ui.work.workplace import Workplace
 
 _CLASS_KEYS = (1, 2, 3)
@@ -34,9 +38,17 @@ class Accepted(QObject):
         actions: what can be done by key, by name.
     """
 
-    def __init__(self, place: Workplace, opening: Opening, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        place: Workplace,
+        opening: Opening,
+        selecting: Selecting,
+        parent: QObject | None = None,
+    ) -> None:
         super().__init__(parent)
         self._place, self._opening, self._session = place, opening, place.session
+        self._selecting = selecting
+        selecting.crop_of = self._crop_of
         self._crops: dict[str, Mask] = {}
         self._hidden: str | None = None  # the one that is taken up for correction
         self._adopting: deque[Mask] = deque()
@@ -48,16 +60,22 @@ class Accepted(QObject):
         opening.opened.connect(self._on_image_opened)
         place.panel.classes.chosen.connect(self.choose_class)
         place.panel.classes.edited.connect(self.edit_class)
+        place.panel.classes.renamed.connect(self.rename_class)
+        place.panel.classes.removed.connect(self.remove_class)
+        place.panel.classes.attributes_asked.connect(self.edit_attributes)
+        place.panel.masks.class_chosen.connect(self.choose_class)
         place.panel.object.adopt.connect(self.adopt)
         place.panel.object.adopt_parts.connect(partial(self.adopt, parts=True))
         self._session.object_changed.connect(self._on_session_object_changed)
         self._session.annotations_changed.connect(self._on_session_annotations_changed)
+        self._session.classes_changed.connect(self._on_session_classes_changed)
         self._session.state.events.label.connect(self.show_classes)
 
     def close(self) -> None:
         """Stop listening."""
         self._session.object_changed.disconnect(self._on_session_object_changed)
         self._session.annotations_changed.disconnect(self._on_session_annotations_changed)
+        self._session.classes_changed.disconnect(self._on_session_classes_changed)
         self._session.state.events.label.disconnect(self.show_classes)
         self._adopting.clear()
 
@@ -71,12 +89,57 @@ class Accepted(QObject):
         except SamTuneError as error:
             self._place.complain(error)
             return
-        self.choose_class(name)
+        if name not in known:
+            self.choose_class(name)
+        self.show_classes()
         self.show()
 
-    def choose_class(self, name: str) -> None:
-        """Give the next accepted mask this class."""
+    def rename_class(self, name: str, new: str) -> None:
+        """Call a class otherwise everywhere; one that is called so already takes its masks."""
+        is_merge = new in self._session.project.classes()
+        told = f"“{name}” is merged into “{new}”." if is_merge else f"“{name}” is “{new}” now."
+        self._change(partial(self._session.rename_class, name, new), told)
+
+    def remove_class(self, name: str) -> None:
+        """Take a class that has no masks out of the list."""
+        self._change(partial(self._session.remove_class, name), f"The class “{name}” is gone.")
+
+    def edit_attributes(self, name: str) -> None:
+        """Ask what is noted of every mask of a class."""
+        project = self._session.project
+        rows = [
+            AttributeRow(a.name, a.kind, ", ".join(a.choices)) for a in project.attributes(name)
+        ]
+
+        def keep(edited: list[AttributeRow]) -> str:
+            try:
+                project.set_attributes(name, [_attribute(row) for row in edited])
+            except SamTuneError as error:
+                return str(error)
+            self._session.reviews_changed.emit()
+            return ""
+
+        editor = AttributeEditor(name, rows, keep, self._place.panel)
+        editor.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        editor.open()
+
+    def _change(self, change: Callable[[], object], told: str) -> bool:
         self._place.touch()
+        try:
+            change()
+        except SamTuneError as error:
+            self._place.complain(error)
+            return False
+        self._place.tell(f"{told} Undo takes it back.")
+        return True
+
+    def choose_class(self, name: str) -> None:
+        """Give the masks selected this class; where none is, the next one to be accepted."""
+        self._place.touch()
+        if ids := self._selecting.ids:
+            masks = "The mask is" if len(ids) == 1 else f"{len(ids)} masks are"
+            self._change(partial(self._session.relabel, ids, name), f"{masks} “{name}” now.")
+            return
         self._session.choose_class(name)
         try:
             self._session.project.remember(label=name)
@@ -86,10 +149,16 @@ class Accepted(QObject):
 
     def _choose_next_class(self) -> None:
         names = list(self._session.project.classes())
-        current = self._session.state.label
+        current = self._current()
         # A class that could not be saved is not among them.
         after = names.index(current) + 1 if current in names else 0
         self._choose_class_at(after % max(1, len(names)))
+
+    def _current(self) -> str:
+        """Return the class of the mask selected; where none is, that of the next one."""
+        if self._selecting.ids:
+            return self._session.project.annotation(self._selecting.ids[0]).label
+        return self._session.state.label
 
     def _choose_class_at(self, index: int) -> None:
         names = list(self._session.project.classes())
@@ -187,6 +256,10 @@ class Accepted(QObject):
             self.show()
         self._opening.show_place()
 
+    def _on_session_classes_changed(self) -> None:
+        self.show_classes()
+        self.show()
+
     def show(self) -> None:
         """Show the accepted objects, but for the one that is being corrected."""
         session, layers = self._session, self._place.layers
@@ -198,9 +271,19 @@ class Accepted(QObject):
         for annotation in session.project.annotations(session.state.image_id):
             if annotation.id == self._hidden:
                 continue
-            if annotation.id not in self._crops:
-                self._crops[annotation.id] = annotation.cropped_mask
+            mask = self._crop_of(annotation)
             corner = (annotation.bbox[0], annotation.bbox[1])
             colour = colours.get(annotation.label, CLASS_COLOURS[0])
-            shown.append(AcceptedObject(annotation.id, self._crops[annotation.id], corner, colour))
+            shown.append(AcceptedObject(annotation.id, mask, corner, colour))
         layers.show_accepted(shown, cover=self._place.preferences.cover_neighbours)
+
+    def _crop_of(self, annotation: Annotation) -> Mask:
+        if annotation.id not in self._crops:
+            self._crops[annotation.id] = annotation.cropped_mask
+        return self._crops[annotation.id]
+
+
+def _attribute(row: AttributeRow) -> Attribute:
+    choices = (choice.strip() for choice in row.choices.split(","))
+    kind = next(known for known in ATTRIBUTE_KINDS if known == row.kind)
+    return Attribute(row.name, kind, tuple(filter(None, choices)))

@@ -59,7 +59,6 @@ class Annotating(QObject):
             "earlier": self._switch_earlier,
             "reopen": partial(self._pick_under_mouse, "reopen"),
             "delete": partial(self._pick_under_mouse, "delete"),
-            "leave": self._leave_modes,
             "click": partial(self.set_tool, "click"),
             "done": partial(self._finish_image, empty=False),
             "no_defect": partial(self._finish_image, empty=True),
@@ -233,15 +232,17 @@ class Annotating(QObject):
         if self._picking is None and self._place.layers.is_open:
             under = self._place.layers.id_at(self._place.viewer.cursor.position)
             if under is not None:
-                self._take(what, under)
+                self.take(what, under)
                 return
         self._picking = None if self._picking == what else what
         self.refresh()
 
-    def _leave_modes(self) -> None:
-        """Go back to clicking, whatever the mouse did."""
+    def leave_modes(self) -> None:
+        """Go back to clicking, whatever the mouse did; a box that is being drawn goes."""
         self._place.touch()
         self._negative = False
+        if self._place.layers.is_open:
+            self._place.layers.show_prompt(self.asking.said)
         self._set_tool("click")
 
     def _pick_at(self, what: Literal["reopen", "delete"], world: Sequence[float]) -> None:
@@ -251,9 +252,10 @@ class Annotating(QObject):
             self._place.tell("There is no accepted mask at that place.")
             self.refresh()
             return
-        self._take(what, annotation_id)
+        self.take(what, annotation_id)
 
-    def _take(self, what: Literal["reopen", "delete"], annotation_id: str) -> None:
+    def take(self, what: Literal["reopen", "delete"], annotation_id: str) -> None:
+        """Take an accepted object of the open image up again, or out."""
         self._picking = None
         if what == "delete":
             self._dropping_answer(partial(self._session.delete, annotation_id))

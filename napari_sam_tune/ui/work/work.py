@@ -14,10 +14,15 @@ from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.views.notice import Notice
 from napari_sam_tune.ui.work.accepted import Accepted
 from napari_sam_tune.ui.work.annotating import Annotating
+from napari_sam_tune.ui.work.counting import Counting
 from napari_sam_tune.ui.work.fine_tuning import FineTuning
+from napari_sam_tune.ui.work.listing import Listing
+from napari_sam_tune.ui.work.looking_again import LookingAgain
 from napari_sam_tune.ui.work.opening import Opening
 from napari_sam_tune.ui.work.preview import Preview
+from napari_sam_tune.ui.work.reviewing import Reviewing
 from napari_sam_tune.ui.work.seeing import Seeing
+from napari_sam_tune.ui.work.selecting import Selecting
 from napari_sam_tune.ui.work.suggesting import Suggesting
 
 if TYPE_CHECKING:
@@ -39,7 +44,8 @@ class Work(QObject):
 
     Attributes:
         place: the same.
-        opening, accepted, annotating, suggesting, fine_tuning, preview, seeing: the parts.
+        opening, selecting, accepted, annotating, reviewing, looking_again, listing,
+            counting, suggesting, fine_tuning, preview, seeing: the parts.
         image_removed: emitted when the person took the open image off the viewer.
 
     """
@@ -52,20 +58,33 @@ class Work(QObject):
         super().__init__(parent)
         self.place, self._preferences = place, preferences
         self.opening = Opening(place, self)
-        self.accepted = Accepted(place, self.opening, self)
+        self.selecting = Selecting(place, self.opening, self)
+        self.accepted = Accepted(place, self.opening, self.selecting, self)
         self.annotating = Annotating(place, self.opening, self)
+        self.reviewing = Reviewing(place, self.opening, self.selecting, self)
+        self.looking_again = LookingAgain(place, self.opening, self.selecting, self)
+        self.listing = Listing(
+            place, self.opening, self.annotating, self.selecting, self.looking_again, self
+        )
+        self.counting = Counting(place, self)
         self.suggesting = Suggesting(place, self.opening, self)
         self.fine_tuning = FineTuning(place, self.annotating, self)
         self.preview = Preview(place, self.opening, self.annotating, self)
         self.seeing = Seeing(place, self.opening, self)
-        self._gestures = Gestures(self.annotating, self.annotating.is_prompting)
+        self._gestures = Gestures(
+            self.annotating, self.annotating.is_prompting, self.selecting.select_at
+        )
         actions = {
             **self.annotating.actions,
             **self.accepted.actions,
             **self.suggesting.actions,
+            **self.listing.actions,
+            **self.reviewing.actions,
+            **self.looking_again.actions,
             **self.seeing.actions,
             "fine_tune": self.fine_tuning.start,
             "connected": self._switch_connected_parts,
+            "leave": self._leave_modes,
         }
         self._keys = KeyMap(place.viewer, actions, self.seeing.held, self._on_pan_key)
         self._listen()
@@ -99,6 +118,11 @@ class Work(QObject):
         viewer.mouse_double_click_callbacks.extend(self._double_click)
         self._keys.close()
         for part in (
+            self.listing,
+            self.counting,
+            self.reviewing,
+            self.looking_again,
+            self.selecting,
             self.seeing,
             self.preview,
             self.fine_tuning,
@@ -124,6 +148,10 @@ class Work(QObject):
 
     def _on_pan_key(self, held: bool) -> None:
         self._gestures.is_panning = held
+
+    def _leave_modes(self) -> None:
+        self._gestures.is_dropped = True
+        self.annotating.leave_modes()
 
     def _warm_worker(self) -> None:
         runner = self.place.session.learner.runner

@@ -1,0 +1,136 @@
+"""A page of the dock with a list: what is listed, in which order, and what is left out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from napari_sam_tune.core.plain_text import visible
+from napari_sam_tune.ui.views.fields import ComboBox
+from napari_sam_tune.ui.views.line_edit import LineEdit
+from napari_sam_tune.ui.views.rows import RowView
+from napari_sam_tune.ui.views.style import OneLine, Row, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from napari_sam_tune.ui.views.rows import ListRow
+
+_ANY = ""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What is to be listed.
+
+    Attributes:
+        words: all of these are in a row's words.
+        label: the only class; "": any.
+        state: the only state; "": any.
+
+    """
+
+    words: tuple[str, ...] = ()
+    label: str = _ANY
+    state: str = _ANY
+
+    def takes(self, row: ListRow) -> bool:
+        """Whether a row is listed."""
+        return (
+            (self.label == _ANY or self.label in row.labels)
+            and self.state in (_ANY, row.state)
+            and all(word in row.words for word in self.words)
+        )
+
+
+class ListPage(QWidget):
+    """A list with a filter above it; add what belongs to the rows selected to `body`.
+
+    Args:
+        choices: what comes before the filter: which things are listed, or in which order.
+        states: texts of the states that may be filtered by, by value.
+        what: what the things are called, one and many: "mask", "masks".
+
+    Attributes:
+        view: the rows.
+        above: for what belongs between the filter and the list.
+        body: a column below the list.
+
+    """
+
+    def __init__(self, choices: ComboBox, states: Mapping[str, str], what: tuple[str, str]) -> None:
+        super().__init__()
+        self.view = RowView()
+        self._what, self._empty = what, ""
+        self._all: tuple[ListRow, ...] = ()
+        self._labels = ComboBox({_ANY: "All classes"})
+        self._labels.setToolTip("List one class alone")
+        self._states = ComboBox({_ANY: "Any state", **states})
+        self._states.setToolTip("List those of one state alone")
+        self._words = LineEdit("Name, note, tag …")
+        self._words.setClearButtonEnabled(True)
+        self._words.setToolTip("List only those in which all of these words are")
+        self._words.textChanged.connect(self.list_rows)
+        for choice in (self._labels, self._states):
+            choice.activated.connect(self.list_rows)
+        self._count = OneLine("quiet")
+        self._count.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.above, self.body = QVBoxLayout(), QVBoxLayout()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        what_and_count = QHBoxLayout()
+        what_and_count.addWidget(choices, 3)
+        what_and_count.addWidget(self._count, 2)
+        column.addLayout(what_and_count)
+        column.addWidget(Row(self._words, self._labels, self._states))
+        column.addLayout(self.above)
+        self._nothing = Text("", "quiet")
+        column.addWidget(self._nothing)
+        column.addWidget(self.view, 1)
+        column.addLayout(self.body)
+
+    @property
+    def filter(self) -> Filter:
+        """What is listed."""
+        words = tuple(self._words.text().lower().split())
+        return Filter(words, str(self._labels.currentData()), str(self._states.currentData()))
+
+    def offer_labels(self, labels: Iterable[str]) -> None:
+        """Offer to list one of these classes alone."""
+        wanted, chosen = [_ANY, *labels], self._labels.currentData()
+        if [self._labels.itemData(n) for n in range(self._labels.count())] == wanted:
+            return
+        self._labels.clear()
+        for label in wanted:
+            self._labels.addItem(visible(label) or "All classes", label)
+        self._labels.setCurrentIndex(max(0, self._labels.findData(chosen)))
+
+    def show_rows(self, rows: Sequence[ListRow], empty: str = "") -> None:
+        """List what passes the filter of these.
+
+        Args:
+            rows: all there are.
+            empty: what is said where there are none.
+
+        """
+        self._all, self._empty = tuple(rows), empty
+        self.list_rows()
+
+    def order(self, rows: list[ListRow]) -> None:
+        """Put the rows into the order chosen; as they came, unless a page knows others."""
+
+    def list_rows(self, *_: object) -> None:
+        """List anew: the filter or the order is another one."""
+        wanted = self.filter
+        rows = [row for row in self._all if wanted.takes(row)]
+        self.order(rows)
+        self.view.show_rows(rows)
+        count, total = len(rows), len(self._all)
+        of = f"{count:,}" if count == total else f"{count:,} of {total:,}"
+        self._count.setText(f"{of} {self._what[total != 1]}")
+        self._nothing.setText("None of them is like that." if total else self._empty)
+        self._nothing.setVisible(not count)

@@ -1,0 +1,115 @@
+"""The project in numbers: a window of charts that can be kept as a picture and as tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QDialog,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_sam_tune.ui.views.charts import Bar, Bars, Columns, PlaceMap
+from napari_sam_tune.ui.views.look import Look, stylesheet
+from napari_sam_tune.ui.views.style import Button, Section, Text
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class NumbersSnapshot:
+    """The project in numbers.
+
+    Attributes:
+        headline: in a sentence or two.
+        classes: masks of each class.
+        sizes: masks by size.
+        places: share of masks that cover each place of the image, (H, W).
+        effort: clicks, boxes and strokes a mask, over the masks in their order.
+        seconds: and seconds a mask.
+
+    """
+
+    headline: str
+    classes: tuple[Bar, ...]
+    sizes: tuple[Bar, ...]
+    places: NDArray[Any]
+    effort: tuple[Bar, ...]
+    seconds: tuple[Bar, ...]
+
+
+class NumbersView(QDialog):
+    """The window.
+
+    Attributes:
+        save_asked: emitted to keep the numbers.
+
+    """
+
+    save_asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("The project in numbers")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._headline = Text("Counting…")
+        self._classes, self._sizes, self._places = Bars(), Columns(), PlaceMap()
+        self._effort, self._seconds = Columns(), Columns()
+        self._page = QWidget()
+        self._page.setObjectName("panel")
+        look = Look.of()
+        self._page.setStyleSheet(stylesheet(look))
+        font = self._page.font()
+        font.setPointSize(look.points)
+        grid = QGridLayout(self._page)
+        grid.addWidget(self._headline, 0, 0, 1, 2)
+        cards: tuple[tuple[str, QWidget], ...] = (
+            ("Masks by class", self._classes),
+            ("Where they lie", self._places),
+            ("Masks by size, in pixels", self._sizes),
+            ("Clicks, boxes, strokes a mask over time", self._effort),
+            ("Seconds a mask over time", self._seconds),
+        )
+        for number, (title, chart) in enumerate(cards):
+            card = Section(title, folds=False)
+            chart.setFont(font)
+            card.body.addWidget(chart)
+            card.body.addStretch()
+            grid.addWidget(card, 1 + number // 2, number % 2)
+        grid.setColumnStretch(0, 1)
+        grid.setColumnStretch(1, 1)
+        grid.setRowStretch(4, 1)
+        area = QScrollArea()
+        area.setWidget(self._page)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        column = QVBoxLayout(self)
+        column.addWidget(area, 1)
+        line = QHBoxLayout()
+        line.addStretch()
+        for text, asked in (
+            ("Save a picture and tables…", self.save_asked.emit),
+            ("Close", self.close),
+        ):
+            button = Button(text)
+            button.clicked.connect(lambda _=False, asked=asked: asked())
+            line.addWidget(button)
+        column.addLayout(line)
+        self.resize(760, 640)
+
+    def show_numbers(self, shown: NumbersSnapshot) -> None:
+        """Show them."""
+        self._headline.setText(shown.headline)
+        self._classes.show_bars(shown.classes)
+        self._sizes.show_bars(shown.sizes)
+        self._places.show_places(shown.places)
+        self._effort.show_bars(shown.effort)
+        self._seconds.show_bars(shown.seconds)
