@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam_tune.core.exchange.outgoing import in_words
 from napari_sam_tune.formats.registry import FORMATS
 from napari_sam_tune.formats.weights.catalogue import WEIGHTS_FORMATS
 from napari_sam_tune.formats.writer import ExportOptions
@@ -175,8 +176,8 @@ class ExportDialog(QDialog):
 
     def _what_goes_out(self) -> str:
         images = _images(self._content.images)
-        stays = [f"{count} × {what}" for what, count in self._content.left_out.items()]
-        left_out = f" Left out: {'; '.join(stays)}." if stays else ""
+        stays = [in_words(what, count) for what, count in self._content.left_out.items()]
+        left_out = f" Not written: {', '.join(stays)}." if stays else ""
         return f"{images} with the masks accepted so far.{left_out}"
 
     def _weights(self) -> QWidget:
