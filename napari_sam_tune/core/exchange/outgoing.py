@@ -141,14 +141,6 @@ class Selection:
     left_out: Mapping[str, int] = field(default_factory=Counter)
 
 
-def in_words(why: str, count: int) -> str:
-    """Return one of the reasons of `Selection.left_out` with its number, as a person says it."""
-    if count == 1:
-        return f"1 {why}"
-    several = {"image": "images", "mask": "masks", "is": "are", "was": "were"}
-    return " ".join([str(count), *(several.get(word, word) for word in why.split())])
-
-
 def selection(project: Project, *, only_approved: bool = False) -> Selection:
     """Say what `images_out` gives, and what it leaves out."""
     chosen, left_out = _chosen(project, only_approved=only_approved)
