@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 HIDDEN: Final = "object partly hidden by a later one"
 GONE: Final = "object wholly hidden by later ones"
-MERGED: Final = "object whose own number is lost: pictures of classes hold no objects"
+MERGED: Final = "object whose own number is lost: class images hold no objects"
 CLASSES: Final = "classes.csv"
 
 

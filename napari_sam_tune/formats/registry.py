@@ -227,14 +227,14 @@ FORMATS: Final = {
         ),
         Format(
             "semantic",
-            "pictures of classes, PNG",
+            "class images, PNG",
             reader=f"{_HERE}.label_images:read_semantic",
             needs=("path", "images"),
             writer=f"{_HERE}.label_images_out:write_semantic_pngs",
         ),
         Format(
             "semantic-tiff",
-            "pictures of classes, TIFF",
+            "class images, TIFF",
             reader=f"{_HERE}.label_images:read_semantic",
             needs=("path", "images"),
             writer=f"{_HERE}.label_images_out:write_semantic_tiffs",

@@ -91,6 +91,21 @@ def test_a_class_is_renamed_merged_and_brought_back_everywhere(project: Project)
     assert labels(reopened(project)) == {scratch: "scratch", crack: "crack", again: "scratch"}
 
 
+def test_the_split_goes_on_by_a_class_under_its_new_name(project: Project) -> None:
+    splits = []
+    for number in range(8):
+        name = "scratch" if number < 4 else "Kratzer"
+        if number == 4:
+            project.rename_class("scratch", "Kratzer")
+        pixels = PIXELS ^ (number + 1)
+        image_id = register(project, f"{number}.png", pixels=pixels, stratum=name)
+        splits.append(project.image(image_id).split)
+        if number == 0:
+            add(project, "scratch", image_id)
+    held_out = [number for number, split in enumerate(splits) if split == "held_out"]
+    assert held_out == [2, 7]  # a fifth of one stratum; of two it would be 2 and 6
+
+
 def test_a_class_with_masks_is_not_removed(project: Project) -> None:
     project.set_class("pore", "#111111")
     project.set_class("crack", "#222222")

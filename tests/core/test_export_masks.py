@@ -405,3 +405,27 @@ def test_what_was_said_of_masks_comes_back(reviewed: Project, tmp_path: Path, fo
     assert back.fields() == reviewed.review(first.id).fields()
     assert sum(review.state == "second_look" for review in said) == 2
     assert [a.name for a in fresh.attributes("pit")] == ["severity"]
+
+
+def test_what_other_programs_do_to_a_file_of_ours_leaves_no_mask_out(
+    reviewed: Project, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    export(format_named("geojson"), images_out(reviewed), selection(reviewed).classes, out)
+    for file in out.rglob("*.geojson"):
+        document = json.loads(file.read_text("utf-8"))
+        for number, feature in enumerate(document["features"]):
+            said = feature["properties"]  # as QGIS writes it
+            for name in ("state", "note", "tags", "attributes", "severity"):
+                said.setdefault(name, None)
+            for name in ("tags", "attributes"):
+                said[name] = said[name] and json.dumps(said[name])
+            said |= {"fid": number, "checked": None}
+        file.write_text(json.dumps(document), "utf-8")
+    images = ("--images", tmp_path / "photographs")
+    run("import", tmp_path / "fresh", "--format", "geojson", "--from", out, *images)
+    fresh = Project.open(tmp_path / "fresh")
+    assert len(fresh.annotations()) == 5
+    (back,) = (review for review in fresh.reviews().values() if review.note)
+    assert back.fields() == reviewed.review(reviewed.annotations("0.png")[0].id).fields()
+    assert [a.name for a in fresh.attributes("pit")] == ["severity"]

@@ -339,12 +339,19 @@ def test_rounds_start_by_themselves(tmp_path: Path, predictor: Predictor) -> Non
     assert rounds[0].error is None
 
 
-def test_too_few_masks_is_said(session: Session) -> None:
+def test_too_few_masks_is_said_with_how_many_are_missing(session: Session) -> None:
     session.propose(click(30, 30))
     session.accept()
     finished = session.fine_tune()
     assert not finished.promoted
     assert "Accept about" in str(finished.report)
+    # what is said to be missing is enough, and not before
+    for _ in range(said := session.learner.missing().masks):
+        assert session.learner.missing() is not None
+        session.propose(click(30, 30))
+        session.accept()
+    assert said == 7
+    assert session.learner.missing() is None
     assert session.state.training is False
 
 

@@ -191,6 +191,22 @@ def test_a_suggestion_can_be_corrected_by_a_click_and_never_pushes_work_aside(
     assert session.open_object.is_empty
 
 
+def test_suggestions_follow_a_class_that_is_renamed(session: Session) -> None:
+    session.suggest("head")
+    old = session.open_object.suggestion.label
+    session.rename_class(old, "renamed")  # one is shown, and others wait
+    assert session.state.label == "renamed"
+    assert session.accept().label == "renamed"
+    session.stop_suggesting()
+    session.undo()
+    session.undo()
+    session.rename_class(old, "renamed again")
+    session.suggest("head")
+    labels = {one.label for one in session.review.queue(session.state.image_id).waiting}
+    assert old not in labels
+    assert "renamed again" in labels
+
+
 def test_an_image_without_defect_gets_no_suggestion(session: Session) -> None:
     session.suggest("head")
     session.mark_done(empty=True)

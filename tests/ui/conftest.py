@@ -132,7 +132,10 @@ class Hand:
     def hover(self, xy: tuple[float, float]) -> None:
         self._send(QEvent.Type.MouseMove, QPointF(self.at(xy)), Qt.MouseButton.NoButton)
 
-    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+    def drag(
+        self, start: tuple[float, float], end: tuple[float, float], *, escape: bool = False
+    ) -> None:
+        """Drag with the left button; with `escape` that key is pressed before it is let go."""
         a, b = QPointF(self.at(start)), QPointF(self.at(end))
         QTest.mousePress(
             self.native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, a.toPoint()
@@ -145,6 +148,8 @@ class Hand:
             )
             # napari takes in a move at most every 5 ms and the last one on a timer
             QTest.qWait(6)
+        if escape:
+            self.press(Qt.Key.Key_Escape)
         QTest.mouseRelease(
             self.native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, b.toPoint()
         )

@@ -47,6 +47,10 @@ def test_click_box_paint_accept_and_undo(desk, blobs):
     assert desk.session.open_object.prompt.labels == (1, 0, 0)
 
     center = desk.viewer.scene.camera.center
+    before = desk.session.open_object
+    desk.hand.drag((x - radius, y - radius), (x + radius, y + radius), escape=True)
+    assert desk.session.open_object is before
+    assert not desk.is_busy(Kind.PROPOSE)
     desk.hand.drag((x - radius, y - radius), (x + radius, y + radius))
     boxed = desk.answer()
     assert np.allclose(boxed.prompt.box, (x - radius, y - radius, x + radius, y + radius), atol=1.5)

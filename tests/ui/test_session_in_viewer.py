@@ -161,6 +161,7 @@ def test_a_round_starts_by_itself_after_as_many_masks_as_were_asked_for(make_des
     rows, columns = np.mgrid[:192, :192]
     for x, y, radius in blobs.discs:
         assert rounds == []
+        assert desk.reads("more mask")
         desk.session.adopt((columns - x) ** 2 + (rows - y) ** 2 <= radius**2)
     desk.wait(lambda: rounds != [] and desk.reads("on the masks kept aside"))
     assert len(rounds) == 1

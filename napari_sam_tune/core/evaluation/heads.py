@@ -65,9 +65,8 @@ def evaluate_head(
     """
     records, used = _images(project, split)
     cache = open_cache(project)
-    model = load_head(
-        predictor, head.tensors, head.info["classes"], version=head.version, cache=cache
-    )
+    classes = _names_of_now(project, head)
+    model = load_head(predictor, head.tensors, classes, version=head.version, cache=cache)
     scores = measure(model, project, records)
     shown = records[:: max(1, len(records) // _PICTURES)][:_PICTURES]
     for number, record in enumerate(shown, start=1):
@@ -81,6 +80,13 @@ def evaluate_head(
     with replacing_file(out / METRICS_FILE) as file:
         file.write(json.dumps(document, indent=1).encode())
     return scores
+
+
+def _names_of_now(project: Project, head: TunedWeights) -> list[str]:
+    """Return the head's classes as they are called now; as they were if some are one by now."""
+    trained, since = list(head.info["classes"]), float(head.info.get("created", 0))
+    named = [project.class_now(name, since) for name in trained]
+    return named if len(set(named)) == len(named) else trained
 
 
 def score_rows(scores: HeadScores) -> list[tuple[str, str]]:

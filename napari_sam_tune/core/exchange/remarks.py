@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.errors import SamTuneError
@@ -11,7 +12,8 @@ from napari_sam_tune.core.project.review import RESERVED, Review
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_FIELDS: Final = ("state", "note", "tags")
+_NAMES: Final = "attributes"
+"""Says which of the values are attributes of the class."""
 
 
 def flat(review: Review | None) -> dict[str, Any]:
@@ -23,11 +25,16 @@ def flat(review: Review | None) -> dict[str, Any]:
         said["note"] = review.note
     if review.tags:
         said["tags"] = list(review.tags)
+    if review.values:
+        said[_NAMES] = list(review.values)
     return {**said, **review.values}
 
 
 def from_flat(said: object, entry: str) -> Review | None:
     """Read what `flat` wrote among other things; None where there is nothing of it.
+
+    What other programs added is theirs. Some of them clear what is empty to null, and write lists
+    as texts.
 
     Args:
         said: the attributes of an object that our own export wrote.
@@ -39,9 +46,25 @@ def from_flat(said: object, entry: str) -> Review | None:
     """
     if not isinstance(said, dict):
         return None
-    fields = {name: said[name] for name in _FIELDS if name in said}
-    values = {name: value for name, value in said.items() if name not in RESERVED}
-    return checked({**fields, "values": values} if values else fields, entry)
+    fields = {name: said[name] for name in ("state", "note") if said.get(name)}
+    if tags := _listed(said.get("tags")):
+        fields["tags"] = tags
+    names = [name for name in _listed(said.get(_NAMES)) if name not in RESERVED]
+    if values := {name: said[name] for name in names if said.get(name) is not None}:
+        fields["values"] = values
+    return checked(fields, entry)
+
+
+def _listed(value: object) -> list[Any]:
+    """Return a list, as it is or as a text in JSON; a lone text is one of one."""
+    if isinstance(value, str) and value.startswith("["):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return [value]
+    if isinstance(value, list):
+        return [one for one in value if isinstance(one, str)]
+    return [value] if isinstance(value, str) and value else []
 
 
 def checked(fields: Mapping[str, Any], entry: str) -> Review | None:

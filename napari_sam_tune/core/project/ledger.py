@@ -232,7 +232,7 @@ class Ledger:
                 key, old, new = (_text(entry[name]) for name in ("key", "old", "new"))
                 self.naming.rename(key, old, new, entry["time"])
                 self.reviews.rename_class(key, old, new)
-                self._move_place(old, new)
+                self._follow_name(old, new)
             case "rename_again":
                 self._rename_again(_text(entry["key"]), is_void=bool(entry["void"]))
             case "relabel":
@@ -254,13 +254,17 @@ class Ledger:
         if is_void:
             self.reviews.take_back(key)
             if not renaming.is_merge:
-                self._move_place(renaming.new, renaming.old)
+                self._follow_name(renaming.new, renaming.old)
         else:
             self.reviews.rename_class(key, renaming.old, renaming.new)
-            self._move_place(renaming.old, renaming.new)
+            self._follow_name(renaming.old, renaming.new)
 
-    def _move_place(self, old: str, new: str) -> None:
-        """Whoever stopped at a class goes on with it under its new name."""
+    def _follow_name(self, old: str, new: str) -> None:
+        """Whoever stopped at a class goes on under its new name, and so does the split by it."""
+        self.groups = {
+            group: (new if stratum == old else stratum, split)
+            for group, (stratum, split) in self.groups.items()
+        }
         if self.place.get("label") == old:
             self.place["label"] = new
 

@@ -26,7 +26,7 @@ AttributeKind = Literal["text", "number", "choice"]
 ATTRIBUTE_KINDS: Final[tuple[AttributeKind, ...]] = get_args(AttributeKind)
 RESERVED: Final = frozenset(
     {
-        *("state", "note", "tags", "class", "record", "score", "occluded"),
+        *("state", "note", "tags", "class", "record", "score", "occluded", "attributes"),
         *("weights_version", "prompts", "reviewed", "source", "created"),
     }
 )

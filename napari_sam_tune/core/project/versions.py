@@ -250,7 +250,7 @@ def _say_change(ref: BaseRef, resting: int, *, is_next_edition: bool) -> str:
     else:
         rest = f"The {resting} versions trained on the model before rest: to use them"
     return (
-        f"{text}; press “Fine-tune now” to train it on them. {rest} again, open the project with "
+        f"{text}; press “Learn now” to train it on them. {rest} again, open the project with "
         "that model’s file."
     )
 

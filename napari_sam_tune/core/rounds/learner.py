@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -158,7 +159,11 @@ class Learner:
 
     def missing(self) -> Missing | None:
         """Return what a round lacks now before it could lead to better weights, or None."""
-        return what_is_missing(self._plan(), self.config.gate.fewest_objects)
+        fewest = self.config.gate.fewest_objects
+        splits = Counter(annotation.split for annotation in self._project.counting())
+        if splits["train"] and splits["held_out"] >= fewest:
+            return None  # whatever is lent besides; asked at every accept, so it has to be quick
+        return what_is_missing(self._plan(), fewest)
 
     def cancel(self) -> None:
         """Stop the round under way, within a training step."""

@@ -40,6 +40,7 @@ class Gestures:
     Attributes:
         drag_draws_box: a plain drag draws a box; else it moves the view and Ctrl + drag draws one.
         is_panning: the pan key is held.
+        is_dropped: what is being drawn is not wanted any more; the next press begins anew.
 
     """
 
@@ -52,7 +53,7 @@ class Gestures:
         self._listener = listener
         self._is_prompting, self._pick = is_prompting, pick
         self.drag_draws_box = True
-        self.is_panning = False
+        self.is_panning = self.is_dropped = False
 
     def __call__(self, viewer: ViewerModel, event: Any) -> Generator[None, None, None]:
         """Follow one press of a mouse button to its release."""
@@ -75,13 +76,15 @@ class Gestures:
     def _follow(self, event: Any, draws: bool) -> Generator[None, None, None]:
         press, start = np.array(event.pos, float), tuple(event.position)
         negative = event.button == RIGHT or "Shift" in event.modifiers
-        moved = False
+        moved = self.is_dropped = False
         yield
         while event.type == "mouse_move":
             moved = moved or _distance(event, press) > _CLICK_PIXELS
-            if moved and draws:
+            if moved and draws and not self.is_dropped:
                 self._listener.on_box_drawing(start, tuple(event.position))
             yield
+        if self.is_dropped:
+            return
         if not moved and _distance(event, press) <= _CLICK_PIXELS:
             if event.button == LEFT and "Control" in event.modifiers:
                 self._pick(start)

@@ -175,8 +175,8 @@ class ExportDialog(QDialog):
 
     def _what_goes_out(self) -> str:
         images = _images(self._content.images)
-        stays = [f"{count} × {what}" for what, count in self._content.left_out.items()]
-        left_out = f" Left out: {'; '.join(stays)}." if stays else ""
+        stays = [_counted(count, what) for what, count in self._content.left_out.items()]
+        left_out = f" Not in it: {'; '.join(stays)}." if stays else ""
         return f"{images} with the masks accepted so far.{left_out}"
 
     def _weights(self) -> QWidget:
@@ -259,3 +259,13 @@ class ExportDialog(QDialog):
 
 def _images(count: int) -> str:
     return "1 image" if count == 1 else f"{count} images"
+
+
+def _counted(count: int, what: str) -> str:
+    """Return "2 images that were not labelled yet" of "image that was not labelled yet"."""
+    if count == 1:
+        return f"1 {what}"
+    noun, _, rest = what.partition(" ")
+    for one, several in (("that is ", "that are "), ("that was ", "that were ")):
+        rest = rest.replace(one, several)
+    return f"{count} {noun}s {rest}"

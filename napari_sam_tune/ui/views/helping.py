@@ -39,7 +39,7 @@ class HelpingView(QWidget):
         self._learnt = Text()
         self._learnt_chart = LearntChart()
         self._verdict = Text()
-        self._table = table("Weights", "Masks", "Clicks", "Strokes", "Seconds")
+        self._table = table("Version", "Masks", "Clicks", "Strokes", "Seconds")
         for widget in (self._learnt, self._learnt_chart, self._verdict, self._table):
             column.addWidget(widget)
         self.show_learnt("", ())
@@ -68,10 +68,10 @@ def verdict(rows: tuple[HelpingRow, ...]) -> str:
         return "Accept some masks, and this shows what each one cost you."
     rows = tuple(row for row in rows if not row.recalled)
     if len(rows) < 2:
-        return "One set of weights so far: there is nothing to compare with yet."
+        return "One version so far: there is nothing to compare with yet."
     first, last = rows[0], rows[-1]
     if min(first.masks, last.masks) < _FEWEST_MASKS:
-        return f"Too few masks to compare yet; {_FEWEST_MASKS} with each version are needed."
+        return f"Too few masks to compare yet: {_FEWEST_MASKS} with each version are needed."
     before, after = first.clicks + first.strokes, last.clicks + last.strokes
     change = (after - before) / before if before else 0.0
     if abs(change) < 0.05:

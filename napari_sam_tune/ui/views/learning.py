@@ -150,7 +150,7 @@ class LearningView(QWidget):
         section.body.addLayout(self._curve_place)
 
     def show_key(self, key: str) -> None:
-        """Write the key on "Fine-tune now"."""
+        """Write the key on "Learn now"."""
         self.button.show_key(key)
 
     def show_learning(self, shown: LearningSnapshot) -> None:

@@ -59,7 +59,6 @@ class Annotating(QObject):
             "earlier": self._switch_earlier,
             "reopen": partial(self._pick_under_mouse, "reopen"),
             "delete": partial(self._pick_under_mouse, "delete"),
-            "leave": self._leave_modes,
             "click": partial(self.set_tool, "click"),
             "done": partial(self._finish_image, empty=False),
             "no_defect": partial(self._finish_image, empty=True),
@@ -74,6 +73,8 @@ class Annotating(QObject):
         self.asking.changed.connect(self.refresh)
         self._session.object_changed.connect(self._on_session_object_changed)
         self._session.annotations_changed.connect(self._learn_at_once)
+        self._session.classes_changed.connect(self._learn_at_once)
+        self._session.reviews_changed.connect(self._learn_at_once)
         self._session.annotations_changed.connect(self._count_accepted)
         for view in (place.panel.image, place.panel.object):
             view.action.connect(self.act)
@@ -95,6 +96,8 @@ class Annotating(QObject):
         """Stop listening."""
         self._session.object_changed.disconnect(self._on_session_object_changed)
         self._session.annotations_changed.disconnect(self._learn_at_once)
+        self._session.classes_changed.disconnect(self._learn_at_once)
+        self._session.reviews_changed.disconnect(self._learn_at_once)
         self._session.annotations_changed.disconnect(self._count_accepted)
 
     # ------------------------------------------------------------- the mouse
@@ -238,10 +241,12 @@ class Annotating(QObject):
         self._picking = None if self._picking == what else what
         self.refresh()
 
-    def _leave_modes(self) -> None:
-        """Go back to clicking, whatever the mouse did."""
+    def leave_modes(self) -> None:
+        """Go back to clicking, whatever the mouse did; a box that is being drawn goes."""
         self._place.touch()
         self._negative = False
+        if self._place.layers.is_open:
+            self._place.layers.show_prompt(self.asking.said)
         self._set_tool("click")
 
     def _pick_at(self, what: Literal["reopen", "delete"], world: Sequence[float]) -> None:

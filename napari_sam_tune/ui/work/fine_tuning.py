@@ -276,7 +276,7 @@ class FineTuning(QObject):
             return
         rows = tuple(
             HelpingRow(
-                "recalled" if row.version == RECALLED else self._name(row.version),
+                "from other images" if row.version == RECALLED else self._name(row.version),
                 row.masks,
                 row.clicks + row.boxes,
                 row.strokes,

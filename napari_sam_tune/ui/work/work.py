@@ -84,6 +84,7 @@ class Work(QObject):
             **self.seeing.actions,
             "fine_tune": self.fine_tuning.start,
             "connected": self._switch_connected_parts,
+            "leave": self._leave_modes,
         }
         self._keys = KeyMap(place.viewer, actions, self.seeing.held, self._on_pan_key)
         self._listen()
@@ -147,6 +148,10 @@ class Work(QObject):
 
     def _on_pan_key(self, held: bool) -> None:
         self._gestures.is_panning = held
+
+    def _leave_modes(self) -> None:
+        self._gestures.is_dropped = True
+        self.annotating.leave_modes()
 
     def _warm_worker(self) -> None:
         runner = self.place.session.learner.runner
