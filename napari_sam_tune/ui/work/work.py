@@ -152,6 +152,7 @@ class Work(QObject):
     def _leave_modes(self) -> None:
         self._gestures.is_dropped = True
         self.annotating.leave_modes()
+        self.selecting.select(())
 
     def _warm_worker(self) -> None:
         runner = self.place.session.learner.runner
