@@ -23,6 +23,7 @@ from napari_sam_tune.core.config import TrainConfig
 from napari_sam_tune.core.images.files import read_image
 from napari_sam_tune.core.rounds.plan import MASKS_BETWEEN_ROUNDS
 from napari_sam_tune.core.scoring import next_click
+from napari_sam_tune.ui.preferences import PreferencesSource
 from napari_sam_tune.ui.queue import SAMPLE_IMAGES
 from napari_sam_tune.ui.views.start import Choices
 
@@ -123,6 +124,7 @@ def main() -> None:
 def walk(folder: Path) -> None:
     """Take the pictures with `folder` open."""
     viewer = napari.Viewer(show=True)
+    PreferencesSource().save_tour_offered()
     viewer.window._qt_window.resize(1360, 960)
     _, panel = viewer.window.add_plugin_dock_widget("napari-sam-tune", "Label and learn")
     panel.controller._config = TrainConfig()
@@ -158,7 +160,7 @@ def walk(folder: Path) -> None:
     spin(lambda: session.open_object.proposal.weights_version == session.weights_version)
     panel.show_folded(())
     robot.shot("after_round")
-    scroll = panel._pages.currentWidget().verticalScrollBar()
+    scroll = panel._tabs.currentWidget().verticalScrollBar()
     scroll.setValue(scroll.maximum())
     robot.shot("history")
     viewer.close()

@@ -81,9 +81,8 @@ def import_data(
     from napari_sam_tune.formats.registry import format_named
 
     known = format_named(format_name)
-    options = ImportOptions(
-        smallest or known.smallest, largest, limit, val, test, seed, update, drawn_on
-    )
+    least = smallest or known.smallest
+    options = ImportOptions(least, largest, limit, val, test, seed, update, drawn_on)
     base = None if model is None else base_ref(model)
     location = Location(source, images, masks, manifest, class_column, group_column)
     with working("Checking"):
@@ -92,11 +91,21 @@ def import_data(
     opened = Project.open(project)
     if base is not None or opened.base is None:
         opened.set_base(base or base_ref(STARTER))
-    report = _import(opened, dataset, chosen, options)
-    _print(report, opened.path)
+    _say(_import(opened, dataset, chosen, options), opened.path, len(chosen), strict=strict)
+
+
+def _say(report: ImportReport, project: Path, asked: int, *, strict: bool) -> None:
+    """Print what came of an import.
+
+    Raises:
+        SamTuneError: nothing did.
+        Exit: with 1, see `say_left_out`.
+
+    """
+    _print(report, project)
     say_left_out(report.left_out, strict=strict)
     if not report.images:
-        raise SamTuneError(f"None of the {len(chosen)} images can be taken.")
+        raise SamTuneError(f"None of the {asked} images can be taken.")
 
 
 def _say_found(images: Sequence[SourceImage]) -> None:

@@ -96,24 +96,10 @@ def simulate(
     """Find out how many clicks learning would save on images you have labelled already."""
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.evaluation.simulate import Robot, order_groups, run_sequence
-    from napari_sam_tune.core.exchange.labelled_images import read_pairs
-    from napari_sam_tune.core.exchange.left_out import LeftOut
-    from napari_sam_tune.core.exchange.true_pairs import upright_pairs
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.session.session import Session
 
-    left_out = LeftOut()
-    found = read_pairs(
-        images,
-        masks,
-        manifest=manifest,
-        class_column=class_column,
-        group_column=group_column,
-        left_out=left_out,
-    )
-    pairs, remarks = upright_pairs(found, left_out, drawn_on)
-    say_remarks(remarks)
-    say_left_out(left_out, strict=False)
+    pairs = _read(images, masks, manifest, class_column, group_column, drawn_on)
     groups = order_groups(pairs, seed, limit)
     robot = Robot(max_clicks, target, noise, seed, finds_similar=similar)
     with TemporaryDirectory() as scratch, progress_bar() as bar:
@@ -132,6 +118,34 @@ def simulate(
             )
         follower.finish()
     _write(result, out)
+
+
+def _read(
+    images: Path,
+    masks: Path,
+    manifest: Path | None,
+    class_column: str | None,
+    group_column: str | None,
+    drawn_on: str | None,
+) -> list[LabelledImage]:
+    """Return the pairs that can be taken, with upright masks, and say what was left out."""
+    from napari_sam_tune.core.exchange.labelled_images import read_pairs
+    from napari_sam_tune.core.exchange.left_out import LeftOut
+    from napari_sam_tune.core.exchange.true_pairs import upright_pairs
+
+    left_out = LeftOut()
+    found = read_pairs(
+        images,
+        masks,
+        manifest=manifest,
+        class_column=class_column,
+        group_column=group_column,
+        left_out=left_out,
+    )
+    pairs, remarks = upright_pairs(found, left_out, drawn_on)
+    say_remarks(remarks)
+    say_left_out(left_out, strict=False)
+    return pairs
 
 
 class _Follower:

@@ -43,7 +43,15 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def read_json_value(path: Path) -> Any:
     """Read a JSON file that holds an object, a list or a value; raises as `read_json` does."""
-    content = _content(path)
+    return _parsed_json(_content(path), path)
+
+
+def parse_json(text: str, name: object) -> Any:
+    """Read JSON that stands within something else, called `name`; raises as `read_json` does."""
+    return _parsed_json(text.encode(), name)
+
+
+def _parsed_json(content: bytes, path: object) -> Any:
     try:
         document = json.loads(decoded(content))
         if b"\\ud" in content.lower():  # halves of a character, which no file could hold

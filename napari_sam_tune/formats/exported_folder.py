@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from napari_sam_tune.core.documents import parse_json
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage
 from napari_sam_tune.core.exchange.left_out import LeftOut
@@ -110,15 +110,12 @@ def read_notes(folder: Path) -> Notes:
 
 def _review(row: dict[str, str], entry: str) -> Review | None:
     """Return what was said of a record, where the table says that at all."""
-    try:
-        read = {
-            "state": row.get("state"),
-            "note": row.get("note"),
-            "tags": json.loads(row.get("tags") or "[]"),
-            "values": json.loads(row.get("attributes") or "{}"),
-        }
-    except ValueError as error:
-        raise SamTuneError(f"{entry} has tags or attributes that are no JSON: {error}.") from error
+    read = {
+        "state": row.get("state"),
+        "note": row.get("note"),
+        "tags": parse_json(row.get("tags") or "[]", f"{entry}, tags,"),
+        "values": parse_json(row.get("attributes") or "{}", f"{entry}, attributes,"),
+    }
     return checked({name: value for name, value in read.items() if value}, entry)
 
 

@@ -43,8 +43,10 @@ class Guiding(QObject):
         self._tour: Tour | None = None
         self._is_tour_wanted = False
         self._panel.keys_asked.connect(self.show_keys)
-        # napari binds no "?", which is another key on every keyboard; Qt knows it by what it writes
-        QShortcut(QKeySequence("?"), self._panel).activated.connect(self.show_keys)
+        # napari binds no "?", which is another key on every keyboard, some with Shift; Qt knows it
+        # by what it writes
+        for key in ("?", "Shift+?"):
+            QShortcut(QKeySequence(key), self._panel).activated.connect(self.show_keys)
         self._card.taken.connect(self.take_tour)
         self._card.left.connect(self._card.hide)
         if preferences.read().offer_tour:

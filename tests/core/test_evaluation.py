@@ -206,7 +206,7 @@ def test_a_test_set_goes_before_held_out_objects(
     held_out = [a for a in others if a.split == "held_out"]
     assert choose_objects(project)[:2] == (held_out, "held_out")
     mixed = [dataclasses.replace(first, split="test"), *others]
-    monkeypatch.setattr(project, "annotations", lambda: mixed)
+    monkeypatch.setattr(project, "annotations", lambda _=None: mixed)
     assert choose_objects(project) == ([first], "test", "")
     chosen, split, remark = choose_objects(project, "held_out")
     assert (chosen, split) == (held_out, "held_out")

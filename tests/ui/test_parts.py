@@ -58,6 +58,18 @@ def test_neighbours_are_covered_only_if_asked(layers, cover, owner):
     assert not layers.accepted.editable
 
 
+@pytest.mark.parametrize("count", [255, 256])
+def test_objects_are_told_apart_however_many_there_are(layers, count):
+    many = [_square(f"{n}", (n // 50, n % 50)) for n in range(count)]
+    layers.show_accepted(many, cover=True)
+    layers.show_accepted(many[:3], cover=True)
+    layers.show_accepted(many, cover=True)
+    last = count - 1
+    assert layers.id_at((10, 20 + 2 * 7)) == "7"
+    assert layers.id_at((10 + 2 * (last // 50 + 9), 20 + 2 * (last % 50 + 9))) == f"{last}"
+    assert not layers.accepted.editable
+
+
 def test_classes_have_their_colours(layers):
     layers.show_accepted([_square("a", (0, 0), "#00ff00"), _square("b", (20, 20), "#0000ff")])
     green, blue = (layers.accepted.get_color(value) for value in (1, 2))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
+from napari_sam_tune.core.documents import parse_json
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.plain_text import visible
 from napari_sam_tune.core.project.review import RESERVED, Review
@@ -59,8 +59,8 @@ def _listed(value: object) -> list[Any]:
     """Return a list, as it is or as a text in JSON; a lone text is one of one."""
     if isinstance(value, str) and value.startswith("["):
         try:
-            value = json.loads(value)
-        except ValueError:
+            value = parse_json(value, "A list")
+        except SamTuneError:
             return [value]
     if isinstance(value, list):
         return [one for one in value if isinstance(one, str)]

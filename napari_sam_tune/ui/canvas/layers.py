@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.prompts import Box, Mask, Point, Prompt
 
 _COLOURS_AHEAD = 16
+_BYTE = 256  # numbers that fit into one, 0 for no object among them
 _MASKS, _MARKERS = ("accepted", "proposal"), ("box", "clicks", "preview")
 
 
@@ -291,7 +292,8 @@ class LabellingLayers:
             cover: whether later masks cover their neighbours, or stop at them.
 
         """
-        data = np.zeros(self.shape, np.uint16)
+        # napari works out the colour of every number there may be: of 256 that takes no time
+        data = np.zeros(self.shape, np.uint8 if len(objects) < _BYTE else np.uint16)
         for value, shown in enumerate(objects, start=1):
             height, width = shown.mask.shape
             row, column = shown.corner
@@ -303,7 +305,10 @@ class LabellingLayers:
             # with room for the next ones: napari takes long to take in other colours
             self._colours = [*colours, *colours[-1:] * _COLOURS_AHEAD]
             self.accepted.colormap = class_colours(self._colours)
-        if not np.array_equal(self.accepted.data, data):
+        if self.accepted.data.dtype != data.dtype:
+            self.accepted.data = data
+            self.accepted.editable = False  # napari makes a layer editable again with its data
+        elif not np.array_equal(self.accepted.data, data):
             np.copyto(self.accepted.data, data)
             self.accepted.refresh(extent=False)
 

@@ -25,7 +25,10 @@ _SMALLEST, _LARGEST, _WANTED = 0.04, 0.8, 0.25
 
 
 class SelectedMasks:
-    """Outlines over the layers a person labels with; its layer comes with the first mask.
+    """Outlines over the layers a person labels with.
+
+    The layer comes with the first image, though it is empty then: to add one takes longer than a
+    person should wait for a mask to be shown.
 
     Args:
         layers: those it lies over.
@@ -48,8 +51,6 @@ class SelectedMasks:
         """Outline these masks, each cut to its box, and no others."""
         layer = self._layer
         if layer is None or layer not in self._viewer.layers:
-            if not masks:
-                return
             layer = self._layer = self._add()
         steps = [np.zeros((0, 2, 2), np.float32)]
         for mask, (top, left, _, _) in masks:

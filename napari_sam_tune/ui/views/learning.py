@@ -77,7 +77,7 @@ class LearningView(QWidget):
     """The learning section.
 
     Attributes:
-        line: what the learning is at, in one line; for a place that is always in view.
+        line: what the learning is at, in a few words; for a place that is always in view.
         line_bar: how far it is, under that line.
         learnt_line: what learning at every accept is worth.
         start: emitted to start a round.
@@ -97,10 +97,11 @@ class LearningView(QWidget):
         section = Section("Learning")
         self._badge = OneLine("badge")
         section.head.addWidget(self._badge)
-        self.line, self.line_bar, self._bar = OneLine(), _bar(3), _bar(6)
+        self.line, self.line_bar, self._bar = Text(), _bar(3), _bar(6)
         self._learnt = Text()
         self._learnt.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.learnt_line = QFrame()
+        self.learnt_line.setProperty("role", "body")
         line = QVBoxLayout(self.learnt_line)
         line.setContentsMargins(0, 0, 0, 0)
         line.addWidget(self._learnt)

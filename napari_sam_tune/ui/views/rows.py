@@ -26,7 +26,7 @@ from napari_sam_tune.ui.views.style import tip
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from qtpy.QtGui import QKeyEvent
+    from qtpy.QtGui import QKeyEvent, QResizeEvent
     from qtpy.QtWidgets import QStyleOptionViewItem, QWidget
 
 _THUMBNAIL = 44
@@ -198,6 +198,12 @@ class RowView(QListView):
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return room for a few rows."""
         return QSize(0, _FEWEST * self.sizeHintForRow(0) if self.rows else 0)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Keep the row selected in view where there is less room for rows."""
+        super().resizeEvent(event)
+        if len(self.selection) == 1:
+            self.scrollTo(self.currentIndex())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         """Move about; all other keys go on to the viewer."""

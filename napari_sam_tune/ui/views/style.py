@@ -104,7 +104,7 @@ class OneLine(QElidingLabel):
         if role:
             self.setProperty("role", role)
         if role == "badge":
-            self._beside = 20  # its padding
+            self._beside = 24  # its padding
         self.setEllipsesWidth(self._beside)
 
     def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
@@ -113,10 +113,17 @@ class OneLine(QElidingLabel):
         self.setToolTip(tip(text))
         self.updateGeometry()
 
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Cut anew where the font is another."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            super().setText(self.text())
+            self.updateGeometry()
+
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return room for the whole text, however much of it is in view now."""
         self.ensurePolished()
-        whole = self.fontMetrics().horizontalAdvance(self.text()) + self._beside
+        whole = self.fontMetrics().horizontalAdvance(self.text()) + self._beside + 2  # rounding
         return QSize(whole, super().sizeHint().height())
 
 

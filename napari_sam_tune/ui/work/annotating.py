@@ -73,6 +73,8 @@ class Annotating(QObject):
         self.asking.changed.connect(self.refresh)
         self._session.object_changed.connect(self._on_session_object_changed)
         self._session.annotations_changed.connect(self._learn_at_once)
+        self._session.classes_changed.connect(self._learn_at_once)
+        self._session.reviews_changed.connect(self._learn_at_once)
         self._session.annotations_changed.connect(self._count_accepted)
         for view in (place.panel.image, place.panel.object):
             view.action.connect(self.act)
@@ -94,6 +96,8 @@ class Annotating(QObject):
         """Stop listening."""
         self._session.object_changed.disconnect(self._on_session_object_changed)
         self._session.annotations_changed.disconnect(self._learn_at_once)
+        self._session.classes_changed.disconnect(self._learn_at_once)
+        self._session.reviews_changed.disconnect(self._learn_at_once)
         self._session.annotations_changed.disconnect(self._count_accepted)
 
     # ------------------------------------------------------------- the mouse

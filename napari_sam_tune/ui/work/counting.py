@@ -105,7 +105,8 @@ def _shown(numbers: Numbers, queued: int) -> NumbersSnapshot:
     without, labelled = len(numbers.without_masks), sum(bool(i.masks) for i in numbers.images)
     empty = sum(image.no_defect for image in numbers.images)
     headline = (
-        f"{numbers.masks:,} masks on {labelled:,} images. Images without a mask: {without:,} that "
+        f"{numbers.masks:,} mask{'s' * (numbers.masks != 1)} on {labelled:,} "
+        f"image{'s' * (labelled != 1)}. Images without a mask: {without:,} that "
         f"were opened, {empty:,} marked as having no defect, "
         f"{max(0, queued - len(numbers.images)):,} not opened so far."
     )

@@ -63,7 +63,6 @@ class Listing(QObject):
         self.actions: dict[str, Callable[[], None]] = {
             "reopen": partial(self._on_action, "reopen"),
             "delete": partial(self._on_action, "delete"),
-            "leave": self._leave,
         }
         self._listen()
 
@@ -187,10 +186,6 @@ class Listing(QObject):
             self._selecting.go_to(ids[0])
         else:
             self._place.tell("Select one mask alone to correct it.")
-
-    def _leave(self) -> None:
-        self._selecting.select(())
-        self._annotating.actions["leave"]()
 
     def _on_arrived(self, _: str) -> None:
         then, self._then = self._then, None
