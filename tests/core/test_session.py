@@ -127,6 +127,25 @@ def test_clicks_never_undo_paint(session: Session) -> None:
     assert annotation.locked[erased].all()
 
 
+def test_a_stroke_is_a_step_that_clicks_correct(session: Session) -> None:
+    crack = np.zeros((128, 128), bool)
+    crack[60:64, 10:120] = True
+    session.objects.draw(crack)
+    assert (session.open_object.mask == crack).all()
+    assert not session.open_object.is_untouched  # what is found meanwhile does not take its place
+    assert session.propose(Prompt([(30, 30)], [1])).mask[30, 30]
+    session.undo()
+    session.objects.draw(disc(30, 95))  # adds
+    assert (session.open_object.mask == crack | disc(30, 95)).all()
+    session.undo()
+    assert (session.open_object.mask == crack).all()
+    annotation = session.accept()
+    assert (annotation.mask == crack).all()
+    assert (annotation.effort.clicks, annotation.effort.strokes) == (1, 2)  # undone work counts
+    session.undo()
+    assert session.open_object.is_drawn
+
+
 def test_undo_and_redo_reach_back_through_accepts(session: Session) -> None:
     first = session.propose(click(30, 30))
     session.propose(first.prompt.add_point(60, 60, 0))

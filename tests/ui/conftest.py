@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from napari_sam_tune.ui.views.panel import Panel
 from napari_sam_tune.ui.views.start import Choices
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     import napari
     from qtpy.QtWidgets import QWidget
@@ -136,18 +137,24 @@ class Hand:
         self, start: tuple[float, float], end: tuple[float, float], *, escape: bool = False
     ) -> None:
         """Drag with the left button; with `escape` that key is pressed before it is let go."""
-        a, b = QPointF(self.at(start)), QPointF(self.at(end))
+        self.trace((start, end), escape=escape)
+
+    def trace(self, path: Sequence[tuple[float, float]], *, escape: bool = False) -> None:
+        """Drag through places in their order."""
+        places = [QPointF(self.at(xy)) for xy in path]
+        b = places[-1]
         QTest.mousePress(
-            self.native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, a.toPoint()
+            self.native,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+            places[0].toPoint(),
         )
-        for step in range(1, _STEPS_IN_A_DRAG + 1):
-            self._send(
-                QEvent.Type.MouseMove,
-                a + (b - a) * (step / _STEPS_IN_A_DRAG),
-                Qt.MouseButton.LeftButton,
-            )
-            # napari takes in a move at most every 5 ms and the last one on a timer
-            QTest.qWait(6)
+        for a, c in pairwise(places):
+            for step in range(1, _STEPS_IN_A_DRAG + 1):
+                to = a + (c - a) * (step / _STEPS_IN_A_DRAG)
+                self._send(QEvent.Type.MouseMove, to, Qt.MouseButton.LeftButton)
+                # napari takes in a move at most every 5 ms and the last one on a timer
+                QTest.qWait(6)
         if escape:
             self.press(Qt.Key.Key_Escape)
         QTest.mouseRelease(

@@ -81,6 +81,60 @@ def test_click_box_paint_accept_and_undo(desk, blobs):
     assert desk.session.open_object.mask[10, 110]
 
 
+def test_a_stroke_along_a_crack_and_a_loop(desk, tmp_path):
+    rows, columns = np.mgrid[:192, :192]
+    crack = (abs(rows - columns) <= 2) & (rows >= 30) & (rows <= 120)
+    disc = (columns - 140) ** 2 + (rows - 50) ** 2 <= 15**2
+    grey = np.random.default_rng(0).normal(150, 6, rows.shape) - 70 * (crack | disc)
+    Image.fromarray(grey.clip(0, 255).astype(np.uint8)).save(tmp_path / "part.png")
+    desk.open(tmp_path)
+    desk.wait_ready()
+    session = desk.session
+
+    desk.hand.press(Qt.Key.Key_W, SHIFT)
+    assert desk.button(desk.panel.object, "Stroke").isChecked()
+    assert desk.reads("Draw along a crack")
+    center = desk.viewer.scene.camera.center
+    desk.hand.trace([(31, 33), (70, 68), (118, 119)], escape=True)  # Esc: nothing is drawn
+    assert session.open_object.is_empty
+    assert not desk.is_busy(Kind.PROPOSE)
+    desk.button(desk.panel.object, "Stroke").click()
+    desk.hand.trace([(31, 33), (70, 68), (118, 119)])
+    desk.wait(lambda: session.open_object.mask is not None)
+    drawn = session.open_object.mask
+    assert (drawn & crack).sum() / (drawn | crack).sum() > 0.7
+    assert desk.viewer.scene.camera.center == center
+    assert not len(desk.layers.all_own[-1].data)  # the path is seen only while it is drawn
+    assert desk.reads("Correct it by clicks or paint")
+    desk.shot("stroke")
+
+    # a click corrects from there; one step each, both ways
+    corrected = desk.propose((140, 50))
+    assert corrected.mask[50, 140]
+    assert corrected.prompt.labels == (1,)
+    desk.hand.press(Qt.Key.Key_U)
+    assert (session.open_object.mask == drawn).all()
+    desk.hand.press(Qt.Key.Key_U)
+    assert session.open_object.is_empty
+    desk.hand.press(Qt.Key.Key_U, SHIFT)
+    assert (session.open_object.mask == drawn).all()
+
+    # accepted before it is found: it is accepted all the same, and strokes go on
+    corners = ((1, 0), (0, 1), (-1, 0), (0, -1), (1, 0))
+    desk.hand.trace([(140 + 24 * x, 50 + 24 * y) for x, y in corners])
+    desk.hand.press(Qt.Key.Key_Q)
+    desk.wait(lambda: bool(session.project.annotations()))
+    (annotation,) = session.project.annotations()
+    assert annotation.mask[drawn].all()
+    assert (annotation.mask & disc).sum() / disc.sum() > 0.8
+    within = abs(columns - 140) + abs(rows - 50) <= 26
+    assert not annotation.mask[~within & ~drawn].any()
+    assert (annotation.effort.strokes, annotation.effort.boxes) == (2, 0)
+    assert desk.button(desk.panel.object, "Stroke").isChecked()
+    desk.hand.press(Qt.Key.Key_Z)
+    assert desk.button(desk.panel.object, "Click").isChecked()
+
+
 def test_space_and_drag_moves_the_view(desk, blobs):
     desk.open(blobs.folder)
     center = np.array(desk.viewer.scene.camera.center)

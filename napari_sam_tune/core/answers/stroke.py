@@ -1,20 +1,24 @@
 """From a stroke along a crack to its mask: the line is found under the stroke, and how wide it is.
 
 A hand is some pixels off. Along the stroke runs the cheapest path over the ridge that differs most
-from its surroundings (minimal paths, Cohen and Kimmel 1997); the crack is as wide there as half of the
-path's contrast is left at that distance from it, on both sides together. No model is asked: what is thinner than the model's grid is as good as what is wide, and a crack as long as the
-image costs no more than a short one.
+from its surroundings (minimal paths, Cohen and Kimmel 1997); the crack is as wide there as half of
+the path's contrast is left at that distance from it, on both sides together. No model is asked:
+what is thinner than the model's grid is as good as what is wide, and a long crack is followed in
+windows. A stroke whose ends meet is a loop around an object.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from scipy import ndimage
+from skimage.draw import polygon2mask
 from skimage.graph import route_through_array
 
 from napari_sam_tune.core.errors import PromptError
+from napari_sam_tune.core.images.files import to_rgb8
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,17 +37,22 @@ _WIDEST, _BESIDE = 1.5, 2.5
 _SCALES: Final = (1.0, 2.0, 3.5)
 # A stroke is followed in pieces of so many times the reach.
 _PIECE = 12
+# A long stroke is followed in windows of so many of its pixels.
+_WINDOW = 1024
+# Of the length of a loop, how far apart its ends may be; of its square, what it encloses at least
+# (a circle: .08).
+_GAP, _ROUND = 0.1, 0.015
 # What is near along the path, in px; brightness changes along a crack.
 _NEAR = 7.0
 # The line ends where this part of its contrast is left; no line is thinner than this beside it.
 _PART, _LEAST = 0.5, 1.0
 
 
-def snap(image: NDArray[np.uint8], path: Sequence[Point], reach: float = REACH) -> Mask:
+def snap(image: NDArray[Any], path: Sequence[Point], reach: float = REACH) -> Mask:
     """Return the mask of the line that was drawn along.
 
     Args:
-        image: (H, W, 3) uint8.
+        image: (H, W[, C]), as `to_rgb8` takes it.
         path: at least two (x, y) positions in px, in the order they were drawn.
         reach: how far from it the line may be, in px.
 
@@ -54,16 +63,35 @@ def snap(image: NDArray[np.uint8], path: Sequence[Point], reach: float = REACH) 
         PromptError: the path is no line within the image.
 
     """
-    drawn = _pixels(path, image.shape[:2])
+    height, width = image.shape[:2]
+    drawn = _pixels(path, (height, width))
     if len(drawn) < 2:
         raise PromptError("A stroke is drawn along a crack: press, draw, and let go.")
     margin = int(np.ceil(reach * (_BESIDE + 1)))
-    low = np.maximum(drawn.min(axis=0) - margin, 0)
-    high = np.minimum(drawn.max(axis=0) + margin + 1, image.shape[:2])
-    window = slice(low[0], high[0]), slice(low[1], high[1])
-    found = _snap(image[window].mean(axis=-1, dtype=np.float32), drawn - low, reach)
-    mask = np.zeros(image.shape[:2], bool)
-    mask[window] = found
+    mask = np.zeros((height, width), bool)
+    for first in range(0, max(1, len(drawn) - margin), _WINDOW - margin):
+        piece = drawn[first : first + _WINDOW]
+        low = np.maximum(piece.min(axis=0) - margin, 0)
+        high = np.minimum(piece.max(axis=0) + margin + 1, (height, width))
+        window = slice(low[0], high[0]), slice(low[1], high[1])
+        grey = to_rgb8(image[window]).mean(axis=-1, dtype=np.float32)
+        mask[window] |= _snap(grey, piece - low, reach)
+    return mask
+
+
+def encloses(path: Sequence[Point]) -> bool:
+    """Whether a path goes around something: its ends meet, and not because it came back."""
+    x, y = np.array(path, float).T
+    length = float(np.hypot(np.diff(x), np.diff(y)).sum())
+    gap = float(np.hypot(x[-1] - x[0], y[-1] - y[0]))
+    area = abs(float((x * np.roll(y, -1) - y * np.roll(x, -1)).sum())) / 2
+    return gap <= _GAP * length and area > _ROUND * length**2
+
+
+def inside(loop: Sequence[Point], shape: tuple[int, int]) -> Mask:
+    """Return what of an image of (H, W) lies within a loop of (x, y) positions, as a mask."""
+    corners = np.array([(y, x) for x, y in loop], float)
+    mask: Mask = polygon2mask(shape, corners)  # type: ignore[no-untyped-call]
     return mask
 
 
@@ -74,7 +102,7 @@ def _snap(grey: Grey, drawn: NDArray[np.intp], reach: float) -> Mask:
     on_line[tuple(line.T)] = True
     far, nearest = ndimage.distance_transform_edt(~on_line, return_indices=True)
     half_width = _half_width(grey, far, reach)[tuple(nearest)]
-    return np.asarray(far <= half_width)
+    return np.asarray(far <= half_width + 0.5)  # a ring ends half a pixel from its middle
 
 
 def _half_width(grey: Grey, far: NDArray[np.float64], reach: float) -> Grey:
@@ -94,10 +122,11 @@ def _half_width(grey: Grey, far: NDArray[np.float64], reach: float) -> Grey:
 def _middle(grey: Grey, drawn: NDArray[np.intp], away: Grey, reach: float) -> NDArray[np.intp]:
     """Return the pixels of the line's middle, found within reach of the stroke."""
     under = away <= reach
-    ridges = [_ridge(grey, sign) for sign in (1, -1)]
-    # of dark and of light lines the one that stands out more under the stroke
-    ridge = max(ridges, key=lambda r: float(r[under].mean()))
-    strong = float(np.percentile(ridge[under], 95)) or 1.0
+    # Of dark and of light lines that which stands out more: beside a dark one it is lighter, but
+    # by less.
+    found = [_ridge(grey, sign) for sign in (1, -1)]
+    strengths = [float(np.percentile(ridge[under], 95)) for ridge in found]
+    ridge, strong = found[int(np.argmax(strengths))], max(strengths) or 1.0
     cost = 0.05 + 1 - np.clip(ridge / strong, 0, 1) + 0.3 * (away / reach) ** 2
     cost[~under] = 1e6
     ends = [_best(cost, point, reach / 2) for point in (drawn[0], drawn[-1])]
@@ -105,11 +134,14 @@ def _middle(grey: Grey, drawn: NDArray[np.intp], away: Grey, reach: float) -> ND
     step = max(1, int(_PIECE * reach))
     stops = [ends[0], *(tuple(p) for p in drawn[step:-step:step]), ends[1]]
     stops = [ends[0], *(_best(cost, p, reach) for p in stops[1:-1]), ends[1]]
-    pieces = [
-        route_through_array(cost, a, b, fully_connected=True, geometric=True)[0]
-        for a, b in zip(stops, stops[1:], strict=False)
-    ]
-    return np.concatenate([np.asarray(piece, np.intp) for piece in pieces])
+    pieces = [_way(cost, a, b) for a, b in pairwise(stops)]
+    return np.concatenate(pieces)
+
+
+def _way(cost: Grey, start: tuple[int, int], end: tuple[int, int]) -> NDArray[np.intp]:
+    """Return the pixels of the cheapest path."""
+    way, _ = route_through_array(cost, start, end)  # type: ignore[no-untyped-call]
+    return np.asarray(way, np.intp)
 
 
 def _best(cost: NDArray[Any], point: Sequence[int], reach: float) -> tuple[int, int]:
@@ -124,7 +156,7 @@ def _best(cost: NDArray[Any], point: Sequence[int], reach: float) -> tuple[int, 
 
 
 def _ridge(grey: Grey, sign: int) -> Grey:
-    """Return how much a pixel is on a dark (1) or a light (-1) line, at the scale that fits best."""
+    """Return how much a pixel is on a dark (1) or a light (-1) line, at the best scale."""
     found = np.zeros_like(grey)
     for scale in _SCALES:
         rr = ndimage.gaussian_filter(grey, scale, order=(2, 0))
@@ -162,4 +194,5 @@ def _pixels(path: Sequence[Point], shape: tuple[int, ...]) -> NDArray[np.intp]:
     kept = pixels[inside]
     changed = np.ones(len(kept), bool)
     changed[1:] = (np.diff(kept, axis=0) != 0).any(axis=1)
-    return kept[changed]
+    along: NDArray[np.intp] = kept[changed]
+    return along

@@ -198,6 +198,12 @@ class Objects:
         self.effort.stroke()
         self.advance(self.current.paint(painted))
 
+    def draw(self, mask: ArrayLike) -> None:
+        """Add what a stroke along a line found, (H, W) bool; one step, and one stroke of effort."""
+        found = as_mask(mask, self.shape)
+        self.effort.stroke()
+        self.advance(self.current.draw(found))
+
     def cycle_candidate(self) -> None:
         """Show the model's next candidate for a single point, if it made several."""
         proposal = self.current.proposal

@@ -25,6 +25,7 @@ class OpenObject:
         reopened: id of the annotation being corrected, or None.
         suggestion: what was proposed without being asked and became `start`, or None.
         class_guess: the class it most likely has, by the first answer; or None.
+        is_drawn: `start` is, or has in it, what a stroke along a line found.
 
     """
 
@@ -36,6 +37,7 @@ class OpenObject:
     reopened: str | None = None
     suggestion: Suggestion | None = None
     class_guess: ClassGuess | None = None
+    is_drawn: bool = False
 
     @classmethod
     def suggested(cls, suggestion: Suggestion) -> OpenObject:
@@ -58,7 +60,8 @@ class OpenObject:
     @property
     def is_untouched(self) -> bool:
         """Nothing was done by hand: it is empty, or a suggestion as it was made."""
-        return self.prompt is None and self.correction is None and self.reopened is None
+        said = self.prompt is not None or self.is_drawn
+        return not said and self.correction is None and self.reopened is None
 
     @property
     def is_suggestion(self) -> bool:
@@ -108,6 +111,12 @@ class OpenObject:
         is_first = self.proposal is None and self.start is None
         guess = proposal.class_guess if is_first else self.class_guess
         return replace(self, proposal=proposal, answered=answered, class_guess=guess)
+
+    def draw(self, mask: Mask) -> OpenObject:
+        """Return the object with what a stroke found added; clicks correct it from there."""
+        below = self.mask
+        start = mask if below is None else below | mask
+        return replace(self, prompt=None, proposal=None, start=start, is_drawn=True)
 
     def paint(self, mask: Mask) -> OpenObject:
         """Return the object as the brush left it; the pixels that changed are locked."""

@@ -29,11 +29,24 @@ class Listener(Protocol):
         """A box was drawn."""
 
 
+class Drawer(Protocol):
+    """Who gets strokes; paths are of positions in world coordinates."""
+
+    is_on: bool
+
+    def on_path_drawing(self, path: Sequence[Sequence[float]]) -> None:
+        """A stroke is being drawn."""
+
+    def on_path(self, path: Sequence[Sequence[float]]) -> None:
+        """A stroke was drawn."""
+
+
 class Gestures:
     """A mouse callback for `viewer.mouse_drag_callbacks`.
 
     Args:
         listener: who gets clicks and boxes.
+        drawer: who gets strokes instead of boxes, while it is on.
         is_prompting: whether the mouse is ours now, and not the brush's or another layer's.
         pick: gets the place of a click with Ctrl held, which selects a mask.
 
@@ -47,10 +60,11 @@ class Gestures:
     def __init__(
         self,
         listener: Listener,
+        drawer: Drawer,
         is_prompting: Callable[[], bool],
         pick: Callable[[Sequence[float]], None],
     ) -> None:
-        self._listener = listener
+        self._listener, self._drawer = listener, drawer
         self._is_prompting, self._pick = is_prompting, pick
         self.drag_draws_box = True
         self.is_panning = self.is_dropped = False
@@ -63,24 +77,30 @@ class Gestures:
         ours = event.button in (LEFT, RIGHT) and "Alt" not in event.modifiers
         if self.is_panning or not ours or not self._is_prompting():
             return
-        draws = event.button == LEFT and self.drag_draws_box != ("Control" in event.modifiers)
+        plain = "Control" not in event.modifiers
+        strokes = event.button == LEFT and plain and self._drawer.is_on
+        draws = strokes or (event.button == LEFT and self.drag_draws_box == plain)
         if draws and viewer.scene.camera.mouse_pan:
             viewer.scene.camera.mouse_pan = False
             try:
-                yield from self._follow(event, draws)
+                yield from self._follow(event, draws, strokes)
             finally:
                 viewer.scene.camera.mouse_pan = True
         else:
-            yield from self._follow(event, draws)
+            yield from self._follow(event, draws, strokes)
 
-    def _follow(self, event: Any, draws: bool) -> Generator[None, None, None]:
+    def _follow(self, event: Any, draws: bool, strokes: bool) -> Generator[None, None, None]:
         press, start = np.array(event.pos, float), tuple(event.position)
         negative = event.button == RIGHT or "Shift" in event.modifiers
         moved = self.is_dropped = False
+        path = [start]
         yield
         while event.type == "mouse_move":
             moved = moved or _distance(event, press) > _CLICK_PIXELS
-            if moved and draws and not self.is_dropped:
+            path.append(tuple(event.position))
+            if moved and strokes and not self.is_dropped:
+                self._drawer.on_path_drawing(path)
+            elif moved and draws and not self.is_dropped:
                 self._listener.on_box_drawing(start, tuple(event.position))
             yield
         if self.is_dropped:
@@ -90,6 +110,8 @@ class Gestures:
                 self._pick(start)
             else:
                 self._listener.on_click(start, negative=negative)
+        elif strokes:
+            self._drawer.on_path([*path, tuple(event.position)])
         elif draws:
             self._listener.on_box(start, tuple(event.position))
 

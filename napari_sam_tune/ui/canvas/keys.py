@@ -53,6 +53,7 @@ DEFAULT_KEYS: dict[str, str] = {
     "markers": "Shift-M",
     "contrast": "Shift-I",
     "zoom": "Shift-Z",
+    "stroke": "Shift-W",
 }
 # What is so only while its key is held.
 HELD = ("hide_masks",)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer, Points, Shapes, Vectors
+    from numpy.typing import NDArray
 
     from napari_sam_tune.core.prompts import Box, Mask, Point, Prompt
 
@@ -200,6 +201,10 @@ class LabellingLayers:
         yb, xb = self.image.world_to_data(end)[-2:]
         return min(xa, xb), min(ya, yb), max(xa, xb), max(ya, yb)
 
+    def path_through(self, worlds: Sequence[Sequence[float]]) -> list[Point]:
+        """Return world positions as (x, y) in the image's pixels, also outside of it."""
+        return [xy_from_rowcol(self.image.world_to_data(world)[-2:]) for world in worlds]
+
     def id_at(self, world: Sequence[float]) -> str | None:
         """Return the id of the accepted object at a world position."""
         xy = self.xy_at(world)
@@ -235,18 +240,27 @@ class LabellingLayers:
 
     def show_preview(self, mask: Mask | None) -> None:
         """Show the outline a click would give, or none; its layer comes with the first one."""
+        self._show_lines(None if mask is None else outline(mask))
+
+    def show_path(self, path: Sequence[Point]) -> None:
+        """Show a stroke while it is drawn, through at least two (x, y) positions."""
+        corners = np.array([rowcol_from_xy(xy) for xy in path], np.float32)
+        self._show_lines(np.stack([corners[:-1], np.diff(corners, axis=0)], axis=1))
+
+    def _show_lines(self, lines: NDArray[np.float32] | None) -> None:
+        """Show lines, (N, 2, 2): (row, column) and where it leads."""
         layer: Vectors | None = self._own.get("preview")
         if layer is None:
-            if mask is None or not self.is_open:
+            if lines is None or not self.is_open:
                 return
             active = self.viewer.layers.selection.active
             self._add("preview", outline_layer())
             layer = self._own["preview"]
             self.viewer.layers.selection.active = active
             self._follow_zoom()
-        elif mask is None and not len(layer.data):
+        elif lines is None and not len(layer.data):
             return
-        layer.data = np.zeros((0, 2, 2), np.float32) if mask is None else outline(mask)
+        layer.data = np.zeros((0, 2, 2), np.float32) if lines is None else lines
 
     def proposed_mask(self) -> Mask:
         """Return the proposal layer as (H, W) bool, as brush and eraser left it."""
@@ -267,7 +281,7 @@ class LabellingLayers:
             positive = np.asarray(prompt.labels, bool)  # type: ignore[union-attr]
             clicks.face_color = np.where(positive, POSITIVE, NEGATIVE).tolist()
             clicks.symbol = np.where(positive, "cross", "hbar").tolist()
-            clicks.size = CLICK_PIXELS * self._screen_pixel()
+            clicks.size = CLICK_PIXELS * self.screen_pixel()
         clicks.selected_data = set()
         self.show_box(None if prompt is None else prompt.box)
 
@@ -282,7 +296,7 @@ class LabellingLayers:
             return
         x0, y0, x1, y1 = box
         layer.data = [np.array([[y0, x0], [y0, x1], [y1, x1], [y1, x0]])]
-        layer.edge_width = LINE_PIXELS * self._screen_pixel()
+        layer.edge_width = LINE_PIXELS * self.screen_pixel()
 
     def show_accepted(self, objects: Sequence[AcceptedObject], *, cover: bool = False) -> None:
         """Show the accepted objects, oldest first.
@@ -335,10 +349,10 @@ class LabellingLayers:
         """Keep marks and lines as wide on the screen as they were."""
         if not self.is_open:
             return
-        width = LINE_PIXELS * self._screen_pixel()
+        width = LINE_PIXELS * self.screen_pixel()
         clicks, box = self._own["clicks"], self._own["box"]
         if len(clicks.data):
-            clicks.size = CLICK_PIXELS * self._screen_pixel()
+            clicks.size = CLICK_PIXELS * self.screen_pixel()
         if box.nshapes:
             box.edge_width = width
         if "preview" in self._own:
@@ -349,7 +363,7 @@ class LabellingLayers:
             if self._own[role].contour != contour:
                 self._own[role].contour = contour
 
-    def _screen_pixel(self) -> float:
-        """How many pixels of the image a pixel of the screen is wide."""
+    def screen_pixel(self) -> float:
+        """Return how many pixels of the image a pixel of the screen is wide."""
         scale = float(np.abs(self.image.scale[-1])) or 1.0
         return 1 / max(self.viewer.scene.camera.zoom, 1e-6) / scale

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FIXED: Final = (
     ("Z, P, E", "Click, brush, eraser"),
     ("[, ]", "Smaller, larger brush"),
-    ("Esc", "Leave the brush, the eraser, a box, Correct and Delete: back to clicking"),
+    ("Esc", "Leave strokes, the brush, the eraser, a box, Correct and Delete: back to clicking"),
     ("Ctrl+Z, Ctrl+⇧+Z", "Undo, redo"),
     ("Space, held", "Drag to move the view"),
     ("Wheel", "Zoom"),

@@ -20,7 +20,7 @@ from napari_sam_tune.ui.views.style import (
     on_a_button,
 )
 
-Tool = Literal["click", "brush", "eraser"]
+Tool = Literal["click", "stroke", "brush", "eraser"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,8 @@ _BOX = "Drag: box · Space + drag: move the view"
 _VIEW = "Ctrl + drag: box · Drag: move the view"
 _CLICKS = "Click: part of it · Right click or Shift + click: not part of it"
 _HINTS = {
+    "stroke": "Draw along a crack: the mask is as wide as it is. Draw a loop: the object inside. "
+    "Clicks correct. Esc or Z: back to clicking",
     "brush": "Drag to add to the mask. [ and ] change the size of the brush. Esc or Z: back to "
     "clicking",
     "eraser": "Drag to take away from the mask. [ and ] change the size of the eraser. Esc or Z: "
@@ -236,6 +238,7 @@ class ObjectView(_ActionView):
         # The keys are napari's own for its Labels layer.
         for tool, text, key in (
             ("click", "Click", "Z"),
+            ("stroke", "Stroke", ""),
             ("brush", "Brush", "P"),
             ("eraser", "Eraser", "E"),
         ):
@@ -245,11 +248,12 @@ class ObjectView(_ActionView):
             button.clicked.connect(lambda _=False, tool=tool: self.tool_chosen.emit(tool))
             group.addButton(button)
             self._tool_buttons[tool] = button
-        return Row(*group.buttons())
+        return Row(*group.buttons(), columns=2)
 
     def show_keys(self, keys: dict[str, str]) -> None:
         """Write the keys on the buttons and beside the check box."""
         super().show_keys(keys)
+        self._tool_buttons["stroke"].show_key(keys.get("stroke", ""))
         self.connected.setText(f"Connected only ({keys.get('connected', '')})")
 
     def show_gestures(self, *, drag_draws_box: bool) -> None:

@@ -12,19 +12,22 @@ from napari_sam_tune.core.errors import PromptError, SamTuneError, StorageError
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.ui.views.labelling import ObjectSnapshot, Tool
 from napari_sam_tune.ui.work.asking import Asking
+from napari_sam_tune.ui.work.drawing import Drawing
 from napari_sam_tune.ui.work.learning_at_once import learn_at_once
+from napari_sam_tune.ui.work.object_words import headline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from napari_sam_tune.core.prompts import Proposal
+    from psygnal import SignalInstance
+
     from napari_sam_tune.core.session.deeds import Undone
     from napari_sam_tune.core.session.open_object import OpenObject
     from napari_sam_tune.ui.work.opening import Opening
     from napari_sam_tune.ui.work.read_image import ReadImage
     from napari_sam_tune.ui.work.workplace import Workplace
 
-_MODES = {"click": "pan_zoom", "brush": "paint", "eraser": "erase"}
+_MODES = {"click": "pan_zoom", "stroke": "pan_zoom", "brush": "paint", "eraser": "erase"}
 _PICKS: dict[str, Literal["reopen", "delete"]] = {"reopen": "reopen", "delete": "delete"}
 _TOOLS: dict[str, Tool] = {"paint": "brush", "erase": "eraser"}
 
@@ -34,6 +37,7 @@ class Annotating(QObject):
 
     Attributes:
         asking: the model's answers.
+        drawing: strokes.
         actions: what can be done by key or button, by name.
 
     """
@@ -46,6 +50,7 @@ class Annotating(QObject):
         self._picking: Literal["reopen", "delete"] | None = None
         self._undone = ""
         self.asking = Asking(place, opening, self)
+        self.drawing = Drawing(place, opening, self.asking, self)
         self.actions: dict[str, Callable[[], None]] = {
             "accept": self._accept_open,
             "sign": self._switch_sign,
@@ -60,6 +65,7 @@ class Annotating(QObject):
             "reopen": partial(self._pick_under_mouse, "reopen"),
             "delete": partial(self._pick_under_mouse, "delete"),
             "click": partial(self.set_tool, "click"),
+            "stroke": self._switch_stroke,
             "done": partial(self._finish_image, empty=False),
             "no_defect": partial(self._finish_image, empty=True),
             "previous_image": partial(self._go, -1),
@@ -72,13 +78,16 @@ class Annotating(QObject):
         opening.ready.connect(self._learn_at_once)
         self.asking.changed.connect(self.refresh)
         self._session.object_changed.connect(self._on_session_object_changed)
-        self._session.annotations_changed.connect(self._learn_at_once)
-        self._session.classes_changed.connect(self._learn_at_once)
-        self._session.reviews_changed.connect(self._learn_at_once)
+        for signal in self._learning_signals():
+            signal.connect(self._learn_at_once)
         self._session.annotations_changed.connect(self._count_accepted)
         for view in (place.panel.image, place.panel.object):
             view.action.connect(self.act)
         place.panel.object.tool_chosen.connect(self.set_tool)
+
+    def _learning_signals(self) -> tuple[SignalInstance, ...]:
+        session = self._session
+        return session.annotations_changed, session.classes_changed, session.reviews_changed
 
     def _learn_at_once(self, *_: object) -> None:
         learn_at_once(self._place)
@@ -95,9 +104,8 @@ class Annotating(QObject):
     def close(self) -> None:
         """Stop listening."""
         self._session.object_changed.disconnect(self._on_session_object_changed)
-        self._session.annotations_changed.disconnect(self._learn_at_once)
-        self._session.classes_changed.disconnect(self._learn_at_once)
-        self._session.reviews_changed.disconnect(self._learn_at_once)
+        for signal in self._learning_signals():
+            signal.disconnect(self._learn_at_once)
         self._session.annotations_changed.disconnect(self._count_accepted)
 
     # ------------------------------------------------------------- the mouse
@@ -205,7 +213,7 @@ class Annotating(QObject):
 
     def _accept(self) -> None:
         self._session.accept()
-        self._set_tool("click")
+        self._set_tool("stroke" if self.drawing.is_on else "click")
 
     def _clear(self) -> None:
         """Start the object again; one that was taken up or suggested is there as it was."""
@@ -247,6 +255,7 @@ class Annotating(QObject):
         self._negative = False
         if self._place.layers.is_open:
             self._place.layers.show_prompt(self.asking.said)
+            self._place.layers.show_preview(None)
         self._set_tool("click")
 
     def _pick_at(self, what: Literal["reopen", "delete"], world: Sequence[float]) -> None:
@@ -289,12 +298,16 @@ class Annotating(QObject):
             self._place.tell("This is the last image." if by > 0 else "This is the first image.")
 
     def set_tool(self, tool: str) -> None:
-        """Let the mouse click, paint or erase."""
+        """Let the mouse click, draw strokes, paint or erase."""
         self._place.touch()
         self._set_tool(tool)
 
+    def _switch_stroke(self) -> None:
+        self.set_tool("click" if self.drawing.is_on else "stroke")
+
     def _set_tool(self, tool: str) -> None:
         self._picking = None
+        self.drawing.is_on = tool == "stroke"
         self.refresh()
         if not self._place.layers.is_open:
             return
@@ -320,6 +333,7 @@ class Annotating(QObject):
 
     def _on_mode_changed(self, _: object = None) -> None:
         self._picking = None
+        self.drawing.is_on &= str(self._place.layers.proposal.mode) == "pan_zoom"
         self.refresh()
 
     def _on_proposal_painted(self, _: object = None) -> None:
@@ -350,7 +364,7 @@ class Annotating(QObject):
                 has_earlier=self.asking.compared is not None and not self.asking.is_asking,
                 can_undo=state.can_undo,
                 can_redo=state.can_redo,
-                tool=_TOOLS.get(mode, "click"),
+                tool=_TOOLS.get(mode, "stroke" if self.drawing.is_on else "click"),
                 picking=self._picking,
                 has_image=layers.is_open and state.image_id is not None,
                 accepted=self._accepted,
@@ -376,25 +390,4 @@ class Annotating(QObject):
             return f"Click on the accepted mask to {word}."
         if not self._opening.is_ready:
             return "Preparing the image. Click already: the mask comes as soon as it is ready."
-        if current.is_empty:
-            return "Click on a defect, or draw a box around it."
-        if current.is_suggestion:
-            return "A suggestion: accept, reject or correct it."
-        if current.correction is not None:
-            return "Painted pixels stay as you set them, whatever you click."
-        if current.proposal is None:
-            if current.reopened is not None:
-                return "Correct it by clicks or paint, then accept."
-            return "Asking the model…"
-        if current.proposal.is_recalled:
-            return self._recalled_headline(current.proposal)
-        guess = ""
-        if len(current.proposal.candidates) > 1:
-            guess = f" · guess {current.proposal.chosen + 1} of {len(current.proposal.candidates)}"
-        return f"Proposed, {min(max(current.proposal.iou, 0.0), 1.0):.0%} sure{guess}"
-
-    def _recalled_headline(self, proposal: Proposal) -> str:
-        images = {self._session.project.annotation(name).image_id for name in proposal.recalled}
-        where = next(iter(images)) if len(images) == 1 else f"{len(images)} images"
-        other = " · Next guess shows others" if len(proposal.candidates) > 1 else ""
-        return f"Mask of the same place on {where}{other}"
+        return headline(current, self._session.project)

@@ -14,7 +14,7 @@ from napari_sam_tune.ui.inference import Kind
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_sam_tune.core.prompts import Prompt, Proposal, ProposalRequest
+    from napari_sam_tune.core.prompts import Mask, Prompt, Proposal, ProposalRequest
     from napari_sam_tune.ui.work.opening import Opening
     from napari_sam_tune.ui.work.workplace import Workplace
 
@@ -24,13 +24,13 @@ class _Question:
     """A question on its way to the model, and what waits for its answer.
 
     Attributes:
-        request: the question.
+        request: the question; None for a stroke, whose mask is found beside.
         following: the whole prompt as it was said meanwhile; it is asked next.
         then: what to do, in this order, once nothing more is asked.
 
     """
 
-    request: ProposalRequest
+    request: ProposalRequest | None
     following: Prompt | None = None
     then: list[Callable[[], object]] = field(default_factory=list)
 
@@ -64,8 +64,11 @@ class Asking(QObject):
     @property
     def said(self) -> Prompt | None:
         """The whole prompt so far, whether it was put to the model yet or not."""
-        following = None if self._question is None else self._question.following
-        prompt = following or self._session.open_object.prompt
+        if self._question is not None and self._question.request is None:
+            prompt = self._question.following  # what was said before the stroke is in its mask
+        else:
+            following = None if self._question is None else self._question.following
+            prompt = following or self._session.open_object.prompt
         return None if prompt is None else prompt.without_mask()
 
     # ---------------------------------------------------------------- asking
@@ -79,6 +82,29 @@ class Asking(QObject):
             self._place.layers.show_prompt(prompt)
             return
         self._ask(prompt, [])
+
+    def draw(self, find: Callable[[], Mask]) -> None:
+        """Add the mask of a stroke, found on the model's thread; clicks meanwhile follow it."""
+        self.compared = None
+        self._place.inference.forget(Kind.CLOSER)
+        if self._question is not None:
+            self._question.then.append(partial(self.draw, find))
+            return
+        question = self._question = _Question(None)
+        done = partial(self._on_drawn, question)
+        self._place.inference.submit(Kind.PROPOSE, find, done, self._on_not_drawn)
+        self.changed.emit()
+
+    def _on_drawn(self, question: _Question, mask: Mask) -> None:
+        self._question = None
+        self._session.objects.draw(mask)
+        self._go_on(question)
+        self.changed.emit()
+
+    def _on_not_drawn(self, error: Exception) -> None:
+        self._question = None
+        self._place.complain(error)
+        self.changed.emit()
 
     def ask_anew(self) -> None:
         """Let the weights that came into use answer the open prompt; the old mask is kept aside."""
@@ -98,7 +124,8 @@ class Asking(QObject):
     def mend(self) -> None:
         """Ask again where a step leads back to a prompt whose answer never came."""
         if self._session.open_object.awaiting and not self.is_asking:
-            self._submit(_Question(self._session.objects.request_again()))
+            request = self._session.objects.request_again()
+            self._submit(_Question(request), request)
 
     def _ask(self, prompt: Prompt, then: list[Callable[[], object]]) -> None:
         try:
@@ -109,14 +136,14 @@ class Asking(QObject):
             self.changed.emit()
             return
         self._place.settle()
-        self._submit(_Question(request, then=then))
+        self._submit(_Question(request, then=then), request)
 
-    def _submit(self, question: _Question) -> None:
+    def _submit(self, question: _Question, request: ProposalRequest) -> None:
         self._question = question
         self._place.inference.submit(
             Kind.PROPOSE,
-            partial(self._answer_on_thread, question.request),
-            partial(self._on_answered, question),
+            partial(self._answer_on_thread, request),
+            partial(self._on_answered, question, request),
             self._on_failed,
         )
         self.changed.emit()
@@ -149,19 +176,28 @@ class Asking(QObject):
         with self._session.learner.runner.stepping_aside():
             return self._session.answerer.answer(request)
 
-    def _on_answered(self, question: _Question, proposal: Proposal) -> None:
+    def _on_answered(
+        self, question: _Question, request: ProposalRequest, proposal: Proposal
+    ) -> None:
         self._question = None
-        if not self._session.objects.receive(question.request, proposal):
+        if not self._session.objects.receive(request, proposal):
             self.changed.emit()
             return
+        if question.following is None and not question.then:
+            self._look_closer(request, proposal)
+        self._go_on(question)
+
+    def _go_on(self, question: _Question) -> None:
+        """Do what waited for a mask that is there now."""
         if question.following is not None:
             self._ask(question.following, question.then)
             return
-        if not question.then:
-            self._look_closer(question.request, proposal)
-        for action in question.then:
+        for position, action in enumerate(question.then, start=1):
             if action() is False:
                 return  # what was to come after it would leave the mask behind
+            if self._question is not None:  # another stroke: the rest waits for that one
+                self._question.then.extend(question.then[position:])
+                return
 
     def _look_closer(self, request: ProposalRequest, proposal: Proposal) -> None:
         """Let a closer answer take the place of a small object's, when it is ready."""

@@ -73,7 +73,10 @@ class Work(QObject):
         self.preview = Preview(place, self.opening, self.annotating, self)
         self.seeing = Seeing(place, self.opening, self)
         self._gestures = Gestures(
-            self.annotating, self.annotating.is_prompting, self.selecting.select_at
+            self.annotating,
+            self.annotating.drawing,
+            self.annotating.is_prompting,
+            self.selecting.select_at,
         )
         actions = {
             **self.annotating.actions,

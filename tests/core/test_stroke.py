@@ -1,0 +1,67 @@
+"""From a stroke along a crack to its mask."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from napari_sam_tune.core.answers.stroke import encloses, inside, snap
+from napari_sam_tune.core.errors import PromptError
+from napari_sam_tune.core.scoring import iou
+
+
+def crack(side: int, half_width: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a wavy line as (H, W) bool and the (x, y) of its middle."""
+    x = np.arange(12, side - 12)
+    wave = np.random.default_rng(seed).uniform(0, 6)
+    y = side / 2 + side / 10 * np.sin(6 * x / side + wave)
+    mask = np.zeros((side, side), bool)
+    mask[np.rint(y).astype(int), x] = True
+    return ndimage.binary_dilation(mask, iterations=half_width), np.stack([x, y], axis=1)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    half_width=st.integers(1, 5),
+    seed=st.integers(0, 99),
+    sign=st.sampled_from([-1, 1]),
+    depth=st.sampled_from([np.uint8, np.uint16, np.float32]),
+)
+def test_the_mask_is_as_wide_as_the_line(half_width, seed, sign, depth) -> None:
+    truth, middle = crack(120, half_width, seed)
+    rng = np.random.default_rng(seed)
+    image = rng.normal(120, 4, truth.shape) + sign * 60 * truth
+    image = (image * (200 if depth == np.uint16 else 1)).astype(depth)
+    hand = ndimage.gaussian_filter1d(rng.normal(0, 6, middle.shape), 8, axis=0)
+    assert iou(snap(image, (middle + hand)[::7].tolist()), truth) > 0.6
+
+
+def test_a_long_crack_in_windows_has_no_seam() -> None:
+    truth, middle = crack(2400, 2, 0)
+    image = (150 - 60 * truth[900:1500]).astype(np.uint8)
+    path = [(x, y - 900) for x, y in middle[::20]]
+    assert iou(snap(image, path), truth[900:1500]) > 0.75
+
+
+def test_what_is_no_line_is_said() -> None:
+    image = np.full((40, 40), 90, np.uint8)
+    for path in ([(5, 5)], [(5, 5), (5, 5)], [(-50, -9), (-60, -9)], [(np.nan, 2), (3, 4)]):
+        with pytest.raises(PromptError, match="drawn along a crack"):
+            snap(image, path)
+    assert snap(image, [(2, 2), (90, 38)]).any()  # even ground: a thin line, as it was drawn
+
+
+def test_a_stroke_whose_ends_meet_is_a_loop() -> None:
+    around = np.linspace(0, 2 * np.pi, 30)
+    loop = [(20 + 9 * np.cos(a), 15 + 9 * np.sin(a)) for a in around]
+    assert encloses(loop)
+    assert not encloses(loop[:20])
+    assert not encloses([(0, 0), (50, 2), (0, 3)])  # along a crack and back
+    assert not encloses([(3, 3), (3, 3)])
+    within = inside(loop, (40, 50))
+    assert within.shape == (40, 50)
+    assert within[15, 20]
+    assert not within[15, 30]
