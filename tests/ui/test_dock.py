@@ -437,7 +437,9 @@ def test_a_small_object_is_looked_at_closely_as_part_of_the_click(desk, tmp_path
     desk.hand.press(Qt.Key.Key_U)
     assert desk.session.open_object.is_empty
     desk.hand.press(Qt.Key.Key_U, SHIFT)
-    assert desk.session.open_object.proposal is closer.proposal
+    again = desk.session.open_object.proposal
+    assert again.window == closer.proposal.window
+    assert np.array_equal(again.mask, closer.proposal.mask)
     corrected = desk.propose((312, 200), button=RIGHT)
     assert corrected.proposal.window == closer.proposal.window
     assert not corrected.mask[200, 312]

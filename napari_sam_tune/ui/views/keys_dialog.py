@@ -58,6 +58,7 @@ class KeysDialog(QDialog):
             ("Click", "This is part of it"),
             ("Right click, ⇧+click", "This is not part of it"),
             ("Drag" if drag_draws_box else "Ctrl+drag", "A box around it"),
+            ("Ctrl+click", "Select a mask you accepted: class and review keys are for it"),
         )
         rows = (*mouse, *((keys.get(name, ""), title) for name, title in titles.items()), *FIXED)
         table = QLabel(_table(rows))
