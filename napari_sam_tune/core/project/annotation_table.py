@@ -138,10 +138,11 @@ class AnnotationTable:
         return self._naming.said
 
     def _rename(self, naming: Naming) -> None:
-        self._naming, self._living = naming, None
+        self._living = None
         for found in self._by_image.values():
             found[:] = [annotation.called(naming) for annotation in found]
             self._by_id.update((annotation.id, annotation) for annotation in found)
+        self._naming = naming  # at last, for `named` is asked without a lock
 
     def get(self, annotation_id: str) -> Annotation | None:
         """Return an annotation, living or not."""

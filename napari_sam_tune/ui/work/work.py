@@ -57,6 +57,7 @@ class Work(QObject):
     ) -> None:
         super().__init__(parent)
         self.place, self._preferences = place, preferences
+        self._is_closed = False
         self.opening = Opening(place, self)
         self.selecting = Selecting(place, self.opening, self)
         self.accepted = Accepted(place, self.opening, self.selecting, self)
@@ -108,6 +109,7 @@ class Work(QObject):
 
     def close(self) -> None:
         """Give viewer and keys back, stop the round under way, close the session."""
+        self._is_closed = True
         viewer = self.place.viewer
         self.place.inference.forget(*Kind)
         self._preferences.unwatch(self._on_preferences_changed)
@@ -211,8 +213,17 @@ class Work(QObject):
         layers = self.place.layers
         if not layers.is_expected(event.value):
             return
-        gone = self.image_removed.emit if event.value is layers.image else self.opening.open_current
-        QTimer.singleShot(0, gone)
+        is_image = event.value is layers.image
+
+        def mend() -> None:
+            if self._is_closed:
+                return  # the viewer itself goes, with all its layers
+            if is_image:
+                self.image_removed.emit()
+            else:
+                self.opening.open_current()
+
+        QTimer.singleShot(0, mend)
 
     def _on_layers_changed(self, _: Event) -> None:
         self._offer_adoption()
