@@ -139,7 +139,11 @@ class AnnotationTable:
 
     def _rename(self, naming: Naming) -> None:
         self._living = None
-        for found in self._by_image.values():
+        images = set(self._by_image)
+        if naming.renamings == self._naming.renamings:  # single masks alone got other classes
+            given = naming.given.items() ^ self._naming.given.items()
+            images = {self._by_id[name].image_id for name, _ in given if name in self._by_id}
+        for found in map(self._by_image.__getitem__, images):
             found[:] = [annotation.called(naming) for annotation in found]
             self._by_id.update((annotation.id, annotation) for annotation in found)
         self._naming = naming  # at last, for `named` is asked without a lock
@@ -201,15 +205,13 @@ class AnnotationTable:
             rival = last.setdefault(self._root(annotation), annotation)
             if self._last_word(annotation, words) >= self._last_word(rival, words):
                 last[self._root(annotation)] = annotation
-        overruled = [
-            a
+        overruled = {
+            a.id: a
             for a in alive
             if (a.supersedes is not None or a.id in self._superseded_at)
             and last[self._root(a)] is not a
-        ]
-        if not overruled:
-            return alive, []
-        return [a for a in alive if a not in overruled], overruled
+        }
+        return [a for a in alive if a.id not in overruled], list(overruled.values())
 
     def _counts(self, annotation: Annotation, words: Words) -> bool:
         """Whether it lives as far as itself and what supersedes it are concerned."""

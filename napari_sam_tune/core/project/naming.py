@@ -222,7 +222,7 @@ class Naming:
 
 def _followed(name: str, renamings: list[Renaming]) -> str:
     for renaming in renamings:
-        if not renaming.is_void and renaming.old == name:
+        if renaming.old == name and not renaming.is_void:
             name = renaming.new
     return name
 
