@@ -196,8 +196,7 @@ def test_what_was_learnt_is_drawn_over_masks_and_comes_back(make_desk, blobs):
     desk.shot("helping")
 
     desk.panel.image.leave.emit()
-    desk.panel.start.resume_chosen.emit()
-    desk.wait_ready()
+    desk.resume()
     desk.wait(lambda: len(chart.points) == 2)
     assert learnt.text() == said
 
