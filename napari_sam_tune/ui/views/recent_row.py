@@ -53,7 +53,7 @@ class RecentRow(QWidget):
             forget = Button("Take off", "small")
             forget.setToolTip("Offer it no more. Nothing is deleted.")
             forget.clicked.connect(self.forgotten)
-            line.addWidget(forget)
+            line.addWidget(forget, 0, Qt.AlignmentFlag.AlignVCenter)  # else as low as this
 
 
 class _Project(QPushButton):

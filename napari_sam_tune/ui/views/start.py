@@ -15,7 +15,8 @@ from napari_sam_tune.core.project.folder import is_project
 from napari_sam_tune.ui.queue import PROJECT_NAME
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.recent_row import RecentRow
-from napari_sam_tune.ui.views.style import Button, OneLine, Row, Section, Text
+from napari_sam_tune.ui.views.row import Row
+from napari_sam_tune.ui.views.style import Button, OneLine, Section, Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
