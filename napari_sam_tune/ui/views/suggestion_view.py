@@ -8,7 +8,15 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from napari_sam_tune.ui.views.fields import ComboBox
-from napari_sam_tune.ui.views.style import Button, CheckBox, KeyButton, OneLine, Row, Section, Text
+from napari_sam_tune.ui.views.row import Row
+from napari_sam_tune.ui.views.style import (
+    Button,
+    CheckBox,
+    KeyButton,
+    OneLine,
+    Section,
+    Text,
+)
 
 KINDS = (
     ("similar", "Like the accepted"),
