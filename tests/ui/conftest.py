@@ -23,6 +23,7 @@ from qtpy.QtWidgets import QAbstractButton, QApplication, QLabel, QProgressBar
 from napari_sam_tune.ui.controller import Controller
 from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.views.panel import Panel
+from napari_sam_tune.ui.views.recent_row import RecentRow
 from napari_sam_tune.ui.views.start import Choices
 
 if TYPE_CHECKING:
@@ -231,6 +232,13 @@ class Desk:
         if choices:
             self.panel.start.show_choices(Choices(**choices))
         self.panel.start.folder_chosen.emit(folder)
+        self.wait_ready()
+
+    def resume(self) -> None:
+        """Go on with what was labelled last, and wait until the model has its image."""
+        rows = self.panel.start
+        self.wait(lambda: rows.findChild(RecentRow) is not None)
+        rows.findChild(RecentRow).open.click()
         self.wait_ready()
 
     def wait_ready(self) -> None:

@@ -228,6 +228,7 @@ class Panel(QWidget):
         keys.clicked.connect(self.keys_asked)
         for widget in (
             self.image.line,
+            self.learning.gain,
             self.learning.line,
             self.learning.line_bar,
             Row(self.export, keys),
