@@ -13,6 +13,7 @@ from qtpy.QtCore import QCoreApplication, QObject
 from qtpy.QtWidgets import QFileDialog
 
 from napari_sam_tune.core.errors import CheckpointMissing, ProjectError, SamTuneError, StorageError
+from napari_sam_tune.core.images.files import IMAGE_SUFFIXES
 from napari_sam_tune.core.project.folder import is_project
 from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS
 from napari_sam_tune.ui.canvas.layers import LabellingLayers
@@ -25,6 +26,7 @@ from napari_sam_tune.ui.preferences import PreferencesSource
 from napari_sam_tune.ui.queue import (
     SAMPLE_IMAGES,
     ImageQueue,
+    file_queue,
     folder_queue,
     image_layers,
     project_queue,
@@ -39,7 +41,7 @@ from napari_sam_tune.ui.work.work import Work
 from napari_sam_tune.ui.work.workplace import Workplace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from napari.components import ViewerModel
     from napari.utils.events import Event
@@ -110,6 +112,28 @@ class Controller(QObject):
         """
         choices = replace(self.panel.start.choices(), project=project)
         self._load(project, partial(_find_images, folder=None, look_in=look_in), choices)
+
+    def open_dropped(self, paths: Sequence[Path]) -> None:
+        """Label what was dropped on the dock: image files, or one folder or project.
+
+        Images join the project that is open; a folder or a project takes its place.
+        """
+        files = [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
+        if len(paths) == 1 and paths[0].is_dir():
+            self.leave()
+            self.open_folder(paths[0])
+        elif len(files) < len(paths):
+            other = next(path for path in paths if path not in files)
+            text = (
+                f"{other.name} is no image file. Drop PNG, JPEG, TIFF, BMP or WebP files, or one "
+                "folder, or one project."
+            )
+            self.panel.notice.show_notice(Notice(text, "error"))
+        elif self.work is not None:
+            self.work.place.queue.join_files(files)
+            self.work.opening.open_current()
+        else:
+            self._begin(lambda: file_queue(files, _viewer_home()))
 
     def resume(self, recent: Recent) -> None:
         """Go on with what was labelled before."""
@@ -291,6 +315,7 @@ class Controller(QObject):
         panel.start.project_chosen.connect(self.open_project)
         panel.start.recent_chosen.connect(self.resume)
         panel.image.leave.connect(self.leave)
+        panel.dropped.connect(self.open_dropped)
         panel.export_asked.connect(self._on_export_asked)
         folded = load_folded()
         if folded is not None:

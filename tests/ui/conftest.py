@@ -15,8 +15,8 @@ import numpy as np
 import psutil
 import pytest
 from PIL import Image
-from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QMouseEvent
+from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QApplication, QLabel, QProgressBar
 
@@ -233,6 +233,17 @@ class Desk:
             self.panel.start.show_choices(Choices(**choices))
         self.panel.start.folder_chosen.emit(folder)
         self.wait_ready()
+
+    def drop(self, *paths: Path) -> bool:
+        """Drag files over the dock and let them go; return whether it took them."""
+        data, none = QMimeData(), Qt.KeyboardModifier.NoModifier
+        data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+        how = QPoint(50, 50), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, none
+        entering = QDragEnterEvent(*how)
+        QApplication.sendEvent(self.panel, entering)
+        if entering.isAccepted():
+            QApplication.sendEvent(self.panel, QDropEvent(QPointF(how[0]), *how[1:]))
+        return entering.isAccepted()
 
     def resume(self) -> None:
         """Go on with what was labelled last, and wait until the model has its image."""

@@ -309,6 +309,24 @@ def test_a_project_is_opened_with_its_images_where_they_are(desk, blobs, tmp_pat
     assert desk.said == ""
 
 
+def test_what_is_dropped_on_the_dock_is_opened(desk, blobs, tmp_path):
+    assert not desk.drop()  # nothing of this computer: napari's
+    (tmp_path / "notes.txt").write_text("no image")
+    assert desk.drop(tmp_path / "notes.txt")
+    assert "notes.txt is no image file" in desk.said
+    desk.drop(blobs.folder / "part 2.png")
+    desk.wait_ready()
+    desk.drop(blobs.folder / "part 3.png", blobs.folder / "part 2.png")  # they join
+    desk.wait(lambda: desk.session.state.image_id == "part 3.png")
+    names = [image.id for image in desk.work.place.queue.images]
+    assert names == ["part 2.png", "part 3.png"]
+    project = desk.session.project.path
+    assert project.parent == blobs.folder
+    desk.drop(project)
+    desk.wait_ready()
+    assert len(desk.work.place.queue.images) == 3  # all that it lies beside
+
+
 def test_labels_layer_is_adopted_with_scale(desk, blobs):
     rng = np.random.default_rng(1)
     image = desk.viewer.add_image(

@@ -165,6 +165,7 @@ class StartView(QWidget):
         samples.clicked.connect(self.samples_chosen)
         for widget in (folder, self._viewer, samples):
             section.body.addWidget(widget)
+        section.body.addWidget(Text("Or drop images, a folder or a project here.", "quiet"))
         return section
 
     def _options(self) -> Section:
