@@ -110,16 +110,12 @@ class LabelledZarr(SourceImage):
     def with_sound_objects(self, shape: tuple[int, int], left_out: LeftOut) -> LabelledZarr:
         """Keep the label images that lie over the image."""
 
-        def checked(layer: Layer) -> int:
-            return self._factor(layer, opened(layer.path).shape, shape)
+        def sound(layer: Layer) -> tuple[Layer, int]:
+            return layer, self._factor(layer, opened(layer.path).shape, shape)
 
-        def sound(layer: Layer) -> Layer:
-            checked(layer)
-            return layer
-
-        layers = tuple(left_out.take(FILE, self.layers, sound))
-        is_enlarged = any(checked(layer) > 1 for layer in layers)
-        return replace(self, layers=layers, remark=_ENLARGED if is_enlarged else None)
+        found = left_out.take(FILE, self.layers, sound)
+        remark = _ENLARGED if any(factor > 1 for _, factor in found) else None
+        return replace(self, layers=tuple(layer for layer, _ in found), remark=remark)
 
     def _factor(self, layer: Layer, stored: tuple[int, ...], shape: tuple[int, int]) -> int:
         """Return how many pixels of the image a label image's pixel is long and high.

@@ -8,6 +8,7 @@ from qtpy.QtCore import QObject
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QShortcut
 
+from napari_sam_tune.ui.queue import SAMPLE_IMAGES
 from napari_sam_tune.ui.views.keys_dialog import KeysDialog
 from napari_sam_tune.ui.work.tour import Tour
 
@@ -55,6 +56,8 @@ class Guiding(QObject):
 
     def show_keys(self) -> None:
         """Open the page of the keys."""
+        for shown in self._panel.findChildren(KeysDialog):
+            shown.close()
         dialog = KeysDialog(
             self._preferences.key_titles(),
             self._panel.keys,
@@ -78,9 +81,10 @@ class Guiding(QObject):
     def follow(self, work: Work) -> None:
         """A project was opened: begin the tour there if that is what it was opened for."""
         self._card.hide()
-        if not self._is_tour_wanted:
-            return
-        self._is_tour_wanted = False
+        is_wanted, self._is_tour_wanted = self._is_tour_wanted, False
+        first = work.place.queue.images[0].path
+        if not is_wanted or first is None or first.parent != SAMPLE_IMAGES:
+            return  # the samples could not be opened, and something else was instead
         work.opening.open_by_id(work.place.queue.images[0].id)
         self._tour = Tour(work, self._card)
         self._tour.ended.connect(self._on_tour_ended)

@@ -182,6 +182,48 @@ def test_another_class_ends_an_approval_and_undoing_it_brings_that_back(project:
     assert project.review(pore).by == "Ada"
 
 
+def test_what_is_taken_back_leaves_what_others_said_since(project: Project) -> None:
+    other = reopened(project)
+    for name in ("pore", "scratch"):
+        project.set_class(name, "#111111")
+    mask, second = add(project, "pore"), add(project, "pore")
+
+    # a class given after another was renamed: both taken back, in turn
+    named = project.rename_class("pore", "Pore")
+    given = project.relabel([mask, second], "scratch")
+    assert given is not None
+    other.relabel(second, "crack")
+    project.relabel_back(given)
+    assert labels(other) == {mask: "Pore", second: "crack"}
+    project.rename_back(named)
+    assert labels(other) == labels(project) == {mask: "pore", second: "crack"}
+    project.relabel_back(given, is_void=False)
+    assert labels(reopened(project)) == {mask: "scratch", second: "crack"}
+
+    # notes of one person, states of another
+    before = project.set_review(mask, state="approved")
+    other.set_review(mask, note="at the rim")
+    project.say_again(objects=before)
+    assert (project.review(mask).state, project.review(mask).note) == ("accepted", "at the rim")
+    images = project.set_image_review("a.png", state="approved")
+    other.set_image_review("a.png", tags=["lot 7"])
+    project.restore_images(images)
+    known = reopened(project).image_review("a.png")
+    assert (known.state, known.tags) == ("to_do", ("lot 7",))
+
+    # attributes added while a class was called otherwise, or was one with another
+    depth, cause, side = Attribute("depth"), Attribute("cause"), Attribute("side")
+    project.set_attributes("scratch", [depth])
+    named = project.rename_class("scratch", "Kratzer")
+    other.set_attributes("Kratzer", [depth, cause])
+    project.rename_back(named)
+    assert other.attributes("scratch") == (depth, cause)
+    merged = project.rename_class("scratch", "pore")
+    other.set_attributes("pore", [depth, cause, side])
+    project.rename_back(merged)
+    assert (other.attributes("scratch"), other.attributes("pore")) == ((depth, cause), (side,))
+
+
 def test_the_state_of_an_image_is_its_mark_unless_something_else_was_said(project: Project) -> None:
     def state() -> str:
         return reopened(project).image_review("a.png").state

@@ -374,12 +374,16 @@ def test_entries_that_come_late_take_their_place(
     monkeypatch.setattr(journal, "machine", lambda: "feedbeef")
     other.set_class("class 0", "#111111")
     other.set_class("class 1", "#111111")
+    other.relabel(other.annotations()[0].id, "class 1")
     monkeypatch.undo()
     project.set_class("class 1", "#222222")
+    project.rename_class("class 2", "class 3")
+    moves = project.class_moves()
     assert project.classes()["class 0"] == "#ffffff"
     shutil.copy(other.path / "log-feedbeef.jsonl", project.path)
     assert project.classes()["class 0"] == "#111111"
     assert project.classes()["class 1"] == "#222222"
+    assert project.class_moves() == moves  # and nobody follows a name twice
 
 
 # ---- records and entries somebody changed ----

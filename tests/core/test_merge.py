@@ -419,6 +419,7 @@ def test_the_last_word_on_classes_and_states_stands(pair: tuple[Project, Project
     workstation.set_attributes("pore", [Attribute("depth", "number")])
     workstation.set_review(second, state="approved", note="tief", values={"depth": 3}, by="Ada")
     workstation.set_image_review("a.png", state="second_look", by="Ada")
+    workstation.set_review(third, state="approved", by="Ada")  # as the pore it was
     laptop.set_review(fourth, state="excluded", by="Bo")
     workstation.set_review(fourth, note="später", by="Ada")
     untouched = files(workstation)
@@ -427,6 +428,7 @@ def test_the_last_word_on_classes_and_states_stands(pair: tuple[Project, Project
     labels = {a.id: a.label for a in joined.annotations()}
     assert (labels[first], labels[second], labels[third]) == ("crack", "pore", "scratch")
     assert joined.review(second) == workstation.review(second)
+    assert joined.review(third).state == "accepted"
     assert joined.review(second).by == "Ada"
     assert joined.image_review("a.png") == workstation.image_review("a.png")
     assert joined.attributes("pore") == (Attribute("depth", "number"),)

@@ -81,20 +81,25 @@ def test_each_mask_counts_once_in_the_heat_map(corners: list[tuple[int, ...]]) -
 def test_the_command_prints_and_writes_tables_and_a_picture(
     project: Project, tmp_path: Path
 ) -> None:
-    command = ["numbers", str(project.path), "--out", str(tmp_path / "out")]
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("classes.csv", "images.csv", "masks.csv"):  # as an export has them
+        (out / name).write_text("of an export")
+    command = ["numbers", str(project.path), "--out", str(out)]
     done = CliRunner().invoke(app, command, catch_exceptions=False)
     assert done.exit_code == 0
     assert "1 image(s) have no mask" in " ".join(done.output.split())
-    with (tmp_path / "out" / "classes.csv").open(encoding="utf-8", newline="") as file:
+    with (tmp_path / "out" / "numbers-classes.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["class"], row["masks"]) for row in rows] == [
         ("'=pit $x$", "2"),
         ("unused", "0"),
         ("crack", "2"),
     ]
-    with (tmp_path / "out" / "images.csv").open(encoding="utf-8", newline="") as file:
+    with (tmp_path / "out" / "numbers-images.csv").open(encoding="utf-8", newline="") as file:
         second = list(csv.DictReader(file))[1]
     assert (second["state"], second["by"], second["note"]) == ("second_look", "Ada", "'+unscharf")
+    assert {file.read_text() for file in out.glob("[!n]*.csv")} == {"of an export"}
     with Image.open(tmp_path / "out" / "numbers.png") as picture:
         assert picture.width > 1000
     with pytest.raises(FileExistsError, match="holds numbers already"):

@@ -149,6 +149,36 @@ def test_edit_delete_and_restore(project: Project) -> None:
     assert np.array_equal(reopened(project).annotation(edit.id).mask, blob(4))  # nothing is lost
 
 
+def test_what_lives_is_known_after_every_change_as_to_whoever_opens_the_project(
+    project: Project, tmp_path: Path
+) -> None:
+    """It is kept in memory: that of two programs which change the project in turn, too."""
+    other, rng = Project.open(project.path), np.random.default_rng(3)
+    register(project, "b.png")
+    every: list[str] = []
+    for step in range(40):
+        mine = (project, other)[step % 2]
+        chosen = rng.choice(every) if every else None
+        kind = rng.choice(("add", "edit", "delete", "restore", "rename")) if every else "add"
+        if kind in ("add", "edit"):
+            image = "ab"[rng.integers(2)] + ".png" if kind == "add" else None
+            known = None if kind == "add" else mine.annotation(chosen)
+            new = NewAnnotation(
+                image or known.image_id, blob(), "pore", supersedes=known and known.id
+            )
+            every.append(mine.add(new).id)
+        elif kind == "rename":
+            mine.rename_class("pore", "hole")
+            mine.rename_class("hole", "pore")
+        else:
+            getattr(mine, kind)(chosen)
+        fresh = reopened(project).annotations()
+        for known_to in (project, other):
+            assert [(a.id, a.label) for a in known_to.annotations()] == [
+                (a.id, a.label) for a in fresh
+            ]
+
+
 def test_annotations_are_ordinary_zarr(project: Project) -> None:
     kept = project.add(NewAnnotation("a.png", blob(5, 7, 3), "pore"))
     group = zarr.open_group(project.path / "annotations.zarr", mode="r")

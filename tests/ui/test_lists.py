@@ -38,8 +38,10 @@ def test_masks_are_found_gone_to_given_another_class_and_reviewed(desk, blobs):
     QTest.keyClick(page.view, Qt.Key.Key_8)  # keys are the canvas's also while the list has focus
     assert session.project.annotation(scratch.id).label == "defect"
     assert desk.session.state.label == "scratch"
+    awaited = _awaited(desk)
     desk.hand.press(Qt.Key.Key_R, SHIFT)
     assert session.project.review(scratch.id).state == "second_look"
+    assert _awaited(desk) != awaited  # it does not count now
     desk.wait(lambda: page.view.rows[0].mark == "Second look")
     desk.hand.press(Qt.Key.Key_U)
     desk.hand.press(Qt.Key.Key_U)
@@ -66,6 +68,7 @@ def test_masks_are_found_gone_to_given_another_class_and_reviewed(desk, blobs):
     panel.classes.renamed.emit("scratch", "crack")
     desk.wait(lambda: page.view.rows[0].title == "crack")
     assert "crack" in session.project.classes()
+    assert panel.suggestions._labels.findData("crack") > 0
     desk.hand.press(Qt.Key.Key_U)
     desk.wait(lambda: page.view.rows[0].title == "scratch")
     panel.images.numbers_asked.emit()
@@ -80,6 +83,27 @@ def test_masks_are_found_gone_to_given_another_class_and_reviewed(desk, blobs):
     assert desk.work.selecting.ids == (scratch.id,)
     desk.hand.press(Qt.Key.Key_Escape)
     assert desk.work.selecting.ids == ()
+    _delete_what_cannot_be_opened(desk, blobs.folder / "part 1.png", scratch.id)
+    panel.image.leave.emit()
+    assert page.view.rows == panel.images.view.rows == ()
+
+
+def _awaited(desk):
+    return desk.panel.learning.line.text()
+
+
+def _delete_what_cannot_be_opened(desk, file, mask):
+    """It is not deleted later either, when nobody thinks of it any more."""
+    desk.work.opening.open_by_id("part 2.png")
+    desk.wait(lambda: desk.session.state.image_id == "part 2.png")
+    file.rename(file.with_suffix(".away"))
+    desk.panel.masks.view.selectAll()
+    desk.panel.masks.action.emit("delete")
+    desk.wait(lambda: "part 1.png" in desk.said)
+    file.with_suffix(".away").rename(file)
+    desk.work.opening.open_by_id("part 1.png")
+    desk.wait(lambda: desk.session.state.image_id == "part 1.png")
+    assert [a.id for a in desk.session.project.annotations()] == [mask]
 
 
 def test_an_object_is_outlined_where_it_lies():

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from functools import partial
 
 import numpy as np
-import psutil
 import pytest
 import torch
 from PIL import Image
@@ -202,19 +201,6 @@ def test_what_was_learnt_is_drawn_over_masks_and_comes_back(make_desk, blobs):
     assert learnt.text() == said
 
 
-@pytest.mark.timeout(1200)
-def test_closing_the_viewer_during_a_round_leaves_nothing(make_desk, blobs):
-    desk = make_desk(runner="process", config=ENDLESS)
-    desk.open(blobs.folder)
-    _accept_discs(desk, blobs, images=1)
-    desk.panel.learning.start.emit()
-    _wait_steps(desk)
-    worker = desk.session.learner.runner.worker_pid
-    desk.viewer.close()
-    desk.wait(lambda: desk.controller.work is None)
-    desk.wait(lambda: not psutil.pid_exists(worker))
-
-
 def test_a_full_disk_keeps_the_mask_and_a_retry_works(desk, blobs, monkeypatch):
     desk.open(blobs.folder)
     desk.propose((45, 45))
@@ -273,20 +259,3 @@ def test_a_project_of_the_edition_before_says_what_changed(desk, blobs):
     assert desk.session.weights_version == "base"
     desk.shot("another edition")
     desk.propose((45, 45))
-
-
-@pytest.mark.timeout(1200)
-def test_a_dead_worker_is_said_and_the_next_round_starts_another(make_desk, blobs):
-    desk = make_desk(runner="process", config=ENDLESS)
-    desk.open(blobs.folder)
-    _accept_discs(desk, blobs, images=1)
-    desk.panel.learning.start.emit()
-    _wait_steps(desk)
-    psutil.Process(desk.session.learner.runner.worker_pid).kill()
-    desk.wait(lambda: not desk.session.state.training)
-    desk.wait(lambda: desk.said != "")
-    assert desk.session.weights_version == "base"
-    desk.panel.learning.start.emit()
-    _wait_steps(desk)
-    desk.panel.learning.cancel.emit()
-    desk.wait(lambda: not desk.session.state.training)

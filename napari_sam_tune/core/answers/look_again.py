@@ -108,7 +108,7 @@ class LookAgain:
             except SamTuneError as error:
                 _log.warning("%s is not looked at again: %s", annotation.id, error)
             else:
-                self._scores[weights] = {**self._scores[weights], annotation.id: agreed}
+                known[annotation.id] = agreed
                 entry = {"weights": weights, "annotation": annotation.id, "score": agreed}
                 self._file.append(entry)
             yield LookStep(annotation.id, annotation.image_id, done, len(left), agreed)
@@ -119,11 +119,13 @@ class LookAgain:
         Those not asked for yet are missing, and those that were approved, set aside or deleted.
         """
         known = self._scores.get(self._weights, {})
-        reviews = self._project.reviews()
+        aside = self._project.images_set_aside()
         found = [
             (annotation.id, known[annotation.id])
-            for annotation in self._project.counting()
-            if annotation.id in known and reviews[annotation.id].state == "accepted"
+            for annotation, review in self._project.reviewed()
+            if annotation.id in known
+            and review.state == "accepted"
+            and annotation.image_id not in aside
         ]
         return sorted(found, key=lambda pair: pair[1])
 

@@ -218,9 +218,10 @@ def class_rows(numbers: Numbers) -> list[tuple[str, ...]]:
 
 
 def write_tables(numbers: Numbers, folder: Path) -> list[Path]:
-    """Write `classes.csv`, `images.csv` and `masks.csv`, which spreadsheets open.
+    """Write `numbers-classes.csv`, `numbers-images.csv` and `numbers-masks.csv`, for spreadsheets.
 
-    Names that a spreadsheet would take for formulas have a ' before them.
+    Exports have an `images.csv` of their own, which may be in the folder and stays. Names that a
+    spreadsheet would take for formulas have a ' before them.
 
     Raises:
         StorageError: the disk refused.
@@ -229,8 +230,8 @@ def write_tables(numbers: Numbers, folder: Path) -> list[Path]:
     make_folder(folder, "The numbers")
     areas = (f"area_{percent}_percent" for percent in PERCENTILES)
     tables: dict[str, tuple[tuple[str, ...], Iterable[Iterable[object]]]] = {
-        "classes.csv": (("class", "masks", "images", *areas), class_rows(numbers)),
-        "images.csv": (
+        "numbers-classes.csv": (("class", "masks", "images", *areas), class_rows(numbers)),
+        "numbers-images.csv": (
             ("image", "state", "masks", "no_defect", "by", "note", "tags"),
             (
                 (
@@ -245,7 +246,7 @@ def write_tables(numbers: Numbers, folder: Path) -> list[Path]:
                 for one in numbers.images
             ),
         ),
-        "masks.csv": (
+        "numbers-masks.csv": (
             ("number", "created", "by", "actions", "seconds"),
             (
                 (one.number, one.created, one.by, one.actions, round(one.seconds, 1))

@@ -54,7 +54,11 @@ def join_reviews(project: Project, other: Project, images: Mapping[str, str]) ->
 
     """
     here, there = project.everything_said(), other.everything_said()
-    known = {record.id for record in project.every_record()}
+    known = {record.id: record.label for record in project.every_record()}
+    for record in other.every_record():
+        said = there.objects.get(record.id)
+        if said and said["state"] == "approved" and record.label != known.get(record.id):
+            said["state"] = None  # of another class than the mask has here
     objects = {
         name: fresh
         for name, said in there.objects.items()

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project.split import Split
     from napari_sam_tune.core.prompts import Mask
 
+    Reviewed = tuple[Annotation, Review]
+
 NOT_LABELLED: Final = "image that was not labelled yet"
 EXCLUDED: Final = "image that is excluded"
 ALL_EXCLUDED: Final = "image whose masks are all excluded"
@@ -146,7 +148,7 @@ def selection(project: Project, *, only_approved: bool = False) -> Selection:
     chosen, left_out = _chosen(project, only_approved=only_approved)
     classes = project.classes()
     for _, kept in chosen:
-        for annotation in kept:
+        for annotation, _ in kept:
             if annotation.label not in classes:
                 classes[annotation.label] = free_colour(classes)
     return Selection(len(chosen), classes, left_out)
@@ -167,27 +169,27 @@ def images_out(project: Project, *, only_approved: bool = False) -> Iterator[Ima
         ProjectError: while an object is asked for: its record is damaged.
 
     """
-    reviews = project.reviews()
     for record, kept in _chosen(project, only_approved=only_approved)[0]:
-        yield _image_out(project, record, kept, reviews)
+        yield _image_out(project, record, kept)
 
 
 def _chosen(
     project: Project, *, only_approved: bool
-) -> tuple[list[tuple[ImageRecord, list[Annotation]]], Counter[str]]:
+) -> tuple[list[tuple[ImageRecord, list[Reviewed]]], Counter[str]]:
     """Return what is written, and why other things are not."""
-    of_image: dict[str, list[Annotation]] = {}
-    for annotation in project.annotations():
-        of_image.setdefault(annotation.image_id, []).append(annotation)
-    reviews, images, done = project.reviews(), project.image_reviews(), project.done_images()
-    chosen: list[tuple[ImageRecord, list[Annotation]]] = []
+    of_image: dict[str, list[Reviewed]] = {}
+    for one in project.reviewed():
+        of_image.setdefault(one[0].image_id, []).append(one)
+    records, done = project.images(), project.done_images()
+    images = project.image_reviews()
+    chosen: list[tuple[ImageRecord, list[Reviewed]]] = []
     left_out: Counter[str] = Counter()
-    for record in project.images():
+    for record in records:
         there, state = of_image.get(record.id, []), images[record.id].state
-        kept = [a for a in there if reviews[a.id].state != "excluded"]
+        kept = [(a, review) for a, review in there if review.state != "excluded"]
         if only_approved:
             good = {"approved", "accepted"} if state == "approved" else {"approved"}
-            kept = [a for a in there if reviews[a.id].state in good]
+            kept = [(a, review) for a, review in there if review.state in good]
         if state == "excluded":
             left_out[EXCLUDED] += 1
         elif only_approved and not kept and state != "approved":
@@ -203,20 +205,15 @@ def _chosen(
     return chosen, +left_out
 
 
-def _image_out(
-    project: Project,
-    record: ImageRecord,
-    annotations: list[Annotation],
-    reviews: Mapping[str, Review],
-) -> ImageOut:
+def _image_out(project: Project, record: ImageRecord, kept: Sequence[Reviewed]) -> ImageOut:
     return ImageOut(
         name=record.id,
         shape=record.shape,
-        objects=_Records(annotations, reviews),
+        objects=_Records(kept),
         path=None if record.path is None else Path(os.path.normpath(project.path / record.path)),
         group=record.group,
         split=record.split,
-        no_defect=not annotations and project.is_empty(record.id),
+        no_defect=not kept and project.is_empty(record.id),
         read=lambda: project.read_image(record.id),
     )
 
@@ -224,11 +221,11 @@ def _image_out(
 class _Records(Sequence[ObjectOut]):
     """Records of one image; each mask is read when its object is asked for, and not kept."""
 
-    def __init__(self, annotations: Sequence[Annotation], reviews: Mapping[str, Review]) -> None:
-        self._annotations, self._reviews = annotations, reviews
+    def __init__(self, kept: Sequence[Reviewed]) -> None:
+        self._kept = kept
 
     def __len__(self) -> int:
-        return len(self._annotations)
+        return len(self._kept)
 
     @overload
     def __getitem__(self, index: int) -> ObjectOut: ...
@@ -236,9 +233,8 @@ class _Records(Sequence[ObjectOut]):
     def __getitem__(self, index: slice) -> _Records: ...
     def __getitem__(self, index: int | slice) -> ObjectOut | _Records:
         if isinstance(index, slice):
-            return _Records(self._annotations[index], self._reviews)
-        annotation = self._annotations[index]
-        return _object_out(annotation, self._reviews[annotation.id])
+            return _Records(self._kept[index])
+        return _object_out(*self._kept[index])
 
 
 def _object_out(annotation: Annotation, review: Review) -> ObjectOut:

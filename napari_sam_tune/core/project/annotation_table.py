@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from bisect import insort
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.errors import DamagedLogError, ProjectError
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     Words = Mapping[str, tuple[float, bool]]
 
 _ID = re.compile(r"[0-9]{8}T[0-9]{12}-[0-9a-f]{8}")
+_id = attrgetter("id")
 
 
 class AnnotationTable:
@@ -39,6 +42,9 @@ class AnnotationTable:
         self._unreadable: dict[str, str] = {}
         self._turns: Mapping[str, int] = {}
         self._naming = Naming()
+        # what lives by these words, kept up to date as long as it can be: it is asked for often
+        self._words: Words = {}
+        self._living: list[Annotation] | None = None
 
     def refresh(self, ledger: Ledger) -> None:
         """Take in what was added to the store since; cheap where nothing was.
@@ -98,6 +104,7 @@ class AnnotationTable:
             return
         annotation = annotation.in_image_turned(self._turns.get(annotation.image_id, UPRIGHT))
         annotation = annotation.called(self._naming)
+        self._add_to_living(annotation)
         self._by_id[annotation.id] = annotation
         self._by_image.setdefault(annotation.image_id, []).append(annotation)
         if (before := annotation.supersedes) is not None:
@@ -107,9 +114,16 @@ class AnnotationTable:
             cell = place(annotation.shape, annotation.bbox)
             self._kept_places.setdefault((annotation.image_id, cell), annotation.split)
 
+    def _add_to_living(self, annotation: Annotation) -> None:
+        is_new = annotation.supersedes is None and annotation.id not in self._superseded_at
+        if not is_new or annotation.id in self._words:
+            self._living = None
+        elif self._living is not None:
+            insort(self._living, annotation, key=_id)
+
     def _turn(self, turns: Mapping[str, int]) -> None:
         fresh = [image_id for image_id in turns if image_id not in self._turns]
-        self._turns = dict(turns)
+        self._turns, self._living = dict(turns), None
         for image_id in fresh:
             before = self._by_image.pop(image_id, [])
             kept = self._kept_places.items()
@@ -124,10 +138,15 @@ class AnnotationTable:
         return self._naming.said
 
     def _rename(self, naming: Naming) -> None:
-        self._naming = naming
-        for found in self._by_image.values():
+        self._living = None
+        images = set(self._by_image)
+        if naming.renamings == self._naming.renamings:  # single masks alone got other classes
+            given = naming.given.items() ^ self._naming.given.items()
+            images = {self._by_id[name].image_id for name, _ in given if name in self._by_id}
+        for found in map(self._by_image.__getitem__, images):
             found[:] = [annotation.called(naming) for annotation in found]
             self._by_id.update((annotation.id, annotation) for annotation in found)
+        self._naming = naming  # at last, for `named` is asked without a lock
 
     def get(self, annotation_id: str) -> Annotation | None:
         """Return an annotation, living or not."""
@@ -135,7 +154,7 @@ class AnnotationTable:
 
     def every(self) -> list[Annotation]:
         """Return all annotations, living or not, in the order of time."""
-        return sorted(self._by_id.values(), key=lambda annotation: annotation.id)
+        return sorted(self._by_id.values(), key=_id)
 
     def kept_for(self, image_id: str, cell: tuple[int, int]) -> Split | None:
         """Return "held_out" or "test" where an object at that place ever was: none may train."""
@@ -158,7 +177,11 @@ class AnnotationTable:
             image_id: only those of this image; None for all.
 
         """
-        return self._told_apart(words, image_id)[0]
+        if image_id is not None:
+            return self._told_apart(words, image_id)[0]
+        if self._living is None or words != self._words:
+            self._words, self._living = dict(words), self._told_apart(words, None)[0]
+        return list(self._living)
 
     def overruled(self, words: Words, image_id: str | None) -> list[Annotation]:
         """Return what would be living but for a later form of the same object; see `living`.
@@ -174,7 +197,7 @@ class AnnotationTable:
         every: Iterable[Annotation] = (
             self._by_id.values() if image_id is None else self._by_image.get(image_id, ())
         )
-        alive = sorted((a for a in every if self._counts(a, words)), key=lambda a: a.id)
+        alive = sorted((a for a in every if self._counts(a, words)), key=_id)
         last: dict[str, Annotation] = {}
         for annotation in alive:
             if annotation.supersedes is None and annotation.id not in self._superseded_at:
@@ -182,15 +205,13 @@ class AnnotationTable:
             rival = last.setdefault(self._root(annotation), annotation)
             if self._last_word(annotation, words) >= self._last_word(rival, words):
                 last[self._root(annotation)] = annotation
-        overruled = [
-            a
+        overruled = {
+            a.id: a
             for a in alive
             if (a.supersedes is not None or a.id in self._superseded_at)
             and last[self._root(a)] is not a
-        ]
-        if not overruled:
-            return alive, []
-        return [a for a in alive if a not in overruled], overruled
+        }
+        return [a for a in alive if a.id not in overruled], list(overruled.values())
 
     def _counts(self, annotation: Annotation, words: Words) -> bool:
         """Whether it lives as far as itself and what supersedes it are concerned."""

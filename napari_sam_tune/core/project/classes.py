@@ -24,14 +24,14 @@ class Relabelled:
     """What giving masks another class changed; `Project.relabel_back` takes it back.
 
     Attributes:
+        key: names the line of the log.
         before: annotation id to the class it had.
-        after: and the one it has.
         approvals: annotation id to what was said of one that was approved, which ends so.
 
     """
 
+    key: str
     before: Mapping[str, str]
-    after: Mapping[str, str]
     approvals: Mapping[str, Mapping[str, Any]]
 
 
@@ -105,31 +105,26 @@ class ClassesOfProject(RecordsOfProject):
             for i in before
             if i in said and said[i].state == "approved"
         }
-        done = Relabelled(before, dict.fromkeys(before, label), approvals)
-        self._give(done.after)
-        return done
+        key, labels = secrets.token_hex(6), dict.fromkeys(before, label)
+        latest = max(record.created for record in records)
+        self._journal.append("relabel", after=latest, key=key, labels=labels, by=person())
+        return Relabelled(key, before, approvals)
 
-    def relabel_back(self, done: Relabelled) -> None:
+    def relabel_back(self, done: Relabelled, *, is_void: bool = True) -> None:
         """Give masks the classes back that they had before `relabel`, and approvals.
 
-        Raises:
-            StorageError: the disk refused.
+        A mask that somebody gave another class since keeps that.
 
-        """
-        self._give(done.before, objects=done.approvals)
-
-    def relabel_again(self, done: Relabelled) -> None:
-        """Do what `relabel_back` took back.
+        Args:
+            done: what `relabel` returned.
+            is_void: false lets it count again.
 
         Raises:
             StorageError: the disk refused.
 
         """
-        self._give(done.after)
-
-    def _give(self, labels: Mapping[str, str], **more: Any) -> None:
-        latest = max(self.annotation(i).created for i in labels)
-        self._journal.append("relabel", after=latest, labels=labels, by=person(), **more)
+        said = done.approvals if is_void else {}
+        self._journal.append("relabel_again", key=done.key, void=is_void, objects=said, by=person())
 
     def rename_class(self, old: str, new: str) -> str:
         """Call a class otherwise, everywhere; where there is one of that name, they become one.

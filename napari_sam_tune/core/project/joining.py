@@ -34,13 +34,6 @@ class JoiningOfProject:
     _table: AnnotationTable
     _table_lock: threading.Lock
 
-    def every_record(self) -> list[Annotation]:
-        """Return every annotation ever accepted, deleted and superseded ones too, oldest first."""
-        ledger = self._journal.read()
-        with self._table_lock:
-            self._table.refresh(ledger)
-            return self._table.every()
-
     def said(self) -> list[dict[str, Any]]:
         """Return the lines of the log, oldest first, each with its "kind" and "time" (UTC, s).
 

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project.split import Split
 
 SINCE_3: Final = frozenset(
-    {"relabel", "rename_class", "rename_again", "remove_class", "attributes", "review"}
+    {
+        "relabel",
+        "relabel_again",
+        "rename_class",
+        "rename_again",
+        "remove_class",
+        "attributes",
+        "review",
+    }
 )
 """Kinds of entries that programs of formats before 3 would pass over, and must not."""
 _VERSION: Final = re.compile(r"[0-9a-f]{12}")
@@ -237,9 +245,14 @@ class Ledger:
                 self._rename_again(_text(entry["key"]), is_void=bool(entry["void"]))
             case "relabel":
                 labels = {_text(i): _text(name) for i, name in _plain(entry["labels"]).items()}
-                self.naming.give(labels, entry["time"])
+                gift = None if entry.get("key") is None else _text(entry["key"])
+                self.naming.give(gift, labels, entry["time"])
                 self.reviews.class_given(labels)
-                said = _plain(entry.get("objects", {}))
+            case "relabel_again":
+                key, void = _text(entry["key"]), bool(entry["void"])
+                changed = self.naming.take_gift_back(key, entry["time"], is_void=void)
+                self.reviews.class_given(changed)
+                said = {i: one for i, one in _plain(entry["objects"]).items() if i in changed}
                 self.reviews.of_objects(said, entry.get("by"), entry["time"])
             case "attributes":
                 attributes = tuple(Attribute.from_json(_plain(a)) for a in entry["attributes"])
@@ -252,7 +265,7 @@ class Ledger:
         if renaming is None:
             return
         if is_void:
-            self.reviews.take_back(key)
+            self.reviews.take_back(key, is_merge=renaming.is_merge)
             if not renaming.is_merge:
                 self._follow_name(renaming.new, renaming.old)
         else:

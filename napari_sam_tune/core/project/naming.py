@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from napari_sam_tune.core.errors import MaskError
 from napari_sam_tune.core.plain_text import is_text, visible
@@ -29,7 +29,7 @@ class Renaming:
         colour: of the class before, "#rrggbb"; None where it had none.
         place: of the class before in the order of classes.
         is_merge: there was a class of the new name already, and it stays.
-        is_void: it was taken back.
+        turns: how often it was taken back and done again.
 
     """
 
@@ -40,22 +40,37 @@ class Renaming:
     colour: str | None
     place: int
     is_merge: bool
-    is_void: bool = False
+    turns: int = 0
+
+    @property
+    def is_void(self) -> bool:
+        """Whether it was taken back."""
+        return self.turns % 2 == 1
 
 
 class GivenClass(NamedTuple):
     """The class an object was given after it was accepted.
 
     Attributes:
-        label: the class.
+        label: the class; None of one that has that of its record again.
         time: when, UTC, seconds since 1970.
-        seen: how many renamings had been by then.
+        seen: how many renamings had been by the time it was given first.
 
     """
 
-    label: str
+    label: str | None
     time: float
     seen: int
+
+
+_OF_ITS_RECORD: Final = GivenClass(None, 0.0, 0)
+
+
+class Gift(NamedTuple):
+    """The classes that objects, by id, had and got by one line."""
+
+    before: Mapping[str, GivenClass]
+    after: Mapping[str, GivenClass]
 
 
 @dataclass
@@ -66,6 +81,7 @@ class Naming:
         classes: name to "#rrggbb", in the order they were made.
         renamings: in their order.
         given: annotation id to the class it was given last.
+        gifts: name of a line to what it gave.
         moves: name of a line to (old, new), for each change of a class's name and its taking back;
             (old, old) of a class that is one of its own again.
         said: how many lines changed the class of any mask; it grows with each.
@@ -75,6 +91,7 @@ class Naming:
     classes: dict[str, str] = field(default_factory=dict)
     renamings: list[Renaming] = field(default_factory=list)
     given: dict[str, GivenClass] = field(default_factory=dict)
+    gifts: dict[str, Gift] = field(default_factory=dict)
     moves: dict[str, tuple[str, str]] = field(default_factory=dict)
     said: int = 0
 
@@ -93,25 +110,26 @@ class Naming:
             created: when that was, UTC, seconds since 1970.
 
         """
-        given = self.given.get(annotation_id)
-        if given is None:
-            return self.name_now(stored, created)
-        return _followed(given.label, self.renamings[given.seen :])
+        return _followed(*self._begun(annotation_id, stored, created))
 
     def name_now(self, name: str, since: float) -> str:
         """Return what a class is called now that was called `name` at the time `since`."""
         return _followed(name, [r for r in self.renamings if r.time > since])
 
+    def _begun(self, annotation_id: str, stored: str, created: float) -> tuple[str, list[Renaming]]:
+        """Return the class a record was given, or began with, and the renamings since."""
+        given = self.given.get(annotation_id)
+        if given is None or given.label is None:
+            return stored, [r for r in self.renamings if r.time > created]
+        return given.label, self.renamings[given.seen :]
+
     def named_at(self, annotation_id: str, stored: str, created: float) -> float:
         """Return when a record got the class it has, by itself or with all of its class."""
-        given = self.given.get(annotation_id)
-        since = created if given is None else given.time
-        label = stored if given is None else given.label
-        first = 0 if given is None else given.seen
-        for renaming in self.renamings[first:]:
-            applies = given is not None or renaming.time > created
-            if applies and not renaming.is_void and renaming.old == label:
-                label, since = renaming.new, renaming.time
+        label, renamings = self._begun(annotation_id, stored, created)
+        since = max(created, self.given.get(annotation_id, _OF_ITS_RECORD).time)
+        for renaming in renamings:
+            if not renaming.is_void and renaming.old == label:
+                label, since = renaming.new, max(since, renaming.time)
         return since
 
     # ------------------------------------------------------------------ saying
@@ -127,11 +145,30 @@ class Naming:
         """Take a class out of the list."""
         self.classes.pop(name, None)
 
-    def give(self, labels: Mapping[str, str], time: float) -> None:
-        """Give objects, by id, classes of their own."""
+    def give(self, key: str | None, labels: Mapping[str, str], time: float) -> None:
+        """Give objects, by id, classes of their own; the key is for who may take that back."""
         seen = len(self.renamings)
-        self.given.update({i: GivenClass(label, time, seen) for i, label in labels.items()})
+        after = {i: GivenClass(label, time, seen) for i, label in labels.items()}
+        if key is not None:
+            self.gifts[key] = Gift({i: self.given.get(i, _OF_ITS_RECORD) for i in after}, after)
+        self.given |= after
         self.said += 1
+
+    def take_gift_back(self, key: str, time: float, *, is_void: bool) -> list[str]:
+        """Let objects have the classes they had before a gift, or by it; returns which change.
+
+        One that was given another class since keeps that.
+
+        Raises:
+            KeyError: nothing was given by that key.
+
+        """
+        before, after = self.gifts[key]
+        left, wanted = (after, before) if is_void else (before, after)
+        changed = [i for i in left if _are_alike(self.given.get(i, _OF_ITS_RECORD), left[i])]
+        self.given |= {i: wanted[i]._replace(time=time) for i in changed}
+        self.said += 1
+        return changed
 
     def rename(self, key: str, old: str, new: str, time: float) -> None:
         """Call a class otherwise; where there is one of that name, they become one."""
@@ -155,23 +192,24 @@ class Naming:
         renaming = self.renamings[number]
         if renaming.is_void == is_void:
             return None
-        self.renamings[number] = replace(renaming, is_void=is_void)
+        renaming = self.renamings[number] = replace(renaming, turns=renaming.turns + 1)
         if not is_void:
             self._move(renaming)
         elif renaming.is_merge:
-            self.said += 1
-            self.moves[f"{key}/{self.said}"] = renaming.old, renaming.old
+            self._note(renaming, renaming.old, renaming.old)
             if renaming.colour is not None:
                 self.classes = _with(self.classes, renaming.old, renaming.colour, renaming.place)
         else:
-            self.said += 1
+            self._note(renaming, renaming.new, renaming.old)
             self._rename_in_list(renaming.new, renaming.old)
-            self.moves[f"{key}/{self.said}"] = renaming.new, renaming.old
         return renaming
 
-    def _move(self, renaming: Renaming) -> None:
+    def _note(self, renaming: Renaming, old: str, new: str) -> None:
         self.said += 1
-        self.moves[f"{renaming.key}/{self.said}"] = renaming.old, renaming.new
+        self.moves[f"{renaming.key}/{renaming.turns}"] = old, new
+
+    def _move(self, renaming: Renaming) -> None:
+        self._note(renaming, renaming.old, renaming.new)
         if renaming.new in self.classes:
             self.classes.pop(renaming.old, None)
         else:
@@ -184,9 +222,14 @@ class Naming:
 
 def _followed(name: str, renamings: list[Renaming]) -> str:
     for renaming in renamings:
-        if not renaming.is_void and renaming.old == name:
+        if renaming.old == name and not renaming.is_void:
             name = renaming.new
     return name
+
+
+def _are_alike(one: GivenClass, other: GivenClass) -> bool:
+    """Whether both are the same class of the same gift, whenever it was given again."""
+    return (one.label, one.seen) == (other.label, other.seen)
 
 
 def _with(classes: dict[str, str], name: str, colour: str, place: int) -> dict[str, str]:

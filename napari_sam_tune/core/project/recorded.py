@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.errors import ProjectError
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Iterator
 
     from napari_sam_tune.core.project.annotation_table import AnnotationTable
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.journal import Journal
+    from napari_sam_tune.core.project.ledger import Ledger
 
 
 class RecordsOfProject:
@@ -28,9 +31,20 @@ class RecordsOfProject:
             ProjectError: the project's files were removed or replaced meanwhile.
 
         """
-        ledger = self._journal.read()
+        with self._table_up_to_date():
+            pass
+
+    @contextmanager
+    def _table_up_to_date(self) -> Iterator[Ledger]:
+        """Hold the table as it is once all that is said by now was taken in.
+
+        The log is read while the table is held, so that no thread brings back what another one
+        has followed already.
+        """
         with self._table_lock:
+            ledger = self._journal.read()
             self._table.refresh(ledger)
+            yield ledger
 
     def annotation(self, annotation_id: str) -> Annotation:
         """Return an annotation, living, superseded or deleted.
@@ -54,9 +68,8 @@ class RecordsOfProject:
             image_id: only those of this image; None for all.
 
         """
-        self.refresh()
-        with self._table_lock:
-            return self._table.living(self._journal.read().words, image_id)
+        with self._table_up_to_date() as ledger:
+            return self._table.living(ledger.words, image_id)
 
     def overruled(self, image_id: str | None = None) -> list[Annotation]:
         """Return forms of objects that two people corrected at once and that do not count.
@@ -68,21 +81,23 @@ class RecordsOfProject:
             image_id: only those of this image; None for all.
 
         """
-        self.refresh()
-        with self._table_lock:
-            return self._table.overruled(self._journal.read().words, image_id)
+        with self._table_up_to_date() as ledger:
+            return self._table.overruled(ledger.words, image_id)
 
     def imported(self, image_id: str) -> dict[str, Annotation]:
         """Return what was ever imported into an image, by its origin.
 
         Deleted and corrected annotations are among them: importing again must not bring them back.
         """
-        self.refresh()
-        with self._table_lock:
+        with self._table_up_to_date():
             return self._table.origins(image_id)
 
     def records(self, image_id: str) -> dict[str, Annotation]:
         """Return whatever was ever accepted in an image, by its id; living, superseded, deleted."""
-        self.refresh()
-        with self._table_lock:
+        with self._table_up_to_date():
             return self._table.of_image(image_id)
+
+    def every_record(self) -> list[Annotation]:
+        """Return every annotation ever accepted, deleted and superseded ones too, oldest first."""
+        with self._table_up_to_date():
+            return self._table.every()

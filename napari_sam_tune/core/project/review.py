@@ -260,20 +260,25 @@ class Reviews:
         added = (attribute for attribute in before[old] if attribute.name not in names)
         self.attributes |= {old: (), new: (*before[new], *added)}
 
-    def take_back(self, key: str) -> None:
-        """Bring the attributes back that two classes had before one was renamed."""
-        self.attributes |= self._moved[key]
+    def take_back(self, key: str, *, is_merge: bool) -> None:
+        """Part the attributes of a class that was renamed from those of the class it became.
+
+        What was changed or added meanwhile stays with the class there is: of two that were merged
+        the one that was there before, else the one that has its name back.
+        """
+        (old, own), (new, others) = self._moved[key].items()
+        now, names = self.attributes[new], {attribute.name for attribute in others}
+        if is_merge:
+            came = {attribute.name for attribute in own} - names
+            parted = own, tuple(one for one in now if one.name not in came)
+        else:
+            parted = tuple(one for one in now if one.name not in names), others
+        self.attributes |= dict(zip((old, new), parted, strict=True))
 
     def is_set_aside(self, image_id: str, annotation_id: str) -> bool:
         """Whether a mask, or its image, is excluded or waits for a second look."""
         of_image, of_object = self.images.get(image_id), self.objects.get(annotation_id)
         return any(said is not None and said.state in _SET_ASIDE for said in (of_image, of_object))
-
-    @property
-    def sets_aside(self) -> bool:
-        """Whether anything is set aside."""
-        said = (*self.images.values(), *self.objects.values())
-        return any(one.state in _SET_ASIDE for one in said)
 
 
 def person() -> str:

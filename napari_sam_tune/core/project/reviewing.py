@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project.review import ImageState, ObjectState, Value
 
 _UNSAID: Final = Said()
+_SIGNED: Final = ("by", "when")
+_MARKS: Final = ("done", "empty")
 _ACCEPTED: Final = _UNSAID.review("accepted")
 
 
@@ -58,8 +60,12 @@ class ReviewingOfProject(ImagesOfProject, ClassesOfProject):
 
     def reviews(self, image_id: str | None = None) -> dict[str, Review]:
         """Return what was said of all masks that count, by id; see `annotations`."""
+        return {annotation.id: review for annotation, review in self.reviewed(image_id)}
+
+    def reviewed(self, image_id: str | None = None) -> list[tuple[Annotation, Review]]:
+        """Return all masks that count and what was said of each, oldest first, in one look."""
         annotations, ledger = self.annotations(image_id), self._journal.read()
-        return {annotation.id: self._said_of(annotation, ledger) for annotation in annotations}
+        return [(annotation, self._said_of(annotation, ledger)) for annotation in annotations]
 
     def _said_of(self, annotation: Annotation, ledger: Ledger) -> Review:
         said = ledger.reviews.objects
@@ -100,10 +106,7 @@ class ReviewingOfProject(ImagesOfProject, ClassesOfProject):
 
     def told_apart(self, image_id: str | None = None) -> tuple[list[Annotation], list[Annotation]]:
         """Return the accepted masks that count, as `counting` does, and those that do not."""
-        annotations = self.annotations(image_id)
-        reviews = self._journal.read().reviews
-        if not reviews.sets_aside:
-            return annotations, []
+        annotations, reviews = self.annotations(image_id), self._journal.read().reviews
         counting: list[Annotation] = []
         aside: list[Annotation] = []
         for one in annotations:
@@ -139,7 +142,7 @@ class ReviewingOfProject(ImagesOfProject, ClassesOfProject):
             by: who says so; None is the user of this machine.
 
         Returns:
-            What was said of each before, for `say_again`.
+            What was said of each before where that changes, for `say_again`.
 
         Raises:
             ProjectError: the project does not know one of them, or its class has no such attribute,
@@ -157,7 +160,10 @@ class ReviewingOfProject(ImagesOfProject, ClassesOfProject):
                 known = dict(self.review(record.id).values)
                 objects[record.id]["values"] = self._with_values(record.label, known, values)
         said = self._journal.read().reviews.objects
-        before = {name: _as_fields(said.get(name, _UNSAID)) for name in objects}
+        before = {
+            name: _parts(_as_fields(said.get(name, _UNSAID)), fields)
+            for name, fields in objects.items()
+        }
         if any(objects.values()):
             self.say_again(objects=objects, by=by)
         return before
@@ -183,7 +189,7 @@ class ReviewingOfProject(ImagesOfProject, ClassesOfProject):
             by: who says so; None is the user of this machine.
 
         Returns:
-            What was said of each before, for `say_again`.
+            What was said of each before where that changes, for `restore_images`.
 
         Raises:
             ProjectError: the project does not know one of them, or there is no such state.
@@ -194,7 +200,7 @@ class ReviewingOfProject(ImagesOfProject, ClassesOfProject):
         names = [self.image(i).id for i in dict.fromkeys(ids)]
         fields = _checked(IMAGE_STATES, state, note, tags)
         ledger = self._journal.read()
-        before = {name: image_fields(name, ledger) for name in names}
+        before = {name: _parts(image_fields(name, ledger), fields) for name in names}
         if fields and names:
             self.say_again(images=dict.fromkeys(names, fields), by=by)
         return before
@@ -238,13 +244,11 @@ class ReviewingOfProject(ImagesOfProject, ClassesOfProject):
             StorageError: the disk refused.
 
         """
-        now = {name: self.said_of_image(name) for name in images}
         if len(images) == 1:
             ((name, said),) = images.items()
-            marks = {"done": said["done"], "empty": said["empty"]}
-            unsigned = {"by": None, "when": None}
-            is_marked_only = now[name] | marks | unsigned == {**said, **unsigned}
-            if is_marked_only and said["state"] is None:  # which any release knows
+            now, more = self.said_of_image(name), said.keys() - {*_SIGNED, *_MARKS}
+            if said.keys() >= {*_MARKS} and all(said[key] is now[key] is None for key in more):
+                marks = {key: said[key] for key in _MARKS}  # which any release knows
                 self._journal.append("mark", image=name, by=said["by"], **marks)
                 return
         self.say_again(images=images)
@@ -287,6 +291,12 @@ def _as_fields(said: Said) -> dict[str, Any]:
     fields["tags"] = None if said.tags is None else list(said.tags)
     fields["values"] = None if said.values is None else dict(said.values)
     return fields
+
+
+def _parts(said: Mapping[str, Any], fields: Iterable[str]) -> dict[str, Any]:
+    """Return what is said where fields change it, and by whom: undo leaves the rest to others."""
+    names = {*fields, *_SIGNED, *(_MARKS if "state" in fields else ())}
+    return {name: value for name, value in said.items() if name in names}
 
 
 def image_fields(image_id: str, ledger: Ledger) -> dict[str, Any]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.session.objects import Objects
     from napari_sam_tune.core.session.suggested import Suggested
 
+_OF_A_MARK = ("state", "by", "when", "done", "empty")
 _WORDS = {
     "to_do": "to do",
     "done": "done",
@@ -91,7 +92,7 @@ class Changing:
         was = f"“{before[0]}”" if len(before) == 1 else "of the classes they were of"
         self._done(
             partial(self.project.relabel_back, done),
-            partial(self.project.relabel_again, done),
+            partial(self.project.relabel_back, done, is_void=False),
             Undone(image_id, f"Undone: {masks} {was} again."),
             Undone(image_id, f"Done again: {masks} “{label}”."),
             self._tell_classes,
@@ -110,7 +111,6 @@ class Changing:
         self.follow()
         own, is_merge = self.objects.classes.own, new in self.project.classes()
         key = self.project.rename_class(old, new)
-        self.follow()
 
         def back() -> None:
             self.project.rename_back(key)
@@ -124,13 +124,8 @@ class Changing:
             partial(self.project.rename_back, key, is_void=False),
             Undone(text=f"Undone: {text} again."),
             Undone(text=f"Done again: {more}."),
-            self._follow_and_tell,
-            is_told=True,
+            self.follow,
         )
-
-    def _follow_and_tell(self) -> None:
-        self.follow()
-        self._tell_classes()
 
     def remove_class(self, name: str) -> None:
         """Take a class without masks out of the list; `undo` brings it back.
@@ -167,11 +162,12 @@ class Changing:
 
         """
         image_id = image_id or self.objects.image_id
-        before, was = self._images_said([image_id]), self.project.image_review(image_id).state
+        before = self._images_said({image_id: _OF_A_MARK})
+        was = self.project.image_review(image_id).state
         self.project.mark_done(image_id, done, empty=empty)
         if empty:
             self.suggested.drop(image_id)
-        after = self._images_said([image_id])
+        after = self._images_said(before)
         if after != before:
             self._said_of_images(before, after, was, "done" if done else "to_do")
 
@@ -189,10 +185,11 @@ class Changing:
         states = {self.project.image_review(i).state for i in ids}
         before = self.project.set_image_review(ids, state=state, note=note, tags=tags, by=by)
         was = states.pop() if len(states) == 1 else None
-        self._said_of_images(before, self._images_said(ids), was, state)
+        self._said_of_images(before, self._images_said(before), was, state)
 
-    def _images_said(self, image_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-        return {i: self.project.said_of_image(i) for i in image_ids}
+    def _images_said(self, fields: Mapping[str, Iterable[str]]) -> dict[str, dict[str, Any]]:
+        """Return what is said of images in some fields."""
+        return {i: _some(self.project.said_of_image(i), names) for i, names in fields.items()}
 
     def _said_of_images(
         self,
@@ -227,7 +224,7 @@ class Changing:
         before = self.project.set_review(
             ids, state=state, note=note, tags=tags, values=values, by=by
         )
-        after = {i: self.project.said_of_mask(i) for i in before}
+        after = {i: _some(self.project.said_of_mask(i), names) for i, names in before.items()}
         images = {self.project.annotation(name).image_id for name in before}
         image_id = images.pop() if len(images) == 1 else None
         what = "the mask is" if len(before) == 1 else f"{len(before)} masks are"
@@ -247,8 +244,6 @@ class Changing:
         undone: Undone,
         redone: Undone,
         tell: Callable[[], None],
-        *,
-        is_told: bool = False,
     ) -> None:
         """Keep what was done, and tell those who show it, now and when it is taken back."""
 
@@ -257,8 +252,11 @@ class Changing:
             tell()
 
         self.objects.done(Deed(partial(told, back), partial(told, again), undone, redone))
-        if not is_told:
-            tell()
+        tell()
+
+
+def _some(said: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: said[name] for name in names}
 
 
 def _again(state: str | None) -> str:

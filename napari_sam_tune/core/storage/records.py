@@ -34,9 +34,10 @@ if TYPE_CHECKING:
 _METADATA = "zarr.json"
 _MAX_CHUNK = 4096
 _UNREADABLE = (OSError, ValueError, RuntimeError, LookupError, TypeError, ArithmeticError)
-# A folder's time stamp may be as coarse as this (FAT: 2 s), so a stamp seen for a shorter time does
-# not prove that nothing was added.
-_STAMP_SECONDS = 2.0
+# A folder's time stamp may be as coarse as this, so a stamp seen for a shorter time does not prove
+# that nothing was added: FAT keeps every other second, HFS+ and ext3 whole ones, all others what
+# the system's clock shows, which goes on every 16 ms at least.
+_COARSE_SECONDS, _FINE_SECONDS = 2.0, 0.02
 
 
 class RecordStore:
@@ -88,16 +89,15 @@ class RecordStore:
             now = time.monotonic()
             if stamp != self._stamp:
                 self._stamp, self._stamp_seen = stamp, now
-            elif self._listed - self._stamp_seen > _STAMP_SECONDS:
+            elif self._listed - self._stamp_seen > _coarseness(stamp):
                 return None
             self._listed = now
-            with os.scandir(self.root) as entries:
-                return {
-                    entry.name
-                    for entry in entries
-                    # records' names have no dots, other than zarr.json and what systems leave
-                    if "." not in entry.name or not entry.is_file(follow_symlinks=False)
-                }
+            # records' names have no dots, other than zarr.json and what systems leave
+            return {
+                name
+                for name in os.listdir(self.root)  # noqa: PTH208 - `Path.iterdir` makes paths of all
+                if "." not in name or not _is_plain_file(self.root / name)
+            }
         except OSError as error:
             raise ProjectError(
                 f"{self.root} cannot be read ({error.strerror}). Was the project moved or deleted "
@@ -181,6 +181,15 @@ class RecordStore:
                 f"The record {folder} is damaged ({error}). Restore it from a backup."
             ) from error
         return array
+
+
+def _is_plain_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
+def _coarseness(stamp: int) -> float:
+    """Return how many seconds may go by before a stamp (ns) of the same file system is another."""
+    return _FINE_SECONDS if stamp % 1_000_000_000 else _COARSE_SECONDS
 
 
 def _forbidden(folder: Path) -> ProjectError:

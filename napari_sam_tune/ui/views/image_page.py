@@ -9,7 +9,8 @@ from qtpy.QtCore import Signal
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.list_page import ListPage
 from napari_sam_tune.ui.views.reviewing import STATES, ReviewView
-from napari_sam_tune.ui.views.style import Button, Row
+from napari_sam_tune.ui.views.row import Row
+from napari_sam_tune.ui.views.style import Button
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

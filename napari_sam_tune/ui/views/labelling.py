@@ -9,12 +9,12 @@ from typing import Literal
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QButtonGroup, QMenu, QVBoxLayout, QWidget
 
+from napari_sam_tune.ui.views.row import Row
 from napari_sam_tune.ui.views.style import (
     Button,
     CheckBox,
     KeyButton,
     OneLine,
-    Row,
     Section,
     Text,
     on_a_button,

@@ -11,7 +11,15 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout, QWidg
 from napari_sam_tune.core.rounds.plan import MASKS_BETWEEN_ROUNDS
 from napari_sam_tune.ui.views.fields import SpinBox
 from napari_sam_tune.ui.views.learnt_chart import LearntChart, LearntPoint
-from napari_sam_tune.ui.views.style import Button, CheckBox, KeyButton, OneLine, Row, Section, Text
+from napari_sam_tune.ui.views.row import Row
+from napari_sam_tune.ui.views.style import (
+    Button,
+    CheckBox,
+    KeyButton,
+    OneLine,
+    Section,
+    Text,
+)
 
 if TYPE_CHECKING:
     from napari_sam_tune.ui.views.curves import CurveView

@@ -11,8 +11,9 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from napari_sam_tune.core.plain_text import visible
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.line_edit import LineEdit
+from napari_sam_tune.ui.views.row import Row
 from napari_sam_tune.ui.views.rows import RowView
-from napari_sam_tune.ui.views.style import OneLine, Row, Text
+from napari_sam_tune.ui.views.style import OneLine, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

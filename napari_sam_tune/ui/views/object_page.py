@@ -13,7 +13,8 @@ from napari_sam_tune.ui.views.classes import chip
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.list_page import ListPage
 from napari_sam_tune.ui.views.reviewing import STATES, ReviewView
-from napari_sam_tune.ui.views.style import Button, KeyButton, OneLine, Row, on_a_button
+from napari_sam_tune.ui.views.row import Row
+from napari_sam_tune.ui.views.style import Button, KeyButton, OneLine, on_a_button
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -25,8 +25,9 @@ from napari_sam_tune.ui.views.learning import LearningView
 from napari_sam_tune.ui.views.look import Look, stylesheet
 from napari_sam_tune.ui.views.notice import NoticeBar
 from napari_sam_tune.ui.views.object_page import ObjectPage
+from napari_sam_tune.ui.views.row import Row
 from napari_sam_tune.ui.views.start import StartView
-from napari_sam_tune.ui.views.style import Button, KeyButton, Row, Section
+from napari_sam_tune.ui.views.style import Button, KeyButton, Section
 from napari_sam_tune.ui.views.suggestion_view import SuggestionView
 from napari_sam_tune.ui.views.tour_card import TourCard
 

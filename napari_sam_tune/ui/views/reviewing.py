@@ -12,7 +12,8 @@ from qtpy.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.line_edit import LineEdit
 from napari_sam_tune.ui.views.look import ACCENT
-from napari_sam_tune.ui.views.style import KeyButton, OneLine, Row, Section, Text
+from napari_sam_tune.ui.views.row import Row
+from napari_sam_tune.ui.views.style import KeyButton, OneLine, Section, Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

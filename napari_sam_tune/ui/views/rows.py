@@ -139,7 +139,7 @@ class RowView(QListView):
 
     def __init__(self) -> None:
         super().__init__()
-        self.thumbnail: Callable[[ListRow], QImage | None] = lambda _: None
+        self.thumbnail: Callable[[ListRow], QImage | None] = no_thumbnail
         self._model = RowModel()
         self._is_told = False  # what is selected is set from outside
         self.setModel(self._model)
@@ -225,6 +225,11 @@ class RowView(QListView):
         if not self._is_told:
             self.selected.emit(self.selection)
         self.changed.emit()
+
+
+def no_thumbnail(_: ListRow) -> QImage | None:
+    """Return None: where nothing makes pictures there are none."""
+    return None
 
 
 def _runs(numbers: Sequence[int]) -> list[tuple[int, int]]:

@@ -9,7 +9,15 @@ from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.head_view import HeadView
-from napari_sam_tune.ui.views.style import Button, CheckBox, KeyButton, OneLine, Row, Section, Text
+from napari_sam_tune.ui.views.row import Row
+from napari_sam_tune.ui.views.style import (
+    Button,
+    CheckBox,
+    KeyButton,
+    OneLine,
+    Section,
+    Text,
+)
 
 KINDS = (
     ("similar", "Like the accepted"),

@@ -7,7 +7,8 @@ from typing import Final
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFrame, QVBoxLayout
 
-from napari_sam_tune.ui.views.style import Button, Row, Text
+from napari_sam_tune.ui.views.row import Row
+from napari_sam_tune.ui.views.style import Button, Text
 
 OFFER: Final = "New here? Label two defects on a sample image, in five steps and two minutes."
 

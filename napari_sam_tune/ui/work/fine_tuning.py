@@ -74,6 +74,7 @@ class FineTuning(QObject):
             getattr(self._session.state.events, name).connect(self._tell_state)
         self._session.state.events.training_head.connect(self._tell_turn)
         self._session.annotations_changed.connect(self._on_annotations_changed)
+        self._session.reviews_changed.connect(self._show_awaited)  # what is excluded counts no more
         place.panel.learning.start.connect(self.start)
         place.panel.learning.cancel.connect(self.cancel)
         place.panel.history.rollback.connect(self.rollback)
@@ -96,6 +97,7 @@ class FineTuning(QObject):
             getattr(self._session.state.events, name).disconnect(self._tell_state)
         self._session.state.events.training_head.disconnect(self._tell_turn)
         self._session.annotations_changed.disconnect(self._on_annotations_changed)
+        self._session.reviews_changed.disconnect(self._show_awaited)
 
     def _tell_progress(self, progress: Progress) -> None:
         self._progressed.emit(progress)

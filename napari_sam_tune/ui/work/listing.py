@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_sam_tune.ui.background import Background
 from napari_sam_tune.ui.views.object_page import DOUBTED, HERE
+from napari_sam_tune.ui.views.rows import no_thumbnail
 from napari_sam_tune.ui.work.pictures import Pictures
 from napari_sam_tune.ui.work.rows import Expected, rows_of_doubts, rows_of_images, rows_of_masks
 
@@ -55,7 +56,6 @@ class Listing(QObject):
         self._masks, self._images = place.panel.masks, place.panel.images
         self._background = Background(self)
         self._pictures = Pictures(place, opening, self)
-        self._then: Callable[[], None] | None = None  # once the mask gone to is there
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_TOGETHER_MS)
@@ -80,19 +80,21 @@ class Listing(QObject):
         masks.action.connect(self._on_action)
         images.view.chosen.connect(self._on_image_chosen)
         self._selecting.changed.connect(self._on_selection_changed)
-        self._selecting.arrived.connect(self._on_arrived)
         self._opening.opened.connect(self._on_image_opened)
         self._looking.changed.connect(self.refresh_soon)
         for signal in self._signals():
             signal.connect(self.refresh_soon)
 
     def close(self) -> None:
-        """Stop listening and reading."""
+        """Stop listening and reading; nothing of the project stays in the lists."""
         for signal in self._signals():
             signal.disconnect(self.refresh_soon)
         self._soon.stop()
         self._background.close()
         self._pictures.close()
+        for page in (self._masks, self._images):
+            page.show_rows(())
+            page.view.thumbnail = no_thumbnail
 
     def _signals(self) -> tuple[SignalInstance, ...]:
         session = self._session
@@ -182,15 +184,9 @@ class Listing(QObject):
         elif action == "delete":
             self._delete(ids)
         elif len(ids) == 1:
-            self._then = partial(self._annotating.take, "reopen", ids[0])
-            self._selecting.go_to(ids[0])
+            self._selecting.go_to(ids[0], partial(self._annotating.take, "reopen", ids[0]))
         else:
             self._place.tell("Select one mask alone to correct it.")
-
-    def _on_arrived(self, _: str) -> None:
-        then, self._then = self._then, None
-        if then is not None:
-            then()
 
     def _delete(self, ids: tuple[str, ...]) -> None:
         project, image_id = self._session.project, self._session.state.image_id
@@ -198,8 +194,7 @@ class Listing(QObject):
             if len(ids) > 1:
                 self._place.tell("Masks are deleted on the image that is open. Select these alone.")
                 return
-            self._then = partial(self._delete, ids)
-            self._selecting.go_to(ids[0])
+            self._selecting.go_to(ids[0], partial(self._delete, ids))
             return
         self._selecting.select(())
         for annotation_id in ids:

@@ -146,8 +146,12 @@ class Reviewing(QObject):
 
     def _attributes(self) -> tuple[Attribute, ...]:
         """Return what is noted of the masks selected, where they are of one class."""
-        project = self._session.project
-        labels = {project.annotation(i).label for i in self._selecting.ids}
+        project, ids = self._session.project, self._selecting.ids
+        if len(ids) < _FEW:
+            labels = {project.annotation(i).label for i in ids}
+        else:
+            wanted = set(ids)
+            labels = {a.label for a in project.annotations() if a.id in wanted}
         return project.attributes(labels.pop()) if len(labels) == 1 else ()
 
     def _what(self, count: int, of_masks: bool) -> str:

@@ -70,10 +70,11 @@ class Seeing(QObject):
 
     def _on_leaving(self) -> None:
         self._pixels = self._view_before = None
+        self._place.inference.forget(Kind.CONTRAST)  # it is the contrast of what is left
 
     def _on_opened(self, read: ReadImage) -> None:
         self._pixels = read.pixels
-        if self._contrast is not None:
+        if self._is_evened:
             self._even_out()
 
     # ----------------------------------------------------------------- masks
@@ -96,12 +97,17 @@ class Seeing(QObject):
     def _switch_contrast(self) -> None:
         if not self._place.layers.is_open:
             return
-        if self._contrast is not None:
+        if self._is_evened or self._place.inference.busy(Kind.CONTRAST):
             self._take_contrast_away()
             return
         self._even_out()
         key = self._place.panel.keys.get("contrast", "")
         self._place.tell(f"More contrast, for the eye alone. {key} shows the image as it is.")
+
+    @property
+    def _is_evened(self) -> bool:
+        """Whether the layer is there; whoever throws it away does not want it."""
+        return self._contrast is not None and self._contrast in self._place.viewer.layers
 
     def _even_out(self) -> None:
         """Show what is seen with an even contrast; found on the thread beside this one."""
@@ -145,7 +151,7 @@ class Seeing(QObject):
             self._place.viewer.layers.remove(layer)
 
     def _on_view_moved(self, _: object) -> None:
-        if self._contrast is not None:
+        if self._is_evened:
             self._rest.start()
 
     # ------------------------------------------------------------------ zoom

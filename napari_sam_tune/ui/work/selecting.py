@@ -32,12 +32,10 @@ class Selecting(QObject):
         ids: of the masks selected.
         crop_of: returns a mask cut to its box; whoever has it at hand may say so here.
         changed: emitted when others are.
-        arrived: emitted with the id of a mask that was gone to, once its image is open.
 
     """
 
     changed = Signal()
-    arrived = Signal(str)
 
     def __init__(self, place: Workplace, opening: Opening, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -45,11 +43,13 @@ class Selecting(QObject):
         self._outlines = SelectedMasks(place.layers)
         self.ids: tuple[str, ...] = ()
         self.crop_of: Callable[[Annotation], Mask] = lambda annotation: annotation.cropped_mask
-        self._goal: str | None = None  # to be shown once its image is open
+        # what is to be shown once its image is open, and done then
+        self._goal: tuple[str, Callable[[], None] | None] | None = None
         self._blinks_left = 0
         self._blink = QTimer(self)
         self._blink.setInterval(_BLINK_MS)
         self._blink.timeout.connect(self._on_blink)
+        opening.leaving.connect(self._on_image_left)
         opening.opened.connect(self._on_image_opened)
         self._session.object_changed.connect(self._on_session_object_changed)
 
@@ -74,18 +74,24 @@ class Selecting(QObject):
         found = self._place.layers.id_at(world) if self._place.layers.is_open else None
         self.select(() if found is None else (found,))
 
-    def go_to(self, annotation_id: str) -> None:
-        """Open a mask's image if it is not open, and show the mask."""
+    def go_to(self, annotation_id: str, then: Callable[[], None] | None = None) -> None:
+        """Open a mask's image if it is not open, and show the mask.
+
+        Args:
+            annotation_id: of the mask.
+            then: what is to be done there; not where another image is opened meanwhile.
+
+        """
         project = self._session.project
         image_id = project.annotation(annotation_id).image_id
         if image_id == self._session.state.image_id and self._opening.is_shown:
             self._goal = None
-            self._arrive(annotation_id)
+            self._arrive(annotation_id, then)
         elif self._place.queue.find(image_id) is None:
             self._place.tell(f"{image_id} is not among the images opened here.")
         else:
-            self._goal = annotation_id
             self._opening.open_by_id(image_id)
+            self._goal = annotation_id, then
 
     def keep_here(self) -> None:
         """Of the masks selected, select only those that can be seen on the canvas."""
@@ -104,14 +110,17 @@ class Selecting(QObject):
             return []
         return [a for a in self._session.project.annotations(image_id) if a.id in wanted]
 
+    def _on_image_left(self) -> None:
+        self._goal = None
+
     def _on_image_opened(self, _: object) -> None:
         self.keep_here()
         self.show()
         goal, self._goal = self._goal, None
         if goal is not None:
-            self._arrive(goal)
+            self._arrive(*goal)
 
-    def _arrive(self, annotation_id: str) -> None:
+    def _arrive(self, annotation_id: str, then: Callable[[], None] | None) -> None:
         annotation = self._session.project.annotation(annotation_id)
         if annotation.image_id != self._session.state.image_id:
             return
@@ -119,7 +128,8 @@ class Selecting(QObject):
         self._outlines.look_at(annotation.bbox)
         self._blinks_left = 2 * _BLINKS
         self._blink.start()
-        self.arrived.emit(annotation_id)
+        if then is not None:
+            then()
 
     def _on_blink(self) -> None:
         self._blinks_left -= 1

@@ -53,6 +53,7 @@ class Suggesting(QObject):
         self._view.order_chosen.connect(self._on_order_chosen)
         self._session.object_changed.connect(self.refresh)
         self._session.annotations_changed.connect(self._offer_labels)
+        self._session.classes_changed.connect(self._offer_labels)
         self._session.state.events.weights_version.connect(self._tell_weights)
         self._weights_changed.connect(self._look, Qt.ConnectionType.QueuedConnection)
         self._offer_labels()
@@ -64,6 +65,7 @@ class Suggesting(QObject):
         self._training.close()
         self._session.object_changed.disconnect(self.refresh)
         self._session.annotations_changed.disconnect(self._offer_labels)
+        self._session.classes_changed.disconnect(self._offer_labels)
         self._session.state.events.weights_version.disconnect(self._tell_weights)
 
     def _tell_weights(self, _: object) -> None:

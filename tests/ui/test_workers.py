@@ -1,4 +1,4 @@
-"""A worker that stopped answering: the dock says so, and its button starts another."""
+"""A worker that dies, one that stops answering, one whose viewer closes: said, replaced, gone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ ENDLESS = TrainConfig(steps=5_000, prompts_per_mask=1e9)
 
 
 @pytest.mark.timeout(1200)
-def test_a_stuck_worker_is_said_and_the_button_starts_another(make_desk, blobs, monkeypatch):
+def test_a_worker_dies_another_is_stuck_and_a_third_goes_with_the_viewer(
+    make_desk, blobs, monkeypatch
+):
     desk = make_desk(runner="process", config=ENDLESS)
     desk.open(blobs.folder)
     desk.panel.learning.automatic_changed.emit(False, 8)
@@ -22,17 +24,32 @@ def test_a_stuck_worker_is_said_and_the_button_starts_another(make_desk, blobs, 
     for _ in range(2):
         for x, y, radius in blobs.discs:
             desk.session.adopt((columns - x) ** 2 + (rows - y) ** 2 <= radius**2)
+
+    def train() -> int:
+        desk.wait(lambda: desk.work.fine_tuning._shown.fraction is not None)
+        return int(desk.session.learner.runner.worker_pid)
+
     desk.panel.learning.start.emit()
-    desk.wait(lambda: desk.work.fine_tuning._shown.fraction is not None)
-    stuck = desk.session.learner.runner.worker_pid
+    dead = train()
+    psutil.Process(dead).kill()
+    desk.wait(lambda: not desk.session.state.training)
+    desk.wait(lambda: "weights in use are as they were" in desk.said)
+    assert desk.session.weights_version == "base"
+
+    desk.panel.learning.start.emit()
+    stuck = train()
+    assert stuck != dead
     with monkeypatch.context() as patch:
         patch.setattr(WorkerProcess, "QUIET_LOOKS", 2)
         psutil.Process(stuck).suspend()
         desk.wait(lambda: "stopped answering" in desk.said)
     assert not desk.session.state.training
     desk.shot("a stuck worker")
+
     desk.panel.notice._remedy.click()
-    desk.wait(lambda: desk.work.fine_tuning._shown.fraction is not None)
-    assert desk.session.learner.runner.worker_pid not in (None, stuck)
-    desk.panel.learning.cancel.emit()
-    desk.wait(lambda: not desk.session.state.training)
+    third = train()
+    assert third not in (dead, stuck)
+    desk.propose((45, 45))
+    desk.viewer.close()
+    desk.wait(lambda: desk.controller.work is None)
+    desk.wait(lambda: not psutil.pid_exists(third))
