@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 from napari.settings import get_settings
 from qtpy.QtCore import QCoreApplication, QObject
+from qtpy.QtWidgets import QFileDialog
 
 from napari_sam_tune.core.errors import CheckpointMissing, ProjectError, SamTuneError, StorageError
+from napari_sam_tune.core.images.files import IMAGE_SUFFIXES
+from napari_sam_tune.core.project.folder import is_project
 from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS
 from napari_sam_tune.ui.canvas.layers import LabellingLayers
 from napari_sam_tune.ui.faults import explain
+from napari_sam_tune.ui.going_on import GoingOn
 from napari_sam_tune.ui.guiding import Guiding
 from napari_sam_tune.ui.inference import Inference, Kind
 from napari_sam_tune.ui.model_code import import_model_code
@@ -22,11 +26,13 @@ from napari_sam_tune.ui.preferences import PreferencesSource
 from napari_sam_tune.ui.queue import (
     SAMPLE_IMAGES,
     ImageQueue,
+    file_queue,
     folder_queue,
     image_layers,
+    project_queue,
+    viewer_home,
     viewer_queue,
 )
-from napari_sam_tune.ui.recent import load_recent, save_recent
 from napari_sam_tune.ui.remembered import load_folded, save_folded
 from napari_sam_tune.ui.views.look import Look
 from napari_sam_tune.ui.views.notice import Notice
@@ -35,7 +41,7 @@ from napari_sam_tune.ui.work.work import Work
 from napari_sam_tune.ui.work.workplace import Workplace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from napari.components import ViewerModel
     from napari.utils.events import Event
@@ -45,7 +51,10 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.rounds.runners import Runner
     from napari_sam_tune.ui.export.exporting import Exporting
+    from napari_sam_tune.ui.recent import Recent
     from napari_sam_tune.ui.views.panel import Panel
+
+    FindImages = Callable[[Project], ImageQueue]
 
 
 class Controller(QObject):
@@ -79,6 +88,7 @@ class Controller(QObject):
         self.work: Work | None = None
         self._exporting: Exporting | None = None
         self._is_closed = False
+        self._going_on = GoingOn(panel.start, self)
         self._connect_panel()
         self.guiding = Guiding(self.panel, self._preferences, self._open_samples_anew, self)
         self._inference.submit(Kind.LOAD, import_model_code, _done, self._on_load_failed)
@@ -86,26 +96,60 @@ class Controller(QObject):
     # -------------------------------------------------------------- choosing
 
     def open_folder(self, folder: Path) -> None:
-        """Label the images of a folder."""
-        self._begin(partial(folder_queue, folder))
+        """Label the images of a folder, or open it where it is a project."""
+        if is_project(folder):
+            self.open_project(folder)
+        else:
+            self._begin(partial(folder_queue, folder))
 
-    def resume(self) -> None:
-        """Go on where the person stopped last time."""
-        recent = load_recent()
-        if recent is None:
-            self._show_resume()
-            return
-        self.panel.start.show_choices(Choices(recent.project, recent.model, recent.device))
-        self.open_folder(recent.folder)
+    def open_project(self, project: Path, *, look_in: Path | None = None) -> None:
+        """Open a project with its images, where they are.
+
+        Args:
+            project: its folder.
+            look_in: a folder in which images are looked for that are not where they were.
+
+        """
+        choices = replace(self.panel.start.choices(), project=project)
+        self._load(project, partial(_find_images, folder=None, look_in=look_in), choices)
+
+    def open_dropped(self, paths: Sequence[Path]) -> None:
+        """Label what was dropped on the dock: image files, or one folder or project.
+
+        Images join the project that is open; a folder or a project takes its place.
+        """
+        files = [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
+        if len(paths) == 1 and paths[0].is_dir():
+            self.leave()
+            self.open_folder(paths[0])
+        elif len(files) < len(paths):
+            other = next(path for path in paths if path not in files)
+            text = (
+                f"{other.name} is no image file. Drop PNG, JPEG, TIFF, BMP or WebP files, or one "
+                "folder, or one project."
+            )
+            self.panel.notice.show_notice(Notice(text, "error"))
+        elif self.work is not None:
+            self.work.place.queue.join_files(files)
+            self.work.opening.open_current()
+        else:
+            self._begin(lambda: file_queue(files, _viewer_home()))
+
+    def resume(self, recent: Recent) -> None:
+        """Go on with what was labelled before."""
+        choices = Choices(recent.project, recent.model, recent.device)
+        self.panel.start.show_choices(choices)
+        self._load(recent.project, partial(_find_images, folder=recent.folder), choices)
 
     def open_viewer(self) -> None:
         """Label the images that are in the viewer."""
-        self._begin(lambda: viewer_queue(self.viewer, _documents() / "viewer.project"))
+        self._begin(lambda: viewer_queue(self.viewer, _viewer_home()))
 
     def open_samples(self) -> None:
         """Label the sample images that come with the plugin."""
         queue = partial(folder_queue, SAMPLE_IMAGES)
-        self._begin(lambda: ImageQueue(queue().images, _documents() / "samples.project"))
+        home = _documents() / "samples.project"
+        self._begin(lambda: ImageQueue(queue().images, home, SAMPLE_IMAGES))
 
     def _open_samples_anew(self) -> None:
         self.leave()
@@ -117,39 +161,36 @@ class Controller(QObject):
         except SamTuneError as error:
             self.panel.notice.show_notice(Notice(str(error), "error"))
             return
-        choices = self.panel.start.choices()
-        self._load(queue, choices, download=False)
+        self._load(queue.home, lambda _: queue, self.panel.start.choices())
 
     # --------------------------------------------------------------- loading
 
-    def _load(self, queue: ImageQueue, choices: Choices, *, download: bool) -> None:
+    def _load(
+        self, home: Path, find: FindImages, choices: Choices, *, download: bool = False
+    ) -> None:
         self.panel.start.setEnabled(False)
+        self.guiding.step_aside()
         text = "Downloading the model…" if download else "Loading the model…"
         self.panel.notice.show_notice(Notice(text, busy=True))
         self._inference.submit(
             Kind.LOAD,
-            partial(_open_project_and_model, queue.home, choices, download),
-            partial(self._on_loaded, queue, choices),
-            partial(self._on_choices_failed, queue, choices),
+            partial(_open_all, home, find, choices, download),
+            partial(self._on_loaded, choices),
+            partial(self._on_choices_failed, home, find, choices),
         )
 
-    def _on_loaded(
-        self, queue: ImageQueue, choices: Choices, loaded: tuple[Project, Predictor]
-    ) -> None:
+    def _on_loaded(self, choices: Choices, loaded: tuple[Project, ImageQueue, Predictor]) -> None:
         from napari_sam_tune.core.session.session import Session
 
-        project, predictor = loaded
+        project, queue, predictor = loaded
         self.panel.start.setEnabled(True)
         try:
             session = Session(project, predictor, self._runner, config=self._config)
         except SamTuneError as error:
             self.panel.notice.show_notice(Notice(str(error), "error"))
+            self.guiding.come_back()
             return
-        self.panel.notice.show_notice(
-            Notice(session.notice, stays=True) if session.notice else None
-        )
-        if queue.folder is not None:
-            save_recent(queue.folder, project.path, choices)
+        self._say_of(project, queue, session.notice)
         image_id = project.place().get("image_id")
         if isinstance(image_id, str):
             queue.go_to(image_id)
@@ -166,23 +207,59 @@ class Controller(QObject):
         self.work.image_removed.connect(self.leave)
         self.panel.show_work()
         self.guiding.follow(self.work)
+        self._going_on.follow(self.work, choices)
+
+    def _say_of(self, project: Project, queue: ImageQueue, text: str | None) -> None:
+        """Say what is to be known of a project that was opened."""
+        if not queue.missing:
+            self.panel.notice.show_notice(Notice(text, stays=True) if text else None)
+            return
+        count, first = len(queue.missing), f"“{queue.missing[0]}”"
+        lost = (
+            f"{first} is not where it was. Its masks are kept."
+            if count == 1
+            else f"{count:,} images are not where they were, such as {first}. Their masks are kept."
+        )
+        self.panel.notice.show_notice(
+            Notice(
+                " ".join(filter(None, (text, lost))),
+                "warning",
+                stays=True,
+                remedy="Look in a folder…",
+                act=partial(self._look_for_images, project.path),
+            )
+        )
+
+    def _look_for_images(self, project: Path) -> None:
+        folder = QFileDialog.getExistingDirectory(self.panel, "Folder the images are in now")
+        if folder:
+            self.leave()
+            self.open_project(project, look_in=Path(folder))
 
     def _on_load_failed(self, error: Exception) -> None:
         self.panel.notice.show_notice(Notice(str(error), "error"))
 
-    def _on_choices_failed(self, queue: ImageQueue, choices: Choices, error: Exception) -> None:
+    def _on_choices_failed(
+        self, home: Path, find: FindImages, choices: Choices, error: Exception
+    ) -> None:
         self.panel.start.setEnabled(True)
-        remedy, act = "Try again", partial(self._load, queue, choices, download=False)
+        self.panel.start.show_choices(choices)
+        self.guiding.come_back()
+        text, remedy = explain(error), "Try again"
+        act = partial(self._load, home, find, choices)
         if isinstance(error, CheckpointMissing) and not Path(choices.model).suffix:
-            remedy, act = "Download it now", partial(self._load, queue, choices, download=True)
+            remedy, act = "Download it now", partial(act, download=True)
         elif isinstance(error, ProjectError | StorageError) and choices.project is None:
-            elsewhere = replace(choices, project=_documents() / f"{queue.home.parent.name}.project")
+            elsewhere = _documents() / f"{home.parent.name}.project"
+            text += f" It can be kept in {elsewhere} instead."
             remedy = "Keep the project in my documents"
-            act = partial(self._load, queue, elsewhere, download=False)
-        self.panel.notice.show_notice(Notice(explain(error), "error", remedy=remedy, act=act))
+            act = partial(self._load, home, find, replace(choices, project=elsewhere))
+        self.panel.notice.show_notice(Notice(text, "error", remedy=remedy, act=act))
 
     def _on_viewer_layers_changed(self, _: Event | None = None) -> None:
-        self.panel.start.show_images_in_viewer(len(image_layers(self.viewer)))
+        count = len(image_layers(self.viewer))
+        home = viewer_home(self.viewer, _viewer_home())
+        self.panel.start.show_images_in_viewer(count, home)
 
     # ----------------------------------------------------------------- leaving
 
@@ -192,7 +269,7 @@ class Controller(QObject):
             return
         self._stop_work()
         self.panel.start.show_choices(Choices())
-        self._show_resume()
+        self._going_on.show()
         self.panel.show_start()
         self._on_viewer_layers_changed()
 
@@ -208,6 +285,7 @@ class Controller(QObject):
         self._is_closed = True
         self._disconnect_viewer()
         self._stop_work()
+        self._going_on.close()
         self._inference.close(timeout=10.0 if wait else 0.0)
 
     def _on_export_asked(self) -> None:
@@ -222,6 +300,7 @@ class Controller(QObject):
         if self._exporting is not None:
             self._exporting.close()
         self.guiding.stop()
+        self._going_on.leave()
         work, self.work = self.work, None
         if work is not None:
             work.close()
@@ -233,8 +312,10 @@ class Controller(QObject):
         panel.start.folder_chosen.connect(self.open_folder)
         panel.start.viewer_chosen.connect(self.open_viewer)
         panel.start.samples_chosen.connect(self.open_samples)
-        panel.start.resume_chosen.connect(self.resume)
+        panel.start.project_chosen.connect(self.open_project)
+        panel.start.recent_chosen.connect(self.resume)
         panel.image.leave.connect(self.leave)
+        panel.dropped.connect(self.open_dropped)
         panel.export_asked.connect(self._on_export_asked)
         folded = load_folded()
         if folded is not None:
@@ -249,12 +330,8 @@ class Controller(QObject):
             event.connect(self._on_look_changed)
         self._on_look_changed()
         self._on_viewer_layers_changed()
-        self._show_resume()
+        self._going_on.show()
         panel.show_keys(DEFAULT_KEYS)
-
-    def _show_resume(self) -> None:
-        recent = load_recent()
-        self.panel.start.show_resume(None if recent is None else recent.folder)
 
     def _on_panel_left(self) -> None:
         # The viewer goes on, and must not wait for an image that is being encoded.
@@ -277,16 +354,30 @@ class Controller(QObject):
         QCoreApplication.instance().aboutToQuit.disconnect(self._on_napari_closing)
 
 
-def _open_project_and_model(
-    home: Path, choices: Choices, download: bool
-) -> tuple[Project, Predictor]:
+def _open_all(
+    home: Path, find: FindImages, choices: Choices, download: bool
+) -> tuple[Project, ImageQueue, Predictor]:
     from napari_sam_tune.core.project.project import Project
 
     project = Project.open(choices.project or home)
+    queue = find(project)
     import_model_code()
     from napari_sam_tune.core.answers.predictor import Predictor
 
-    return project, Predictor.from_checkpoint(choices.model, choices.device, download=download)
+    model = Predictor.from_checkpoint(choices.model, choices.device, download=download)
+    return project, queue, model
+
+
+def _find_images(
+    project: Project, *, folder: Path | None, look_in: Path | None = None
+) -> ImageQueue:
+    if look_in is not None:
+        project.relink(look_in)
+    return project_queue(project, folder)
+
+
+def _viewer_home() -> Path:
+    return _documents() / "viewer.project"
 
 
 def _documents() -> Path:

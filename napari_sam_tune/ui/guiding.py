@@ -42,7 +42,7 @@ class Guiding(QObject):
         self._panel, self._card, self._preferences = panel, panel.tour, preferences
         self._open_samples = open_samples
         self._tour: Tour | None = None
-        self._is_tour_wanted = False
+        self._is_tour_wanted = self._is_aside = False
         self._panel.keys_asked.connect(self.show_keys)
         # napari binds no "?", which is another key on every keyboard, some with Shift; Qt knows it
         # by what it writes
@@ -72,6 +72,16 @@ class Guiding(QObject):
         self._card.hide()
         self._is_tour_wanted = True
         self._open_samples()
+
+    def step_aside(self) -> None:
+        """Hide the card while something is being opened."""
+        self._is_aside = not self._card.isHidden()
+        self._card.hide()
+
+    def come_back(self) -> None:
+        """Show the card as it was: nothing was opened."""
+        if self._is_aside:
+            self._card.show()
 
     def stop(self) -> None:
         """End the tour: its project is being closed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
@@ -13,13 +14,17 @@ from napari.layers import Image
 
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.images.files import list_images, read_image, read_like
+from napari_sam_tune.core.images.names import absolute
+from napari_sam_tune.core.project.image_files import is_there
 from napari_sam_tune.ui.canvas.looks import OWN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from napari.components import ViewerModel
     from numpy.typing import NDArray
+
+    from napari_sam_tune.core.project.project import Project
 
 PROJECT_NAME = "sam-tune.project"
 # Not taken from `napari_sam_tune.demo`: that imports torch, which must not happen in this thread.
@@ -35,6 +40,7 @@ class QueuedImage:
         path: its file, or None where it exists only in the viewer.
         layer: its layer, or None where it is read when its turn comes.
         plane: index of the plane shown, for layers of more than two dimensions.
+        read_kept: reads the pixels of an image that the project keeps; None of all others.
 
     """
 
@@ -42,6 +48,7 @@ class QueuedImage:
     path: Path | None = None
     layer: Image | None = None
     plane: tuple[int, ...] = ()
+    read_kept: Callable[[], NDArray[Any]] | None = None
 
     def read(self) -> NDArray[Any]:
         """Return the pixels, (H, W) or (H, W, C); may take a while.
@@ -50,6 +57,8 @@ class QueuedImage:
             ImageError: the file cannot be read.
 
         """
+        if self.read_kept is not None:
+            return self.read_kept()
         if self.layer is not None:
             data = self.layer.data[0] if self.layer.multiscale else self.layer.data
             pixels = np.asarray(data[self.plane] if self.plane else data)
@@ -67,15 +76,21 @@ class ImageQueue:
         images: at least one.
         home: where the project goes unless another place is chosen.
         folder: the folder they are the images of, or None.
+        missing: ids of the project's images that are not where they were.
 
     """
 
     def __init__(
-        self, images: Iterable[QueuedImage], home: Path, folder: Path | None = None
+        self,
+        images: Iterable[QueuedImage],
+        home: Path,
+        folder: Path | None = None,
+        missing: Sequence[str] = (),
     ) -> None:
         self.images = tuple(images)
         self.home = home
         self.folder = folder
+        self.missing = tuple(missing)
         self.position = 0
 
     @property
@@ -114,8 +129,16 @@ class ImageQueue:
         """Move to the first of these images, putting those in the queue that are not."""
         new = [image for image in images if image not in self.images]
         names = {image.id for image in self.images}
-        self.images += tuple(replace(image, id=_free_name(image.id, names)) for image in new)
+        for image in new:
+            free = _free_name(image.id, names)
+            names.add(free)
+            self.images += (replace(image, id=free),)
         self.position = len(self.images) - len(new) if new else self.images.index(images[0])
+
+    def join_files(self, paths: Sequence[Path]) -> None:
+        """Move to the first of these files, putting those in the queue that are not."""
+        here = {image.path: image for image in self.images if image.path is not None}
+        self.join([here.get(path) or QueuedImage(path.name, path=path) for path in paths])
 
     def know(self, image: QueuedImage, image_id: str) -> None:
         """Call an image what the project calls it."""
@@ -163,9 +186,78 @@ def viewer_queue(viewer: ViewerModel, unsaved_home: Path) -> ImageQueue:
         raise ImageError(
             "There is no image in the viewer. Drag one in, or choose a folder of images."
         )
+    return ImageQueue(images, _home(images, unsaved_home))
+
+
+def file_queue(paths: Sequence[Path], unsaved_home: Path) -> ImageQueue:
+    """Queue files, at least one.
+
+    Args:
+        paths: of images; two may have one name.
+        unsaved_home: where the project goes if they do not come from one folder.
+
+    """
+    images = [QueuedImage(path.name, path=path) for path in paths]
+    queue = ImageQueue((), _home(images, unsaved_home))
+    queue.join(images)
+    queue.position = 0
+    return queue
+
+
+def project_queue(project: Project, folder: Path | None) -> ImageQueue:
+    """Queue a project's images where they are; may take a while.
+
+    Args:
+        project: whose.
+        folder: whose other images are queued too, or None. A project under its usual name needs
+            none: its images are those it lies beside.
+
+    Raises:
+        ImageError: there is none.
+
+    """
+    beside = project.path.parent if project.path.name == PROJECT_NAME else None
+    folder = folder or beside
+    paths = list_images(folder) if folder is not None and folder.is_dir() else []
+    images = [QueuedImage(path.name, path=path) for path in paths]
+    there, missing = {absolute(path) for path in paths}, []
+    names = {image.id for image in images}
+    for record in project.images():
+        if record.path is None:
+            kept = partial(project.read_image, record.id)
+            images.append(QueuedImage(record.id, read_kept=kept))
+            continue
+        file = absolute(project.path / record.path)
+        if file in there or record.id in names:
+            continue
+        if is_there(file):
+            images.append(QueuedImage(record.id, path=file))
+        else:
+            missing.append(record.id)
+    if not images:
+        raise ImageError(
+            f"None of the images of {project.path} is where it was. Choose the folder they are in "
+            "now: they are known by what is on them."
+            if missing
+            else f"There is no image in {project.path} yet. Choose the folder of your images: "
+            "their masks will be kept in it."
+        )
+    return ImageQueue(images, project.path, folder if paths else None, missing)
+
+
+def _home(images: Iterable[QueuedImage], unsaved_home: Path) -> Path:
+    """Return where the project goes: beside images of one folder."""
     folders = {image.path.parent if image.path else None for image in images}
     folder = folders.pop() if len(folders) == 1 else None
-    return ImageQueue(images, unsaved_home if folder is None else folder / PROJECT_NAME)
+    return unsaved_home if folder is None else folder / PROJECT_NAME
+
+
+def viewer_home(viewer: ViewerModel, unsaved_home: Path) -> Path:
+    """Return where the project of the images in a viewer goes; see `viewer_queue`."""
+    return _home(
+        [QueuedImage(layer.name, path=_file_of(layer)) for layer in image_layers(viewer)],
+        unsaved_home,
+    )
 
 
 def image_layers(viewer: ViewerModel) -> list[Image]:
@@ -175,17 +267,23 @@ def image_layers(viewer: ViewerModel) -> list[Image]:
 
 def queued_layer(layer: Image) -> list[QueuedImage]:
     """Return an Image layer as images of a queue, one for each plane."""
-    path = Path(layer.source.path) if layer.source.path else None
+    if layer.ndim == 2:
+        return [QueuedImage(layer.name, path=_file_of(layer), layer=layer)]
     shape = layer.data[0].shape if layer.multiscale else layer.data.shape
     leading = shape[: layer.ndim - 2]
-    if not leading:
-        is_file = path is not None and path.is_file()
-        return [QueuedImage(layer.name, path=path if is_file else None, layer=layer)]
-    # A plane of a stack is no file of its own: its pixels are copied into the project.
     return [
         QueuedImage(f"{layer.name} [{', '.join(map(str, index))}]", layer=layer, plane=index)
         for index in np.ndindex(*leading)
     ]
+
+
+def _file_of(layer: Image) -> Path | None:
+    """Return the file that a layer shows; None of a stack, a plane of which is no file of its own.
+
+    The pixels of what has no file are copied into the project.
+    """
+    path = Path(layer.source.path) if layer.source.path and layer.ndim == 2 else None
+    return path if path is not None and path.is_file() else None
 
 
 def _free_name(name: str, taken: set[str]) -> str:

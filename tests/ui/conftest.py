@@ -14,14 +14,15 @@ import numpy as np
 import psutil
 import pytest
 from PIL import Image
-from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QMouseEvent
+from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QApplication, QLabel, QProgressBar
 
 from napari_sam_tune.ui.controller import Controller
 from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.views.panel import Panel
+from napari_sam_tune.ui.views.recent_row import RecentRow
 from napari_sam_tune.ui.views.start import Choices
 
 if TYPE_CHECKING:
@@ -224,6 +225,24 @@ class Desk:
         if choices:
             self.panel.start.show_choices(Choices(**choices))
         self.panel.start.folder_chosen.emit(folder)
+        self.wait_ready()
+
+    def drop(self, *paths: Path) -> bool:
+        """Drag files over the dock and let them go; return whether it took them."""
+        data, none = QMimeData(), Qt.KeyboardModifier.NoModifier
+        data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+        how = QPoint(50, 50), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, none
+        entering = QDragEnterEvent(*how)
+        QApplication.sendEvent(self.panel, entering)
+        if entering.isAccepted():
+            QApplication.sendEvent(self.panel, QDropEvent(QPointF(how[0]), *how[1:]))
+        return entering.isAccepted()
+
+    def resume(self) -> None:
+        """Go on with what was labelled last, and wait until the model has its image."""
+        rows = self.panel.start
+        self.wait(lambda: rows.findChild(RecentRow) is not None)
+        rows.findChild(RecentRow).open.click()
         self.wait_ready()
 
     def wait_ready(self) -> None:

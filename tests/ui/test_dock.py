@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from html import escape
+from time import strftime
 
 import numpy as np
 import pytest
 from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QLabel
+from qtpy.QtWidgets import QFileDialog, QLabel
 
 from napari_sam_tune.core.images.files import list_images, read_image
 from napari_sam_tune.core.scoring import next_click, score
@@ -18,6 +19,7 @@ from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.preferences import PreferencesSource
 from napari_sam_tune.ui.queue import SAMPLE_IMAGES
 from napari_sam_tune.ui.views.keys_dialog import KeysDialog
+from napari_sam_tune.ui.views.recent_row import RecentRow
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -204,11 +206,71 @@ def test_opening_again_is_where_one_stopped(make_desk, blobs):
     assert first.controller.work is None
     assert [x.name for x in first.viewer.layers] == []
 
-    first.panel.start.resume_chosen.emit()
-    first.wait_ready()
+    first.wait(lambda: first.reads(f"1 mask · {strftime('%d %b')}"))
+    row = first.panel.start.findChild(RecentRow)
+    assert not row.findChild(QLabel).pixmap().isNull()  # of the image that was open
+    first.shot("recent")
+    first.resume()
     assert first.session.state.image_id == "part 2.png"
     assert first.session.state.label == "pore"
     assert (first.layers.accepted.data == accepted).all()
+
+
+def test_a_project_is_opened_with_its_images_where_they_are(desk, blobs, tmp_path, monkeypatch):
+    """The place is shown before it is used; what is missing is said, and found again."""
+    start, home = desk.panel.start, tmp_path / "documents" / "napari-sam-tune" / "viewer.project"
+    desk.viewer.add_image(read_image(blobs.folder / "part 2.png"), name="only here")
+    for name in ("part 1.png", "part 3.png"):
+        desk.viewer.open(str(blobs.folder / name), plugin="napari")
+    assert desk.reads("masks on the images in the viewer in")
+    assert str(home) in [label.toolTip() for label in start.findChildren(QLabel)]
+    start.viewer_chosen.emit()
+    desk.wait_ready()
+    assert desk.session.project.path == home
+    for _ in range(2):
+        desk.hand.press(Qt.Key.Key_Period)
+        desk.wait_ready()
+    pixels = desk.layers.image.data
+    desk.panel.image.leave.emit()
+    desk.viewer.layers.clear()
+
+    (blobs.folder / "part 1.png").rename(tmp_path / "moved.png")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(home))
+    desk.button(start, "Change…").click()
+    assert not desk.panel.tour.isVisible()  # a new page is coming
+    desk.wait_ready()
+    assert [image.id for image in desk.work.place.queue.images] == ["only here", "part 3"]
+    assert (desk.session.state.image_id, desk.viewer.layers[0].name) == ("part 3", "part 3")
+    assert (desk.layers.image.data == pixels).all()
+    desk.hand.press(Qt.Key.Key_Comma)
+    desk.wait(lambda: desk.session.state.image_id == "only here")
+    assert (desk.layers.image.data == read_image(blobs.folder / "part 2.png")).all()
+    assert desk.said == "“part 1” is not where it was. Its masks are kept."
+    desk.shot("image missing")
+
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    desk.button(desk.panel.notice, "Look in a folder…").click()
+    desk.wait_ready()
+    assert len(desk.work.place.queue.images) == 3
+    assert desk.said == ""
+
+
+def test_what_is_dropped_on_the_dock_is_opened(desk, blobs, tmp_path):
+    assert not desk.drop()  # nothing of this computer: napari's
+    (tmp_path / "notes.txt").write_text("no image")
+    assert desk.drop(tmp_path / "notes.txt")
+    assert "notes.txt is no image file" in desk.said
+    desk.drop(blobs.folder / "part 2.png")
+    desk.wait_ready()
+    desk.drop(blobs.folder / "part 3.png", blobs.folder / "part 2.png")  # they join
+    desk.wait(lambda: desk.session.state.image_id == "part 3.png")
+    names = [image.id for image in desk.work.place.queue.images]
+    assert names == ["part 2.png", "part 3.png"]
+    project = desk.session.project.path
+    assert project.parent == blobs.folder
+    desk.drop(project)
+    desk.wait_ready()
+    assert len(desk.work.place.queue.images) == 3  # all that it lies beside
 
 
 def test_labels_layer_is_adopted_with_scale(desk, blobs):
@@ -291,6 +353,15 @@ def test_a_photograph_that_napari_read_is_turned_upright(desk, tmp_path):
     (record,) = desk.session.project.images()
     assert record.path is not None
     assert np.array_equal(desk.session.project.read_image(record.id), upright)
+    desk.propose((45, 45))
+    desk.hand.press(Qt.Key.Key_Q)
+
+    desk.panel.image.leave.emit()
+    desk.viewer.layers.clear()
+    desk.open(tmp_path)  # the same photograph, in the same project
+    assert desk.session.project.images() == [record]
+    assert desk.work.place.queue.current.path == tmp_path / "a.png"
+    assert desk.layers.accepted.data.any()
 
 
 def test_the_menus_open_the_dock_and_the_samples(make_napari_viewer):

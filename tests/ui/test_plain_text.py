@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QImage
 from qtpy.QtWidgets import QLabel
 
+from napari_sam_tune.ui.recent import Recent
 from napari_sam_tune.ui.views.history import fill, table
 from napari_sam_tune.ui.views.notice import Notice, NoticeBar
 from napari_sam_tune.ui.views.panel import Panel
+from napari_sam_tune.ui.views.recent_row import RecentRow
 from napari_sam_tune.ui.views.start import StartView
 from napari_sam_tune.ui.views.style import OneLine, Text
 
@@ -40,8 +43,11 @@ def test_names_are_shown_as_they_are(qtbot):
 def test_a_button_shows_an_ampersand(qtbot):
     view = StartView()
     qtbot.addWidget(view)
-    view.show_resume(Path("nuts & bolts"))
-    assert view._resume.text() == "Go on with “nuts && bolts”"
+    recent = Recent(Path("/p"), Path("nuts & <b>bolts"), "starter", "auto")
+    view.show_recent([(recent, QImage())])
+    name = view.findChild(RecentRow).findChild(OneLine)
+    assert name.text() == "nuts & <b>bolts"
+    assert name.textFormat() == Qt.TextFormat.PlainText
 
 
 def test_what_the_dock_says_itself_has_no_markup_in_it(qtbot):

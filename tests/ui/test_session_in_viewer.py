@@ -99,6 +99,9 @@ def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs):
     learnt = desk.label(desk.panel.learning.learnt_line)
     desk.wait(lambda: "Learnt from 6 masks" in learnt.text() and "score" in learnt.text())
     assert learnt.isVisible()
+    chart = desk.panel.learning.findChild(LearntChart)
+    gain, last = desk.panel.learning.gain, chart.points[-1]
+    assert gain.isVisible() == (round(last.learnt, 2) > round(last.alone, 2))
     desk.shot("proposal")
     desk.hand.press(Qt.Key.Key_T, Qt.KeyboardModifier.ShiftModifier)
     desk.wait(lambda: desk.session.state.training)
@@ -195,8 +198,7 @@ def test_what_was_learnt_is_drawn_over_masks_and_comes_back(make_desk, blobs):
     desk.shot("helping")
 
     desk.panel.image.leave.emit()
-    desk.panel.start.resume_chosen.emit()
-    desk.wait_ready()
+    desk.resume()
     desk.wait(lambda: len(chart.points) == 2)
     assert learnt.text() == said
 

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout, QWidg
 
 from napari_sam_tune.core.rounds.plan import MASKS_BETWEEN_ROUNDS
 from napari_sam_tune.ui.views.fields import SpinBox
-from napari_sam_tune.ui.views.learnt_chart import LearntChart, LearntPoint
+from napari_sam_tune.ui.views.learnt_chart import LearntChart, LearntPoint, score_text
 from napari_sam_tune.ui.views.row import Row
 from napari_sam_tune.ui.views.style import (
     Button,
@@ -87,6 +87,7 @@ class LearningView(QWidget):
     Attributes:
         line: what the learning is at, in a few words; for a place that is always in view.
         line_bar: how far it is, under that line.
+        gain: what learning at every accept gains, beside them; hidden where it does not.
         learnt_line: what learning at every accept is worth.
         start: emitted to start a round.
         cancel: emitted to stop the round under way.
@@ -106,6 +107,7 @@ class LearningView(QWidget):
         self._badge = OneLine("badge")
         section.head.addWidget(self._badge)
         self.line, self.line_bar, self._bar = Text(), _bar(3), _bar(6)
+        self.gain = OneLine()
         self._learnt = Text()
         self._learnt.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.learnt_line = QFrame()
@@ -174,6 +176,7 @@ class LearningView(QWidget):
         self._learnt.setText(shown.learnt)
         self.learnt_line.setVisible(bool(shown.learnt))
         self._learnt_chart.show_points(shown.learnt_points)
+        self._show_gain(shown)
         self._awaited.setText(shown.missing or shown.awaited)
         self._awaited.setVisible(not shown.training)
         self.button.setVisible(not shown.training)
@@ -195,6 +198,15 @@ class LearningView(QWidget):
             self._doing.text() if shown.training else news or shown.awaited or shown.missing
         )
         self._show_automatic(shown)
+
+    def _show_gain(self, shown: LearningSnapshot) -> None:
+        if newest := shown.learnt_points[-1:]:
+            (point,) = newest
+            learnt, alone = score_text(point.learnt), score_text(point.alone)
+            self.gain.setText(f"Learnt: first clicks score {learnt}, were {alone}.")
+            self.gain.setVisible(learnt > alone)
+        else:
+            self.gain.hide()
 
     def show_curve(self, curve: CurveSnapshot) -> None:
         """Draw the round's curve where the details are asked for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QSize, Qt, Signal
@@ -34,6 +35,8 @@ from napari_sam_tune.ui.views.tour_card import TourCard
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from qtpy.QtGui import QDragEnterEvent, QDropEvent
+
 _LEAST_WIDTH, _GOOD_WIDTH = 300, 372
 
 
@@ -52,6 +55,7 @@ class Panel(QWidget):
         export_asked: emitted to take masks or weights out.
         tour: the card of the tour, above the pages.
         keys_asked: emitted to see all keys.
+        dropped: emitted with the list of `Path` that were dropped on the dock.
         folded: emitted with the titles of the sections that are folded, when that changes.
 
     """
@@ -62,10 +66,12 @@ class Panel(QWidget):
     page_shown = Signal()
     folded = Signal(object)
     keys_asked = Signal()
+    dropped = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("panel")
+        self.setAcceptDrops(True)
         self.show_look(Look.of())
         self.keys: dict[str, str] = {}
         self.notice = NoticeBar()
@@ -139,6 +145,15 @@ class Panel(QWidget):
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.left.emit()
         return bool(super().event(event))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
+        """Take files and folders; what else is dragged here is napari's."""
+        event.setAccepted(bool(_paths(event)))
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
+        """Say what was dropped."""
+        event.acceptProposedAction()
+        self.dropped.emit(_paths(event))
 
     def _on_helping_toggled(self, is_open: bool) -> None:
         if is_open:
@@ -228,6 +243,7 @@ class Panel(QWidget):
         keys.clicked.connect(self.keys_asked)
         for widget in (
             self.image.line,
+            self.learning.gain,
             self.learning.line,
             self.learning.line_bar,
             Row(self.export, keys),
@@ -235,6 +251,11 @@ class Panel(QWidget):
             column.addWidget(widget)
         self.show_exportable(False)
         return bar
+
+
+def _paths(event: QDropEvent) -> list[Path]:
+    """Return the files and folders of this computer that are dragged."""
+    return [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
 
 
 def _scrolling(widget: QWidget) -> QScrollArea:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
-    QLineEdit,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QVBoxLayout, QWidget
 
 from napari_sam_tune.core.models.catalogue import OFFICIAL, STARTER
+from napari_sam_tune.core.project.folder import is_project
+from napari_sam_tune.ui.queue import PROJECT_NAME
 from napari_sam_tune.ui.views.fields import ComboBox
-from napari_sam_tune.ui.views.style import Button, Section, Text, on_a_button, tip
+from napari_sam_tune.ui.views.recent_row import RecentRow
+from napari_sam_tune.ui.views.row import Row
+from napari_sam_tune.ui.views.style import Button, OneLine, Section, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qtpy.QtGui import QImage
+
+    from napari_sam_tune.ui.recent import Recent
 
 MODELS = {STARTER: "Starter (built in)"} | {
     model.name: f"{model.title} ({model.size})"
@@ -55,17 +60,23 @@ class StartView(QWidget):
         folder_chosen: emitted with the `Path` of a folder of images.
         viewer_chosen: emitted to label the images in the viewer.
         samples_chosen: emitted to label the plugin's sample images.
-        resume_chosen: emitted to go on where the person stopped last time.
+        project_chosen: emitted with the `Path` of a project that is there already.
+        recent_chosen: emitted with a `Recent` to go on with.
+        recent_forgotten: emitted with a `Recent` to offer no more.
 
     """
 
     folder_chosen = Signal(object)
     viewer_chosen = Signal()
     samples_chosen = Signal()
-    resume_chosen = Signal()
+    project_chosen = Signal(object)
+    recent_chosen = Signal(object)
+    recent_forgotten = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
+        self._place: Path | None = None
+        self._home_of_viewer: Path | None = None
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
@@ -77,76 +88,99 @@ class StartView(QWidget):
                 "quiet",
             )
         )
+        self._recent = Section("Go on with", folds=False)
+        column.addWidget(self._recent)
         column.addWidget(self._images())
         column.addWidget(self._options())
+        self.show_recent(())
+        self.show_images_in_viewer(0, Path())
         column.addStretch()
 
     def choices(self) -> Choices:
         """Return what is chosen now."""
-        text = self._project.text().strip()
         return Choices(
-            project=Path(text).expanduser() if text else None,
+            project=self._place,
             model=self._model.currentData(),
             device=self._device.currentData(),
         )
 
     def show_choices(self, choices: Choices) -> None:
         """Show these choices."""
-        self._project.setText("" if choices.project is None else str(choices.project))
+        self._place = choices.project
+        self._show_place()
         if self._model.findData(choices.model) < 0:
             self._add_file(choices.model)
         self._model.setCurrentIndex(self._model.findData(choices.model))
         self._device.setCurrentIndex(max(0, self._device.findData(choices.device)))
 
-    def show_images_in_viewer(self, count: int) -> None:
-        """Say how many images the viewer holds."""
+    def show_images_in_viewer(self, count: int, home: Path) -> None:
+        """Say how many images the viewer holds, and where their project goes."""
         self._viewer.setEnabled(count > 0)
         self._viewer.setText(f"Images in viewer ({count})" if count else "No image in the viewer")
+        self._home_of_viewer = home if count else None
+        self._show_place()
 
-    def show_resume(self, folder: Path | None) -> None:
-        """Offer to go on with a folder, or not."""
-        self._resume.setVisible(folder is not None)
-        if folder is not None:
-            self._resume.setText(on_a_button(f"Go on with “{folder.name}”"))
-            self._resume.setToolTip(tip(str(folder)))
+    def _show_place(self) -> None:
+        """Say where masks will be kept."""
+        text, place = f"Your masks are kept beside the images, in “{PROJECT_NAME}”.", None
+        if self._place is not None:
+            text, place = "Your masks are kept in", self._place
+        elif self._home_of_viewer is not None:
+            place = self._home_of_viewer
+            text = (
+                f"Masks on a folder of images are kept beside them, in “{PROJECT_NAME}”; masks on "
+                "the images in the viewer in"
+            )
+        self._where.setText(text)
+        self._shown_place.setText("" if place is None else str(place))
+        self._shown_place.setVisible(place is not None)
+        self._usual.setVisible(self._place is not None)
+
+    def show_recent(self, recent: Sequence[tuple[Recent, QImage]]) -> None:
+        """Offer to go on with these, each with its thumbnail."""
+        while (item := self._recent.body.takeAt(0)) is not None:
+            item.widget().deleteLater()
+        for one, picture in recent:
+            self._recent.body.addWidget(self._row(one, picture))
+        self._recent.setVisible(bool(recent))
         # The likeliest thing to do is the one that stands out.
-        self._folder.setProperty("role", "primary" if folder is None else "wide")
+        self._folder.setProperty("role", "wide" if recent else "primary")
         self._folder.style().unpolish(self._folder)
         self._folder.style().polish(self._folder)
 
+    def _row(self, recent: Recent, picture: QImage) -> RecentRow:
+        row = RecentRow(recent, picture)
+        row.chosen.connect(partial(self.recent_chosen.emit, recent))
+        row.forgotten.connect(partial(self.recent_forgotten.emit, recent))
+        return row
+
     def _images(self) -> Section:
         section = Section("Where are your images?", folds=False)
-        self._resume = Button()
-        self._resume.setProperty("role", "primary")
-        self._resume.clicked.connect(self.resume_chosen)
         folder = self._folder = Button("Choose a folder…")
+        folder.setToolTip("A folder of images, or a project")
         folder.clicked.connect(self._on_folder_clicked)
-        self._viewer = Button()
+        self._viewer = Button(role="wide")
         self._viewer.clicked.connect(self.viewer_chosen)
-        samples = Button("Try sample images")
+        samples = Button("Try sample images", "wide")
         samples.clicked.connect(self.samples_chosen)
-        for button in (self._viewer, samples):
-            button.setProperty("role", "wide")
-        for button in (self._resume, folder, self._viewer, samples):
-            section.body.addWidget(button)
-        self.show_resume(None)
-        self.show_images_in_viewer(0)
+        for widget in (folder, self._viewer, samples):
+            section.body.addWidget(widget)
+        section.body.addWidget(Text("Or drop images, a folder or a project here.", "quiet"))
         return section
 
     def _options(self) -> Section:
         section = Section("Project and model", folds=False)
-        self._project = QLineEdit()
-        self._project.setPlaceholderText("beside the images")
-        self._project.setToolTip(
-            "Folder that keeps accepted masks and learnt weights. Choose an existing one to go on."
-        )
-        browse = QToolButton()
-        browse.setText("…")
-        browse.setToolTip("Choose a project folder")
-        browse.clicked.connect(self._on_project_clicked)
-        line = QHBoxLayout()
-        line.addWidget(self._project)
-        line.addWidget(browse)
+        self._where = Text()
+        self._shown_place = OneLine()
+        self._shown_place.setElideMode(Qt.TextElideMode.ElideMiddle)
+        self._usual = Button("As usual", "wide")
+        self._usual.setToolTip("Keep the project beside the images, or in the documents folder")
+        self._usual.clicked.connect(self._on_usual_clicked)
+        change = Button("Change…", "wide")
+        change.setToolTip("Choose a folder for the project. One that is a project is opened.")
+        change.clicked.connect(self._on_project_clicked)
+        for widget in (self._where, self._shown_place, Row(change, self._usual)):
+            section.body.addWidget(widget)
         self._model = ComboBox(MODELS)
         self._model.addItem("A weights file…", "")
         self._model.activated.connect(self._on_model_activated)
@@ -154,7 +188,6 @@ class StartView(QWidget):
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        form.addRow("Project", line)
         form.addRow("Model", self._model)
         form.addRow("Runs on", self._device)
         section.body.addLayout(form)
@@ -166,9 +199,17 @@ class StartView(QWidget):
             self.folder_chosen.emit(Path(folder))
 
     def _on_project_clicked(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Project folder")
-        if folder:
-            self._project.setText(folder)
+        text = QFileDialog.getExistingDirectory(self, "Project folder: a new one, or one to open")
+        if not text:
+            return
+        folder = Path(text)
+        if is_project(folder):
+            self.project_chosen.emit(folder)
+        else:
+            self.show_choices(replace(self.choices(), project=folder))
+
+    def _on_usual_clicked(self) -> None:
+        self.show_choices(replace(self.choices(), project=None))
 
     def _on_model_activated(self, index: int) -> None:
         if self._model.itemData(index) != "":

@@ -88,8 +88,8 @@ def _has_mask(tour: Tour) -> bool:
 
 _STEPS: Final = (
     _Step(
-        "Click in the middle of the dark spot at the upper left. It is a pit, and the model "
-        "proposes its outline.",
+        "Click in the middle of the dark spot below the number CP-0401, at its left. It is a pit, "
+        "and the model proposes its outline.",
         lambda tour: _has_mask(tour) or tour.accepted > 0,
     ),
     _Step(
