@@ -15,13 +15,15 @@ class SessionState:
     """The session's small, evented state; `state.events.<field>` fires when a field changes.
 
     A round that runs in another process changes `training` and `weights_version` from a reader
-    thread, and whoever owns the predictor `is_surface_new` and `learnt` from its own: a graphical
-    face connects with `thread="main"`. Arrays never live here.
+    thread, the training of a head `training_head`, and whoever owns the predictor `is_surface_new`
+    and `learnt` from its own: a graphical face connects with `thread="main"`. Arrays never live
+    here.
 
     Attributes:
         image_id: the open image, or None.
         label: the class the next accepted mask gets.
         training: a round is under way.
+        training_head: a promptless head is being trained.
         weights_version: the version in use: "base" or a content hash.
         is_surface_new: the base model answers on the open image instead of the version in use,
             which has not learnt its surface; see `images.surfaces`.
@@ -37,6 +39,7 @@ class SessionState:
     image_id: str | None = None
     label: str = "defect"
     training: bool = False
+    training_head: bool = False
     weights_version: str = "base"
     is_surface_new: bool = False
     learnt: Learnt | None = None

@@ -13,12 +13,18 @@ import labelled_project
 import psutil
 import pytest
 import torch
+from disc_project import QUICK, fill
 from labelled_project import accept_masks, job_on
 
+from napari_sam_tune.core.config import HeadConfig
 from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.models.base import BaseRef
+from napari_sam_tune.core.models.checkpoints import file_sha256, starter_path
+from napari_sam_tune.core.promptless.store import newest_head
+from napari_sam_tune.core.rounds.learner import Learner
 from napari_sam_tune.core.rounds.messages import RoundCancelled
 from napari_sam_tune.core.rounds.runners import InlineRunner, ProcessRunner
+from napari_sam_tune.core.state import SessionState
 from napari_sam_tune.core.training.job import Candidate, Progress
 
 LONG = 5_000
@@ -243,6 +249,50 @@ def test_a_worker_that_dies_ends_its_round_and_the_next_gets_a_new_one(shared, p
     assert shared.wait(SOON)
     assert isinstance(heard.end, Candidate)
     assert shared.worker_pid != pid
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills with a signal")
+def test_a_head_is_trained_there_and_neither_cancel_nor_death_leaves_anything(shared, tmp_path):
+    project, state = fill(tmp_path / "p", images=7), SessionState()
+    config = QUICK.model_copy(update={"batch_size": 1, "head": HeadConfig(flips=False)})
+    base = BaseRef("starter", file_sha256(starter_path()))
+    learner = Learner(project, state, shared, config=config, auto=1, base=base, device="cpu")
+    heads, ended, trains = learner.head_training, [], threading.Event()
+    heads.finished.connect(ended.append)
+    heads.progress.connect(lambda p: p.phase == "training" and p.step > 0 and trains.set())
+
+    def begin_long():
+        trains.clear()
+        heads.start(config.model_copy(update={"steps": LONG}), wait=False)
+        assert trains.wait(SOON)
+
+    begin_long()
+    with pytest.raises(TrainingError, match="finder is being trained; wait"):
+        learner.start(wait=False)
+    state.masks_since_round = 99
+    learner.start_if_due(0.0)  # waits for its turn
+    with pytest.raises(TrainingError, match="trained already"):
+        heads.start(wait=False)
+    learner.cancel()  # of a round, of which there is none
+    assert not heads.wait(0)
+    heads.cancel()
+    assert heads.wait(SOON)
+    begin_long()
+    os.kill(shared.worker_pid, signal.SIGKILL)
+    assert heads.wait(SOON)
+    assert ended[0] == RoundCancelled()
+    assert ended[1].kind == "worker_died"
+    assert newest_head(project) is None
+    kept = heads.start(config.model_copy(update={"steps": 2}), wait=True)
+    assert ended[2:] == [kept]
+    assert newest_head(project) == Path(kept.file)
+    assert kept.images == sum(r.split == "train" for r in project.images())
+    assert not state.training_head
+
+    for annotation in project.annotations()[3:]:
+        project.delete(annotation.id)
+    with pytest.raises(TrainingError, match="needs 9 more masks"):
+        heads.start(wait=False)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kills with a signal")

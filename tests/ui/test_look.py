@@ -27,6 +27,7 @@ from qtpy.QtWidgets import (
 from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS
 from napari_sam_tune.ui.recent import Recent
 from napari_sam_tune.ui.views.classes import ClassSnapshot
+from napari_sam_tune.ui.views.head_view import HeadSnapshot
 from napari_sam_tune.ui.views.helping import HelpingRow
 from napari_sam_tune.ui.views.history import VersionRow
 from napari_sam_tune.ui.views.labelling import ImageSnapshot, ObjectSnapshot
@@ -98,10 +99,14 @@ def _clicking(panel: Panel) -> None:
     panel.suggestions.survey.show_survey(
         SurveySnapshot("12,345 finds expected on 1,234 of 9,999 images", "a: 1", 0.4, True)
     )
+    why_not = "A finder needs 12 more masks, one on another image to learn from."
+    panel.suggestions.head.show_head(HeadSnapshot(LONG, "Train it again", why_not))
 
 
 def _learning(panel: Panel) -> None:
     _clicking(panel)
+    doing = "Finder: learning from your masks · 1 h 20 min left"
+    panel.suggestions.head.show_head(HeadSnapshot(doing, training=True, fraction=0.4))
     panel.notice.show_notice(Notice("New weights answer from now on.", "info", busy=True))
     points = tuple(LearntPoint(masks, 0.4, 0.7) for masks in (3, 4))
     learnt = "Learnt from 12 masks: a first click on them would score .71 instead of .48."

@@ -11,6 +11,8 @@ from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QProgressBar
 
+from napari_sam_tune.core.config import HeadConfig, TrainConfig
+from napari_sam_tune.core.promptless.store import newest_head
 from napari_sam_tune.core.suggestions import sources as suggestions
 from napari_sam_tune.ui.inference import Kind
 
@@ -155,13 +157,18 @@ def test_a_click_goes_before_the_search(desk, blobs):
     assert desk.session.open_object.suggestion is not None
 
 
-def test_a_trained_head_proposes_with_its_class_and_its_absence_is_said(desk, blobs):
+def test_a_trained_head_proposes_with_its_class_and_its_absence_is_said(desk, blobs, monkeypatch):
     desk.open(blobs.folder)
     desk.panel.suggestions.choose_kind("head")
     desk.hand.press(Qt.Key.Key_S, SHIFT)
-    desk.wait(lambda: "no trained head yet" in desk.said)
+    desk.wait(lambda: "no trained finder yet" in desk.said)
     assert not desk.panel.suggestions.button.isChecked()
-    desk.shot("no trained head")
+    assert "PROJECT" not in desk.said
+    train = desk.button(desk.panel.suggestions.head, "Train it")
+    assert not train.isEnabled()
+    assert train.toolTip() == "A finder needs 12 more masks to learn from."
+    assert desk.reads(train.toolTip())
+    desk.shot("no finder")
 
     _keep_a_head_that_sees_a_pore(desk.session)
     desk.session.state.label = "scratch"
@@ -177,6 +184,36 @@ def test_a_trained_head_proposes_with_its_class_and_its_absence_is_said(desk, bl
     assert desk.session.state.label == "scratch"
     assert np.array_equal(accepted.mask, shown.full_mask)
 
+    for number in (2, 3):
+        _accept_discs(desk, blobs.discs)
+        _accept_discs(desk, [(96, 20, 8), (96, 180, 8)])
+        desk.hand.press(Qt.Key.Key_Period)
+        desk.wait(lambda n=number: desk.session.state.image_id == f"part {n}.png")
+        desk.wait_ready()
+    _wait_found(desk)
+    queue = desk.session.review.queue("part 3.png")
+    first = newest_head(desk.session.project).stem
+    assert {s.weights_version for s in queue.waiting} == {first}
+    quick = {"steps": 2, "batch_size": 1, "look_every": 9, "head": HeadConfig(flips=False)}
+    quick = TrainConfig.for_a_run().model_copy(update=quick)
+    monkeypatch.setattr(TrainConfig, "for_a_run", lambda: quick)
+    assert desk.reads("The finder is trained. 13 masks are newer than it.")
+    desk.button(desk.panel.suggestions.head, "Train it again").click()  # inline: it is over
+    desk.wait(lambda: "finder is trained" in desk.said)
+    assert desk.reads("The finder is trained on all your masks")
+    assert train.isHidden()
+    desk.shot("finder trained")
+    _wait_found(desk)
+    assert not queue.waiting  # the new one, which has learnt two steps, was asked at once
+    (made,) = {p.stem for p in newest_head(desk.session.project).parent.iterdir()} - {first}
+    assert newest_head(desk.session.project).stem == made
+
+
+def _accept_discs(desk, discs):
+    rows, columns = np.mgrid[:192, :192]
+    for x, y, radius in discs:
+        desk.session.adopt((columns - x) ** 2 + (rows - y) ** 2 <= radius**2)
+
 
 def _keep_a_head_that_sees_a_pore(session):
     from napari_sam_tune.core.promptless.head import build_head, build_neck, head_tensors
@@ -191,13 +228,11 @@ def _keep_a_head_that_sees_a_pore(session):
 
 def test_all_like_what_was_accepted_is_proposed_at_the_press_of_a_button(desk, blobs):
     desk.open(blobs.folder)
-    rows, columns = np.mgrid[:192, :192]
     for number in range(3):
         desk.wait(lambda n=number: desk.session.state.image_id == f"part {n + 1}.png")
         desk.wait_ready()
         labelled = blobs.discs if number < 2 else blobs.discs[:2]  # two are left to be found
-        for x, y, radius in labelled:
-            desk.session.adopt((columns - x) ** 2 + (rows - y) ** 2 <= radius**2)
+        _accept_discs(desk, labelled)
         if number < 2:
             desk.hand.press(Qt.Key.Key_Period)
     desk.panel.suggestions.choose_kind("similar")

@@ -31,7 +31,7 @@ from napari_sam_tune.core.training.loop import Loop
 from napari_sam_tune.core.training.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     from torch import Tensor
 
@@ -97,6 +97,7 @@ def fit_head(
     judge_ids: Sequence[str] | None = None,
     run: RunFolder | None = None,
     resume: bool = False,
+    checkpoint: Callable[[], None] = lambda: None,
 ) -> Generator[Progress, None, TrainedHead]:
     """Train a head on images with accepted masks and on those marked as having no defect.
 
@@ -112,6 +113,7 @@ def fit_head(
             With none at all the last weights are kept.
         run: the folder of a run from the command line.
         resume: go on with the run in that folder.
+        checkpoint: called between images; it may raise (to cancel).
 
     Yields:
         Progress; `held_out` is the mean IoU over classes.
@@ -133,7 +135,8 @@ def fit_head(
     head = build_head(predictor.network, len(classes), config.seed)
     neck = build_neck(predictor, config.seed)
     model = PromptlessModel(predictor, head, neck, classes, cache=cache)
-    loop = _loop(views, schedule, model, learn_from, judges, config=config, run=run, resume=resume)
+    lesson = PromptlessLesson(neck, head, views, predictor.device, checkpoint)
+    loop = _loop(lesson, schedule, model, learn_from, judges, config=config, run=run, resume=resume)
     course = yield from loop.learn(None, 0.0)
     tensors, info, _ = loop.weights(course)
     if run is not None:
@@ -255,7 +258,7 @@ def _encode(views: LabelledViews, schedule: Sequence[Sequence[LabelledView]]) ->
 
 
 def _loop(
-    views: LabelledViews,
+    lesson: PromptlessLesson,
     schedule: Sequence[Sequence[LabelledView]],
     model: PromptlessModel,
     learn_from: Sequence[ImageRecord],
@@ -265,13 +268,18 @@ def _loop(
     run: RunFolder | None,
     resume: bool,
 ) -> Loop:
-    head, neck, predictor = model.head, model.neck, views.predictor
+    head, neck, views = model.head, model.neck, lesson.views
+    predictor = views.predictor
 
     def contents(course: Course) -> Contents:
         return head_tensors(head, neck), _info(predictor, model.classes, learn_from, course), None
 
-    lesson = PromptlessLesson(neck, head, views, predictor.device)
     looked_at = judges[:: max(1, math.ceil(len(judges) / max(1, config.look_objects)))]
+
+    def look() -> float | None:
+        one_by_one = _one_by_one(looked_at, lesson.checkpoint)
+        return measure(model, views.project, one_by_one).mean if looked_at else None
+
     named = {f"{HEAD}{name}": p for name, p in head.named_parameters()}
     of_neck = {f"{NECK}{name}": p for name, p in neck.named_parameters()}
     rates = ((named, config.head.learning_rate), (of_neck, config.head.neck_rate))
@@ -283,13 +291,21 @@ def _loop(
             for part, rate in rates
         ],
         gradients=lambda step: Marks(lesson.gradients(schedule[step]), 0),
-        look=lambda: measure(model, views.project, looked_at).mean if looked_at else None,
+        look=look,
         weights=contents,
         device=predictor.device,
         world=World(),
         run=run,
         resume=resume,
     )
+
+
+def _one_by_one(
+    records: Iterable[ImageRecord], checkpoint: Callable[[], None]
+) -> Iterator[ImageRecord]:
+    for record in records:
+        checkpoint()
+        yield record
 
 
 def _info(

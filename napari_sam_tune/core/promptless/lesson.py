@@ -18,7 +18,7 @@ from napari_sam_tune.core.errors import OutOfMemory, is_out_of_memory
 from napari_sam_tune.core.promptless.head import frame_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor, nn
@@ -154,6 +154,7 @@ class PromptlessLesson:
         head: see `head.PromptlessHead`.
         views: features before the neck, and targets.
         device: where neck and head run.
+        checkpoint: called before each image; it may raise.
 
     """
 
@@ -161,6 +162,7 @@ class PromptlessLesson:
     head: nn.Module
     views: LabelledViews
     device: torch.device
+    checkpoint: Callable[[], None] = lambda: None
 
     def gradients(self, batch: Sequence[LabelledView]) -> float:
         """Leave the gradients of a step's loss in the parameters, and return the loss.
@@ -185,6 +187,7 @@ class PromptlessLesson:
             ) from error
 
     def _one(self, view: LabelledView, share: float) -> float:
+        self.checkpoint()
         features = self.views.features(view).to(self.device)
         labels = self.views.target(view)[None].to(self.device)
         height, width = labels.shape[-2:]

@@ -32,15 +32,26 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 
 
-def keep_head(project: Project, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> Path:
+def keep_head(
+    project: Project,
+    tensors: Mapping[str, Tensor],
+    info: Mapping[str, Any],
+    known_at: float | None = None,
+) -> Path:
     """Put a head into a project and return its file.
+
+    Args:
+        project: whose masks it learnt from.
+        tensors: head and neck.
+        info: what its file is to say about itself.
+        known_at: when it learnt them, UTC, seconds since 1970; None is now.
 
     Raises:
         StorageError: the disk refused; nothing is half-written.
 
     """
     file = project.path / HEADS / f"{content_version(tensors)}.safetensors"
-    write_weights(file, tensors, {**info, "created": time.time()})
+    write_weights(file, tensors, {**info, "created": time.time() if known_at is None else known_at})
     return file
 
 
@@ -51,7 +62,7 @@ def newest_head(project: Project) -> Path | None:
 
 
 def kept_at(file: Path) -> float:
-    """Return when a head was kept, UTC, seconds since 1970; 0 of the first releases' heads."""
+    """Return what masks a head knows: those until then, UTC, s since 1970; 0 of the first heads."""
     return float(read_info(file).get("created", 0))
 
 

@@ -14,6 +14,7 @@ from psygnal import Signal
 from napari_sam_tune.core.errors import SamTuneError, TrainingError
 from napari_sam_tune.core.project.ledger import ROLLED_BACK_FROM
 from napari_sam_tune.core.rounds.gate import decide
+from napari_sam_tune.core.rounds.head_training import HeadTraining
 from napari_sam_tune.core.rounds.messages import Message, RoundCancelled, RoundFailed
 from napari_sam_tune.core.rounds.plan import (
     AutoRounds,
@@ -71,6 +72,9 @@ class Learner:
         base: the base model.
         device: torch device the rounds run on.
 
+    Attributes:
+        head_training: the training of a head, which takes turns with the rounds.
+
     """
 
     progress = Signal(Progress)
@@ -96,6 +100,7 @@ class Learner:
         self._config_in_round = config
         self._idle = threading.Event()
         self._idle.set()
+        self.head_training = HeadTraining(project, state, runner, base=base, device=device)
         self._closed = False
         self._began = 0.0
         self._last: Round | None = None
@@ -116,6 +121,8 @@ class Learner:
             raise TrainingError("The session is closed.")
         if not self._idle.is_set():
             raise TrainingError("A round is already under way; wait for it or cancel it.")
+        if self._state.training_head:
+            raise TrainingError("A finder is being trained; wait for it or cancel it.")
         self._config_in_round = config or self.config
         self.follow_project()
         if self._is_other_base and (now := self._project.base) is not None:
@@ -144,6 +151,8 @@ class Learner:
 
     def start_if_due(self, idle_seconds: float) -> None:
         """Start a round in the background if the rules in `auto` ask for one and masks suffice."""
+        if self._state.training_head:
+            return
         if self.auto is None or self._closed or not self._idle.is_set() or self._is_other_base:
             return
         if not self.auto.due(self._state.masks_since_round, idle_seconds):
@@ -167,17 +176,19 @@ class Learner:
 
     def cancel(self) -> None:
         """Stop the round under way, within a training step."""
-        self.runner.cancel()
+        if self._state.training:
+            self.runner.cancel()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the round under way; False if it takes longer than `timeout` seconds."""
         return self._idle.wait(timeout)
 
     def close(self) -> None:
-        """Stop the round under way and the runner."""
+        """Stop what is being trained, and the runner."""
         self._closed = True
         self.runner.close()
         self._idle.wait(timeout=10)
+        self.head_training.wait(timeout=10)
 
     def follow_project(self) -> None:
         """Take over what another session promoted in the same project meanwhile."""

@@ -1,11 +1,12 @@
-"""What a runner says of a round: its progress and exactly one terminal message."""
+"""What a runner is given, and what it says of it: progress and exactly one terminal message."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from napari_sam_tune.core.training.job import Candidate, Progress
+from napari_sam_tune.core.promptless.job import HeadJob, KeptHead
+from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
 
 FailureKind = Literal["nan", "out_of_memory", "worker_died", "worker_stuck", "disk_full", "error"]
 
@@ -31,7 +32,11 @@ class RoundCancelled:
     """A round was stopped because somebody asked for it."""
 
 
-Terminal = Candidate | RoundFailed | RoundCancelled
+Job = TrainingJob | HeadJob
+"""A round, or the training of a head."""
+
+
+Terminal = Candidate | KeptHead | RoundFailed | RoundCancelled
 
 
 Message = Progress | Terminal

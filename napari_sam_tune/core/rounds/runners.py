@@ -1,7 +1,8 @@
 """Where a round of training runs: in the calling thread, or in a process of its own.
 
-A `Runner` takes a `TrainingJob` and answers with `Progress` messages and exactly one terminal one:
-a `Candidate`, `RoundFailed` or `RoundCancelled`. This is the seam at which a cluster could be put.
+A `Runner` takes a `Job`, a round or the training of a head, which is a round here like any other,
+and answers with `Progress` messages and exactly one terminal one: a `Candidate` or a `KeptHead`,
+`RoundFailed` or `RoundCancelled`. This is the seam at which a cluster could be put.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from napari_sam_tune.core.rounds.messages import (
     RoundFailed,
     Terminal,
 )
-from napari_sam_tune.core.training.job import Progress, TrainingJob
+from napari_sam_tune.core.training.job import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
+    from napari_sam_tune.core.rounds.messages import Job
     from napari_sam_tune.core.rounds.worker_process import WorkerProcess
 
 
@@ -37,7 +39,7 @@ class Runner(Protocol):
     the terminal message the runner is idle already, so it may start the next round.
     """
 
-    def start(self, job: TrainingJob, listen: Callable[[Message], None]) -> None:
+    def start(self, job: Job, listen: Callable[[Message], None]) -> None:
         """Begin a round.
 
         Raises:
@@ -78,7 +80,7 @@ class InlineRunner:
         self._round: _Round | None = None
         self._lock = threading.Lock()
 
-    def start(self, job: TrainingJob, listen: Callable[[Message], None]) -> None:
+    def start(self, job: Job, listen: Callable[[Message], None]) -> None:
         """Run the whole round; see `Runner.start`."""
         from napari_sam_tune.core.rounds.steps import steps_of
 
@@ -154,7 +156,7 @@ class ProcessRunner:
             if not self._closed:
                 self._living_worker()
 
-    def start(self, job: TrainingJob, listen: Callable[[Message], None]) -> None:
+    def start(self, job: Job, listen: Callable[[Message], None]) -> None:
         """Begin a round and return at once; see `Runner.start`."""
         with self._lock:
             if self._closed:

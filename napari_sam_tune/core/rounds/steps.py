@@ -7,15 +7,16 @@ import traceback
 from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.errors import OutOfMemory, SamTuneError, StorageError, is_out_of_memory
+from napari_sam_tune.core.promptless.job import HeadJob
 from napari_sam_tune.core.rounds.messages import RoundCancelled, RoundFailed
 from napari_sam_tune.core.training.job import DivergedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from napari_sam_tune.core.models.checkpoints import LoadedModel
-    from napari_sam_tune.core.rounds.messages import Message
-    from napari_sam_tune.core.training.job import TrainingJob
+    from napari_sam_tune.core.rounds.messages import Job, Message, Terminal
+    from napari_sam_tune.core.training.job import Progress
 
 _OUT_OF_MEMORY: Final = (
     "There was not enough memory to train, even with the smallest batch. Close other programs, "
@@ -28,15 +29,15 @@ class _Cancelled(Exception):
 
 
 def steps_of(
-    job: TrainingJob,
+    job: Job,
     cancelled: Callable[[], bool],
     *,
-    base_model: Callable[[TrainingJob], LoadedModel | None] = lambda _: None,
+    base_model: Callable[[Job], LoadedModel | None] = lambda _: None,
 ) -> Iterator[Message]:
-    """Run a round; yields its progress and, last, exactly one terminal message.
+    """Run a round, or train a head; yields its progress and, last, exactly one terminal message.
 
     Args:
-        job: the round.
+        job: what to run.
         cancelled: asked between forward, backward and optimiser steps.
         base_model: returns the base model where it is kept loaded.
 
@@ -47,9 +48,7 @@ def steps_of(
             raise _Cancelled
 
     try:
-        from napari_sam_tune.core.training.fit import fit
-
-        steps = fit(job, model=base_model(job), checkpoint=checkpoint)
+        steps = _steps(job, base_model(job), checkpoint)
         with contextlib.closing(steps):
             while True:
                 checkpoint()
@@ -60,6 +59,18 @@ def steps_of(
         yield end.value
     except Exception as error:  # whatever it is, the person is told, with the traceback
         yield failure_of(error)
+
+
+def _steps(
+    job: Job, model: LoadedModel | None, checkpoint: Callable[[], None]
+) -> Generator[Progress, None, Terminal]:
+    if isinstance(job, HeadJob):
+        from napari_sam_tune.core.promptless.training import train_head
+
+        return train_head(job, model=model, checkpoint=checkpoint)
+    from napari_sam_tune.core.training.fit import fit
+
+    return fit(job, model=model, checkpoint=checkpoint)
 
 
 def failure_of(error: Exception) -> RoundFailed:
@@ -77,7 +88,7 @@ def failure_of(error: Exception) -> RoundFailed:
         return RoundFailed("error", str(error), detail)
     return RoundFailed(
         "error",
-        f"The round stopped on an unexpected error ({type(error).__name__}: {error}). The weights "
-        "in use are as they were. Please report it with the details.",
+        f"The training stopped on an unexpected error ({type(error).__name__}: {error}). The "
+        "weights in use are as they were. Please report it with the details.",
         detail,
     )

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from napari_sam_tune.core.models.checkpoints import LoadedModel
-    from napari_sam_tune.core.rounds.messages import Message
-    from napari_sam_tune.core.training.job import TrainingJob
+    from napari_sam_tune.core.rounds.messages import Job, Message
 
 NICENESS: Final = 10
 OOM_SCORE: Final = "500"
@@ -41,12 +40,12 @@ BEAT_SECONDS: Final = 1.0
 
 
 class Worker:
-    """Runs the rounds that arrive over a connection, one after the other, in the main thread."""
+    """Runs the jobs that arrive over a connection, one after the other, in the main thread."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._speaking = threading.Lock()
-        self._jobs: queue.SimpleQueue[TrainingJob] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._cancelled = threading.Event()
         self._model = _BaseModel()
 
@@ -67,7 +66,7 @@ class Worker:
             torch.set_num_threads(budget)
             self._run(job)
 
-    def _run(self, job: TrainingJob) -> None:
+    def _run(self, job: Job) -> None:
         for message in steps_of(
             job,
             self._cancelled.is_set,
@@ -108,7 +107,7 @@ class _BaseModel:
     def __init__(self) -> None:
         self._model: LoadedModel | None = None
 
-    def of(self, job: TrainingJob) -> LoadedModel:
+    def of(self, job: Job) -> LoadedModel:
         """Return the job's base model, on the CPU."""
         from napari_sam_tune.core.models.checkpoints import load_base
 

@@ -107,8 +107,9 @@ class WorkerProcess:
         """How the process ended, and what to do, for a person."""
         if self.is_stuck:
             return (
-                "The training process stopped answering, so it was ended and this round is lost; "
-                "the weights in use are as they were. Fine-tune again: that starts a new process."
+                "The training process stopped answering, so it was ended and this training is "
+                "lost; the weights in use are as they were. Fine-tune again: that starts a new "
+                "process."
             )
         code = self._process.returncode
         how = f"was stopped by signal {-code}" if code and code < 0 else f"ended with code {code}"
@@ -119,8 +120,8 @@ class WorkerProcess:
             else ""
         )
         return (
-            f"The training process {how}, so this round is lost; the weights in use are as they "
-            f"were.{likely} The next round starts a new process."
+            f"The training process {how}, so this training is lost; the weights in use are as they "
+            f"were.{likely} The next one starts a new process."
         )
 
     def send(self, message: object) -> None:

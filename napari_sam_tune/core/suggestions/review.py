@@ -269,8 +269,9 @@ class Review:
         file = newest_head(self._project)
         if file is None:
             raise SamTuneError(
-                "This project has no trained head yet. Train one with “napari-sam-tune train "
-                "PROJECT --out RUN --set parts=promptless --enter”, or choose “Segment everything”."
+                "This project has no trained finder yet, which would propose by itself what looks "
+                "like your masks. Choose “Trained finder” in the dock and press “Train it”, or let "
+                "“Anything that stands out” propose."
             )
         if self._head is None or self._head[0] != file:
             self._head = file, read_head(self._predictor, file, self._cache), kept_at(file)

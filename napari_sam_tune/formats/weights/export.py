@@ -39,7 +39,9 @@ def weights_of(project: Project, form: str, version: str = "current") -> TunedWe
         head = newest_head(project)
         if head is None:
             raise ProjectError(
-                "The project has no promptless head. Train one with --set parts=promptless --enter."
+                "This project has no trained finder (promptless head) yet. Choose “Trained finder” "
+                "in the dock and press “Train it”, or train one by “napari-sam-tune train” with "
+                "--set parts=promptless --enter."
             )
         return read_tuned(head, base)
     chosen = project.current_version if version == "current" else version

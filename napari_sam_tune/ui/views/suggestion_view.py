@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from napari_sam_tune.ui.views.fields import ComboBox
+from napari_sam_tune.ui.views.head_view import HeadView
 from napari_sam_tune.ui.views.row import Row
 from napari_sam_tune.ui.views.style import (
     Button,
@@ -20,7 +21,7 @@ from napari_sam_tune.ui.views.style import (
 
 KINDS = (
     ("similar", "Like the accepted"),
-    ("head", "Trained head"),
+    ("head", "Trained finder"),
     ("everything", "Anything that stands out"),
     ("recalled", "Masks of this part"),
 )
@@ -126,6 +127,7 @@ class SuggestionView(QWidget):
     """The section of the suggestions.
 
     Attributes:
+        head: the finder that is trained on the masks.
         survey: what there is to find on the other images.
         action: emitted with "propose" or "find_similar" to begin or to stop.
         kind_chosen: emitted when something else is to propose, or another class is to be found.
@@ -157,8 +159,8 @@ class SuggestionView(QWidget):
         self.find_button.clicked.connect(lambda: self.action.emit("find_similar"))
         self._kinds = ComboBox(dict(KINDS))
         self._kinds.setToolTip(
-            "What proposes: what looks like the masks you accepted, the head trained for this "
-            "project, SAM itself, or what you accepted on other photographs of the same part"
+            "What proposes: what looks like the masks you accepted, the finder trained on them, "
+            "SAM itself, or what you accepted on other photographs of the same part"
         )
         self._kinds.activated.connect(lambda _: self._choose())
         self._labels = ComboBox()
@@ -172,11 +174,12 @@ class SuggestionView(QWidget):
         # room for two lines, so that what lies below does not jump
         self._sentence.setMinimumHeight(2 * self._sentence.fontMetrics().lineSpacing() + 4)
         self._sentence.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.survey = SurveyView()
+        self.head, self.survey = HeadView(), SurveyView()
         section.body.addWidget(Row(self.button, self.find_button))
         section.body.addWidget(Row(self._kinds, self._orders))
         section.body.addWidget(self._labels)
         section.body.addWidget(self._sentence)
+        section.body.addWidget(self.head)
         section.body.addWidget(self.survey)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

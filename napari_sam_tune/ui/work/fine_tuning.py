@@ -32,6 +32,7 @@ _BASE = "base"
 # A pause this long, with a few new masks, is a good time to learn from them.
 _IDLE_SECONDS, _IDLE_MASKS, _LOOK_MILLISECONDS = 45.0, 4, 2000
 _WATCHED = ("training", "weights_version", "is_surface_new", "learnt", "masks_since_round")
+_FINDER_FIRST = "The finder is being trained; learning goes on when that is over."
 _DOING = {
     "loading": "Learning begins…",
     "encoding": "Learning: looking at images",
@@ -48,6 +49,7 @@ class FineTuning(QObject):
     _finished = Signal(object)
     _failed = Signal(str)
     _state_changed = Signal()
+    _turned = Signal()
 
     def __init__(
         self, place: Workplace, annotating: Annotating, parent: QObject | None = None
@@ -64,11 +66,13 @@ class FineTuning(QObject):
         self._finished.connect(self._on_round_finished, queued)
         self._failed.connect(self._on_session_failed, queued)
         self._state_changed.connect(self.refresh, queued)
+        self._turned.connect(self._show_awaited, queued)
         self._session.progress.connect(self._tell_progress)
         self._session.round_finished.connect(self._tell_finished)
         self._session.failed.connect(self._tell_failed)
         for name in _WATCHED:
             getattr(self._session.state.events, name).connect(self._tell_state)
+        self._session.state.events.training_head.connect(self._tell_turn)
         self._session.annotations_changed.connect(self._on_annotations_changed)
         self._session.reviews_changed.connect(self._show_awaited)  # what is excluded counts no more
         place.panel.learning.start.connect(self.start)
@@ -91,6 +95,7 @@ class FineTuning(QObject):
         self._session.failed.disconnect(self._tell_failed)
         for name in _WATCHED:
             getattr(self._session.state.events, name).disconnect(self._tell_state)
+        self._session.state.events.training_head.disconnect(self._tell_turn)
         self._session.annotations_changed.disconnect(self._on_annotations_changed)
         self._session.reviews_changed.disconnect(self._show_awaited)
 
@@ -105,6 +110,9 @@ class FineTuning(QObject):
 
     def _tell_state(self, _: object) -> None:
         self._state_changed.emit()
+
+    def _tell_turn(self, _: object) -> None:
+        self._turned.emit()
 
     # ---------------------------------------------------------------- rounds
 
@@ -220,8 +228,12 @@ class FineTuning(QObject):
         self._show_awaited()
 
     def _show_awaited(self) -> None:
+        if self._is_closed:
+            return
         new = self._session.state.masks_since_round
         waiting, missing = round_words.awaited(self._session.learner, new)
+        if self._session.state.training_head:
+            waiting, missing = "", _FINDER_FIRST
         self._shown = replace(self._shown, awaited=waiting, missing=missing)
         self.refresh()
 

@@ -11,6 +11,7 @@ from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.ui.inference import Interrupted, Kind
 from napari_sam_tune.ui.views.suggestion_view import SuggestionSnapshot
 from napari_sam_tune.ui.work.surveying import Surveying
+from napari_sam_tune.ui.work.training_head import TrainingHead
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,8 @@ class Suggesting(QObject):
         # asked once an image is ready: what is recalled belongs to the inference thread
         self._knows_part = self._has_masks = False
         self._surveying = Surveying(place, opening, self)
+        self._training = TrainingHead(place, self)
+        self._training.trained.connect(self._on_trained)
         self.actions: dict[str, Callable[[], None]] = {
             "propose": self._toggle,
             "find_similar": self._toggle_similar,
@@ -59,6 +62,7 @@ class Suggesting(QObject):
     def close(self) -> None:
         """Stop listening."""
         self._is_closed = True
+        self._training.close()
         self._session.object_changed.disconnect(self.refresh)
         self._session.annotations_changed.disconnect(self._offer_labels)
         self._session.classes_changed.disconnect(self._offer_labels)
@@ -74,8 +78,13 @@ class Suggesting(QObject):
     def _on_kind_chosen(self) -> None:
         if self._view.kind != "similar":
             self._surveying.stop()
+        self._training.refresh()
         self._look()
         self.refresh()
+
+    def _on_trained(self) -> None:
+        if self._view.kind == "head":
+            self._look()
 
     def _offer_labels(self, *_: object) -> None:
         labels = {annotation.label for annotation in self._session.project.annotations()}
@@ -115,6 +124,7 @@ class Suggesting(QObject):
         self._knows_part = self._session.review.knows_part and not is_done
         if not self._is_wanted:
             self._view.offer_kind(self._most_promising())
+        self._training.refresh()
         self._look()
         self.refresh()
 
