@@ -217,7 +217,7 @@ def test_an_image_without_defect_gets_no_suggestion(session: Session) -> None:
 def test_without_a_head_it_is_said_how_to_get_one(tmp_path: Path, predictor: Predictor) -> None:
     with Session(Project.open(tmp_path / "p"), predictor) as session:
         session.open_image(IMAGE, "a.png")
-        with pytest.raises(SamTuneError, match="--set parts=promptless"):
+        with pytest.raises(SamTuneError, match="press “Train it”"):
             session.suggest("head")
         assert session.suggest("everything") > 0
         accepted = session.accept()
