@@ -157,8 +157,7 @@ class Learner:
             return
         if not self.auto.due(self._state.masks_since_round, idle_seconds):
             return
-        plan = self._plan()
-        if what_is_missing(plan, self.config.gate.fewest_objects) is None:
+        if self.missing() is None:
             self.start(wait=False)
 
     @property

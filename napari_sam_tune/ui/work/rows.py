@@ -28,9 +28,8 @@ _LAST: Final = float("inf")
 
 def rows_of_masks(project: Project, image_id: str | None) -> list[ListRow]:
     """Return a row for each accepted mask of an image, or (None) of all, the newest first."""
-    colours, reviews = project.classes(), project.reviews(image_id)
-    found = (a for a in reversed(project.annotations(image_id)) if a.id in reviews)
-    return [_row_of_mask(a, colours, reviews[a.id], image_id is None) for a in found]
+    colours, found = project.classes(), reversed(project.reviewed(image_id))
+    return [_row_of_mask(mask, colours, said, image_id is None) for mask, said in found]
 
 
 def rows_of_doubts(project: Project, looking: LookAgain) -> list[ListRow]:
@@ -41,13 +40,12 @@ def rows_of_doubts(project: Project, looking: LookAgain) -> list[ListRow]:
         looking: what they answered.
 
     """
-    colours, doubts = project.classes(), dict(looking.most_doubtful())
-    reviews = project.reviews()
-    masks = {a.id: a for a in project.annotations() if a.id in doubts and a.id in reviews}
+    colours, doubts = project.classes(), looking.most_doubtful()
+    reviewed = {mask.id: (mask, said) for mask, said in project.reviewed()}
     return [
-        _row_of_mask(masks[i], colours, reviews[i], True, f"{score:.0%} alike · ")
-        for i, score in doubts.items()
-        if i in masks
+        _row_of_mask(mask, colours, said, True, f"{score:.0%} alike · ")
+        for name, score in doubts
+        for mask, said in filter(None, [reviewed.get(name)])  # it may be gone meanwhile
     ]
 
 
