@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject
 from napari_sam_tune.core.answers.stroke import REACH, encloses, inside, snap
 from napari_sam_tune.core.errors import PromptError
 from napari_sam_tune.core.prompts import Prompt, ProposalRequest
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,5 +82,5 @@ class Drawing(QObject):
             proposal = session.answerer.look_closer(proposal) or proposal
         mask: Mask = proposal.mask & inside(loop, shape)
         if not mask.any():
-            raise PromptError("The model found nothing within the loop: click on the object.")
+            raise PromptError(tr("The model found nothing within the loop: click on the object."))
         return mask
