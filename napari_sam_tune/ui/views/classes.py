@@ -57,7 +57,7 @@ class ClassView(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         self._section = Section(mark("Class"))
         self._note = OneLine("quiet")
-        self._note.setText("suggested")
+        self._note.setText(tr("suggested"))
         self._note.setToolTip(
             tr("Suggested by what was accepted before. Choose another class, and that one counts.")
         )

@@ -52,7 +52,7 @@ class CurveView(QWidget):
         ink = self.palette().color(self.foregroundRole())
         of_loss, of_score = _ON_DARK if ink.lightness() > 127 else _ON_LIGHT
         item = self._plot.getPlotItem()
-        item.setLabel("left", "error", color=of_loss)
+        item.setLabel("left", tr("error"), color=of_loss)
         item.setLabel("right", tr("score, masks kept aside"), color=of_score)
         for name in ("left", "bottom", "right"):
             item.getAxis(name).setTextPen(ink)

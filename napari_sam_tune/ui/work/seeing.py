@@ -134,7 +134,7 @@ class Seeing(QObject):
             return
         if self._contrast is None or self._contrast not in viewer.layers:
             active = viewer.layers.selection.active
-            self._contrast = Image(grey, name="contrast", metadata={OWN: "contrast"})
+            self._contrast = Image(grey, name=tr("contrast"), metadata={OWN: "contrast"})
             self._contrast.contrast_limits = (0, 255)
             viewer.layers.insert(viewer.layers.index(layers.image) + 1, self._contrast)
             viewer.layers.selection.active = active
