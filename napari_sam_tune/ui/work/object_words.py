@@ -21,14 +21,14 @@ def headline(current: OpenObject, project: Project) -> str:
     if current.correction is not None:
         return tr("Painted pixels stay as you set them, whatever you click.")
     if current.proposal is None:
-        if current.prompt is None:
+        if not current.awaiting:
             return tr("Correct it by clicks or paint, then accept.")
         return tr("Asking the model…")
     if current.proposal.is_recalled:
         return _recalled(current.proposal, project)
     said = tr("Proposed, {sure:.0%} sure", sure=min(max(current.proposal.iou, 0.0), 1.0))
     guess, count = current.proposal.chosen + 1, len(current.proposal.candidates)
-    if count == 1:
+    if count < 2:
         return said
     which = tr("guess {guess} of {count}", guess=guess, count=count)
     return f"{said} · {which}"
@@ -42,7 +42,7 @@ def _recalled(proposal: Proposal, project: Project) -> str:
         n=len(images),
         image=next(iter(images)),
     )
-    if len(proposal.candidates) == 1:
+    if len(proposal.candidates) < 2:
         return said
     other = tr("Next guess shows others")
     return f"{said} · {other}"
