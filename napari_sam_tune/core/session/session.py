@@ -10,7 +10,6 @@ the model.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from psygnal import Signal
@@ -25,28 +24,24 @@ from napari_sam_tune.core.session.accepting import Accepting
 from napari_sam_tune.core.session.changing import Changing
 from napari_sam_tune.core.session.notice import open_with
 from napari_sam_tune.core.session.objects import Objects
+from napari_sam_tune.core.session.proposing import Proposing
 from napari_sam_tune.core.session.suggested import Suggested
 from napari_sam_tune.core.session.undo import Undo
 from napari_sam_tune.core.state import SessionState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
 
     from napari_sam_tune.core.answers.predictor import Predictor
-    from napari_sam_tune.core.pixel_classifier.survey import SurveyStep, Unread
     from napari_sam_tune.core.project.annotations import Annotation, Source
     from napari_sam_tune.core.project.project import ImageRecord, Project
-    from napari_sam_tune.core.prompts import Prompt, Proposal
     from napari_sam_tune.core.rounds.report import Round
     from napari_sam_tune.core.session.deeds import Undone
-    from napari_sam_tune.core.session.open_object import OpenObject
-    from napari_sam_tune.core.suggestions.suggestion import SuggestionKind
 
 
-class Session(Changing):
+class Session(Proposing, Changing):
     """A person (or a robot) labelling one project with one model.
 
     Args:
@@ -180,50 +175,6 @@ class Session(Changing):
             # A full disk must not keep anybody from looking at an image.
             self.failed.emit(str(error))
 
-    # ------------------------------------------------------------ the object
-
-    @property
-    def open_object(self) -> OpenObject:
-        """The object in progress on the open image."""
-        return self.objects.current
-
-    def propose(self, prompt: Prompt) -> Proposal:
-        """Answer a prompt now; painted pixels are kept, earlier logits go along by themselves.
-
-        Raises:
-            PromptError: the prompt lies outside the image.
-            ProjectError: no image is open.
-
-        """
-        request = self.objects.request(prompt)
-        try:
-            self.answerer.apply_swap()
-            self.answerer.learn()
-            with self.learner.runner.stepping_aside():
-                proposal = self.answerer.answer(request)
-                closer = self.answerer.look_closer(proposal)
-        except Exception:
-            self.objects.take_back()  # what could not be answered was not said
-            raise
-        self.objects.receive(request, proposal)
-        if closer is not None:
-            self.objects.receive_closer(request, closer)
-            proposal = closer
-        shown = self.open_object.mask
-        return proposal if shown is None else replace(proposal, mask=shown)
-
-    def paint(self, mask: ArrayLike) -> None:
-        """Take the mask as brush and eraser left it; (H, W) bool. The changes are locked."""
-        self.objects.paint(mask)
-
-    def cycle_candidate(self) -> None:
-        """Show the model's next candidate for a single point, if it made several."""
-        self.objects.cycle_candidate()
-
-    def reject(self) -> None:
-        """Drop the object in progress; `undo` brings it back."""
-        self.suggested.reject()
-
     # ------------------------------------------------------------- accepting
 
     def accept(self, mask: ArrayLike | None = None, label: str | None = None) -> Annotation:
@@ -273,56 +224,6 @@ class Session(Changing):
 
         """
         self._accepting.reopen(annotation_id)
-
-    # ------------------------------------------------------------ suggestions
-
-    def suggest(self, kind: SuggestionKind, label: str | None = None) -> int:
-        """Look for objects on the open image and show the first of them as a proposal.
-
-        `accept` and `reject` go for it as for any other, and the next one follows by itself.
-
-        Args:
-            kind: "head", the project's newest promptless head; "everything", SAM at a grid of
-                points with the weights in use; "recalled", what was accepted on other
-                photographs of the same part; or "similar", all that looks like what was accepted.
-            label: of "similar", only objects of this class; None: of any.
-
-        Returns:
-            How many there are to review.
-
-        Raises:
-            SamTuneError: the project has no trained head, or too few masks to find others by.
-            ProjectError: no image is open.
-
-        """
-        self.answerer.apply_swap()
-        self.answerer.learn()
-        image_id = self.objects.image_id
-        with self.learner.runner.stepping_aside():
-            found = self.review.find(kind, image_id, label=label)
-        self.suggested.receive(kind, image_id, found)
-        return len(self.review.queue(image_id))
-
-    def survey(
-        self, images: Iterable[Unread] | None = None, label: str | None = None
-    ) -> Iterator[SurveyStep]:
-        """Tell how much like what was accepted there is elsewhere; see `Review.survey`."""
-        self.answerer.learn()
-        return self.review.survey(images, label)
-
-    def stop_suggesting(self) -> None:
-        """Show no more suggestions; those that wait are forgotten, what was decided is not."""
-        self.suggested.stop()
-
-    @property
-    def suggested_class(self) -> str | None:
-        """The class of the object in progress, where nobody chose it: it was guessed."""
-        return self.objects.classes.guessed
-
-    def choose_class(self, label: str) -> None:
-        """Give the object in progress and the next ones a class; none is suggested over it."""
-        guess = self.open_object.class_guess
-        self.objects.classes.choose(label, instead_of_a_guess=guess is not None)
 
     # ---------------------------------------------------------- undo and redo
 
