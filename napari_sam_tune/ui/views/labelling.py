@@ -84,7 +84,7 @@ class ObjectSnapshot:
 _NO_IMAGE = "First an image must be open."
 _BOX = "Drag: box · Space + drag: move the view"
 _VIEW = "Ctrl + drag: box · Drag: move the view"
-_CLICKS = "Click: part of it · Right click or Shift + click: not part of it"
+_CLICKS = "Click: part of it · Right click: not part of it"
 _HINTS = {
     "stroke": "Draw along a crack: the mask is as wide as it is. Draw a loop: the object inside. "
     "Clicks correct. Esc or Z: back to clicking",

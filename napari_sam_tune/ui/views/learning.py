@@ -189,8 +189,9 @@ class LearningView(QWidget):
             bar.setValue(int(1000 * (shown.fraction or 0)))
         left = "" if shown.seconds_left is None else f" · {duration(shown.seconds_left)} left"
         self._doing.setText(shown.doing + left)
-        self._outcome.setText(shown.outcome)
-        self._outcome.setVisible(bool(shown.outcome) and not shown.training)
+        last = "Last round: " if shown.training else ""
+        self._outcome.setText(last + shown.outcome)
+        self._outcome.setVisible(bool(shown.outcome))
         self._details.setText(shown.details)
         self._show_details()
         news = shown.outcome if shown.is_fresh else ""

@@ -73,7 +73,7 @@ class NumbersView(QDialog):
         grid.addWidget(self._headline, 0, 0, 1, 2)
         cards: tuple[tuple[str, QWidget], ...] = (
             ("Masks by class", self._classes),
-            ("Where they lie", self._places),
+            ("Where they lie on the images", self._places),
             ("Masks by size, in pixels", self._sizes),
             ("Clicks, boxes, strokes a mask over time", self._effort),
             ("Seconds a mask over time", self._seconds),

@@ -390,4 +390,5 @@ class Annotating(QObject):
             return f"Click on the accepted mask to {word}."
         if not self._opening.is_ready:
             return "Preparing the image. Click already: the mask comes as soon as it is ready."
-        return headline(current, self._session.project)
+        image_id, key = self._session.state.image_id, self._place.panel.keys["done"]
+        return headline(current, self._session.project, image_id, key)

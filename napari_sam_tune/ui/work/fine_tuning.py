@@ -37,7 +37,7 @@ _DOING = {
     "loading": "Learning begins…",
     "encoding": "Learning: looking at images",
     "training": "Learning from your masks",
-    "judging": "Learning: comparing with what answers now",
+    "judging": "Learning: testing on your masks",
 }
 
 

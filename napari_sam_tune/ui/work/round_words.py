@@ -58,12 +58,10 @@ def awaited(learner: Learner, new: int) -> tuple[str, str]:
     still = 1 if learner.auto is None or learner.auto.every is None else learner.auto.every - new
     if missing is None:
         more = "1 more mask" if still <= 1 else f"{still} more masks"
-        return f"{more}, then a round of learning starts by itself.", ""
+        return f"{more}, then a round of learning starts.", ""
     more = str(missing.at_least(still))
     needed = f"{missing}, then it can learn."
-    return (
-        "" if learner.auto is None else f"{more}, then a round of learning starts by itself."
-    ), needed
+    return ("" if learner.auto is None else f"{more}, then a round of learning starts."), needed
 
 
 def outcome(finished: Round, name: str, gate: GateConfig) -> str:

@@ -60,7 +60,7 @@ def _row_of_mask(
     return ListRow(
         id=mask.id,
         title=mask.label,
-        detail=f"{first}{where}{x1 - x0} × {y1 - y0} px, {mask.area:,} in it{more}",
+        detail=f"{first}{where}{x1 - x0} × {y1 - y0} px, area {mask.area:,} px{more}",
         colour=colours.get(mask.label, CLASS_COLOURS[0]),
         mark=STATES[said.state] if said.state in STATE_COLOURS else "",
         mark_colour=STATE_COLOURS.get(said.state, ""),
