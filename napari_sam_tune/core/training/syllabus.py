@@ -152,6 +152,6 @@ def _is_familiar(example: Example, setup: Setup, described: Description | None) 
         return True
     annotation = example.annotation
     # what they answered is theirs; what was painted or adopted nobody answered
-    if annotation.weights_version == setup.job.parent and annotation.prompts:
+    if annotation.weights_version == setup.job.parent and any(p.asks for p in annotation.prompts):
         return True
     return described is not None and setup.familiar.include(described)

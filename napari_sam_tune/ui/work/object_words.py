@@ -29,7 +29,7 @@ def headline(current: OpenObject, project: Project, image_id: str | None, done_k
     if current.correction is not None:
         return "Painted pixels stay as you set them, whatever you click."
     if current.proposal is None:
-        if current.prompt is None:
+        if not current.awaiting:
             return "Correct it by clicks or paint, then accept."
         return "Asking the model…"
     if current.proposal.is_recalled:
