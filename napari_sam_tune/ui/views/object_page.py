@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from qtpy.QtCore import QPoint, Signal
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QProgressBar, QWidget
 
+from napari_sam_tune.core.wording import mark, tr
 from napari_sam_tune.ui.views.classes import ask_class, chip
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.list_page import ListPage
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 
 HERE, EVERYWHERE, DOUBTED = "here", "everywhere", "doubted"
 _SCOPES: Final = {
-    HERE: "Of this image",
-    EVERYWHERE: "Of all images",
-    DOUBTED: "To look at again",
+    HERE: mark("Of this image"),
+    EVERYWHERE: mark("Of all images"),
+    DOUBTED: mark("To look at again"),
 }
 _STATES = ("accepted", "second_look", "approved", "excluded")
 
@@ -62,29 +63,35 @@ class ObjectPage(ListPage):
     cancel = Signal()
 
     def __init__(self) -> None:
-        self._scopes = ComboBox(_SCOPES)
+        self._scopes = ComboBox({scope: tr(said) for scope, said in _SCOPES.items()})
         self._scopes.setToolTip(
-            "“To look at again”: the accepted masks that the weights in use would draw most "
-            "differently"
+            tr(
+                "“To look at again”: the accepted masks that the weights in use would draw most "
+                "differently"
+            )
         )
-        super().__init__(self._scopes, {s: STATES[s] for s in _STATES}, ("mask", "masks"))
+        super().__init__(self._scopes, {s: tr(STATES[s]) for s in _STATES})
         self._scopes.activated.connect(lambda _: self.scope_chosen.emit())
         self._classes: dict[str, str] = {}
-        self._correct = KeyButton("reopen", "Correct", "Open the mask again")
-        self._delete = KeyButton("delete", "Delete", "Take the masks out; Undo brings them back")
+        self._correct = KeyButton("reopen", tr("Correct"), tr("Open the mask again"))
+        self._delete = KeyButton(
+            "delete", tr("Delete"), tr("Take the masks out; Undo brings them back")
+        )
         for button in (self._correct, self._delete):
             button.clicked.connect(partial(self._on_pressed, button.action))
-        self._class = Button("Class…")
-        self._class.setToolTip("Give the masks another class")
+        self._class = Button(tr("Class…"))
+        self._class.setToolTip(tr("Give the masks another class"))
         self._class_menu = QMenu(self._class)
         self._class.setMenu(self._class_menu)
-        self._next = KeyButton("next_doubt", "Next", "Go to the next mask to look at again")
+        self._next = KeyButton("next_doubt", tr("Next"), tr("Go to the next mask to look at again"))
         self._next.clicked.connect(partial(self._on_pressed, "next_doubt"))
         self.above.addWidget(self._doubts())
         self._decisions = Row(self._correct, self._delete, self._class)
         self._what_to_do = Text(
-            "Click on a mask: it is shown, and you can correct it, delete it or give it another "
-            "class.",
+            tr(
+                "Click on a mask: it is shown, and you can correct it, delete it or give it "
+                "another class."
+            ),
             "quiet",
         )
         self.body.addWidget(self._what_to_do)
@@ -105,7 +112,7 @@ class ObjectPage(ListPage):
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(6)
         self._bar.setRange(0, 1000)
-        self._cancel = Button("Cancel", "small")
+        self._cancel = Button(tr("Cancel"), "small")
         self._cancel.clicked.connect(self.cancel)
         self._bar.setMaximumWidth(60)
         line.addWidget(self._doubt, 1)
@@ -130,6 +137,12 @@ class ObjectPage(ListPage):
             button.show_key(keys.get(button.action, ""))
         self.review.show_keys(keys)
 
+    def said_of(self, count: int, total: int) -> str:
+        """Say how many masks are listed."""
+        if count == total:
+            return tr("{n:,} masks", "1 mask", n=total)
+        return tr("{count:,} of {n:,} masks", "{count:,} of 1 mask", n=total, count=count)
+
     def show_classes(self, classes: Mapping[str, str]) -> None:
         """Offer these classes, name to "#rrggbb"."""
         self.offer_labels(classes)
@@ -148,7 +161,7 @@ class ObjectPage(ListPage):
         """Show what can be done with so many masks."""
         self._decisions.setVisible(bool(ids))
         self._what_to_do.setVisible(not ids and bool(self.view.rows))
-        self._correct.allow(len(ids) == 1, "One mask at a time can be corrected.")
+        self._correct.allow(len(ids) == 1, tr("One mask at a time can be corrected."))
 
     def show_doubts(self, shown: DoubtSnapshot) -> None:
         """Show how far the comparing is."""
@@ -162,7 +175,7 @@ class ObjectPage(ListPage):
         for name, colour in self._classes.items():
             chosen = partial(self.class_chosen.emit, name)
             menu.addAction(chip(colour), on_a_button(name), chosen)
-        menu.addAction("Add a class…", self._on_add_clicked)
+        menu.addAction(tr("Add a class…"), self._on_add_clicked)
 
     def _on_add_clicked(self) -> None:
         if name := ask_class(self):
@@ -173,14 +186,14 @@ class ObjectPage(ListPage):
         if not ids:
             return
         menu = QMenu(self)
-        correct = menu.addAction("Correct", partial(self.action.emit, "reopen"))
+        correct = menu.addAction(tr("Correct"), partial(self.action.emit, "reopen"))
         correct.setEnabled(len(ids) == 1)
-        self._fill(menu.addMenu("Class"))
-        decisions = menu.addMenu("Review")
+        self._fill(menu.addMenu(tr("Class")))
+        decisions = menu.addMenu(tr("Review"))
         for state in _STATES[1:]:
-            decisions.addAction(STATES[state], partial(self.review.decided.emit, state))
+            decisions.addAction(tr(STATES[state]), partial(self.review.decided.emit, state))
         menu.addSeparator()
-        menu.addAction("Delete", partial(self.action.emit, "delete"))
+        menu.addAction(tr("Delete"), partial(self.action.emit, "delete"))
         menu.exec(where)
         menu.deleteLater()
 
