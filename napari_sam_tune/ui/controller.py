@@ -150,8 +150,7 @@ class Controller(QObject):
     def open_samples(self) -> None:
         """Label the sample images that come with the plugin."""
         queue = partial(folder_queue, SAMPLE_IMAGES)
-        home = _documents() / "samples.project"
-        self._begin(lambda: ImageQueue(queue().images, home, SAMPLE_IMAGES))
+        self._begin(lambda: ImageQueue(queue().images, _samples_home(), SAMPLE_IMAGES))
 
     def _open_samples_anew(self) -> None:
         self.leave()
@@ -315,6 +314,7 @@ class Controller(QObject):
         panel.start.folder_chosen.connect(self.open_folder)
         panel.start.viewer_chosen.connect(self.open_viewer)
         panel.start.samples_chosen.connect(self.open_samples)
+        panel.start.show_home_of_samples(_samples_home())
         panel.start.project_chosen.connect(self.open_project)
         panel.start.recent_chosen.connect(self.resume)
         panel.image.leave.connect(self.leave)
@@ -385,6 +385,10 @@ def _viewer_home() -> Path:
 
 def _documents() -> Path:
     return Path(platformdirs.user_documents_dir()) / "napari-sam-tune"
+
+
+def _samples_home() -> Path:
+    return _documents() / "samples.project"
 
 
 def _done(_: object) -> None:

@@ -394,4 +394,5 @@ class Annotating(QObject):
             return tr("Click on the accepted mask to delete.")
         if not self._opening.is_ready:
             return tr("Preparing the image. Click already: the mask comes as soon as it is ready.")
-        return headline(current, self._session.project)
+        image_id, key = self._session.state.image_id, self._place.panel.keys["done"]
+        return headline(current, self._session.project, image_id, key)
