@@ -188,6 +188,26 @@ def test_reopening_supersedes_and_deleting_can_be_undone(session: Session) -> No
     assert session.project.annotations() == []
 
 
+def test_several_are_deleted_in_one_step_that_undo_takes_back_from_another_image(
+    session: Session,
+) -> None:
+    session.adopt(disc(30, 30), "pit")
+    session.adopt(disc(60, 60), "pit")
+    session.open_image(blobs(1), "other.png")
+    ids, told = [a.id for a in session.project.annotations()], []
+    session.annotations_changed.connect(told.append)
+    before = len(session.project._journal.entries())
+    session.delete(ids)
+    assert session.project.annotations() == []
+    assert len(session.project._journal.entries()) == before + 1
+    undone = session.undo()
+    assert (undone.image_id, undone.text) == ("blobs.png", "Undone: 2 masks are back.")
+    assert [a.id for a in session.project.annotations()] == ids
+    session.redo()
+    assert session.project.annotations() == []
+    assert told == ["blobs.png"] * 3
+
+
 def test_work_in_progress_waits_while_another_image_is_open(session: Session) -> None:
     proposal = session.propose(click(30, 30))
     session.open_image(blobs(1), "other.png")

@@ -206,16 +206,6 @@ class Session(Proposing, Changing):
         self.learner.start_if_due(0.0)
         return annotation
 
-    def delete(self, annotation_id: str) -> None:
-        """Remove an accepted object of the open image; `undo` brings it back.
-
-        Raises:
-            ProjectError: it is on another image.
-            StorageError: the disk refused; the object stays.
-
-        """
-        self._accepting.delete(annotation_id)
-
     def reopen(self, annotation_id: str) -> None:
         """Take an accepted object up again, with its class; accepting it supersedes the record.
 
@@ -230,7 +220,7 @@ class Session(Proposing, Changing):
     def undo(self) -> Undone | Literal[False]:
         """Take back what was done last. False if there is nothing.
 
-        Prompts, strokes, accepts and deletions are taken back on their image. What is done in
+        Prompts, strokes and accepts are taken back on their image. What is done in
         `Changing` is from any image, and what is returned says which it concerns.
         """
         return self._undo.undo()

@@ -271,12 +271,16 @@ class Annotating(QObject):
         """Take an accepted object of the open image up again, or out."""
         self._picking = None
         if what == "delete":
-            self._dropping_answer(partial(self._session.delete, annotation_id))
+            self.delete((annotation_id,))
         elif self._session.open_object.is_empty:
             self._dropping_answer(partial(self._session.reopen, annotation_id))
         else:
             self._place.tell("First accept or reject the object that is open.")
             self.refresh()
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Take accepted objects out, in one step."""
+        self._dropping_answer(partial(self._session.delete, ids))
 
     def _finish_image(self, *, empty: bool) -> None:
         if self.asking.after_others(partial(self._finish_image, empty=empty)):
