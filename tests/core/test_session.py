@@ -9,6 +9,7 @@ import os
 import threading
 from dataclasses import replace
 from pathlib import Path
+from statistics import stdev
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,7 @@ from napari_sam_tune.core.config import GateConfig
 from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.images import files
 from napari_sam_tune.core.models.base import BaseRef
+from napari_sam_tune.core.project.effort import effort_by_version
 from napari_sam_tune.core.project.project import NewAnnotation
 from napari_sam_tune.core.rounds.plan import AutoRounds, plan_round, unlearnt_by
 
@@ -457,6 +459,10 @@ def test_correcting_an_object_leaves_the_class_of_the_next_alone(session: Sessio
 
 
 def test_effort_is_neither_lost_nor_counted_twice_by_undo(session: Session) -> None:
+    def check(_: str) -> None:
+        assert session.effort() == effort_by_version(session.project)
+
+    session.annotations_changed.connect(check)
     first = session.propose(click(30, 30))
     session.propose(first.prompt.add_point(34, 30, 1))
     session.accept()
@@ -471,7 +477,9 @@ def test_effort_is_neither_lost_nor_counted_twice_by_undo(session: Session) -> N
     session.redo()
     session.propose(click(90, 35))
     assert session.accept().effort.clicks == 1
-    assert sum(row.masks * row.clicks for row in session.effort()) == 5
+    (row,) = session.effort()
+    assert row.masks * row.clicks == 5
+    assert row.actions_error == pytest.approx(stdev([4, 1]) / 2**0.5)
 
 
 def test_a_prompt_that_fails_leaves_nothing_behind(

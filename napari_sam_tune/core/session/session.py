@@ -16,7 +16,7 @@ from psygnal import Signal
 
 from napari_sam_tune.core.config import TrainConfig
 from napari_sam_tune.core.errors import StorageError
-from napari_sam_tune.core.project.effort import EffortRow, effort_by_version
+from napari_sam_tune.core.project.effort import EffortRow, EffortTally
 from napari_sam_tune.core.rounds.learner import Learner
 from napari_sam_tune.core.rounds.plan import AutoRounds
 from napari_sam_tune.core.rounds.runners import Runner, make_runner
@@ -99,7 +99,7 @@ class Session(Proposing, Changing):
         from napari_sam_tune.core.suggestions.review import Review
 
         self.notice = open_with(project, predictor.ref)
-        self.project = project
+        self.project, self._tally = project, EffortTally()
         self.state = SessionState(weights_version=project.current_version)
         made = make_runner(runner)
         self.answerer = Answerer(
@@ -269,7 +269,7 @@ class Session(Proposing, Changing):
 
     def effort(self) -> list[EffortRow]:
         """What accepted masks cost, by the weights version that proposed them."""
-        return effort_by_version(self.project)
+        return self._tally.rows(self.project.annotations())
 
     # ------------------------------------------------------------ housekeeping
 
