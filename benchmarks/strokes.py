@@ -18,13 +18,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from scipy import ndimage
-from skimage.graph import MCP_Geometric
-from skimage.morphology import skeletonize
 
 from napari_sam_tune.core.answers.chain import REFINERS
 from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.answers.stroke import snap
+from napari_sam_tune.core.evaluation.strokes import HAND, by_hand, centre_line
 from napari_sam_tune.core.images.files import read_image, to_rgb8
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.scoring import iou, next_click, score
@@ -38,35 +36,10 @@ if TYPE_CHECKING:
 MOST, GOAL = 10, 0.80
 
 
-def longest_path(missing: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the longest way along the middle of the largest part of a mask, (N, 2) rows first."""
-    parts, count = ndimage.label(skeletonize(missing), np.ones((3, 3)))
-    if not count:
-        return np.argwhere(missing)[:1].astype(float)
-    largest = np.bincount(parts.ravel())[1:].argmax() + 1
-    thin = parts == largest
-    cost = np.where(thin, 1.0, -1.0)
-    start = tuple(np.argwhere(thin)[0])
-    for _ in range(2):  # the farthest from anywhere is an end; the farthest from it the other
-        ways = MCP_Geometric(cost)
-        far, _ = ways.find_costs([start])
-        far[~thin] = -1
-        start = tuple(np.unravel_index(far.argmax(), far.shape))
-    return np.array(ways.traceback(start), float)
-
-
-def drawn(path: NDArray[np.float64], jitter: float, rng: np.random.Generator) -> list[tuple]:
-    """Return a path as a hand draws it: off by some px, smoothly."""
-    off = ndimage.gaussian_filter1d(rng.normal(0, 1, path.shape), 8, axis=0, mode="nearest")
-    off *= jitter / max(off.std(), 1e-6) if len(path) > 8 else 0
-    shaky = path + off
-    return [(float(x), float(y)) for y, x in shaky[:: max(1, len(shaky) // 200)]]
-
-
-def stroke(image: NDArray, truth: NDArray, jitter: float, rng: np.random.Generator) -> NDArray:
+def stroke(image: NDArray, truth: NDArray, hand: float, rng: np.random.Generator) -> NDArray:
     """Return the mask of one stroke along the whole of a crack."""
-    path = longest_path(truth)
-    return snap(image, drawn(path, jitter, rng)) if len(path) > 1 else np.zeros_like(truth)
+    path = by_hand(centre_line(truth), rng, hand)
+    return snap(image, path) if len(path) > 1 else np.zeros_like(truth)
 
 
 def clicks(predictor: Predictor, truth: NDArray, start: NDArray | None = None) -> Iterator:
@@ -106,7 +79,7 @@ def main() -> None:
     parser.add_argument("images", type=Path)
     parser.add_argument("masks", type=Path)
     parser.add_argument("--objects", type=int, default=20)
-    parser.add_argument("--jitter", type=float, default=1.0, help="standard deviation, in px")
+    parser.add_argument("--hand", type=float, default=HAND, help="standard deviation, in px")
     parser.add_argument("--starts", default="", help="of the names of the images meant")
     arguments = parser.parse_args()
     predictor = Predictor.from_checkpoint("starter", "cpu")
@@ -124,7 +97,7 @@ def main() -> None:
             truth = truths == number
             if truth.sum() < 40 or len(found["clicks"]) >= arguments.objects:
                 continue
-            start = stroke(image, truth, arguments.jitter, rng)
+            start = stroke(image, truth, arguments.hand, rng)
             for name, first in (("a stroke, then clicks", start), ("clicks", None)):
                 found[name].append(worth(clicks(predictor, truth, first), truth))
     table = Table(

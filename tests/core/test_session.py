@@ -25,6 +25,7 @@ from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.project.effort import effort_by_version
 from napari_sam_tune.core.project.project import NewAnnotation
 from napari_sam_tune.core.rounds.plan import AutoRounds, plan_round, unlearnt_by
+from napari_sam_tune.core.scoring import iou
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,22 +131,45 @@ def test_clicks_never_undo_paint(session: Session) -> None:
 
 
 def test_a_stroke_is_a_step_that_clicks_correct(session: Session) -> None:
+    image = blobs()
     crack = np.zeros((128, 128), bool)
-    crack[60:64, 10:120] = True
-    session.objects.draw(crack)
-    assert (session.open_object.mask == crack).all()
+    crack[76:79, 10:120] = True
+    image[crack] = 60
+    session.open_image(image, "crack.png")
+    path = [(11.0, 78.0), (60.0, 75.5), (118.0, 78.0)]
+    drawn = session.draw(path)
+    assert iou(drawn, crack) > 0.7
+    assert (session.open_object.mask == drawn).all()
     assert not session.open_object.is_untouched  # what is found meanwhile does not take its place
+    assert not session.open_object.awaiting
+    with pytest.raises(SamTuneError, match=r"Session\.draw"):
+        session.propose(session.open_object.prompt)  # no model is asked by a stroke alone
+    with pytest.raises(SamTuneError, match="one by one"):
+        session.propose(Prompt([(30, 30)], [1], strokes=[path, path]))
     assert session.propose(Prompt([(30, 30)], [1])).mask[30, 30]
     session.undo()
-    session.objects.draw(disc(30, 95))  # adds
-    assert (session.open_object.mask == crack | disc(30, 95)).all()
+    loop = [(90 + 12 * x, 35 + 12 * y) for x, y in ((1, 0), (0, 1), (-1, 0), (0, -1), (1, 0))]
+    both = session.draw(loop)  # adds the object inside
+    assert both[drawn].all()
+    assert iou(both & ~drawn, disc(90, 35)) > 0.5
     session.undo()
-    assert (session.open_object.mask == crack).all()
+    assert (session.open_object.mask == drawn).all()
+    clicked = session.propose(session.open_object.prompt.add_point(30, 30, 1)).mask
+
     annotation = session.accept()
-    assert (annotation.mask == crack).all()
-    assert (annotation.effort.clicks, annotation.effort.strokes) == (1, 2)  # undone work counts
+    (stored,) = Project.open(session.project.path).annotations("crack.png")
+    assert (stored.mask == clicked).all()
+    assert (stored.effort.clicks, stored.effort.strokes) == (2, 2)  # undone work counts
+    first, second = stored.prompts
+    assert (first.points, first.strokes) == ((), (tuple(path),))
+    assert (second.points, second.strokes) == (((30, 30),), (tuple(path),))
     session.undo()
-    assert session.open_object.is_drawn
+    assert session.open_object.strokes == (tuple(path),)
+    session.reject()
+    with pytest.raises(SamTuneError, match="drawn along"):
+        session.draw([(5, 5)])
+    assert session.open_object.is_empty
+    assert annotation.id == stored.id
 
 
 def test_undo_and_redo_reach_back_through_accepts(session: Session) -> None:

@@ -368,7 +368,8 @@ def old_project(folder: Path, file: Path, stored: np.ndarray, mask: np.ndarray) 
         stratum=None,
     )
     y0, x0, y1, x1 = (int(n) for n in (*np.argwhere(mask).min(0), *np.argwhere(mask).max(0)))
-    prompt = Prompt([(x0, y0)], [1], box=(x0, y0, x1, y1))
+    drawn = [((x0, y0), (x1, y1))]
+    prompt = Prompt([(x0, y0)], [1], box=(x0, y0, x1, y1), strokes=drawn)
     project.add(NewAnnotation(file.name, mask, "dent", prompts=(prompt,), locked=mask))
     return project
 
@@ -404,6 +405,7 @@ def test_masks_of_old_projects_turn_with_their_image(
     ((x, y),) = kept.prompts[0].points
     assert x in (x0, x1 - 1)
     assert y in (y0, y1 - 1)
+    assert kept.prompts[0].strokes[0] == ((x, y), (x0 + x1 - 1 - x, y0 + y1 - 1 - y))
     assert (tmp_path / "p" / "log.jsonl").read_bytes() == log  # looking at it changes nothing
 
     new = np.zeros((11, 7), bool)

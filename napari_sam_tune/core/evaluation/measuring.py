@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from napari_sam_tune.core.answers.tuned import use
-from napari_sam_tune.core.evaluation.simulate import Clicker, Robot
+from napari_sam_tune.core.evaluation.robot import Clicker, Robot
 from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.scoring import boundary_iou, dice, iou, next_click, score

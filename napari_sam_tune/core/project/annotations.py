@@ -53,7 +53,8 @@ class NewAnnotation:
         image_id: the image, which the project must know.
         mask: (H, W), nonzero inside; kept exactly: holes, parts, overlaps and all.
         label: the class.
-        prompts: the whole prompt of each answered proposal, in order; their masks are not kept.
+        prompts: the whole prompt of each answered proposal and of each stroke, in order; their
+            masks are not kept.
         weights_version: the weights that proposed.
         proposal_mask: (H, W), the proposal before the person's paint, or None.
         predicted_iou: the model's own estimate for it, or None.
@@ -263,7 +264,7 @@ class Annotation:
 
     @cached_property
     def prompts(self) -> tuple[Prompt, ...]:
-        """The whole prompt of each answered proposal, in order, without mask inputs.
+        """The whole prompt of each answered proposal and each stroke, in order, without masks.
 
         Raises:
             ProjectError: its file is gone or damaged.
@@ -271,7 +272,11 @@ class Annotation:
         """
         stored = self._records.attributes(self.id)
         try:
-            said = (p for p in stored["prompts"] if p["points"] or p["box"] is not None)
+            said = (
+                p
+                for p in stored["prompts"]
+                if p["points"] or p["box"] is not None or p.get("strokes")
+            )
             shape = turned_shape(self.shape, self._turn)
             return tuple(turned_prompt(Prompt.from_json(p), shape, self._turn) for p in said)
         except (LookupError, TypeError, ValueError) as error:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from napari_sam_tune.core.prompts import Prompt, Proposal
+    from napari_sam_tune.core.prompts import Prompt, Proposal, Stroke
     from napari_sam_tune.core.session.deeds import Deed, Undone
     from napari_sam_tune.core.session.history import Step
     from napari_sam_tune.core.state import SessionState
@@ -114,14 +114,14 @@ class Objects:
         """Take what was said of the object, as a question to the model.
 
         Raises:
-            PromptError: the prompt lies outside the image.
+            PromptError: as `OpenObject.asking`, or the prompt lies outside the image.
             ProjectError: no image is open.
 
         """
         prompt = prompt.clipped(self.shape)
         before = self.current
-        self.effort.said(prompt, before.prompt)
         after, asked, previous = before.asking(prompt)
+        self.effort.said(prompt, before.prompt)
         self.advance(after)
         return self._requested(asked, previous)
 
@@ -133,7 +133,7 @@ class Objects:
 
         """
         current = self.current
-        if current.prompt is None:
+        if current.prompt is None or not current.prompt.asks:
             raise ProjectError("There is nothing to ask: click on an object first.")
         _, asked, previous = current.asking(current.prompt)
         return self._requested(asked, previous)
@@ -198,11 +198,11 @@ class Objects:
         self.effort.stroke()
         self.advance(self.current.paint(painted))
 
-    def draw(self, mask: ArrayLike) -> None:
-        """Add what a stroke along a line found, (H, W) bool; one step, and one stroke of effort."""
+    def draw(self, mask: ArrayLike, stroke: Stroke) -> None:
+        """Add the (H, W) mask that a stroke found; one step, and one stroke of effort."""
         found = as_mask(mask, self.shape)
         self.effort.stroke()
-        self.advance(self.current.draw(found))
+        self.advance(self.current.draw(found, stroke))
 
     def cycle_candidate(self) -> None:
         """Show the model's next candidate for a single point, if it made several."""
