@@ -247,7 +247,7 @@ class Ledger:
                 self.reviews.rename_class(key, old, new)
                 self._follow_name(old, new)
             case "rename_again":
-                self._rename_again(_text(entry["key"]), is_void=bool(entry["void"]))
+                self._rename_again(_text(entry["key"]), entry["time"], is_void=bool(entry["void"]))
             case "relabel":
                 labels = {_text(i): _text(name) for i, name in _plain(entry["labels"]).items()}
                 gift = None if entry.get("key") is None else _text(entry["key"])
@@ -265,8 +265,8 @@ class Ledger:
             case _:
                 pass  # written by a later release of the same format, which may add kinds
 
-    def _rename_again(self, key: str, *, is_void: bool) -> None:
-        renaming = self.naming.take_back(key, is_void=is_void)
+    def _rename_again(self, key: str, time: float, *, is_void: bool) -> None:
+        renaming = self.naming.take_back(key, time, is_void=is_void)
         if renaming is None:
             return
         if is_void:

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from napari_sam_tune.core.answers.answerer import Answerer
-    from napari_sam_tune.core.project.annotations import Annotation, Source
+    from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.project.stored_annotation import Source
     from napari_sam_tune.core.session.objects import Objects
     from napari_sam_tune.core.session.suggested import Suggested
     from napari_sam_tune.core.state import SessionState

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from napari_sam_tune.core.answers.predictor import Predictor
-    from napari_sam_tune.core.project.annotations import Annotation, Source
+    from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import ImageRecord, Project
+    from napari_sam_tune.core.project.stored_annotation import Source
     from napari_sam_tune.core.rounds.report import Round
     from napari_sam_tune.core.session.deeds import Undone
 
