@@ -167,6 +167,8 @@ def test_programs_before_refuse_a_project_only_once_they_would_misread_it(projec
     pore = add(project, "pore")
     project.set_class("pore", "#111111")
     project.mark_done("a.png")
+    project.delete(pore)
+    project.restore(pore)
     assert version() == 2
     project.set_review(pore, state="excluded")
     assert version() == 3

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SINCE_3: Final = frozenset(
     {
+        "delete_all",
+        "restore_all",
         "relabel",
         "relabel_again",
         "rename_class",
@@ -213,6 +215,9 @@ class Ledger:
                 self.reviews.marked(entry["image"], entry.get("by"), entry["time"])
             case "delete" | "restore" as kind:
                 self.words[_text(entry["annotation"])] = entry["time"], kind == "delete"
+            case "delete_all" | "restore_all" as kind:
+                word = entry["time"], kind == "delete_all"
+                self.words.update(dict.fromkeys(_texts(entry["annotations"]), word))
             case "exchange":
                 self.words[_text(entry["delete"])] = entry["time"], True
                 self.words[_text(entry["restore"])] = entry["time"], False
