@@ -41,16 +41,22 @@ class JoiningOfProject:
     def said(self) -> list[dict[str, Any]]:
         """Return the lines of the log, oldest first, each with its "kind" and "time" (UTC, s).
 
-        An exchange comes as the deletion and the restoration that it is.
+        An exchange comes as the deletion and the restoration that it is, several masks deleted or
+        restored at once come one by one.
         """
         lines = []
         for line in self._journal.entries():
-            if line["kind"] == "exchange":
-                for kind in ("delete", "restore"):
-                    said = {"kind": kind, "time": line["time"], "annotation": line[kind]}
-                    lines.append(said)
-            else:
-                lines.append(line)
+            match line["kind"]:
+                case "exchange":
+                    words = [(kind, line[kind]) for kind in ("delete", "restore")]
+                case "delete_all" | "restore_all" as kind:
+                    words = [(kind.removesuffix("_all"), name) for name in line["annotations"]]
+                case _:
+                    lines.append(line)
+                    continue
+            lines += [
+                {"kind": kind, "time": line["time"], "annotation": name} for kind, name in words
+            ]
         return lines
 
     def repeat(self, line: Mapping[str, Any]) -> None:
