@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from napari_sam_tune.core.models.base import BaseRef
     from napari_sam_tune.service.round_bodies import RecordBody, RoundBody
 
