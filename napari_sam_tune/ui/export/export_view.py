@@ -179,6 +179,11 @@ class ExportDialog(QDialog):
         for widget in (Text(tr("A pixel is"), wrap=False), self._pixel, self._unit):
             line.addWidget(widget)
         form.addRow(tr("Format"), self.formats)
+        which = tr(
+            "Each is called after the programs that read it. COCO is read by most; “Table of "
+            "measures” opens in a spreadsheet."
+        )
+        form.addRow("", Text(which, "quiet"))
         form.addRow("", self._copy)
         form.addRow("", self._approved)
         form.addRow("", self._size)

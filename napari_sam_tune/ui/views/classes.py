@@ -138,9 +138,8 @@ class ClassView(QWidget):
         menu.deleteLater()
 
     def _on_add_clicked(self) -> None:
-        name, accepted = QInputDialog.getText(self, tr("New class"), tr("Name of the class"))
-        if accepted and name.strip():
-            self.edited.emit(name.strip(), "")
+        if name := ask_class(self):
+            self.edited.emit(name, "")
 
     def _rename(self, name: str) -> None:
         new, accepted = QInputDialog.getText(
@@ -158,6 +157,12 @@ class ClassView(QWidget):
         colour = QColorDialog.getColor(before, self, tr("Colour of “{name}”", name=name))
         if colour.isValid():
             self.edited.emit(name, colour.name())
+
+
+def ask_class(parent: QWidget) -> str:
+    """Ask for the name of a new class; "" where there is to be none."""
+    name, accepted = QInputDialog.getText(parent, tr("New class"), tr("Name of the class"))
+    return name.strip() if accepted else ""
 
 
 def chip(colour: str) -> QIcon:

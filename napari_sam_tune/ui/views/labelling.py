@@ -85,7 +85,7 @@ class ObjectSnapshot:
 _NO_IMAGE = mark("First an image must be open.")
 _BOX = mark("Drag: box · Space + drag: move the view")
 _VIEW = mark("Ctrl + drag: box · Drag: move the view")
-_CLICKS = mark("Click: part of it · Right click or Shift + click: not part of it")
+_CLICKS = mark("Click: part of it · Right click: not part of it")
 _HINTS = {
     "stroke": mark(
         "Draw along a crack: the mask is as wide as it is. Draw a loop: the object inside. "

@@ -194,8 +194,9 @@ class LearningView(QWidget):
             bar.setRange(0, 0 if shown.fraction is None else 1000)
             bar.setValue(int(1000 * (shown.fraction or 0)))
         self._doing.setText(with_time_left(shown.doing, shown.seconds_left))
-        self._outcome.setText(shown.outcome)
-        self._outcome.setVisible(bool(shown.outcome) and not shown.training)
+        last = tr("Last round: {outcome}", outcome=shown.outcome)
+        self._outcome.setText(last if shown.training else shown.outcome)
+        self._outcome.setVisible(bool(shown.outcome))
         self._details.setText(shown.details)
         self._show_details()
         news = shown.outcome if shown.is_fresh else ""

@@ -71,9 +71,9 @@ class ListPage(QWidget):
         self._labels.setToolTip(tr("List one class alone"))
         self._states = ComboBox({_ANY: tr("Any state"), **states})
         self._states.setToolTip(tr("List those of one state alone"))
-        self._words = LineEdit(tr("Name, note, tag …"))
+        self._words = LineEdit(tr("Search…"))
         self._words.setClearButtonEnabled(True)
-        self._words.setToolTip(tr("List only those in which all of these words are"))
+        self._words.setToolTip(tr("List only those with all of these words in name, note or tags"))
         self._words.textChanged.connect(self.list_rows)
         for choice in (self._labels, self._states):
             choice.activated.connect(self.list_rows)

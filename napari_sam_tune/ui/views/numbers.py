@@ -74,7 +74,7 @@ class NumbersView(QDialog):
         grid.addWidget(self._headline, 0, 0, 1, 2)
         cards: tuple[tuple[str, QWidget], ...] = (
             (mark("Masks by class"), self._classes),
-            (mark("Where they lie"), self._places),
+            (mark("Where they lie on the images"), self._places),
             (mark("Masks by size, in pixels"), self._sizes),
             (mark("Clicks, boxes, strokes a mask over time"), self._effort),
             (mark("Seconds a mask over time"), self._seconds),

@@ -10,12 +10,12 @@ from qtpy.QtCore import QPoint, Signal
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QProgressBar, QWidget
 
 from napari_sam_tune.core.wording import mark, tr
-from napari_sam_tune.ui.views.classes import chip
+from napari_sam_tune.ui.views.classes import ask_class, chip
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.list_page import ListPage
 from napari_sam_tune.ui.views.reviewing import STATES, ReviewView
 from napari_sam_tune.ui.views.row import Row
-from napari_sam_tune.ui.views.style import Button, KeyButton, OneLine, on_a_button
+from napari_sam_tune.ui.views.style import Button, KeyButton, OneLine, Text, on_a_button
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +51,7 @@ class ObjectPage(ListPage):
         scope_chosen: emitted when other masks are to be listed.
         action: emitted with "reopen" or "delete" for the masks selected, or "next_doubt".
         class_chosen: emitted with the class that the masks selected are to have.
+        class_added: the same with one that is new.
         cancel: emitted to compare no more masks.
 
     """
@@ -58,6 +59,7 @@ class ObjectPage(ListPage):
     scope_chosen = Signal()
     action = Signal(str)
     class_chosen = Signal(str)
+    class_added = Signal(str)
     cancel = Signal()
 
     def __init__(self) -> None:
@@ -85,6 +87,14 @@ class ObjectPage(ListPage):
         self._next.clicked.connect(partial(self._on_pressed, "next_doubt"))
         self.above.addWidget(self._doubts())
         self._decisions = Row(self._correct, self._delete, self._class)
+        self._what_to_do = Text(
+            tr(
+                "Click on a mask: it is shown, and you can correct it, delete it or give it "
+                "another class."
+            ),
+            "quiet",
+        )
+        self.body.addWidget(self._what_to_do)
         self.body.addWidget(self._decisions)
         self.review = ReviewView()
         self.body.addWidget(self.review)
@@ -142,9 +152,15 @@ class ObjectPage(ListPage):
         self._class_menu.clear()
         self._fill(self._class_menu)
 
+    def list_rows(self, *_: object) -> None:
+        """List anew, and say what a click on a mask does."""
+        super().list_rows()
+        self.show_selected(self.view.selection)
+
     def show_selected(self, ids: tuple[str, ...]) -> None:
         """Show what can be done with so many masks."""
         self._decisions.setVisible(bool(ids))
+        self._what_to_do.setVisible(not ids and bool(self.view.rows))
         self._correct.allow(len(ids) == 1, tr("One mask at a time can be corrected."))
 
     def show_doubts(self, shown: DoubtSnapshot) -> None:
@@ -159,6 +175,11 @@ class ObjectPage(ListPage):
         for name, colour in self._classes.items():
             chosen = partial(self.class_chosen.emit, name)
             menu.addAction(chip(colour), on_a_button(name), chosen)
+        menu.addAction(tr("Add a class…"), self._on_add_clicked)
+
+    def _on_add_clicked(self) -> None:
+        if name := ask_class(self):
+            (self.class_chosen if name in self._classes else self.class_added).emit(name)
 
     def _on_menu_asked(self, where: QPoint) -> None:
         ids = self.view.selection

@@ -78,6 +78,7 @@ class StartView(QWidget):
         super().__init__()
         self._place: Path | None = None
         self._home_of_viewer: Path | None = None
+        self._home_of_samples: Path | None = None
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
@@ -125,6 +126,11 @@ class StartView(QWidget):
         self._home_of_viewer = home if count else None
         self._show_place()
 
+    def show_home_of_samples(self, home: Path) -> None:
+        """Say where the project of the sample images goes."""
+        self._home_of_samples = home
+        self._show_place()
+
     def _show_place(self) -> None:
         """Say where masks will be kept."""
         text = tr("Your masks are kept beside the images, in “{name}”.", name=PROJECT_NAME)
@@ -139,8 +145,11 @@ class StartView(QWidget):
                 name=PROJECT_NAME,
             )
         self._where.setText(text)
-        self._shown_place.setText("" if place is None else str(place))
-        self._shown_place.setVisible(place is not None)
+        samples = self._home_of_samples if self._place is None else None
+        self._of_samples.setVisible(samples is not None)
+        for label, path in ((self._shown_place, place), (self._samples_place, samples)):
+            label.setText("" if path is None else str(path))
+            label.setVisible(path is not None)
         self._usual.setVisible(self._place is not None)
 
     def show_recent(self, recent: Sequence[tuple[Recent, QImage]]) -> None:
@@ -178,15 +187,23 @@ class StartView(QWidget):
     def _options(self) -> Section:
         section = Section(mark("Project and model"), folds=False)
         self._where = Text()
-        self._shown_place = OneLine()
-        self._shown_place.setElideMode(Qt.TextElideMode.ElideMiddle)
+        self._of_samples = Text(tr("Masks on the sample images are kept in"))
+        self._shown_place, self._samples_place = OneLine(), OneLine()
+        for place in (self._shown_place, self._samples_place):
+            place.setElideMode(Qt.TextElideMode.ElideMiddle)
         self._usual = Button(tr("As usual"), "wide")
         self._usual.setToolTip(tr("Keep the project beside the images, or in the documents folder"))
         self._usual.clicked.connect(self._on_usual_clicked)
         change = Button(tr("Change…"), "wide")
         change.setToolTip(tr("Choose a folder for the project. One that is a project is opened."))
         change.clicked.connect(self._on_project_clicked)
-        for widget in (self._where, self._shown_place, Row(change, self._usual)):
+        for widget in (
+            self._where,
+            self._shown_place,
+            self._of_samples,
+            self._samples_place,
+            Row(change, self._usual),
+        ):
             section.body.addWidget(widget)
         self._model = ComboBox({name: tr(title) for name, title in MODELS.items()})
         self._model.addItem(tr("A weights file…"), "")

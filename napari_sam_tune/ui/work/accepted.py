@@ -65,6 +65,7 @@ class Accepted(QObject):
         place.panel.classes.removed.connect(self.remove_class)
         place.panel.classes.attributes_asked.connect(self.edit_attributes)
         place.panel.masks.class_chosen.connect(self.choose_class)
+        place.panel.masks.class_added.connect(partial(self.edit_class, colour=""))
         place.panel.object.adopt.connect(self.adopt)
         place.panel.object.adopt_parts.connect(partial(self.adopt, parts=True))
         self._session.object_changed.connect(self._on_session_object_changed)

@@ -268,13 +268,13 @@ class Annotating(QObject):
             return
         self.take(what, annotation_id)
 
-    def take(self, what: Literal["reopen", "delete"], annotation_id: str) -> None:
-        """Take an accepted object of the open image up again, or out."""
+    def take(self, what: Literal["reopen", "delete"], *ids: str) -> None:
+        """Take an accepted object of the open image up again, or one or several out."""
         self._picking = None
         if what == "delete":
-            self._dropping_answer(partial(self._session.delete, annotation_id))
+            self._dropping_answer(partial(self._session.delete, ids))
         elif self._session.open_object.is_empty:
-            self._dropping_answer(partial(self._session.reopen, annotation_id))
+            self._dropping_answer(partial(self._session.reopen, ids[0]))
         else:
             self._place.tell(tr("First accept or reject the object that is open."))
             self.refresh()
@@ -394,4 +394,5 @@ class Annotating(QObject):
             return tr("Click on the accepted mask to delete.")
         if not self._opening.is_ready:
             return tr("Preparing the image. Click already: the mask comes as soon as it is ready.")
-        return headline(current, self._session.project)
+        image_id, key = self._session.state.image_id, self._place.panel.keys["done"]
+        return headline(current, self._session.project, image_id, key)

@@ -38,7 +38,7 @@ _DOING = {
     "loading": mark("Learning begins…"),
     "encoding": mark("Learning: looking at images"),
     "training": mark("Learning from your masks"),
-    "judging": mark("Learning: comparing with what answers now"),
+    "judging": mark("Learning: testing on your masks"),
 }
 
 

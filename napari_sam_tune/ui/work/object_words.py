@@ -12,10 +12,20 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.session.open_object import OpenObject
 
 
-def headline(current: OpenObject, project: Project) -> str:
-    """Say where an object is, and what to do next."""
+def headline(current: OpenObject, project: Project, image_id: str | None, done_key: str) -> str:
+    """Say where an object is, and what to do next.
+
+    Args:
+        current: the object.
+        project: that it belongs to.
+        image_id: of the open image.
+        done_key: the key that marks the image as done.
+
+    """
     if current.is_empty:
-        return tr("Click on a defect, or draw a box around it.")
+        if image_id is None or project.is_done(image_id) or not project.annotations(image_id):
+            return tr("Click on a defect, or draw a box around it.")
+        return tr("Click on the next defect. Was that all? {key}: done, next image.", key=done_key)
     if current.is_suggestion:
         return tr("A suggestion: accept, reject or correct it.")
     if current.correction is not None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _FEWEST_LEARNT: Final = 3
 """Masks from which on it is said what was learnt from them."""
-_BY_ITSELF: Final = mark("{missing}, then a round of learning starts by itself.")
+_BY_ITSELF: Final = mark("{missing}, then a round of learning starts.")
 
 
 def worth(learnt: Learnt | None) -> str:

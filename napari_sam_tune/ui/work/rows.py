@@ -55,7 +55,7 @@ def _row_of_mask(
 ) -> ListRow:
     y0, x0, y1, x1 = mask.bbox
     size = tr(
-        "{width} × {height} px, {area:,} in it", width=x1 - x0, height=y1 - y0, area=mask.area
+        "{width} × {height} px, area {area:,} px", width=x1 - x0, height=y1 - y0, area=mask.area
     )
     detail = (first, mask.image_id if names_image else "", size, *said.tags, said.note)
     values = " ".join(str(value) for value in said.values.values())
