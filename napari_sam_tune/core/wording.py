@@ -2,9 +2,10 @@
 
 A text is written `tr("{n} masks left", "1 mask left", n=left)`: what is translated is a literal,
 values have names, and where the form of words depends on a number the text for one comes second. It
-says the same, for other languages have one form for all numbers, or the same for 1 and 21. A text that is made before it is shown, such as a constant of a module, is written `mark("Done")` and
-shown by `tr(text)`. Qt's lupdate finds both. Here they stay English; the dock, which knows the
-language, lends its translation (`ui/translation.py`).
+says the same, for other languages have one form for all numbers, or the same for 1 and 21. A text
+that is made before it is shown, such as a constant of a module, is written `mark("Done")` and shown
+by `tr(text)`. Qt's lupdate finds both. Here they stay English; the dock, which knows the language,
+lends its translation (`ui/translation.py`).
 """
 
 from __future__ import annotations
