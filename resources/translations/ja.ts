@@ -2,7 +2,7 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="ja" sourcelanguage="en">
 <context>
-    <name></name>
+    <name />
     <message numerus="yes">
         <source>{n:,} more masks</source>
         <comment>1 more mask</comment>
@@ -198,6 +198,10 @@
         <translation>画像に重なるラベルが「{name}」にないため、何も取り込みませんでした。</translation>
     </message>
     <message>
+        <source>Looking for images in the folder…</source>
+        <translation>フォルダーの画像を確認中…</translation>
+    </message>
+    <message>
         <source>{name} is no image file. Drop PNG, JPEG, TIFF, BMP or WebP files, or one folder, or one project.</source>
         <translation>{name}は画像ファイルではありません。PNG・JPEG・TIFF・BMP・WebPのファイル、またはフォルダー1つ、プロジェクト1つをドロップしてください。</translation>
     </message>
@@ -282,7 +286,7 @@
         <translation>承認されたマスクと画像のみ。それ以外はエクスポートしません。</translation>
     </message>
     <message>
-        <source>Length of a pixel&apos;s side: areas and lengths are given in it.</source>
+        <source>Length of a pixel's side: areas and lengths are given in it.</source>
         <translation>1画素の一辺の長さ。面積と長さはこの単位で出力されます。</translation>
     </message>
     <message>
@@ -296,6 +300,10 @@
     <message>
         <source>Format</source>
         <translation>形式</translation>
+    </message>
+    <message>
+        <source>Each is called after the programs that read it. COCO is read by most; “Table of measures” opens in a spreadsheet.</source>
+        <translation>形式名は、それを読み込めるプログラムを表します。COCOはほとんどのプログラムが対応し、「測定表」は表計算ソフトで開けます。</translation>
     </message>
     <message>
         <source>{images} with the masks accepted so far.</source>
@@ -771,8 +779,8 @@
         <translation>Ctrl+ドラッグ：枠 · ドラッグ：表示を移動</translation>
     </message>
     <message>
-        <source>Click: part of it · Right click or Shift + click: not part of it</source>
-        <translation>クリック：含める · 右クリックまたはShift+クリック：含めない</translation>
+        <source>Click: part of it · Right click: not part of it</source>
+        <translation>クリック：含める · 右クリック：含めない</translation>
     </message>
     <message>
         <source>Draw along a crack: the mask is as wide as it is. Draw a loop: the object inside. Clicks correct. Esc or Z: back to clicking</source>
@@ -1002,8 +1010,12 @@
         <translation>使用中の重み：{version}</translation>
     </message>
     <message>
-        <source>This image&apos;s surface is new to version {number}, so the base model answers until a round has learnt it.</source>
+        <source>This image's surface is new to version {number}, so the base model answers until a round has learnt it.</source>
         <translation>この画像の表面はバージョン{number}にとって未知のため、学習されるまでベースモデルが応答します。</translation>
+    </message>
+    <message>
+        <source>Last round: {outcome}</source>
+        <translation>前回の学習：{outcome}</translation>
     </message>
     <message>
         <source>Learnt: first clicks score {learnt}, were {alone}.</source>
@@ -1070,12 +1082,12 @@
         <translation>1つの状態だけを表示</translation>
     </message>
     <message>
-        <source>Name, note, tag …</source>
-        <translation>名前・メモ・タグ…</translation>
+        <source>Search…</source>
+        <translation>検索…</translation>
     </message>
     <message>
-        <source>List only those in which all of these words are</source>
-        <translation>これらの語をすべて含むものだけを表示</translation>
+        <source>List only those with all of these words in name, note or tags</source>
+        <translation>名前・メモ・タグにこれらの語をすべて含むものだけを表示</translation>
     </message>
     <message>
         <source>None of them is like that.</source>
@@ -1098,8 +1110,8 @@
         <translation>クラス別マスク数</translation>
     </message>
     <message>
-        <source>Where they lie</source>
-        <translation>位置の分布</translation>
+        <source>Where they lie on the images</source>
+        <translation>画像内の位置の分布</translation>
     </message>
     <message>
         <source>Masks by size, in pixels</source>
@@ -1160,6 +1172,10 @@
     <message>
         <source>Go to the next mask to look at again</source>
         <translation>次の見直し対象マスクへ</translation>
+    </message>
+    <message>
+        <source>Click on a mask: it is shown, and you can correct it, delete it or give it another class.</source>
+        <translation>マスクをクリックすると、その場所を表示します。修正・削除・クラス変更ができます。</translation>
     </message>
     <message numerus="yes">
         <source>{count:,} of {n:,} masks</source>
@@ -1359,6 +1375,10 @@
     <message>
         <source>Project and model</source>
         <translation>プロジェクトとモデル</translation>
+    </message>
+    <message>
+        <source>Masks on the sample images are kept in</source>
+        <translation>サンプル画像のマスクの保存先：</translation>
     </message>
     <message>
         <source>As usual</source>
@@ -1591,8 +1611,8 @@
         <translation>マスクから学習中</translation>
     </message>
     <message>
-        <source>Learning: comparing with what answers now</source>
-        <translation>学習：現在の重みと比較中</translation>
+        <source>Learning: testing on your masks</source>
+        <translation>学習：マスクで評価中</translation>
     </message>
     <message>
         <source>Stopping…</source>
@@ -1657,6 +1677,10 @@
     <message>
         <source>Click on a defect, or draw a box around it.</source>
         <translation>欠陥をクリックするか、枠で囲んでください。</translation>
+    </message>
+    <message>
+        <source>Click on the next defect. Was that all? {key}: done, next image.</source>
+        <translation>次の欠陥をクリックしてください。これで全部なら、{key}で完了し、次の画像へ進みます。</translation>
     </message>
     <message>
         <source>A suggestion: accept, reject or correct it.</source>
@@ -1743,8 +1767,8 @@
         <translation>{what}：除外しました。</translation>
     </message>
     <message>
-        <source>{missing}, then a round of learning starts by itself.</source>
-        <translation>{missing}で、自動的に学習を始めます。</translation>
+        <source>{missing}, then a round of learning starts.</source>
+        <translation>{missing}で、学習を始めます。</translation>
     </message>
     <message>
         <source>Learnt from {masks:,} masks. Your first clicks on {images} images will tell whether that helps.</source>
@@ -1836,7 +1860,7 @@
         <translation>一致度{score:.0%}</translation>
     </message>
     <message>
-        <source>{width} × {height} px, {area:,} in it</source>
+        <source>{width} × {height} px, area {area:,} px</source>
         <translation>{width} × {height} px、面積{area:,} px</translation>
     </message>
     <message>
@@ -1978,7 +2002,7 @@
         <translation>この調子で続けてください。あと何個のマスクで学習が始まるかは、ドックの下端に表示されます。学習は作業中に自動で進みます。その隣に「エクスポート…」があり、?ですべてのキーを表示します。</translation>
     </message>
     <message>
-        <source>The finder&apos;s training begins…</source>
+        <source>The finder's training begins…</source>
         <translation>検出器の学習を開始中…</translation>
     </message>
     <message>
