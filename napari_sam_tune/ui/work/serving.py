@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_sam_tune.core.wording import tr
+from napari_sam_tune.ui.background import Background
 from napari_sam_tune.ui.views.notice import Notice
 
 if TYPE_CHECKING:
     from napari_sam_tune.ui.work.workplace import Workplace
+
+LOOK_MS: Final = 5000
+"""Between two looks at whether a server that was gone is back."""
 
 
 class Serving(QObject):
@@ -29,6 +33,10 @@ class Serving(QObject):
         self._shown: Notice | None = None
         self._connection = place.connection
         self._reached.connect(self._on_reached, Qt.ConnectionType.QueuedConnection)
+        self._background = Background(self)
+        self._looking = QTimer(self)
+        self._looking.setInterval(LOOK_MS)
+        self._looking.timeout.connect(self._look)
         if self._connection is not None:
             self._connection.reached.connect(self._reached.emit)
 
@@ -36,10 +44,18 @@ class Serving(QObject):
         """Listen no more."""
         if self._connection is not None:
             self._connection.reached.disconnect(self._reached.emit)
+        self._looking.stop()
+        self._background.close()
+
+    def _look(self) -> None:
+        """Ask whether the server is back; where it is, the connection says so."""
+        if self._connection is not None:
+            self._background.submit("look", self._connection.describe, _ignore, _ignore)
 
     def _on_reached(self, is_reached: bool) -> None:
         bar = self._place.panel.notice
         if is_reached:
+            self._looking.stop()
             if self._shown is not None and bar.notice is self._shown:
                 bar.show_notice(None)
             self._shown = None
@@ -50,3 +66,8 @@ class Serving(QObject):
         )
         self._shown = Notice(text, "warning", stays=True)
         bar.show_notice(self._shown)
+        self._looking.start()
+
+
+def _ignore(_: object) -> None:
+    """Whether the server answered is told by the connection."""
