@@ -1611,6 +1611,10 @@
         <translation>マスクから学習中</translation>
     </message>
     <message>
+        <source>Sending what the server has not got</source>
+        <translation>サーバーにないデータを送信中</translation>
+    </message>
+    <message>
         <source>Learning: testing on your masks</source>
         <translation>学習：マスクで評価中</translation>
     </message>
