@@ -1,7 +1,12 @@
-"""What was said of masks, as formats with attributes hold it: flat, beside the rest."""
+"""What was said of masks, as formats hold it.
+
+Where other programs show attributes it stands flat among them; where there is but a text for it, as
+JSON in the ASCII that any file can hold.
+"""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.documents import parse_json
@@ -12,6 +17,11 @@ from napari_sam_tune.core.project.review import RESERVED, Review
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+REVIEW: Final = "review"
+"""What the text is called."""
+NOT_KEPT: Final = "object without what was said of it (state, note, tags, attributes)"
+"""A loss of formats that have no place for it."""
+_FIELDS: Final = ("state", "note", "tags", "values")
 _NAMES: Final = "attributes"
 """Says which of the values are attributes of the class."""
 
@@ -28,6 +38,29 @@ def flat(review: Review | None) -> dict[str, Any]:
     if review.values:
         said[_NAMES] = list(review.values)
     return {**said, **review.values}
+
+
+def packed(review: Review | None) -> str:
+    """Return what was said of a mask as a text; empty where that is nothing."""
+    return "" if review is None else json.dumps(review.fields())
+
+
+def unpacked(text: object, entry: str) -> Review | None:
+    """Read what `packed` wrote; None where there is nothing of it.
+
+    Args:
+        text: as our own export wrote it, or what other programs left of it.
+        entry: names the object.
+
+    Raises:
+        SamTuneError: it makes no sense.
+
+    """
+    if not isinstance(text, str) or not text:
+        return None
+    said = parse_json(text, f"{entry}, {REVIEW},")
+    known = said if isinstance(said, dict) else {}
+    return checked({name: known[name] for name in _FIELDS if name in known}, entry)
 
 
 def from_flat(said: object, entry: str) -> Review | None:
