@@ -79,7 +79,6 @@ def test_masks_are_found_gone_to_given_another_class_and_reviewed(desk, blobs):
     editor._on_save_pressed()
     assert "attributes of “scratch” are changed. Undo takes it back" in desk.said
     assert [a.name for a in session.project.attributes("scratch")] == ["side", "depth"]
-    _click(page.view, 0)
     session.set_review(scratch.id, values={"depth": 2.5})
     desk.wait(lambda: page.view.rows[0].values == (("depth", 2.5),))
     assert page._values.isVisible()
