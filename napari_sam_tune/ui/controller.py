@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_sam_tune.core.errors import CheckpointMissing, ProjectError, SamTuneError, StorageError
 from napari_sam_tune.core.images.files import IMAGE_SUFFIXES
 from napari_sam_tune.core.project.folder import is_project
+from napari_sam_tune.core.wording import join_sentences, tr
 from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS
 from napari_sam_tune.ui.canvas.layers import LabellingLayers
 from napari_sam_tune.ui.faults import explain
@@ -124,9 +125,10 @@ class Controller(QObject):
             self.open_folder(paths[0])
         elif len(files) < len(paths):
             other = next(path for path in paths if path not in files)
-            text = (
-                f"{other.name} is no image file. Drop PNG, JPEG, TIFF, BMP or WebP files, or one "
-                "folder, or one project."
+            text = tr(
+                "{name} is no image file. Drop PNG, JPEG, TIFF, BMP or WebP files, or one folder, "
+                "or one project.",
+                name=other.name,
             )
             self.panel.notice.show_notice(Notice(text, "error"))
         elif self.work is not None:
@@ -148,8 +150,7 @@ class Controller(QObject):
     def open_samples(self) -> None:
         """Label the sample images that come with the plugin."""
         queue = partial(folder_queue, SAMPLE_IMAGES)
-        home = _documents() / "samples.project"
-        self._begin(lambda: ImageQueue(queue().images, home, SAMPLE_IMAGES))
+        self._begin(lambda: ImageQueue(queue().images, _samples_home(), SAMPLE_IMAGES))
 
     def _open_samples_anew(self) -> None:
         self.leave()
@@ -170,7 +171,7 @@ class Controller(QObject):
     ) -> None:
         self.panel.start.setEnabled(False)
         self.guiding.step_aside()
-        text = "Downloading the model…" if download else "Loading the model…"
+        text = tr("Downloading the model…") if download else tr("Loading the model…")
         self.panel.notice.show_notice(Notice(text, busy=True))
         self._inference.submit(
             Kind.LOAD,
@@ -214,24 +215,24 @@ class Controller(QObject):
         if not queue.missing:
             self.panel.notice.show_notice(Notice(text, stays=True) if text else None)
             return
-        count, first = len(queue.missing), f"“{queue.missing[0]}”"
-        lost = (
-            f"{first} is not where it was. Its masks are kept."
-            if count == 1
-            else f"{count:,} images are not where they were, such as {first}. Their masks are kept."
+        lost = tr(
+            "{n:,} images are not where they were, such as “{first}”. Their masks are kept.",
+            "“{first}” is not where it was. Its masks are kept.",
+            n=len(queue.missing),
+            first=queue.missing[0],
         )
         self.panel.notice.show_notice(
             Notice(
-                " ".join(filter(None, (text, lost))),
+                join_sentences(text, lost),
                 "warning",
                 stays=True,
-                remedy="Look in a folder…",
+                remedy=tr("Look in a folder…"),
                 act=partial(self._look_for_images, project.path),
             )
         )
 
     def _look_for_images(self, project: Path) -> None:
-        folder = QFileDialog.getExistingDirectory(self.panel, "Folder the images are in now")
+        folder = QFileDialog.getExistingDirectory(self.panel, tr("Folder the images are in now"))
         if folder:
             self.leave()
             self.open_project(project, look_in=Path(folder))
@@ -245,14 +246,15 @@ class Controller(QObject):
         self.panel.start.setEnabled(True)
         self.panel.start.show_choices(choices)
         self.guiding.come_back()
-        text, remedy = explain(error), "Try again"
+        text, remedy = explain(error), tr("Try again")
         act = partial(self._load, home, find, choices)
         if isinstance(error, CheckpointMissing) and not Path(choices.model).suffix:
-            remedy, act = "Download it now", partial(act, download=True)
+            remedy, act = tr("Download it now"), partial(act, download=True)
         elif isinstance(error, ProjectError | StorageError) and choices.project is None:
             elsewhere = _documents() / f"{home.parent.name}.project"
-            text += f" It can be kept in {elsewhere} instead."
-            remedy = "Keep the project in my documents"
+            instead = tr("It can be kept in {elsewhere} instead.", elsewhere=elsewhere)
+            text = join_sentences(text, instead)
+            remedy = tr("Keep the project in my documents")
             act = partial(self._load, home, find, replace(choices, project=elsewhere))
         self.panel.notice.show_notice(Notice(text, "error", remedy=remedy, act=act))
 
@@ -312,6 +314,7 @@ class Controller(QObject):
         panel.start.folder_chosen.connect(self.open_folder)
         panel.start.viewer_chosen.connect(self.open_viewer)
         panel.start.samples_chosen.connect(self.open_samples)
+        panel.start.show_home_of_samples(_samples_home())
         panel.start.project_chosen.connect(self.open_project)
         panel.start.recent_chosen.connect(self.resume)
         panel.image.leave.connect(self.leave)
@@ -382,6 +385,10 @@ def _viewer_home() -> Path:
 
 def _documents() -> Path:
     return Path(platformdirs.user_documents_dir()) / "napari-sam-tune"
+
+
+def _samples_home() -> Path:
+    return _documents() / "samples.project"
 
 
 def _done(_: object) -> None:

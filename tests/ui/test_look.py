@@ -55,6 +55,7 @@ def _nothing_chosen(panel: Panel) -> None:
     gone = replace(recent, folder=Path("plates"), is_there=False)
     panel.start.show_recent([(recent, picture), (gone, QImage())])
     panel.start.show_images_in_viewer(3, Path(PATH))
+    panel.start.show_home_of_samples(Path(PATH))
     panel.notice.show_notice(Notice(f"{PATH} cannot be read.", "error", remedy="Download it now"))
 
 
@@ -155,7 +156,7 @@ def _masks(panel: Panel) -> None:
             ListRow(
                 f"{number}",
                 LONG if number % 2 else "scratch",
-                f"{PATH} · 1,204 × 88 px, 12,345 in it",
+                f"{PATH} · 1,204 × 88 px, area 12,345 px",
                 "#00ff00",
                 STATES_IN_WORDS[state],
                 STATE_COLOURS.get(state, ""),
@@ -276,7 +277,7 @@ def _unreadable(panel: Panel) -> list[str]:
     picture = panel.grab().toImage()
     found = []
     for widget in _shown(panel):
-        is_text = isinstance(widget, (QLabel, QAbstractButton, QComboBox)) and widget.isEnabled()
+        is_text = isinstance(widget, (QLabel, QAbstractButton, QComboBox))
         if isinstance(widget, QLabel) and not widget.text():
             continue  # a picture
         ground = _ground(panel, picture, widget) if is_text else None

@@ -141,12 +141,12 @@ class OpenImage:
         view: all of it.
 
     Attributes:
-        view: see above.
+        rgb, view: see above.
 
     """
 
     def __init__(self, encoder: Encoder, rgb: NDArray[np.uint8], view: View) -> None:
-        self._encoder, self._rgb, self.view = encoder, rgb, view
+        self._encoder, self.rgb, self.view = encoder, rgb, view
         self._closer: OrderedDict[Window, View] = OrderedDict()
 
     @property
@@ -159,7 +159,7 @@ class OpenImage:
         if window is None or window == self.view.frame.window:
             return self.view
         if window not in self._closer:
-            self._closer[window] = self._encoder.encode(self._rgb, window)
+            self._closer[window] = self._encoder.encode(self.rgb, window)
             while len(self._closer) > _VIEWS:
                 self._closer.popitem(last=False)
         self._closer.move_to_end(window)

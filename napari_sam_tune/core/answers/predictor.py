@@ -11,7 +11,6 @@ says which of them there are, and puts them together.
 
 from __future__ import annotations
 
-import warnings
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ import torch
 
 from napari_sam_tune.core.answers.decoding import Decoder, Question, about_a_mask
 from napari_sam_tune.core.answers.encoding import Encoder, OpenImage
-from napari_sam_tune.core.answers.kriging import HeedClicks
+from napari_sam_tune.core.answers.old_keywords import with_old_keywords
 from napari_sam_tune.core.answers.weights_in_use import WeightsInUse
 from napari_sam_tune.core.answers.zoom import holds, window_for
 from napari_sam_tune.core.errors import CheckpointError, SamTuneError
@@ -166,6 +165,26 @@ class Predictor:
         self.weights.use(weights, rgb)
         self._opened = OpenImage(self.encoder, rgb, view)
 
+    @property
+    def opened(self) -> OpenImage:
+        """The open image, to come back to with `reopen` after others.
+
+        Raises:
+            SamTuneError: no image is open.
+
+        """
+        return self._open
+
+    def reopen(self, opened: OpenImage) -> None:
+        """Open an image again as it was left; nothing is encoded.
+
+        Args:
+            opened: what `opened` gave while `weights.encoder_key_for` of it was what it is now.
+
+        """
+        self.weights.use(self.weights.for_image(opened.rgb), opened.rgb)
+        self._opened = opened
+
     def _encoded(self, rgb: NDArray[np.uint8]) -> View:
         """Encode (H, W, 3) uint8 with the weights that are for it."""
         with self.weights.lent(self.weights.for_image(rgb)):
@@ -228,7 +247,7 @@ class Predictor:
             MaskError: the prompt's mask is not of the image's shape.
 
         """
-        priors, refiners = _with_old_keywords(priors, refiners, heed, recalled)
+        priors, refiners = with_old_keywords(priors, refiners, heed, recalled)
         asked = prompt.clipped(self.image_shape)
         if previous is not None and not previous.is_recalled:
             priors = [prior for prior in priors if not prior.annotations]
@@ -290,7 +309,7 @@ class Predictor:
             SamTuneError: no image is open.
 
         """
-        priors, refiners = _with_old_keywords(priors, refiners, heed, recalled)
+        priors, refiners = with_old_keywords(priors, refiners, heed, recalled)
         current = proposal.window or self._open.view.frame.window
         asked = proposal.prompt.clipped(self.image_shape)
         window = window_for(proposal.mask, asked, self.input_side, current)
@@ -366,22 +385,3 @@ class Predictor:
         y0, x0, y1, x1 = view.frame.window
         mask[y0:y1, x0:x1] = drawn
         return mask
-
-
-def _with_old_keywords(
-    priors: Sequence[Prior],
-    refiners: Sequence[Refiner],
-    heed: bool | None,
-    recalled: Recalled | None,
-) -> tuple[Sequence[Prior], Sequence[Refiner]]:
-    """Take `heed` and `recalled`, which went before priors and refiners, for one more release."""
-    if heed is None and recalled is None:
-        return priors, refiners
-    warnings.warn(
-        "Predictor: heed= and recalled= go with the next release; say refiners=[HeedClicks()] and "
-        "priors=[recalled].",
-        DeprecationWarning,
-        stacklevel=3,
-    )
-    brought = [] if recalled is None else [recalled]
-    return [*brought, *priors], [*([HeedClicks()] if heed else []), *refiners]

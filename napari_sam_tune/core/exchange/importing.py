@@ -246,7 +246,6 @@ class _Import:
         self.added: Counter[tuple[str, Split]] = Counter()
         self.there = self.restored = self.updated = self.gone = 0
         self._ids: set[str] = set()
-        self._reviews: dict[str, Review] = {}
         self.left_out: Counter[str] = Counter()
 
     def run(self, split: Split, stratum: str | None) -> ImportedImage:
@@ -270,7 +269,6 @@ class _Import:
         )
         for folded, known in zip(objects, self._recognised(record, objects), strict=True):
             self._take(record, folded.unfolded(), known)
-        self._say_reviews()
         self._mark(record, empty=not objects)
         return ImportedImage(
             record,
@@ -332,7 +330,9 @@ class _Import:
         classes = self.project.classes()
         if source.label not in classes:
             self.project.set_class(source.label, free_colour(classes))
-        added = self.project.add(
+        if source.review is not None:
+            self._know_attributes(source.label, source.review)
+        return self.project.add(
             NewAnnotation(
                 image_id=record.id,
                 mask=source.mask,
@@ -342,28 +342,21 @@ class _Import:
                 supersedes=supersedes,
                 origin=self._origin(source),
                 split=self._split(record, source),
-            )
+            ),
+            review=source.review,
         )
-        if source.review is not None:
-            self._reviews[added.id] = source.review
-        return added
 
-    def _say_reviews(self) -> None:
-        """Say of the image's new masks what was said of them where they are from, in one line."""
-        for name, review in self._reviews.items():
-            label = self.project.annotation(name).label
-            known = self.project.attributes(label)
-            names = {attribute.name for attribute in known}
-            fresh = [
-                Attribute(one, "text" if isinstance(value, str) else "number")
-                for one, value in review.values.items()
-                if one not in names
-            ]
-            if fresh:
-                self.project.set_attributes(label, [*known, *fresh])
-        if self._reviews:
-            said = {name: review.fields() for name, review in self._reviews.items()}
-            self.project.say_again(objects=said)
+    def _know_attributes(self, label: str, review: Review) -> None:
+        """Let a class have the attributes that are noted of an object of it."""
+        known = self.project.attributes(label)
+        names = {attribute.name for attribute in known}
+        fresh = [
+            Attribute(one, "text" if isinstance(value, str) else "number")
+            for one, value in review.values.items()
+            if one not in names
+        ]
+        if fresh:
+            self.project.set_attributes(label, [*known, *fresh])
 
     def _too_small_or_large(self, source: SourceObject) -> str | None:
         area = np.count_nonzero(source.mask)

@@ -46,6 +46,8 @@ from napari_sam_tune.core.project.versions import WeightsOfProject
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from napari_sam_tune.core.project.review import Review
+
 __all__ = [
     "BASE_VERSION",
     "Annotation",
@@ -156,8 +158,13 @@ class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject):
         marked = self._journal.read().marks.get(image_id, (False, False))[1]
         return marked and not self.annotations(image_id)
 
-    def add(self, new: NewAnnotation) -> Annotation:
+    def add(self, new: NewAnnotation, *, review: Review | None = None) -> Annotation:
         """Store an accepted mask; on return it survives a kill and a power cut.
+
+        Args:
+            new: the mask.
+            review: what is said of it from the start, as where it was imported from; None for
+                nothing. It is never without: a kill leaves both or neither.
 
         Raises:
             MaskError: the mask is empty or not of the image's shape, or the class is no text.
@@ -175,6 +182,8 @@ class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject):
         attributes["created"] = moment / 1e6
         attributes["by"] = person()
         annotation_id = new_id(moment)
+        if review is not None and (said := review.fields()):
+            self.say_again(objects={annotation_id: said})  # first: alone it says nothing
         store = self._folder.annotations
         if not store.write(annotation_id, bits, attributes, what="The mask"):
             raise ProjectError(f"An annotation {annotation_id} exists already. Accept again.")

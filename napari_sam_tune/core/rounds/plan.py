@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from napari_sam_tune.core.wording import tr
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
@@ -112,10 +114,13 @@ class Missing:
 
     def __str__(self) -> str:
         """Say it as a person would: "3 more masks, one of them on another image"."""
-        more = "1 more mask" if self.masks == 1 else f"{self.masks} more masks"
         if not self.elsewhere:
-            return more
-        return f"{more} on another image" if self.masks == 1 else f"{more}, one on another image"
+            return tr("{n:,} more masks", "1 more mask", n=self.masks)
+        return tr(
+            "{n:,} more masks, one on another image",
+            "1 more mask on another image",
+            n=self.masks,
+        )
 
 
 def what_is_missing(plan: RoundPlan, fewest_judges: int) -> Missing | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_sam_tune.core.session.deeds import Deed, Undone
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -170,8 +171,8 @@ class Changing:
         self._done(
             partial(put, after, before),
             partial(put, before, after),
-            Undone(text=f"Undone: the attributes of “{label}” are as before."),
-            Undone(text=f"Done again: the attributes of “{label}” are changed."),
+            Undone(text=tr("Undone: the attributes of “{name}” are as before.", name=label)),
+            Undone(text=tr("Done again: the attributes of “{name}” are changed.", name=label)),
             self.reviews_changed.emit,
         )
 

@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_sam_tune.core.plain_text import visible
+from napari_sam_tune.core.wording import tr
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.line_edit import LineEdit
 from napari_sam_tune.ui.views.row import Row
@@ -57,7 +58,6 @@ class ListPage(QWidget):
     Args:
         choices: what comes before the filter: which things are listed, or in which order.
         states: texts of the states that may be filtered by, by value.
-        what: what the things are called, one and many: "mask", "masks".
 
     Attributes:
         view: the rows.
@@ -66,22 +66,22 @@ class ListPage(QWidget):
 
     """
 
-    def __init__(self, choices: ComboBox, states: Mapping[str, str], what: tuple[str, str]) -> None:
+    def __init__(self, choices: ComboBox, states: Mapping[str, str]) -> None:
         super().__init__()
         self.view = RowView()
-        self._what, self._empty = what, ""
+        self._empty = ""
         self._all: tuple[ListRow, ...] = ()
-        self._labels = ComboBox({_ANY: "All classes"})
-        self._labels.setToolTip("List one class alone")
-        self._states = ComboBox({_ANY: "Any state", **states})
-        self._states.setToolTip("List those of one state alone")
-        self._words = LineEdit("Name, note, tag …")
+        self._labels = ComboBox({_ANY: tr("All classes")})
+        self._labels.setToolTip(tr("List one class alone"))
+        self._states = ComboBox({_ANY: tr("Any state"), **states})
+        self._states.setToolTip(tr("List those of one state alone"))
+        self._words = LineEdit(tr("Search…"))
         self._words.setClearButtonEnabled(True)
-        self._words.setToolTip("List only those in which all of these words are")
+        self._words.setToolTip(tr("List only those with all of these words in name, note or tags"))
         self._words.textChanged.connect(self.list_rows)
         self._offered: list[ValueFilter | None] = [None]
-        self._values = ComboBox({_ANY: "Any attribute"})
-        self._values.setToolTip("List those alone of which this is noted")
+        self._values = ComboBox({_ANY: tr("Any attribute")})
+        self._values.setToolTip(tr("List those alone of which this is noted"))
         self._values.hide()
         for choice in (self._labels, self._states, self._values):
             choice.activated.connect(self.list_rows)
@@ -120,7 +120,7 @@ class ListPage(QWidget):
             return
         self._labels.clear()
         for label in wanted:
-            self._labels.addItem(visible(label) or "All classes", label)
+            self._labels.addItem(visible(label) or tr("All classes"), label)
         self._labels.setCurrentIndex(max(0, self._labels.findData(chosen)))
 
     def show_rows(self, rows: Sequence[ListRow], empty: str = "") -> None:
@@ -145,9 +145,13 @@ class ListPage(QWidget):
             self._offered = wanted
             self._values.clear()
             for value in wanted:
-                self._values.addItem("Any attribute" if value is None else value.text)
+                self._values.addItem(tr("Any attribute") if value is None else value.text)
             self._values.setCurrentIndex(wanted.index(chosen))
         self._values.setVisible(len(wanted) > 1)
+
+    def said_of(self, count: int, total: int) -> str:
+        """Say how many of all there are pass the filter."""
+        raise NotImplementedError
 
     def order(self, rows: list[ListRow]) -> None:
         """Put the rows into the order chosen; as they came, unless a page knows others."""
@@ -159,7 +163,6 @@ class ListPage(QWidget):
         self.order(rows)
         self.view.show_rows(rows)
         count, total = len(rows), len(self._all)
-        of = f"{count:,}" if count == total else f"{count:,} of {total:,}"
-        self._count.setText(f"{of} {self._what[total != 1]}")
-        self._nothing.setText("None of them is like that." if total else self._empty)
+        self._count.setText(self.said_of(count, total))
+        self._nothing.setText(tr("None of them is like that.") if total else self._empty)
         self._nothing.setVisible(not count)

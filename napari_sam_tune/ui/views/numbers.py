@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam_tune.core.wording import mark, tr
 from napari_sam_tune.ui.views.charts import Bar, Bars, Columns, PlaceMap
 from napari_sam_tune.ui.views.look import Look, stylesheet
 from napari_sam_tune.ui.views.style import Button, Section, Text
@@ -58,9 +59,9 @@ class NumbersView(QDialog):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("The project in numbers")
+        self.setWindowTitle(tr("The project in numbers"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._headline = Text("Counting…")
+        self._headline = Text(tr("Counting…"))
         self._classes, self._sizes, self._places = Bars(), Columns(), PlaceMap()
         self._effort, self._seconds = Columns(), Columns()
         self._page = QWidget()
@@ -72,11 +73,11 @@ class NumbersView(QDialog):
         grid = QGridLayout(self._page)
         grid.addWidget(self._headline, 0, 0, 1, 2)
         cards: tuple[tuple[str, QWidget], ...] = (
-            ("Masks by class", self._classes),
-            ("Where they lie", self._places),
-            ("Masks by size, in pixels", self._sizes),
-            ("Clicks, boxes, strokes a mask over time", self._effort),
-            ("Seconds a mask over time", self._seconds),
+            (mark("Masks by class"), self._classes),
+            (mark("Where they lie on the images"), self._places),
+            (mark("Masks by size, in pixels"), self._sizes),
+            (mark("Clicks, boxes, strokes a mask over time"), self._effort),
+            (mark("Seconds a mask over time"), self._seconds),
         )
         for number, (title, chart) in enumerate(cards):
             card = Section(title, folds=False)
@@ -96,8 +97,8 @@ class NumbersView(QDialog):
         line = QHBoxLayout()
         line.addStretch()
         for text, asked in (
-            ("Save a picture and tables…", self.save_asked.emit),
-            ("Close", self.close),
+            (tr("Save a picture and tables…"), self.save_asked.emit),
+            (tr("Close"), self.close),
         ):
             button = Button(text)
             button.clicked.connect(lambda _=False, asked=asked: asked())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam_tune.core.rounds.runners import ProcessRunner
+from napari_sam_tune.core.wording import join_sentences, mark, tr
 from napari_sam_tune.ui.canvas.gestures import Gestures
 from napari_sam_tune.ui.canvas.keys import KeyMap
 from napari_sam_tune.ui.inference import Kind
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     from napari_sam_tune.ui.preferences import PreferencesSource
     from napari_sam_tune.ui.work.workplace import Workplace
 
-_CONNECTED = "Connected parts only: what no click, box or paint touches is left out of answers."
-_ALL_PARTS = "All parts of an answer are shown, also those that nobody clicked."
+_CONNECTED = mark(
+    "Connected parts only: what no click, box or paint touches is left out of answers."
+)
+_ALL_PARTS = mark("All parts of an answer are shown, also those that nobody clicked.")
 
 
 class Work(QObject):
@@ -149,7 +152,7 @@ class Work(QObject):
         problems = self._keys.bind(place.preferences.keys, place.layers.all_own)
         place.panel.show_keys(self._keys.keys)
         if problems:
-            place.panel.notice.show_notice(Notice(" ".join(problems), "warning"))
+            place.panel.notice.show_notice(Notice(join_sentences(*problems), "warning"))
 
     def _on_pan_key(self, held: bool) -> None:
         self._gestures.is_panning = held
@@ -200,7 +203,7 @@ class Work(QObject):
         self.place.preferences = replace(self.place.preferences, connected_parts=on)
         self._preferences.save_connected_parts(on)
         self._follow_connected_parts()
-        self.place.tell(_CONNECTED if on else _ALL_PARTS)
+        self.place.tell(tr(_CONNECTED if on else _ALL_PARTS))
 
     def _on_automatic_changed(self, automatic: bool, every: int) -> None:
         self.place.preferences = replace(

@@ -1,0 +1,45 @@
+"""A server on loopback, and a client of it."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+import uvicorn
+from disc_project import small_starter
+
+from napari_sam_tune.service.app import create_app
+from napari_sam_tune.service.limits import Limits
+from napari_sam_tune.service.served_weights import WeightsShelf
+from napari_sam_tune.service.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastapi import FastAPI
+
+
+@contextmanager
+def running(app: FastAPI) -> Iterator[httpx.Client]:
+    """Run an app in a thread, on a free port of loopback."""
+    config = uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=2)
+    with config.bind_socket() as socket:
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, args=([socket],))
+        thread.start()
+        try:
+            place = f"http://127.0.0.1:{socket.getsockname()[1]}"
+            transport = httpx.HTTPTransport(retries=5)
+            with httpx.Client(base_url=place, timeout=60, transport=transport) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def small_app(limits: Limits | None = None, token: str | None = None) -> FastAPI:
+    """Return the app of a starter that sees images at 128 px."""
+    predictor = small_starter()
+    return create_app(Server(predictor, WeightsShelf(predictor.ref), limits or Limits()), token)
