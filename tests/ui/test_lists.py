@@ -95,8 +95,8 @@ def test_masks_are_found_gone_to_given_another_class_and_reviewed(desk, blobs):
     assert (blobs.folder.parent / "numbers" / "numbers.png").stat().st_size
     desk.work.counting.view.close()
     desk.hand.press(Qt.Key.Key_Y, SHIFT)
-    desk.wait(lambda: session.state.image_id == "part 1.png")
-    assert desk.work.selecting.ids == (scratch.id,)
+    desk.wait(lambda: desk.work.selecting.ids == (scratch.id,))
+    assert session.state.image_id == "part 1.png"
     desk.hand.press(Qt.Key.Key_Escape)
     assert desk.work.selecting.ids == ()
     _delete_what_cannot_be_opened(desk, blobs.folder / "part 1.png", scratch.id)
