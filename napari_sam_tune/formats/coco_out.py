@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from napari_sam_tune.core.exchange.remarks import NOT_KEPT, flat
+from napari_sam_tune.core.exchange.remarks import NOT_KEPT, REVIEW, flat, packed
 from napari_sam_tune.formats.outlines import rings
 
 if TYPE_CHECKING:
@@ -102,7 +102,9 @@ class CocoFile:
 
 def _image(number: int, image: ImageOut) -> Row:
     height, width = image.shape
-    return {"id": number, "file_name": image.name, "height": height, "width": width}
+    review = packed(image.review)
+    said = {REVIEW: review} if review else {}
+    return {"id": number, "file_name": image.name, "height": height, "width": width, **said}
 
 
 def _common(found: ObjectOut) -> Row:

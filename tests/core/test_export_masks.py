@@ -401,6 +401,7 @@ def test_what_was_said_of_masks_comes_back(reviewed: Project, tmp_path: Path, fo
         reviewed.annotations("0.png")[0].id, note=f"=am{hard}", tags=["Los 7", "1", hard],
         values={"depth": 0.1},
     )  # fmt: skip
+    reviewed.set_image_review("0.png", state="second_look", note=f"=um{hard}", tags=["Los 8", hard])
     out = tmp_path / ("out" + format_named(form).suffix)
     report = export(format_named(form), images_out(reviewed), selection(reviewed).classes, out)
     images = ("--images", tmp_path / "photographs")
@@ -420,6 +421,14 @@ def test_what_was_said_of_masks_comes_back(reviewed: Project, tmp_path: Path, fo
         assert said(fresh) == said(reviewed)
         assert sum("note" in fields for fields in said(fresh)) == 1
         assert [a.name for a in fresh.attributes("pit")] == ["severity", "depth"]
+    of_image = {i: r.fields() for i, r in fresh.image_reviews().items()}
+    assert of_image == {
+        "0.png": reviewed.image_review("0.png").fields(),
+        "1.png": {"state": "approved"},
+    }
+    fresh.set_image_review("0.png", state="done", note="hier")  # what is said here stands
+    run("import", tmp_path / "fresh", "--format", form, "--from", out, *images, "--smallest", 1)
+    assert fresh.image_review("0.png").fields() == {"note": "hier", "tags": ["Los 8", hard]}
 
 
 def test_what_other_programs_do_to_a_file_of_ours_leaves_no_mask_out(

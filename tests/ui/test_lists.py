@@ -188,9 +188,11 @@ def test_rows_are_narrowed_to_what_is_noted(qtbot):
     def listed(severities, depths):
         noted = zip(severities, depths, strict=True)
         pairs = ((("severity", s), ("depth", d)) for s, d in noted)
-        page.show_rows([ListRow(f"{n}", f"{n}", values=v) for n, v in enumerate(pairs)])
+        page.show_rows(
+            [ListRow(f"{n}", "", values=v, ranks=(n, n, n)) for n, v in enumerate(pairs)]
+        )
 
-    page.show_rows([ListRow("0", "0")])
+    page.show_rows([ListRow("0", "0", ranks=(0, 0, 0))])
     assert page._values.isHidden()
     listed(["low", "high", "low"], [10.0, 2.0, 0.5])
     texts = [page._values.itemText(n) for n in range(page._values.count())]
@@ -217,7 +219,7 @@ def test_rows_are_narrowed_to_what_is_noted(qtbot):
         seen.update(rows)
     assert len(seen) == 100
     page._values.setCurrentIndex(0)
-    page.show_rows([ListRow("0", "0")])
+    page.show_rows([ListRow("0", "0", ranks=(0, 0, 0))])
     assert page._values.isHidden()
     assert [row.id for row in page.view.rows] == ["0"]
 

@@ -1,4 +1,4 @@
-"""What was said of masks, as formats hold it.
+"""What was said of masks and images, as formats hold it.
 
 Where other programs show attributes it stands flat among them; where there is but a text for it, as
 JSON in the ASCII that any file can hold.
@@ -15,7 +15,7 @@ from napari_sam_tune.core.plain_text import visible
 from napari_sam_tune.core.project.review import RESERVED, Review
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 REVIEW: Final = "review"
 """What the text is called."""
@@ -41,16 +41,20 @@ def flat(review: Review | None) -> dict[str, Any]:
 
 
 def packed(review: Review | None) -> str:
-    """Return what was said of a mask as a text; empty where that is nothing."""
-    return "" if review is None else json.dumps(review.fields())
+    """Return what was said of a mask or an image as a text; empty where that is nothing."""
+    fields = {} if review is None else review.fields()
+    return json.dumps(fields) if fields else ""
 
 
-def unpacked(text: object, entry: str) -> Review | None:
+def unpacked(
+    text: object, entry: str, read: Callable[[Mapping[str, Any]], Review] = Review.of_mask
+) -> Review | None:
     """Read what `packed` wrote; None where there is nothing of it.
 
     Args:
         text: as our own export wrote it, or what other programs left of it.
-        entry: names the object.
+        entry: names the mask or the image.
+        read: `Review.of_image` of an image.
 
     Raises:
         SamTuneError: it makes no sense.
@@ -60,7 +64,7 @@ def unpacked(text: object, entry: str) -> Review | None:
         return None
     said = parse_json(text, f"{entry}, {REVIEW},")
     known = said if isinstance(said, dict) else {}
-    return checked({name: known[name] for name in _FIELDS if name in known}, entry)
+    return checked({name: known[name] for name in _FIELDS if name in known}, entry, read)
 
 
 def from_flat(said: object, entry: str) -> Review | None:
@@ -100,8 +104,12 @@ def _listed(value: object) -> list[Any]:
     return [value] if isinstance(value, str) and value else []
 
 
-def checked(fields: Mapping[str, Any], entry: str) -> Review | None:
-    """Return fields as what was said of a mask; None where that is nothing.
+def checked(
+    fields: Mapping[str, Any],
+    entry: str,
+    read: Callable[[Mapping[str, Any]], Review] = Review.of_mask,
+) -> Review | None:
+    """Return fields as what was said of a mask, or as `read` has it; None where that is nothing.
 
     Raises:
         SamTuneError: they make no sense.
@@ -110,7 +118,7 @@ def checked(fields: Mapping[str, Any], entry: str) -> Review | None:
     if not fields:
         return None
     try:
-        return Review.of_mask(fields)
+        return read(fields)
     except (TypeError, ValueError) as error:
         raise SamTuneError(
             f"{entry} has attributes that make no sense: {visible(error)}"
