@@ -62,7 +62,7 @@ class Predictor:
         network: the same, as it is asked and called.
         ref: names its base.
         weights: those in use, and how others are loaded.
-        encoder: turns pixels into what the decoder looks at.
+        encoder: turns pixels into what the decoder looks at; another one may take its place.
 
     """
 
@@ -98,8 +98,8 @@ class Predictor:
 
     @property
     def encodes_fast(self) -> bool:
-        """Whether an image takes well under a second: on a GPU, or with a light encoder."""
-        return self.device.type != "cpu" or self.network.is_light
+        """Whether an image takes well under a second; see `Encoder.is_fast`."""
+        return self.encoder.is_fast
 
     # ---------------------------------------------------------- the open image
 
