@@ -1090,6 +1090,14 @@
         <translation>名前・メモ・タグにこれらの語をすべて含むものだけを表示</translation>
     </message>
     <message>
+        <source>Any attribute</source>
+        <translation>全属性</translation>
+    </message>
+    <message>
+        <source>List those alone of which this is noted</source>
+        <translation>この属性が記入されたものだけを表示</translation>
+    </message>
+    <message>
         <source>None of them is like that.</source>
         <translation>該当するものはありません。</translation>
     </message>
@@ -1531,6 +1539,10 @@
     <message>
         <source>The class “{name}” is gone.</source>
         <translation>クラス「{name}」を削除しました。</translation>
+    </message>
+    <message>
+        <source>The attributes of “{name}” are changed.</source>
+        <translation>「{name}」の属性を変更しました。</translation>
     </message>
     <message>
         <source>Undo takes it back.</source>
@@ -2311,6 +2323,14 @@
     <message>
         <source>Done again: the class “{name}” is gone.</source>
         <translation>やり直しました：クラス「{name}」を削除しました。</translation>
+    </message>
+    <message>
+        <source>Undone: the attributes of “{name}” are as before.</source>
+        <translation>取り消しました：「{name}」の属性を元に戻しました。</translation>
+    </message>
+    <message>
+        <source>Done again: the attributes of “{name}” are changed.</source>
+        <translation>やり直しました：「{name}」の属性を変更しました。</translation>
     </message>
     <message>
         <source>{count:,} images are</source>

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.answerer import Answerer
     from napari_sam_tune.core.project.project import Project
-    from napari_sam_tune.core.project.review import ImageState, ObjectState, Value
+    from napari_sam_tune.core.project.review import Attribute, ImageState, ObjectState, Value
     from napari_sam_tune.core.session.accepting import Accepting
     from napari_sam_tune.core.session.objects import Objects
     from napari_sam_tune.core.session.suggested import Suggested
@@ -207,6 +208,31 @@ class Changing:
             self._tell_classes,
         )
 
+    def set_attributes(self, label: str, attributes: Sequence[Attribute]) -> None:
+        """Say what is noted of every mask of a class; `undo` takes it back.
+
+        See `Project.set_attributes`. What somebody else changed since stays.
+        """
+        self.follow()
+        before = self.project.attributes(label)
+        self.project.set_attributes(label, attributes)
+        after, since = self.project.attributes(label), time()
+        if after == before:
+            return
+
+        def put(out: Sequence[Attribute], back: Sequence[Attribute]) -> None:
+            name = self.project.class_now(label, since)
+            now = self.project.attributes(name)
+            self.project.set_attributes(name, _exchanged(now, out, back))
+
+        self._done(
+            partial(put, after, before),
+            partial(put, before, after),
+            Undone(text=tr("Undone: the attributes of “{name}” are as before.", name=label)),
+            Undone(text=tr("Done again: the attributes of “{name}” are changed.", name=label)),
+            self.reviews_changed.emit,
+        )
+
     # ------------------------------------------------------------ what is said
 
     def mark_done(
@@ -315,6 +341,21 @@ class Changing:
 
         self.objects.done(Deed(partial(told, back), partial(told, again), undone, redone))
         tell()
+
+
+def _exchanged(
+    now: Sequence[Attribute], out: Sequence[Attribute], back: Sequence[Attribute]
+) -> list[Attribute]:
+    """Return the attributes of now with some put back for others, but for those changed since."""
+    if tuple(now) == tuple(out):
+        return list(back)
+    former, returned = {one.name: one for one in out}, {one.name: one for one in back}
+    kept = [
+        returned.get(one.name) if former.get(one.name) == one else one
+        for one in now  # None: it came with what is put back
+    ]
+    names = {one.name for one in now} | former.keys()
+    return [one for one in (*kept, *(o for o in back if o.name not in names)) if one is not None]
 
 
 def _some(said: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
