@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, File, Form, Path, Request, Response, UploadFile
+from fastapi import APIRouter, FastAPI, File, Form, Path, Request, Response, UploadFile
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -25,31 +25,18 @@ from napari_sam_tune.service.bodies import (
 )
 from napari_sam_tune.service.faults import faults, say_faults
 from napari_sam_tune.service.guard import Guard
+from napari_sam_tune.service.here import Client, Here
 from napari_sam_tune.service.metrics import Measured
-from napari_sam_tune.service.server import Server
+from napari_sam_tune.service.round_routes import router as round_router
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-_CLIENT_DIGITS: Final = 64
+    from napari_sam_tune.service.server import Server
 
 router = APIRouter()
 
 
-def _server(request: Request) -> Server:
-    server: Server = request.app.state.server
-    return server
-
-
-def _client(request: Request) -> str:
-    """Return whose turn a question takes: who says so, or the connection it came by."""
-    said = request.headers.get("x-client", "")
-    peer = request.client
-    return said[:_CLIENT_DIGITS] or ("" if peer is None else f"{peer.host}:{peer.port}")
-
-
-Here = Annotated[Server, Depends(_server)]
-Client = Annotated[str, Depends(_client)]
 ImageId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="As POST /v1/images gave it.")]
 
 
@@ -234,6 +221,7 @@ def create_app(server: Server, token: str | None = None) -> FastAPI:
     app.state.server = server
     say_faults(app)
     app.include_router(router)
+    app.include_router(round_router)
     app.add_middleware(Measured, metrics=server.metrics)
     app.add_middleware(Guard, limits=server.limits, token=token)
     return app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.exceptions import RequestValidationError
@@ -99,12 +100,15 @@ def fault_of(error: Exception) -> Fault:
         return error
     if is_out_of_memory(error):
         return Fault(503, "out_of_memory", "The server has too little memory for this now.", _SOON)
-    if isinstance(error, CheckpointError):
-        return Fault(422, "weights_unfit", str(error))
-    return Fault(422, "unanswerable", str(error))
+    said = _PLACE.sub("…", str(error))  # where things lie here is nobody's business
+    return Fault(
+        422, "weights_unfit" if isinstance(error, CheckpointError) else "unanswerable", said
+    )
 
 
 _SOON: Final = {"Retry-After": "1"}
+_PLACE: Final = re.compile(r"(?<![\w/.])(?:[A-Za-z]:)?[/\\](?!v1/)[^\s,;()\"'“”]+")
+"""An absolute path of a file, as errors name them."""
 
 
 def say_faults(app: FastAPI) -> None:

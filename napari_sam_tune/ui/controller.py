@@ -228,11 +228,16 @@ class Controller(QObject):
         if not queue.missing:
             self.panel.notice.show_notice(Notice(text, stays=True) if text else None)
             return
-        lost = tr(
-            "{n:,} images are not where they were, such as “{first}”. Their masks are kept.",
-            "“{first}” is not where it was. Its masks are kept.",
-            n=len(queue.missing),
-            first=queue.missing[0],
+        count, first = len(queue.missing), queue.missing[0]
+        lost = (
+            tr("“{image}” is not where it was. Its masks are kept.", image=first)
+            if count == 1
+            else tr(
+                "{count:,} images are not where they were, such as “{image}”. Their masks are "
+                "kept.",
+                count=count,
+                image=first,
+            )
         )
         self.panel.notice.show_notice(
             Notice(

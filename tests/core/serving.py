@@ -10,6 +10,7 @@ import httpx
 import uvicorn
 from disc_project import small_starter
 
+from napari_sam_tune.core.rounds.runners import make_runner
 from napari_sam_tune.service.app import create_app
 from napari_sam_tune.service.limits import Limits
 from napari_sam_tune.service.served_weights import WeightsShelf
@@ -17,6 +18,7 @@ from napari_sam_tune.service.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from fastapi import FastAPI
 
@@ -39,7 +41,12 @@ def running(app: FastAPI) -> Iterator[httpx.Client]:
             thread.join()
 
 
-def small_app(limits: Limits | None = None, token: str | None = None) -> FastAPI:
+def small_app(
+    folder: Path, limits: Limits | None = None, token: str | None = None, runner: str = "inline"
+) -> FastAPI:
     """Return the app of a starter that sees images at 128 px."""
     predictor = small_starter()
-    return create_app(Server(predictor, WeightsShelf(predictor.ref), limits or Limits()), token)
+    shelf = WeightsShelf(predictor.ref)
+    made = make_runner(runner)
+    server = Server(predictor, shelf, limits or Limits(), folder=folder, runner=made)
+    return create_app(server, token)

@@ -101,7 +101,8 @@ def test_translations_are_those_of_the_texts_there_are(file):
         assert bool(key[1]) == (message.get("numerus") == "yes")
         there[key] = forms
     assert there.keys() == wanted
-    for (text, _), forms in there.items():
+    for (text, one), forms in there.items():
+        assert not one or _places(text) - {"n"} == _places(one), text
         assert all(form and _places(form) <= _places(text) for form in forms), text
         assert _places(text) - {"n"} <= set().union(*map(_places, forms)), text
 

@@ -70,6 +70,23 @@ def write_weights(
         StorageError: the disk is full or not writable; an earlier file is untouched.
 
     """
+    content = pack_weights(tensors, info, surfaces)
+    with replacing_file(Path(path)) as file:
+        file.write(content)
+    return content_version(tensors)
+
+
+def pack_weights(
+    tensors: Mapping[str, Tensor],
+    info: Mapping[str, Any],
+    surfaces: FamiliarSurfaces | None = None,
+) -> bytes:
+    """Return what a weights file holds; see `write_weights`.
+
+    Raises:
+        CheckpointError: there are no tensors.
+
+    """
     if not tensors:
         raise CheckpointError("A weights file without a tensor would say nothing.")
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -77,10 +94,7 @@ def write_weights(
     if surfaces is not None:
         described = {n: d.astype(float).round(4).tolist() for n, d in surfaces.descriptions.items()}
         said[_SURFACES_KEY] = json.dumps(described)
-    content = save(plain, said)
-    with replacing_file(Path(path)) as file:
-        file.write(content)
-    return content_version(plain)
+    return save(plain, said)
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
