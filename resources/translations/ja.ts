@@ -238,6 +238,10 @@
         <translation>今すぐダウンロード</translation>
     </message>
     <message>
+        <source>Run on this computer</source>
+        <translation>このコンピューターで実行</translation>
+    </message>
+    <message>
         <source>It can be kept in {elsewhere} instead.</source>
         <translation>代わりに{elsewhere}に保存できます。</translation>
     </message>
@@ -1405,6 +1409,10 @@
         <translation>重みファイル…</translation>
     </message>
     <message>
+        <source>A server…</source>
+        <translation>サーバー…</translation>
+    </message>
+    <message>
         <source>Model</source>
         <translation>モデル</translation>
     </message>
@@ -1427,6 +1435,10 @@
     <message>
         <source>SAM weights</source>
         <translation>SAMの重み</translation>
+    </message>
+    <message>
+        <source>Server {address}</source>
+        <translation>サーバー {address}</translation>
     </message>
     <message>
         <source>Like the accepted</source>
@@ -2526,6 +2538,50 @@
     <message>
         <source>object whose parts are joined by a line of one pixel</source>
         <translation>離れた部分を1画素の線でつないだオブジェクト</translation>
+    </message>
+    <message>
+        <source>Run on a server</source>
+        <translation>サーバーで実行</translation>
+    </message>
+    <message>
+        <source>none needed on this computer</source>
+        <translation>このコンピューターでは不要</translation>
+    </message>
+    <message>
+        <source>Test connection</source>
+        <translation>接続テスト</translation>
+    </message>
+    <message>
+        <source>Use this server</source>
+        <translation>このサーバーを使用</translation>
+    </message>
+    <message>
+        <source>Address</source>
+        <translation>アドレス</translation>
+    </message>
+    <message>
+        <source>Token</source>
+        <translation>トークン</translation>
+    </message>
+    <message>
+        <source>On the other computer start “napari-sam-tune serve --host 0.0.0.0”: it shows its token. Images you open are sent there; your project stays here. The token is kept in your own files on this computer.</source>
+        <translation>もう一方のコンピューターで「napari-sam-tune serve --host 0.0.0.0」を起動すると、トークンが表示されます。開いた画像はそこに送信され、プロジェクトはこのコンピューターに残ります。トークンはこのコンピューターの個人用ファイルに保存されます。</translation>
+    </message>
+    <message>
+        <source>Test the connection first</source>
+        <translation>先に接続をテストしてください</translation>
+    </message>
+    <message>
+        <source>Asking the server…</source>
+        <translation>サーバーに問い合わせ中…</translation>
+    </message>
+    <message>
+        <source>It answers: model {model}, computing on {device}.</source>
+        <translation>応答がありました：モデル{model}、計算は{device}。</translation>
+    </message>
+    <message>
+        <source>The server does not answer. You can go on: until it is back, images are prepared on this computer, which may take longer, and fine-tuning waits for it.</source>
+        <translation>サーバーが応答しません。作業は続けられます。復旧するまで画像の準備はこのコンピューターで行われ（時間がかかることがあります）、学習はサーバーを待ちます。</translation>
     </message>
 </context>
 </TS>
