@@ -1090,6 +1090,14 @@
         <translation>名前・メモ・タグにこれらの語をすべて含むものだけを表示</translation>
     </message>
     <message>
+        <source>Any attribute</source>
+        <translation>全属性</translation>
+    </message>
+    <message>
+        <source>List those alone of which this is noted</source>
+        <translation>この属性が記入されたものだけを表示</translation>
+    </message>
+    <message>
         <source>None of them is like that.</source>
         <translation>該当するものはありません。</translation>
     </message>
@@ -1533,6 +1541,10 @@
         <translation>クラス「{name}」を削除しました。</translation>
     </message>
     <message>
+        <source>The attributes of “{name}” are changed.</source>
+        <translation>「{name}」の属性を変更しました。</translation>
+    </message>
+    <message>
         <source>Undo takes it back.</source>
         <translation>「元に戻す」で取り消せます。</translation>
     </message>
@@ -1609,6 +1621,10 @@
     <message>
         <source>Learning from your masks</source>
         <translation>マスクから学習中</translation>
+    </message>
+    <message>
+        <source>Sending what the server has not got</source>
+        <translation>サーバーにないデータを送信中</translation>
     </message>
     <message>
         <source>Learning: testing on your masks</source>
@@ -2071,6 +2087,289 @@
     <message>
         <source>All parts of an answer are shown, also those that nobody clicked.</source>
         <translation>クリックしていない部分も含め、結果のすべてを表示します。</translation>
+    </message>
+    <message>
+        <source>The image could not be prepared for the model; open it again.</source>
+        <translation>画像をモデル用に準備できませんでした。もう一度開いてください。</translation>
+    </message>
+    <message>
+        <source>The model found nothing within the loop: click on the object.</source>
+        <translation>輪の内側に何も見つかりませんでした。オブジェクトをクリックしてください。</translation>
+    </message>
+    <message>
+        <source>A stroke is drawn along a crack: press, draw, and let go.</source>
+        <translation>ストロークはき裂に沿って描きます。ボタンを押したままなぞり、離してください。</translation>
+    </message>
+    <message>
+        <source>The folder {folder} cannot be read: {strerror}. Check its name and permissions.</source>
+        <translation>フォルダー{folder}を読み込めません：{strerror}。名前とアクセス権を確認してください。</translation>
+    </message>
+    <message>
+        <source>{path} holds no pixels. Export or copy it again.</source>
+        <translation>{path}には画素がありません。書き出しまたはコピーをやり直してください。</translation>
+    </message>
+    <message>
+        <source>An image holds real numbers; this array holds {dtype}. Convert it first.</source>
+        <translation>画像の値は実数である必要がありますが、この配列は{dtype}です。先に変換してください。</translation>
+    </message>
+    <message>
+        <source>The image is empty: its shape is {shape}.</source>
+        <translation>画像が空です（形状{shape}）。</translation>
+    </message>
+    <message>
+        <source>An image is (height, width), (height, width, channels) or (channels, height, width) with 1 to 4 channels; this array has the shape {shape}. Open the planes of a stack one by one.</source>
+        <translation>画像の形状は（高さ, 幅）、（高さ, 幅, チャンネル）または（チャンネル, 高さ, 幅）、チャンネル数は1～4です。この配列の形状は{shape}です。スタックの面は1つずつ開いてください。</translation>
+    </message>
+    <message>
+        <source>{called} claims {gigabytes:.1f} GB of pixels in a file of {megabytes:.1f} MB. Export it again, or cut it into tiles.</source>
+        <translation>{called}は{megabytes:.1f} MBのファイルなのに、画素が{gigabytes:.1f} GBあるとされています。書き出し直すか、タイルに分割してください。</translation>
+    </message>
+    <message>
+        <source>{called} holds {gigabytes:.1f} GB of pixels, and {most:.1f} GB are the most that is read. Cut it into tiles.</source>
+        <translation>{called}の画素は{gigabytes:.1f} GBで、読み込める上限{most:.1f} GBを超えています。タイルに分割してください。</translation>
+    </message>
+    <message>
+        <source>{called} cannot be read: {strerror}. Check its permissions.</source>
+        <translation>{called}を読み込めません：{strerror}。アクセス権を確認してください。</translation>
+    </message>
+    <message>
+        <source>{called} cannot be read as an image; it is damaged, cut short, or of another type than its name says ({error}). Export or copy it again.</source>
+        <translation>{called}を画像として読み込めません。破損しているか、途中で切れているか、拡張子と異なる形式です（{error}）。書き出しまたはコピーをやり直してください。</translation>
+    </message>
+    <message>
+        <source>{called} is a folder, a pipe or a device, and not an image file. Give a file.</source>
+        <translation>{called}は画像ファイルではありません（フォルダー、パイプまたはデバイス）。ファイルを指定してください。</translation>
+    </message>
+    <message>
+        <source>There is no image file {called}. Check its name, or whether it was moved.</source>
+        <translation>画像ファイル{called}がありません。名前と、移動されていないかを確認してください。</translation>
+    </message>
+    <message>
+        <source>{called} cannot be read as an image: it is no PNG, JPEG, BMP, WebP or TIFF, whatever its name says, and nothing else is read. Save it as one of these.</source>
+        <translation>{called}を画像として読み込めません。拡張子にかかわらず、PNG・JPEG・BMP・WebP・TIFFのいずれでもありません。いずれかの形式で保存してください。</translation>
+    </message>
+    <message>
+        <source>{called} has too many pixels: {millions:.0f} million, and of a {kind} {most:.0f} million are the most that is read. Save it as TIFF, or cut it into tiles.</source>
+        <translation>{called}の画素が多すぎます：{millions:.0f}百万画素（{kind}の上限は{most:.0f}百万画素）。TIFFで保存するか、タイルに分割してください。</translation>
+    </message>
+    <message>
+        <source>{called} is a stack of planes ({planes}), and one image is wanted. Save the plane as a file of its own, or open the stack in the viewer: there its planes are labelled one by one.</source>
+        <translation>{called}は複数の面を重ねたスタックです（{planes}）。必要なのは1枚の画像です。該当する面を別ファイルに保存するか、スタックをビューアーで開いてください。面を1つずつラベル付けできます。</translation>
+    </message>
+    <message>
+        <source>of colours</source>
+        <translation>カラー</translation>
+    </message>
+    <message>
+        <source>{called} has the axes {axes}, which are those of no image.</source>
+        <translation>{called}の軸{axes}は画像の軸ではありません。</translation>
+    </message>
+    <message>
+        <source>{called} is compressed in a way that cannot be read here in full depth. Run `pip install imagecodecs`, or save the file without compression.</source>
+        <translation>{called}の圧縮方式は、階調をすべて保って読み込めません。`pip install imagecodecs`を実行するか、非圧縮で保存してください。</translation>
+    </message>
+    <message>
+        <source>{called} hides far more in its compression than its pixels. It was made to fill the memory, or is damaged: export it again.</source>
+        <translation>{called}の圧縮データが画素数に比べて過大です。メモリーを埋めるよう細工されているか、破損しています。書き出し直してください。</translation>
+    </message>
+    <message>
+        <source>Nothing can be saved in {path} ({why}). Its masks can be looked at and exported, but none can be accepted: mend that, or copy the project elsewhere.</source>
+        <translation>{path}に保存できません（{why}）。マスクの表示とエクスポートはできますが、確定はできません。原因を直すか、プロジェクトを別の場所にコピーしてください。</translation>
+    </message>
+    <message>
+        <source>The finder is being trained already; wait for it or cancel it.</source>
+        <translation>検出器はすでに学習中です。終わるのを待つか、キャンセルしてください。</translation>
+    </message>
+    <message>
+        <source>A round of learning is under way; train the finder when it is over.</source>
+        <translation>学習中です。終わってから検出器を学習させてください。</translation>
+    </message>
+    <message>
+        <source>This project is in use with another model now; open it again to train a finder.</source>
+        <translation>このプロジェクトは別のモデルで使用されています。検出器を学習させるには、開き直してください。</translation>
+    </message>
+    <message>
+        <source>A finder needs {missing} to learn from.</source>
+        <translation>検出器の学習には、{missing}が必要です。</translation>
+    </message>
+    <message>
+        <source>The session is closed.</source>
+        <translation>セッションは終了しています。</translation>
+    </message>
+    <message>
+        <source>A round is already under way; wait for it or cancel it.</source>
+        <translation>すでに学習中です。終わるのを待つか、キャンセルしてください。</translation>
+    </message>
+    <message>
+        <source>A finder is being trained; wait for it or cancel it.</source>
+        <translation>検出器を学習中です。終わるのを待つか、キャンセルしてください。</translation>
+    </message>
+    <message>
+        <source>There is nothing to accept yet: click on an object first.</source>
+        <translation>確定するものがまだありません。先にオブジェクトをクリックしてください。</translation>
+    </message>
+    <message>
+        <source>That object is on {image_id}: open that image first.</source>
+        <translation>そのオブジェクトは{image_id}にあります。先にその画像を開いてください。</translation>
+    </message>
+    <message>
+        <source>Undone: {what} as before.</source>
+        <translation>取り消しました：{what}を前の状態に戻しました。</translation>
+    </message>
+    <message>
+        <source>Done again: {what} noted as before.</source>
+        <translation>やり直しました：{what}の記入内容を元どおりにしました。</translation>
+    </message>
+    <message>
+        <source>Undone: {what} to do again.</source>
+        <translation>取り消しました：{what}は未完了に戻りました。</translation>
+    </message>
+    <message>
+        <source>Undone: {what} done again.</source>
+        <translation>取り消しました：{what}は完了に戻りました。</translation>
+    </message>
+    <message>
+        <source>Undone: {what} accepted again.</source>
+        <translation>取り消しました：{what}は確定に戻りました。</translation>
+    </message>
+    <message>
+        <source>Undone: {what} to be looked at again.</source>
+        <translation>取り消しました：{what}は再確認に戻りました。</translation>
+    </message>
+    <message>
+        <source>Undone: {what} approved again.</source>
+        <translation>取り消しました：{what}は承認に戻りました。</translation>
+    </message>
+    <message>
+        <source>Undone: {what} excluded again.</source>
+        <translation>取り消しました：{what}は除外に戻りました。</translation>
+    </message>
+    <message>
+        <source>Done again: {what} to do.</source>
+        <translation>やり直しました：{what}を未完了にしました。</translation>
+    </message>
+    <message>
+        <source>Done again: {what} done.</source>
+        <translation>やり直しました：{what}を完了にしました。</translation>
+    </message>
+    <message>
+        <source>Done again: {what} accepted.</source>
+        <translation>やり直しました：{what}を確定にしました。</translation>
+    </message>
+    <message>
+        <source>Done again: {what} to be looked at again.</source>
+        <translation>やり直しました：{what}を再確認にしました。</translation>
+    </message>
+    <message>
+        <source>Done again: {what} approved.</source>
+        <translation>やり直しました：{what}を承認しました。</translation>
+    </message>
+    <message>
+        <source>Done again: {what} excluded.</source>
+        <translation>やり直しました：{what}を除外しました。</translation>
+    </message>
+    <message numerus="yes">
+        <source>Undone: {n:,} masks are back.</source>
+        <comment>Undone: the mask is back.</comment>
+        <translation>
+            <numerusform>取り消しました：マスク{n:,}個を復元しました。</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Done again: {n:,} masks are gone.</source>
+        <comment>Done again: the mask is gone.</comment>
+        <translation>
+            <numerusform>やり直しました：マスク{n:,}個を削除しました。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Undone: the masks are of the classes they were of again.</source>
+        <translation>取り消しました：マスクを元のクラスに戻しました。</translation>
+    </message>
+    <message numerus="yes">
+        <source>Undone: {n:,} masks are “{label}” again.</source>
+        <comment>Undone: the mask is “{label}” again.</comment>
+        <translation>
+            <numerusform>取り消しました：マスク{n:,}個を「{label}」に戻しました。</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Done again: {n:,} masks are “{label}”.</source>
+        <comment>Done again: the mask is “{label}”.</comment>
+        <translation>
+            <numerusform>やり直しました：マスク{n:,}個を「{label}」にしました。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Undone: the class is called “{old}” again.</source>
+        <translation>取り消しました：クラス名を「{old}」に戻しました。</translation>
+    </message>
+    <message>
+        <source>Done again: the class is called “{new}”.</source>
+        <translation>やり直しました：クラス名を「{new}」にしました。</translation>
+    </message>
+    <message>
+        <source>Undone: “{old}” is a class of its own again.</source>
+        <translation>取り消しました：「{old}」を独立したクラスに戻しました。</translation>
+    </message>
+    <message>
+        <source>Done again: “{old}” is merged into “{new}”.</source>
+        <translation>やり直しました：「{old}」を「{new}」に統合しました。</translation>
+    </message>
+    <message>
+        <source>Undone: the class “{name}” is back.</source>
+        <translation>取り消しました：クラス「{name}」を復元しました。</translation>
+    </message>
+    <message>
+        <source>Done again: the class “{name}” is gone.</source>
+        <translation>やり直しました：クラス「{name}」を削除しました。</translation>
+    </message>
+    <message>
+        <source>Undone: the attributes of “{name}” are as before.</source>
+        <translation>取り消しました：「{name}」の属性を元に戻しました。</translation>
+    </message>
+    <message>
+        <source>Done again: the attributes of “{name}” are changed.</source>
+        <translation>やり直しました：「{name}」の属性を変更しました。</translation>
+    </message>
+    <message>
+        <source>{count:,} images are</source>
+        <translation>画像{count:,}枚</translation>
+    </message>
+    <message>
+        <source>“{image}” is</source>
+        <translation>「{image}」</translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} masks are</source>
+        <comment>the mask is</comment>
+        <translation>
+            <numerusform>マスク{n:,}個</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>{names} and {count} more</source>
+        <translation>{names}ほか{count}枚</translation>
+    </message>
+    <message>
+        <source>Objects on {images} were corrected twice at the same time. The later correction counts; have a look whether it is right. The other one is kept in the project.</source>
+        <translation>{images}のオブジェクトが同時に2回修正されました。後の修正が有効です。正しいか確認してください。もう一方もプロジェクトに保持されています。</translation>
+    </message>
+    <message>
+        <source>No image is open: open one first.</source>
+        <translation>画像が開かれていません。先に開いてください。</translation>
+    </message>
+    <message>
+        <source>There is nothing to ask: click on an object first.</source>
+        <translation>問い合わせる対象がありません。先にオブジェクトをクリックしてください。</translation>
+    </message>
+    <message>
+        <source>Strokes are drawn one by one, with Session.draw.</source>
+        <translation>ストロークはSession.drawで1本ずつ描きます。</translation>
+    </message>
+    <message>
+        <source>No suggestion is shown: ask for some first.</source>
+        <translation>候補が表示されていません。先に候補を出してください。</translation>
     </message>
 </context>
 </TS>

@@ -47,14 +47,14 @@ def _callee(node: ast.AST) -> str:
 
 
 def _shown(node: ast.AST) -> Iterator[ast.Constant]:
-    """Yield the literals below a node but for texts, annotations, the log and docstrings."""
+    """Yield the literals below a node but for texts, keys, types, the log and docstrings."""
     callee = _callee(node)
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node
     if callee.startswith("_log.") or callee.split(".")[-1] in NOT_SHOWN:
         return
     for name, field in ast.iter_fields(node):
-        if name in ("annotation", "returns", "format_spec"):
+        if name in ("annotation", "returns", "format_spec", "slice"):
             continue
         if name == "args" and callee in ("tr", "mark"):
             continue

@@ -120,7 +120,7 @@ def _learning(panel: Panel) -> None:
             learnt=learnt,
             learnt_points=points,
             training=True,
-            doing=tr("Learning: comparing with what answers now"),
+            doing=tr("Learning: testing on your masks"),
             fraction=0.4,
             seconds_left=4800,
         )

@@ -15,6 +15,7 @@ from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.geometry.frame import Frame
 from napari_sam_tune.core.geometry.windows import resized_shape, whole
 from napari_sam_tune.core.storage.embeddings import Embedding
+from napari_sam_tune.core.storage.own_pages import in_own_pages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,6 +113,8 @@ class Encoder:
                 features, stages = self._network.encode_in_stages(framed)
             else:
                 features = self._network.encode(framed)
+        if stages is not None:
+            stages = {stride: _kept(stage) for stride, stage in stages.items()}
         return replace(self.view(self.frame(seen), features, pixels), stages=stages)
 
     def restore(self, embedding: Embedding, rgb: NDArray[np.uint8]) -> View:
@@ -135,7 +138,15 @@ class Encoder:
 
     def view(self, frame: Frame, features: Tensor, pixels: Tensor) -> View:
         """Put together what is known of a window: `features` are the network's, on its device."""
-        return View(frame, features, shades_of(pixels, frame).to(self._network.device))
+        shades = shades_of(pixels, frame).to(self._network.device)
+        return View(frame, _kept(features), _kept(shades))
+
+
+def _kept(tensor: Tensor) -> Tensor:
+    """Return a tensor out of the way of those that come and go while images are encoded."""
+    if tensor.device.type != "cpu":
+        return tensor
+    return torch.from_numpy(in_own_pages(tensor.numpy()))
 
 
 class OpenImage:

@@ -107,7 +107,10 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     with _opened(path) as file:
         info = _info(file, path)
         # copied: what safetensors returns is mapped, and dies with a file that is overwritten
-        return {name: file.get_tensor(name).clone() for name in file.keys()}, info  # noqa: SIM118
+        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    if is_head(tensors) and (unsaid := [key for key in _OF_A_HEAD if key not in info]):
+        raise _damaged(path, f"it holds a promptless head, and does not say its {unsaid[0]}")
+    return tensors, info
 
 
 def read_surfaces(path: Path) -> FamiliarSurfaces | None:
@@ -224,10 +227,12 @@ _SAID: Final[Mapping[str, Callable[[object], bool]]] = {
     ),
     **dict.fromkeys(("classes", "parts"), lambda said: _are(said, is_text)),
     **dict.fromkeys(("losses", "pixel_mean", "pixel_std"), lambda said: _are(said, _is_number)),
-    **dict.fromkeys(("images", "input_size", "masks"), _is_number),
+    **dict.fromkeys(("created", "images", "input_size", "masks"), _is_number),
     "held_out": _is_number_or_none,
 }
 """What other modules rely on in what a file says about itself."""
+_OF_A_HEAD: Final = ("classes", "images", "losses")
+"""What the file of a head says, always."""
 
 
 def check_weights(model: Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
