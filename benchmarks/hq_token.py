@@ -35,7 +35,7 @@ from torch.nn import functional
 from napari_sam_tune.core.answers.chain import REFINERS
 from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.config import TrainConfig
-from napari_sam_tune.core.evaluation.simulate import Clicker, Robot
+from napari_sam_tune.core.evaluation.robot import Clicker, Robot
 from napari_sam_tune.core.exchange.labelled_images import read_pairs, true_objects
 from napari_sam_tune.core.images.files import content_hash, read_image, spatial_shape
 from napari_sam_tune.core.models.checkpoints import LoadedModel, load_model

@@ -27,7 +27,8 @@ from segment_anything import SamPredictor
 
 from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.config import TrainConfig
-from napari_sam_tune.core.evaluation.simulate import Robot, order_groups, run_sequence
+from napari_sam_tune.core.evaluation.robot import Robot
+from napari_sam_tune.core.evaluation.simulate import order_groups, run_sequence
 from napari_sam_tune.core.exchange.labelled_images import read_pairs, true_objects
 from napari_sam_tune.core.images.files import read_image, spatial_shape, to_rgb8
 from napari_sam_tune.core.project.project import Project

@@ -21,6 +21,7 @@ from napari_sam_tune.commands.import_data import import_data
 from napari_sam_tune.commands.merge import merge
 from napari_sam_tune.commands.numbers import numbers
 from napari_sam_tune.commands.predict import predict
+from napari_sam_tune.commands.serve import serve
 from napari_sam_tune.commands.simulate import simulate
 from napari_sam_tune.commands.starter import starter_app
 from napari_sam_tune.commands.stopping import Stopped, stoppable
@@ -51,6 +52,7 @@ app.command()(predict)
 app.command()(demo)
 app.command()(embed)
 app.command()(simulate)
+app.command()(serve)
 app.add_typer(starter_app, name="starter")
 app.add_typer(export_app, name="export")
 

@@ -21,7 +21,8 @@ import numpy as np
 from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.config import TrainConfig
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.core.evaluation.simulate import Robot, SequenceResult, run_sequence
+from napari_sam_tune.core.evaluation.robot import Robot
+from napari_sam_tune.core.evaluation.simulate import SequenceResult, run_sequence
 from napari_sam_tune.core.exchange.labelled_images import LabelledImage, read_pairs
 from napari_sam_tune.core.exchange.outgoing import images_out, selection
 from napari_sam_tune.core.models.catalogue import STARTER

@@ -66,6 +66,10 @@ Similar = Annotated[
     bool,
     typer.Option("--similar", help="Ask for all like what was accepted before clicking."),
 ]
+Strokes = Annotated[
+    bool,
+    typer.Option("--stroke", help="Draw once along an elongated object before clicking."),
+]
 MostObjects = Annotated[int | None, typer.Option(min=1, help="Stop after so many objects.")]
 
 
@@ -89,19 +93,21 @@ def simulate(
     recall: RecallOthers = None,
     instant: Instant = True,
     similar: Similar = False,
+    stroke: Strokes = False,
     objects: MostObjects = None,
     drawn_on: DrawnOn = None,
     device: Device = "auto",
 ) -> None:
     """Find out how many clicks learning would save on images you have labelled already."""
     from napari_sam_tune.core.answers.predictor import Predictor
-    from napari_sam_tune.core.evaluation.simulate import Robot, order_groups, run_sequence
+    from napari_sam_tune.core.evaluation.robot import Robot
+    from napari_sam_tune.core.evaluation.simulate import order_groups, run_sequence
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.session.session import Session
 
     pairs = _read(images, masks, manifest, class_column, group_column, drawn_on)
     groups = order_groups(pairs, seed, limit)
-    robot = Robot(max_clicks, target, noise, seed, finds_similar=similar)
+    robot = Robot(max_clicks, target, noise, seed, finds_similar=similar, strokes=stroke)
     with TemporaryDirectory() as scratch, progress_bar() as bar:
         follower = _Follower(bar, groups)
         with Session(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam_tune.core.errors import MaskError, PromptError
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
+Stroke = tuple[Point, ...]
 
 
 def xy_from_rowcol(rowcol: Sequence[float]) -> Point:
@@ -75,10 +77,12 @@ class Prompt:
         labels: one per point, 1 for "part of the object", 0 for "not part of it".
         box: (x0, y0, x1, y1) in pixels, or None. Corners may come in any order.
         mask: (H, W) bool, a first guess to start from, or None. Not part of equality.
+        strokes: paths of (x, y) drawn before the points, along lines or around objects. No model
+            takes them: what they found goes in as `mask`; see `Session.draw`.
 
     Raises:
         PromptError: nothing was said, numbers are none or not finite, a label is neither 0 nor 1,
-            points and labels differ in number, or the box has no area.
+            points and labels differ in number, the box has no area, or a stroke has no length.
         MaskError: the mask is no array of height × width numbers.
     """
 
@@ -86,6 +90,7 @@ class Prompt:
     labels: Sequence[int] = ()
     box: Box | None = None
     mask: Mask | None = field(default=None, compare=False, repr=False)
+    strokes: Sequence[Stroke] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         points, labels = _checked_points(self.points, self.labels)
@@ -94,8 +99,14 @@ class Prompt:
         object.__setattr__(self, "box", _checked_box(self.box))
         if self.mask is not None:
             object.__setattr__(self, "mask", as_mask(self.mask))
-        if not points and self.box is None and self.mask is None:
+        object.__setattr__(self, "strokes", _checked_strokes(self.strokes))
+        if not self.asks and not self.strokes:
             raise PromptError("The prompt is empty: click a point, draw a box or give a mask.")
+
+    @property
+    def asks(self) -> bool:
+        """Whether there is something in it that a model answers: more than strokes."""
+        return bool(self.points) or self.box is not None or self.mask is not None
 
     def clipped(self, shape: tuple[int, int]) -> Prompt:
         """Return the prompt as it applies to an image of `shape` (H, W).
@@ -103,10 +114,14 @@ class Prompt:
         A box is cut to the image. Points may lie up to the outer edge of the border pixels.
 
         Raises:
-            PromptError: a point or the whole box lies outside the image.
+            PromptError: a point or the whole box lies outside the image, or all are strokes.
             MaskError: the mask is not of the image's shape.
         """
         height, width = shape
+        if not self.asks:
+            raise PromptError(
+                "No model answers a stroke: draw it with Session.draw, then correct by clicks."
+            )
         for x, y in self.points:
             if not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
                 raise PromptError(
@@ -132,35 +147,37 @@ class Prompt:
         return replace(self, points=(*self.points, (x, y)), labels=(*self.labels, label))
 
     def without_mask(self) -> Prompt | None:
-        """Return the points and the box alone, or None where there are none."""
-        if not self.points and self.box is None:
+        """Return points, box and strokes alone, or None where there are none."""
+        if not self.points and self.box is None and not self.strokes:
             return None
         return replace(self, mask=None)
 
     def to_json(self) -> dict[str, Any]:
-        """Return points, labels and box as plain JSON values; the mask is left out."""
+        """Return all but the mask as plain JSON values; strokes only where there are any."""
+        strokes = [[list(point) for point in path] for path in self.strokes]
         return {
             "points": [list(p) for p in self.points],
             "labels": list(self.labels),
             "box": None if self.box is None else list(self.box),
             "mask": self.mask is not None,
+            **({"strokes": strokes} if strokes else {}),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Prompt:
-        """Rebuild the points, labels and box that `to_json` wrote."""
-        return cls(points=data["points"], labels=data["labels"], box=data["box"])
+        """Rebuild what `to_json` wrote."""
+        return cls(
+            points=data["points"],
+            labels=data["labels"],
+            box=data["box"],
+            strokes=data.get("strokes", ()),
+        )
 
 
 def _checked_points(
     points: Iterable[Sequence[float]], labels: Iterable[int]
 ) -> tuple[tuple[Point, ...], tuple[int, ...]]:
-    checked = []
-    for point in _several(points, "Points are pairs (x, y)"):
-        numbers = _finite(point, "A point is a pair (x, y)")
-        if len(numbers) != 2:
-            raise PromptError(f"A point is a pair (x, y); {point!r} is not.")
-        checked.append((numbers[0], numbers[1]))
+    checked = _pairs(points)
     signs = _finite(labels, "A point's label is 1 (inside the object) or 0 (outside it)")
     if len(signs) != len(checked):
         raise PromptError(
@@ -169,6 +186,25 @@ def _checked_points(
     if any(sign not in (0, 1) for sign in signs):
         raise PromptError("A point's label is 1 (inside the object) or 0 (outside it).")
     return tuple(checked), tuple(map(int, signs))
+
+
+def _pairs(points: Iterable[Sequence[float]]) -> list[Point]:
+    checked = []
+    for point in _several(points, "Points are pairs (x, y)"):
+        numbers = _finite(point, "A point is a pair (x, y)")
+        if len(numbers) != 2:
+            raise PromptError(f"A point is a pair (x, y); {point!r} is not.")
+        checked.append((numbers[0], numbers[1]))
+    return checked
+
+
+def _checked_strokes(strokes: Iterable[Iterable[Sequence[float]]]) -> tuple[Stroke, ...]:
+    checked = tuple(
+        tuple(_pairs(path)) for path in _several(strokes, "Strokes are paths of points")
+    )
+    if any(len(set(path)) < 2 for path in checked):
+        raise PromptError(tr("A stroke is drawn along a crack: press, draw, and let go."))
+    return checked
 
 
 def _several(values: object, what: str) -> list[Any]:
@@ -333,7 +369,7 @@ class Effort:
     Attributes:
         clicks: points clicked, both signs.
         boxes: boxes drawn.
-        strokes: strokes of brush or eraser.
+        strokes: strokes of brush or eraser, along lines and around objects.
         painted_pixels: pixels changed by hand.
         seconds: time from the first prompt to accepting.
     """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from napari_sam_tune.core.exchange.remarks import flat
+from napari_sam_tune.core.exchange.remarks import NOT_KEPT, REVIEW, flat, packed
 from napari_sam_tune.formats.outlines import rings
 
 if TYPE_CHECKING:
@@ -102,7 +102,9 @@ class CocoFile:
 
 def _image(number: int, image: ImageOut) -> Row:
     height, width = image.shape
-    return {"id": number, "file_name": image.name, "height": height, "width": width}
+    review = packed(image.review)
+    said = {REVIEW: review} if review else {}
+    return {"id": number, "file_name": image.name, "height": height, "width": width, **said}
 
 
 def _common(found: ObjectOut) -> Row:
@@ -154,6 +156,8 @@ def _with_polygons(found: ObjectOut, _: tuple[int, int], losses: Counter[str]) -
 def _for_cvat(found: ObjectOut, shape: tuple[int, int], losses: Counter[str]) -> Row:
     if found.provenance is not None:
         losses["object without its history (weights, prompts, time)"] += 1
+    if found.review is not None:
+        losses[NOT_KEPT] += 1
     runs = {"size": list(shape), "counts": run_lengths(found, shape)}
     return {"iscrowd": 1, "segmentation": runs, "attributes": {"occluded": False}}
 

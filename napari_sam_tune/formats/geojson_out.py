@@ -20,7 +20,7 @@ from rasterio.features import shapes
 from rasterio.transform import Affine
 
 from napari_sam_tune.core.evaluation.pictures import rgb
-from napari_sam_tune.core.exchange.remarks import flat
+from napari_sam_tune.core.exchange.remarks import REVIEW, flat, packed
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 from napari_sam_tune.formats.rasters import georeference
 
@@ -81,7 +81,8 @@ def _annotation(found: ObjectOut, name: str, classes: Mapping[str, str]) -> dict
         "classification": {"name": found.label, "color": list(rgb(classes[found.label]))},
     }
     if found.id is not None:
-        properties["metadata"] = {"record": found.id}
+        review = packed(found.review)
+        properties["metadata"] = {"record": found.id, **({REVIEW: review} if review else {})}
     if found.score is not None:
         properties["measurements"] = {"score": found.score}
     return {

@@ -12,6 +12,7 @@ from PIL import Image
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.evaluation.pictures import rgb
+from napari_sam_tune.core.exchange.remarks import NOT_KEPT
 from napari_sam_tune.core.plain_text import in_spreadsheet
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 
@@ -141,6 +142,7 @@ def _write_semantic(
             painted = paint(image, np.uint8, losses, values)
             _save(painted, folder.file(stem + suffix), palette)
             losses[MERGED] += len(values)
+            losses[NOT_KEPT] += sum(found.review is not None for found in image.objects)
     return +losses
 
 

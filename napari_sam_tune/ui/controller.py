@@ -15,12 +15,15 @@ from qtpy.QtWidgets import QFileDialog
 from napari_sam_tune.core.errors import CheckpointMissing, ProjectError, SamTuneError, StorageError
 from napari_sam_tune.core.images.files import IMAGE_SUFFIXES
 from napari_sam_tune.core.project.folder import is_project
+from napari_sam_tune.core.wording import join_sentences, tr
+from napari_sam_tune.ui.background import Background
 from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS
 from napari_sam_tune.ui.canvas.layers import LabellingLayers
 from napari_sam_tune.ui.faults import explain
 from napari_sam_tune.ui.going_on import GoingOn
 from napari_sam_tune.ui.guiding import Guiding
 from napari_sam_tune.ui.inference import Inference, Kind
+from napari_sam_tune.ui.loading import find_images, open_all
 from napari_sam_tune.ui.model_code import import_model_code
 from napari_sam_tune.ui.preferences import PreferencesSource
 from napari_sam_tune.ui.queue import (
@@ -29,11 +32,11 @@ from napari_sam_tune.ui.queue import (
     file_queue,
     folder_queue,
     image_layers,
-    project_queue,
     viewer_home,
     viewer_queue,
 )
 from napari_sam_tune.ui.remembered import load_folded, save_folded
+from napari_sam_tune.ui.servers import address_of, runner_of
 from napari_sam_tune.ui.views.look import Look
 from napari_sam_tune.ui.views.notice import Notice
 from napari_sam_tune.ui.views.start import Choices
@@ -46,15 +49,13 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.utils.events import Event
 
-    from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.config import TrainConfig
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.rounds.runners import Runner
     from napari_sam_tune.ui.export.exporting import Exporting
+    from napari_sam_tune.ui.loading import FindImages, Opened
     from napari_sam_tune.ui.recent import Recent
     from napari_sam_tune.ui.views.panel import Panel
-
-    FindImages = Callable[[Project], ImageQueue]
 
 
 class Controller(QObject):
@@ -84,7 +85,7 @@ class Controller(QObject):
         self.viewer, self.panel = viewer, panel
         self._runner, self._config = runner, config
         self._preferences = PreferencesSource()
-        self._inference = Inference(self)
+        self._inference, self._background = Inference(self), Background(self)
         self.work: Work | None = None
         self._exporting: Exporting | None = None
         self._is_closed = False
@@ -99,8 +100,17 @@ class Controller(QObject):
         """Label the images of a folder, or open it where it is a project."""
         if is_project(folder):
             self.open_project(folder)
-        else:
-            self._begin(partial(folder_queue, folder))
+        else:  # listed beside the viewer: there may be very many, or they lie far away
+            self.panel.start.setEnabled(False)
+            self.panel.notice.show_notice(
+                Notice(tr("Looking for images in the folder…"), busy=True)
+            )
+            find = partial(folder_queue, folder)
+            self._background.submit("folder", find, self._open_queue, self._on_not_listed)
+
+    def _on_not_listed(self, error: Exception) -> None:
+        self.panel.start.setEnabled(True)
+        self._on_load_failed(error)
 
     def open_project(self, project: Path, *, look_in: Path | None = None) -> None:
         """Open a project with its images, where they are.
@@ -111,7 +121,7 @@ class Controller(QObject):
 
         """
         choices = replace(self.panel.start.choices(), project=project)
-        self._load(project, partial(_find_images, folder=None, look_in=look_in), choices)
+        self._load(project, partial(find_images, folder=None, look_in=look_in), choices)
 
     def open_dropped(self, paths: Sequence[Path]) -> None:
         """Label what was dropped on the dock: image files, or one folder or project.
@@ -124,9 +134,10 @@ class Controller(QObject):
             self.open_folder(paths[0])
         elif len(files) < len(paths):
             other = next(path for path in paths if path not in files)
-            text = (
-                f"{other.name} is no image file. Drop PNG, JPEG, TIFF, BMP or WebP files, or one "
-                "folder, or one project."
+            text = tr(
+                "{name} is no image file. Drop PNG, JPEG, TIFF, BMP or WebP files, or one folder, "
+                "or one project.",
+                name=other.name,
             )
             self.panel.notice.show_notice(Notice(text, "error"))
         elif self.work is not None:
@@ -139,7 +150,7 @@ class Controller(QObject):
         """Go on with what was labelled before."""
         choices = Choices(recent.project, recent.model, recent.device)
         self.panel.start.show_choices(choices)
-        self._load(recent.project, partial(_find_images, folder=recent.folder), choices)
+        self._load(recent.project, partial(find_images, folder=recent.folder), choices)
 
     def open_viewer(self) -> None:
         """Label the images that are in the viewer."""
@@ -148,8 +159,7 @@ class Controller(QObject):
     def open_samples(self) -> None:
         """Label the sample images that come with the plugin."""
         queue = partial(folder_queue, SAMPLE_IMAGES)
-        home = _documents() / "samples.project"
-        self._begin(lambda: ImageQueue(queue().images, home, SAMPLE_IMAGES))
+        self._begin(lambda: ImageQueue(queue().images, _samples_home(), SAMPLE_IMAGES))
 
     def _open_samples_anew(self) -> None:
         self.leave()
@@ -161,6 +171,9 @@ class Controller(QObject):
         except SamTuneError as error:
             self.panel.notice.show_notice(Notice(str(error), "error"))
             return
+        self._open_queue(queue)
+
+    def _open_queue(self, queue: ImageQueue) -> None:
         self._load(queue.home, lambda _: queue, self.panel.start.choices())
 
     # --------------------------------------------------------------- loading
@@ -169,24 +182,27 @@ class Controller(QObject):
         self, home: Path, find: FindImages, choices: Choices, *, download: bool = False
     ) -> None:
         self.panel.start.setEnabled(False)
+        self._background.forget("folder")
         self.guiding.step_aside()
-        text = "Downloading the model…" if download else "Loading the model…"
+        text = tr("Downloading the model…") if download else tr("Loading the model…")
         self.panel.notice.show_notice(Notice(text, busy=True))
         self._inference.submit(
             Kind.LOAD,
-            partial(_open_all, home, find, choices, download),
+            partial(open_all, home, find, choices, download),
             partial(self._on_loaded, choices),
             partial(self._on_choices_failed, home, find, choices),
         )
 
-    def _on_loaded(self, choices: Choices, loaded: tuple[Project, ImageQueue, Predictor]) -> None:
+    def _on_loaded(self, choices: Choices, loaded: Opened) -> None:
         from napari_sam_tune.core.session.session import Session
 
-        project, queue, predictor = loaded
+        project, queue = loaded.project, loaded.queue
         self.panel.start.setEnabled(True)
+        runner = runner_of(loaded.connection, self._runner)
         try:
-            session = Session(project, predictor, self._runner, config=self._config)
+            session = Session(project, loaded.predictor, runner, config=self._config)
         except SamTuneError as error:
+            runner.close()
             self.panel.notice.show_notice(Notice(str(error), "error"))
             self.guiding.come_back()
             return
@@ -202,6 +218,7 @@ class Controller(QObject):
             session=session,
             queue=queue,
             preferences=self._preferences.read(),
+            connection=loaded.connection,
         )
         self.work = Work(place, self._preferences, self)
         self.work.image_removed.connect(self.leave)
@@ -214,24 +231,29 @@ class Controller(QObject):
         if not queue.missing:
             self.panel.notice.show_notice(Notice(text, stays=True) if text else None)
             return
-        count, first = len(queue.missing), f"“{queue.missing[0]}”"
+        count, first = len(queue.missing), queue.missing[0]
         lost = (
-            f"{first} is not where it was. Its masks are kept."
+            tr("“{image}” is not where it was. Its masks are kept.", image=first)
             if count == 1
-            else f"{count:,} images are not where they were, such as {first}. Their masks are kept."
+            else tr(
+                "{count:,} images are not where they were, such as “{image}”. Their masks are "
+                "kept.",
+                count=count,
+                image=first,
+            )
         )
         self.panel.notice.show_notice(
             Notice(
-                " ".join(filter(None, (text, lost))),
+                join_sentences(text, lost),
                 "warning",
                 stays=True,
-                remedy="Look in a folder…",
+                remedy=tr("Look in a folder…"),
                 act=partial(self._look_for_images, project.path),
             )
         )
 
     def _look_for_images(self, project: Path) -> None:
-        folder = QFileDialog.getExistingDirectory(self.panel, "Folder the images are in now")
+        folder = QFileDialog.getExistingDirectory(self.panel, tr("Folder the images are in now"))
         if folder:
             self.leave()
             self.open_project(project, look_in=Path(folder))
@@ -245,14 +267,18 @@ class Controller(QObject):
         self.panel.start.setEnabled(True)
         self.panel.start.show_choices(choices)
         self.guiding.come_back()
-        text, remedy = explain(error), "Try again"
+        text, remedy = explain(error), tr("Try again")
         act = partial(self._load, home, find, choices)
         if isinstance(error, CheckpointMissing) and not Path(choices.model).suffix:
-            remedy, act = "Download it now", partial(act, download=True)
+            remedy, act = tr("Download it now"), partial(act, download=True)
+        elif address_of(choices.device):
+            remedy = tr("Run on this computer")
+            act = partial(self._load, home, find, replace(choices, device="auto"))
         elif isinstance(error, ProjectError | StorageError) and choices.project is None:
             elsewhere = _documents() / f"{home.parent.name}.project"
-            text += f" It can be kept in {elsewhere} instead."
-            remedy = "Keep the project in my documents"
+            instead = tr("It can be kept in {elsewhere} instead.", elsewhere=elsewhere)
+            text = join_sentences(text, instead)
+            remedy = tr("Keep the project in my documents")
             act = partial(self._load, home, find, replace(choices, project=elsewhere))
         self.panel.notice.show_notice(Notice(text, "error", remedy=remedy, act=act))
 
@@ -286,6 +312,7 @@ class Controller(QObject):
         self._disconnect_viewer()
         self._stop_work()
         self._going_on.close()
+        self._background.close()
         self._inference.close(timeout=10.0 if wait else 0.0)
 
     def _on_export_asked(self) -> None:
@@ -312,6 +339,7 @@ class Controller(QObject):
         panel.start.folder_chosen.connect(self.open_folder)
         panel.start.viewer_chosen.connect(self.open_viewer)
         panel.start.samples_chosen.connect(self.open_samples)
+        panel.start.show_home_of_samples(_samples_home())
         panel.start.project_chosen.connect(self.open_project)
         panel.start.recent_chosen.connect(self.resume)
         panel.image.leave.connect(self.leave)
@@ -354,34 +382,16 @@ class Controller(QObject):
         QCoreApplication.instance().aboutToQuit.disconnect(self._on_napari_closing)
 
 
-def _open_all(
-    home: Path, find: FindImages, choices: Choices, download: bool
-) -> tuple[Project, ImageQueue, Predictor]:
-    from napari_sam_tune.core.project.project import Project
-
-    project = Project.open(choices.project or home)
-    queue = find(project)
-    import_model_code()
-    from napari_sam_tune.core.answers.predictor import Predictor
-
-    model = Predictor.from_checkpoint(choices.model, choices.device, download=download)
-    return project, queue, model
-
-
-def _find_images(
-    project: Project, *, folder: Path | None, look_in: Path | None = None
-) -> ImageQueue:
-    if look_in is not None:
-        project.relink(look_in)
-    return project_queue(project, folder)
-
-
 def _viewer_home() -> Path:
     return _documents() / "viewer.project"
 
 
 def _documents() -> Path:
     return Path(platformdirs.user_documents_dir()) / "napari-sam-tune"
+
+
+def _samples_home() -> Path:
+    return _documents() / "samples.project"
 
 
 def _done(_: object) -> None:

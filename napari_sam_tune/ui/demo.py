@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import napari
 
+from napari_sam_tune.core.wording import tr
 from napari_sam_tune.ui.plugin import LabelAndLearn
 from napari_sam_tune.ui.queue import SAMPLE_IMAGES
 from napari_sam_tune.ui.views.start import Choices
@@ -30,7 +31,7 @@ def run_demo(out: Path, model: str) -> None:
         shutil.copytree(SAMPLE_IMAGES, images)
     viewer = napari.Viewer(title="napari-sam-tune demo")
     panel = LabelAndLearn(viewer)
-    viewer.window.add_dock_widget(panel, name="Label and learn", area="right")
+    viewer.window.add_dock_widget(panel, name=tr("Label and learn"), area="right")
     panel.start.show_choices(Choices(project=out / "project", model=model))
     panel.controller.open_folder(images)
     napari.run()

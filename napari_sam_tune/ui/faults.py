@@ -12,12 +12,16 @@ from napari_sam_tune.core.errors import (
     WorkerDied,
     is_out_of_memory,
 )
+from napari_sam_tune.core.wording import join_sentences, mark, tr
 
 _log = logging.getLogger(__name__)
 _ADVICE = (
-    (StorageError, "Nothing is lost: free some space or fix the permissions, then try again."),
-    (WorkerDied, "The weights in use stay; the next round starts a new worker."),
-    (OutOfMemory, "Close other programs, choose a smaller model, or run on the processor."),
+    (
+        StorageError,
+        mark("Nothing is lost: free some space or fix the permissions, then try again."),
+    ),
+    (WorkerDied, mark("The weights in use stay; the next round starts a new worker.")),
+    (OutOfMemory, mark("Close other programs, choose a smaller model, or run on the processor.")),
     (CheckpointMissing, ""),
 )
 
@@ -26,17 +30,22 @@ def explain(error: BaseException) -> str:
     """Put an error into words for the person at the screen; the log gets the rest."""
     _log.info("shown to the person", exc_info=error)
     if is_out_of_memory(error):
-        return (
+        return tr(
             "The model does not fit into memory. Close other programs, choose a smaller model, or "
             "let it run on the processor (“Runs on” in the start view)."
         )
     if isinstance(error, SamTuneError):
         advice = next((text for kind, text in _ADVICE if isinstance(error, kind)), "")
-        return f"{error} {advice}".strip()
+        return join_sentences(str(error), tr(advice))
     if isinstance(error, PermissionError):
-        return f"{error.filename} may not be read or written. Check its permissions, and try again."
+        return tr(
+            "{filename} may not be read or written. Check its permissions, and try again.",
+            filename=error.filename,
+        )
     _log.error("unexpected", exc_info=error)
-    return (
-        f"Something unexpected happened ({type(error).__name__}: {error}). What you accepted is "
-        "safe. If it comes back, please report it with the text in Help ▸ napari info and the log."
+    return tr(
+        "Something unexpected happened ({name}: {error}). What you accepted is safe. If it "
+        "comes back, please report it with the text in Help ▸ napari info and the log.",
+        name=type(error).__name__,
+        error=error,
     )

@@ -8,6 +8,8 @@ from qtpy.QtCore import QObject
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QShortcut
 
+from napari_sam_tune.core.wording import tr
+from napari_sam_tune.ui.canvas.keys import KEY_TITLES
 from napari_sam_tune.ui.queue import SAMPLE_IMAGES
 from napari_sam_tune.ui.views.keys_dialog import KeysDialog
 from napari_sam_tune.ui.work.tour import Tour
@@ -59,7 +61,7 @@ class Guiding(QObject):
         for shown in self._panel.findChildren(KeysDialog):
             shown.close()
         dialog = KeysDialog(
-            self._preferences.key_titles(),
+            {action: tr(title) for action, title in KEY_TITLES.items()},
             self._panel.keys,
             drag_draws_box=self._preferences.read().drag_draws_box,
             parent=self._panel,

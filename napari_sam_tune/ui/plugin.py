@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_tune.ui.controller import Controller
+from napari_sam_tune.ui.translation import use_language
 from napari_sam_tune.ui.views.panel import Panel
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ class LabelAndLearn(Panel):
     """
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        use_language()
         super().__init__()
         # napari hands plugins a proxy, whose layers are proxies too and never the same twice.
         viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)

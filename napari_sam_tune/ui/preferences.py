@@ -92,14 +92,6 @@ class PreferencesSource:
         if self._settings is not None:
             self._settings.labelling.offer_tour = False
 
-    def key_titles(self) -> dict[str, str]:
-        """Return what each key does, by name of the action, as Preferences say it."""
-        fields = {} if self._settings is None else type(self._settings.keys).model_fields
-        return {
-            name: (fields[name].title if name in fields else None) or name.replace("_", " ")
-            for name in DEFAULT_KEYS
-        }
-
     def watch(self, changed: Callable[..., None]) -> None:
         """Call `changed` with an event when something was changed."""
         for group in self._groups():

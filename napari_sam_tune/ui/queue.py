@@ -16,6 +16,7 @@ from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.images.files import list_images, read_image, read_like
 from napari_sam_tune.core.images.names import absolute
 from napari_sam_tune.core.project.image_files import is_there
+from napari_sam_tune.core.wording import tr
 from napari_sam_tune.ui.canvas.looks import OWN
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class QueuedImage:
             # napari's own readers turn no photograph upright
             return pixels if self.path is None else read_like(self.path, pixels)
         if self.path is None:
-            raise ImageError(f"{self.id} has neither a file nor a layer.")
+            raise ImageError(tr("{id} has neither a file nor a layer.", id=self.id))
         return read_image(self.path)
 
 
@@ -163,8 +164,11 @@ def folder_queue(folder: Path) -> ImageQueue:
     paths = list_images(folder)
     if not paths:
         raise ImageError(
-            f"There is no image in {folder}. PNG, JPEG, TIFF, BMP and WebP files are looked for; "
-            "choose the folder they are in."
+            tr(
+                "There is no image in {folder}. PNG, JPEG, TIFF, BMP and WebP files are looked "
+                "for; choose the folder they are in.",
+                folder=folder,
+            )
         )
     images = [QueuedImage(path.name, path=path) for path in paths]
     return ImageQueue(images, folder / PROJECT_NAME, folder)
@@ -184,7 +188,7 @@ def viewer_queue(viewer: ViewerModel, unsaved_home: Path) -> ImageQueue:
     images = [queued for layer in image_layers(viewer) for queued in queued_layer(layer)]
     if not images:
         raise ImageError(
-            "There is no image in the viewer. Drag one in, or choose a folder of images."
+            tr("There is no image in the viewer. Drag one in, or choose a folder of images.")
         )
     return ImageQueue(images, _home(images, unsaved_home))
 
@@ -236,11 +240,17 @@ def project_queue(project: Project, folder: Path | None) -> ImageQueue:
             missing.append(record.id)
     if not images:
         raise ImageError(
-            f"None of the images of {project.path} is where it was. Choose the folder they are in "
-            "now: they are known by what is on them."
+            tr(
+                "None of the images of {path} is where it was. Choose the folder they are in now: "
+                "they are known by what is on them.",
+                path=project.path,
+            )
             if missing
-            else f"There is no image in {project.path} yet. Choose the folder of your images: "
-            "their masks will be kept in it."
+            else tr(
+                "There is no image in {path} yet. Choose the folder of your images: their masks "
+                "will be kept in it.",
+                path=project.path,
+            )
         )
     return ImageQueue(images, project.path, folder if paths else None, missing)
 

@@ -12,6 +12,7 @@ touches the disk runs in a fork of its own, so that each sees it as a program ju
 from __future__ import annotations
 
 import builtins
+import gc
 import hashlib
 import io
 import json
@@ -30,7 +31,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from napari_sam_tune.core.errors import StorageError
 from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images, import_images
@@ -368,13 +368,10 @@ def project_state(folder: Path) -> list[str]:
         return []
     project = Project.open(folder / "p", create=False)
     reviews, of_images = project.reviews(), project.image_reviews()
+    # with what is said of each: no mask is to be there without
     said = [
-        f"mask {a.image_id} {a.label} {_digest(a.mask.tobytes())}" for a in project.annotations()
-    ]
-    said += [
-        f"said of {_digest(a.mask.tobytes())} {fields}"
+        f"mask {a.image_id} {a.label} {_digest(a.mask.tobytes())} {reviews[a.id].fields()}"
         for a in project.annotations()
-        if (fields := reviews[a.id].fields())
     ]
     said += [f"overruled {a.label}" for a in project.overruled()]
     for image in project.images():
@@ -497,24 +494,27 @@ def promote(folder: Path) -> Iterator[object]:
 
 
 def make_source(folder: Path) -> None:
-    source = Path(folder) / "source"
-    for part in ("images", "masks"):
-        (source / part).mkdir(parents=True)
+    """Export a project of which something is said of two masks, and begin another one."""
+    there = Project.open(folder / "there")
     for number in range(3):
-        Image.fromarray(pixels(number)).save(source / "images" / f"{number}.png")
-        numbered = blob(0).astype(np.uint8) + 2 * blob(7) if number < 2 else 0 * blob(0)
-        Image.fromarray(numbered.astype(np.uint8)).save(source / "masks" / f"{number}.png")
+        there.register(pixels(number), f"{number}.png")
+    for number, label in ((0, "one"), (0, "two"), (1, "one")):
+        there.add(NewAnnotation(f"{number}.png", blob(7 * number + len(label)), label))
+    _, second, third = (annotation.id for annotation in there.annotations())
+    there.set_attributes("two", [Attribute("depth", "number")])
+    there.set_review(second, state="second_look", note="seen", values={"depth": 3})
+    there.set_review(third, state="approved")
+    there.mark_done("2.png", empty=True)
+    classes = selection(there).classes
+    export(format_named("yolo"), images_out(there), classes, folder / "source")
     project = Project.open(folder / "p")
     project.set_base(BaseRef("starter", "a" * 64))
 
 
-def import_folder(folder: Path) -> Iterator[object]:
-    source = folder / "source"
-    place = Location(None, source / "images", source / "masks", None, None, None)
-    dataset = format_named("folder").read(place)
-    options = ImportOptions()
-    images = checked_images(dataset, options)
-    yield from import_images(Project.open(folder / "p"), dataset.name, images, options)
+def import_source(folder: Path) -> Iterator[object]:
+    dataset = format_named("yolo").read(Location(folder / "source"))
+    images = checked_images(dataset, ImportOptions())
+    yield from import_images(Project.open(folder / "p"), dataset.name, images, ImportOptions())
 
 
 def make_two(folder: Path) -> None:
@@ -664,7 +664,7 @@ CASES = {
     "change": Case(make_project, change, project_state, start_project),
     "label": Case(make_project, label, project_state, start_project),
     "promote": Case(make_project, promote, project_state, start_project),
-    "import": Case(make_source, import_folder, project_state, start_project, goes_on=True),
+    "import": Case(make_source, import_source, project_state, start_project, goes_on=True),
     "merge": Case(make_two, merge, merged_state, start_project, goes_on=True),
     "repair": Case(make_damaged, repair, repaired_state, start_project, goes_on=True),
     "upgrade": Case(make_old, write_once, project_state, start_project),
@@ -702,16 +702,17 @@ def prepare(name: str) -> None:
     from numcodecs.zstd import Zstd  # noqa: F401
 
     # what a process wrote outlives it, flushed or not; waiting for the disk takes most of the time
-    os.fsync = lambda _: None
+    os.fsync, os.sync = lambda _: None, lambda: None
     machine()  # asks the system for the network's address
     if name in {"label", "promote", "merge", "upgrade"}:
         import torch
 
         torch.set_num_threads(1)
     if name == "label":
-        from napari_sam_tune import Predictor
+        from disc_project import small_starter
 
-        PREDICTORS.append(Predictor.from_checkpoint("starter", device="cpu"))
+        PREDICTORS.append(small_starter())
+    gc.freeze()  # or the forks' collectors copy all of it, by looking at it
 
 
 if __name__ == "__main__":

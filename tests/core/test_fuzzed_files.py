@@ -277,14 +277,15 @@ ARRAYS = st.sampled_from(
     ]
 )
 POINTS = st.lists(st.tuples(st.floats(-9, 99), st.floats(-9, 99)), max_size=4)
+STROKES = st.one_of(st.lists(POINTS, max_size=2), VALUES, ARRAYS)
 ANYTHING = st.one_of(POINTS, st.lists(st.integers(0, 1), max_size=4), VALUES, ARRAYS)
 
 
 @mangled
-@given(points=ANYTHING, labels=ANYTHING, box=ANYTHING, mask=ANYTHING, data=st.data())
-def test_fuzzed_prompts(points: Any, labels: Any, box: Any, mask: Any, data: st.DataObject) -> None:
-    given = {"points": points, "labels": labels, "box": box, "mask": mask}
-    for name in data.draw(st.sets(st.sampled_from(list(given)), max_size=3)):
+@given(said=st.tuples(*[ANYTHING] * 4, STROKES), data=st.data())
+def test_fuzzed_prompts(said: tuple[Any, ...], data: st.DataObject) -> None:
+    given = dict(zip(("points", "labels", "box", "mask", "strokes"), said, strict=True))
+    for name in data.draw(st.sets(st.sampled_from(list(given)), max_size=4)):
         del given[name]
     with bounded():
         prompt = Prompt(**given)
@@ -292,7 +293,7 @@ def test_fuzzed_prompts(points: Any, labels: Any, box: Any, mask: Any, data: st.
         assert again is None or Prompt.from_json(json.loads(json.dumps(again.to_json()))) == again
         prompt.clipped(SHAPE)
     with bounded():
-        as_mask(mask, SHAPE)
+        as_mask(said[3], SHAPE)
 
 
 # ---- projects ----

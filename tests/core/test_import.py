@@ -307,10 +307,10 @@ def test_an_interrupted_import_goes_on_where_it_stopped(
     whole = import_folder(folder, name="whole")
     add, added = Project.add, []
 
-    def add_seven(self: Project, new: NewAnnotation) -> object:
+    def add_seven(self: Project, new: NewAnnotation, **said: object) -> object:
         if len(added) == 7:
             raise KeyboardInterrupt
-        added.append(add(self, new))
+        added.append(add(self, new, **said))
         return added[-1]
 
     monkeypatch.setattr(Project, "add", add_seven)

@@ -9,6 +9,7 @@ import os
 import threading
 from dataclasses import replace
 from pathlib import Path
+from statistics import stdev
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,12 +18,16 @@ import torch
 from psygnal import EmitLoopError
 
 from napari_sam_tune import Predictor, Project, Prompt, SamTuneError, Session, TrainConfig
+from napari_sam_tune.core.answers.nearby import NEAR
 from napari_sam_tune.core.config import GateConfig
 from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.images import files
 from napari_sam_tune.core.models.base import BaseRef
+from napari_sam_tune.core.project.effort import effort_by_version
 from napari_sam_tune.core.project.project import NewAnnotation
+from napari_sam_tune.core.project.review import Attribute
 from napari_sam_tune.core.rounds.plan import AutoRounds, plan_round, unlearnt_by
+from napari_sam_tune.core.scoring import iou
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,22 +133,52 @@ def test_clicks_never_undo_paint(session: Session) -> None:
 
 
 def test_a_stroke_is_a_step_that_clicks_correct(session: Session) -> None:
+    image = blobs()
     crack = np.zeros((128, 128), bool)
-    crack[60:64, 10:120] = True
-    session.objects.draw(crack)
-    assert (session.open_object.mask == crack).all()
+    crack[76:79, 10:120] = True
+    image[crack] = 60
+    session.open_image(image, "crack.png")
+    path = [(11.0, 78.0), (60.0, 75.5), (118.0, 78.0)]
+    drawn = session.draw(path)
+    assert iou(drawn, crack) > 0.7
+    assert (session.open_object.mask == drawn).all()
     assert not session.open_object.is_untouched  # what is found meanwhile does not take its place
+    assert not session.open_object.awaiting
+    with pytest.raises(SamTuneError, match=r"Session\.draw"):
+        session.propose(session.open_object.prompt)  # no model is asked by a stroke alone
+    with pytest.raises(SamTuneError, match="one by one"):
+        session.propose(Prompt([(30, 30)], [1], strokes=[path, path]))
     assert session.propose(Prompt([(30, 30)], [1])).mask[30, 30]
     session.undo()
-    session.objects.draw(disc(30, 95))  # adds
-    assert (session.open_object.mask == crack | disc(30, 95)).all()
+    loop = [(90 + 12 * x, 35 + 12 * y) for x, y in ((1, 0), (0, 1), (-1, 0), (0, -1), (1, 0))]
+    both = session.draw(loop)  # adds the object inside
+    assert both[drawn].all()
+    assert iou(both & ~drawn, disc(90, 35)) > 0.5
     session.undo()
-    assert (session.open_object.mask == crack).all()
+    assert (session.open_object.mask == drawn).all()
+    cut = session.propose(Prompt([(40, 77)], [0])).mask
+    assert not cut[77, 40]
+    far = np.abs(np.arange(128) - 40) > NEAR
+    assert (cut[:, far] == drawn[:, far]).all()  # it changes near the click alone
+    session.undo()
+    clicked = session.propose(session.open_object.prompt.add_point(30, 30, 1)).mask
+    assert clicked[drawn].all()
+    assert clicked[disc(30, 30, 4)].all()
+
     annotation = session.accept()
-    assert (annotation.mask == crack).all()
-    assert (annotation.effort.clicks, annotation.effort.strokes) == (1, 2)  # undone work counts
+    (stored,) = Project.open(session.project.path).annotations("crack.png")
+    assert (stored.mask == clicked).all()
+    assert (stored.effort.clicks, stored.effort.strokes) == (3, 2)  # undone work counts
+    first, second = stored.prompts
+    assert (first.points, first.strokes) == ((), (tuple(path),))
+    assert (second.points, second.strokes) == (((30, 30),), (tuple(path),))
     session.undo()
-    assert session.open_object.is_drawn
+    assert session.open_object.strokes == (tuple(path),)
+    session.reject()
+    with pytest.raises(SamTuneError, match="drawn along"):
+        session.draw([(5, 5)])
+    assert session.open_object.is_empty
+    assert annotation.id == stored.id
 
 
 def test_undo_and_redo_reach_back_through_accepts(session: Session) -> None:
@@ -186,6 +221,26 @@ def test_reopening_supersedes_and_deleting_can_be_undone(session: Session) -> No
     while session.undo():
         pass
     assert session.project.annotations() == []
+
+
+def test_several_are_deleted_in_one_step_that_undo_takes_back_from_another_image(
+    session: Session,
+) -> None:
+    session.adopt(disc(30, 30), "pit")
+    session.adopt(disc(60, 60), "pit")
+    session.open_image(blobs(1), "other.png")
+    ids, told = [a.id for a in session.project.annotations()], []
+    session.annotations_changed.connect(told.append)
+    before = len(session.project._journal.entries())
+    session.delete(ids)
+    assert session.project.annotations() == []
+    assert len(session.project._journal.entries()) == before + 1
+    undone = session.undo()
+    assert (undone.image_id, undone.text) == ("blobs.png", "Undone: 2 masks are back.")
+    assert [a.id for a in session.project.annotations()] == ids
+    session.redo()
+    assert session.project.annotations() == []
+    assert told == ["blobs.png"] * 3
 
 
 def test_work_in_progress_waits_while_another_image_is_open(session: Session) -> None:
@@ -437,6 +492,10 @@ def test_correcting_an_object_leaves_the_class_of_the_next_alone(session: Sessio
 
 
 def test_effort_is_neither_lost_nor_counted_twice_by_undo(session: Session) -> None:
+    def check(_: str) -> None:
+        assert session.effort() == effort_by_version(session.project)
+
+    session.annotations_changed.connect(check)
     first = session.propose(click(30, 30))
     session.propose(first.prompt.add_point(34, 30, 1))
     session.accept()
@@ -451,7 +510,9 @@ def test_effort_is_neither_lost_nor_counted_twice_by_undo(session: Session) -> N
     session.redo()
     session.propose(click(90, 35))
     assert session.accept().effort.clicks == 1
-    assert sum(row.masks * row.clicks for row in session.effort()) == 5
+    (row,) = session.effort()
+    assert row.masks * row.clicks == 5
+    assert row.actions_error == pytest.approx(stdev([4, 1]) / 2**0.5)
 
 
 def test_a_prompt_that_fails_leaves_nothing_behind(
@@ -673,6 +734,26 @@ def test_classes_change_under_a_session_and_undo_brings_them_back(session: Sessi
     assert project.review(scratch.id).note == ""
     session.redo()
     assert project.review(scratch.id).state == "excluded"
+    cause, depth, side = Attribute("cause"), Attribute("depth", "number"), Attribute("side")
+    session.set_attributes("Riefe", [cause])
+    session.set_attributes("Riefe", [cause])  # nothing new: no step
+    session.set_attributes("Riefe", [depth, cause])
+    session.set_review(scratch.id, values={"depth": 2})
+    other = Project.open(project.path)
+    other.rename_class("Riefe", "Rille")
+    other.set_attributes("Rille", [depth, cause, side])
+    session.undo()
+    undone = session.undo()
+    assert undone
+    assert undone.text == "Undone: the attributes of “Riefe” are as before."
+    assert project.attributes("Rille") == (cause, side)  # what others added since stays
+    session.undo()
+    assert project.attributes("Rille") == (side,)
+    session.redo()
+    session.redo()
+    session.redo()
+    assert set(project.attributes("Rille")) == {cause, depth, side}
+    assert dict(project.review(scratch.id).values) == {"depth": 2.0}
     session.set_image_review("blobs.png", state="second_look")
     undone = session.undo()
     assert undone

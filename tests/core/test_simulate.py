@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from napari_sam_tune import Predictor, Project, SamTuneError, Session, TrainConfig
 from napari_sam_tune.cli import app
-from napari_sam_tune.core.evaluation.simulate import Robot, order_groups, run_sequence, summarise
+from napari_sam_tune.core.evaluation.robot import Robot
+from napari_sam_tune.core.evaluation.simulate import order_groups, run_sequence, summarise
 from napari_sam_tune.core.exchange.labelled_images import LabelledImage, read_pairs, true_objects
 
 if TYPE_CHECKING:
@@ -161,6 +162,27 @@ def test_real_photographs(magnetic_tile: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert json.loads(out.read_text(encoding="utf-8"))["summary"]["objects"] >= 2
+
+
+def test_the_robot_draws_along_what_is_elongated(tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:96, :96]
+    line = (abs(rows - 20 - columns // 4) <= 1) & (columns > 8) & (columns < 80)
+    disc = (columns - 60) ** 2 + (rows - 70) ** 2 < 120
+    image = np.random.default_rng(0).normal(150, 6, (96, 96)) - 70 * (line | disc)
+    save(tmp_path / "images" / "part.png", image.clip(0, 255).astype(np.uint8))
+    save(tmp_path / "masks" / "part.png", (line + 2 * disc).astype(np.uint8))
+    (tmp_path / "manifest.csv").write_text("stem,kind,part\npart,crack,a\n", encoding="utf-8")
+    options = ("--frozen", "--max-clicks", "3", "--target", "0.7", "--project")
+    report = simulate(tmp_path, "--stroke", *options, str(tmp_path / "project"))
+    drawn, clicked = report["objects"]
+    assert (drawn["clicks"], drawn["actions"], drawn["reached"]) == (0, 1, True)
+    assert drawn["score_at"][0] >= 0.7
+    assert len(drawn["score_at"]) == 3
+    assert clicked["actions"] == clicked["clicks"] > 0
+    assert report["summary"]["actions"] == 1 + report["summary"]["cumulative_clicks"]
+    crack, _ = Project.open(tmp_path / "project").annotations()
+    assert (crack.effort.clicks, crack.effort.strokes) == (0, 1)
+    assert [len(prompt.strokes) for prompt in crack.prompts] == [1]
 
 
 def test_the_robot_asks_for_similar_objects_and_stops_in_time(folder: Path) -> None:

@@ -203,6 +203,8 @@ def test_a_round_saves_a_candidate_and_gives_the_model_back(project, model):
     phases = list(dict.fromkeys(progress.phase for progress in seen))
     assert phases == ["loading", "encoding", "judging", "training"]
     assert seen[-1].phase == "judging"
+    left = [progress.seconds_left for progress in seen if progress.phase == "encoding"]
+    assert left[0] > left[-1] == 0
     assert any(progress.held_out is not None for progress in seen)
     _, again = run(job_for(project), model)
     assert "encoding" not in {progress.phase for progress in again}

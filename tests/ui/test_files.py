@@ -264,7 +264,7 @@ def test_the_dock_exports_masks_and_weights(desk, blobs, qtbot, tmp_path):
     dialog.place.setText(str(out))
     dialog.place.textEdited.emit(str(out))
     desk.shot("export")
-    assert "Written: out.json, 1 images with 1 objects." in ended(exporting, qtbot)
+    assert "Written: out.json, 1 image with 1 object." in ended(exporting, qtbot)
     assert len(COCO(str(out)).dataset["annotations"]) == 1
     _shot(dialog, "export_done")
 

@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam_tune.core.wording import tr
 from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS
 from napari_sam_tune.ui.recent import Recent
 from napari_sam_tune.ui.views.classes import ClassSnapshot
@@ -55,6 +56,7 @@ def _nothing_chosen(panel: Panel) -> None:
     gone = replace(recent, folder=Path("plates"), is_there=False)
     panel.start.show_recent([(recent, picture), (gone, QImage())])
     panel.start.show_images_in_viewer(3, Path(PATH))
+    panel.start.show_home_of_samples(Path(PATH))
     panel.notice.show_notice(Notice(f"{PATH} cannot be read.", "error", remedy="Download it now"))
 
 
@@ -62,7 +64,7 @@ def _place_chosen(panel: Panel) -> None:
     panel.tour.hide()
     panel.start.show_images_in_viewer(0, Path())
     panel.start.show_choices(Choices(Path(PATH), model=f"{PATH}/{LONG}.pth"))
-    panel.notice.show_notice(Notice("Loading the model…", busy=True))
+    panel.notice.show_notice(Notice(tr("Loading the model…"), busy=True))
 
 
 def _no_image(panel: Panel) -> None:
@@ -118,7 +120,7 @@ def _learning(panel: Panel) -> None:
             learnt=learnt,
             learnt_points=points,
             training=True,
-            doing="Comparing with what answers now…",
+            doing=tr("Learning: testing on your masks"),
             fraction=0.4,
             seconds_left=4800,
         )
@@ -155,7 +157,7 @@ def _masks(panel: Panel) -> None:
             ListRow(
                 f"{number}",
                 LONG if number % 2 else "scratch",
-                f"{PATH} · 1,204 × 88 px, 12,345 in it",
+                f"{PATH} · 1,204 × 88 px, area 12,345 px",
                 "#00ff00",
                 STATES_IN_WORDS[state],
                 STATE_COLOURS.get(state, ""),
@@ -165,7 +167,7 @@ def _masks(panel: Panel) -> None:
     )
     page.view.select(("3",))
     page.show_selected(("3",))
-    fields = (Field("severity", ("low", LONG), LONG), Field(LONG, (), "12", "A number"))
+    fields = (Field("severity", ("low", LONG), LONG), Field(LONG, (), "12", tr("A number")))
     page.review.show_review(
         ReviewSnapshot("1 mask", "second_look", "anna, 2026-11-28 07:10", LONG, LONG, fields)
     )
@@ -240,6 +242,19 @@ def test_nothing_is_cut_and_everything_can_be_read(window, state, theme, points)
         assert not faults, f"{name}: {faults}"
 
 
+@pytest.mark.parametrize("points", [9, 14])
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__.strip("_"))
+def test_another_language_shows_and_nothing_of_it_is_cut(untranslated, window, state, points):
+    assert not untranslated(window.centralWidget())
+    state(window.centralWidget())
+    panel = _dress(window, "dark", points, 300)
+    if "SAM_TUNE_SHOTS" in os.environ:
+        name = f"ja {state.__name__.strip('_')} {points}"
+        panel.grab().save(f"{os.environ['SAM_TUNE_SHOTS']}/{name}.png")
+    assert not [fault for widget in _shown(panel) for fault in _faults(panel, widget)]
+    assert panel.object.buttons["accept"].text().startswith("確定")
+
+
 def _faults(panel: Panel, widget: QWidget) -> list[str]:
     """Return what of a widget is not where it can be seen."""
     said = f"{type(widget).__name__} {getattr(widget, 'text', str)()!r:.60}"
@@ -276,7 +291,7 @@ def _unreadable(panel: Panel) -> list[str]:
     picture = panel.grab().toImage()
     found = []
     for widget in _shown(panel):
-        is_text = isinstance(widget, (QLabel, QAbstractButton, QComboBox)) and widget.isEnabled()
+        is_text = isinstance(widget, (QLabel, QAbstractButton, QComboBox))
         if isinstance(widget, QLabel) and not widget.text():
             continue  # a picture
         ground = _ground(panel, picture, widget) if is_text else None

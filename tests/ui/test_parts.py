@@ -13,7 +13,7 @@ from npe2 import PluginManifest
 
 from napari_sam_tune.core.errors import ImageError, StorageError
 from napari_sam_tune.core.prompts import Prompt
-from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS, HELD, KeyMap
+from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS, HELD, KEY_TITLES, KeyMap
 from napari_sam_tune.ui.canvas.layers import AcceptedObject, LabellingLayers
 from napari_sam_tune.ui.faults import explain
 from napari_sam_tune.ui.inference import Inference, Kind
@@ -110,6 +110,7 @@ def test_keys_in_the_manifest_are_the_keys_bound():
     manifest = PluginManifest.from_distribution("napari-sam-tune")
     properties = manifest.contributions.configurations["keys"].properties
     assert {name: p.default for name, p in properties.items()} == DEFAULT_KEYS
+    assert {name: p.title for name, p in properties.items()} == KEY_TITLES
     menus = manifest.contributions.menus
     assert "napari/layers/annotate" in menus
     assert len(manifest.contributions.sample_data) == 1

@@ -11,30 +11,33 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from napari_sam_tune.core.answers.caching import embed_image, open_cache
 from napari_sam_tune.core.answers.chain import AnswerChain
 from napari_sam_tune.core.answers.instant_learning import InstantLearning
 from napari_sam_tune.core.answers.likely_class import LikelyClasses
 from napari_sam_tune.core.answers.look_again import LookAgain
-from napari_sam_tune.core.errors import ImageError, SamTuneError, StorageError
+from napari_sam_tune.core.answers.stroke import encloses, inside, snap
+from napari_sam_tune.core.errors import ImageError, PromptError, SamTuneError, StorageError
 from napari_sam_tune.core.images.files import content_hash, to_rgb8
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.pixel_classifier.history import LearntHistory
-from napari_sam_tune.core.prompts import ClassGuess
+from napari_sam_tune.core.prompts import ClassGuess, Prompt
 from napari_sam_tune.core.recall.recall import Recall
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.answers.known_images import Refused
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import ImageRecord, Project
-    from napari_sam_tune.core.prompts import Prompt, Proposal, ProposalRequest
+    from napari_sam_tune.core.prompts import Mask, Proposal, ProposalRequest, Stroke
     from napari_sam_tune.core.state import SessionState
 
 _log = logging.getLogger(__name__)
@@ -82,6 +85,7 @@ class Answerer:
         self._project, self.predictor, self._state = project, predictor, state
         self._stepping_aside, self._failed = stepping_aside, failed
         self._open: ImageRecord | None = None
+        self._pixels: NDArray[Any] = np.empty((0, 0))  # of the open image, as deep as they came
         self._surfaces_from: str | None = None  # the version whose descriptions are known
         self.embeddings = open_cache(project)
         annotated = {annotation.image_id for annotation in project.annotations()}
@@ -147,7 +151,7 @@ class Answerer:
         key = self.predictor.weights.encoder_key_for(rgb)
         embedding = self.embeddings.get(key, record.content_hash)
         self.predictor.set_image(rgb, embedding)
-        self._open = record
+        self._open, self._pixels = record, image
         self._tell_surface()
         stage(2, 4)
         if self.chain.recalls:
@@ -193,7 +197,7 @@ class Answerer:
 
         """
         if self.open_id != image_id:
-            raise ImageError("The image could not be prepared for the model; open it again.")
+            raise ImageError(tr("The image could not be prepared for the model; open it again."))
 
     def answer(self, request: ProposalRequest) -> Proposal:
         """Ask the model. See `Predictor.propose`.
@@ -217,6 +221,29 @@ class Answerer:
     def ask(self, prompt: Prompt, previous: Proposal | None = None) -> Proposal:
         """Ask the model off the record."""
         return self.chain.ask(prompt, previous)
+
+    def draw(self, image_id: str, stroke: Stroke, reach: float) -> Mask:
+        """Find the line along a stroke, or the object inside it where its ends meet.
+
+        Args:
+            image_id: the image drawn on.
+            stroke: (x, y) positions in px.
+            reach: how far from it the line may be, in px.
+
+        Raises:
+            ImageError: the image is not the model's open one.
+            PromptError: the stroke is no line within the image, or nothing was found inside it.
+
+        """
+        self.require_open(image_id)
+        if not encloses(stroke):
+            return snap(self._pixels, stroke, reach)
+        x, y = zip(*stroke, strict=True)
+        proposal = self.chain.answer(Prompt(box=(min(x), min(y), max(x), max(y))))
+        mask: Mask = proposal.mask & inside(stroke, self.predictor.image_shape)
+        if not mask.any():
+            raise PromptError(tr("The model found nothing within the loop: click on the object."))
+        return mask
 
     def look_closer(self, proposal: Proposal) -> Proposal | None:
         """Ask once more from close by.

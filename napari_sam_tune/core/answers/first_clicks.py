@@ -120,7 +120,8 @@ class FirstClick:
 
 def is_click(prompt: Prompt) -> bool:
     """Whether a prompt is a lone click on an object."""
-    return tuple(prompt.labels) == (1,) and prompt.box is None and prompt.mask is None
+    is_lone = tuple(prompt.labels) == (1,) and prompt.box is None
+    return is_lone and prompt.mask is None and not prompt.strokes
 
 
 class FirstClicks:

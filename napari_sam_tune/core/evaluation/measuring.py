@@ -15,7 +15,7 @@ import numpy as np
 from napari_sam_tune.core.answers.tuned import open_tuned, use
 from napari_sam_tune.core.cluster import kept
 from napari_sam_tune.core.errors import ClusterError
-from napari_sam_tune.core.evaluation.simulate import Clicker, Robot
+from napari_sam_tune.core.evaluation.robot import Clicker, Robot
 from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.images.names import absolute
 from napari_sam_tune.core.models.checkpoints import file_sha256

@@ -15,47 +15,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam_tune.core.evaluation.robot import Clicker, Robot
 from napari_sam_tune.core.exchange.labelled_images import (
     LabelledImage,
     LabelledObject,
     true_objects,
 )
 from napari_sam_tune.core.images.files import read_image, spatial_shape
-from napari_sam_tune.core.prompts import Prompt
-from napari_sam_tune.core.scoring import iou, is_thin, next_click, score
+from napari_sam_tune.core.scoring import iou, is_thin, score
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.prompts import Mask, Proposal
+    from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.rounds.report import Round
     from napari_sam_tune.core.session.session import Session
 
 # Clicks-to-reach is reported at these scores, whatever the target was.
 LEVELS = (0.70, 0.80, 0.85, 0.90)
-
-
-@dataclass(frozen=True)
-class Robot:
-    """How the robot clicks.
-
-    Attributes:
-        max_clicks: it gives up after so many.
-        target: the score at which it is content.
-        noise: 0 clicks the centre of the largest error, 1 anywhere in it.
-        seed: of the noise and of the order of groups.
-        finds_similar: before it clicks on an image it asks for all like what was accepted, accepts
-            what reaches the target and rejects the rest, as soon as enough was accepted for that.
-
-    """
-
-    max_clicks: int = 20
-    target: float = 0.85
-    noise: float = 0.0
-    seed: int = 0
-    finds_similar: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,11 +46,13 @@ class ObjectResult:
         label, group: its class and group.
         area: its pixels.
         thin: scored by tolerant F1 instead of IoU.
-        clicks: clicks until the target or the cap; 0 where it was found by itself.
-        actions: those clicks, or 1 for accepting what was found.
+        clicks: clicks until the target or the cap; 0 where it was found by itself, or a stroke was
+            enough.
+        actions: those clicks and the stroke, or 1 for accepting what was found.
         reached: the target was reached.
-        iou_at, score_at: after click 1, 2, …, `max_clicks`. Past the target the robot clicks on
-            off the record until `LEVELS` are measured; after that the last value stands.
+        iou_at, score_at: after 1, 2, …, `max_clicks` clicks, or a stroke and clicks. Past the
+            target the robot clicks on off the record until `LEVELS` are measured; after that the
+            last value stands.
         weights_version: the weights that answered.
         painted_pixels: what a person would have painted at the end.
 
@@ -311,75 +292,20 @@ def _label_object(
     seconds: dict[str, float],
 ) -> ObjectResult:
     """Click until content, accept the true mask (the person paints the rest), then measure on."""
-    clicker = Clicker(target.mask, robot, rng, seconds)
+    clicker, version = Clicker(target.mask, robot, rng, seconds), session.weights_version
+    strokes = int(robot.strokes and clicker.draw(session.draw))
     clicker.run(session.propose, robot.target)
-    clicks, reached = len(clicker.scores), clicker.scores[-1] >= robot.target
-    last = clicker.proposal
+    actions, reached = len(clicker.scores), clicker.scores[-1] >= robot.target
+    last, current = clicker.mask, session.open_object
+    if current.proposal is not None:
+        version = current.proposal.weights_version
     session.accept(mask=target.mask, label=pair.label)
-    clicker.run_on(session, max(LEVELS))
+    clicker.run_on(session, current, max(LEVELS))
     return replace(
-        _blank_result(pair, target, last.mask, last.weights_version),
-        clicks=clicks,
-        actions=clicks,
+        _blank_result(pair, target, last, version),
+        clicks=actions - strokes,
+        actions=actions,
         reached=bool(reached),
         iou_at=clicker.padded(clicker.ious),
         score_at=clicker.padded(clicker.scores),
     )
-
-
-class Clicker:
-    """The robot's hand on one object.
-
-    Args:
-        truth: (H, W) mask of the object.
-        robot: how it clicks, and when it gives up.
-        rng: source of its noise.
-        seconds: the time that answers took is added to `seconds["proposing"]`.
-
-    Attributes:
-        ious, scores: of the answer to click 1, 2, …
-        prompt, proposal: the whole prompt so far, and the last answer.
-
-    """
-
-    def __init__(
-        self,
-        truth: NDArray[np.bool_],
-        robot: Robot,
-        rng: np.random.Generator,
-        seconds: dict[str, float],
-    ) -> None:
-        self.truth, self.robot, self.rng, self.seconds = truth, robot, rng, seconds
-        self.ious: list[float] = []
-        self.scores: list[float] = []
-        self.prompt: Prompt | None = None
-        self.proposal: Proposal
-
-    def run(self, propose: Callable[[Prompt], Proposal], target: float) -> None:
-        """Click until `target` or the cap is reached."""
-        while (
-            len(self.scores) < self.robot.max_clicks and max(self.scores[-1:], default=0) < target
-        ):
-            predicted = self.proposal.mask if self.scores else None
-            x, y, label = next_click(predicted, self.truth, noise=self.robot.noise, rng=self.rng)
-            if self.prompt is None:
-                self.prompt = Prompt(points=((x, y),), labels=(label,))
-            else:
-                self.prompt = self.prompt.add_point(x, y, label)
-            began = perf_counter()
-            self.proposal = propose(self.prompt)
-            self.seconds["proposing"] += perf_counter() - began
-            self.ious.append(iou(self.proposal.mask, self.truth))
-            self.scores.append(score(self.proposal.mask, self.truth))
-
-    def run_on(self, session: Session, target: float) -> None:
-        """Go on past the accepted mask, off the record, to measure clicks to higher scores."""
-
-        def propose(prompt: Prompt) -> Proposal:
-            return session.chain.answer(prompt, self.proposal)
-
-        self.run(propose, target)
-
-    def padded(self, values: list[float]) -> tuple[float, ...]:
-        """Let the last value stand up to the cap."""
-        return (*values, *([values[-1]] * (self.robot.max_clicks - len(values))))

@@ -79,7 +79,7 @@ def turned_point(
 
 
 def turned_prompt(prompt: Prompt, shape: tuple[int, int], orientation: int) -> Prompt:
-    """Turn the clicks and the box of a prompt without a mask; see `turned_point`."""
+    """Turn clicks, box and strokes of a prompt without a mask; see `turned_point`."""
     if orientation == UPRIGHT:
         return prompt
     points = tuple(turned_point(point, shape, orientation) for point in prompt.points)
@@ -88,7 +88,10 @@ def turned_prompt(prompt: Prompt, shape: tuple[int, int], orientation: int) -> P
         corners = [turned_point(corner, shape, orientation) for corner in (box[:2], box[2:])]
         (xa, ya), (xb, yb) = corners
         box = min(xa, xb), min(ya, yb), max(xa, xb), max(ya, yb)
-    return replace(prompt, points=points, box=box)
+    strokes = tuple(
+        tuple(turned_point(point, shape, orientation) for point in path) for path in prompt.strokes
+    )
+    return replace(prompt, points=points, box=box, strokes=strokes)
 
 
 def unturning(shape: tuple[int, int], orientation: int) -> tuple[float, ...]:

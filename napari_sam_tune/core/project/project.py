@@ -42,9 +42,13 @@ from napari_sam_tune.core.project.review import person
 from napari_sam_tune.core.project.reviewing import ReviewingOfProject
 from napari_sam_tune.core.project.split import Split, place, split_place
 from napari_sam_tune.core.project.versions import WeightsOfProject
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from napari_sam_tune.core.project.review import Review
 
 __all__ = [
     "BASE_VERSION",
@@ -108,9 +112,11 @@ class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject):
         why = self._folder.why_read_only()
         if why is None:
             return None
-        return (
-            f"Nothing can be saved in {self.path} ({why}). Its masks can be looked at and "
-            "exported, but none can be accepted: mend that, or copy the project elsewhere."
+        return tr(
+            "Nothing can be saved in {path} ({why}). Its masks can be looked at and exported, but "
+            "none can be accepted: mend that, or copy the project elsewhere.",
+            path=self.path,
+            why=why,
         )
 
     def mark_done(self, image_id: str, done: bool = True, *, empty: bool = False) -> None:
@@ -156,8 +162,13 @@ class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject):
         marked = self._journal.read().marks.get(image_id, (False, False))[1]
         return marked and not self.annotations(image_id)
 
-    def add(self, new: NewAnnotation) -> Annotation:
+    def add(self, new: NewAnnotation, *, review: Review | None = None) -> Annotation:
         """Store an accepted mask; on return it survives a kill and a power cut.
+
+        Args:
+            new: the mask.
+            review: what is said of it from the start, as where it was imported from; None for
+                nothing. It is never without: a kill leaves both or neither.
 
         Raises:
             MaskError: the mask is empty or not of the image's shape, or the class is no text.
@@ -175,6 +186,8 @@ class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject):
         attributes["created"] = moment / 1e6
         attributes["by"] = person()
         annotation_id = new_id(moment)
+        if review is not None and (said := review.fields()):
+            self.say_again(objects={annotation_id: said})  # first: alone it says nothing
         store = self._folder.annotations
         if not store.write(annotation_id, bits, attributes, what="The mask"):
             raise ProjectError(f"An annotation {annotation_id} exists already. Accept again.")
@@ -201,15 +214,30 @@ class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject):
         annotated = {annotation.image_id for annotation in self.annotations()}
         return [record for record in self.images() if record.id in annotated]
 
-    def delete(self, annotation_id: str) -> None:
-        """Take an annotation out; its record stays, and `restore` brings it back.
+    def delete(self, annotation_ids: str | Iterable[str]) -> None:
+        """Take annotations out, all or none; records stay, and `restore` brings them back.
+
+        Args:
+            annotation_ids: one or several.
 
         Raises:
-            ProjectError: the project does not know it.
+            ProjectError: the project does not know one of them.
             StorageError: the disk refused.
 
         """
-        self._journal.append("delete", annotation=self.annotation(annotation_id).id)
+        self._say_of_records("delete", annotation_ids)
+
+    def restore_all(self, annotation_ids: str | Iterable[str]) -> None:
+        """Bring back annotations, all or none; see `restore`."""
+        self._say_of_records("restore", annotation_ids)
+
+    def _say_of_records(self, kind: str, annotation_ids: str | Iterable[str]) -> None:
+        ids = (annotation_ids,) if isinstance(annotation_ids, str) else annotation_ids
+        names = [self.annotation(name).id for name in dict.fromkeys(ids)]
+        if len(names) == 1:  # a line that any release understands
+            self._journal.append(kind, annotation=names[0])
+        elif names:
+            self._journal.append(f"{kind}_all", annotations=names)
 
     def restore(self, annotation_id: str) -> Annotation:
         """Bring back an annotation that was deleted or superseded, under its old id.
@@ -219,9 +247,8 @@ class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject):
             StorageError: the disk refused.
 
         """
-        annotation = self.annotation(annotation_id)
-        self._journal.append("restore", annotation=annotation.id)
-        return annotation
+        self.restore_all(annotation_id)
+        return self.annotation(annotation_id)
 
     def exchange(self, *, delete: str, restore: str) -> Annotation:
         """Take one annotation out and bring another back, both or neither.

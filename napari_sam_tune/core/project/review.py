@@ -22,6 +22,7 @@ Value = str | float
 IMAGE_STATES: Final[tuple[ImageState, ...]] = get_args(ImageState)
 OBJECT_STATES: Final[tuple[ObjectState, ...]] = get_args(ObjectState)
 _SET_ASIDE: Final = frozenset({"second_look", "excluded"})
+_AT_FIRST: Final = frozenset({"to_do", "done", "accepted"})
 AttributeKind = Literal["text", "number", "choice"]
 ATTRIBUTE_KINDS: Final[tuple[AttributeKind, ...]] = get_args(AttributeKind)
 RESERVED: Final = frozenset(
@@ -67,10 +68,22 @@ class Review:
         reviews.of_objects({"": fields}, None, 0.0)
         return replace(reviews.objects[""].review("accepted"), when=None)
 
+    @classmethod
+    def of_image(cls, fields: Mapping[str, Any]) -> Review:
+        """Return what fields say of an image: state, note, tags; all may be missing.
+
+        Raises:
+            TypeError, ValueError: they make no sense.
+
+        """
+        reviews = Reviews()
+        reviews.of_image("", fields, None, 0.0)
+        return replace(reviews.images[""].review("to_do"), when=None)
+
     def fields(self) -> dict[str, Any]:
-        """Return what it says of a mask, for a line of the log, but for what is as at first."""
+        """Return what it says, for a line of the log, but for what is as at first, and marks."""
         said = {"note": self.note, "tags": list(self.tags), "values": dict(self.values)}
-        state = {} if self.state == "accepted" else {"state": self.state}
+        state = {} if self.state in _AT_FIRST else {"state": self.state}
         return state | {name: value for name, value in said.items() if value}
 
     @property
@@ -81,7 +94,7 @@ class Review:
     @property
     def says_anything(self) -> bool:
         """Whether there is more than the state everything begins with."""
-        return self != Review(self.state) or self.state not in {"to_do", "done", "accepted"}
+        return self != Review(self.state) or self.state not in _AT_FIRST
 
 
 @dataclass(frozen=True)
@@ -275,10 +288,13 @@ class Reviews:
             parted = tuple(one for one in now if one.name not in names), others
         self.attributes |= dict(zip((old, new), parted, strict=True))
 
-    def is_set_aside(self, image_id: str, annotation_id: str) -> bool:
-        """Whether a mask, or its image, is excluded or waits for a second look."""
-        of_image, of_object = self.images.get(image_id), self.objects.get(annotation_id)
-        return any(said is not None and said.state in _SET_ASIDE for said in (of_image, of_object))
+    def set_aside(self) -> tuple[set[str], set[str]]:
+        """Return ids of the images, and of the masks, that are excluded or wait to be looked at."""
+        images, objects = (
+            {name for name, said in all_said.items() if said.state in _SET_ASIDE}
+            for all_said in (self.images, self.objects)
+        )
+        return images, objects
 
 
 def person() -> str:

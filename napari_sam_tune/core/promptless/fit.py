@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -252,9 +253,10 @@ def _encode(views: LabelledViews, schedule: Sequence[Sequence[LabelledView]]) ->
     """Put into the cache what the steps will see and is not there."""
     drawn = {(v.record.content_hash, v.flips): v for step in schedule for v in step}
     missing = [view for seen, view in drawn.items() if not views.trunk.holds(*seen)]
+    began = monotonic()
     for done, view in enumerate(missing, start=1):
         views.features(view)
-        yield Progress(done, len(missing), None, None, None, "encoding")
+        yield Progress.encoded(done, len(missing), began)
 
 
 def _loop(

@@ -12,7 +12,9 @@ from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FailureKind = Literal["nan", "out_of_memory", "worker_died", "worker_stuck", "disk_full", "error"]
+FailureKind = Literal[
+    "nan", "out_of_memory", "worker_died", "worker_stuck", "disk_full", "server", "error"
+]
 
 
 @dataclass(frozen=True)

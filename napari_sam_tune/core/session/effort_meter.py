@@ -53,7 +53,7 @@ class EffortMeter:
         self.clicks += 1
 
     def stroke(self) -> None:
-        """Count one stroke of the brush or the eraser."""
+        """Count one stroke: of the brush, of the eraser, along a line or around an object."""
         self.tick()
         self.strokes += 1
 

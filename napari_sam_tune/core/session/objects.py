@@ -16,13 +16,14 @@ from napari_sam_tune.core.session.effort_meter import EffortMeter
 from napari_sam_tune.core.session.history import History
 from napari_sam_tune.core.session.open_object import OpenObject
 from napari_sam_tune.core.session.shelf import Shelf
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import ArrayLike
 
-    from napari_sam_tune.core.prompts import Prompt, Proposal
+    from napari_sam_tune.core.prompts import Prompt, Proposal, Stroke
     from napari_sam_tune.core.session.deeds import Deed, Undone
     from napari_sam_tune.core.session.history import Step
     from napari_sam_tune.core.state import SessionState
@@ -81,7 +82,7 @@ class Objects:
 
         """
         if self._state.image_id is None:
-            raise ProjectError("No image is open: open one first.")
+            raise ProjectError(tr("No image is open: open one first."))
         return self._state.image_id
 
     @property
@@ -114,14 +115,14 @@ class Objects:
         """Take what was said of the object, as a question to the model.
 
         Raises:
-            PromptError: the prompt lies outside the image.
+            PromptError: as `OpenObject.asking`, or the prompt lies outside the image.
             ProjectError: no image is open.
 
         """
         prompt = prompt.clipped(self.shape)
         before = self.current
-        self.effort.said(prompt, before.prompt)
         after, asked, previous = before.asking(prompt)
+        self.effort.said(prompt, before.prompt)
         self.advance(after)
         return self._requested(asked, previous)
 
@@ -133,8 +134,8 @@ class Objects:
 
         """
         current = self.current
-        if current.prompt is None:
-            raise ProjectError("There is nothing to ask: click on an object first.")
+        if current.prompt is None or not current.prompt.asks:
+            raise ProjectError(tr("There is nothing to ask: click on an object first."))
         _, asked, previous = current.asking(current.prompt)
         return self._requested(asked, previous)
 
@@ -198,11 +199,11 @@ class Objects:
         self.effort.stroke()
         self.advance(self.current.paint(painted))
 
-    def draw(self, mask: ArrayLike) -> None:
-        """Add what a stroke along a line found, (H, W) bool; one step, and one stroke of effort."""
+    def draw(self, mask: ArrayLike, stroke: Stroke) -> None:
+        """Add the (H, W) mask that a stroke found; one step, and one stroke of effort."""
         found = as_mask(mask, self.shape)
         self.effort.stroke()
-        self.advance(self.current.draw(found))
+        self.advance(self.current.draw(found, stroke))
 
     def cycle_candidate(self) -> None:
         """Show the model's next candidate for a single point, if it made several."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from napari_sam_tune.core.errors import PromptError
 from napari_sam_tune.core.prompts import Correction, Prompt, Proposal
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
-    from napari_sam_tune.core.prompts import ClassGuess, Mask
+    from napari_sam_tune.core.prompts import ClassGuess, Mask, Stroke
     from napari_sam_tune.core.suggestions.suggestion import Suggestion
 
 
@@ -21,11 +23,11 @@ class OpenObject:
         proposal: the model's last answer, or None while it is awaited.
         start: (H, W) bool mask that was re-opened for correction, or None.
         correction: pixels painted by hand, or None.
-        answered: the prompts the model answered, in order, without mask arrays.
+        answered: the prompts the model answered, and those of strokes, in order, without mask
+            arrays.
         reopened: id of the annotation being corrected, or None.
         suggestion: what was proposed without being asked and became `start`, or None.
         class_guess: the class it most likely has, by the first answer; or None.
-        is_drawn: `start` is, or has in it, what a stroke along a line found.
 
     """
 
@@ -37,7 +39,6 @@ class OpenObject:
     reopened: str | None = None
     suggestion: Suggestion | None = None
     class_guess: ClassGuess | None = None
-    is_drawn: bool = False
 
     @classmethod
     def suggested(cls, suggestion: Suggestion) -> OpenObject:
@@ -60,13 +61,17 @@ class OpenObject:
     @property
     def is_untouched(self) -> bool:
         """Nothing was done by hand: it is empty, or a suggestion as it was made."""
-        said = self.prompt is not None or self.is_drawn
-        return not said and self.correction is None and self.reopened is None
+        return self.prompt is None and self.correction is None and self.reopened is None
 
     @property
     def is_suggestion(self) -> bool:
         """It is a suggestion as it was made."""
         return self.suggestion is not None and self.is_untouched
+
+    @property
+    def strokes(self) -> tuple[Stroke, ...]:
+        """What was drawn of it; its mask goes on from what that found."""
+        return () if self.prompt is None else tuple(self.prompt.strokes)
 
     @property
     def proposed(self) -> Mask | None:
@@ -78,7 +83,7 @@ class OpenObject:
     @property
     def awaiting(self) -> bool:
         """Whether the prompt was not answered: the proposal, if any, is of an earlier one."""
-        if self.prompt is None:
+        if self.prompt is None or not self.prompt.asks:
             return False
         return self.proposal is None or self.answered[-1:] != (self.prompt.without_mask(),)
 
@@ -90,8 +95,13 @@ class OpenObject:
             mask goes in as the mask prompt); and the proposal whose logits go along, which is the
             last one if the new prompt says more than the old.
 
+        Raises:
+            PromptError: the prompt has strokes that were not drawn.
+
         """
-        mask = self.mask
+        if prompt.strokes not in ((), self.strokes):
+            raise PromptError(tr("Strokes are drawn one by one, with Session.draw."))
+        prompt, mask = replace(prompt, strokes=self.strokes), self.mask
         answered = self.answered[-1] if self.answered else None  # what the proposal is about
         last = self.proposal
         has_logits = last is not None and last.logits.size > 0  # none after undoing very much
@@ -112,11 +122,17 @@ class OpenObject:
         guess = proposal.class_guess if is_first else self.class_guess
         return replace(self, proposal=proposal, answered=answered, class_guess=guess)
 
-    def draw(self, mask: Mask) -> OpenObject:
+    def draw(self, mask: Mask, stroke: Stroke) -> OpenObject:
         """Return the object with what a stroke found added; clicks correct it from there."""
         below = self.mask
-        start = mask if below is None else below | mask
-        return replace(self, prompt=None, proposal=None, start=start, is_drawn=True)
+        said = Prompt(strokes=(*self.strokes, stroke))  # clicks before it are in the mask
+        return replace(
+            self,
+            prompt=said,
+            proposal=None,
+            start=mask if below is None else below | mask,
+            answered=(*self.answered, said),
+        )
 
     def paint(self, mask: Mask) -> OpenObject:
         """Return the object as the brush left it; the pixels that changed are locked."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from napari_sam_tune.core.answers.stroke import REACH
+from napari_sam_tune.core.prompts import Prompt
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import ArrayLike
 
     from napari_sam_tune.core.answers.answerer import Answerer
     from napari_sam_tune.core.pixel_classifier.survey import SurveyStep, Unread
-    from napari_sam_tune.core.prompts import Prompt, Proposal
+    from napari_sam_tune.core.prompts import Mask, Point, Proposal
     from napari_sam_tune.core.rounds.learner import Learner
     from napari_sam_tune.core.session.objects import Objects
     from napari_sam_tune.core.session.open_object import OpenObject
@@ -61,6 +64,32 @@ class Proposing:
             proposal = closer
         shown = self.open_object.mask
         return proposal if shown is None else replace(proposal, mask=shown)
+
+    def draw(self, path: Sequence[Point], reach: float = REACH) -> Mask:
+        """Draw along a line, or around an object; what is found joins the mask.
+
+        Args:
+            path: two or more (x, y) in px, in the order they were drawn. Along a line the mask is
+                as wide as the line is; where the ends meet, it is the object inside.
+            reach: how far from the path the line may be, in px.
+
+        Returns:
+            The object's (H, W) mask with what was found.
+
+        Raises:
+            PromptError: the path is no line within the image, or nothing was found inside it.
+            ProjectError: no image is open.
+
+        """
+        (stroke,) = Prompt(strokes=(tuple(path),)).strokes
+        image_id = self.objects.image_id
+        self.answerer.apply_swap()
+        self.answerer.learn()
+        with self.learner.runner.stepping_aside():
+            found = self.answerer.draw(image_id, stroke, reach)
+        self.objects.draw(found, stroke)
+        mask = self.open_object.mask
+        return found if mask is None else mask
 
     def paint(self, mask: ArrayLike) -> None:
         """Take the mask as brush and eraser left it; (H, W) bool. The changes are locked."""

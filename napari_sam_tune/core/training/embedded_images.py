@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from time import monotonic
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
@@ -164,8 +165,9 @@ class EmbeddedImages:
             checkpoint()
             self.fetch(seen)
 
+        began = monotonic()
         for done, _ in enumerate(mapped(fetch, missing), start=1):
-            yield Progress(done, len(missing), None, None, None, "encoding")
+            yield Progress.encoded(done, len(missing), began)
 
     def _name(self, seen: Seen) -> str:
         """Name a view in the cache."""

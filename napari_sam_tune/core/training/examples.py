@@ -114,7 +114,8 @@ class Example:
         kept = (
             p
             for p in self.annotation.prompts
-            if len(p.points) <= _MOST_POINTS
+            if not p.strokes
+            and len(p.points) <= _MOST_POINTS
             and (p.box is not None or any(p.labels))
             and (self.window is None or holds(self.window, p))
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.config import TrainConfig
     from napari_sam_tune.core.models.base import BaseRef
 
-Phase = Literal["loading", "encoding", "training", "judging"]
+Phase = Literal["loading", "sending", "encoding", "training", "judging"]
 PromptKind = Literal["point", "box", "robot"]
 
 
@@ -100,6 +101,19 @@ class Progress:
     held_out: float | None
     seconds_left: float | None
     phase: Phase
+
+    @classmethod
+    def encoded(cls, done: int, images: int, began: float) -> Progress:
+        """Say that so many images are encoded, and how long the others take at that pace.
+
+        Args:
+            done: how many are, one at least.
+            images: how many there are.
+            began: when the first was begun, as `monotonic` tells it.
+
+        """
+        left = (monotonic() - began) / done * (images - done)
+        return cls(done, images, None, None, left, "encoding")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -134,13 +135,14 @@ def _describe(
     if setup.familiar is not None:
         known |= setup.familiar.descriptions
     fresh = [image_id for image_id, content in shown.items() if content not in known]
+    began = monotonic()
     for done, image_id in enumerate(fresh, start=1):
         setup.checkpoint()
         try:
             known[shown[image_id]] = describe(setup.images.pixels(image_id))
         except (ImageError, ProjectError) as error:
             _log.warning("%s is no familiar surface from now on: %s", image_id, error)
-        yield Progress(done, len(fresh), None, None, None, "encoding")
+        yield Progress.encoded(done, len(fresh), began)
     return {image_id: known[content] for image_id, content in shown.items() if content in known}
 
 
@@ -150,6 +152,6 @@ def _is_familiar(example: Example, setup: Setup, described: Description | None) 
         return True
     annotation = example.annotation
     # what they answered is theirs; what was painted or adopted nobody answered
-    if annotation.weights_version == setup.job.parent and annotation.prompts:
+    if annotation.weights_version == setup.job.parent and any(p.asks for p in annotation.prompts):
         return True
     return described is not None and setup.familiar.include(described)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from napari.utils.interactions import Shortcut
 from napari.utils.key_bindings import coerce_keybinding
 
+from napari_sam_tune.core.wording import mark, tr
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
@@ -54,6 +56,42 @@ DEFAULT_KEYS: dict[str, str] = {
     "contrast": "Shift-I",
     "zoom": "Shift-Z",
     "stroke": "Shift-W",
+}
+# What they do, as the Preferences page says it too.
+KEY_TITLES: dict[str, str] = {
+    "accept": mark("Accept the mask"),
+    "sign": mark("Switch between part of it and not part of it"),
+    "candidate": mark("Next guess"),
+    "reject": mark("Reject the proposal"),
+    "clear": mark("Clear the object in progress"),
+    "undo": mark("Undo"),
+    "redo": mark("Redo"),
+    "earlier": mark("Old or new mask after a swap"),
+    "connected": mark("Connected parts only or all parts"),
+    "reopen": mark("Correct the object under the mouse"),
+    "delete": mark("Delete the object under the mouse"),
+    "previous_image": mark("Previous image"),
+    "next_image": mark("Next image"),
+    "done": mark("Image done"),
+    "no_defect": mark("No defect here"),
+    "next_class": mark("Next class"),
+    "class_1": mark("First class"),
+    "class_2": mark("Second class"),
+    "class_3": mark("Third class"),
+    "propose": mark("Propose objects"),
+    "find_similar": mark("Find all like these"),
+    "next_finds": mark("Next image with finds"),
+    "fine_tune": mark("Learn now"),
+    "approve": mark("Approved: what is selected, or the image"),
+    "second_look": mark("Second look: what is selected, or the image"),
+    "exclude": mark("Excluded: what is selected, or the image"),
+    "next_doubt": mark("Next mask to look at again"),
+    "hide_masks": mark("Hide the masks while the key is held"),
+    "outlines": mark("Masks as outlines or filled"),
+    "markers": mark("Hide clicks and boxes or show them"),
+    "contrast": mark("More contrast for the eye or as it is"),
+    "zoom": mark("Zoom to the object and back"),
+    "stroke": mark("Draw strokes along cracks or go back to clicking"),
 }
 # What is so only while its key is held.
 HELD = ("hide_masks",)
@@ -183,16 +221,20 @@ def _usable(keys: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     for name, key in asked.items():
         if not is_key(key):
             asked[name] = DEFAULT_KEYS[name]
-            problems.append(f"“{key}” is not a key; {_words(name)} stays on {asked[name]}.")
+            problems.append(
+                tr(
+                    "“{key}” is not a key; “{title}” stays on {default}.",
+                    key=key,
+                    title=tr(KEY_TITLES[name]),
+                    default=asked[name],
+                )
+            )
     # Actions that keep their default have it; one that was changed must find a free key.
     chosen = {name: key for name, key in asked.items() if key == DEFAULT_KEYS[name]}
     for name, key in asked.items():
         owner = next((n for n, k in chosen.items() if k.lower() == key.lower() and n != name), None)
         if owner is not None:
-            problems.append(f"{key} is already the key for {_words(owner)}.")
+            title = tr(KEY_TITLES[owner])
+            problems.append(tr("{key} is already the key for “{title}”.", key=key, title=title))
         chosen.setdefault(name, DEFAULT_KEYS[name] if owner is not None else key)
     return chosen, problems
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

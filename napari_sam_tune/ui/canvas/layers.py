@@ -15,6 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam_tune.core.prompts import rowcol_from_xy, xy_from_rowcol
+from napari_sam_tune.core.wording import mark, tr
 from napari_sam_tune.ui.canvas.looks import (
     CLICK_PIXELS,
     LINE_PIXELS,
@@ -40,6 +41,14 @@ if TYPE_CHECKING:
 _COLOURS_AHEAD = 16
 _BYTE = 256  # numbers that fit into one, 0 for no object among them
 _MASKS, _MARKERS = ("accepted", "proposal"), ("box", "clicks", "preview")
+_NAMES = {
+    "accepted": mark("accepted"),
+    "proposal": mark("proposal"),
+    "box": mark("box"),
+    "clicks": mark("clicks"),
+    "preview": mark("preview"),
+}
+"""Of the layers, by role."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +182,7 @@ class LabellingLayers:
         return layer is self.image or layer in self._own.values()
 
     def _add(self, role: str, layer: Layer) -> None:
-        layer.name = role
+        layer.name = tr(_NAMES[role])
         layer.metadata[OWN] = role
         inherit_place(layer, self.image)
         self.viewer.layers.append(layer)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Vectors
 
+from napari_sam_tune.core.wording import tr
 from napari_sam_tune.ui.canvas.looks import OWN, inherit_place, outline
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class SelectedMasks:
             camera.zoom = _WANTED * canvas / size
 
     def _add(self) -> Vectors:
-        layer = Vectors(ndim=2, name="selected", edge_color=_COLOUR, vector_style="line")
+        layer = Vectors(ndim=2, name=tr("selected"), edge_color=_COLOUR, vector_style="line")
         layer.metadata[OWN] = "selected"
         active = self._viewer.layers.selection.active
         self._viewer.layers.append(layer)

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam_tune.core.errors import MaskError
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
@@ -44,8 +45,12 @@ def labels_over(
         labels = np.asarray(level[plane])
     else:
         raise MaskError(
-            f"“{layer.name}” is a stack of planes ({' × '.join(map(str, level.shape))}), and "
-            "the image is not. Take the plane out first, as a layer of its own."
+            tr(
+                "“{name}” is a stack of planes ({planes}), and the image is not. Take the plane "
+                "out first, as a layer of its own.",
+                name=layer.name,
+                planes=" × ".join(map(str, level.shape)),
+            )
         )
     corners = [(0, 0), (1, 0), (0, 1)]
     worlds = [image.data_to_world((*plane, *corner)) for corner in corners]
@@ -55,7 +60,9 @@ def labels_over(
         labels, steps, np.round(at[0], _DIGITS), shape, order=0, prefilter=False
     )
     if not found.any():
-        raise MaskError(f"No label of “{layer.name}” lies over the image: nothing was taken.")
+        raise MaskError(
+            tr("No label of “{name}” lies over the image: nothing was taken.", name=layer.name)
+        )
     return found
 
 

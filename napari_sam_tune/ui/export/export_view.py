@@ -20,6 +20,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam_tune.core.exchange.outgoing import (
+    ALL_EXCLUDED,
+    EXCLUDED,
+    MASK_EXCLUDED,
+    NOT_LABELLED,
+)
+from napari_sam_tune.core.wording import join_sentences, tr
 from napari_sam_tune.formats.registry import FORMATS
 from napari_sam_tune.formats.weights.catalogue import WEIGHTS_FORMATS
 from napari_sam_tune.formats.writer import ExportOptions
@@ -56,13 +63,13 @@ class ExportDialog(QDialog):
         super().__init__(parent)
         self.setObjectName("panel")
         self.setStyleSheet(stylesheet(Look.of()))
-        self.setWindowTitle("Export")
+        self.setWindowTitle(tr("Export"))
         self._content = content
         self._is_own_place = False
         self.notice = NoticeBar()
         self._tabs = QTabWidget()
-        self._tabs.addTab(self._masks(), "Masks")
-        self._tabs.addTab(self._weights(), "Weights")
+        self._tabs.addTab(self._masks(), tr("Masks"))
+        self._tabs.addTab(self._weights(), tr("Weights"))
         self._tabs.setCurrentIndex(tab)
         self.bar = QProgressBar()
         self.bar.setFixedHeight(6)
@@ -70,7 +77,7 @@ class ExportDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 14, 16, 14)
         column.setSpacing(10)
-        column.addWidget(Text(f"Export from “{content.name}”", "heading"))
+        column.addWidget(Text(tr("Export from “{name}”", name=content.name), "heading"))
         column.addWidget(Text(self._what_goes_out(), "quiet"))
         column.addWidget(self._tabs)
         column.addLayout(self._place())
@@ -134,7 +141,7 @@ class ExportDialog(QDialog):
         for widget in (self._tabs, self.place, self._browse, self.export):
             widget.setEnabled(not running)
         self.bar.setVisible(running)
-        self._close.setText("Cancel" if running else "Close")
+        self._close.setText(tr("Cancel") if running else tr("Close"))
 
     # ------------------------------------------------------------------- the parts
 
@@ -150,24 +157,33 @@ class ExportDialog(QDialog):
             }
         )
         self.formats.currentIndexChanged.connect(self._on_choice_changed)
-        self._copy = QCheckBox("Put the images in, if the format has a place for them")
+        self._copy = QCheckBox(tr("Put the images in, if the format has a place for them"))
         self._copy.setChecked(True)
-        self._approved = QCheckBox(f"Only what is approved ({_images(self._content.approved)})")
+        self._approved = QCheckBox(
+            tr("Only what is approved ({images})", images=_images(self._content.approved))
+        )
         self._approved.setEnabled(self._content.approved > 0)
-        self._approved.setToolTip("Masks and images that somebody approved; the others stay here.")
+        self._approved.setToolTip(
+            tr("Masks and images that somebody approved; the others stay here.")
+        )
         self._pixel = QDoubleSpinBox()
         self._pixel.setDecimals(6)
         self._pixel.setRange(1e-6, 1e9)
         self._pixel.setValue(1.0)
-        self._pixel.setToolTip("Length of a pixel's side: areas and lengths are given in it.")
+        self._pixel.setToolTip(tr("Length of a pixel's side: areas and lengths are given in it."))
         self._unit = QLineEdit("pixel")
-        self._unit.setToolTip("Its unit, such as micrometer.")
+        self._unit.setToolTip(tr("Its unit, such as micrometer."))
         self._size = QWidget()
         line = QHBoxLayout(self._size)
         line.setContentsMargins(0, 0, 0, 0)
-        for widget in (Text("A pixel is", wrap=False), self._pixel, self._unit):
+        for widget in (Text(tr("A pixel is"), wrap=False), self._pixel, self._unit):
             line.addWidget(widget)
-        form.addRow("Format", self.formats)
+        form.addRow(tr("Format"), self.formats)
+        which = tr(
+            "Each is called after the programs that read it. COCO is read by most; “Table of "
+            "measures” opens in a spreadsheet."
+        )
+        form.addRow("", Text(which, "quiet"))
         form.addRow("", self._copy)
         form.addRow("", self._approved)
         form.addRow("", self._size)
@@ -175,9 +191,11 @@ class ExportDialog(QDialog):
 
     def _what_goes_out(self) -> str:
         images = _images(self._content.images)
-        stays = [_counted(count, what) for what, count in self._content.left_out.items()]
-        left_out = f" Not in it: {'; '.join(stays)}." if stays else ""
-        return f"{images} with the masks accepted so far.{left_out}"
+        said = tr("{images} with the masks accepted so far.", images=images)
+        stays = [_left_out(kind, count) for kind, count in self._content.left_out.items()]
+        if not stays:
+            return said
+        return join_sentences(said, tr("Not in it: {what}.", what="; ".join(stays)))
 
     def _weights(self) -> QWidget:
         page = QWidget()
@@ -187,8 +205,8 @@ class ExportDialog(QDialog):
         self.weights_formats = ComboBox(titles)
         self.weights_formats.currentIndexChanged.connect(self._on_choice_changed)
         self._versions = ComboBox(self._content.versions)
-        form.addRow("Format", self.weights_formats)
-        form.addRow("Version", self._versions)
+        form.addRow(tr("Format"), self.weights_formats)
+        form.addRow(tr("Version"), self._versions)
         return page
 
     def _place(self) -> QHBoxLayout:
@@ -196,7 +214,7 @@ class ExportDialog(QDialog):
         self.place.textEdited.connect(self._on_place_edited)
         self._browse = QToolButton()
         self._browse.setText("…")
-        self._browse.setToolTip("Choose where to")
+        self._browse.setToolTip(tr("Choose where to"))
         self._browse.clicked.connect(self._on_browse_clicked)
         line = QHBoxLayout()
         self._place_title = Text("", "title", wrap=False)
@@ -205,11 +223,11 @@ class ExportDialog(QDialog):
         return line
 
     def _buttons(self) -> QHBoxLayout:
-        self._close = Button("Close")
+        self._close = Button(tr("Close"))
         self._close.setProperty("role", "wide")
         self._close.setAutoDefault(False)
         self._close.clicked.connect(self.reject)
-        self.export = Button("Export")
+        self.export = Button(tr("Export"))
         self.export.setProperty("role", "primary")
         self.export.setDefault(True)
         self.export.clicked.connect(lambda: self.asked.emit(self.request()))
@@ -224,7 +242,7 @@ class ExportDialog(QDialog):
     def _on_choice_changed(self, _: int = 0) -> None:
         self._copy.setVisible(not self.suffix)
         self._size.setVisible(self.suffix == ".csv")
-        self._place_title.setText("File" if self.suffix else "Folder")
+        self._place_title.setText(tr("File") if self.suffix else tr("Folder"))
         self.notice.show_notice(None)
         place = Path(self.place.text())
         if self._is_own_place:
@@ -242,7 +260,7 @@ class ExportDialog(QDialog):
         # What is there already is asked about by this dialog, once.
         plain = QFileDialog.Option.DontConfirmOverwrite
         chosen, _ = QFileDialog.getSaveFileName(
-            self, "Export to", self.place.text(), f"*{self.suffix}", options=plain
+            self, tr("Export to"), self.place.text(), f"*{self.suffix}", options=plain
         )
         if chosen:
             place = Path(chosen)
@@ -258,14 +276,22 @@ class ExportDialog(QDialog):
 
 
 def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count} images"
+    return tr("{n:,} images", "1 image", n=count)
 
 
-def _counted(count: int, what: str) -> str:
-    """Return "2 images that were not labelled yet" of "image that was not labelled yet"."""
-    if count == 1:
-        return f"1 {what}"
-    noun, _, rest = what.partition(" ")
-    for one, several in (("that is ", "that are "), ("that was ", "that were ")):
-        rest = rest.replace(one, several)
-    return f"{count} {noun}s {rest}"
+def _left_out(kind: str, count: int) -> str:
+    """Say how many of a kind are not written; see `selection`."""
+    return {
+        NOT_LABELLED: tr(
+            "{n:,} images that were not labelled yet",
+            "1 image that was not labelled yet",
+            n=count,
+        ),
+        EXCLUDED: tr("{n:,} images that are excluded", "1 image that is excluded", n=count),
+        ALL_EXCLUDED: tr(
+            "{n:,} images whose masks are all excluded",
+            "1 image whose masks are all excluded",
+            n=count,
+        ),
+        MASK_EXCLUDED: tr("{n:,} masks that are excluded", "1 mask that is excluded", n=count),
+    }[kind]

@@ -15,6 +15,7 @@ from napari_sam_tune.core.errors import ExportCancelled, SamTuneError
 from napari_sam_tune.core.exchange.outgoing import images_out, selection
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.project.project import Project
+from napari_sam_tune.core.wording import tr
 from napari_sam_tune.formats.exporting import ExportReport, export
 from napari_sam_tune.formats.registry import format_named
 from napari_sam_tune.ui.export.export_request import MASKS, WEIGHTS, ExportContent, ExportRequest
@@ -43,7 +44,7 @@ def _open(tab: int) -> Exporting | None:
     window = None if viewer is None else viewer.window._qt_window
     project = None if viewer is None else _project_in_dock(viewer)
     if project is None:
-        folder = QFileDialog.getExistingDirectory(window, "Project to export from")
+        folder = QFileDialog.getExistingDirectory(window, tr("Project to export from"))
         if not folder:
             return None
         project = Project.open(folder, create=False)
@@ -114,8 +115,10 @@ class Exporting(QObject):
     def _on_asked(self, request: ExportRequest) -> None:
         if _is_there(request) and not request.overwrite:
             again = partial(self._on_asked, self.dialog.request(overwrite=True))
-            text = f"“{request.out.name}” is there already."
-            self.dialog.notice.show_notice(Notice(text, "warning", remedy="Replace it", act=again))
+            text = tr("“{name}” is there already.", name=request.out.name)
+            self.dialog.notice.show_notice(
+                Notice(text, "warning", remedy=tr("Replace it"), act=again)
+            )
             return
         is_masks = request.tab == MASKS
         work = partial(self._write_masks if is_masks else self._write_weights, request)
@@ -155,15 +158,17 @@ class Exporting(QObject):
 
     def _on_finished(self, report: ExportReport) -> None:
         self.dialog.show_idle()
-        counted = f", {report.images} images with {report.objects} objects" * bool(report.images)
-        lines = [f"Written: {report.path.name}{counted}."]
-        lines += [f"Not kept: {count} × {what}." for what, count in sorted(report.losses.items())]
+        lines = [_written(report)]
+        lines += [
+            tr("Not kept: {count} × {what}.", count=count, what=what)
+            for what, count in sorted(report.losses.items())
+        ]
         folder = report.path if report.path.is_dir() else report.path.parent
         self.dialog.notice.show_notice(
             Notice(
                 "\n".join(lines),
                 "warning" if report.losses else "info",
-                remedy="Show the folder",
+                remedy=tr("Show the folder"),
                 act=lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))),
             )
         )
@@ -177,6 +182,18 @@ class Exporting(QObject):
         self.ended.emit()
 
 
+def _written(report: ExportReport) -> str:
+    """Say what came of it."""
+    if not report.images:
+        return tr("Written: {name}.", name=report.path.name)
+    return tr(
+        "Written: {name}, {images} with {objects}.",
+        name=report.path.name,
+        images=tr("{n:,} images", "1 image", n=report.images),
+        objects=tr("{n:,} objects", "1 object", n=report.objects),
+    )
+
+
 def _is_there(request: ExportRequest) -> bool:
     """Whether something would be replaced; weights come with a model card beside them."""
     card = request.out.with_name(f"{request.out.name}.md")
@@ -187,8 +204,8 @@ def _content(project: Project) -> ExportContent:
     chosen = selection(project)
     in_use = project.current_version
     names = {info.version: info.version for info in reversed(project.versions())}
-    names[BASE_VERSION] = "base model"
-    versions = {in_use: f"{names.get(in_use, in_use)}, in use"} | {
+    names[BASE_VERSION] = tr("base model")
+    versions = {in_use: tr("{version}, in use", version=names.get(in_use, in_use))} | {
         version: name for version, name in names.items() if version != in_use
     }
     return ExportContent(

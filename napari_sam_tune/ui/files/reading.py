@@ -12,6 +12,7 @@ import numpy as np
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.files import read_image
 from napari_sam_tune.core.prompts import rowcol_from_xy
+from napari_sam_tune.core.wording import tr
 from napari_sam_tune.ui.canvas.looks import BOX_COLOUR, NEGATIVE, POSITIVE
 from napari_sam_tune.ui.files.stack import ImageStack, ShownImage
 
@@ -87,7 +88,9 @@ def project_layers(path: Path) -> list[LayerData]:
     ]
     name = path.resolve().name.removesuffix(".project")
     if not images:
-        raise SamTuneError(f"The project {name} has no image yet. Open its images in the dock.")
+        raise SamTuneError(
+            tr("The project {name} has no image yet. Open its images in the dock.", name=name)
+        )
     every = list(of_image.values())
     features = {"record": [a.id for accepted in every for a in accepted]}
     stack = ImageStack(name, images, project.classes(), features)
@@ -116,7 +119,7 @@ def _prompt_layers(stack: ImageStack, every: Sequence[Sequence[Annotation]]) -> 
                 boxes.append(np.array([stack.at(number, corner) for corner in corners]))
                 of_box.append(annotation.label)
     clicks = {
-        "name": f"{stack.name} clicks",
+        "name": tr("{name} clicks", name=stack.name),
         "ndim": stack.ndim,
         "size": stack.side * _CLICK_SIZE,
         "face_color": [POSITIVE if sign else NEGATIVE for sign in signs] or POSITIVE,
@@ -124,7 +127,7 @@ def _prompt_layers(stack: ImageStack, every: Sequence[Sequence[Annotation]]) -> 
         "features": {"class": of_point, "inside": [bool(sign) for sign in signs]},
     }
     drawn = {
-        "name": f"{stack.name} boxes",
+        "name": tr("{name} boxes", name=stack.name),
         "ndim": stack.ndim,
         "shape_type": "rectangle",
         "face_color": "transparent",

@@ -14,6 +14,7 @@ from napari.utils.notifications import show_warning
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.files import to_rgb8
 from napari_sam_tune.core.project.class_colours import free_colour
+from napari_sam_tune.core.wording import tr
 from napari_sam_tune.ui.canvas.looks import class_colours
 from napari_sam_tune.ui.work.read_image import displayable
 
@@ -104,7 +105,7 @@ class ImageStack:
         if self._sample.ndim == 2:
             pictures["contrast_limits"] = _limits(self._sample)
         masks = {
-            "name": f"{self.name} masks",
+            "name": tr("{name} masks", name=self.name),
             "metadata": metadata,
             "features": table,
             "colormap": class_colours([self._classes[label] for label in labels]),

@@ -17,6 +17,7 @@ from napari_sam_tune.core.errors import MaskError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL
 from napari_sam_tune.core.exchange.outgoing import labels_out
 from napari_sam_tune.core.project.class_colours import free_colour
+from napari_sam_tune.core.wording import tr
 from napari_sam_tune.formats.exporting import export
 from napari_sam_tune.formats.registry import FORMATS, format_named
 from napari_sam_tune.formats.writer import ExportOptions
@@ -67,7 +68,7 @@ def save_layer(form: str, path: str, data: Any, attributes: Mapping[str, Any]) -
     levels = data if isinstance(data, list | tuple) else [data]  # of a pyramid the first is whole
     labels = levels[0]
     if labels.ndim < 2:
-        raise MaskError(f"The layer has {labels.ndim} dimension; masks have two.")
+        raise MaskError(tr("The layer has {count} dimension; masks have two.", count=labels.ndim))
     by_number = _classes(attributes.get("features"))
     colours: dict[str, str] = {}
     for label in [*by_number.values(), DEFAULT_LABEL]:
@@ -82,7 +83,14 @@ def save_layer(form: str, path: str, data: Any, attributes: Mapping[str, Any]) -
     )
     if report.losses:
         lost = "; ".join(f"{count} × {what}" for what, count in sorted(report.losses.items()))
-        show_warning(f"{known.title} could not hold everything of {report.path.name}: {lost}.")
+        show_warning(
+            tr(
+                "{title} could not hold everything of {name}: {lost}.",
+                title=known.title,
+                name=report.path.name,
+                lost=lost,
+            )
+        )
     return [str(report.path)]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QVBoxLayout, QWidget
 
+from napari_sam_tune.core.wording import mark, tr
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.line_edit import LineEdit
 from napari_sam_tune.ui.views.style import Button, Text
@@ -14,7 +15,7 @@ from napari_sam_tune.ui.views.style import Button, Text
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-KINDS: Final = {"choice": "One of …", "number": "Number", "text": "Text"}
+KINDS: Final = {"choice": mark("One of …"), "number": mark("Number"), "text": mark("Text")}
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,14 @@ class AttributeEditor(QDialog):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Attributes of a class")
+        self.setWindowTitle(tr("Attributes of a class"))
         self._keep = keep
         self._lines: list[_Line] = []
         self._grid = QGridLayout()
         self._grid.setColumnStretch(0, 2)
         self._grid.setColumnStretch(1, 1)
         self._grid.setColumnStretch(2, 3)
-        add = Button("Add an attribute")
+        add = Button(tr("Add an attribute"))
         add.clicked.connect(lambda: self._add(AttributeRow()))
         self._problem = Text()
         buttons = QDialogButtonBox(
@@ -70,8 +71,12 @@ class AttributeEditor(QDialog):
         column = QVBoxLayout(self)
         column.addWidget(
             Text(
-                f"What is noted of every mask of “{label}”, such as how severe it is or where it "
-                "comes from. It is filled in on the page of the masks, and exported with them."
+                tr(
+                    "What is noted of every mask of “{label}”, such as how severe it is or where "
+                    "it comes from. It is filled in on the page of the masks, and exported with "
+                    "them.",
+                    label=label,
+                )
             )
         )
         column.addLayout(self._grid)
@@ -114,13 +119,16 @@ class _Line:
     """One attribute's fields."""
 
     def __init__(self, row: AttributeRow, remove: Callable[[], None]) -> None:
-        self._name, self._kind = LineEdit("Name"), ComboBox(dict(KINDS))
-        self._choices = LineEdit("low, medium, high")
+        self._name, self._kind = (
+            LineEdit(tr("Name")),
+            ComboBox({kind: tr(said) for kind, said in KINDS.items()}),
+        )
+        self._choices = LineEdit(tr("low, medium, high"))
         self._name.show_text(row.name)
         self._choices.show_text(row.choices)
         self._kind.setCurrentIndex(self._kind.findData(row.kind))
         self._kind.currentIndexChanged.connect(lambda _: self._follow_kind())
-        out = Button("Remove", "small")
+        out = Button(tr("Remove"), "small")
         out.clicked.connect(remove)
         self.widgets = (self._name, self._kind, self._choices, out)
         self._follow_kind()

@@ -9,6 +9,7 @@ from qtpy.QtCore import QPoint, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QButtonGroup, QColorDialog, QInputDialog, QMenu, QVBoxLayout, QWidget
 
+from napari_sam_tune.core.wording import mark, tr
 from napari_sam_tune.ui.views.row import Row
 from napari_sam_tune.ui.views.style import (
     Button,
@@ -54,19 +55,21 @@ class ClassView(QWidget):
         super().__init__()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        self._section = Section("Class")
+        self._section = Section(mark("Class"))
         self._note = OneLine("quiet")
-        self._note.setText("suggested")
+        self._note.setText(tr("suggested"))
         self._note.setToolTip(
-            "Suggested by what was accepted before. Choose another class, and that one counts."
+            tr("Suggested by what was accepted before. Choose another class, and that one counts.")
         )
         self._section.head.insertWidget(1, self._note)
-        self._add = Button("Add a class…")
+        self._add = Button(tr("Add a class…"))
         self._add.clicked.connect(self._on_add_clicked)
-        change = Button("Change…", "small")
+        change = Button(tr("Change…"), "small")
         change.setToolTip(
-            "Rename the current class, merge it, give it another colour, say what is noted of its "
-            "masks. Of any class by a right click on it"
+            tr(
+                "Rename the current class, merge it, give it another colour, say what is noted of "
+                "its masks. Of any class by a right click on it"
+            )
         )
         change.clicked.connect(self._on_change_clicked)
         self._change = change
@@ -89,16 +92,16 @@ class ClassView(QWidget):
     def menu(self, name: str) -> QMenu:
         """Return what can be done with a class."""
         menu = QMenu(self)
-        menu.addAction("Rename…", partial(self._rename, name))
+        menu.addAction(tr("Rename…"), partial(self._rename, name))
         others = [other for other, _, _ in self._shown.classes if other != name]
-        merge = menu.addMenu("Merge into")
+        merge = menu.addMenu(tr("Merge into"))
         merge.setEnabled(bool(others))
         for other in others:
             merge.addAction(on_a_button(other), partial(self.renamed.emit, name, other))
-        menu.addAction("Colour…", partial(self._recolour, name))
-        menu.addAction("Attributes…", partial(self.attributes_asked.emit, name))
+        menu.addAction(tr("Colour…"), partial(self._recolour, name))
+        menu.addAction(tr("Attributes…"), partial(self.attributes_asked.emit, name))
         menu.addSeparator()
-        remove = menu.addAction("Remove", partial(self.removed.emit, name))
+        remove = menu.addAction(tr("Remove"), partial(self.removed.emit, name))
         remove.setEnabled(bool(others))
         return menu
 
@@ -109,7 +112,9 @@ class ClassView(QWidget):
             button.deleteLater()
         shown: list[QWidget] = []
         for name, colour, key in snapshot.classes:
-            button = KeyButton(name, on_a_button(name), tip(f"The next mask is “{name}”"))
+            button = KeyButton(
+                name, on_a_button(name), tip(tr("The next mask is “{name}”", name=name))
+            )
             button.setIcon(chip(colour))
             button.setCheckable(True)
             button.show_key(key)
@@ -133,13 +138,15 @@ class ClassView(QWidget):
         menu.deleteLater()
 
     def _on_add_clicked(self) -> None:
-        name, accepted = QInputDialog.getText(self, "New class", "Name of the class")
-        if accepted and name.strip():
-            self.edited.emit(name.strip(), "")
+        if name := ask_class(self):
+            self.edited.emit(name, "")
 
     def _rename(self, name: str) -> None:
         new, accepted = QInputDialog.getText(
-            self, "Rename a class", "New name. That of another class merges the two.", text=name
+            self,
+            tr("Rename a class"),
+            tr("New name. That of another class merges the two."),
+            text=name,
         )
         if accepted and new.strip() and new.strip() != name:
             self.renamed.emit(name, new.strip())
@@ -147,9 +154,15 @@ class ClassView(QWidget):
     def _recolour(self, name: str) -> None:
         colours = {known: colour for known, colour, _ in self._shown.classes}
         before = QColor(colours.get(name, "#ffffff"))
-        colour = QColorDialog.getColor(before, self, f"Colour of “{name}”")
+        colour = QColorDialog.getColor(before, self, tr("Colour of “{name}”", name=name))
         if colour.isValid():
             self.edited.emit(name, colour.name())
+
+
+def ask_class(parent: QWidget) -> str:
+    """Ask for the name of a new class; "" where there is to be none."""
+    name, accepted = QInputDialog.getText(parent, tr("New class"), tr("Name of the class"))
+    return name.strip() if accepted else ""
 
 
 def chip(colour: str) -> QIcon:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 import pyqtgraph
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_sam_tune.core.wording import tr
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -50,8 +52,8 @@ class CurveView(QWidget):
         ink = self.palette().color(self.foregroundRole())
         of_loss, of_score = _ON_DARK if ink.lightness() > 127 else _ON_LIGHT
         item = self._plot.getPlotItem()
-        item.setLabel("left", "error", color=of_loss)
-        item.setLabel("right", "score, masks kept aside", color=of_score)
+        item.setLabel("left", tr("error"), color=of_loss)
+        item.setLabel("right", tr("score, masks kept aside"), color=of_score)
         for name in ("left", "bottom", "right"):
             item.getAxis(name).setTextPen(ink)
         self._loss.setPen(of_loss, width=2)

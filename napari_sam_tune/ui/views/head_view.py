@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
+from napari_sam_tune.core.wording import tr
 from napari_sam_tune.ui.views.style import Button, Text
 
 
@@ -51,11 +52,13 @@ class HeadView(QWidget):
         self._why_not = Text("", "quiet")
         self._train = Button()
         self._train.setToolTip(
-            "Train the finder on the accepted masks in the background; you can go on labelling. It "
-            "looks at whole images: what no mask covers counts as free of objects"
+            tr(
+                "Train the finder on the accepted masks in the background; you can go on "
+                "labelling. It looks at whole images: what no mask covers counts as free of objects"
+            )
         )
         self._train.clicked.connect(self.start)
-        self._cancel = Button("Cancel")
+        self._cancel = Button(tr("Cancel"))
         self._cancel.clicked.connect(self.cancel)
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)

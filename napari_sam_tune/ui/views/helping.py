@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_sam_tune.core.wording import mark, tr
 from napari_sam_tune.ui.views.history import fill, table
 from napari_sam_tune.ui.views.learnt_chart import LearntChart, LearntPoint
 from napari_sam_tune.ui.views.style import Text
@@ -39,7 +40,7 @@ class HelpingView(QWidget):
         self._learnt = Text()
         self._learnt_chart = LearntChart()
         self._verdict = Text()
-        self._table = table("Version", "Masks", "Clicks", "Strokes", "Seconds")
+        self._table = table(tr("Version"), tr("Masks"), tr("Clicks"), tr("Strokes"), tr("Seconds"))
         for widget in (self._learnt, self._learnt_chart, self._verdict, self._table):
             column.addWidget(widget)
         self.show_learnt("", ())
@@ -59,25 +60,39 @@ class HelpingView(QWidget):
             (r.name, str(r.masks), f"{r.clicks:.1f}", f"{r.strokes:.1f}", f"{r.seconds:.0f}")
             for r in rows
         ]
-        fill(self._table, texts, ["mean per accepted mask"] * len(rows))
+        fill(self._table, texts, [tr("mean per accepted mask")] * len(rows))
 
 
 def verdict(rows: tuple[HelpingRow, ...]) -> str:
     """Say in one sentence whether the learnt weights save work; rows are oldest first."""
     if not rows:
-        return "Accept some masks, and this shows what each one cost you."
+        return tr("Accept some masks, and this shows what each one cost you.")
     rows = tuple(row for row in rows if not row.recalled)
     if len(rows) < 2:
-        return "One version so far: there is nothing to compare with yet."
+        return tr("One version so far: there is nothing to compare with yet.")
     first, last = rows[0], rows[-1]
     if min(first.masks, last.masks) < _FEWEST_MASKS:
-        return f"Too few masks to compare yet: {_FEWEST_MASKS} with each version are needed."
+        return tr(
+            "Too few masks to compare yet: {count} with each version are needed.",
+            count=_FEWEST_MASKS,
+        )
     before, after = first.clicks + first.strokes, last.clicks + last.strokes
     change = (after - before) / before if before else 0.0
     if abs(change) < 0.05:
-        return f"No clear change: {after:.1f} clicks and strokes per mask, {before:.1f} at first."
-    word = "less" if change < 0 else "more"
-    return (
-        f"{abs(change):.0%} {word} work per mask: {after:.1f} clicks and strokes, "
-        f"{before:.1f} at first."
+        return tr(
+            "No clear change: {after:.1f} clicks and strokes per mask, {before:.1f} at first.",
+            after=after,
+            before=before,
+        )
+    told = (
+        mark(
+            "{change:.0%} less work per mask: {after:.1f} clicks and strokes, {before:.1f} at "
+            "first."
+        )
+        if change < 0
+        else mark(
+            "{change:.0%} more work per mask: {after:.1f} clicks and strokes, {before:.1f} at "
+            "first."
+        )
     )
+    return tr(told, change=abs(change), after=after, before=before)

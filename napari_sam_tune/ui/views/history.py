@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam_tune.core.wording import tr
 from napari_sam_tune.ui.views.style import Button, Text, tip
 
 if TYPE_CHECKING:
@@ -57,10 +58,12 @@ class HistoryView(QWidget):
         super().__init__()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        self._empty = Text("Nothing better was learnt yet; the model answers as it came.", "quiet")
-        self.table = table("Version", "When", "Score")
+        self._empty = Text(
+            tr("Nothing better was learnt yet; the model answers as it came."), "quiet"
+        )
+        self.table = table(tr("Version"), tr("When"), tr("Score"))
         self.table.itemSelectionChanged.connect(self._on_table_selected)
-        self._back = Button("Use this version again")
+        self._back = Button(tr("Use this version again"))
         self._back.clicked.connect(lambda: self.rollback.emit(self._selected()))
         column.addWidget(self._empty)
         column.addWidget(self.table)
@@ -75,7 +78,8 @@ class HistoryView(QWidget):
         self._empty.setVisible(not has_choice)
         self.table.setVisible(has_choice)
         self._back.setVisible(has_choice)
-        texts = [(f"{r.name}{' · in use' if r.in_use else ''}", r.when, r.score) for r in rows]
+        names = [tr("{name} · in use", name=r.name) if r.in_use else r.name for r in rows]
+        texts = [(name, r.when, r.score) for name, r in zip(names, rows, strict=True)]
         fill(self.table, texts, [r.detail for r in rows])
         self._on_table_selected()
 

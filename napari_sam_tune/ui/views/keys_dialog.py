@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout
 
+from napari_sam_tune.core.wording import mark, tr
 from napari_sam_tune.ui.views.style import Button, Text
 
 if TYPE_CHECKING:
@@ -16,13 +17,16 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
 FIXED: Final = (
-    ("Z, P, E", "Click, brush, eraser"),
-    ("[, ]", "Smaller, larger brush"),
-    ("Esc", "Leave strokes, the brush, the eraser, a box, Correct and Delete: back to clicking"),
-    ("Ctrl+Z, Ctrl+⇧+Z", "Undo, redo"),
-    ("Space, held", "Drag to move the view"),
-    ("Wheel", "Zoom"),
-    ("?", "This page"),
+    ("Z, P, E", mark("Click, brush, eraser")),
+    ("[, ]", mark("Smaller, larger brush")),
+    (
+        "Esc",
+        mark("Leave strokes, the brush, the eraser, a box, Correct and Delete: back to clicking"),
+    ),
+    ("Ctrl+Z, Ctrl+⇧+Z", mark("Undo, redo")),
+    (mark("Space, held"), mark("Drag to move the view")),
+    (mark("Wheel"), mark("Zoom")),
+    ("?", mark("This page")),
 )
 """Keys that are napari's own, or the same for everybody."""
 
@@ -52,15 +56,16 @@ class KeysDialog(QDialog):
         parent: QWidget,
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Keys and mouse")
+        self.setWindowTitle(tr("Keys and mouse"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         mouse = (
-            ("Click", "This is part of it"),
-            ("Right click, ⇧+click", "This is not part of it"),
-            ("Drag" if drag_draws_box else "Ctrl+drag", "A box around it"),
-            ("Ctrl+click", "Select a mask you accepted: class and review keys are for it"),
+            (tr("Click"), tr("This is part of it")),
+            (tr("Right click, ⇧+click"), tr("This is not part of it")),
+            (tr("Drag") if drag_draws_box else tr("Ctrl+drag"), tr("A box around it")),
+            (tr("Ctrl+click"), tr("Select a mask you accepted: class and review keys are for it")),
         )
-        rows = (*mouse, *((keys.get(name, ""), title) for name, title in titles.items()), *FIXED)
+        ours = ((keys.get(name, ""), title) for name, title in titles.items())
+        rows = (*mouse, *ours, *((tr(key), tr(what)) for key, what in FIXED))
         table = QLabel(_table(rows))
         table.setTextFormat(Qt.TextFormat.RichText)
         table.setWordWrap(True)
@@ -68,16 +73,16 @@ class KeysDialog(QDialog):
         area = QScrollArea()
         area.setWidget(table)
         area.setWidgetResizable(True)
-        tour = Button("Take the tour", "wide")
+        tour = Button(tr("Take the tour"), "wide")
         tour.clicked.connect(self._on_tour_clicked)
-        close = Button("Close", "wide")
+        close = Button(tr("Close"), "wide")
         close.clicked.connect(self.close)
         line = QHBoxLayout()
         line.addWidget(tour)
         line.addWidget(close)
         column = QVBoxLayout(self)
         column.addWidget(area, 1)
-        column.addWidget(Text("Keys are changed in Preferences ▸ SAM Tune.", "quiet"))
+        column.addWidget(Text(tr("Keys are changed in Preferences ▸ SAM Tune."), "quiet"))
         column.addLayout(line)
         self.resize(420, 620)
 

@@ -9,6 +9,7 @@ from typing import Literal
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QButtonGroup, QMenu, QVBoxLayout, QWidget
 
+from napari_sam_tune.core.wording import mark, tr
 from napari_sam_tune.ui.views.row import Row
 from napari_sam_tune.ui.views.style import (
     Button,
@@ -81,19 +82,26 @@ class ObjectSnapshot:
     accepted: int = 0
 
 
-_NO_IMAGE = "First an image must be open."
-_BOX = "Drag: box · Space + drag: move the view"
-_VIEW = "Ctrl + drag: box · Drag: move the view"
-_CLICKS = "Click: part of it · Right click or Shift + click: not part of it"
+_NO_IMAGE = mark("First an image must be open.")
+_BOX = mark("Drag: box · Space + drag: move the view")
+_VIEW = mark("Ctrl + drag: box · Drag: move the view")
+_CLICKS = mark("Click: part of it · Right click: not part of it")
 _HINTS = {
-    "stroke": "Draw along a crack: the mask is as wide as it is. Draw a loop: the object inside. "
-    "Clicks correct. Esc or Z: back to clicking",
-    "brush": "Drag to add to the mask. [ and ] change the size of the brush. Esc or Z: back to "
-    "clicking",
-    "eraser": "Drag to take away from the mask. [ and ] change the size of the eraser. Esc or Z: "
-    "back to clicking",
-    "reopen": "Click on a mask you accepted, and it is open again. Esc: leave it as it is",
-    "delete": "Click on a mask you accepted, and it is gone; Undo brings it back. Esc: keep all",
+    "stroke": mark(
+        "Draw along a crack: the mask is as wide as it is. Draw a loop: the object inside. "
+        "Clicks correct. Esc or Z: back to clicking"
+    ),
+    "brush": mark(
+        "Drag to add to the mask. [ and ] change the size of the brush. Esc or Z: back to clicking"
+    ),
+    "eraser": mark(
+        "Drag to take away from the mask. [ and ] change the size of the eraser. Esc or Z: "
+        "back to clicking"
+    ),
+    "reopen": mark("Click on a mask you accepted, and it is open again. Esc: leave it as it is"),
+    "delete": mark(
+        "Click on a mask you accepted, and it is gone; Undo brings it back. Esc: keep all"
+    ),
 }
 """What the mouse does, by tool or by what is picked; clicks have theirs by preference."""
 
@@ -134,40 +142,50 @@ class ImageView(_ActionView):
 
     def __init__(self) -> None:
         super().__init__()
-        section = Section("Image")
+        section = Section(mark("Image"))
         self.line = OneLine()
-        leave = Button("Other images…", "small")
-        leave.setToolTip("Close this project and choose other images")
+        leave = Button(tr("Other images…"), "small")
+        leave.setToolTip(tr("Close this project and choose other images"))
         leave.clicked.connect(self.leave)
         section.head.addWidget(leave)
         self._name = OneLine()
         section.body.addWidget(self._name)
-        previous = self._button("previous_image", "Previous")
-        following = self._button("next_image", "Next")
-        self._done = self._button("done", "Done", "Mark the image as done and go to the next")
+        previous = self._button("previous_image", tr("Previous"))
+        following = self._button("next_image", tr("Next"))
+        self._done = self._button(
+            "done", tr("Done"), tr("Mark the image as done and go to the next")
+        )
         self._empty = self._button(
-            "no_defect", "No defect here", "Mark the image as done with nothing to label"
+            "no_defect", tr("No defect here"), tr("Mark the image as done with nothing to label")
         )
         self._done.setCheckable(True)
         self._empty.setCheckable(True)
         section.body.addWidget(Row(previous, following, self._done, self._empty, columns=2))
         self._column.addWidget(section)
         for button in self.buttons.values():
-            button.allow(False, _NO_IMAGE)
+            button.allow(False, tr(_NO_IMAGE))
 
     def show_image(self, image: ImageSnapshot) -> None:
         """Show where the person is."""
         self._name.setText(image.name)
-        masks = "1 mask" if image.objects == 1 else f"{image.objects or 'no'} masks"
+        masks = tr("{n:,} masks", "1 mask", n=image.objects) if image.objects else tr("no masks")
         self.line.setText(
-            f"Image {image.position} of {image.count} · {masks} on it · {image.finished} done"
+            tr(
+                "Image {position} of {count} · {masks} on it · {finished} done",
+                position=image.position,
+                count=image.count,
+                masks=masks,
+                finished=image.finished,
+            )
         )
         self._done.setChecked(image.done and not image.empty)
         self._empty.setChecked(image.empty)
         self._done.allow(True, "")
-        self._empty.allow(image.objects == 0, "There are masks on this image.")
-        self.buttons["previous_image"].allow(image.position > 1, "This is the first image.")
-        self.buttons["next_image"].allow(image.position < image.count, "This is the last image.")
+        self._empty.allow(image.objects == 0, tr("There are masks on this image."))
+        self.buttons["previous_image"].allow(image.position > 1, tr("This is the first image."))
+        self.buttons["next_image"].allow(
+            image.position < image.count, tr("This is the last image.")
+        )
 
 
 class ObjectView(_ActionView):
@@ -189,31 +207,35 @@ class ObjectView(_ActionView):
 
     def __init__(self) -> None:
         super().__init__()
-        section = Section("Object")
+        section = Section(mark("Object"))
         self._drag_draws_box, self._shown = True, ObjectSnapshot("", has_image=False)
         self._headline = Text()
-        self._button("accept", "Accept", "Keep this mask", primary=True)
-        self._button("candidate", "Next guess", "A single click can mean a part or the whole")
-        self._button("sign", "Click removes", "Plain clicks mean “not part of it”")
-        self._button("undo", "Undo", "Take the last click, stroke or accept back (also Ctrl+Z)")
-        self._button("redo", "Redo", "Do again what was taken back")
-        self._button("reject", "Reject", "Drop this object")
-        self._button("clear", "Clear clicks", "Start this object again")
-        self._button("reopen", "Correct…", "Take a mask you accepted up again: click on it")
-        self._button("delete", "Delete…", "Remove a mask you accepted: click on it")
+        self._button("accept", tr("Accept"), tr("Keep this mask"), primary=True)
         self._button(
-            "earlier", "Old or new mask", "The mask from before the model learnt, and back"
+            "candidate", tr("Next guess"), tr("A single click can mean a part or the whole")
+        )
+        self._button("sign", tr("Click removes"), tr("Plain clicks mean “not part of it”"))
+        self._button(
+            "undo", tr("Undo"), tr("Take the last click, stroke or accept back (also Ctrl+Z)")
+        )
+        self._button("redo", tr("Redo"), tr("Do again what was taken back"))
+        self._button("reject", tr("Reject"), tr("Drop this object"))
+        self._button("clear", tr("Clear clicks"), tr("Start this object again"))
+        self._button("reopen", tr("Correct…"), tr("Take a mask you accepted up again: click on it"))
+        self._button("delete", tr("Delete…"), tr("Remove a mask you accepted: click on it"))
+        self._button(
+            "earlier", tr("Old or new mask"), tr("The mask from before the model learnt, and back")
         )
         for action in ("sign", "reopen", "delete"):
             self.buttons[action].setCheckable(True)
         self.connected = CheckBox()
         self.connected.setToolTip(
-            "Of an answer, only the parts that a click, the box or paint touches"
+            tr("Of an answer, only the parts that a click, the box or paint touches")
         )
         self.connected.clicked.connect(self.connected_chosen)
         self._hint = Text("", "quiet")
-        self._adopt = Button("Take over a layer…")
-        self._adopt.setToolTip("Labels layers in the viewer can become accepted masks")
+        self._adopt = Button(tr("Take over a layer…"))
+        self._adopt.setToolTip(tr("Labels layers in the viewer can become accepted masks"))
         self._adopt_menu = QMenu(self._adopt)
         self._adopt.setMenu(self._adopt_menu)
         decisions = [b for action, b in self.buttons.items() if action not in ("accept", "earlier")]
@@ -237,10 +259,10 @@ class ObjectView(_ActionView):
         group = QButtonGroup(self)
         # The keys are napari's own for its Labels layer.
         for tool, text, key in (
-            ("click", "Click", "Z"),
-            ("stroke", "Stroke", ""),
-            ("brush", "Brush", "P"),
-            ("eraser", "Eraser", "E"),
+            ("click", tr("Click"), "Z"),
+            ("stroke", tr("Stroke"), ""),
+            ("brush", tr("Brush"), "P"),
+            ("eraser", tr("Eraser"), "E"),
         ):
             button = KeyButton(tool, text)
             button.setCheckable(True)
@@ -254,7 +276,7 @@ class ObjectView(_ActionView):
         """Write the keys on the buttons and beside the check box."""
         super().show_keys(keys)
         self._tool_buttons["stroke"].show_key(keys.get("stroke", ""))
-        self.connected.setText(f"Connected only ({keys.get('connected', '')})")
+        self.connected.setText(tr("Connected only ({key})", key=keys.get("connected", "")))
 
     def show_gestures(self, *, drag_draws_box: bool) -> None:
         """Tell what a drag on the image does while the mouse clicks."""
@@ -271,7 +293,7 @@ class ObjectView(_ActionView):
         for name in names:
             said = on_a_button(name)
             self._adopt_menu.addAction(said, partial(self.adopt.emit, name))
-            parts = f"{said}, each connected part by itself"
+            parts = tr("{name}, each connected part by itself", name=said)
             self._adopt_menu.addAction(parts, partial(self.adopt_parts.emit, name))
         self._adopt.setVisible(bool(names))
 
@@ -279,27 +301,29 @@ class ObjectView(_ActionView):
         """Show the object in progress."""
         self._shown = shown
         self._headline.setText(shown.headline)
-        nothing_open = "Click on a defect first." if shown.has_image else _NO_IMAGE
-        none_accepted = "There is no accepted mask on this image yet."
+        no_image = tr(_NO_IMAGE)
+        nothing_open = tr("Click on a defect first.") if shown.has_image else no_image
+        none_accepted = tr("There is no accepted mask on this image yet.")
         possible = {
             "accept": (shown.can_accept, nothing_open),
-            "candidate": (shown.candidates > 1, "The model has no other guess."),
-            "sign": (shown.has_image, _NO_IMAGE),
-            "undo": (shown.can_undo, "There is nothing to take back."),
-            "redo": (shown.can_redo, "Nothing was taken back."),
+            "candidate": (shown.candidates > 1, tr("The model has no other guess.")),
+            "sign": (shown.has_image, no_image),
+            "undo": (shown.can_undo, tr("There is nothing to take back.")),
+            "redo": (shown.can_redo, tr("Nothing was taken back.")),
             "reject": (shown.is_open, nothing_open),
             "clear": (shown.is_open, nothing_open),
             "reopen": (shown.accepted > 0, none_accepted),
             "delete": (shown.accepted > 0, none_accepted),
         }
         for name, (value, why_not) in possible.items():
-            self.buttons[name].allow(value, why_not if shown.has_image else _NO_IMAGE)
+            self.buttons[name].allow(value, why_not if shown.has_image else no_image)
         self.buttons["earlier"].setVisible(shown.has_earlier)
         self.buttons["sign"].setChecked(shown.negative)
         self.buttons["reopen"].setChecked(shown.picking == "reopen")
         self.buttons["delete"].setChecked(shown.picking == "delete")
         for button in self._tool_buttons.values():
-            button.allow(shown.has_image, _NO_IMAGE)
+            button.allow(shown.has_image, no_image)
         self._tool_buttons[shown.tool].setChecked(True)
-        clicks = f"{_CLICKS}\n{_BOX if self._drag_draws_box else _VIEW}"
-        self._hint.setText(_HINTS.get(shown.picking or shown.tool, clicks))
+        hint = _HINTS.get(shown.picking or shown.tool)
+        drags = _BOX if self._drag_draws_box else _VIEW
+        self._hint.setText(f"{tr(_CLICKS)}\n{tr(drags)}" if hint is None else tr(hint))

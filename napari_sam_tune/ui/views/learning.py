@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from napari_sam_tune.core.rounds.plan import MASKS_BETWEEN_ROUNDS
+from napari_sam_tune.core.wording import mark, tr
 from napari_sam_tune.ui.views.fields import SpinBox
 from napari_sam_tune.ui.views.learnt_chart import LearntChart, LearntPoint, score_text
 from napari_sam_tune.ui.views.row import Row
@@ -103,7 +104,7 @@ class LearningView(QWidget):
         super().__init__()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        section = Section("Learning")
+        section = Section(mark("Learning"))
         self._badge = OneLine("badge")
         section.head.addWidget(self._badge)
         self.line, self.line_bar, self._bar = Text(), _bar(3), _bar(6)
@@ -119,11 +120,11 @@ class LearningView(QWidget):
         self._surface = Text("", "quiet")
         self._awaited = Text("", "quiet")
         self.button = KeyButton(
-            "fine_tune", "Learn now", "Learn from the accepted masks in the background"
+            "fine_tune", tr("Learn now"), tr("Learn from the accepted masks in the background")
         )
         self.button.clicked.connect(self.start)
         self._doing = Text("", "quiet")
-        self._cancel = Button("Cancel")
+        self._cancel = Button(tr("Cancel"))
         self._cancel.clicked.connect(self.cancel)
         status = QHBoxLayout()
         status.addWidget(self._doing, 1)
@@ -147,9 +148,9 @@ class LearningView(QWidget):
         self.show_learning(LearningSnapshot(automatic=True))
 
     def _add_details(self, section: Section) -> None:
-        self._more = Button("Details", "link")
+        self._more = Button(tr("Details"), "link")
         self._more.setCheckable(True)
-        self._more.setToolTip("The figures behind it, and the curve of the learning")
+        self._more.setToolTip(tr("The figures behind it, and the curve of the learning"))
         self._more.toggled.connect(self._show_details)
         self._details = Text("", "quiet")
         self._details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -166,11 +167,16 @@ class LearningView(QWidget):
 
     def show_learning(self, shown: LearningSnapshot) -> None:
         """Show where the learning is."""
-        self._badge.setText("base model" if shown.number == 0 else f"version {shown.number}")
-        self._badge.setToolTip(f"Weights in use: {shown.version}")
+        self._badge.setText(
+            tr("base model") if shown.number == 0 else tr("version {number}", number=shown.number)
+        )
+        self._badge.setToolTip(tr("Weights in use: {version}", version=shown.version))
         self._surface.setText(
-            f"This image's surface is new to version {shown.number}, so the base model answers "
-            "until a round has learnt it."
+            tr(
+                "This image's surface is new to version {number}, so the base model answers until "
+                "a round has learnt it.",
+                number=shown.number,
+            )
         )
         self._surface.setVisible(shown.is_surface_new)
         self._learnt.setText(shown.learnt)
@@ -187,10 +193,10 @@ class LearningView(QWidget):
             bar.setVisible(shown.training)
             bar.setRange(0, 0 if shown.fraction is None else 1000)
             bar.setValue(int(1000 * (shown.fraction or 0)))
-        left = "" if shown.seconds_left is None else f" · {duration(shown.seconds_left)} left"
-        self._doing.setText(shown.doing + left)
-        self._outcome.setText(shown.outcome)
-        self._outcome.setVisible(bool(shown.outcome) and not shown.training)
+        self._doing.setText(with_time_left(shown.doing, shown.seconds_left))
+        last = tr("Last round: {outcome}", outcome=shown.outcome)
+        self._outcome.setText(last if shown.training else shown.outcome)
+        self._outcome.setVisible(bool(shown.outcome))
         self._details.setText(shown.details)
         self._show_details()
         news = shown.outcome if shown.is_fresh else ""
@@ -203,7 +209,9 @@ class LearningView(QWidget):
         if newest := shown.learnt_points[-1:]:
             (point,) = newest
             learnt, alone = score_text(point.learnt), score_text(point.alone)
-            self.gain.setText(f"Learnt: first clicks score {learnt}, were {alone}.")
+            self.gain.setText(
+                tr("Learnt: first clicks score {learnt}, were {alone}.", learnt=learnt, alone=alone)
+            )
             self.gain.setVisible(learnt > alone)
         else:
             self.gain.hide()
@@ -229,10 +237,10 @@ class LearningView(QWidget):
             self._curve.setVisible(wanted and bool(curve.losses))
 
     def _automatic_line(self) -> QWidget:
-        self._automatic = CheckBox("By itself, every")
-        self._automatic.setToolTip("After so many accepted masks, and when you pause")
+        self._automatic = CheckBox(tr("By itself, every"))
+        self._automatic.setToolTip(tr("After so many accepted masks, and when you pause"))
         self._every = SpinBox(2, 500)
-        self._every.setSuffix(" masks")
+        self._every.setSuffix(tr(" masks"))
         self._automatic.toggled.connect(self._on_automatic_edited)
         self._every.valueChanged.connect(self._on_automatic_edited)
         return Row(self._automatic, self._every)
@@ -260,6 +268,15 @@ def _bar(height: int) -> QProgressBar:
 def duration(seconds: float) -> str:
     """Return a time as a person says it: "8 s", "3 min", "1 h 20 min"."""
     if seconds < 60:
-        return f"{max(1, round(seconds))} s"
+        return tr("{seconds} s", seconds=max(1, round(seconds)))
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    if minutes < 60:
+        return tr("{minutes} min", minutes=minutes)
+    return tr("{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60)
+
+
+def with_time_left(doing: str, seconds: float | None) -> str:
+    """Say what is being done and, where that is known, how long it still takes."""
+    if seconds is None:
+        return doing
+    return tr("{doing} · {time} left", doing=doing, time=duration(seconds))

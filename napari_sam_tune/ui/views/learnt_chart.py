@@ -9,6 +9,8 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from napari_sam_tune.core.wording import mark, tr
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -20,7 +22,7 @@ _ON_LIGHT: Final = "#0072b2", "#d55e00"
 _HEIGHT: Final = 104
 _INDENT: Final = 5
 """Of the dock's texts."""
-_CAPTION: Final = "score of a first click, its image left out"
+_CAPTION: Final = mark("score of a first click, its image left out")
 _TICKS: Final = (0.0, 0.5, 1.0)
 
 
@@ -48,7 +50,10 @@ class LearntChart(QWidget):
         self.points: tuple[LearntPoint, ...] = ()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip(
-            "Mean over the accepted objects, of 1; each answered without what its own image taught"
+            tr(
+                "Mean over the accepted objects, of 1; each answered without what its own image "
+                "taught"
+            )
         )
         self.hide()
 
@@ -104,7 +109,7 @@ class LearntChart(QWidget):
         faint.setAlpha(45)
         quiet.setAlpha(170)
         painter.setPen(quiet)
-        painter.drawText(QPointF(_INDENT, metrics.ascent()), _CAPTION)
+        painter.drawText(QPointF(_INDENT, metrics.ascent()), tr(_CAPTION))
         half = metrics.height() / 2
         for tick in _TICKS:
             y = plot.bottom() - plot.height() * tick
@@ -115,7 +120,9 @@ class LearntChart(QWidget):
             painter.drawText(beside, Qt.AlignmentFlag.AlignRight, f"{tick:.2g}".lstrip("0") or "0")
         below = QRectF(plot.left(), plot.bottom() + 4, plot.width(), metrics.height())
         painter.drawText(below, Qt.AlignmentFlag.AlignLeft, str(self.points[0].masks))
-        painter.drawText(below, Qt.AlignmentFlag.AlignRight, f"{self.points[-1].masks} masks")
+        painter.drawText(
+            below, Qt.AlignmentFlag.AlignRight, tr("{n:,} masks", "1 mask", n=self.points[-1].masks)
+        )
 
 
 def score_text(score: float) -> str:
@@ -129,10 +136,10 @@ _Name = tuple[str, float, QColor]
 
 def _names(last: LearntPoint, of_learnt: QColor, of_alone: QColor) -> list[_Name]:
     """Return what is written at the lines' ends, the upper one first."""
-    alone = f"model alone {score_text(last.alone)}", last.alone, of_alone
+    alone = tr("model alone {alone}", alone=score_text(last.alone)), last.alone, of_alone
     if score_text(last.alone) == score_text(last.learnt):
         return [alone]
-    learnt = f"with learning {score_text(last.learnt)}", last.learnt, of_learnt
+    learnt = tr("with learning {learnt}", learnt=score_text(last.learnt)), last.learnt, of_learnt
     return [learnt, alone] if last.learnt > last.alone else [alone, learnt]
 
 

@@ -9,6 +9,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_sam_tune.core.plain_text import visible
+from napari_sam_tune.core.project.noted import ValueRange, ranges_of
+from napari_sam_tune.core.wording import tr
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.line_edit import LineEdit
 from napari_sam_tune.ui.views.row import Row
@@ -31,12 +33,14 @@ class Filter:
         words: all of these are in a row's words.
         label: the only class; "": any.
         state: the only state; "": any.
+        value: of what is noted, this alone; None: any.
 
     """
 
     words: tuple[str, ...] = ()
     label: str = _ANY
     state: str = _ANY
+    value: ValueRange | None = None
 
     def takes(self, row: ListRow) -> bool:
         """Whether a row is listed."""
@@ -44,6 +48,7 @@ class Filter:
             (self.label == _ANY or self.label in row.labels)
             and self.state in (_ANY, row.state)
             and all(word in row.words for word in self.words)
+            and (self.value is None or self.value.takes(row.values))
         )
 
 
@@ -53,7 +58,6 @@ class ListPage(QWidget):
     Args:
         choices: what comes before the filter: which things are listed, or in which order.
         states: texts of the states that may be filtered by, by value.
-        what: what the things are called, one and many: "mask", "masks".
 
     Attributes:
         view: the rows.
@@ -62,20 +66,24 @@ class ListPage(QWidget):
 
     """
 
-    def __init__(self, choices: ComboBox, states: Mapping[str, str], what: tuple[str, str]) -> None:
+    def __init__(self, choices: ComboBox, states: Mapping[str, str]) -> None:
         super().__init__()
         self.view = RowView()
-        self._what, self._empty = what, ""
+        self._empty = ""
         self._all: tuple[ListRow, ...] = ()
-        self._labels = ComboBox({_ANY: "All classes"})
-        self._labels.setToolTip("List one class alone")
-        self._states = ComboBox({_ANY: "Any state", **states})
-        self._states.setToolTip("List those of one state alone")
-        self._words = LineEdit("Name, note, tag …")
+        self._labels = ComboBox({_ANY: tr("All classes")})
+        self._labels.setToolTip(tr("List one class alone"))
+        self._states = ComboBox({_ANY: tr("Any state"), **states})
+        self._states.setToolTip(tr("List those of one state alone"))
+        self._words = LineEdit(tr("Search…"))
         self._words.setClearButtonEnabled(True)
-        self._words.setToolTip("List only those in which all of these words are")
+        self._words.setToolTip(tr("List only those with all of these words in name, note or tags"))
         self._words.textChanged.connect(self.list_rows)
-        for choice in (self._labels, self._states):
+        self._offered: list[ValueRange | None] = [None]
+        self._values = ComboBox({_ANY: tr("Any attribute")})
+        self._values.setToolTip(tr("List those alone of which this is noted"))
+        self._values.hide()
+        for choice in (self._labels, self._states, self._values):
             choice.activated.connect(self.list_rows)
         self._count = OneLine("quiet")
         self._count.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -87,7 +95,7 @@ class ListPage(QWidget):
         what_and_count.addWidget(choices, 3)
         what_and_count.addWidget(self._count, 2)
         column.addLayout(what_and_count)
-        column.addWidget(Row(self._words, self._labels, self._states))
+        column.addWidget(Row(self._words, self._labels, self._states, self._values))
         column.addLayout(self.above)
         self._nothing = Text("", "quiet")
         column.addWidget(self._nothing)
@@ -98,7 +106,12 @@ class ListPage(QWidget):
     def filter(self) -> Filter:
         """What is listed."""
         words = tuple(self._words.text().lower().split())
-        return Filter(words, str(self._labels.currentData()), str(self._states.currentData()))
+        label, state = str(self._labels.currentData()), str(self._states.currentData())
+        return Filter(words, label, state, self._value)
+
+    @property
+    def _value(self) -> ValueRange | None:
+        return self._offered[self._values.currentIndex()]
 
     def offer_labels(self, labels: Iterable[str]) -> None:
         """Offer to list one of these classes alone."""
@@ -107,7 +120,7 @@ class ListPage(QWidget):
             return
         self._labels.clear()
         for label in wanted:
-            self._labels.addItem(visible(label) or "All classes", label)
+            self._labels.addItem(visible(label) or tr("All classes"), label)
         self._labels.setCurrentIndex(max(0, self._labels.findData(chosen)))
 
     def show_rows(self, rows: Sequence[ListRow], empty: str = "") -> None:
@@ -119,7 +132,26 @@ class ListPage(QWidget):
 
         """
         self._all, self._empty = tuple(rows), empty
+        self._offer_values()
         self.list_rows()
+
+    def _offer_values(self) -> None:
+        """Offer what is noted of the rows there are; what was chosen stays."""
+        chosen = self._value
+        wanted = [None, *ranges_of(noted for row in self._all for noted in row.values)]
+        if chosen not in wanted:
+            wanted.append(chosen)
+        if wanted != self._offered:
+            self._offered = wanted
+            self._values.clear()
+            for value in wanted:
+                self._values.addItem(tr("Any attribute") if value is None else value.text)
+            self._values.setCurrentIndex(wanted.index(chosen))
+        self._values.setVisible(len(wanted) > 1)
+
+    def said_of(self, count: int, total: int) -> str:
+        """Say how many of all there are pass the filter."""
+        raise NotImplementedError
 
     def order(self, rows: list[ListRow]) -> None:
         """Put the rows into the order chosen; as they came, unless a page knows others."""
@@ -131,7 +163,6 @@ class ListPage(QWidget):
         self.order(rows)
         self.view.show_rows(rows)
         count, total = len(rows), len(self._all)
-        of = f"{count:,}" if count == total else f"{count:,} of {total:,}"
-        self._count.setText(f"{of} {self._what[total != 1]}")
-        self._nothing.setText("None of them is like that." if total else self._empty)
+        self._count.setText(self.said_of(count, total))
+        self._nothing.setText(tr("None of them is like that.") if total else self._empty)
         self._nothing.setVisible(not count)

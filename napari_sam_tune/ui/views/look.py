@@ -11,8 +11,6 @@ from qtpy.QtGui import QColor
 
 READABLE: Final = 4.5
 """Contrast that texts have at least (WCAG 2.2, 1.4.3)."""
-_FAINT: Final = 3.2
-"""Contrast of what cannot be pressed now; its tool tip says why."""
 ACCENT: Final = "#1d7d72"
 _MARKS: Final = {"info": ACCENT, "warning": "#e9a23b", "error": "#e5554f"}
 
@@ -53,7 +51,7 @@ def stylesheet(look: Look) -> str:
     """Return the rules that the dock adds to napari's own."""
     quiet, card, accent = look.quiet, look.card, ACCENT
     off = mixed(look.button, look.background, 0.5)
-    faint = readable(mixed(look.text, off, 0.5), off, _FAINT)
+    faint = readable(mixed(look.text, off, 0.5), off, READABLE + 0.1)
     checked = mixed(look.button, accent, 0.45)
     notices = "".join(
         f"""
@@ -89,6 +87,7 @@ def stylesheet(look: Look) -> str:
     background: transparent; padding: 2px 0px; text-decoration: underline; color: {quiet};
 }}
 #panel QPushButton:checked {{ background: {checked}; border-color: {accent}; }}
+#panel QPushButton:checked:disabled {{ background: {off}; }}
 #panel QPushButton[role="fold"]:checked, #panel QPushButton[role="link"]:checked {{
     background: transparent; border-color: transparent;
 }}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QToolButton, QVBoxLayout
 
+from napari_sam_tune.core.wording import tr
 from napari_sam_tune.ui.views.style import Button, Text, on_a_button
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class NoticeBar(QFrame):
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._close = QToolButton()
         self._close.setText("×")
-        self._close.setToolTip("Dismiss")
+        self._close.setToolTip(tr("Dismiss"))
         self._close.setAutoRaise(True)
         self._close.clicked.connect(lambda: self.show_notice(None))
         self._bar = QProgressBar()

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam_tune.core.wording import mark, tr
 from napari_sam_tune.ui.canvas.keys import key_text
 from napari_sam_tune.ui.views.classes import ClassView
 from napari_sam_tune.ui.views.helping import HelpingView
@@ -118,7 +119,7 @@ class Panel(QWidget):
 
     def show_exportable(self, possible: bool) -> None:
         """Let masks and weights be exported, once there are any."""
-        self.export.allow(possible, "There is nothing to export yet: accept a mask first.")
+        self.export.allow(possible, tr("There is nothing to export yet: accept a mask first."))
 
     def _show_page(self, page: int) -> None:
         self._pages.setCurrentIndex(page)
@@ -187,9 +188,9 @@ class Panel(QWidget):
         self._tabs.tabBar().setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._tabs.tabBar().setExpanding(True)
         for page, title, says in (
-            (self._work(), "Label", "Click, accept, learn"),
-            (self.masks, "Masks", "All masks: go there, change the class, correct, review"),
-            (self.images, "Images", "All images: what is done, what is on them, go there"),
+            (self._work(), tr("Label"), tr("Click, accept, learn")),
+            (self.masks, tr("Masks"), tr("All masks: go there, change the class, correct, review")),
+            (self.images, tr("Images"), tr("All images: what is done, what is on them, go there")),
         ):
             self._tabs.addTab(_scrolling(page), title)
             self._tabs.setTabToolTip(self._tabs.count() - 1, says)
@@ -201,10 +202,10 @@ class Panel(QWidget):
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        self._helping_section = Section("Is it helping?", is_open=False)
+        self._helping_section = Section(mark("Is it helping?"), is_open=False)
         self._helping_section.body.addWidget(self.helping)
         self._helping_section.toggled.connect(self._on_helping_toggled)
-        history = Section("History of versions", is_open=False)
+        history = Section(mark("History of versions"), is_open=False)
         history.body.addWidget(self.history)
         for widget in (
             self.image,
@@ -235,10 +236,10 @@ class Panel(QWidget):
         column = QVBoxLayout(bar)
         column.setContentsMargins(8, 6, 8, 8)
         column.setSpacing(4)
-        self.export = Button("Export…", "wide")
-        self.export.setToolTip("Write masks or weights for other programs: COCO, YOLO, SAM …")
+        self.export = Button(tr("Export…"), "wide")
+        self.export.setToolTip(tr("Write masks or weights for other programs: COCO, YOLO, SAM …"))
         self.export.clicked.connect(self.export_asked)
-        keys = KeyButton("keys", "Keys and tour", "All keys on one page, and the tour")
+        keys = KeyButton("keys", tr("Keys and tour"), tr("All keys on one page, and the tour"))
         keys.show_key("?")
         keys.clicked.connect(self.keys_asked)
         for widget in (

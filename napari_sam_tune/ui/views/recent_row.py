@@ -9,6 +9,7 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_sam_tune.core.wording import tr
 from napari_sam_tune.ui.views.style import Button, OneLine, tip
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ class RecentRow(QWidget):
         line.setSpacing(6)
         line.addWidget(self.open, 1)
         if not recent.is_there:
-            forget = Button("Take off", "small")
-            forget.setToolTip("Offer it no more. Nothing is deleted.")
+            forget = Button(tr("Take off"), "small")
+            forget.setToolTip(tr("Offer it no more. Nothing is deleted."))
             forget.clicked.connect(self.forgotten)
             line.addWidget(forget, 0, Qt.AlignmentFlag.AlignVCenter)  # else as low as this
 
@@ -61,7 +62,7 @@ class _Project(QPushButton):
 
     def __init__(self, name: str, detail: str, picture: QImage) -> None:
         super().__init__()
-        self.setAccessibleName(f"Go on with {name}")
+        self.setAccessibleName(tr("Go on with {name}", name=name))
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         shown = QLabel()
@@ -102,10 +103,10 @@ class _Project(QPushButton):
 def _detail(recent: Recent) -> str:
     """Return what there is to say of a project beside its name."""
     if not recent.is_there:
-        return "not there any more"
+        return tr("not there any more")
     said = []
     if recent.masks is not None:
-        said.append(f"{recent.masks:,} mask{'' if recent.masks == 1 else 's'}")
+        said.append(tr("{n:,} masks", "1 mask", n=recent.masks))
     if recent.when:
-        said.append(strftime("%d %b %H:%M", localtime(recent.when)))
+        said.append(strftime(tr("%d %b %H:%M"), localtime(recent.when)))
     return " · ".join(said)

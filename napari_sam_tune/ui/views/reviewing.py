@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
+from napari_sam_tune.core.wording import mark, tr
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.line_edit import LineEdit
 from napari_sam_tune.ui.views.look import ACCENT
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 STATES: Final[Mapping[str, str]] = {
-    "to_do": "To do",
-    "accepted": "Accepted",
-    "done": "Done",
-    "second_look": "Second look",
-    "approved": "Approved",
-    "excluded": "Excluded",
+    "to_do": mark("To do"),
+    "accepted": mark("Accepted"),
+    "done": mark("Done"),
+    "second_look": mark("Second look"),
+    "approved": mark("Approved"),
+    "excluded": mark("Excluded"),
 }
 """What states are called, by their names in the project."""
 STATE_COLOURS: Final[Mapping[str, str]] = {
@@ -35,14 +36,19 @@ STATE_COLOURS: Final[Mapping[str, str]] = {
 }
 """Grounds on which white can be read; states that are not here are not marked."""
 _DECISIONS = (
-    ("approved", "approve", "Approved", "Somebody checked it and it is right"),
+    ("approved", "approve", mark("Approved"), mark("Somebody checked it and it is right")),
     (
         "second_look",
         "second_look",
-        "Second look",
-        "Somebody is to look at it again; until then nothing is learnt from it",
+        mark("Second look"),
+        mark("Somebody is to look at it again; until then nothing is learnt from it"),
     ),
-    ("excluded", "exclude", "Excluded", "Nothing is learnt from it, and it is not exported"),
+    (
+        "excluded",
+        "exclude",
+        mark("Excluded"),
+        mark("Nothing is learnt from it, and it is not exported"),
+    ),
 )
 
 
@@ -105,19 +111,19 @@ class ReviewView(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.section = Section("Review")
+        self.section = Section(mark("Review"))
         self._what = OneLine("quiet")
         self._what.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.section.head.addWidget(self._what, 1)
         self._buttons: dict[str, KeyButton] = {}
         for state, action, text, says in _DECISIONS:
-            button = KeyButton(action, text, says)
+            button = KeyButton(action, tr(text), tr(says))
             button.setCheckable(True)
             button.clicked.connect(partial(self._on_pressed, state))
             self._buttons[state] = button
-        self._note = LineEdit("Note")
+        self._note = LineEdit(tr("Note"))
         self._note.written.connect(self.noted)
-        self._tags = LineEdit("Tags, with commas")
+        self._tags = LineEdit(tr("Tags, with commas"))
         self._tags.written.connect(self.tagged)
         self._said = Text("", "quiet")
         self._form = QWidget()

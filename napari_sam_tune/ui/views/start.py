@@ -12,10 +12,13 @@ from qtpy.QtWidgets import QFileDialog, QFormLayout, QVBoxLayout, QWidget
 
 from napari_sam_tune.core.models.catalogue import OFFICIAL, STARTER
 from napari_sam_tune.core.project.folder import is_project
+from napari_sam_tune.core.wording import mark, tr
 from napari_sam_tune.ui.queue import PROJECT_NAME
+from napari_sam_tune.ui.servers import PREFIX, address_of, check_server, load_servers, save_server
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.recent_row import RecentRow
 from napari_sam_tune.ui.views.row import Row
+from napari_sam_tune.ui.views.server_dialog import ServerDialog
 from napari_sam_tune.ui.views.style import Button, OneLine, Section, Text
 
 if TYPE_CHECKING:
@@ -25,15 +28,15 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.ui.recent import Recent
 
-MODELS = {STARTER: "Starter (built in)"} | {
+MODELS = {STARTER: mark("Starter (built in)")} | {
     model.name: f"{model.title} ({model.size})"
     for model in sorted(OFFICIAL.values(), key=lambda model: model.megabytes)
 }
 DEVICES = {
-    "auto": "Automatic",
-    "cpu": "Processor (CPU)",
-    "cuda": "NVIDIA GPU (CUDA)",
-    "mps": "Apple GPU (MPS)",
+    "auto": mark("Automatic"),
+    "cpu": mark("Processor (CPU)"),
+    "cuda": mark("NVIDIA GPU (CUDA)"),
+    "mps": mark("Apple GPU (MPS)"),
 }
 
 
@@ -44,7 +47,7 @@ class Choices:
     Attributes:
         project: folder of the project, or None for the default place.
         model: a model's name or the path of a weights file.
-        device: "auto", "cpu", "cuda" or "mps".
+        device: "auto", "cpu", "cuda" or "mps"; or a server, see `ui.servers`.
 
     """
 
@@ -77,18 +80,21 @@ class StartView(QWidget):
         super().__init__()
         self._place: Path | None = None
         self._home_of_viewer: Path | None = None
+        self._home_of_samples: Path | None = None
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
-        column.addWidget(Text("Label defects by clicking", "heading"))
+        column.addWidget(Text(tr("Label defects by clicking"), "heading"))
         column.addWidget(
             Text(
-                "Click on a defect, and the model proposes its outline. It learns from every "
-                "outline you accept, while you go on.",
+                tr(
+                    "Click on a defect, and the model proposes its outline. It learns from every "
+                    "outline you accept, while you go on."
+                ),
                 "quiet",
             )
         )
-        self._recent = Section("Go on with", folds=False)
+        self._recent = Section(mark("Go on with"), folds=False)
         column.addWidget(self._recent)
         column.addWidget(self._images())
         column.addWidget(self._options())
@@ -111,29 +117,44 @@ class StartView(QWidget):
         if self._model.findData(choices.model) < 0:
             self._add_file(choices.model)
         self._model.setCurrentIndex(self._model.findData(choices.model))
+        server = address_of(choices.device)
+        if server is not None and self._device.findData(choices.device) < 0:
+            self._add_server(server)
         self._device.setCurrentIndex(max(0, self._device.findData(choices.device)))
 
     def show_images_in_viewer(self, count: int, home: Path) -> None:
         """Say how many images the viewer holds, and where their project goes."""
         self._viewer.setEnabled(count > 0)
-        self._viewer.setText(f"Images in viewer ({count})" if count else "No image in the viewer")
+        self._viewer.setText(
+            tr("Images in viewer ({count})", count=count) if count else tr("No image in the viewer")
+        )
         self._home_of_viewer = home if count else None
+        self._show_place()
+
+    def show_home_of_samples(self, home: Path) -> None:
+        """Say where the project of the sample images goes."""
+        self._home_of_samples = home
         self._show_place()
 
     def _show_place(self) -> None:
         """Say where masks will be kept."""
-        text, place = f"Your masks are kept beside the images, in “{PROJECT_NAME}”.", None
+        text = tr("Your masks are kept beside the images, in “{name}”.", name=PROJECT_NAME)
+        place = None
         if self._place is not None:
-            text, place = "Your masks are kept in", self._place
+            text, place = tr("Your masks are kept in"), self._place
         elif self._home_of_viewer is not None:
             place = self._home_of_viewer
-            text = (
-                f"Masks on a folder of images are kept beside them, in “{PROJECT_NAME}”; masks on "
-                "the images in the viewer in"
+            text = tr(
+                "Masks on a folder of images are kept beside them, in “{name}”; masks on the "
+                "images in the viewer in",
+                name=PROJECT_NAME,
             )
         self._where.setText(text)
-        self._shown_place.setText("" if place is None else str(place))
-        self._shown_place.setVisible(place is not None)
+        samples = self._home_of_samples if self._place is None else None
+        self._of_samples.setVisible(samples is not None)
+        for label, path in ((self._shown_place, place), (self._samples_place, samples)):
+            label.setText("" if path is None else str(path))
+            label.setVisible(path is not None)
         self._usual.setVisible(self._place is not None)
 
     def show_recent(self, recent: Sequence[tuple[Recent, QImage]]) -> None:
@@ -155,51 +176,65 @@ class StartView(QWidget):
         return row
 
     def _images(self) -> Section:
-        section = Section("Where are your images?", folds=False)
-        folder = self._folder = Button("Choose a folder…")
-        folder.setToolTip("A folder of images, or a project")
+        section = Section(mark("Where are your images?"), folds=False)
+        folder = self._folder = Button(tr("Choose a folder…"))
+        folder.setToolTip(tr("A folder of images, or a project"))
         folder.clicked.connect(self._on_folder_clicked)
         self._viewer = Button(role="wide")
         self._viewer.clicked.connect(self.viewer_chosen)
-        samples = Button("Try sample images", "wide")
+        samples = Button(tr("Try sample images"), "wide")
         samples.clicked.connect(self.samples_chosen)
         for widget in (folder, self._viewer, samples):
             section.body.addWidget(widget)
-        section.body.addWidget(Text("Or drop images, a folder or a project here.", "quiet"))
+        section.body.addWidget(Text(tr("Or drop images, a folder or a project here."), "quiet"))
         return section
 
     def _options(self) -> Section:
-        section = Section("Project and model", folds=False)
+        section = Section(mark("Project and model"), folds=False)
         self._where = Text()
-        self._shown_place = OneLine()
-        self._shown_place.setElideMode(Qt.TextElideMode.ElideMiddle)
-        self._usual = Button("As usual", "wide")
-        self._usual.setToolTip("Keep the project beside the images, or in the documents folder")
+        self._of_samples = Text(tr("Masks on the sample images are kept in"))
+        self._shown_place, self._samples_place = OneLine(), OneLine()
+        for place in (self._shown_place, self._samples_place):
+            place.setElideMode(Qt.TextElideMode.ElideMiddle)
+        self._usual = Button(tr("As usual"), "wide")
+        self._usual.setToolTip(tr("Keep the project beside the images, or in the documents folder"))
         self._usual.clicked.connect(self._on_usual_clicked)
-        change = Button("Change…", "wide")
-        change.setToolTip("Choose a folder for the project. One that is a project is opened.")
+        change = Button(tr("Change…"), "wide")
+        change.setToolTip(tr("Choose a folder for the project. One that is a project is opened."))
         change.clicked.connect(self._on_project_clicked)
-        for widget in (self._where, self._shown_place, Row(change, self._usual)):
+        for widget in (
+            self._where,
+            self._shown_place,
+            self._of_samples,
+            self._samples_place,
+            Row(change, self._usual),
+        ):
             section.body.addWidget(widget)
-        self._model = ComboBox(MODELS)
-        self._model.addItem("A weights file…", "")
+        self._model = ComboBox({name: tr(title) for name, title in MODELS.items()})
+        self._model.addItem(tr("A weights file…"), "")
         self._model.activated.connect(self._on_model_activated)
-        self._device = ComboBox(DEVICES)
+        self._device = ComboBox({name: tr(title) for name, title in DEVICES.items()})
+        for address in load_servers():
+            self._add_server(address)
+        self._device.addItem(tr("A server…"), "")
+        self._device.activated.connect(self._on_device_activated)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        form.addRow("Model", self._model)
-        form.addRow("Runs on", self._device)
+        form.addRow(tr("Model"), self._model)
+        form.addRow(tr("Runs on"), self._device)
         section.body.addLayout(form)
         return section
 
     def _on_folder_clicked(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Folder of images")
+        folder = QFileDialog.getExistingDirectory(self, tr("Folder of images"))
         if folder:
             self.folder_chosen.emit(Path(folder))
 
     def _on_project_clicked(self) -> None:
-        text = QFileDialog.getExistingDirectory(self, "Project folder: a new one, or one to open")
+        text = QFileDialog.getExistingDirectory(
+            self, tr("Project folder: a new one, or one to open")
+        )
         if not text:
             return
         folder = Path(text)
@@ -215,11 +250,33 @@ class StartView(QWidget):
         if self._model.itemData(index) != "":
             return
         path, _ = QFileDialog.getOpenFileName(
-            self, "Weights file", "", "SAM weights (*.pth *.pt *.safetensors)"
+            self, tr("Weights file"), "", tr("SAM weights") + " (*.pth *.pt *.safetensors)"
         )
         if path:
             self._add_file(path)
         self._model.setCurrentIndex(self._model.findData(path) if path else 0)
+
+    def _on_device_activated(self, index: int) -> None:
+        if self._device.itemData(index) != "":
+            return
+        dialog = ServerDialog(check_server, self)
+        known = load_servers()
+        if known:
+            dialog.show_server(*next(reversed(known.items())))
+        address = ""
+        if dialog.exec():
+            address = dialog.address
+            save_server(address, dialog.token)
+            self._add_server(address)
+        dialog.deleteLater()
+        self._device.setCurrentIndex(max(0, self._device.findData(PREFIX + address)))
+
+    def _add_server(self, address: str) -> None:
+        if self._device.findData(PREFIX + address) < 0:
+            last = self._device.findData("")
+            at = self._device.count() if last < 0 else last
+            title = tr("Server {address}", address=address.partition("://")[2])
+            self._device.insertItem(at, title, PREFIX + address)
 
     def _add_file(self, path: str) -> None:
         if self._model.findData(path) < 0:

@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_sam_tune.core.plain_text import visible
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent, QResizeEvent
@@ -299,7 +300,7 @@ class Section(QFrame):
     """A card with a title; add widgets to `body`. A click on the title folds it.
 
     Attributes:
-        title: what stands on it.
+        title: what stands on it, in English.
         head: the line of the title, for what stays in view.
         body: what is folded away.
         toggled: emitted with whether it is open now.
@@ -323,7 +324,7 @@ class Section(QFrame):
         self.body.setContentsMargins(0, 0, 0, 0)
         self.body.setSpacing(6)
         column.addWidget(self._inner)
-        self._fold = Button(title, "fold")
+        self._fold = Button(role="fold")
         if folds:
             self._fold.setCheckable(True)
             self._fold.toggled.connect(self._on_toggled)
@@ -331,7 +332,7 @@ class Section(QFrame):
             self._fold.setChecked(is_open)
             self._on_toggled(is_open)
         else:
-            self.head.addWidget(Text(title, "title"), 1)
+            self.head.addWidget(Text(tr(title), "title"), 1)
         self.head.addStretch()
 
     @property
@@ -344,6 +345,6 @@ class Section(QFrame):
         self._fold.setChecked(is_open)
 
     def _on_toggled(self, is_open: bool) -> None:
-        self._fold.setText(f"{'▾' if is_open else '▸'} {self.title}")
+        self._fold.setText(f"{'▾' if is_open else '▸'} {tr(self.title)}")
         self._inner.setVisible(is_open)
         self.toggled.emit(is_open)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
+from napari_sam_tune.core.wording import mark, tr
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.head_view import HeadView
 from napari_sam_tune.ui.views.row import Row
@@ -20,12 +21,12 @@ from napari_sam_tune.ui.views.style import (
 )
 
 KINDS = (
-    ("similar", "Like the accepted"),
-    ("head", "Trained finder"),
-    ("everything", "Anything that stands out"),
-    ("recalled", "Masks of this part"),
+    ("similar", mark("Like the accepted")),
+    ("head", mark("Trained finder")),
+    ("everything", mark("Anything that stands out")),
+    ("recalled", mark("Masks of this part")),
 )
-_ORDERS = ("Unsure first", "Sure first")
+_ORDERS = (mark("Unsure first"), mark("Sure first"))
 
 
 @dataclass(frozen=True)
@@ -88,16 +89,20 @@ class SurveyView(QWidget):
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(6)
         self._bar.setRange(0, 1000)
-        self._cancel = Button("Cancel")
+        self._cancel = Button(tr("Cancel"))
         self._cancel.clicked.connect(self.cancel)
         self.button = KeyButton(
-            "next_finds", "Next with finds", "Open the next image on which finds are expected"
+            "next_finds",
+            tr("Next with finds"),
+            tr("Open the next image on which finds are expected"),
         )
         self.button.clicked.connect(lambda: self.action.emit("next_finds"))
-        self._by_need = CheckBox("Most needed first")
+        self._by_need = CheckBox(tr("Most needed first"))
         self._by_need.setToolTip(
-            "After “Done”, open the image with the surest finds that is least like those labelled; "
-            "near-duplicates come last"
+            tr(
+                "After “Done”, open the image with the surest finds that is least like those "
+                "labelled; near-duplicates come last"
+            )
         )
         status = QHBoxLayout()
         status.addWidget(self._sentence, 1)
@@ -142,33 +147,37 @@ class SuggestionView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._has_chosen = False
-        section = Section("Suggestions")
+        section = Section(mark("Suggestions"))
         self._counter = OneLine("badge")
         section.head.addWidget(self._counter, 0, Qt.AlignmentFlag.AlignVCenter)
         self.button = KeyButton(
-            "propose", "Propose", "Let the model look for objects; accept or reject each of them"
+            "propose",
+            tr("Propose"),
+            tr("Let the model look for objects; accept or reject each of them"),
         )
         self.button.setCheckable(True)
         self.button.clicked.connect(lambda: self.action.emit("propose"))
         self.find_button = KeyButton(
             "find_similar",
-            "Find all like these",
-            "Look for all that looks like the masks you accepted, here and in the whole folder",
+            tr("Find all like these"),
+            tr("Look for all that looks like the masks you accepted, here and in the whole folder"),
         )
         self.find_button.setCheckable(True)
         self.find_button.clicked.connect(lambda: self.action.emit("find_similar"))
-        self._kinds = ComboBox(dict(KINDS))
+        self._kinds = ComboBox({kind: tr(said) for kind, said in KINDS})
         self._kinds.setToolTip(
-            "What proposes: what looks like the masks you accepted, the finder trained on them, "
-            "SAM itself, or what you accepted on other photographs of the same part"
+            tr(
+                "What proposes: what looks like the masks you accepted, the finder trained on "
+                "them, SAM itself, or what you accepted on other photographs of the same part"
+            )
         )
         self._kinds.activated.connect(lambda _: self._choose())
         self._labels = ComboBox()
-        self._labels.setToolTip("Find objects of all classes, or of one")
+        self._labels.setToolTip(tr("Find objects of all classes, or of one"))
         self._labels.activated.connect(lambda _: self.kind_chosen.emit())
         self._orders = ComboBox()
-        self._orders.setToolTip("From unsure suggestions the model learns most")
-        self._orders.addItems(_ORDERS)
+        self._orders.setToolTip(tr("From unsure suggestions the model learns most"))
+        self._orders.addItems([tr(order) for order in _ORDERS])
         self._orders.currentIndexChanged.connect(lambda n: self.order_chosen.emit(n == 1))
         self._sentence = Text("", "quiet")
         # room for two lines, so that what lies below does not jump
@@ -202,9 +211,9 @@ class SuggestionView(QWidget):
         """Let the person choose among these classes where there are two or more of them."""
         chosen = self._labels.currentData()
         self._labels.clear()
-        self._labels.addItem("All classes", None)
+        self._labels.addItem(tr("All classes"), None)
         for label in labels:
-            self._labels.addItem(f"Only “{label}”", label)
+            self._labels.addItem(tr("Only “{label}”", label=label), label)
         self._labels.setCurrentIndex(max(0, self._labels.findData(chosen)))
         self._has_classes = len(labels) > 1
         self._show_labels()
@@ -238,9 +247,9 @@ class SuggestionView(QWidget):
         self._sentence.setText(shown.sentence)
         self._counter.setText(shown.counter)
         self._counter.setVisible(bool(shown.counter))
-        self.button.allow(shown.has_image, "First an image must be open.")
-        why_not = "Accept some masks first: what looks like them can be found then."
+        self.button.allow(shown.has_image, tr("First an image must be open."))
+        why_not = tr("Accept some masks first: what looks like them can be found then.")
         self.find_button.allow(shown.has_image and shown.has_masks, why_not)
         self.button.setChecked(shown.reviewing)
         self.find_button.setChecked(shown.reviewing and self.kind == "similar")
-        self.button.setText("Stop proposing" if shown.reviewing else "Propose")
+        self.button.setText(tr("Stop proposing") if shown.reviewing else tr("Propose"))

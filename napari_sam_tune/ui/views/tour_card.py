@@ -7,10 +7,11 @@ from typing import Final
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFrame, QVBoxLayout
 
+from napari_sam_tune.core.wording import mark, tr
 from napari_sam_tune.ui.views.row import Row
 from napari_sam_tune.ui.views.style import Button, Text
 
-OFFER: Final = "New here? Label two defects on a sample image, in five steps and two minutes."
+OFFER: Final = mark("New here? Label two defects on a sample image, in five steps and two minutes.")
 
 
 class TourCard(QFrame):
@@ -31,7 +32,7 @@ class TourCard(QFrame):
         self.setProperty("level", "info")
         self._title = Text("", "title")
         self._text = Text()
-        self._take = Button("Take the tour", "wide")
+        self._take = Button(tr("Take the tour"), "wide")
         self._take.clicked.connect(self.taken)
         self._leave = Button("", "wide")
         self._leave.clicked.connect(self.left)
@@ -43,12 +44,12 @@ class TourCard(QFrame):
 
     def show_offer(self) -> None:
         """Ask whether the tour is wanted."""
-        self._show("Tour", OFFER, "Not now", is_offer=True)
+        self._show(tr("Tour"), tr(OFFER), tr("Not now"), is_offer=True)
 
     def show_step(self, number: int, count: int, text: str) -> None:
         """Show a step; the first has number 1."""
-        leave = "Finish" if number == count else "Leave the tour"
-        self._show(f"Tour, step {number} of {count}", text, leave)
+        leave = tr("Finish") if number == count else tr("Leave the tour")
+        self._show(tr("Tour, step {number} of {count}", number=number, count=count), text, leave)
 
     def _show(self, title: str, text: str, leave: str, *, is_offer: bool = False) -> None:
         self._title.setText(title)

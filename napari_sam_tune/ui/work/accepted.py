@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, Qt, QTimer
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.project.class_colours import CLASS_COLOURS, free_colour
 from napari_sam_tune.core.project.review import ATTRIBUTE_KINDS, Attribute
+from napari_sam_tune.core.wording import join_sentences, tr
 from napari_sam_tune.ui.canvas.layers import AcceptedObject
 from napari_sam_tune.ui.canvas.taking_over import labels_over, labels_to_masks
 from napari_sam_tune.ui.views.attribute_editor import AttributeEditor, AttributeRow
@@ -64,6 +65,7 @@ class Accepted(QObject):
         place.panel.classes.removed.connect(self.remove_class)
         place.panel.classes.attributes_asked.connect(self.edit_attributes)
         place.panel.masks.class_chosen.connect(self.choose_class)
+        place.panel.masks.class_added.connect(partial(self.edit_class, colour=""))
         place.panel.object.adopt.connect(self.adopt)
         place.panel.object.adopt_parts.connect(partial(self.adopt, parts=True))
         self._session.object_changed.connect(self._on_session_object_changed)
@@ -97,26 +99,33 @@ class Accepted(QObject):
     def rename_class(self, name: str, new: str) -> None:
         """Call a class otherwise everywhere; one that is called so already takes its masks."""
         is_merge = new in self._session.project.classes()
-        told = f"“{name}” is merged into “{new}”." if is_merge else f"“{name}” is “{new}” now."
+        told = (
+            tr("“{name}” is merged into “{new}”.", name=name, new=new)
+            if is_merge
+            else tr("“{name}” is “{new}” now.", name=name, new=new)
+        )
         self._change(partial(self._session.rename_class, name, new), told)
 
     def remove_class(self, name: str) -> None:
         """Take a class that has no masks out of the list."""
-        self._change(partial(self._session.remove_class, name), f"The class “{name}” is gone.")
+        self._change(
+            partial(self._session.remove_class, name), tr("The class “{name}” is gone.", name=name)
+        )
 
     def edit_attributes(self, name: str) -> None:
         """Ask what is noted of every mask of a class."""
         project = self._session.project
-        rows = [
-            AttributeRow(a.name, a.kind, ", ".join(a.choices)) for a in project.attributes(name)
-        ]
+        before = project.attributes(name)
+        rows = [AttributeRow(a.name, a.kind, ", ".join(a.choices)) for a in before]
 
         def keep(edited: list[AttributeRow]) -> str:
             try:
-                project.set_attributes(name, [_attribute(row) for row in edited])
+                self._session.set_attributes(name, [_attribute(row) for row in edited])
             except SamTuneError as error:
                 return str(error)
-            self._session.reviews_changed.emit()
+            if project.attributes(name) != before:
+                told = tr("The attributes of “{name}” are changed.", name=name)
+                self._place.tell(join_sentences(told, tr("Undo takes it back.")))
             return ""
 
         editor = AttributeEditor(name, rows, keep, self._place.panel)
@@ -130,15 +139,17 @@ class Accepted(QObject):
         except SamTuneError as error:
             self._place.complain(error)
             return False
-        self._place.tell(f"{told} Undo takes it back.")
+        self._place.tell(join_sentences(told, tr("Undo takes it back.")))
         return True
 
     def choose_class(self, name: str) -> None:
         """Give the masks selected this class; where none is, the next one to be accepted."""
         self._place.touch()
         if ids := self._selecting.ids:
-            masks = "The mask is" if len(ids) == 1 else f"{len(ids)} masks are"
-            self._change(partial(self._session.relabel, ids, name), f"{masks} “{name}” now.")
+            told = tr(
+                "{n:,} masks are “{name}” now.", "The mask is “{name}” now.", n=len(ids), name=name
+            )
+            self._change(partial(self._session.relabel, ids, name), told)
             return
         self._session.choose_class(name)
         try:
@@ -219,8 +230,13 @@ class Accepted(QObject):
             return
         layer.visible = False
         self._adopting.extend(labels_to_masks(labels, parts=parts))
-        masks = "1 mask" if len(self._adopting) == 1 else f"{len(self._adopting) or 'No'} masks"
-        self._adopted = f"{masks} taken over from “{layer.name}”, as “{self._session.state.label}”."
+        self._adopted = tr(
+            "{n:,} masks taken over from “{name}”, as “{label}”.",
+            "1 mask taken over from “{name}”, as “{label}”.",
+            n=len(self._adopting),
+            name=layer.name,
+            label=self._session.state.label,
+        )
         self._adopt_next()
 
     def _adopt_next(self) -> None:
@@ -232,7 +248,7 @@ class Accepted(QObject):
             self._session.adopt(self._adopting[0])
         except SamTuneError as error:
             # What is left waits for the retry; nothing of it is taken over twice.
-            self._place.complain(error, "Go on", self._adopt_next)
+            self._place.complain(error, tr("Go on"), self._adopt_next)
             self.show()
             return
         self._adopting.popleft()

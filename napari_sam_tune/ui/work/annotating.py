@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject
 
 from napari_sam_tune.core.errors import PromptError, SamTuneError, StorageError
 from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.core.wording import tr
 from napari_sam_tune.ui.views.labelling import ObjectSnapshot, Tool
 from napari_sam_tune.ui.work.asking import Asking
 from napari_sam_tune.ui.work.drawing import Drawing
@@ -133,7 +134,7 @@ class Annotating(QObject):
         label = 0 if negative != self._negative else 1
         prompt = self.asking.said
         if label == 0 and prompt is None and self._session.open_object.mask is None:
-            self._place.tell("Click on the defect first; then take away what does not belong.")
+            self._place.tell(tr("Click on the defect first; then take away what does not belong."))
             return
         self.asking.ask(
             Prompt(points=[xy], labels=[label]) if prompt is None else prompt.add_point(*xy, label)
@@ -187,7 +188,7 @@ class Annotating(QObject):
         try:
             action()
         except StorageError as error:
-            self._place.complain(error, "Try again", partial(self._do, action))
+            self._place.complain(error, tr("Try again"), partial(self._do, action))
         except SamTuneError as error:
             self._place.complain(error)
         else:
@@ -262,20 +263,20 @@ class Annotating(QObject):
         self._picking = None
         annotation_id = self._place.layers.id_at(world)
         if annotation_id is None:
-            self._place.tell("There is no accepted mask at that place.")
+            self._place.tell(tr("There is no accepted mask at that place."))
             self.refresh()
             return
         self.take(what, annotation_id)
 
-    def take(self, what: Literal["reopen", "delete"], annotation_id: str) -> None:
-        """Take an accepted object of the open image up again, or out."""
+    def take(self, what: Literal["reopen", "delete"], *ids: str) -> None:
+        """Take an accepted object of the open image up again, or one or several out."""
         self._picking = None
         if what == "delete":
-            self._dropping_answer(partial(self._session.delete, annotation_id))
+            self._dropping_answer(partial(self._session.delete, ids))
         elif self._session.open_object.is_empty:
-            self._dropping_answer(partial(self._session.reopen, annotation_id))
+            self._dropping_answer(partial(self._session.reopen, ids[0]))
         else:
-            self._place.tell("First accept or reject the object that is open.")
+            self._place.tell(tr("First accept or reject the object that is open."))
             self.refresh()
 
     def _finish_image(self, *, empty: bool) -> None:
@@ -288,14 +289,16 @@ class Annotating(QObject):
         done = self._do(partial(self._session.mark_done, done=not was, empty=empty and not was))
         self._opening.show_place()
         if done and not was and not self._opening.go_to_unfinished():
-            self._place.tell("Every image is done. “Export…” takes the masks out.")
+            self._place.tell(tr("Every image is done. “Export…” takes the masks out."))
 
     def _go(self, by: int) -> None:
         self._place.touch()
         if self.asking.after_others(partial(self._go, by)):
             return  # a mask accepted before it was there is not left behind
         if not self._opening.go(by):
-            self._place.tell("This is the last image." if by > 0 else "This is the first image.")
+            self._place.tell(
+                tr("This is the last image.") if by > 0 else tr("This is the first image.")
+            )
 
     def set_tool(self, tool: str) -> None:
         """Let the mouse click, draw strokes, paint or erase."""
@@ -386,8 +389,10 @@ class Annotating(QObject):
 
     def _headline(self, current: OpenObject) -> str:
         if self._picking is not None:
-            word = "correct" if self._picking == "reopen" else "delete"
-            return f"Click on the accepted mask to {word}."
+            if self._picking == "reopen":
+                return tr("Click on the accepted mask to correct.")
+            return tr("Click on the accepted mask to delete.")
         if not self._opening.is_ready:
-            return "Preparing the image. Click already: the mask comes as soon as it is ready."
-        return headline(current, self._session.project)
+            return tr("Preparing the image. Click already: the mask comes as soon as it is ready.")
+        image_id, key = self._session.state.image_id, self._place.panel.keys["done"]
+        return headline(current, self._session.project, image_id, key)

@@ -14,7 +14,7 @@ from napari_sam_tune.ui.inference import Kind
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_sam_tune.core.prompts import Mask, Prompt, Proposal, ProposalRequest
+    from napari_sam_tune.core.prompts import Mask, Prompt, Proposal, ProposalRequest, Stroke
     from napari_sam_tune.ui.work.opening import Opening
     from napari_sam_tune.ui.work.workplace import Workplace
 
@@ -83,21 +83,21 @@ class Asking(QObject):
             return
         self._ask(prompt, [])
 
-    def draw(self, find: Callable[[], Mask]) -> None:
+    def draw(self, stroke: Stroke, find: Callable[[], Mask]) -> None:
         """Add the mask of a stroke, found on the model's thread; clicks meanwhile follow it."""
         self.compared = None
         self._place.inference.forget(Kind.CLOSER)
         if self._question is not None:
-            self._question.then.append(partial(self.draw, find))
+            self._question.then.append(partial(self.draw, stroke, find))
             return
         question = self._question = _Question(None)
-        done = partial(self._on_drawn, question)
+        done = partial(self._on_drawn, question, stroke)
         self._place.inference.submit(Kind.PROPOSE, find, done, self._on_not_drawn)
         self.changed.emit()
 
-    def _on_drawn(self, question: _Question, mask: Mask) -> None:
+    def _on_drawn(self, question: _Question, stroke: Stroke, mask: Mask) -> None:
         self._question = None
-        self._session.objects.draw(mask)
+        self._session.objects.draw(mask, stroke)
         self._go_on(question)
         self.changed.emit()
 
@@ -109,7 +109,7 @@ class Asking(QObject):
     def ask_anew(self) -> None:
         """Let the weights that came into use answer the open prompt; the old mask is kept aside."""
         prompt = self.said
-        if prompt is None or self.is_asking or not self._opening.is_ready:
+        if prompt is None or not prompt.asks or self.is_asking or not self._opening.is_ready:
             return
         self.ask(prompt)
         self.compared = "new" if self.is_asking else None
@@ -118,7 +118,7 @@ class Asking(QObject):
     def ask_again(self) -> None:
         """Put the open prompt once more, to a chain of answers that was switched."""
         prompt = self.said
-        if prompt is not None and self._opening.is_ready:
+        if prompt is not None and prompt.asks and self._opening.is_ready:
             self.ask(prompt)
 
     def mend(self) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFileDialog
 
+from napari_sam_tune.core.wording import join_sentences, tr
 from napari_sam_tune.ui.background import Background
 from napari_sam_tune.ui.views.charts import Bar
 from napari_sam_tune.ui.views.look import ACCENT
@@ -65,7 +66,7 @@ class Counting(QObject):
         self._background.submit(
             "save",
             partial(_save, self._project, folder),
-            lambda _: self._place.tell(f"The numbers are in {folder}."),
+            lambda _: self._place.tell(tr("The numbers are in {folder}.", folder=folder)),
             self._place.complain,
         )
 
@@ -75,7 +76,7 @@ class Counting(QObject):
 
     def _on_save_asked(self) -> None:
         folder = QFileDialog.getExistingDirectory(
-            self.view, "Folder for numbers.png and the tables", str(self._project.path.parent)
+            self.view, tr("Folder for numbers.png and the tables"), str(self._project.path.parent)
         )
         if folder:
             self.save(Path(folder))
@@ -104,12 +105,23 @@ def _shown(numbers: Numbers, queued: int) -> NumbersSnapshot:
     """Return what the window shows, in a folder of so many images."""
     without, labelled = len(numbers.without_masks), sum(bool(i.masks) for i in numbers.images)
     empty = sum(image.no_defect for image in numbers.images)
-    headline = (
-        f"{numbers.masks:,} mask{'s' * (numbers.masks != 1)} on {labelled:,} "
-        f"image{'s' * (labelled != 1)}. Images without a mask: {without:,} that "
-        f"were opened, {empty:,} marked as having no defect, "
-        f"{max(0, queued - len(numbers.images)):,} not opened so far."
+    headline = tr(
+        "{masks} on {images}. Images without a mask: {without:,} that were opened, {empty:,} "
+        "marked as having no defect, {unseen:,} not opened so far.",
+        masks=tr("{n:,} masks", "1 mask", n=numbers.masks),
+        images=tr("{n:,} images", "1 image", n=labelled),
+        without=without,
+        empty=empty,
+        unseen=max(0, queued - len(numbers.images)),
     )
+    aside = sum(numbers.states.get(state, 0) for state in ("excluded", "second_look"))
+    if aside:
+        more = tr(
+            "{n:,} of the masks are excluded or wait for a second look; they are counted here.",
+            "1 of the masks is excluded or waits for a second look; it is counted here.",
+            n=aside,
+        )
+        headline = join_sentences(headline, more)
     most = sorted((c for c in numbers.classes if c.masks), key=lambda one: -one.masks)
     sizes = np.sum([one.sizes for one in numbers.classes], axis=0) if numbers.masks else []
     edges = [_short(edge) for edge in numbers.size_edges]
@@ -122,6 +134,9 @@ def _shown(numbers: Numbers, queued: int) -> NumbersSnapshot:
         sizes=tuple(
             Bar(f"{edge}", float(count), f"{count:,}" if count else "")
             for edge, count in list(zip(edges, sizes, strict=False))[first:]
+        ),
+        noted=tuple(
+            Bar(one.values.text, one.masks, f"{one.masks:,}", _GREY) for one in numbers.noted
         ),
         places=numbers.places,
         effort=_over_time([float(cost.actions) for cost in numbers.costs], ACCENT),

@@ -13,6 +13,7 @@ from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.project.effort import RECALLED
 from napari_sam_tune.core.rounds.plan import AutoRounds
 from napari_sam_tune.core.rounds.report import RoundReport
+from napari_sam_tune.core.wording import mark, tr
 from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.views.helping import HelpingRow
 from napari_sam_tune.ui.views.history import VersionRow
@@ -32,12 +33,13 @@ _BASE = "base"
 # A pause this long, with a few new masks, is a good time to learn from them.
 _IDLE_SECONDS, _IDLE_MASKS, _LOOK_MILLISECONDS = 45.0, 4, 2000
 _WATCHED = ("training", "weights_version", "is_surface_new", "learnt", "masks_since_round")
-_FINDER_FIRST = "The finder is being trained; learning goes on when that is over."
+_FINDER_FIRST = mark("The finder is being trained; learning goes on when that is over.")
 _DOING = {
-    "loading": "Learning begins…",
-    "encoding": "Learning: looking at images",
-    "training": "Learning from your masks",
-    "judging": "Learning: comparing with what answers now",
+    "loading": mark("Learning begins…"),
+    "encoding": mark("Learning: looking at images"),
+    "training": mark("Learning from your masks"),
+    "sending": mark("Sending what the server has not got"),
+    "judging": mark("Learning: testing on your masks"),
 }
 
 
@@ -127,7 +129,7 @@ class FineTuning(QObject):
     def cancel(self) -> None:
         """Stop the round under way."""
         self._place.touch()
-        self._shown = replace(self._shown, doing="Stopping…", seconds_left=None)
+        self._shown = replace(self._shown, doing=tr("Stopping…"), seconds_left=None)
         self._session.cancel()
         self.refresh()
 
@@ -139,7 +141,11 @@ class FineTuning(QObject):
         except SamTuneError as error:
             self._place.complain(error)
             return
-        said = f"{self._name(version).capitalize()} answers again."
+        said = (
+            tr("Base model answers again.")
+            if version == _BASE
+            else tr("Version {number} answers again.", number=self._number(version))
+        )
         self._shown = replace(self._shown, outcome=said, details="", is_fresh=True)
         self.refresh()
         self._swap()
@@ -170,7 +176,7 @@ class FineTuning(QObject):
         fraction = progress.step / progress.steps if progress.steps else None
         self._shown = replace(
             self._shown,
-            doing=_DOING[progress.phase],
+            doing=tr(_DOING[progress.phase]),
             fraction=None if progress.phase == "loading" else fraction,
             seconds_left=progress.seconds_left,
         )
@@ -202,7 +208,7 @@ class FineTuning(QObject):
             return
         notice = Notice(text, "warning")
         if text == self._lost:
-            notice = replace(notice, remedy="Learn again", act=self.start)
+            notice = replace(notice, remedy=tr("Learn again"), act=self.start)
         self._place.panel.notice.show_notice(notice)
 
     def _on_annotations_changed(self, *_: object) -> None:
@@ -233,7 +239,7 @@ class FineTuning(QObject):
         new = self._session.state.masks_since_round
         waiting, missing = round_words.awaited(self._session.learner, new)
         if self._session.state.training_head:
-            waiting, missing = "", _FINDER_FIRST
+            waiting, missing = "", tr(_FINDER_FIRST)
         self._shown = replace(self._shown, awaited=waiting, missing=missing)
         self.refresh()
 
@@ -255,7 +261,7 @@ class FineTuning(QObject):
             learnt=learnt,
             learnt_points=points,
             training=state.training,
-            doing=self._shown.doing or _DOING["loading"],
+            doing=self._shown.doing or tr(_DOING["loading"]),
             automatic=preferences.automatic_rounds,
             every=preferences.masks_per_round,
         )
@@ -278,7 +284,7 @@ class FineTuning(QObject):
         return VersionRow(
             version=promotion.version,
             name=self._name(promotion.version),
-            when=datetime.fromtimestamp(promotion.time).strftime("%d %b %H:%M"),
+            when=datetime.fromtimestamp(promotion.time).strftime(tr("%d %b %H:%M")),
             score=round_words.score(report),
             in_use=promotion.version == in_use,
             detail=round_words.details(promotion.version, report),
@@ -290,7 +296,7 @@ class FineTuning(QObject):
             return
         rows = tuple(
             HelpingRow(
-                "from other images" if row.version == RECALLED else self._name(row.version),
+                tr("from other images") if row.version == RECALLED else self._name(row.version),
                 row.masks,
                 row.clicks + row.boxes,
                 row.strokes,
@@ -313,4 +319,8 @@ class FineTuning(QObject):
         return versions.index(version) if version in versions else 0
 
     def _name(self, version: str) -> str:
-        return "base model" if version == _BASE else f"version {self._number(version)}"
+        return (
+            tr("base model")
+            if version == _BASE
+            else tr("version {number}", number=self._number(version))
+        )

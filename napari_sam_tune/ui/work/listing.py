@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer
 
+from napari_sam_tune.core.wording import mark, tr
 from napari_sam_tune.ui.background import Background
 from napari_sam_tune.ui.views.object_page import DOUBTED, HERE
 from napari_sam_tune.ui.views.rows import no_thumbnail
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
 
 _TOGETHER_MS = 60
 """Changes within so short a time are listed together."""
+_NO_MASK_AT_ALL = mark("No mask is accepted yet.")
 _NO_MASKS = {
-    DOUBTED: "Nothing to look at again so far.",
-    HERE: "No mask is accepted on this image yet.",
+    DOUBTED: mark("Nothing to look at again so far."),
+    HERE: mark("No mask is accepted on this image yet."),
 }
 
 
@@ -140,7 +142,7 @@ class Listing(QObject):
         self._background.submit(name, work, done, self._place.complain)
 
     def _on_mask_rows(self, rows: list[ListRow]) -> None:
-        empty = _NO_MASKS.get(self._masks.scope, "No mask is accepted yet.")
+        empty = tr(_NO_MASKS.get(self._masks.scope, _NO_MASK_AT_ALL))
         self._masks.show_rows(rows, empty)
         self._masks.view.select(self._selecting.ids, scroll=False)
         self._looking.note_listed()
@@ -186,16 +188,17 @@ class Listing(QObject):
         elif len(ids) == 1:
             self._selecting.go_to(ids[0], partial(self._annotating.take, "reopen", ids[0]))
         else:
-            self._place.tell("Select one mask alone to correct it.")
+            self._place.tell(tr("Select one mask alone to correct it."))
 
     def _delete(self, ids: tuple[str, ...]) -> None:
         project, image_id = self._session.project, self._session.state.image_id
         if any(project.annotation(i).image_id != image_id for i in ids):
             if len(ids) > 1:
-                self._place.tell("Masks are deleted on the image that is open. Select these alone.")
+                self._place.tell(
+                    tr("Masks are deleted on the image that is open. Select these alone.")
+                )
                 return
             self._selecting.go_to(ids[0], partial(self._delete, ids))
             return
         self._selecting.select(())
-        for annotation_id in ids:
-            self._annotating.take("delete", annotation_id)
+        self._annotating.take("delete", *ids)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_sam_tune.core.wording import mark, tr
 from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.views.object_page import DOUBTED, DoubtSnapshot
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.ui.work.selecting import Selecting
     from napari_sam_tune.ui.work.workplace import Workplace
 
-_ALL_COMPARED = "All are compared"
+_ALL_COMPARED = mark("All are compared")
 
 
 class LookingAgain(QObject):
@@ -129,17 +130,23 @@ class LookingAgain(QObject):
             self._seen.add(target)
             self._selecting.go_to(target)
         elif self._run is not None:
-            self._place.tell("The masks are still being compared: those found so far were shown.")
+            self._place.tell(
+                tr("The masks are still being compared: those found so far were shown.")
+            )
         else:
             self._seen.clear()
-            self._place.tell("Every mask of this list was shown. The next one is its first.")
+            self._place.tell(tr("Every mask of this list was shown. The next one is its first."))
 
     def _show(self) -> None:
         step, is_running = self._step, self._run is not None
         fraction = None if not is_running else 0.0 if step is None else step.done / step.total
-        said = _ALL_COMPARED
+        said = tr(_ALL_COMPARED)
         if is_running:
-            said = "Comparing…" if step is None else f"{step.done:,} of {step.total:,} compared"
+            said = (
+                tr("Comparing…")
+                if step is None
+                else tr("{done:,} of {total:,} compared", done=step.done, total=step.total)
+            )
         self._page.show_doubts(DoubtSnapshot(said, fraction))
 
 

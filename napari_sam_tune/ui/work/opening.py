@@ -11,6 +11,7 @@ from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam_tune.core.errors import SamTuneError, StorageError
+from napari_sam_tune.core.wording import tr
 from napari_sam_tune.ui.canvas.looks import OWN
 from napari_sam_tune.ui.canvas.view import covering, fit
 from napari_sam_tune.ui.inference import Kind
@@ -133,11 +134,15 @@ class Opening(QObject):
         cover = covering(self._place.viewer.layers, layers.image, world)
         if cover is not None:
             name = cover.name
-            text = f"Here “{name}” lies over the image that is open. Label this image?"
-            self._offer(text, f"Label “{name}”", partial(self.open_layer, cover))
+            text = tr(
+                "Here “{name}” lies over the image that is open. Label this image?", name=name
+            )
+            self._offer(text, tr("Label “{name}”", name=name), partial(self.open_layer, cover))
         elif not layers.image.visible:
-            text = f"“{layers.image.name}” is hidden, so a click on it would not be seen."
-            self._offer(text, "Show it", partial(setattr, layers.image, "visible", True))
+            text = tr(
+                "“{name}” is hidden, so a click on it would not be seen.", name=layers.image.name
+            )
+            self._offer(text, tr("Show it"), partial(setattr, layers.image, "visible", True))
         else:
             return True
         return False
@@ -211,7 +216,7 @@ class Opening(QObject):
         if self._read is not None and image_id is not None and queue.go_to(image_id):
             self._encode(self._read)  # the image on the screen stays the open one
         self.show_place()
-        self._place.complain(error, "Next image", onward)
+        self._place.complain(error, tr("Next image"), onward)
 
     def _go_to(self, position: int) -> None:
         if position < len(self._place.queue.images):
@@ -247,7 +252,7 @@ class Opening(QObject):
 
     def _on_encode_failed(self, error: Exception) -> None:
         self._stages.end()
-        self._place.complain(error, "Try again", self.open_current)
+        self._place.complain(error, tr("Try again"), self.open_current)
 
     def _layer_of(self, read: ReadImage) -> Image:
         viewer, queued = self._place.viewer, read.queued
@@ -270,8 +275,11 @@ class Opening(QObject):
         if layer is not None and read.is_otherwise:
             layer.data = read.pixels
             self._place.tell(
-                f"{layer.name} is now shown as its file says: upright, and black as black. Masks "
-                "are made on it as every other program shows it."
+                tr(
+                    "{name} is now shown as its file says: upright, and black as black. Masks are "
+                    "made on it as every other program shows it.",
+                    name=layer.name,
+                )
             )
 
     def _show_pixels(self, pixels: NDArray[Any], name: str) -> None:

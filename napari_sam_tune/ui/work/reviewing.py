@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject
 
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.ui.views.reviewing import STATES, Field, ReviewSnapshot
+from napari_sam_tune.core.wording import mark, tr
+from napari_sam_tune.ui.views.reviewing import Field, ReviewSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +21,16 @@ if TYPE_CHECKING:
     from napari_sam_tune.ui.work.workplace import Workplace
 
 _KEYS = {"approve": "approved", "second_look": "second_look", "exclude": "excluded"}
-_NUMBER = "A number"
+_NUMBER = mark("A number")
+_DECIDED = {
+    "to_do": mark("{what}: to do."),
+    "accepted": mark("{what}: accepted."),
+    "done": mark("{what}: done."),
+    "second_look": mark("{what}: second look."),
+    "approved": mark("{what}: approved."),
+    "excluded": mark("{what}: excluded."),
+}
+"""What is said of a decision, by the state it led to."""
 _FEW = 20
 """Masks that are asked for one by one; more of them all at once."""
 
@@ -90,7 +100,7 @@ class Reviewing(QObject):
         if not self._say(say, "state", fresh):
             return
         what = self._what(len(things), of_masks)
-        self._place.tell(f"{what}: {STATES[fresh].lower()}.")
+        self._place.tell(tr(_DECIDED[fresh], what=what))
 
     def _on_tagged(self, say: Callable[..., None], text: str) -> None:
         self._say(say, "tags", tuple(filter(None, (tag.strip() for tag in text.split(",")))))
@@ -155,10 +165,10 @@ class Reviewing(QObject):
         return project.attributes(labels.pop()) if len(labels) == 1 else ()
 
     def _what(self, count: int, of_masks: bool) -> str:
-        if count > 1:
-            return f"{count} {'masks' if of_masks else 'images'}"
         if of_masks:
-            return "1 mask" if count else ""
+            return tr("{n:,} masks", "1 mask", n=count) if count else ""
+        if count > 1:
+            return tr("{n:,} images", "1 image", n=count)
         return (self._known_images() or [""])[0]
 
 
@@ -189,7 +199,7 @@ def _together(
 
 def _field(attribute: Attribute, value: object) -> Field:
     text = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-    hint = _NUMBER if attribute.kind == "number" else ""
+    hint = tr(_NUMBER) if attribute.kind == "number" else ""
     return Field(attribute.name, attribute.choices, text, hint)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES
+from napari_sam_tune.core.rounds.plan import Missing
+from napari_sam_tune.core.wording import join_names, mark, tr
 from napari_sam_tune.ui.views.learnt_chart import score_text
 
 if TYPE_CHECKING:
@@ -18,23 +20,33 @@ if TYPE_CHECKING:
 
 _FEWEST_LEARNT: Final = 3
 """Masks from which on it is said what was learnt from them."""
+_BY_ITSELF: Final = mark("{missing}, then a round of learning starts.")
 
 
 def worth(learnt: Learnt | None) -> str:
     """Say in one sentence what learning at every accept is worth; "" until there is something."""
     if learnt is None or learnt.masks < _FEWEST_LEARNT:
         return ""
-    masks = f"Learnt from {learnt.masks} masks"
     if not learnt.judged:
-        return f"{masks}. Your first clicks on {LEAST_IMAGES} images will tell whether that helps."
-    if learnt.with_it <= learnt.without:
-        return (
-            f"{masks}. It does not help here yet, so the model answers alone (a first "
-            f"click scores {score_text(learnt.without)})."
+        return tr(
+            "Learnt from {masks:,} masks. Your first clicks on {images} images will tell whether "
+            "that helps.",
+            masks=learnt.masks,
+            images=LEAST_IMAGES,
         )
-    return (
-        f"{masks}: a first click on them, each left out, would score {score_text(learnt.with_it)} "
-        f"instead of {score_text(learnt.without)}."
+    if learnt.with_it <= learnt.without:
+        return tr(
+            "Learnt from {masks:,} masks. It does not help here yet, so the model answers alone "
+            "(a first click scores {without}).",
+            masks=learnt.masks,
+            without=score_text(learnt.without),
+        )
+    return tr(
+        "Learnt from {masks:,} masks: a first click on them, each left out, would score "
+        "{with_it} instead of {without}.",
+        masks=learnt.masks,
+        with_it=score_text(learnt.with_it),
+        without=score_text(learnt.without),
     )
 
 
@@ -50,20 +62,21 @@ def awaited(learner: Learner, new: int) -> tuple[str, str]:
 
     """
     if learner.rests:
-        return "", "Learning rests: this project is in use with another model."
+        return "", tr("Learning rests: this project is in use with another model.")
     missing = learner.missing()
     if missing is None and learner.auto is None:
-        masks = "1 new mask" if new == 1 else f"{new} new masks"
-        return f"{masks}: “Learn now” learns from what was accepted.", ""
+        said = tr(
+            "{n:,} new masks: “Learn now” learns from what was accepted.",
+            "1 new mask: “Learn now” learns from what was accepted.",
+            n=new,
+        )
+        return said, ""
     still = 1 if learner.auto is None or learner.auto.every is None else learner.auto.every - new
     if missing is None:
-        more = "1 more mask" if still <= 1 else f"{still} more masks"
-        return f"{more}, then a round of learning starts by itself.", ""
-    more = str(missing.at_least(still))
-    needed = f"{missing}, then it can learn."
-    return (
-        "" if learner.auto is None else f"{more}, then a round of learning starts by itself."
-    ), needed
+        return tr(_BY_ITSELF, missing=Missing(max(1, still), elsewhere=False)), ""
+    by_itself = tr(_BY_ITSELF, missing=missing.at_least(still))
+    needed = tr("{missing}, then it can learn.", missing=missing)
+    return "" if learner.auto is None else by_itself, needed
 
 
 def outcome(finished: Round, name: str, gate: GateConfig) -> str:
@@ -77,24 +90,36 @@ def outcome(finished: Round, name: str, gate: GateConfig) -> str:
     """
     report, verdict = finished.report, finished.report.verdict
     if finished.cancelled:
-        return "Stopped. Nothing has changed."
+        return tr("Stopped. Nothing has changed.")
     if verdict is None or (verdict.promote and not finished.promoted):
         return report.sentence
     if verdict.objects < gate.fewest_objects:
-        return "Not judged: too few masks are kept aside for that. Accept masks on more images."
+        return tr("Not judged: too few masks are kept aside for that. Accept masks on more images.")
     before, after = _means(verdict)
-    figures = f"{score_text(after)}, was {score_text(before)}"
+    figures = tr("{after}, was {before}", after=score_text(after), before=score_text(before))
     if finished.promoted:
-        return f"Better on the masks kept aside ({figures}): {name} answers from now on."
+        return tr(
+            "Better on the masks kept aside ({figures}): {name} answers from now on.",
+            figures=figures,
+            name=name,
+        )
     worse = [
         f"“{label}”"
         for label, change in verdict.by_class.items()
         if change.gain < -gate.class_loss and change.objects >= gate.class_objects
     ]
     if worse and verdict.confidence >= gate.confidence:
-        return f"Better as a whole ({figures}), but worse for {', '.join(worse)}: not used."
-    clearly = "clearly " if score_text(after) > score_text(before) else ""
-    return f"Not {clearly}better yet on the masks kept aside ({figures}); it goes on learning."
+        return tr(
+            "Better as a whole ({figures}), but worse for {classes}: not used.",
+            figures=figures,
+            classes=join_names(worse),
+        )
+    told = (
+        mark("Not clearly better yet on the masks kept aside ({figures}); it goes on learning.")
+        if score_text(after) > score_text(before)
+        else mark("Not better yet on the masks kept aside ({figures}); it goes on learning.")
+    )
+    return tr(told, figures=figures)
 
 
 def details(version: str, report: RoundReport, gate: GateConfig | None = None) -> str:
@@ -108,19 +133,46 @@ def details(version: str, report: RoundReport, gate: GateConfig | None = None) -
     """
     lines = []
     if report.masks:
-        lines.append(f"Learnt from {report.masks} masks in {report.steps} steps.")
+        lines.append(
+            tr(
+                "Learnt from {masks} masks in {steps} steps.",
+                masks=report.masks,
+                steps=report.steps,
+            )
+        )
     if (verdict := report.verdict) is not None and verdict.objects:
         before, after = _means(verdict)
         lines.append(
-            f"On {verdict.objects} masks kept aside: {score_text(before)} → {score_text(after)}."
+            tr(
+                "On {n:,} masks kept aside: {before} → {after}.",
+                "On 1 mask kept aside: {before} → {after}.",
+                n=verdict.objects,
+                before=score_text(before),
+                after=score_text(after),
+            )
         )
-        asked = "" if gate is None else f"; {gate.confidence:.0%} is asked"
-        lines.append(f"{min(int(100 * verdict.confidence), 99)}% sure that it is better{asked}.")
+        sure = min(int(100 * verdict.confidence), 99)
+        lines.append(
+            tr("{sure}% sure that it is better.", sure=sure)
+            if gate is None
+            else tr(
+                "{sure}% sure that it is better; {asked:.0%} is asked.",
+                sure=sure,
+                asked=gate.confidence,
+            )
+        )
     lines += [
-        f"{name}: {score_text(change.before)} → {score_text(change.after)} ({change.objects} masks)"
+        tr(
+            "{name}: {before} → {after} ({n:,} masks)",
+            "{name}: {before} → {after} (1 mask)",
+            n=change.objects,
+            name=name,
+            before=score_text(change.before),
+            after=score_text(change.after),
+        )
         for name, change in by_class(report).items()
     ]
-    return "\n".join((*lines, f"Weights {version}"))
+    return "\n".join((*lines, tr("Weights {version}", version=version)))
 
 
 def score(report: RoundReport) -> str:

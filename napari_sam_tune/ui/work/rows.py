@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.project.class_colours import CLASS_COLOURS
+from napari_sam_tune.core.wording import tr
 from napari_sam_tune.ui.views.reviewing import STATE_COLOURS, STATES
 from napari_sam_tune.ui.views.rows import ListRow
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.look_again import LookAgain
     from napari_sam_tune.core.project.annotations import Annotation
+    from napari_sam_tune.core.project.noted import Noted
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.project.review import Review
     from napari_sam_tune.core.suggestions.review import Review as Suggestions
@@ -43,7 +45,7 @@ def rows_of_doubts(project: Project, looking: LookAgain) -> list[ListRow]:
     colours, doubts = project.classes(), looking.most_doubtful()
     reviewed = {mask.id: (mask, said) for mask, said in project.reviewed()}
     return [
-        _row_of_mask(mask, colours, said, True, f"{score:.0%} alike · ")
+        _row_of_mask(mask, colours, said, True, tr("{score:.0%} alike", score=score))
         for name, score in doubts
         for mask, said in filter(None, [reviewed.get(name)])  # it may be gone meanwhile
     ]
@@ -53,20 +55,23 @@ def _row_of_mask(
     mask: Annotation, colours: Mapping[str, str], said: Review, names_image: bool, first: str = ""
 ) -> ListRow:
     y0, x0, y1, x1 = mask.bbox
-    where = f"{mask.image_id} · " if names_image else ""
-    more = "".join(f" · {text}" for text in (*said.tags, said.note) if text)
+    size = tr(
+        "{width} × {height} px, area {area:,} px", width=x1 - x0, height=y1 - y0, area=mask.area
+    )
+    detail = (first, mask.image_id if names_image else "", size, *said.tags, said.note)
     values = " ".join(str(value) for value in said.values.values())
     words = (mask.label, mask.image_id, said.note, *said.tags, values)
     return ListRow(
         id=mask.id,
         title=mask.label,
-        detail=f"{first}{where}{x1 - x0} × {y1 - y0} px, {mask.area:,} in it{more}",
+        detail=" · ".join(filter(None, detail)),
         colour=colours.get(mask.label, CLASS_COLOURS[0]),
-        mark=STATES[said.state] if said.state in STATE_COLOURS else "",
+        mark=tr(STATES[said.state]) if said.state in STATE_COLOURS else "",
         mark_colour=STATE_COLOURS.get(said.state, ""),
         labels=(mask.label,),
         state=said.state,
         words=" ".join(words).lower(),
+        values=tuple(said.values.items()),
     )
 
 
@@ -106,9 +111,12 @@ def rows_of_images(
     """
     masks: Counter[str] = Counter()
     labels: dict[str, set[str]] = {}
-    for annotation in project.annotations():
+    values: dict[str, dict[Noted, None]] = {}
+    for annotation, of_mask in project.reviewed():
         masks[annotation.image_id] += 1
         labels.setdefault(annotation.image_id, set()).add(annotation.label)
+        if of_mask.values:
+            values.setdefault(annotation.image_id, {}).update(dict.fromkeys(of_mask.values.items()))
     reviews, empty = project.image_reviews(), project.empty_images()
     need = {image_id: place for place, image_id in enumerate(expected.need)}
     rows = []
@@ -117,23 +125,22 @@ def rows_of_images(
         state = "to_do" if said is None else said.state
         note, tags = ("", ()) if said is None else (said.note, said.tags)
         finds, sureness = expected.finds.get(image.id), expected.sureness.get(image.id)
-        texts = [_count(masks[image.id], "mask") if masks[image.id] else "no mask"]
+        texts = [_masks(masks[image.id])]
         if image.id in empty and not masks[image.id]:
-            texts = ["no defect"]
+            texts = [tr("no defect")]
         if finds is not None:
-            texts.append(f"{_count(finds, 'find')} expected")
-            if finds and sureness is not None:
-                texts[-1] += f", {sureness:.0%} sure"
+            texts.append(_finds(finds, sureness))
         rows.append(
             ListRow(
                 id=image.id,
                 title=image.id,
                 detail=" · ".join((*texts, *tags, *filter(None, [note]))),
-                mark=STATES[state] if state in STATE_COLOURS else "",
+                mark=tr(STATES[state]) if state in STATE_COLOURS else "",
                 mark_colour=STATE_COLOURS.get(state, ""),
                 labels=tuple(labels.get(image.id, ())),
                 state=state,
                 words=" ".join((image.id, note, *tags)).lower(),
+                values=tuple(values.get(image.id, ())),
                 ranks=(place, need.get(image.id, _LAST), _unsure(finds, sureness)),
             )
         )
@@ -145,5 +152,16 @@ def _unsure(finds: int | None, sureness: float | None) -> float:
     return _LAST if finds is None or sureness is None else abs(sureness - 0.5)
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" + "s" * (number != 1)
+def _masks(count: int) -> str:
+    return tr("{n:,} masks", "1 mask", n=count) if count else tr("no mask")
+
+
+def _finds(count: int, sureness: float | None) -> str:
+    if not count or sureness is None:
+        return tr("{n:,} finds expected", "1 find expected", n=count)
+    return tr(
+        "{n:,} finds expected, {sure:.0%} sure",
+        "1 find expected, {sure:.0%} sure",
+        n=count,
+        sure=sureness,
+    )

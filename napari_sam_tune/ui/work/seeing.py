@@ -14,6 +14,7 @@ from qtpy.QtCore import QObject, QTimer
 from scipy import ndimage
 
 from napari_sam_tune.core.images.files import to_rgb8
+from napari_sam_tune.core.wording import tr
 from napari_sam_tune.ui.canvas.looks import OWN, inherit_place
 from napari_sam_tune.ui.inference import Kind
 
@@ -90,7 +91,7 @@ class Seeing(QObject):
     def _switch_markers(self) -> None:
         if self._place.layers.is_open and not self._place.layers.switch_markers():
             key = self._place.panel.keys.get("markers", "")
-            self._place.tell(f"Clicks and boxes are hidden. {key} shows them again.")
+            self._place.tell(tr("Clicks and boxes are hidden. {key} shows them again.", key=key))
 
     # -------------------------------------------------------------- contrast
 
@@ -102,7 +103,9 @@ class Seeing(QObject):
             return
         self._even_out()
         key = self._place.panel.keys.get("contrast", "")
-        self._place.tell(f"More contrast, for the eye alone. {key} shows the image as it is.")
+        self._place.tell(
+            tr("More contrast, for the eye alone. {key} shows the image as it is.", key=key)
+        )
 
     @property
     def _is_evened(self) -> bool:
@@ -131,7 +134,7 @@ class Seeing(QObject):
             return
         if self._contrast is None or self._contrast not in viewer.layers:
             active = viewer.layers.selection.active
-            self._contrast = Image(grey, name="contrast", metadata={OWN: "contrast"})
+            self._contrast = Image(grey, name=tr("contrast"), metadata={OWN: "contrast"})
             self._contrast.contrast_limits = (0, 255)
             viewer.layers.insert(viewer.layers.index(layers.image) + 1, self._contrast)
             viewer.layers.selection.active = active
@@ -167,7 +170,7 @@ class Seeing(QObject):
             return
         box = layers.box_of_object(self._place.viewer.cursor.position)
         if box is None:
-            self._place.tell("Click on a defect or point at an accepted mask, then zoom to it.")
+            self._place.tell(tr("Click on a defect or point at an accepted mask, then zoom to it."))
             return
         self._view_before = tuple(camera.center), camera.zoom
         y0, x0, y1, x1 = box

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_sam_tune.core.wording import tr
 from napari_sam_tune.ui.canvas.selected import SelectedMasks
 
 if TYPE_CHECKING:
@@ -88,7 +89,9 @@ class Selecting(QObject):
             self._goal = None
             self._arrive(annotation_id, then)
         elif self._place.queue.find(image_id) is None:
-            self._place.tell(f"{image_id} is not among the images opened here.")
+            self._place.tell(
+                tr("{image_id} is not among the images opened here.", image_id=image_id)
+            )
         else:
             self._opening.open_by_id(image_id)
             self._goal = annotation_id, then

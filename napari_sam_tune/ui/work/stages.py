@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
+from napari_sam_tune.core.wording import mark, tr
 from napari_sam_tune.ui.views.notice import Notice
 
 if TYPE_CHECKING:
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
 
 # What is quicker than this goes by without a word.
 _MOMENT_MS = 400
-READING = "Reading the image"
-_LOOKING = "Looking at the image ({step} of {count}). Click already: the mask comes by itself."
+READING = mark("Reading the image…")
+_LOOKING = mark(
+    "Looking at the image ({step} of {count}). Click already: the mask comes by itself."
+)
 
 
 class Stages(QObject):
@@ -34,7 +37,7 @@ class Stages(QObject):
 
     def begin(self) -> None:
         """The image is being read."""
-        self._go_on(Notice(f"{READING}…", busy=True))
+        self._go_on(Notice(tr(READING), busy=True))
         self._moment.start()
 
     def look(self, step: int, count: int) -> None:
@@ -50,7 +53,7 @@ class Stages(QObject):
 
     def _on_looked(self, step: int, count: int) -> None:
         if self._stage is not None:
-            text = _LOOKING.format(step=step, count=count)
+            text = tr(_LOOKING, step=step, count=count)
             self._go_on(Notice(text, busy=True, done=(step - 1) / count))
 
     def _go_on(self, stage: Notice) -> None:

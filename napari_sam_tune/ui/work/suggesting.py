@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.wording import mark, tr
 from napari_sam_tune.ui.inference import Interrupted, Kind
 from napari_sam_tune.ui.views.suggestion_view import SuggestionSnapshot
 from napari_sam_tune.ui.work.surveying import Surveying
@@ -196,7 +197,7 @@ class Suggesting(QObject):
         else:
             brings_back = self._knows_part and self._view.kind == "recalled"
             shown = SuggestionSnapshot(
-                _KNOWN_PART if brings_back else _INVITATION,
+                tr(_KNOWN_PART if brings_back else _INVITATION),
                 has_image=self._opening.is_ready,
                 has_masks=self._has_masks,
             )
@@ -206,21 +207,29 @@ class Suggesting(QObject):
     def _snapshot(self) -> SuggestionSnapshot:
         session, image_id = self._session, self._session.state.image_id
         if image_id is None or self._is_looking or not self._opening.is_ready:
-            return SuggestionSnapshot("Looking for objects…", reviewing=True)
+            return SuggestionSnapshot(tr("Looking for objects…"), reviewing=True)
         progress = session.review.progress(image_id)
         suggestion = session.open_object.suggestion
         if suggestion is not None:
-            counter = f"{progress.position} of {progress.count}"
-            what = "an object" if suggestion.label is None else f"“{suggestion.label}”"
-            sentence = f"The model is {1 - suggestion.uncertainty:.0%} sure that this is {what}."
+            counter = tr("{position} of {count}", position=progress.position, count=progress.count)
+            what = tr("an object") if suggestion.label is None else f"“{suggestion.label}”"
+            sentence = tr(
+                "The model is {sure:.0%} sure that this is {what}.",
+                sure=1 - suggestion.uncertainty,
+                what=what,
+            )
             if suggestion.source == "similar":
-                sentence = f"This looks like {what} that you accepted."
+                sentence = tr("This looks like {what} that you accepted.", what=what)
             if suggestion.source == "recalled":
-                sentence = f"This was accepted as {what} on another photograph of the part."
+                sentence = tr(
+                    "This was accepted as {what} on another photograph of the part.", what=what
+                )
             return SuggestionSnapshot(sentence, counter, reviewing=True)
         if progress.position:
             left = progress.count - progress.position + 1
-            return SuggestionSnapshot(f"{left} more after this object.", reviewing=True)
+            return SuggestionSnapshot(
+                tr("{left} more after this object.", left=left), reviewing=True
+            )
         return SuggestionSnapshot(self._nothing_left(image_id, progress.count), reviewing=True)
 
     def _nothing_left(self, image_id: str, count: int) -> str:
@@ -229,17 +238,19 @@ class Suggesting(QObject):
         except SamTuneError:
             is_empty = False  # what is wrong with the project is said where it is opened
         if self._session.review.queue(image_id).held_back:
-            return (
+            return tr(
                 "Most finds were wrong, so only surer ones are shown. Stop and find anew for all."
             )
         if is_empty:
-            return "This image is marked as having no defect: nothing is proposed."
+            return tr("This image is marked as having no defect: nothing is proposed.")
         if count:
-            return "All looked at. Click what was missed, or go to the next image."
+            return tr("All looked at. Click what was missed, or go to the next image.")
         if self._view.kind == "recalled":
-            return "No mask of this part fits here: it looks or lies otherwise. Click on a defect."
-        return "Nothing was found here. Click on a defect, or try another choice."
+            return tr(
+                "No mask of this part fits here: it looks or lies otherwise. Click on a defect."
+            )
+        return tr("Nothing was found here. Click on a defect, or try another choice.")
 
 
-_INVITATION = "Let the model look for objects itself; you accept or reject each."
-_KNOWN_PART = "You labelled this part on another photograph: “Propose” looks for its masks."
+_INVITATION = mark("Let the model look for objects itself; you accept or reject each.")
+_KNOWN_PART = mark("You labelled this part on another photograph: “Propose” looks for its masks.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject
 
+from napari_sam_tune.core.wording import tr
 from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.views.suggestion_view import SurveySnapshot
 
@@ -122,7 +123,9 @@ class Surveying(QObject):
         target = None if self._asked is None else next(self._others_with_finds(), None)
         if target is None:
             self._place.tell(
-                "Find all like these first." if self._asked is None else "No other image has finds."
+                tr("Find all like these first.")
+                if self._asked is None
+                else tr("No other image has finds.")
             )
             return
         self._opening.open_by_id(target)
@@ -137,12 +140,16 @@ class Surveying(QObject):
         known = self._finds()
         finds = {name: count for name, count in known.items() if count}
         total, seen = sum(finds.values()), len(known)
-        expected = f"{total} find expected" if total == 1 else f"{total} finds expected"
         step = self._step
         lines = sorted(finds.items(), key=lambda find: -find[1])[:_LINES]
         self._view.show_survey(
             SurveySnapshot(
-                sentence=f"{expected} on {len(finds)} of {seen} image" + "s" * (seen != 1),
+                sentence=tr(
+                    "{expected} on {finds} of {images}",
+                    expected=tr("{n:,} finds expected", "1 find expected", n=total),
+                    finds=len(finds),
+                    images=tr("{n:,} images", "1 image", n=seen),
+                ),
                 by_image="\n".join(f"{name}: {count}" for name, count in lines),
                 fraction=None if self._run is None else step.done / step.total if step else 0.0,
                 has_next=bool(finds.keys() - {self._place.queue.current.id}),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_sam_tune.core.wording import mark, tr
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -77,7 +79,7 @@ class Tour(QObject):
             self._show()
 
     def _show(self) -> None:
-        text = _STEPS[self._at].text.format(**self._work.place.panel.keys)
+        text = tr(_STEPS[self._at].text).format(**self._work.place.panel.keys)
         self._card.show_step(self._at + 1, len(_STEPS), text)
 
 
@@ -88,26 +90,35 @@ def _has_mask(tour: Tour) -> bool:
 
 _STEPS: Final = (
     _Step(
-        "Click in the middle of the dark spot below the number CP-0401, at its left. It is a pit, "
-        "and the model proposes its outline.",
+        mark(
+            "Click in the middle of the dark spot below the number CP-0401, at its left. It is a "
+            "pit, and the model proposes its outline."
+        ),
         lambda tour: _has_mask(tour) or tour.accepted > 0,
     ),
     _Step(
-        "If the outline fits, accept it: press {accept}, or the button “Accept”. If not, click "
-        "what is missing, right click what is too much. {undo} takes the last step back.",
+        mark(
+            "If the outline fits, accept it: press {accept}, or the button “Accept”. If not, click "
+            "what is missing, right click what is too much. {undo} takes the last step back."
+        ),
         lambda tour: tour.accepted > 0,
     ),
     _Step(
-        "There is another pit, to the right of it. Drag a box around it this time, and accept.",
+        mark(
+            "There is another pit, to the right of it. Drag a box around it this time, and accept."
+        ),
         lambda tour: tour.accepted > 1,
     ),
     _Step(
-        "That is all on this image. Press {done}, or “Done”: the next one opens.",
+        mark("That is all on this image. Press {done}, or “Done”: the next one opens."),
         lambda tour: tour.has_moved_on,
     ),
     _Step(
-        "Go on like this. The line at the foot of the dock says how many masks it waits for; then "
-        "it learns by itself while you go on. “Export…” is beside it, and ? shows all keys.",
+        mark(
+            "Go on like this. The line at the foot of the dock says how many masks it waits for; "
+            "then it learns by itself while you go on. “Export…” is beside it, and ? shows all "
+            "keys."
+        ),
         lambda _: False,
     ),
 )

@@ -8,8 +8,9 @@ from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.rounds.messages import RoundCancelled, RoundFailed
+from napari_sam_tune.core.wording import join_sentences, mark, tr
 from napari_sam_tune.ui.views.head_view import HeadSnapshot
-from napari_sam_tune.ui.views.learning import duration
+from napari_sam_tune.ui.views.learning import with_time_left
 from napari_sam_tune.ui.views.learnt_chart import score_text
 from napari_sam_tune.ui.views.notice import Notice
 
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 
 _WATCHED = ("training", "training_head")
 _DOING = {
-    "loading": "The finder's training begins…",
-    "encoding": "Finder: looking at images",
-    "training": "Finder: learning from your masks",
+    "loading": mark("The finder's training begins…"),
+    "encoding": mark("Finder: looking at images"),
+    "training": mark("Finder: learning from your masks"),
 }
-_NONE_YET = "No finder yet. Trained on your masks, it finds objects on every image by itself."
-_OF_ANOTHER_MODEL = "The finder belongs to another model and has to be trained anew."
+_NONE_YET = mark("No finder yet. Trained on your masks, it finds objects on every image by itself.")
+_OF_ANOTHER_MODEL = mark("The finder belongs to another model and has to be trained anew.")
 
 
 class TrainingHead(QObject):
@@ -83,7 +84,7 @@ class TrainingHead(QObject):
     def start(self) -> None:
         """Train the finder now."""
         self._place.touch()
-        self._doing, self._fraction = _DOING["loading"], None
+        self._doing, self._fraction = tr(_DOING["loading"]), None
         try:
             self._training.start(wait=False)
         except SamTuneError as error:
@@ -92,14 +93,12 @@ class TrainingHead(QObject):
     def cancel(self) -> None:
         """Stop the training under way."""
         self._place.touch()
-        self._doing, self._fraction = "Stopping…", None
+        self._doing, self._fraction = tr("Stopping…"), None
         self._training.cancel()
         self.refresh()
 
     def _on_progressed(self, progress: Progress) -> None:
-        left = progress.seconds_left
-        self._doing = _DOING[progress.phase]
-        self._doing += "" if left is None else f" · {duration(left)} left"
+        self._doing = with_time_left(tr(_DOING[progress.phase]), progress.seconds_left)
         is_known = progress.steps and progress.phase != "loading"
         self._fraction = progress.step / progress.steps if is_known else None
         self.refresh()
@@ -108,13 +107,13 @@ class TrainingHead(QObject):
         if self._is_closed:
             return
         if isinstance(end, RoundFailed):
-            text = f"The finder was not trained. {end.message}"
-            notice = Notice(text, "warning", remedy="Train again", act=self.start)
+            text = join_sentences(tr("The finder was not trained."), end.message)
+            notice = Notice(text, "warning", remedy=tr("Train again"), act=self.start)
             self._place.panel.notice.show_notice(notice)
         elif isinstance(end, RoundCancelled):
-            self._place.tell("Stopped. No new finder was made.")
+            self._place.tell(tr("Stopped. No new finder was made."))
         else:
-            self._place.tell("The finder is trained: “Propose” with “Trained finder” asks it.")
+            self._place.tell(tr("The finder is trained: “Propose” with “Trained finder” asks it."))
             self.trained.emit()
         self.refresh()
 
@@ -140,16 +139,24 @@ class TrainingHead(QObject):
         project = self._session.project
         file = newest_head(project)
         if file is None:
-            return HeadSnapshot(_NONE_YET, "Train it", self._training.why_not())
+            return HeadSnapshot(tr(_NONE_YET), tr("Train it"), self._training.why_not())
         info = read_info(file)
         if info.get("base", {}).get("sha256") != self._session.predictor.ref.sha256:
-            return HeadSnapshot(_OF_ANOTHER_MODEL, "Train it", self._training.why_not())
+            return HeadSnapshot(tr(_OF_ANOTHER_MODEL), tr("Train it"), self._training.why_not())
         known = kept_at(file)
         newer = sum(annotation.created > known for annotation in project.counting())
         score = info.get("held_out")
-        scores = "" if score is None else f" It scores {score_text(score)} on images kept aside."
+        scores = (
+            ""
+            if score is None
+            else tr("It scores {score} on images kept aside.", score=score_text(score))
+        )
         if not newer:
-            return HeadSnapshot(f"The finder is trained on all your masks.{scores}")
-        masks = "1 mask is" if newer == 1 else f"{newer} masks are"
-        sentence = f"The finder is trained.{scores} {masks} newer than it."
-        return HeadSnapshot(sentence, "Train it again", self._training.why_not())
+            all_of_them = tr("The finder is trained on all your masks.")
+            return HeadSnapshot(join_sentences(all_of_them, scores))
+        sentence = join_sentences(
+            tr("The finder is trained."),
+            scores,
+            tr("{n:,} masks are newer than it.", "1 mask is newer than it.", n=newer),
+        )
+        return HeadSnapshot(sentence, tr("Train it again"), self._training.why_not())

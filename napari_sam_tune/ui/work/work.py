@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam_tune.core.rounds.runners import ProcessRunner
+from napari_sam_tune.core.wording import join_sentences, mark, tr
 from napari_sam_tune.ui.canvas.gestures import Gestures
 from napari_sam_tune.ui.canvas.keys import KeyMap
 from napari_sam_tune.ui.inference import Kind
@@ -23,6 +24,7 @@ from napari_sam_tune.ui.work.preview import Preview
 from napari_sam_tune.ui.work.reviewing import Reviewing
 from napari_sam_tune.ui.work.seeing import Seeing
 from napari_sam_tune.ui.work.selecting import Selecting
+from napari_sam_tune.ui.work.serving import Serving
 from napari_sam_tune.ui.work.suggesting import Suggesting
 
 if TYPE_CHECKING:
@@ -31,8 +33,10 @@ if TYPE_CHECKING:
     from napari_sam_tune.ui.preferences import PreferencesSource
     from napari_sam_tune.ui.work.workplace import Workplace
 
-_CONNECTED = "Connected parts only: what no click, box or paint touches is left out of answers."
-_ALL_PARTS = "All parts of an answer are shown, also those that nobody clicked."
+_CONNECTED = mark(
+    "Connected parts only: what no click, box or paint touches is left out of answers."
+)
+_ALL_PARTS = mark("All parts of an answer are shown, also those that nobody clicked.")
 
 
 class Work(QObject):
@@ -45,7 +49,7 @@ class Work(QObject):
     Attributes:
         place: the same.
         opening, selecting, accepted, annotating, reviewing, looking_again, listing,
-            counting, suggesting, fine_tuning, preview, seeing: the parts.
+            counting, suggesting, fine_tuning, preview, seeing, serving: the parts.
         image_removed: emitted when the person took the open image off the viewer.
 
     """
@@ -72,6 +76,7 @@ class Work(QObject):
         self.fine_tuning = FineTuning(place, self.annotating, self)
         self.preview = Preview(place, self.opening, self.annotating, self)
         self.seeing = Seeing(place, self.opening, self)
+        self.serving = Serving(place, self)
         self._gestures = Gestures(
             self.annotating,
             self.annotating.drawing,
@@ -123,6 +128,7 @@ class Work(QObject):
         viewer.mouse_double_click_callbacks.extend(self._double_click)
         self._keys.close()
         for part in (
+            self.serving,
             self.listing,
             self.counting,
             self.reviewing,
@@ -149,7 +155,7 @@ class Work(QObject):
         problems = self._keys.bind(place.preferences.keys, place.layers.all_own)
         place.panel.show_keys(self._keys.keys)
         if problems:
-            place.panel.notice.show_notice(Notice(" ".join(problems), "warning"))
+            place.panel.notice.show_notice(Notice(join_sentences(*problems), "warning"))
 
     def _on_pan_key(self, held: bool) -> None:
         self._gestures.is_panning = held
@@ -200,7 +206,7 @@ class Work(QObject):
         self.place.preferences = replace(self.place.preferences, connected_parts=on)
         self._preferences.save_connected_parts(on)
         self._follow_connected_parts()
-        self.place.tell(_CONNECTED if on else _ALL_PARTS)
+        self.place.tell(tr(_CONNECTED if on else _ALL_PARTS))
 
     def _on_automatic_changed(self, automatic: bool, every: int) -> None:
         self.place.preferences = replace(

@@ -1,0 +1,1 @@
+"""The service: an endpoint, a page, and the work done for other computers."""

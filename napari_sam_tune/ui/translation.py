@@ -1,0 +1,96 @@
+"""The dock in the language of the computer: English in the code, each other language one file.
+
+Texts go through Qt's translation (`core/wording.py` says how they are written). What Qt's lupdate
+writes, `resources/translations/LANGUAGE.ts`, is read as it is: neither PyQt6 nor PySide6 is sure to
+bring the program that compiles it.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from qtpy.QtCore import QCoreApplication, QLocale, QTranslator
+
+from napari_sam_tune.core.wording import use_translation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+TRANSLATIONS = Path(str(files("napari_sam_tune"))) / "resources" / "translations"
+_CONTEXT = "napari-sam-tune"
+
+
+def use_language(wanted: Iterable[str] | None = None) -> None:
+    """Show texts in the first of these languages that is there; English always is.
+
+    Args:
+        wanted: names such as "ja" or "pt-BR", best first; None for those of the computer.
+
+    """
+    file = _best(QLocale.system().uiLanguages() if wanted is None else wanted)
+    application = QCoreApplication.instance()
+    in_use = application.findChildren(Translation)
+    if [translation.file for translation in in_use] == ([] if file is None else [file]):
+        return
+    for translation in in_use:
+        application.removeTranslator(translation)
+        translation.setParent(None)
+    if file is not None:
+        application.installTranslator(Translation(file))
+    use_translation(None if file is None else _translate)
+
+
+def _best(names: Iterable[str]) -> Path | None:
+    """Return the file of the first language that is there, or None for English."""
+    for name in names:
+        file = TRANSLATIONS / f"{name}.ts"
+        if file.is_file():
+            return file
+        if name.split("-")[0] in ("en", "C"):
+            return None
+    return None
+
+
+def _translate(text: str, one: str, n: int | None) -> str | None:
+    said = QCoreApplication.translate(_CONTEXT, text, one, -1 if n is None else n)
+    return None if said == text else said
+
+
+class Translation(QTranslator):
+    """The texts of one language, child of the application.
+
+    Args:
+        file: in the format of Qt Linguist.
+
+    Raises:
+        ValueError: its texts have more than two forms, among which only Qt knows how to choose.
+
+    """
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(QCoreApplication.instance())
+        self.file = file
+        self._forms: dict[str, list[str]] = {}
+        for message in ElementTree.parse(file).iter("message"):  # noqa: S314 - our own file
+            source = message.findtext("source", "")
+            translation = message.find("translation")
+            if translation is None or translation.get("type") in ("vanished", "obsolete"):
+                continue
+            forms = [form.text or "" for form in translation.iter("numerusform")]
+            if len(forms) > 2:
+                raise ValueError(f"{file}: more than two forms of “{source}” are not known here.")
+            self._forms[source] = forms or [translation.text or ""]
+
+    def isEmpty(self) -> bool:  # noqa: N802 - Qt's name
+        """Whether there is nothing to say: Qt would not ask."""
+        return not self._forms
+
+    def translate(
+        self, context: str, source: str, disambiguation: str | None = None, n: int = -1
+    ) -> str | None:
+        """Return a text of ours in the language; None of others, and where it is missing."""
+        forms = self._forms.get(source) if context == _CONTEXT else None
+        return (forms[0 if n == 1 else -1] or None) if forms else None

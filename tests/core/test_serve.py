@@ -1,0 +1,122 @@
+"""The endpoint, asked as other programs ask it."""
+
+from __future__ import annotations
+
+import io
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import httpx
+import numpy as np
+import pytest
+from disc_project import small_starter
+from PIL import Image
+from pycocotools import mask as coco_mask
+from serving import running, small_app
+
+from napari_sam_tune.core.answers.chain import REFINERS
+from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.service.limits import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+pytestmark = pytest.mark.usefixtures("at_128_px")
+
+
+def disc(radius: float = 20.0) -> NDArray[np.uint8]:
+    """A grey image with a dark disc in its middle."""
+    y, x = np.mgrid[:96, :128]
+    grey = np.where((x - 64) ** 2 + (y - 48) ** 2 < radius**2, 60, 170).astype(np.uint8)
+    return np.stack([grey] * 3, -1)
+
+
+def png(image: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    folder = tmp_path_factory.mktemp("served")
+    with running(small_app(folder, Limits(pixels=1_000_000, upload_bytes=100_000))) as client:
+        yield client
+
+
+def test_one_shot_is_the_predictors_mask(client: httpx.Client) -> None:
+    sent = {"image": ("part.png", png(disc()))}
+    box = "40,24,90,72"
+    answer = client.post("/v1/masks", files=sent, data={"box": box})
+    assert answer.headers["content-type"] == "image/png"
+    mask = np.asarray(Image.open(io.BytesIO(answer.content))) > 0
+
+    predictor = small_starter()
+    predictor.set_image(disc())
+    proposal = predictor.propose(Prompt(box=(40, 24, 90, 72)), refiners=REFINERS)
+    proposal = predictor.look_closer(proposal, refiners=REFINERS) or proposal
+    np.testing.assert_array_equal(mask, proposal.mask)
+
+    asked = {"Accept": "application/json"}
+    said = client.post("/v1/masks", files=sent, data={"box": box}, headers=asked).json()
+    np.testing.assert_array_equal(coco_mask.decode(said["segmentation"]) > 0, mask)
+    assert said["area"] == mask.sum()
+    assert said["predicted_iou"] == pytest.approx(proposal.iou, abs=1e-4)
+
+
+def test_clicks_go_on_where_a_server_has_forgotten(client: httpx.Client, tmp_path: Path) -> None:
+    """The whole prompt is sent each time, so another server gives the same answer."""
+    content = png(disc())
+    points = [{"x": 64, "y": 48}, {"x": 20, "y": 20, "label": 0}, {"x": 70, "y": 55}]
+    image = client.post("/v1/images", files={"image": content}).json()["id"]
+    for said in (1, 2, 3):
+        answer = client.post(f"/v1/images/{image}/proposals", json={"points": points[:said]})
+        assert len(answer.json()["candidates"]) == (3 if said == 1 else 1)
+
+    with running(small_app(tmp_path)) as other:
+        asked = f"/v1/images/{image}/proposals"
+        lost = other.post(asked, json={"points": points})
+        assert (lost.status_code, lost.json()["error"]) == (404, "image_unknown")
+        other.post("/v1/images", files={"image": content})
+        assert other.post(asked, json={"points": points}).json() == answer.json()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "error"),
+    [
+        ({"Origin": "https://elsewhere.example"}, 403, "foreign_page"),
+        ({"Host": "rebound.example"}, 421, "wrong_host"),
+    ],
+)
+def test_pages_of_other_sites_stay_out(
+    client: httpx.Client, headers: dict[str, str], status: int, error: str
+) -> None:
+    answer = client.post("/v1/images", files={"image": b"x"}, headers=headers)
+    assert (answer.status_code, answer.json()["error"]) == (status, error)
+
+
+def test_another_host_needs_the_token(tmp_path: Path) -> None:
+    with running(small_app(tmp_path, token="the right token")) as client:
+        client.headers["Host"] = "camera-room"
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/v1/weights").json()["error"] == "token_missing"
+        wrong = client.get("/v1/weights", headers={"Authorization": "Bearer guessed"})
+        assert wrong.json()["error"] == "token_wrong"
+        right = client.get("/v1/weights", headers={"Authorization": "Bearer the right token"})
+        assert right.json()["in_use"] == "base"
+
+
+def test_what_is_too_large_is_refused_unread(client: httpx.Client) -> None:
+    def endless() -> Iterator[bytes]:
+        while True:
+            yield bytes(65_536)
+
+    said = client.post("/v1/images", files={"image": bytes(200_000)})
+    assert (said.status_code, said.json()["error"]) == (413, "too_large")
+    large = client.post("/v1/images", files={"image": png(np.zeros((1001, 1000, 3), np.uint8))})
+    assert (large.status_code, large.json()["error"]) == (413, "too_large")
+    with suppress(httpx.TransportError):  # hung up on before all was sent
+        assert client.put("/v1/weights/0123456789ab", content=endless()).status_code == 413
