@@ -291,8 +291,9 @@ class Desk:
 def untranslated(qapp: QApplication) -> Iterator[Callable[[QWidget], set[str]]]:
     """The dock speaks Japanese; ask of a widget what in it still is English."""
     use_language(["ja-JP", "ja"])
-    sources = ElementTree.parse(TRANSLATIONS / "ja.ts").iter("source")
-    texts = [re.sub(r"\\{.*?\\}", ".*", re.escape(s.text)) for s in sources]
+    messages = ElementTree.parse(TRANSLATIONS / "ja.ts").iter("message")
+    sources = [m[0].text for m in messages if m.findtext("translation") != m[0].text]
+    texts = [re.sub(r"\\{.*?\\}", ".*", re.escape(source)) for source in sources]
     # where little stands between values it may be anybody's
     english = re.compile("|".join(text for text in texts if re.search(r"[A-Za-z]{3}", text)))
 
