@@ -1122,6 +1122,17 @@
         <translation>クラス別マスク数</translation>
     </message>
     <message>
+        <source>Masks by attribute</source>
+        <translation>属性別マスク数</translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} of the masks are excluded or wait for a second look; they are counted here.</source>
+        <comment>1 of the masks is excluded or waits for a second look; it is counted here.</comment>
+        <translation>
+            <numerusform>うち{n:,}個のマスクは除外または再確認待ちですが、ここでは数えています。</numerusform>
+        </translation>
+    </message>
+    <message>
         <source>Where they lie on the images</source>
         <translation>画像内の位置の分布</translation>
     </message>
