@@ -48,10 +48,12 @@ def small_app(
     token: str | None = None,
     runner: str = "inline",
     side: int = 128,
+    predictor: Predictor | None = None,
 ) -> FastAPI:
     """Return the app of a starter that sees images at so many px."""
-    predictor = Predictor.from_checkpoint("starter", device="cpu")
-    set_image_size(predictor.sam, side)
+    if predictor is None:
+        predictor = Predictor.from_checkpoint("starter", device="cpu")
+        set_image_size(predictor.sam, side)
     shelf = WeightsShelf(predictor.ref)
     made = make_runner(runner)
     server = Server(predictor, shelf, limits or Limits(), folder=folder, runner=made)
