@@ -61,6 +61,7 @@ def job_on(project: Project, steps: int = 2, **changes: object) -> TrainingJob:
 
 if sys.argv[0] == __file__:
     opened = accept_masks(Path(sys.argv[1]))
+    ProcessRunner.PATIENCE_SECONDS = 1e9  # it is to stand still for as long as this process lives
     runners = [ProcessRunner(), ProcessRunner()]
     training = [threading.Event(), threading.Event()]
 
