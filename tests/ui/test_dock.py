@@ -500,7 +500,7 @@ def test_preview_follows_the_mouse(desk, blobs):
     get_plugin_settings("napari-sam-tune").labelling.preview_on_hover = True
     desk.open(blobs.folder)
     desk.hand.hover((45, 45))
-    desk.wait(lambda: "preview" in desk.viewer.layers)
+    desk.wait(lambda: desk.viewer.layers["preview"].data.any())
     assert desk.viewer.layers.selection.active is desk.layers.proposal
     desk.propose((45, 45))
     assert not desk.viewer.layers["preview"].data.any()
