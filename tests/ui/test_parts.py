@@ -14,7 +14,8 @@ from npe2 import PluginManifest
 from napari_sam_tune.core.errors import ImageError, StorageError
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS, HELD, KEY_TITLES, KeyMap
-from napari_sam_tune.ui.canvas.layers import AcceptedObject, LabellingLayers
+from napari_sam_tune.ui.canvas.layers import LabellingLayers
+from napari_sam_tune.ui.canvas.painted import AcceptedObject
 from napari_sam_tune.ui.faults import explain
 from napari_sam_tune.ui.inference import Inference, Kind
 from napari_sam_tune.ui.queue import folder_queue, viewer_queue

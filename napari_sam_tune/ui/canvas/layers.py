@@ -8,7 +8,6 @@ colours), `box` (Vectors), `proposal` (a Labels layer that napari's own brush an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from napari_sam_tune.ui.canvas.looks import (
     inherit_place,
     outline,
 )
+from napari_sam_tune.ui.canvas.painted import Painted, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.prompts import Box, Mask, Point, Prompt
+    from napari_sam_tune.ui.canvas.painted import AcceptedObject
 
 _COLOURS_AHEAD = 16
 _BYTE = 256  # numbers that fit into one, 0 for no object among them
@@ -50,24 +51,6 @@ _NAMES = {
     "selected": mark("selected"),
 }
 """Of the layers, by role."""
-
-
-@dataclass(frozen=True, eq=False)
-class AcceptedObject:
-    """What the accepted layer shows of one annotation.
-
-    Attributes:
-        id: the annotation's id.
-        mask: bool, cut to the bounding box.
-        corner: (row, column) of the box's first pixel.
-        colour: its class's colour, "#rrggbb".
-
-    """
-
-    id: str
-    mask: Mask
-    corner: tuple[int, int]
-    colour: str
 
 
 class LabellingLayers:
@@ -89,6 +72,7 @@ class LabellingLayers:
         self._own: dict[str, Layer] = {}
         self._prompt: Prompt | None = None  # what clicks and box show
         self._ids: list[str] = []
+        self._painted = Painted(np.zeros((0, 0), np.uint8))  # on the accepted layer
         self._colours: list[str] = []  # of the accepted objects and some more
         self._outlined = False
         viewer.scene.camera.events.zoom.connect(self._follow_zoom)
@@ -120,6 +104,8 @@ class LabellingLayers:
             else:
                 self._add(role, layer)
                 yield
+        if self.accepted.data is not self._painted.numbers:
+            self._painted = Painted(self.accepted.data)
         self.accepted.editable = False  # napari makes a layer editable again with its data
         self.show_proposal(None)
         self.show_prompt(None)
@@ -250,11 +236,11 @@ class LabellingLayers:
     def show_proposal(self, mask: Mask | None) -> None:
         """Show the mask of the object in progress, or none."""
         data = self.proposal.data
-        if mask is None and not data.any():
-            return
-        wanted = np.zeros_like(data) if mask is None else mask.astype(data.dtype)
-        if not np.array_equal(data, wanted):
-            np.copyto(data, wanted)
+        # of some rows alone: a copy of all of a large image takes longer than a frame
+        rows = rows_of(data, mask)
+        wanted = np.zeros_like(data[rows]) if mask is None else mask[rows]
+        if not np.array_equal(data[rows], wanted):
+            np.copyto(data[rows], wanted)
             self.proposal.refresh(extent=False)
 
     def show_preview(self, mask: Mask | None) -> None:
@@ -319,23 +305,19 @@ class LabellingLayers:
 
         """
         # napari works out the colour of every number there may be: of 256 that takes no time
-        data = np.zeros(self.shape, np.uint8 if len(objects) < _BYTE else np.uint16)
-        for value, shown in enumerate(objects, start=1):
-            height, width = shown.mask.shape
-            row, column = shown.corner
-            window = data[row : row + height, column : column + width]
-            window[shown.mask if cover else shown.mask & (window == 0)] = value
+        dtype = np.dtype(np.uint8 if len(objects) < _BYTE else np.uint16)
+        if self.accepted.data.dtype != dtype:
+            self._painted = Painted(np.zeros(self.shape, dtype))
+            self.accepted.data = self._painted.numbers
+            self.accepted.editable = False  # napari makes a layer editable again with its data
+        is_other = self._painted.paint(objects, cover=cover)
         self._ids = [shown.id for shown in objects]
         colours = [shown.colour for shown in objects]
         if colours != self._colours[: len(colours)]:
             # with room for the next ones: napari takes long to take in other colours
             self._colours = [*colours, *colours[-1:] * _COLOURS_AHEAD]
             self.accepted.colormap = class_colours(self._colours)
-        if self.accepted.data.dtype != data.dtype:
-            self.accepted.data = data
-            self.accepted.editable = False  # napari makes a layer editable again with its data
-        elif not np.array_equal(self.accepted.data, data):
-            np.copyto(self.accepted.data, data)
+        if is_other:
             self.accepted.refresh(extent=False)
 
     def switch_markers(self) -> bool:

@@ -55,7 +55,7 @@ def _mask_layer(colour: Colour) -> Labels:
 
 
 def _accepted_layer() -> Labels:
-    return Labels(np.zeros((1, 1), np.uint16), opacity=0.55, colormap=class_colours([]))
+    return Labels(np.zeros((1, 1), np.uint8), opacity=0.55, colormap=class_colours([]))
 
 
 def class_colours(colours: Sequence[str]) -> DirectLabelColormap:
