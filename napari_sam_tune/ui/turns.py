@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
+from qtpy.QtWidgets import QApplication
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 class Turns(QObject):
-    """Goes on with one thing, step by step; between steps the viewer draws and hears the person."""
+    """Goes on with one thing, step by step; between the steps the viewer hears the person."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -45,3 +48,22 @@ class Turns(QObject):
         except Exception:
             self.drop()
             raise
+
+
+@contextmanager
+def undrawn() -> Iterator[None]:
+    """Let canvases show what they show, until the block is through.
+
+    Drawn between layers that are being added after others were removed, Mesa's software renderer
+    crashes with the whole viewer (seen: napari 0.9, vispy 0.17, Mesa's llvmpipe under X).
+    """
+    canvases = [w for w in QApplication.allWidgets() if isinstance(w, QOpenGLWidget)]
+    drawn = [canvas for canvas in canvases if canvas.updatesEnabled()]
+    for canvas in drawn:
+        canvas.setUpdatesEnabled(False)
+    try:
+        yield
+    finally:
+        for canvas in drawn:
+            with suppress(RuntimeError):  # its viewer was closed meanwhile
+                canvas.setUpdatesEnabled(True)
