@@ -17,7 +17,8 @@ import numpy as np
 
 from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.answers.tuned import TunedWeights
-from napari_sam_tune.core.errors import ProjectError, TrainingError
+from napari_sam_tune.core.documents import read_json
+from napari_sam_tune.core.errors import ProjectError, SamTuneError, TrainingError
 from napari_sam_tune.core.evaluation.evaluation import choose_objects
 from napari_sam_tune.core.evaluation.measuring import measure
 from napari_sam_tune.core.models.checkpoints import load_base, resolve_device
@@ -220,13 +221,19 @@ def _known(run: Run, out: Path, config: TrainConfig) -> RunScore | None:
     path = run.folder(out) / SCORE_FILE
     if not path.exists():
         return None
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    if stored["config"] != config.model_dump(mode="json"):
+    try:
+        stored = read_json(path)
+        known = RunScore(run, float(stored["score"]), float(stored["seconds"]))
+    except (SamTuneError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise TrainingError(
+            f"{path} does not say what the run came to ({error}). Delete it to measure it anew."
+        ) from error
+    if stored.get("config") != config.model_dump(mode="json"):
         raise TrainingError(
             f"{path.parent} was run with other settings. Choose another --out, or delete it to run "
             "it anew."
         )
-    return RunScore(run, float(stored["score"]), float(stored["seconds"]))
+    return known
 
 
 def _write_score(found: RunScore, out: Path, config: TrainConfig) -> None:

@@ -8,7 +8,9 @@ from typing import Literal
 from napari_sam_tune.core.promptless.job import HeadJob, KeptHead
 from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
 
-FailureKind = Literal["nan", "out_of_memory", "worker_died", "worker_stuck", "disk_full", "error"]
+FailureKind = Literal[
+    "nan", "out_of_memory", "worker_died", "worker_stuck", "disk_full", "server", "error"
+]
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,7 @@ class Exporting(QObject):
         self.dialog.show_idle()
         lines = [_written(report)]
         lines += [
-            tr("Not kept: {count} × {what}.", count=count, what=what)
+            tr("Not kept: {count} × {what}.", count=count, what=tr(what))
             for what, count in sorted(report.losses.items())
         ]
         folder = report.path if report.path.is_dir() else report.path.parent
