@@ -149,6 +149,8 @@ class Deeds:
             pulse.stop()
             ticks += pulse.ticks
         self.rows.append((name, ticks))
+        longest = max(ticks, key=lambda tick: tick.busy)
+        print(f"{name}: busy {longest.busy:.0f} ms at most", flush=True)
 
     def show(self, title: str) -> None:
         """Print a row for each deed."""
