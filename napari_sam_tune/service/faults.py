@@ -88,7 +88,7 @@ _WORDS: Final[dict[int, str]] = {
     403: "foreign_page",
     404: "image_unknown",
     408: "too_slow",
-    409: "busy",
+    409: "round_under_way",
     413: "too_large",
     415: "other_kind",
     421: "wrong_host",

@@ -2,7 +2,7 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="ja" sourcelanguage="en">
 <context>
-    <name />
+    <name></name>
     <message numerus="yes">
         <source>{n:,} more masks</source>
         <comment>1 more mask</comment>
@@ -290,7 +290,7 @@
         <translation>承認されたマスクと画像のみ。それ以外はエクスポートしません。</translation>
     </message>
     <message>
-        <source>Length of a pixel's side: areas and lengths are given in it.</source>
+        <source>Length of a pixel&apos;s side: areas and lengths are given in it.</source>
         <translation>1画素の一辺の長さ。面積と長さはこの単位で出力されます。</translation>
     </message>
     <message>
@@ -1014,7 +1014,7 @@
         <translation>使用中の重み：{version}</translation>
     </message>
     <message>
-        <source>This image's surface is new to version {number}, so the base model answers until a round has learnt it.</source>
+        <source>This image&apos;s surface is new to version {number}, so the base model answers until a round has learnt it.</source>
         <translation>この画像の表面はバージョン{number}にとって未知のため、学習されるまでベースモデルが応答します。</translation>
     </message>
     <message>
@@ -1120,6 +1120,17 @@
     <message>
         <source>Masks by class</source>
         <translation>クラス別マスク数</translation>
+    </message>
+    <message>
+        <source>Masks by attribute</source>
+        <translation>属性別マスク数</translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} of the masks are excluded or wait for a second look; they are counted here.</source>
+        <comment>1 of the masks is excluded or waits for a second look; it is counted here.</comment>
+        <translation>
+            <numerusform>うち{n:,}個のマスクは除外または再確認待ちですが、ここでは数えています。</numerusform>
+        </translation>
     </message>
     <message>
         <source>Where they lie on the images</source>
@@ -2030,7 +2041,7 @@
         <translation>この調子で続けてください。あと何個のマスクで学習が始まるかは、ドックの下端に表示されます。学習は作業中に自動で進みます。その隣に「エクスポート…」があり、?ですべてのキーを表示します。</translation>
     </message>
     <message>
-        <source>The finder's training begins…</source>
+        <source>The finder&apos;s training begins…</source>
         <translation>検出器の学習を開始中…</translation>
     </message>
     <message>

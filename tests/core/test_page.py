@@ -1,4 +1,4 @@
-"""The page, used as people use it: in a real Chromium, with mouse, fingers and keys."""
+"""The page, used as people use it, in a real Chromium; the operations' description and docs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+import subprocess
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 from pycocotools import mask as coco_mask
 from serving import running, small_app
 
+from napari_sam_tune.core.models.weights_file import write_weights
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -29,7 +32,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("at_128_px")
 
-SAMPLE = Path(__file__).parents[2] / "resources" / "samples" / "images" / "plate_01.png"
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "resources" / "samples" / "images" / "plate_01.png"
 SIDE = 320
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 DESKTOP, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
@@ -431,3 +435,37 @@ def test_every_operation_has_examples(client: httpx.Client) -> None:
                 is_binary = name.endswith(("image/png", "octet-stream"))
                 is_file = name == "multipart/form-data" and path == "/v1/images"
                 assert is_binary or is_file or has_example(part, schemas), (method, path, name)
+
+
+def test_the_commands_of_the_docs_work(
+    client: httpx.Client, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they stand in docs/serving.md, but for the port and the name of the weights."""
+    monkeypatch.chdir(tmp_path)
+    Path("resources").symlink_to(ROOT / "resources")
+    Path("token.txt").write_text("a token that nobody asks for here\n")
+    ref = predictor.ref
+    tensors = {"mask_decoder.iou_token.weight": predictor.sam.mask_decoder.iou_token.weight * 1.1}
+    info = {"base": {"name": ref.name, "sha256": ref.sha256}, "parts": ["decoder"]}
+    folder = Path("parts.project", "weights")
+    folder.mkdir(parents=True)
+    version = write_weights(folder / "new", tensors, info)
+    (folder / "new").rename(folder / f"{version}.safetensors")
+
+    text = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+    text = text.replace("http://127.0.0.1:8765", str(client.base_url).rstrip("/"))
+    blocks = dict(re.findall(r"<!-- curl ([\w ]+) -->\n```sh\n(.*?)```", text, re.DOTALL))
+    assert set(blocks) == {"one shot", "session", "weights", "token", "watching"}
+    for name, commands in blocks.items():
+        script = commands.replace("3f9c2a71d0be", version)
+        done = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (name, done.stdout, done.stderr)
+
+    with Image.open("mask.png") as mask:
+        assert mask.size == (SIDE, SIDE)
+    said = json.loads(Path("mask.json").read_text())
+    assert said["area"] == coco_mask.area(said["segmentation"]) > 0
+    first, second = (json.loads(Path(f"{name}.json").read_text()) for name in ("first", "second"))
+    assert (len(first["candidates"]), len(second["candidates"])) == (3, 1)
+    assert json.loads(Path("weights.json").read_text())["in_use"] == "base"
+    assert "sam_tune_answers" in Path("metrics.txt").read_text()

@@ -31,6 +31,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam_tune.ui import translation
 from napari_sam_tune.ui.controller import Controller
 from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.translation import TRANSLATIONS, use_language
@@ -50,13 +51,14 @@ _passed_over: set[str] = set()
 
 @pytest.fixture(autouse=True)
 def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the real home: settings, recent folder, documents."""
+    """No test reads or writes the real home, or speaks the computer's language."""
     from napari import settings
 
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_DOCUMENTS_DIR", str(tmp_path / "documents"))
     monkeypatch.setattr(settings, "_CFG_PATH", str(tmp_path / "napari" / "settings.yaml"))
     settings._clear_plugin_settings_cache()
+    monkeypatch.setattr(translation, "languages_of_computer", lambda: ["en"])
 
 
 @pytest.fixture(autouse=True)
