@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_sam_tune.commands.stopping import Stopped
 from napari_sam_tune.commands.terminal import Device, say, strong
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.models.catalogue import MODEL_NAMES, STARTER
@@ -96,7 +98,8 @@ def serve(
             say("What is sent is not encrypted: put a proxy with TLS before it (see the docs).")
         if token is not None and token_file is None:
             say("Token: ", strong(token))
-        uvicorn.Server(config).run(sockets=[socket])
+        with suppress(Stopped):  # which is how it ends
+            uvicorn.Server(config).run(sockets=[socket])
 
 
 def _token(file: Path | None, is_private: bool) -> str | None:

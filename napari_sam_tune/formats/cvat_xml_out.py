@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from napari_sam_tune.core.exchange.remarks import packed
+from napari_sam_tune.core.wording import mark
 from napari_sam_tune.formats.cvat_xml import ANNOTATIONS, RECORD, SAID, SCORE
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 from napari_sam_tune.formats.yolo_out import FOLDERS
@@ -56,7 +57,7 @@ def write_cvat_xml(
             for found in image.objects:
                 element.append(_mask(found))
                 if found.provenance is not None:
-                    losses["object without its history (weights, prompts, time)"] += 1
+                    losses[mark("object without its history (weights, prompts, time)")] += 1
     tree = ElementTree.ElementTree(root)
     ElementTree.indent(tree)
     tree.write(path / ANNOTATIONS, encoding="utf-8", xml_declaration=True)

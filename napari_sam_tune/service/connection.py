@@ -107,11 +107,13 @@ class Connection:
             ServerRefused: it will not.
 
         """
+        if self._client.is_closed:
+            raise self._gone()
         try:
             answer = self._client.request(method, path, content=content, json=said, params=params)
         except httpx.HTTPError as error:
             raise self._gone() from error
-        self._tell(True)
+        self.tell_reached(True)
         if not answer.is_success:
             raise _refusal(answer, self.address)
         return answer
@@ -130,12 +132,14 @@ class Connection:
 
         """
         headers = {} if after is None else {"Last-Event-ID": after}
+        if self._client.is_closed:
+            raise self._gone()
         try:
             with self._client.stream("GET", path, headers=headers, timeout=_LISTENING) as answer:
                 if not answer.is_success:
                     answer.read()
                     raise _refusal(answer, self.address)
-                self._tell(True)
+                self.tell_reached(True)
                 yield _events(answer.iter_lines())
         except httpx.HTTPError as error:
             raise self._gone() from error
@@ -145,13 +149,14 @@ class Connection:
         self._client.close()
 
     def _gone(self) -> ServerGone:
-        self._tell(False)
+        self.tell_reached(False)
         return ServerGone(
             f"The server {self.address} does not answer. Check that it runs and that this computer "
             "can reach it."
         )
 
-    def _tell(self, is_reached: bool) -> None:
+    def tell_reached(self, is_reached: bool) -> None:
+        """Note whether the server does what it is asked, and tell where that has changed."""
         with self._lock:
             if self._is_reached is is_reached:
                 return

@@ -2,7 +2,7 @@
 
 Encoding is nearly all of a model's work, and needed once for an image or a window; so no network
 lies between a click and its mask, and one that breaks keeps nobody from clicking. While the server
-cannot be reached images are encoded on this computer, which is said.
+cannot be reached, which its connection tells, images are encoded on this computer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import torch
 from PIL import Image
-from psygnal import Signal
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
@@ -52,13 +51,7 @@ class RemoteEncoder(Encoder):
         ServerGone, ServerRefused: the server cannot be asked.
         SamTuneError: the server has another base model.
 
-    Attributes:
-        helped: fires with why images are encoded on this computer, in a sentence, and with "" once
-            they are encoded on the server again; on the thread that encodes.
-
     """
-
-    helped = Signal(str)
 
     def __init__(self, connection: Connection, predictor: Predictor) -> None:
         super().__init__(predictor.network)
@@ -71,7 +64,6 @@ class RemoteEncoder(Encoder):
             )
         self._is_fast_there = there.device != "cpu" or predictor.network.is_light
         self._again = 0.0
-        self._said = ""
         self._kept: tuple[Mapping[str, Tensor], str] = ({}, BASE_VERSION)
 
     @property
@@ -94,26 +86,15 @@ class RemoteEncoder(Encoder):
         """
         if monotonic() >= self._again:
             try:
-                view = self._encode_there(rgb, window or whole((rgb.shape[0], rgb.shape[1])))
-            except ServerGone as error:
-                self._help(str(error))
+                return self._encode_there(rgb, window or whole((rgb.shape[0], rgb.shape[1])))
+            except ServerGone:
+                self._again = monotonic() + AGAIN_SECONDS
             except ServerRefused as refused:
                 if refused.status not in _BUSY:
                     raise
-                self._help("The server has too much to do just now.")
-            else:
-                self._say("")
-                return view
+                self._again = monotonic() + AGAIN_SECONDS
+                self._connection.tell_reached(False)
         return super().encode(rgb, window, keeps_stages=keeps_stages)
-
-    def _help(self, why: str) -> None:
-        self._again = monotonic() + AGAIN_SECONDS
-        self._say(f"{why} Until then images are encoded on this computer.")
-
-    def _say(self, text: str) -> None:
-        if text != self._said:
-            self._said = text
-            self.helped.emit(text)
 
     def _encode_there(self, rgb: NDArray[np.uint8], window: Window) -> View:
         y0, x0, y1, x1 = window

@@ -94,13 +94,14 @@ class RemoteRunner:
         return not thread.is_alive()
 
     def close(self) -> None:
-        """Cancel what is under way, and let go of everything."""
+        """Cancel what is under way, and let go of everything, the connection too."""
         with self._lock:
             self._is_closed = True
         self.cancel()
         self._local.close()
         if self._thread is not threading.current_thread():
             self.wait()
+        self._connection.close()
 
     def stepping_aside(self) -> AbstractContextManager[None]:
         """See `Runner.stepping_aside`; of what is trained on this computer."""

@@ -10,6 +10,7 @@ from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, TypeAdapter
 from napari_sam_tune.core.config import TrainConfig
 from napari_sam_tune.core.rounds.messages import Message, RoundCancelled, RoundFailed
 from napari_sam_tune.core.training.job import Candidate, Progress
+from napari_sam_tune.service import examples
 from napari_sam_tune.service.bodies import VERSION
 
 Name = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
@@ -21,7 +22,7 @@ MOST_NAMES: Final = 100_000
 class HoldingsBody(BaseModel):
     """Images, records and weights by name."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.HOLDINGS]})
     images: list[Name] = Field([], max_length=MOST_NAMES, description="Hashes of pixels.")
     records: list[RecordName] = Field(
         [], max_length=MOST_NAMES, description="When they were made, and a hash of what they hold."
@@ -43,14 +44,16 @@ class RecordBody(BaseModel):
 class RecordsBody(BaseModel):
     """Several accepted masks."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.RECORDS]})
     records: list[RecordBody] = Field(max_length=1000)
 
 
 class RoundBody(BaseModel):
     """A round to be run."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [examples.ROUND_ASKED]}
+    )
     parent: Version = Field(description="The weights in use.")
     train: list[RecordName] = Field(min_length=1, max_length=MOST_NAMES)
     judge: list[RecordName] = Field([], max_length=MOST_NAMES)
@@ -62,6 +65,7 @@ class RoundBody(BaseModel):
 class BegunBody(BaseModel):
     """A round that waits or runs."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.ROUND_BEGUN]})
     round: Name
 
 

@@ -10,6 +10,7 @@ from safetensors.numpy import save
 from starlette.concurrency import run_in_threadpool
 
 from napari_sam_tune.core.training.job import Candidate
+from napari_sam_tune.service import examples
 from napari_sam_tune.service.bodies import VERSION
 from napari_sam_tune.service.faults import Fault, faults
 from napari_sam_tune.service.here import Client, Here
@@ -23,9 +24,10 @@ Key = Annotated[
     Path(
         pattern=r"^[0-9a-f]{32}$",
         description="Made by the client at random, and known to nobody else.",
+        examples=[examples.PROJECT],
     ),
 ]
-Name = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
+Name = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", examples=[examples.ROUND])]
 _BYTES = {"content": {"application/octet-stream": {}}, "required": True}
 
 
@@ -46,7 +48,7 @@ async def embed(
     request: Request,
     server: Here,
     client: Client,
-    weights: Annotated[str | None, Query(pattern=VERSION)] = None,
+    weights: Annotated[str | None, Query(pattern=VERSION, examples=["base"])] = None,
 ) -> Response:
     """Encode a picture that has the model's input side already; of a large image, a window.
 
@@ -108,7 +110,7 @@ async def put_weights(
     request: Request,
     server: Here,
     key: Key,
-    version: Annotated[str, Path(pattern=r"^[0-9a-f]{12}$")],
+    version: Annotated[str, Path(pattern=r"^[0-9a-f]{12}$", examples=[examples.WEIGHTS])],
 ) -> Response:
     """Keep tuned weights of this server's base model; no base model and no pickle is taken."""
     mirror = await run_in_threadpool(server.mirrors.of, key)
@@ -133,12 +135,15 @@ async def begin_round(server: Here, key: Key, asked: RoundBody) -> BegunBody:
     "/v1/rounds/{name}/events",
     summary="How a round goes",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}}, **faults(404, 422)},
+    responses={
+        200: {"content": {"text/event-stream": {"example": examples.PROGRESS_EVENT}}},
+        **faults(404, 422),
+    },
 )
 async def follow_round(
     server: Here,
     name: Name,
-    last_event_id: Annotated[int, Header(ge=0, le=2**53)] = 0,
+    last_event_id: Annotated[int, Header(ge=0, le=2**53, examples=[6])] = 0,
 ) -> StreamingResponse:
     """Tell a round's progress and end; a listener that was cut off goes on with Last-Event-ID."""
     texts = server.rounds.listen(server.rounds.find(name), last_event_id)

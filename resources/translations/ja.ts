@@ -2,7 +2,7 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="ja" sourcelanguage="en">
 <context>
-    <name />
+    <name></name>
     <message numerus="yes">
         <source>{n:,} more masks</source>
         <comment>1 more mask</comment>
@@ -238,6 +238,10 @@
         <translation>今すぐダウンロード</translation>
     </message>
     <message>
+        <source>Run on this computer</source>
+        <translation>このコンピューターで実行</translation>
+    </message>
+    <message>
         <source>It can be kept in {elsewhere} instead.</source>
         <translation>代わりに{elsewhere}に保存できます。</translation>
     </message>
@@ -286,7 +290,7 @@
         <translation>承認されたマスクと画像のみ。それ以外はエクスポートしません。</translation>
     </message>
     <message>
-        <source>Length of a pixel's side: areas and lengths are given in it.</source>
+        <source>Length of a pixel&apos;s side: areas and lengths are given in it.</source>
         <translation>1画素の一辺の長さ。面積と長さはこの単位で出力されます。</translation>
     </message>
     <message>
@@ -1010,7 +1014,7 @@
         <translation>使用中の重み：{version}</translation>
     </message>
     <message>
-        <source>This image's surface is new to version {number}, so the base model answers until a round has learnt it.</source>
+        <source>This image&apos;s surface is new to version {number}, so the base model answers until a round has learnt it.</source>
         <translation>この画像の表面はバージョン{number}にとって未知のため、学習されるまでベースモデルが応答します。</translation>
     </message>
     <message>
@@ -1116,6 +1120,17 @@
     <message>
         <source>Masks by class</source>
         <translation>クラス別マスク数</translation>
+    </message>
+    <message>
+        <source>Masks by attribute</source>
+        <translation>属性別マスク数</translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} of the masks are excluded or wait for a second look; they are counted here.</source>
+        <comment>1 of the masks is excluded or waits for a second look; it is counted here.</comment>
+        <translation>
+            <numerusform>うち{n:,}個のマスクは除外または再確認待ちですが、ここでは数えています。</numerusform>
+        </translation>
     </message>
     <message>
         <source>Where they lie on the images</source>
@@ -1405,6 +1420,10 @@
         <translation>重みファイル…</translation>
     </message>
     <message>
+        <source>A server…</source>
+        <translation>サーバー…</translation>
+    </message>
+    <message>
         <source>Model</source>
         <translation>モデル</translation>
     </message>
@@ -1427,6 +1446,10 @@
     <message>
         <source>SAM weights</source>
         <translation>SAMの重み</translation>
+    </message>
+    <message>
+        <source>Server {address}</source>
+        <translation>サーバー {address}</translation>
     </message>
     <message>
         <source>Like the accepted</source>
@@ -2018,7 +2041,7 @@
         <translation>この調子で続けてください。あと何個のマスクで学習が始まるかは、ドックの下端に表示されます。学習は作業中に自動で進みます。その隣に「エクスポート…」があり、?ですべてのキーを表示します。</translation>
     </message>
     <message>
-        <source>The finder's training begins…</source>
+        <source>The finder&apos;s training begins…</source>
         <translation>検出器の学習を開始中…</translation>
     </message>
     <message>
@@ -2370,6 +2393,206 @@
     <message>
         <source>No suggestion is shown: ask for some first.</source>
         <translation>候補が表示されていません。先に候補を出してください。</translation>
+    </message>
+    <message>
+        <source>object without what was said of it (state, note, tags, attributes)</source>
+        <translation>記入内容（状態・メモ・タグ・属性）のないオブジェクト</translation>
+    </message>
+    <message>
+        <source>object whose holes are filled</source>
+        <translation>穴が埋められたオブジェクト</translation>
+    </message>
+    <message>
+        <source>object without its history (weights, prompts, time)</source>
+        <translation>履歴（重み・操作・日時）のないオブジェクト</translation>
+    </message>
+    <message>
+        <source>image whose file was not found: its polygons are in pixels</source>
+        <translation>ファイルが見つからず、ポリゴンが画素単位の画像</translation>
+    </message>
+    <message>
+        <source>image whose place on the earth could not be read: its polygons are in pixels</source>
+        <translation>位置情報を読み込めず、ポリゴンが画素単位の画像</translation>
+    </message>
+    <message>
+        <source>object partly hidden by a later one</source>
+        <translation>後のオブジェクトに一部隠れたオブジェクト</translation>
+    </message>
+    <message>
+        <source>object wholly hidden by later ones</source>
+        <translation>後のオブジェクトに完全に隠れたオブジェクト</translation>
+    </message>
+    <message>
+        <source>object whose own number is lost: class images hold no objects</source>
+        <translation>個別番号が失われたオブジェクト（クラス画像は個体を区別しません）</translation>
+    </message>
+    <message>
+        <source>image whose pixels were not found: no brightness</source>
+        <translation>画素が見つからず、明るさのない画像</translation>
+    </message>
+    <message>
+        <source>image whose file is not the picture that was labelled: no brightness</source>
+        <translation>ファイルがラベル付け時の画像と異なり、明るさのない画像</translation>
+    </message>
+    <message>
+        <source>mask: a table holds measures alone</source>
+        <translation>マスク（表は測定値のみ）</translation>
+    </message>
+    <message>
+        <source>folders of images and masks</source>
+        <translation>画像とマスクのフォルダー</translation>
+    </message>
+    <message>
+        <source>COCO, run lengths</source>
+        <translation>COCO（ランレングス）</translation>
+    </message>
+    <message>
+        <source>COCO, polygons</source>
+        <translation>COCO（ポリゴン）</translation>
+    </message>
+    <message>
+        <source>COCO for CVAT</source>
+        <translation>CVAT用COCO</translation>
+    </message>
+    <message>
+        <source>CVAT for images 1.1</source>
+        <translation>CVAT for images 1.1</translation>
+    </message>
+    <message>
+        <source>COCO for Roboflow</source>
+        <translation>Roboflow用COCO</translation>
+    </message>
+    <message>
+        <source>Cellpose</source>
+        <translation>Cellpose</translation>
+    </message>
+    <message>
+        <source>YOLO segmentation</source>
+        <translation>YOLOセグメンテーション</translation>
+    </message>
+    <message>
+        <source>label images, PNG</source>
+        <translation>ラベル画像（PNG）</translation>
+    </message>
+    <message>
+        <source>label images, TIFF</source>
+        <translation>ラベル画像（TIFF）</translation>
+    </message>
+    <message>
+        <source>class images, PNG</source>
+        <translation>クラス画像（PNG）</translation>
+    </message>
+    <message>
+        <source>class images, TIFF</source>
+        <translation>クラス画像（TIFF）</translation>
+    </message>
+    <message>
+        <source>Pascal VOC</source>
+        <translation>Pascal VOC</translation>
+    </message>
+    <message>
+        <source>labelme</source>
+        <translation>labelme</translation>
+    </message>
+    <message>
+        <source>one PNG for each object</source>
+        <translation>オブジェクトごとのPNG</translation>
+    </message>
+    <message>
+        <source>OME-Zarr 0.5 labels</source>
+        <translation>OME-Zarr 0.5ラベル</translation>
+    </message>
+    <message>
+        <source>OME-Zarr 0.4 labels</source>
+        <translation>OME-Zarr 0.4ラベル</translation>
+    </message>
+    <message>
+        <source>GeoJSON polygons</source>
+        <translation>GeoJSONポリゴン</translation>
+    </message>
+    <message>
+        <source>GeoJSON for QuPath</source>
+        <translation>QuPath用GeoJSON</translation>
+    </message>
+    <message>
+        <source>table of measures, CSV</source>
+        <translation>測定表（CSV）</translation>
+    </message>
+    <message>
+        <source>CSV list of images and masks</source>
+        <translation>画像とマスクの一覧（CSV）</translation>
+    </message>
+    <message>
+        <source>SAM checkpoint, adapters merged</source>
+        <translation>SAMチェックポイント（アダプター統合済み）</translation>
+    </message>
+    <message>
+        <source>Only what was trained, self-describing</source>
+        <translation>学習した部分のみ（説明付き）</translation>
+    </message>
+    <message>
+        <source>LoRA adapters alone</source>
+        <translation>LoRAアダプターのみ</translation>
+    </message>
+    <message>
+        <source>Promptless head kept last</source>
+        <translation>最新の検出器</translation>
+    </message>
+    <message>
+        <source>ONNX graphs, encoder and decoder</source>
+        <translation>ONNXグラフ（エンコーダーとデコーダー）</translation>
+    </message>
+    <message>
+        <source>torch.export graphs, encoder and decoder</source>
+        <translation>torch.exportグラフ（エンコーダーとデコーダー）</translation>
+    </message>
+    <message>
+        <source>object whose parts are joined by a line of one pixel</source>
+        <translation>離れた部分を1画素の線でつないだオブジェクト</translation>
+    </message>
+    <message>
+        <source>Run on a server</source>
+        <translation>サーバーで実行</translation>
+    </message>
+    <message>
+        <source>none needed on this computer</source>
+        <translation>このコンピューターでは不要</translation>
+    </message>
+    <message>
+        <source>Test connection</source>
+        <translation>接続テスト</translation>
+    </message>
+    <message>
+        <source>Use this server</source>
+        <translation>このサーバーを使用</translation>
+    </message>
+    <message>
+        <source>Address</source>
+        <translation>アドレス</translation>
+    </message>
+    <message>
+        <source>Token</source>
+        <translation>トークン</translation>
+    </message>
+    <message>
+        <source>On the other computer start “napari-sam-tune serve --host 0.0.0.0”: it shows its token. Images you open are sent there; your project stays here. The token is kept in your own files on this computer.</source>
+        <translation>もう一方のコンピューターで「napari-sam-tune serve --host 0.0.0.0」を起動すると、トークンが表示されます。開いた画像はそこに送信され、プロジェクトはこのコンピューターに残ります。トークンはこのコンピューターの個人用ファイルに保存されます。</translation>
+    </message>
+    <message>
+        <source>Test the connection first</source>
+        <translation>先に接続をテストしてください</translation>
+    </message>
+    <message>
+        <source>Asking the server…</source>
+        <translation>サーバーに問い合わせ中…</translation>
+    </message>
+    <message>
+        <source>It answers: model {model}, computing on {device}.</source>
+        <translation>応答がありました：モデル{model}、計算は{device}。</translation>
+    </message>
+    <message>
+        <source>The server does not answer. You can go on: until it is back, images are prepared on this computer, which may take longer, and fine-tuning waits for it.</source>
+        <translation>サーバーが応答しません。作業は続けられます。復旧するまで画像の準備はこのコンピューターで行われ（時間がかかることがあります）、学習はサーバーを待ちます。</translation>
     </message>
 </context>
 </TS>

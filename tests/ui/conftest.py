@@ -31,6 +31,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam_tune.ui import translation
 from napari_sam_tune.ui.controller import Controller
 from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.translation import TRANSLATIONS, use_language
@@ -50,13 +51,14 @@ _passed_over: set[str] = set()
 
 @pytest.fixture(autouse=True)
 def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the real home: settings, recent folder, documents."""
+    """No test reads or writes the real home, or speaks the computer's language."""
     from napari import settings
 
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_DOCUMENTS_DIR", str(tmp_path / "documents"))
     monkeypatch.setattr(settings, "_CFG_PATH", str(tmp_path / "napari" / "settings.yaml"))
     settings._clear_plugin_settings_cache()
+    monkeypatch.setattr(translation, "languages_of_computer", lambda: ["en"])
 
 
 @pytest.fixture(autouse=True)
@@ -291,8 +293,9 @@ class Desk:
 def untranslated(qapp: QApplication) -> Iterator[Callable[[QWidget], set[str]]]:
     """The dock speaks Japanese; ask of a widget what in it still is English."""
     use_language(["ja-JP", "ja"])
-    sources = ElementTree.parse(TRANSLATIONS / "ja.ts").iter("source")
-    texts = [re.sub(r"\\{.*?\\}", ".*", re.escape(s.text)) for s in sources]
+    messages = ElementTree.parse(TRANSLATIONS / "ja.ts").iter("message")
+    sources = [m[0].text for m in messages if m.findtext("translation") != m[0].text]
+    texts = [re.sub(r"\\{.*?\\}", ".*", re.escape(source)) for source in sources]
     # where little stands between values it may be anybody's
     english = re.compile("|".join(text for text in texts if re.search(r"[A-Za-z]{3}", text)))
 

@@ -13,6 +13,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QLabel
 
 from napari_sam_tune.core.images.files import list_images, read_image
+from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.scoring import next_click, score
 from napari_sam_tune.ui.guiding import Guiding
 from napari_sam_tune.ui.inference import Kind
@@ -20,6 +21,7 @@ from napari_sam_tune.ui.preferences import PreferencesSource
 from napari_sam_tune.ui.queue import SAMPLE_IMAGES
 from napari_sam_tune.ui.views.keys_dialog import KeysDialog
 from napari_sam_tune.ui.views.recent_row import RecentRow
+from napari_sam_tune.ui.work import others
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -187,7 +189,8 @@ def test_correct_and_delete_by_key_under_the_mouse(desk, blobs):
     assert "no accepted mask" in buttons["delete"].toolTip()
 
 
-def test_classes_done_and_navigation(desk, blobs):
+def test_classes_done_and_navigation_and_what_others_accept(desk, blobs, monkeypatch):
+    monkeypatch.setattr(others, "LOOK_MS", 50)
     desk.open(blobs.folder)
     desk.panel.classes.edited.emit("scratch", "")
     desk.hand.press(Qt.Key.Key_8)
@@ -204,6 +207,14 @@ def test_classes_done_and_navigation(desk, blobs):
     desk.wait(lambda: desk.session.state.image_id == "part 3.png")
     desk.hand.press(Qt.Key.Key_Comma)
     desk.wait(lambda: desk.session.state.image_id == "part 2.png")
+    desk.wait_ready()
+
+    colleague = Project.open(desk.session.project.path)  # as if by another program
+    mask = np.zeros((192, 192), bool)
+    mask[20:60, 30:50] = True
+    colleague.add(NewAnnotation("part 2.png", mask, "dent"))
+    desk.wait(lambda: desk.layers.accepted.data[40, 40] != 0)
+    assert desk.layers.accepted.data[70, 40] == 0
 
 
 def test_a_suggested_class_is_seen_and_a_key_wins_over_it(desk, tmp_path):

@@ -82,6 +82,10 @@ def test_masks_are_found_gone_to_given_another_class_and_reviewed(desk, blobs):
     session.set_review(scratch.id, values={"depth": 2.5})
     desk.wait(lambda: page.view.rows[0].values == (("depth", 2.5),))
     assert page._values.isVisible()
+    panel.images.numbers_asked.emit()
+    desk.wait(lambda: bool(desk.work.counting.view._noted.bars))
+    assert desk.work.counting.view._noted.bars[0].name == "depth: 2.5"
+    desk.work.counting.view.close()
     desk.hand.press(Qt.Key.Key_U)
     desk.hand.press(Qt.Key.Key_U)
     assert session.project.attributes("scratch") == ()

@@ -13,13 +13,14 @@ from napari_sam_tune.core.documents import parse_json
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.plain_text import visible
 from napari_sam_tune.core.project.review import RESERVED, Review
+from napari_sam_tune.core.wording import mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 REVIEW: Final = "review"
 """What the text is called."""
-NOT_KEPT: Final = "object without what was said of it (state, note, tags, attributes)"
+NOT_KEPT: Final = mark("object without what was said of it (state, note, tags, attributes)")
 """A loss of formats that have no place for it."""
 _FIELDS: Final = ("state", "note", "tags", "values")
 _NAMES: Final = "attributes"

@@ -22,6 +22,7 @@ from safetensors.torch import save
 from napari_sam_tune.core.errors import CheckpointError, CheckpointMissing
 from napari_sam_tune.core.images.surfaces import DESCRIPTION_LENGTH, FamiliarSurfaces
 from napari_sam_tune.core.models.base import BaseRef
+from napari_sam_tune.core.models.finite import NOT_FINITE, is_finite
 from napari_sam_tune.core.plain_text import is_text, visible
 from napari_sam_tune.core.storage.durable import replacing_file
 from napari_sam_tune.core.storage.plain_json import parse_object
@@ -254,8 +255,8 @@ def check_weights(model: Module, tensors: Mapping[str, Tensor]) -> dict[str, Ten
             )
         elif not tensor.is_floating_point():
             problems.append(f"{name} holds {tensor.dtype}")
-        elif not bool(torch.isfinite(tensor.float()).all()):
-            problems.append(f"{name} holds numbers that are not finite")
+        elif not is_finite(tensor.float()):
+            problems.append(f"{name} holds {NOT_FINITE}")
     if problems:
         more = f" and {len(problems) - 4} more" if len(problems) > 4 else ""
         raise CheckpointError(f"These weights do not fit: {'; '.join(problems[:4])}{more}.")

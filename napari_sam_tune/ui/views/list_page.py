@@ -9,13 +9,13 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_sam_tune.core.plain_text import visible
+from napari_sam_tune.core.project.noted import ValueRange, ranges_of
 from napari_sam_tune.core.wording import tr
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.line_edit import LineEdit
 from napari_sam_tune.ui.views.row import Row
 from napari_sam_tune.ui.views.rows import RowView
 from napari_sam_tune.ui.views.style import OneLine, Text
-from napari_sam_tune.ui.views.value_filter import ValueFilter, offered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -40,7 +40,7 @@ class Filter:
     words: tuple[str, ...] = ()
     label: str = _ANY
     state: str = _ANY
-    value: ValueFilter | None = None
+    value: ValueRange | None = None
 
     def takes(self, row: ListRow) -> bool:
         """Whether a row is listed."""
@@ -79,7 +79,7 @@ class ListPage(QWidget):
         self._words.setClearButtonEnabled(True)
         self._words.setToolTip(tr("List only those with all of these words in name, note or tags"))
         self._words.textChanged.connect(self.list_rows)
-        self._offered: list[ValueFilter | None] = [None]
+        self._offered: list[ValueRange | None] = [None]
         self._values = ComboBox({_ANY: tr("Any attribute")})
         self._values.setToolTip(tr("List those alone of which this is noted"))
         self._values.hide()
@@ -110,7 +110,7 @@ class ListPage(QWidget):
         return Filter(words, label, state, self._value)
 
     @property
-    def _value(self) -> ValueFilter | None:
+    def _value(self) -> ValueRange | None:
         return self._offered[self._values.currentIndex()]
 
     def offer_labels(self, labels: Iterable[str]) -> None:
@@ -138,7 +138,7 @@ class ListPage(QWidget):
     def _offer_values(self) -> None:
         """Offer what is noted of the rows there are; what was chosen stays."""
         chosen = self._value
-        wanted = [None, *offered(noted for row in self._all for noted in row.values)]
+        wanted = [None, *ranges_of(noted for row in self._all for noted in row.values)]
         if chosen not in wanted:
             wanted.append(chosen)
         if wanted != self._offered:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QKeyEvent, QResizeEvent
     from qtpy.QtWidgets import QStyleOptionViewItem, QWidget
 
-    from napari_sam_tune.ui.views.value_filter import Noted
+    from napari_sam_tune.core.project.noted import Noted
 
 _THUMBNAIL = 44
 _GAP = 6

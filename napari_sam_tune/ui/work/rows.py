@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.look_again import LookAgain
     from napari_sam_tune.core.project.annotations import Annotation
+    from napari_sam_tune.core.project.noted import Noted
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.project.review import Review
     from napari_sam_tune.core.suggestions.review import Review as Suggestions
     from napari_sam_tune.ui.queue import QueuedImage
-    from napari_sam_tune.ui.views.value_filter import Noted
 
 _RANKED: Final = 100
 """Images put into the order of need; that of all thousands takes seconds, and nobody goes on."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 import uvicorn
-from disc_project import small_starter
 
+from napari_sam_tune.core.answers.predictor import Predictor
+from napari_sam_tune.core.models.starter import set_image_size
 from napari_sam_tune.core.rounds.runners import make_runner
 from napari_sam_tune.service.app import create_app
 from napari_sam_tune.service.limits import Limits
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def running(app: FastAPI) -> Iterator[httpx.Client]:
-    """Run an app in a thread, on a free port of loopback."""
-    config = uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=2)
+def running(app: FastAPI, port: int = 0) -> Iterator[httpx.Client]:
+    """Run an app in a thread on loopback, on a free port where none is named."""
+    config = uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=2)
     with config.bind_socket() as socket:
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([socket],))
@@ -42,10 +43,17 @@ def running(app: FastAPI) -> Iterator[httpx.Client]:
 
 
 def small_app(
-    folder: Path, limits: Limits | None = None, token: str | None = None, runner: str = "inline"
+    folder: Path,
+    limits: Limits | None = None,
+    token: str | None = None,
+    runner: str = "inline",
+    side: int = 128,
+    predictor: Predictor | None = None,
 ) -> FastAPI:
-    """Return the app of a starter that sees images at 128 px."""
-    predictor = small_starter()
+    """Return the app of a starter that sees images at so many px."""
+    if predictor is None:
+        predictor = Predictor.from_checkpoint("starter", device="cpu")
+        set_image_size(predictor.sam, side)
     shelf = WeightsShelf(predictor.ref)
     made = make_runner(runner)
     server = Server(predictor, shelf, limits or Limits(), folder=folder, runner=made)

@@ -1,4 +1,4 @@
-"""Narrowing a list by what masks have noted of them: a value of an attribute, or a range of it."""
+"""What is noted of masks, told apart: values of attributes, or ranges where there are many."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 Noted = tuple[str, "Value"]
 """The name of an attribute, and a value of it."""
 _MOST: Final = 12
-"""Values of an attribute that are offered one by one; of more, so many ranges."""
+"""Values of an attribute that are told apart one by one; of more, so many ranges."""
 
 
 @dataclass(frozen=True)
-class ValueFilter:
+class ValueRange:
     """An attribute and the values of it that are meant, in order of the alphabet or of numbers.
 
     Attributes:
@@ -51,11 +51,11 @@ class ValueFilter:
         return f"{visible(self.name)}: {' – '.join(ends)}"
 
 
-def offered(noted: Iterable[Noted]) -> list[ValueFilter]:
-    """Return what a list can be narrowed to, by name and value.
+def ranges_of(noted: Iterable[Noted]) -> list[ValueRange]:
+    """Return what can be told apart, by name and value.
 
     Args:
-        noted: all that is noted of what is listed; the same may come several times.
+        noted: all that is noted; the same may come several times.
 
     """
     found: dict[tuple[str, bool], list[Value]] = {}
@@ -65,7 +65,7 @@ def offered(noted: Iterable[Noted]) -> list[ValueFilter]:
     for (name, is_text), values in found.items():
         in_order = sorted(values, key=str if is_text else float)
         ranges = np.array_split(np.arange(len(in_order)), min(len(in_order), _MOST))
-        filters += [ValueFilter(name, in_order[r[0]], in_order[r[-1]]) for r in ranges]
+        filters += [ValueRange(name, in_order[r[0]], in_order[r[-1]]) for r in ranges]
     return filters
 
 
