@@ -42,6 +42,10 @@ class Background(QObject):
         self._takers[future] = name, done, failed
         future.add_done_callback(self._tell)
 
+    def forget(self, name: str) -> None:
+        """Expect no answer of this name any more."""
+        self._newest.pop(name, None)
+
     def close(self) -> None:
         """Expect nothing any more."""
         self._is_closed = True

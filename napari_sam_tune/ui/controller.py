@@ -16,12 +16,14 @@ from napari_sam_tune.core.errors import CheckpointMissing, ProjectError, SamTune
 from napari_sam_tune.core.images.files import IMAGE_SUFFIXES
 from napari_sam_tune.core.project.folder import is_project
 from napari_sam_tune.core.wording import join_sentences, tr
+from napari_sam_tune.ui.background import Background
 from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS
 from napari_sam_tune.ui.canvas.layers import LabellingLayers
 from napari_sam_tune.ui.faults import explain
 from napari_sam_tune.ui.going_on import GoingOn
 from napari_sam_tune.ui.guiding import Guiding
 from napari_sam_tune.ui.inference import Inference, Kind
+from napari_sam_tune.ui.loading import find_images, open_all
 from napari_sam_tune.ui.model_code import import_model_code
 from napari_sam_tune.ui.preferences import PreferencesSource
 from napari_sam_tune.ui.queue import (
@@ -30,7 +32,6 @@ from napari_sam_tune.ui.queue import (
     file_queue,
     folder_queue,
     image_layers,
-    project_queue,
     viewer_home,
     viewer_queue,
 )
@@ -52,10 +53,9 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.rounds.runners import Runner
     from napari_sam_tune.ui.export.exporting import Exporting
+    from napari_sam_tune.ui.loading import FindImages
     from napari_sam_tune.ui.recent import Recent
     from napari_sam_tune.ui.views.panel import Panel
-
-    FindImages = Callable[[Project], ImageQueue]
 
 
 class Controller(QObject):
@@ -85,7 +85,7 @@ class Controller(QObject):
         self.viewer, self.panel = viewer, panel
         self._runner, self._config = runner, config
         self._preferences = PreferencesSource()
-        self._inference = Inference(self)
+        self._inference, self._background = Inference(self), Background(self)
         self.work: Work | None = None
         self._exporting: Exporting | None = None
         self._is_closed = False
@@ -100,8 +100,17 @@ class Controller(QObject):
         """Label the images of a folder, or open it where it is a project."""
         if is_project(folder):
             self.open_project(folder)
-        else:
-            self._begin(partial(folder_queue, folder))
+        else:  # listed beside the viewer: there may be very many, or they lie far away
+            self.panel.start.setEnabled(False)
+            self.panel.notice.show_notice(
+                Notice(tr("Looking for images in the folder…"), busy=True)
+            )
+            find = partial(folder_queue, folder)
+            self._background.submit("folder", find, self._open_queue, self._on_not_listed)
+
+    def _on_not_listed(self, error: Exception) -> None:
+        self.panel.start.setEnabled(True)
+        self._on_load_failed(error)
 
     def open_project(self, project: Path, *, look_in: Path | None = None) -> None:
         """Open a project with its images, where they are.
@@ -112,7 +121,7 @@ class Controller(QObject):
 
         """
         choices = replace(self.panel.start.choices(), project=project)
-        self._load(project, partial(_find_images, folder=None, look_in=look_in), choices)
+        self._load(project, partial(find_images, folder=None, look_in=look_in), choices)
 
     def open_dropped(self, paths: Sequence[Path]) -> None:
         """Label what was dropped on the dock: image files, or one folder or project.
@@ -141,7 +150,7 @@ class Controller(QObject):
         """Go on with what was labelled before."""
         choices = Choices(recent.project, recent.model, recent.device)
         self.panel.start.show_choices(choices)
-        self._load(recent.project, partial(_find_images, folder=recent.folder), choices)
+        self._load(recent.project, partial(find_images, folder=recent.folder), choices)
 
     def open_viewer(self) -> None:
         """Label the images that are in the viewer."""
@@ -162,6 +171,9 @@ class Controller(QObject):
         except SamTuneError as error:
             self.panel.notice.show_notice(Notice(str(error), "error"))
             return
+        self._open_queue(queue)
+
+    def _open_queue(self, queue: ImageQueue) -> None:
         self._load(queue.home, lambda _: queue, self.panel.start.choices())
 
     # --------------------------------------------------------------- loading
@@ -170,12 +182,13 @@ class Controller(QObject):
         self, home: Path, find: FindImages, choices: Choices, *, download: bool = False
     ) -> None:
         self.panel.start.setEnabled(False)
+        self._background.forget("folder")
         self.guiding.step_aside()
         text = tr("Downloading the model…") if download else tr("Loading the model…")
         self.panel.notice.show_notice(Notice(text, busy=True))
         self._inference.submit(
             Kind.LOAD,
-            partial(_open_all, home, find, choices, download),
+            partial(open_all, home, find, choices, download),
             partial(self._on_loaded, choices),
             partial(self._on_choices_failed, home, find, choices),
         )
@@ -288,6 +301,7 @@ class Controller(QObject):
         self._disconnect_viewer()
         self._stop_work()
         self._going_on.close()
+        self._background.close()
         self._inference.close(timeout=10.0 if wait else 0.0)
 
     def _on_export_asked(self) -> None:
@@ -355,28 +369,6 @@ class Controller(QObject):
         for event in (self.viewer.layers.events.inserted, self.viewer.layers.events.removed):
             event.disconnect(self._on_viewer_layers_changed)
         QCoreApplication.instance().aboutToQuit.disconnect(self._on_napari_closing)
-
-
-def _open_all(
-    home: Path, find: FindImages, choices: Choices, download: bool
-) -> tuple[Project, ImageQueue, Predictor]:
-    from napari_sam_tune.core.project.project import Project
-
-    project = Project.open(choices.project or home)
-    queue = find(project)
-    import_model_code()
-    from napari_sam_tune.core.answers.predictor import Predictor
-
-    model = Predictor.from_checkpoint(choices.model, choices.device, download=download)
-    return project, queue, model
-
-
-def _find_images(
-    project: Project, *, folder: Path | None, look_in: Path | None = None
-) -> ImageQueue:
-    if look_in is not None:
-        project.relink(look_in)
-    return project_queue(project, folder)
 
 
 def _viewer_home() -> Path:

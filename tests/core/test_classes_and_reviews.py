@@ -91,6 +91,45 @@ def test_a_class_is_renamed_merged_and_brought_back_everywhere(project: Project)
     assert labels(reopened(project)) == {scratch: "scratch", crack: "crack", again: "scratch"}
 
 
+def test_masks_accepted_under_a_new_name_follow_their_class_when_it_is_taken_back(
+    project: Project,
+) -> None:
+    other = reopened(project)
+    for name in ("pit", "crack"):
+        project.set_class(name, "#111111")
+    before, crack, given = add(project, "pit"), add(project, "crack"), add(project, "crack")
+    keys = [project.rename_class("pit", "pore"), project.rename_class("pore", "hole")]
+    meanwhile = add(other, "hole")
+    other.relabel(given, "hole")
+    for key in reversed(keys):
+        project.rename_back(key)
+    assert list(other.classes()) == ["pit", "crack"]
+    assert labels(other) == {before: "pit", meanwhile: "pit", given: "pit", crack: "crack"}
+    other.set_class("hole", "#222222")
+    another = add(other, "hole")  # the name is free, and means another class from now on
+    for key in keys:
+        project.rename_back(key, is_void=False)
+    assert set(labels(reopened(project)).values()) == {"hole", "crack"}
+    for key in reversed(keys):
+        project.rename_back(key)
+    assert list(other.classes().items()) == [
+        ("pit", "#111111"),
+        ("crack", "#111111"),
+        ("hole", "#222222"),
+    ]
+    assert set(labels(reopened(project)).items()) - {(crack, "crack"), (another, "hole")} == {
+        (before, "pit"),
+        (meanwhile, "pit"),
+        (given, "pit"),
+    }
+
+    merged = project.rename_class("pit", "crack")
+    since = add(other, "crack")  # of two classes, the one there is
+    project.rename_back(merged)
+    assert labels(reopened(project))[since] == "crack"
+    assert labels(project)[before] == labels(project)[given] == "pit"
+
+
 def test_the_split_goes_on_by_a_class_under_its_new_name(project: Project) -> None:
     splits = []
     for number in range(8):
@@ -128,6 +167,8 @@ def test_programs_before_refuse_a_project_only_once_they_would_misread_it(projec
     pore = add(project, "pore")
     project.set_class("pore", "#111111")
     project.mark_done("a.png")
+    project.delete(pore)
+    project.restore(pore)
     assert version() == 2
     project.set_review(pore, state="excluded")
     assert version() == 3
@@ -292,12 +333,12 @@ class Classes(RuleBasedStateMachine):
         register(self.programs[0])
         self.programs.append(reopened(self.programs[0]))
         self.model: dict[str, str] = {}
-        self.undo: list[tuple[Any, dict[str, str]]] = []
+        self.undo: list[tuple[Any, dict[str, str], tuple[str, str]]] = []
 
     @rule(who=st.integers(0, 1), label=NAMES)
     def accept(self, who: int, label: str) -> None:
+        self.programs[who].set_class(label, "#111111")
         self.model[add(self.programs[who], label)] = label
-        self.undo.clear()
 
     @rule(who=st.integers(0, 1), number=st.integers(0), label=NAMES)
     def give(self, who: int, number: int, label: str) -> None:
@@ -305,20 +346,26 @@ class Classes(RuleBasedStateMachine):
             name = sorted(self.model)[number % len(self.model)]
             done = self.programs[who].relabel(name, label)
             if done is not None:
-                self.undo.append((lambda p: p.relabel_back(done), dict(self.model)))
+                self.programs[who].set_class(label, "#111111")
+                self.undo.append((lambda p: p.relabel_back(done), dict(self.model), ("", "")))
             self.model[name] = label
 
     @rule(who=st.integers(0, 1), old=NAMES, new=NAMES)
     def rename(self, who: int, old: str, new: str) -> None:
         if old != new and old in self.model.values():
+            is_merge = new in self.programs[who].classes()
             key = self.programs[who].rename_class(old, new)
-            self.undo.append((lambda p: p.rename_back(key), dict(self.model)))
+            back = ("", "") if is_merge else (new, old)
+            self.undo.append((lambda p: p.rename_back(key), dict(self.model), back))
             self.model = {i: new if label == old else label for i, label in self.model.items()}
 
     @rule(who=st.integers(0, 1))
     def take_back(self, who: int) -> None:
         if self.undo:
-            back, self.model = self.undo.pop()
+            back, before, (new, old) = self.undo.pop()
+            # masks accepted since: a class has its old name again, with all its masks
+            since = {i: old if label == new else label for i, label in self.model.items()}
+            self.model = since | before
             back(self.programs[who])
 
     @invariant()

@@ -213,4 +213,7 @@ def test_content_hash_names_the_pixels() -> None:
     assert content_hash(DEEP) == content_hash(DEEP.astype(">u2"))
     others = [RGB, RGB.reshape(34, 21, 3), RGB.astype(np.uint16), RGB[::-1], RGB.view(np.int8)]
     assert len({content_hash(image) for image in others}) == len(others)
+    bits = RGB[..., 0] > 99
+    by_pillow = np.where(bits, np.uint8(255), np.uint8(0)).view(bool)  # as it reads one-bit files
+    assert content_hash(bits) == content_hash(by_pillow) != content_hash(~bits)
     assert spatial_shape(np.zeros((3, 40, 50))) == (40, 50)

@@ -159,7 +159,8 @@ def test_what_lives_is_known_after_every_change_as_to_whoever_opens_the_project(
     for step in range(40):
         mine = (project, other)[step % 2]
         chosen = rng.choice(every) if every else None
-        kind = rng.choice(("add", "edit", "delete", "restore", "rename")) if every else "add"
+        kinds = ("add", "edit", "delete", "restore", "rename", "restore_all")
+        kind = rng.choice(kinds) if every else "add"
         if kind in ("add", "edit"):
             image = "ab"[rng.integers(2)] + ".png" if kind == "add" else None
             known = None if kind == "add" else mine.annotation(chosen)
@@ -171,7 +172,8 @@ def test_what_lives_is_known_after_every_change_as_to_whoever_opens_the_project(
             mine.rename_class("pore", "hole")
             mine.rename_class("hole", "pore")
         else:
-            getattr(mine, kind)(chosen)
+            several = [chosen, rng.choice(every)] if rng.random() < 0.5 else chosen
+            getattr(mine, kind)(chosen if kind == "restore" else several)
         fresh = reopened(project).annotations()
         for known_to in (project, other):
             assert [(a.id, a.label) for a in known_to.annotations()] == [

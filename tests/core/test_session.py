@@ -9,6 +9,7 @@ import os
 import threading
 from dataclasses import replace
 from pathlib import Path
+from statistics import stdev
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,7 @@ from napari_sam_tune.core.config import GateConfig
 from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.images import files
 from napari_sam_tune.core.models.base import BaseRef
+from napari_sam_tune.core.project.effort import effort_by_version
 from napari_sam_tune.core.project.project import NewAnnotation
 from napari_sam_tune.core.rounds.plan import AutoRounds, plan_round, unlearnt_by
 from napari_sam_tune.core.scoring import iou
@@ -210,6 +212,26 @@ def test_reopening_supersedes_and_deleting_can_be_undone(session: Session) -> No
     while session.undo():
         pass
     assert session.project.annotations() == []
+
+
+def test_several_are_deleted_in_one_step_that_undo_takes_back_from_another_image(
+    session: Session,
+) -> None:
+    session.adopt(disc(30, 30), "pit")
+    session.adopt(disc(60, 60), "pit")
+    session.open_image(blobs(1), "other.png")
+    ids, told = [a.id for a in session.project.annotations()], []
+    session.annotations_changed.connect(told.append)
+    before = len(session.project._journal.entries())
+    session.delete(ids)
+    assert session.project.annotations() == []
+    assert len(session.project._journal.entries()) == before + 1
+    undone = session.undo()
+    assert (undone.image_id, undone.text) == ("blobs.png", "Undone: 2 masks are back.")
+    assert [a.id for a in session.project.annotations()] == ids
+    session.redo()
+    assert session.project.annotations() == []
+    assert told == ["blobs.png"] * 3
 
 
 def test_work_in_progress_waits_while_another_image_is_open(session: Session) -> None:
@@ -461,6 +483,10 @@ def test_correcting_an_object_leaves_the_class_of_the_next_alone(session: Sessio
 
 
 def test_effort_is_neither_lost_nor_counted_twice_by_undo(session: Session) -> None:
+    def check(_: str) -> None:
+        assert session.effort() == effort_by_version(session.project)
+
+    session.annotations_changed.connect(check)
     first = session.propose(click(30, 30))
     session.propose(first.prompt.add_point(34, 30, 1))
     session.accept()
@@ -475,7 +501,9 @@ def test_effort_is_neither_lost_nor_counted_twice_by_undo(session: Session) -> N
     session.redo()
     session.propose(click(90, 35))
     assert session.accept().effort.clicks == 1
-    assert sum(row.masks * row.clicks for row in session.effort()) == 5
+    (row,) = session.effort()
+    assert row.masks * row.clicks == 5
+    assert row.actions_error == pytest.approx(stdev([4, 1]) / 2**0.5)
 
 
 def test_a_prompt_that_fails_leaves_nothing_behind(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+import struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -329,6 +331,7 @@ def test_what_is_written_anew_comes_back_as_the_same_image(tmp_path: Path, form:
     save(tmp_path / "turned.jpg", as_stored(scene(), 6), 6)
     save(tmp_path / "deep.tif", as_stored(scene()[..., 0], 3), 3, "tif-deep")
     tifffile.imwrite(tmp_path / "bit.tif", ~bright(), photometric="miniswhite")
+    save(tmp_path / "turned-bit.png", as_stored(bright(), 6), 6)
     save(tmp_path / "deep-colour.tif", as_stored(scene(), 3), 3, "tif-deep")
     Image.fromarray(scene()).convert("CMYK").save(tmp_path / "inks.tif")
     Image.fromarray(scene()).quantize(8).save(tmp_path / "palette.tif")
@@ -338,7 +341,7 @@ def test_what_is_written_anew_comes_back_as_the_same_image(tmp_path: Path, form:
         project.add(NewAnnotation(file.name, bright(), "dent"))
     before = [record.id for record in project.annotations()]
     take_in(project, form, path=write(project, form, tmp_path / "out"))
-    assert len(project.images()) == len(before) == 6
+    assert len(project.images()) == len(before) == 7
     assert [record.id for record in project.annotations()] == before
 
 
@@ -354,14 +357,16 @@ def test_an_upright_photograph_is_copied_as_it_is(tmp_path: Path) -> None:
 # ---- projects made before ----
 
 
-def old_project(folder: Path, file: Path, stored: np.ndarray, mask: np.ndarray) -> Project:
+def old_project(
+    folder: Path, file: Path, stored: np.ndarray, mask: np.ndarray, named: str | None = None
+) -> Project:
     """A project as the first releases made it of the pixels as they are stored."""
     project = Project.open(folder)
     project._journal.append(
         "image",
         id=file.name,
         shape=list(stored.shape[:2]),
-        content_hash=content_hash(stored),
+        content_hash=named or content_hash(stored),
         group=file.name,
         split="train",
         path=project._relative(file),
@@ -431,6 +436,31 @@ def test_an_old_image_is_the_same_however_it_is_given(tmp_path: Path) -> None:
     assert np.array_equal(project.upright(upright, by_array), upright)
     with pytest.raises(ProjectError, match="pixels differ"):
         project.register(255 - upright, "a.jpg", path=file)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_one_bit_images_are_known_by_the_names_that_the_first_releases_gave(
+    tmp_path: Path, name: str
+) -> None:
+    """Those were of the bytes in memory, which Pillow and tifffile give true each in its way."""
+    file, true = tmp_path / name, 255 if name == "a.png" else 1
+    Image.fromarray(bright()).save(file)
+    content = hashlib.sha256(f"{SHAPE} |b1".encode())
+    content.update(struct.pack("<q", bright().size))
+    content.update((bright() * np.uint8(true)).tobytes())
+    named = content.hexdigest()[:32]
+    project = old_project(tmp_path / "p", file, bright(), bright(), named)
+    known = project.image(name)
+    assert project.register(bright(), name) == known
+    assert project.register(read_image(file), name, path=file) == known
+    assert np.array_equal(project.read_image(name), bright())
+    take_in(project, "labelme", path=write(project, "labelme", tmp_path / "out"))
+    assert len(project.annotations()) == len(project.images()) == 1
+    (tmp_path / "moved").mkdir()
+    file.rename(tmp_path / "moved" / "b.png")
+    assert project.relink(tmp_path / "moved") == [name]
+    with pytest.raises(ProjectError, match="pixels differ"):
+        project.register(~bright(), name)
 
 
 def test_what_was_found_upright_is_not_looked_at_again(

@@ -228,10 +228,12 @@ def test_what_cannot_be_opened_is_said_in_words(desk, blobs, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
     desk.panel.start.folder_chosen.emit(empty)
-    assert "no image" in desk.said
+    assert not desk.panel.start.isEnabled()  # the folder is listed beside the viewer
+    desk.wait(lambda: "no image" in desk.said)
+    assert desk.panel.start.isEnabled()
 
     desk.panel.start.folder_chosen.emit(tmp_path / "nowhere")
-    assert "cannot be read" in desk.said
+    desk.wait(lambda: "cannot be read" in desk.said)
 
     from napari_sam_tune.ui.views.start import Choices
 

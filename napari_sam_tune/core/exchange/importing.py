@@ -20,7 +20,7 @@ from napari_sam_tune.core.exchange.left_out import IMAGE, named
 from napari_sam_tune.core.exchange.recognising import NEW, Recognition
 from napari_sam_tune.core.exchange.which_way import check_drawn_on, decided, fitted
 from napari_sam_tune.core.geometry.windows import bounding_box
-from napari_sam_tune.core.images.files import content_hash, spatial_shape
+from napari_sam_tune.core.images.files import spatial_shape
 from napari_sam_tune.core.images.names import composed
 from napari_sam_tune.core.project.annotations import NewAnnotation
 from napari_sam_tune.core.project.class_colours import free_colour
@@ -175,7 +175,7 @@ def _check_same(project: Project, record: ImageRecord, image: SourceImage) -> No
     """Refuse an image that is another one than the project knows by its name."""
     if record.path and (project.path / record.path).resolve() == image.path.resolve():
         return  # compared when it is read
-    if content_hash(image.read()) != record.content_hash:
+    if project.content_of(image.read(), record.id) != record.content_hash:
         raise ProjectError(
             f"The project knows another image by the name “{image.name}” than {image.path}. Rename "
             "the file, or import into another project."
@@ -260,7 +260,7 @@ class _Import:
         record = self.project.add_image(
             self.image.name,
             shape=shape,
-            content_hash=content_hash(pixels),
+            content_hash=self.project.content_of(pixels, self.image.name),
             path=self.image.path if has_file else None,
             array=None if has_file else pixels,
             group=self.image.group,

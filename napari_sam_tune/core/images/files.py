@@ -29,6 +29,7 @@ IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".
 _MID_GREY = 128
 _SAMPLES = 4_000_000
 _BLOCK_VALUES = 8_000_000
+_TRUE = (255, 1)
 
 
 def list_images(folder: str | Path, *, recursive: bool = False) -> list[Path]:
@@ -247,15 +248,25 @@ def _finite(values: Pixels) -> NDArray[np.float64]:
     return wide[np.isfinite(wide)]
 
 
-def content_hash(image: ArrayLike) -> str:
+def content_hash(image: ArrayLike, among: Container[str | None] = ()) -> str:
     """Name an image by what it shows: 32 hex digits of the SHA-256 of shape, type and pixels.
 
     Args:
         image: the array as given or as `read_image` returns it; not preprocessed. Byte order and
-            memory layout do not matter.
+            memory layout do not matter, nor which byte stands for true.
+        among: names that images have already. An image of true and false that was named by other
+            bytes, as the first releases did, is called as it is there.
 
     """
     array = np.asarray(image)
+    if array.dtype != np.bool_:
+        return _hash(array)
+    # Pillow's 255 or NumPy's 1 is in memory for true, whoever made the array
+    names = [_hash(np.where(array, np.uint8(one), np.uint8(0)).view(np.bool_)) for one in _TRUE]
+    return next((name for name in names if name in among), names[0])
+
+
+def _hash(array: Pixels) -> str:
     array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     digest = hashlib.sha256(f"{array.shape} {array.dtype.str}".encode())
     digest.update(struct.pack("<q", array.size))

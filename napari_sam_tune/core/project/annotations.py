@@ -8,24 +8,21 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
 from napari_sam_tune.core.errors import MaskError, ProjectError
 from napari_sam_tune.core.geometry.turning import (
     UPRIGHT,
-    orientation_of,
     turned,
     turned_box,
     turned_prompt,
     turned_shape,
 )
-from napari_sam_tune.core.geometry.windows import BoundingBox, bounding_box
-from napari_sam_tune.core.plain_text import is_text
+from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.project.naming import checked_label
-from napari_sam_tune.core.project.split import Split  # noqa: TC001  read when records are checked
+from napari_sam_tune.core.project.stored_annotation import Source, read_stored
 from napari_sam_tune.core.prompts import Effort, Prompt, as_mask
 
 if TYPE_CHECKING:
@@ -33,15 +30,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_sam_tune.core.geometry.windows import BoundingBox
     from napari_sam_tune.core.project.naming import Naming
+    from napari_sam_tune.core.project.split import Split
     from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.storage.records import RecordStore
 
-Source = Literal["person", "robot", "adopted", "import"]
-_LARGEST: Final = 1e15
-_NO_CLOCK: Final = 1e11
-"""Seconds since 1970 that no clock shows, however wrong it is."""
-_LONGEST: Final = 1 << 24
 _MASK, _PROPOSAL, _LOCKED = np.uint8(1), np.uint8(2), np.uint8(4)
 
 
@@ -206,12 +200,10 @@ class Annotation:
 
         """
         try:
-            said = _STORED.validate_python(dict(stored))
-            said.check()
+            said = read_stored(stored)
         except ValueError as error:
-            why = _first_error(error)
             raise ProjectError(
-                f"The annotation {annotation_id} in {records.root} cannot be understood ({why})."
+                f"The annotation {annotation_id} in {records.root} cannot be understood ({error})."
             ) from error
         return cls(
             id=annotation_id,
@@ -339,67 +331,14 @@ class Annotation:
 
     def _checked_bits(self) -> NDArray[np.uint8]:
         bits: NDArray[np.uint8] = turned(self._records.read(self.id), self._turn)
+        self.check_bits(bits)
+        return bits
+
+    def check_bits(self, bits: NDArray[np.uint8]) -> None:
+        """Raise ProjectError where an array is not the mask's; zarr reads a lost chunk as zeros."""
         y0, x0, y1, x1 = self._crop
-        # zarr reads a missing chunk as zeros without a word.
         if bits.shape != (y1 - y0, x1 - x0) or np.count_nonzero(bits & _MASK) != self.area:
             raise ProjectError(
                 f"The mask of {self.id} in {self._records.root} is damaged. Restore it from a "
                 "backup, or delete the annotation."
             )
-        return bits
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """The attributes of a record, as far as they are needed without its array."""
-
-    image_id: str
-    label: str
-    weights_version: str
-    predicted_iou: float | None
-    effort: Effort
-    created: float
-    split: Split
-    shape: tuple[int, int]
-    bbox: BoundingBox
-    crop: BoundingBox
-    area: int
-    supersedes: str | None
-    source: Source
-    has_proposal: bool
-    has_locked: bool
-    origin: str | None = None  # records of the first releases have none of these
-    suggested_by: str | None = None
-    recalled: tuple[str, ...] = ()
-    turn: int = UPRIGHT
-    by: str | None = None
-
-    def check(self) -> None:
-        """Refuse boxes that lie in no image, areas that no box holds, and labels that are none."""
-        if not all(map(is_text, (self.label, self.image_id, self.weights_version))):
-            raise ValueError("a name in it is no text")
-        if not all(abs(value) < _LARGEST for value in asdict(self.effort).values()):
-            raise ValueError(f"{self.effort} is no effort")
-        if max(self.shape) >= _LONGEST:
-            raise ValueError(f"no image has the shape {self.shape}")
-        (height, width), (y0, x0, y1, x1) = self.shape, self.bbox
-        top, left, bottom, right = self.crop
-        if not (0 <= top <= y0 < y1 <= bottom <= height and 0 <= left <= x0 < x1 <= right <= width):
-            raise ValueError(f"its box {self.bbox} is not in {self.crop} of {self.shape}")
-        if not 0 < self.area <= (y1 - y0) * (x1 - x0):
-            raise ValueError(f"no mask of {self.area} px fits into {self.bbox}")
-        if orientation_of(self.turn) != self.turn:
-            raise ValueError(f"{self.turn} is no orientation")
-        if not 0 <= self.created < _NO_CLOCK:
-            raise ValueError(f"{self.created} is no time")
-
-
-_STORED: Final = TypeAdapter(_Stored)
-
-
-def _first_error(error: ValueError) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error)
-    first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}"

@@ -148,20 +148,24 @@ class ClassesOfProject(RecordsOfProject):
             raise ProjectError("A class needs a name.")
         if old not in self.classes() and not any(a.label == old for a in annotations):
             raise ProjectError(f"The project has no class “{visible(old)}”.")
-        key = secrets.token_hex(6)
-        latest = max((annotation.created for annotation in annotations), default=0.0)
+        key, latest = secrets.token_hex(6), _latest(annotations)
         self._journal.append("rename_class", after=latest, key=key, old=old, new=new, by=person())
         return key
 
     def rename_back(self, key: str, *, is_void: bool = True) -> None:
         """Take a renaming back, or (`is_void` false) let it count again.
 
+        The class has its old name again, with all its masks: whoever accepted one under the new
+        name meanwhile meant this class. One that was merged into another parts with those masks
+        alone that came from it; what was accepted since stays with the other.
+
         Raises:
             ProjectError: there is none of that key.
             StorageError: the disk refused.
 
         """
-        self._journal.append("rename_again", key=key, void=is_void)
+        latest = _latest(self.annotations())
+        self._journal.append("rename_again", after=latest, key=key, void=is_void)
 
     def remove_class(self, name: str) -> None:
         """Take a class without masks out of the list.
@@ -205,3 +209,8 @@ class ClassesOfProject(RecordsOfProject):
         if tuple(attributes) != self.attributes(label):
             said = [attribute.to_json() for attribute in attributes]
             self._journal.append("attributes", label=label, attributes=said)
+
+
+def _latest(annotations: Iterable[Annotation]) -> float:
+    """Return when the last of them was accepted."""
+    return max((annotation.created for annotation in annotations), default=0.0)

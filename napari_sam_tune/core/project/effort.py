@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.prompts import Effort
 
@@ -41,35 +41,72 @@ class EffortRow:
     actions_error: float | None
 
 
-def effort_by_version(project: Project) -> list[EffortRow]:
-    """Summarise the records made by prompting, in the order the versions were first used.
+@dataclass
+class _Sums:
+    """What the masks of one version cost together."""
 
-    Masks that were recalled have a row of their own, the last: what they cost says little of the
-    weights.
-    """
-    versions: dict[str, list[int]] = {}
-    efforts: list[Effort] = []
-    for annotation in project.annotations():
-        if annotation.source in {"adopted", "import"}:  # they cost no clicks
-            continue
-        recalled = annotation.recalled or annotation.suggested_by == RECALLED
-        version = RECALLED if recalled else annotation.weights_version
-        versions.setdefault(version, []).append(len(efforts))
-        efforts.append(annotation.effort)
-    rows = []
-    for version, indices in sorted(versions.items(), key=lambda item: item[0] == RECALLED):
-        own = [efforts[i] for i in indices]
-        actions = [float(e.actions) for e in own]
-        rows.append(
-            EffortRow(
-                version=version,
-                masks=len(own),
-                clicks=fmean(e.clicks for e in own),
-                boxes=fmean(e.boxes for e in own),
-                strokes=fmean(e.strokes for e in own),
-                painted_pixels=fmean(e.painted_pixels for e in own),
-                seconds=fmean(e.seconds for e in own),
-                actions_error=stdev(actions) / len(own) ** 0.5 if len(own) > 1 else None,
-            )
+    masks: int = 0
+    clicks: int = 0
+    boxes: int = 0
+    strokes: int = 0
+    painted_pixels: int = 0
+    seconds: float = 0.0
+    actions: int = 0
+    squared_actions: int = 0
+
+    def add(self, effort: Effort) -> None:
+        actions = effort.actions
+        self.masks += 1
+        self.clicks += effort.clicks
+        self.boxes += effort.boxes
+        self.strokes += effort.strokes
+        self.painted_pixels += effort.painted_pixels
+        self.seconds += effort.seconds
+        self.actions += actions
+        self.squared_actions += actions * actions
+
+    def row(self, version: str) -> EffortRow:
+        masks = self.masks
+        spread = self.squared_actions - self.actions**2 / masks
+        return EffortRow(
+            version=version,
+            masks=masks,
+            clicks=self.clicks / masks,
+            boxes=self.boxes / masks,
+            strokes=self.strokes / masks,
+            painted_pixels=self.painted_pixels / masks,
+            seconds=self.seconds / masks,
+            actions_error=(max(0.0, spread) / (masks - 1) / masks) ** 0.5 if masks > 1 else None,
         )
-    return rows
+
+
+class EffortTally:
+    """Summarises records as they come: of a list that has grown only what is new is looked at."""
+
+    def __init__(self) -> None:
+        self._seen: list[Annotation] = []
+        self._sums: dict[str, _Sums] = {}
+
+    def rows(self, annotations: list[Annotation]) -> list[EffortRow]:
+        """Summarise the records made by prompting, in the order the versions were first used.
+
+        Masks that were recalled have a row of their own, the last: what they cost says little of
+        the weights.
+        """
+        known = len(self._seen)
+        if annotations[:known] != self._seen:
+            known, self._sums = 0, {}
+        self._seen = annotations
+        for annotation in annotations[known:]:
+            if annotation.source in {"adopted", "import"}:  # they cost no clicks
+                continue
+            recalled = annotation.recalled or annotation.suggested_by == RECALLED
+            version = RECALLED if recalled else annotation.weights_version
+            self._sums.setdefault(version, _Sums()).add(annotation.effort)
+        rows = [sums.row(version) for version, sums in self._sums.items()]
+        return sorted(rows, key=lambda row: row.version == RECALLED)
+
+
+def effort_by_version(project: Project) -> list[EffortRow]:
+    """Summarise what the masks of a project cost; see `EffortTally.rows`."""
+    return EffortTally().rows(project.annotations())

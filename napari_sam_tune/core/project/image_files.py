@@ -12,6 +12,8 @@ from napari_sam_tune.core.images.files import read_image, spatial_shape
 from napari_sam_tune.core.images.pictures import open_picture
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.project.ledger import ImageRecord
@@ -25,7 +27,7 @@ def files_by_content(files: list[Path], lost: list[ImageRecord]) -> dict[str, li
     for file in sorted(files, key=lambda file: file.name not in names):
         if file.name not in names and all(found.values()):
             break
-        for content in hashes_of_file(file) & found.keys():
+        for content in hashes_of_file(file, found) & found.keys():
             found[content].append(file)
     return found
 
@@ -43,20 +45,20 @@ def name_of(record: ImageRecord) -> str:
     return Path(record.path or "").name
 
 
-def hash_of_file(file: Path) -> str | None:
-    """Return the content hash of a file as it is read; None where it is no image."""
+def hash_of_file(file: Path, among: Container[str | None]) -> str | None:
+    """Return the `content_hash` of a file as it is read; None where it is no image."""
     try:
-        return hash_of(read_image(file))
+        return hash_of(read_image(file), among)
     except ImageError:
         return None  # not an image after all: it cannot be the one looked for
 
 
-def hashes_of_file(file: Path) -> set[str]:
+def hashes_of_file(file: Path, among: Container[str | None]) -> set[str]:
     """Return all that a project may know a file's pixels by: as they are read, and were once."""
-    known = hash_of_file(file)
+    known = hash_of_file(file, among)
     try:
         with open_picture(file) as picture:
-            earlier = None if picture.is_plain else hash_of(picture.read_as_stored())
+            earlier = None if picture.is_plain else hash_of(picture.read_as_stored(), among)
     except ImageError:
         earlier = None
     return {content for content in (known, earlier) if content is not None}
@@ -77,16 +79,17 @@ class Look(NamedTuple):
 
 def look_at(record: ImageRecord, file: Path) -> Look:
     """Find out whether an image's file, if it is as it was, is read differently now."""
+    own = {record.content_hash}
     try:
         with open_picture(file) as picture:
             if picture.is_plain:
                 return Look()
-            if hash_of(picture.read_as_stored()) != record.content_hash:
+            if hash_of(picture.read_as_stored(), own) != record.content_hash:
                 return Look(is_done=False)
             pixels, orientation = picture.read(), picture.orientation
     except ImageError:
         return Look(is_done=False)
-    content = hash_of(pixels)
+    content = hash_of(pixels, own)
     if content == record.content_hash:
         return Look()
     if spatial_shape(pixels) != turned_shape(record.shape, orientation):
@@ -111,17 +114,17 @@ def pixels_known(record: ImageRecord, file: Path) -> NDArray[Any] | None:
         ImageError: it cannot be read.
 
     """
-    refused = None
+    refused, own = None, {record.content_hash}
     try:
         pixels: NDArray[Any] = read_image(file)
-        if hash_of(pixels) == record.content_hash:
+        if hash_of(pixels, own) == record.content_hash:
             return pixels
     except ImageError as error:
         refused = error
     if record.turn is None:
         with open_picture(file) as picture:
             pixels = picture.read_as_stored()
-        if hash_of(pixels) == record.content_hash:
+        if hash_of(pixels, own) == record.content_hash:
             return pixels
     if refused is not None:
         raise refused

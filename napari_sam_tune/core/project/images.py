@@ -85,11 +85,11 @@ class ImagesOfProject:
         """
         pixels = np.asarray(image)
         height, width = spatial_shape(pixels)
-        named = hash_of(pixels)
+        named = self.content_of(pixels, image_id)
         known = self._journal.read().images.get(image_id)
         if known is not None and known.earlier == named:
             return known  # as it was before it was turned; see `upright`
-        if path is not None and hash_of_file(Path(path)) != named:
+        if path is not None and hash_of_file(Path(path), {named}) != named:
             path = None
         record = self.add_image(
             image_id,
@@ -102,6 +102,11 @@ class ImagesOfProject:
         )
         return record if path is not None else self._with_own_pixels(record, pixels)
 
+    def content_of(self, image: ArrayLike, image_id: str) -> str:
+        """Return an image's `content_hash`, as the project has it where it knows the image."""
+        known = self._journal.read().images.get(image_id)
+        return hash_of(image, () if known is None else (known.content_hash, known.earlier))
+
     def upright(self, image: NDArray[Any], record: ImageRecord) -> NDArray[Any]:
         """Return a registered image as the project knows it, where it is given as it was before.
 
@@ -109,7 +114,7 @@ class ImagesOfProject:
             ProjectError, ImageError: as `read_image`.
 
         """
-        if record.earlier is None or hash_of(image) != record.earlier:
+        if record.earlier is None or hash_of(image, {record.earlier}) != record.earlier:
             return image
         return self.read_image(record.id)
 
@@ -203,7 +208,7 @@ class ImagesOfProject:
                 f"The image “{image_id}” has neither a file nor pixels; give `path` or `array`."
             )
         pixels = np.asarray(array)
-        if hash_of(pixels) != content_hash:
+        if hash_of(pixels, {content_hash}) != content_hash:
             raise ProjectError(f"The pixels of “{image_id}” do not have the content hash given.")
         self._folder.images.create()
         attributes = {"content_hash": content_hash}
@@ -332,7 +337,7 @@ class ImagesOfProject:
             pixels = self._folder.images.read(record.content_hash)
         except ProjectError as error:
             raise ProjectError(f"The image “{record.id}” cannot be read. {error}") from error
-        if hash_of(pixels) != record.content_hash:
+        if hash_of(pixels, {record.content_hash}) != record.content_hash:
             raise ProjectError(
                 f"The pixels of the image “{record.id}” in {self._folder.images.root} are damaged: "
                 "they are not those its masks were made on. Restore the record "
@@ -368,4 +373,5 @@ class ImagesOfProject:
 
     def _is_there(self, record: ImageRecord) -> bool:
         file = self.path / (record.path or "")
-        return is_there(file) and record.content_hash in hashes_of_file(file)
+        own = record.content_hash
+        return is_there(file) and own in hashes_of_file(file, {own})

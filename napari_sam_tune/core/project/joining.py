@@ -6,6 +6,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.project.annotations import Annotation
 from napari_sam_tune.core.project.announcing import announced
 from napari_sam_tune.core.project.folder import HEADS
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping
     from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from napari_sam_tune.core.project.annotation_table import AnnotationTable
     from napari_sam_tune.core.project.folder import ProjectFolder
@@ -37,16 +41,22 @@ class JoiningOfProject:
     def said(self) -> list[dict[str, Any]]:
         """Return the lines of the log, oldest first, each with its "kind" and "time" (UTC, s).
 
-        An exchange comes as the deletion and the restoration that it is.
+        An exchange comes as the deletion and the restoration that it is, several masks deleted or
+        restored at once come one by one.
         """
         lines = []
         for line in self._journal.entries():
-            if line["kind"] == "exchange":
-                for kind in ("delete", "restore"):
-                    said = {"kind": kind, "time": line["time"], "annotation": line[kind]}
-                    lines.append(said)
-            else:
-                lines.append(line)
+            match line["kind"]:
+                case "exchange":
+                    words = [(kind, line[kind]) for kind in ("delete", "restore")]
+                case "delete_all" | "restore_all" as kind:
+                    words = [(kind.removesuffix("_all"), name) for name in line["annotations"]]
+                case _:
+                    lines.append(line)
+                    continue
+            lines += [
+                {"kind": kind, "time": line["time"], "annotation": name} for kind, name in words
+            ]
         return lines
 
     def repeat(self, line: Mapping[str, Any]) -> None:
@@ -81,24 +91,43 @@ class JoiningOfProject:
             StorageError: the disk refused; nothing is half-written.
 
         """
-        self._journal.say_assumed()
-        image = self._journal.read().images[image_id]
         bits, attributes = record.stored()
         attributes.pop("turn", None)  # of the other project
-        attributes |= turn_of(image)
-        attributes |= {
-            "image_id": image_id,
-            "split": split,
-            "supersedes": supersedes,
-            "weights_version": weights_version,
-            "image": facts_of(image),
-        }
+        attributes |= {"split": split, "supersedes": supersedes, "weights_version": weights_version}
+        return self.take_stored(record.id, bits, attributes, image_id=image_id)
+
+    def take_stored(
+        self, record_id: str, bits: NDArray[np.uint8], attributes: Mapping[str, Any], image_id: str
+    ) -> Annotation:
+        """Take in a record that was kept elsewhere; one of that id that is here stays as it is.
+
+        Args:
+            record_id: its id, safe as a file name.
+            bits: as `Annotation.stored` gives them, upright.
+            attributes: likewise.
+            image_id: the image it is of, as this project calls it.
+
+        Raises:
+            ProjectError: what is kept of it is damaged, or it is of an image of another shape.
+            StorageError: the disk refused; nothing is half-written.
+
+        """
+        self._journal.say_assumed()
+        image = self._journal.read().images[image_id]
         store = self._folder.annotations
-        store.write(record.id, bits, attributes, what="The mask")
-        taken = Annotation.from_record(record.id, store.attributes(record.id), store)
+        said = {**attributes, **turn_of(image), "image_id": image_id, "image": facts_of(image)}
+        record = Annotation.from_record(record_id, said, store)
+        if record.shape != tuple(image.shape):
+            raise ProjectError(
+                f"The annotation {record_id} is of an image of {record.shape} px, not of one of "
+                f"{tuple(image.shape)} px."
+            )
+        record.check_bits(bits)
+        if not store.write(record_id, bits, said, what="The mask"):
+            record = Annotation.from_record(record_id, store.attributes(record_id), store)
         with self._table_lock:
-            self._table.add(taken)
-        return taken
+            self._table.add(record)
+        return record
 
     def take_weights(self, info: WeightsInfo, file: Path) -> None:
         """Copy a weights version of another project; not in use before it is promoted.

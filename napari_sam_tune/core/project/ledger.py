@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SINCE_3: Final = frozenset(
     {
+        "delete_all",
+        "restore_all",
         "relabel",
         "relabel_again",
         "rename_class",
@@ -213,6 +215,9 @@ class Ledger:
                 self.reviews.marked(entry["image"], entry.get("by"), entry["time"])
             case "delete" | "restore" as kind:
                 self.words[_text(entry["annotation"])] = entry["time"], kind == "delete"
+            case "delete_all" | "restore_all" as kind:
+                word = entry["time"], kind == "delete_all"
+                self.words.update(dict.fromkeys(_texts(entry["annotations"]), word))
             case "exchange":
                 self.words[_text(entry["delete"])] = entry["time"], True
                 self.words[_text(entry["restore"])] = entry["time"], False
@@ -242,7 +247,7 @@ class Ledger:
                 self.reviews.rename_class(key, old, new)
                 self._follow_name(old, new)
             case "rename_again":
-                self._rename_again(_text(entry["key"]), is_void=bool(entry["void"]))
+                self._rename_again(_text(entry["key"]), entry["time"], is_void=bool(entry["void"]))
             case "relabel":
                 labels = {_text(i): _text(name) for i, name in _plain(entry["labels"]).items()}
                 gift = None if entry.get("key") is None else _text(entry["key"])
@@ -260,8 +265,8 @@ class Ledger:
             case _:
                 pass  # written by a later release of the same format, which may add kinds
 
-    def _rename_again(self, key: str, *, is_void: bool) -> None:
-        renaming = self.naming.take_back(key, is_void=is_void)
+    def _rename_again(self, key: str, time: float, *, is_void: bool) -> None:
+        renaming = self.naming.take_back(key, time, is_void=is_void)
         if renaming is None:
             return
         if is_void:

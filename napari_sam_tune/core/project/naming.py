@@ -1,7 +1,9 @@
 """What classes are called: their names over time, and the class an object was given since.
 
 A record of a mask is never changed. What it was called when it was accepted is followed through
-the lines that came after it: a class given to that object, a class that got another name.
+the lines that came after it: a class given to that object, a class that got another name. Where
+that is taken back the class has its old name again, with all its masks, those accepted under the
+other name meanwhile too. Of two classes that were merged, those stay with the one they were given.
 """
 
 from __future__ import annotations
@@ -14,7 +16,35 @@ from napari_sam_tune.core.errors import MaskError
 from napari_sam_tune.core.plain_text import is_text, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+
+class Moment(NamedTuple):
+    """When a line was said.
+
+    Attributes:
+        time: UTC, seconds since 1970.
+        said: how many lines had changed the class of any mask before.
+
+    """
+
+    time: float
+    said: int
+
+
+class _Step(NamedTuple):
+    """Masks that are called `old` when it is said are called `new` since.
+
+    But for those that had the name already at the moment `since`.
+    """
+
+    when: Moment
+    old: str
+    new: str
+    since: Moment
+
+
+_EVER: Final = Moment(-1.0, -1)
 
 
 @dataclass(frozen=True)
@@ -25,22 +55,24 @@ class Renaming:
         key: names the line, for the one that takes it back.
         old: the name before; no class has it afterwards.
         new: the name since.
-        time: UTC, seconds since 1970; masks accepted later are not concerned.
         colour: of the class before, "#rrggbb"; None where it had none.
         place: of the class before in the order of classes.
         is_merge: there was a class of the new name already, and it stays.
+        steps: what it does to the names of masks.
         turns: how often it was taken back and done again.
+        undone: the step that taking it back took away, as that of a merge.
 
     """
 
     key: str
     old: str
     new: str
-    time: float
     colour: str | None
     place: int
     is_merge: bool
+    steps: tuple[_Step, ...]
     turns: int = 0
+    undone: _Step | None = None
 
     @property
     def is_void(self) -> bool:
@@ -54,7 +86,7 @@ class GivenClass(NamedTuple):
     Attributes:
         label: the class; None of one that has that of its record again.
         time: when, UTC, seconds since 1970.
-        seen: how many renamings had been by the time it was given first.
+        seen: how many lines had changed the class of any mask by the time it was given first.
 
     """
 
@@ -94,10 +126,11 @@ class Naming:
     gifts: dict[str, Gift] = field(default_factory=dict)
     moves: dict[str, tuple[str, str]] = field(default_factory=dict)
     said: int = 0
+    _steps: list[_Step] = field(default_factory=list)
 
     def __copy__(self) -> Naming:
         """Return one that changes by itself."""
-        return Naming(**{name: copy(value) for name, value in vars(self).items()})
+        return Naming(*(copy(value) for value in vars(self).values()))
 
     # ------------------------------------------------------------------ asking
 
@@ -110,27 +143,24 @@ class Naming:
             created: when that was, UTC, seconds since 1970.
 
         """
-        return _followed(*self._begun(annotation_id, stored, created))
-
-    def name_now(self, name: str, since: float) -> str:
-        """Return what a class is called now that was called `name` at the time `since`."""
-        return _followed(name, [r for r in self.renamings if r.time > since])
-
-    def _begun(self, annotation_id: str, stored: str, created: float) -> tuple[str, list[Renaming]]:
-        """Return the class a record was given, or began with, and the renamings since."""
-        given = self.given.get(annotation_id)
-        if given is None or given.label is None:
-            return stored, [r for r in self.renamings if r.time > created]
-        return given.label, self.renamings[given.seen :]
+        return self._followed(annotation_id, stored, created)[0]
 
     def named_at(self, annotation_id: str, stored: str, created: float) -> float:
         """Return when a record got the class it has, by itself or with all of its class."""
-        label, renamings = self._begun(annotation_id, stored, created)
-        since = max(created, self.given.get(annotation_id, _OF_ITS_RECORD).time)
-        for renaming in renamings:
-            if not renaming.is_void and renaming.old == label:
-                label, since = renaming.new, max(since, renaming.time)
-        return since
+        return self._followed(annotation_id, stored, created)[1]
+
+    def name_now(self, name: str, since: float) -> str:
+        """Return what a class is called now that was called `name` at the time `since`."""
+        return _followed(name, self._steps, lambda moment: moment.time > since)[0]
+
+    def _followed(self, annotation_id: str, stored: str, created: float) -> tuple[str, float]:
+        """Return the class of a record and when it got it."""
+        given = self.given.get(annotation_id, _OF_ITS_RECORD)
+        if given.label is None:
+            name, at = _followed(stored, self._steps, lambda moment: moment.time > created)
+        else:
+            name, at = _followed(given.label, self._steps, lambda moment: moment.said >= given.seen)
+        return name, max(created, given.time, at)
 
     # ------------------------------------------------------------------ saying
 
@@ -147,8 +177,7 @@ class Naming:
 
     def give(self, key: str | None, labels: Mapping[str, str], time: float) -> None:
         """Give objects, by id, classes of their own; the key is for who may take that back."""
-        seen = len(self.renamings)
-        after = {i: GivenClass(label, time, seen) for i, label in labels.items()}
+        after = {i: GivenClass(label, time, self.said) for i, label in labels.items()}
         if key is not None:
             self.gifts[key] = Gift({i: self.given.get(i, _OF_ITS_RECORD) for i in after}, after)
         self.given |= after
@@ -173,13 +202,15 @@ class Naming:
     def rename(self, key: str, old: str, new: str, time: float) -> None:
         """Call a class otherwise; where there is one of that name, they become one."""
         place = list(self.classes).index(old) if old in self.classes else len(self.classes)
+        steps = (_Step(Moment(time, self.said), old, new, _EVER),)
         renaming = Renaming(
-            key, old, new, time, self.classes.get(old), place, is_merge=new in self.classes
+            key, old, new, self.classes.get(old), place, is_merge=new in self.classes, steps=steps
         )
         self.renamings.append(renaming)
         self._move(renaming)
+        self._put_in_order()
 
-    def take_back(self, key: str, *, is_void: bool) -> Renaming | None:
+    def take_back(self, key: str, time: float, *, is_void: bool) -> Renaming | None:
         """Let a renaming count no more, or again; returns it, or None where that is so already.
 
         Raises:
@@ -192,7 +223,19 @@ class Naming:
         renaming = self.renamings[number]
         if renaming.is_void == is_void:
             return None
-        renaming = self.renamings[number] = replace(renaming, turns=renaming.turns + 1)
+        is_there, now = renaming.new in self.classes, Moment(time, self.said)
+        turned = replace(renaming, turns=renaming.turns + 1, undone=None)
+        if not is_void:
+            step = renaming.undone or _Step(now, renaming.old, renaming.new, _EVER)
+            renaming = replace(turned, steps=(*renaming.steps, step), is_merge=is_there)
+        elif is_there and not renaming.is_merge:
+            step = _Step(now, renaming.new, renaming.old, renaming.steps[-1].when)
+            renaming = replace(turned, steps=(*renaming.steps, step))
+        else:
+            *before, step = renaming.steps
+            renaming = replace(turned, steps=tuple(before), undone=step)
+        self.renamings[number] = renaming
+        self._put_in_order()
         if not is_void:
             self._move(renaming)
         elif renaming.is_merge:
@@ -203,6 +246,9 @@ class Naming:
             self._note(renaming, renaming.new, renaming.old)
             self._rename_in_list(renaming.new, renaming.old)
         return renaming
+
+    def _put_in_order(self) -> None:
+        self._steps = sorted(step for renaming in self.renamings for step in renaming.steps)
 
     def _note(self, renaming: Renaming, old: str, new: str) -> None:
         self.said += 1
@@ -220,11 +266,16 @@ class Naming:
         self.classes = {(new if name == old else name): colour for name, colour in listed}
 
 
-def _followed(name: str, renamings: list[Renaming]) -> str:
-    for renaming in renamings:
-        if renaming.old == name and not renaming.is_void:
-            name = renaming.new
-    return name
+def _followed(
+    name: str, steps: list[_Step], is_later: Callable[[Moment], bool]
+) -> tuple[str, float]:
+    """Follow a name that was given at a time; returns what it is now, and since when."""
+    since = 0.0
+    for step in steps:
+        had = since < step.since.time and is_later(step.since)
+        if step.old == name and is_later(step.when) and not had:
+            name, since = step.new, step.when.time
+    return name, since
 
 
 def _are_alike(one: GivenClass, other: GivenClass) -> bool:

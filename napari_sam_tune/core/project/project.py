@@ -44,6 +44,7 @@ from napari_sam_tune.core.project.split import Split, place, split_place
 from napari_sam_tune.core.project.versions import WeightsOfProject
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from napari_sam_tune.core.project.review import Review
@@ -210,15 +211,30 @@ class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject):
         annotated = {annotation.image_id for annotation in self.annotations()}
         return [record for record in self.images() if record.id in annotated]
 
-    def delete(self, annotation_id: str) -> None:
-        """Take an annotation out; its record stays, and `restore` brings it back.
+    def delete(self, annotation_ids: str | Iterable[str]) -> None:
+        """Take annotations out, all or none; records stay, and `restore` brings them back.
+
+        Args:
+            annotation_ids: one or several.
 
         Raises:
-            ProjectError: the project does not know it.
+            ProjectError: the project does not know one of them.
             StorageError: the disk refused.
 
         """
-        self._journal.append("delete", annotation=self.annotation(annotation_id).id)
+        self._say_of_records("delete", annotation_ids)
+
+    def restore_all(self, annotation_ids: str | Iterable[str]) -> None:
+        """Bring back annotations, all or none; see `restore`."""
+        self._say_of_records("restore", annotation_ids)
+
+    def _say_of_records(self, kind: str, annotation_ids: str | Iterable[str]) -> None:
+        ids = (annotation_ids,) if isinstance(annotation_ids, str) else annotation_ids
+        names = [self.annotation(name).id for name in dict.fromkeys(ids)]
+        if len(names) == 1:  # a line that any release understands
+            self._journal.append(kind, annotation=names[0])
+        elif names:
+            self._journal.append(f"{kind}_all", annotations=names)
 
     def restore(self, annotation_id: str) -> Annotation:
         """Bring back an annotation that was deleted or superseded, under its old id.
@@ -228,9 +244,8 @@ class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject):
             StorageError: the disk refused.
 
         """
-        annotation = self.annotation(annotation_id)
-        self._journal.append("restore", annotation=annotation.id)
-        return annotation
+        self.restore_all(annotation_id)
+        return self.annotation(annotation_id)
 
     def exchange(self, *, delete: str, restore: str) -> Annotation:
         """Take one annotation out and bring another back, both or neither.

@@ -275,10 +275,13 @@ class Reviews:
             parted = tuple(one for one in now if one.name not in names), others
         self.attributes |= dict(zip((old, new), parted, strict=True))
 
-    def is_set_aside(self, image_id: str, annotation_id: str) -> bool:
-        """Whether a mask, or its image, is excluded or waits for a second look."""
-        of_image, of_object = self.images.get(image_id), self.objects.get(annotation_id)
-        return any(said is not None and said.state in _SET_ASIDE for said in (of_image, of_object))
+    def set_aside(self) -> tuple[set[str], set[str]]:
+        """Return ids of the images, and of the masks, that are excluded or wait to be looked at."""
+        images, objects = (
+            {name for name, said in all_said.items() if said.state in _SET_ASIDE}
+            for all_said in (self.images, self.objects)
+        )
+        return images, objects
 
 
 def person() -> str:

@@ -106,17 +106,17 @@ class ReviewingOfProject(ImagesOfProject, ClassesOfProject):
 
     def told_apart(self, image_id: str | None = None) -> tuple[list[Annotation], list[Annotation]]:
         """Return the accepted masks that count, as `counting` does, and those that do not."""
-        annotations, reviews = self.annotations(image_id), self._journal.read().reviews
-        counting: list[Annotation] = []
-        aside: list[Annotation] = []
-        for one in annotations:
-            (aside if reviews.is_set_aside(one.image_id, one.id) else counting).append(one)
-        return counting, aside
+        annotations = self.annotations(image_id)
+        images, objects = self._journal.read().reviews.set_aside()
+        if not images and not objects:
+            return annotations, []  # of many masks most often; it is asked at every accept
+        aside = [one for one in annotations if one.image_id in images or one.id in objects]
+        left_out = set(aside)
+        return [one for one in annotations if one not in left_out], aside
 
     def images_set_aside(self) -> set[str]:
         """Return the ids of images that are excluded or wait for a second look."""
-        said = self._journal.read().reviews.images
-        return {name for name, one in said.items() if not one.review("to_do").counts}
+        return self._journal.read().reviews.set_aside()[0]
 
     # ------------------------------------------------------------------ saying
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from napari_sam_tune.core.project.project import Annotation, Project
 
@@ -63,19 +63,31 @@ def plan_round(annotations: Sequence[Annotation], unlearnt: Collection[str]) -> 
     judges = Counter(a.label for a in annotations if a.split == "held_out")
     train = [a for a in annotations if a.split == "train"]
     of_class = Counter(a.label for a in train)
-    newest_first = [a for a in reversed(train) if a.id in unlearnt]
-    lent: dict[str, str] = {}
-    for annotation in newest_first:
-        label = annotation.label
-        wanted = min(ENOUGH_OF_A_CLASS - judges[label], int(of_class[label] * _LENT_SHARE))
-        if list(lent.values()).count(label) < wanted:
-            lent[annotation.id] = label
+    lacking = {
+        label: min(ENOUGH_OF_A_CLASS - judges[label], int(count * _LENT_SHARE))
+        for label, count in of_class.items()
+    }
+    lacking = {label: count for label, count in lacking.items() if count > 0}
+    lent: set[str] = set()
+    for annotation in _newest(train, unlearnt):
+        if not lacking:
+            break
+        if annotation.label in lacking:
+            lent.add(annotation.id)
+            lacking[annotation.label] -= 1
+            if not lacking[annotation.label]:
+                del lacking[annotation.label]
     most = min(ENOUGH_JUDGES - judges.total(), int(len(train) * _LENT_SHARE))
-    for annotation in newest_first:
-        if len(lent) < most:
-            lent.setdefault(annotation.id, annotation.label)
+    for annotation in _newest(train, unlearnt):
+        if len(lent) >= most:
+            break
+        lent.add(annotation.id)
     held_out = [a.id for a in annotations if a.split == "held_out"]
     return RoundPlan(tuple(a.id for a in train if a.id not in lent), (*held_out, *sorted(lent)))
+
+
+def _newest(train: Sequence[Annotation], unlearnt: Collection[str]) -> Iterator[Annotation]:
+    return (a for a in reversed(train) if a.id in unlearnt)
 
 
 def unlearnt_by(project: Project) -> set[str]:

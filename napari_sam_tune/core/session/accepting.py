@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from napari_sam_tune.core.answers.answerer import Answerer
-    from napari_sam_tune.core.project.annotations import Annotation, Source
+    from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.project.stored_annotation import Source
     from napari_sam_tune.core.session.objects import Objects
     from napari_sam_tune.core.session.suggested import Suggested
     from napari_sam_tune.core.state import SessionState
@@ -75,7 +76,7 @@ class Accepting:
             self._answerer.classes.add(annotation.id, guess)
         self._objects.advance(following, added=annotation.id, removed=current.reopened)
         classes.note_accepted()
-        self._tell_changed()
+        self.tell_changed(self._objects.image_id)
         return annotation
 
     def adopt(self, mask: ArrayLike, label: str | None) -> Annotation:
@@ -83,7 +84,7 @@ class Accepting:
         final = as_mask(mask, self._objects.shape)
         annotation = self._keep(OpenObject(), final, label, None, Effort(), "adopted")
         self._objects.advance(self._objects.current, added=annotation.id)
-        self._tell_changed()
+        self.tell_changed(self._objects.image_id)
         return annotation
 
     def _keep(
@@ -114,24 +115,13 @@ class Accepting:
         self._answerer.embeddings.pin([image.content_hash])
         return annotation
 
-    def delete(self, annotation_id: str) -> None:
-        """See `Session.delete`."""
-        self._on_open_image(annotation_id)
-        self._project.delete(annotation_id)
-        self._objects.advance(self._objects.current, removed=annotation_id)
-        self._tell_changed()
-
     def reopen(self, annotation_id: str) -> None:
         """See `Session.reopen`."""
-        annotation = self._on_open_image(annotation_id)
-        self._objects.classes.lend(annotation.label)
-        self._objects.advance(OpenObject(start=annotation.mask, reopened=annotation_id))
-
-    def _on_open_image(self, annotation_id: str) -> Annotation:
         annotation = self._project.annotation(annotation_id)
         if annotation.image_id != self._state.image_id:
             raise ProjectError(f"That object is on {annotation.image_id}: open that image first.")
-        return annotation
+        self._objects.classes.lend(annotation.label)
+        self._objects.advance(OpenObject(start=annotation.mask, reopened=annotation_id))
 
     def exchange(self, *, remove: str | None, restore: str | None) -> None:
         """Take one record out of the project and bring another back, if any."""
@@ -142,11 +132,13 @@ class Accepting:
         elif remove is not None:
             self._project.delete(remove)
         if remove is not None or restore is not None:
-            self._tell_changed()
+            self.tell_changed(self._objects.image_id)
 
-    def _tell_changed(self) -> None:
+    def tell_changed(self, *image_ids: str) -> None:
+        """Tell whose accepted masks are others than before."""
         self._answerer.classes.judge_anew()
-        self.changed.emit(self._objects.image_id)
+        for image_id in image_ids:
+            self.changed.emit(image_id)
 
 
 def record_of(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.answers.answerer import Answerer
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.project.review import ImageState, ObjectState, Value
+    from napari_sam_tune.core.session.accepting import Accepting
     from napari_sam_tune.core.session.objects import Objects
     from napari_sam_tune.core.session.suggested import Suggested
 
@@ -30,7 +31,7 @@ _WORDS = {
 
 
 class Changing:
-    """The part of `Session` that changes classes, marks and what was said of images and masks.
+    """The part of `Session` that deletes masks, changes classes, marks and what was said of both.
 
     Attributes:
         classes_changed: fires when classes, or the class of any mask, are others than before.
@@ -43,6 +44,7 @@ class Changing:
 
     project: Project
     objects: Objects
+    _accepting: Accepting
     answerer: Answerer
     suggested: Suggested
     _moves_seen: set[str]
@@ -63,6 +65,35 @@ class Changing:
     def _tell_classes(self) -> None:
         self.answerer.classes.judge_anew()
         self.classes_changed.emit()
+
+    # ----------------------------------------------------------------- masks
+
+    def delete(self, annotation_ids: str | Iterable[str]) -> None:
+        """Take accepted masks out, all or none; `undo` brings them back.
+
+        Args:
+            annotation_ids: one or several, on any image.
+
+        Raises:
+            ProjectError: the project does not know one of them.
+            StorageError: the disk refused; the masks stay.
+
+        """
+        given = [annotation_ids] if isinstance(annotation_ids, str) else annotation_ids
+        ids = list(dict.fromkeys(given))
+        images = list(dict.fromkeys(self.project.annotation(name).image_id for name in ids))
+        if not ids:
+            return
+        self.project.delete(ids)
+        image_id = images[0] if len(images) == 1 else None
+        masks = "the mask is" if len(ids) == 1 else f"{len(ids)} masks are"
+        self._done(
+            partial(self.project.restore_all, ids),
+            partial(self.project.delete, ids),
+            Undone(image_id, f"Undone: {masks} back."),
+            Undone(image_id, f"Done again: {masks} gone."),
+            partial(self._accepting.tell_changed, *images),
+        )
 
     # ----------------------------------------------------------------- classes
 

@@ -16,7 +16,7 @@ from psygnal import Signal
 
 from napari_sam_tune.core.config import TrainConfig
 from napari_sam_tune.core.errors import StorageError
-from napari_sam_tune.core.project.effort import EffortRow, effort_by_version
+from napari_sam_tune.core.project.effort import EffortRow, EffortTally
 from napari_sam_tune.core.rounds.learner import Learner
 from napari_sam_tune.core.rounds.plan import AutoRounds
 from napari_sam_tune.core.rounds.runners import Runner, make_runner
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from napari_sam_tune.core.answers.predictor import Predictor
-    from napari_sam_tune.core.project.annotations import Annotation, Source
+    from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import ImageRecord, Project
+    from napari_sam_tune.core.project.stored_annotation import Source
     from napari_sam_tune.core.rounds.report import Round
     from napari_sam_tune.core.session.deeds import Undone
 
@@ -99,7 +100,7 @@ class Session(Proposing, Changing):
         from napari_sam_tune.core.suggestions.review import Review
 
         self.notice = open_with(project, predictor.ref)
-        self.project = project
+        self.project, self._tally = project, EffortTally()
         self.state = SessionState(weights_version=project.current_version)
         made = make_runner(runner)
         self.answerer = Answerer(
@@ -206,16 +207,6 @@ class Session(Proposing, Changing):
         self.learner.start_if_due(0.0)
         return annotation
 
-    def delete(self, annotation_id: str) -> None:
-        """Remove an accepted object of the open image; `undo` brings it back.
-
-        Raises:
-            ProjectError: it is on another image.
-            StorageError: the disk refused; the object stays.
-
-        """
-        self._accepting.delete(annotation_id)
-
     def reopen(self, annotation_id: str) -> None:
         """Take an accepted object up again, with its class; accepting it supersedes the record.
 
@@ -230,7 +221,7 @@ class Session(Proposing, Changing):
     def undo(self) -> Undone | Literal[False]:
         """Take back what was done last. False if there is nothing.
 
-        Prompts, strokes, accepts and deletions are taken back on their image. What is done in
+        Prompts, strokes and accepts are taken back on their image. What is done in
         `Changing` is from any image, and what is returned says which it concerns.
         """
         return self._undo.undo()
@@ -279,7 +270,7 @@ class Session(Proposing, Changing):
 
     def effort(self) -> list[EffortRow]:
         """What accepted masks cost, by the weights version that proposed them."""
-        return effort_by_version(self.project)
+        return self._tally.rows(self.project.annotations())
 
     # ------------------------------------------------------------ housekeeping
 

@@ -34,7 +34,8 @@ def covering(layers: LayerList, image: Image, world: Sequence[float]) -> Image |
 
     None where the image is seen through what lets it shine through, too.
     """
-    for layer in reversed(layers[layers.index(image) + 1 :]):
+    above = list(layers)[layers.index(image) + 1 :]  # a slice of theirs is a list with events
+    for layer in reversed(above):
         if not isinstance(layer, Image) or OWN in layer.metadata or not layer.visible:
             continue
         hides = str(layer.blending) in _HIDING and layer.opacity > _SEE_THROUGH

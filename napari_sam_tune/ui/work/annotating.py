@@ -268,13 +268,13 @@ class Annotating(QObject):
             return
         self.take(what, annotation_id)
 
-    def take(self, what: Literal["reopen", "delete"], annotation_id: str) -> None:
-        """Take an accepted object of the open image up again, or out."""
+    def take(self, what: Literal["reopen", "delete"], *ids: str) -> None:
+        """Take an accepted object of the open image up again, or one or several out."""
         self._picking = None
         if what == "delete":
-            self._dropping_answer(partial(self._session.delete, annotation_id))
+            self._dropping_answer(partial(self._session.delete, ids))
         elif self._session.open_object.is_empty:
-            self._dropping_answer(partial(self._session.reopen, annotation_id))
+            self._dropping_answer(partial(self._session.reopen, ids[0]))
         else:
             self._place.tell(tr("First accept or reject the object that is open."))
             self.refresh()

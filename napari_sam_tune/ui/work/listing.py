@@ -201,5 +201,4 @@ class Listing(QObject):
             self._selecting.go_to(ids[0], partial(self._delete, ids))
             return
         self._selecting.select(())
-        for annotation_id in ids:
-            self._annotating.take("delete", annotation_id)
+        self._annotating.take("delete", *ids)

@@ -53,7 +53,8 @@ def read_queued(session: Session, queued: QueuedImage) -> ReadImage:
 
     """
     pixels, project = queued.read(), session.project
-    content = content_hash(pixels)
+    names = {name for r in project.images() for name in (r.content_hash, r.earlier)}
+    content = content_hash(pixels, names)
     known = _known(project, queued.id, content)
     if known is not None:
         record, pixels = known, project.upright(pixels, known)
