@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import strftime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,26 +18,30 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
     QAbstractButton,
     QApplication,
-    QDialog,
     QFileDialog,
     QInputDialog,
     QLabel,
     QLineEdit,
     QMenu,
     QProgressBar,
+    QPushButton,
     QScrollArea,
     QWidget,
 )
 from walking import faults, unreadable
 
 from napari_sam_tune.core.config import GateConfig, TrainConfig
+from napari_sam_tune.ui.export.exporting import Exporting
 from napari_sam_tune.ui.views.learnt_chart import LearntChart
 from napari_sam_tune.ui.views.recent_row import RecentRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from conftest import Blobs
+
+    from napari_sam_tune.ui.export.export_view import ExportDialog
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
@@ -61,6 +66,7 @@ class Person(Desk):
     """Somebody who presses what is in view, and looks at every page."""
 
     look: str = ""
+    names: tuple[str, ...] = ()
 
     def press(self, text: str, within: QWidget | None = None) -> None:
         """Click on a button that says `text`, scrolled into view as by the wheel."""
@@ -73,6 +79,7 @@ class Person(Desk):
     @staticmethod
     def click_on(widget: QWidget, at: QPoint | None = None) -> None:
         """Click on a widget where it can be seen."""
+        _settle()
         parent = widget.parentWidget()
         while parent is not None:
             if isinstance(parent, QScrollArea):
@@ -85,13 +92,21 @@ class Person(Desk):
     def answer_with(self, text: str) -> None:
         """Type into the box that will ask for a text, and press Enter."""
 
-        def answer() -> None:
-            box = QApplication.activeModalWidget()
-            assert isinstance(box, QInputDialog)
+        def answer(box: QInputDialog) -> None:
             QTest.keyClicks(box.findChild(QLineEdit), text)
             QTest.keyClick(box, Qt.Key.Key_Return)
 
-        QTimer.singleShot(0, answer)
+        _when_open(QInputDialog, QApplication.activeModalWidget, answer)
+
+    def choose(self, button: str, entry: str) -> None:
+        """Open the menu of a button and click on an entry."""
+
+        def choose(menu: QMenu) -> None:
+            action = next(a for a in menu.actions() if a.text() == entry)
+            QTest.mouseClick(menu, LEFT, NO_KEY, menu.actionGeometry(action).center())
+
+        _when_open(QMenu, QApplication.activePopupWidget, choose)
+        self.press(button)
 
     def turn_to(self, page: QWidget | None) -> None:
         """Click on the tab of a page; None is the first."""
@@ -105,18 +120,40 @@ class Person(Desk):
 
     def looks(self, name: str, window: QWidget | None = None) -> None:
         """Keep a picture of what is in view now, and find nothing in it that is cut."""
-        for _ in range(3):
-            QApplication.processEvents()
-        self.shot(f"{self.look} {name}")
+        _settle()
         root = window or self.panel
-        found = [*faults(root), *unreadable(root)]
+        if faults(root, self.names):
+            QTest.qWait(1000)  # a window grows when the display has heard of it
+        self.shot(f"{self.look} {name}", window)
+        found = [*faults(root, self.names), *unreadable(root)]
         assert not found, f"{name}, {self.look}: {found}"
         assert self.panel.width() <= 0.4 * self.viewer.window._qt_window.width()
 
 
+def _settle() -> None:
+    """Let everything find its place: a change of height goes up from one to the next in turns."""
+    for _ in range(8):
+        QApplication.processEvents()
+
+
+def _when_open(
+    kind: type[QWidget], find: Callable[[], QWidget | None], act: Callable[[Any], None]
+) -> None:
+    """Do something with a window of this kind as soon as there is one; it blocks the test."""
+
+    def look() -> None:
+        found = find()
+        if isinstance(found, kind):
+            act(found)
+        else:
+            QTimer.singleShot(10, look)
+
+    QTimer.singleShot(0, look)
+
+
 @pytest.fixture
 def sit_down(
-    make_napari_viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+    make_napari_viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Callable[[str, int], Person]]:
     """Open the viewer in a look, and the plugin from its menu."""
     appearance = get_settings().appearance
@@ -141,8 +178,8 @@ def sit_down(
         def wait(until: Callable[[], bool]) -> None:
             qtbot.waitUntil(until, timeout=300_000)
 
-        hand, look = Hand(viewer), f"{theme} {points}"
-        people.append(Person(viewer, panel, panel.controller, hand, wait, look))
+        hand, look, names = Hand(viewer), f"{theme} {points}", (str(tmp_path), "part ")
+        people.append(Person(viewer, panel, panel.controller, hand, wait, look, names))
         return people[-1]
 
     yield sit
@@ -172,7 +209,7 @@ def test_the_first_session(
     if is_whole:
         _learn(me, blobs)
     _review_and_count(me)
-    _export(me, blobs, with_weights=is_whole)
+    _export(me, blobs, is_whole=is_whole)
     _come_back(me)
 
 
@@ -225,9 +262,10 @@ def _label(me: Person, blobs: Blobs) -> None:
     assert len(accepted()) == 2
     me.hand.hover((x2, y2))
     me.hand.press(Qt.Key.Key_E, SHIFT)  # correct what was accepted
-    assert len(accepted()) == 1
-    me.looks("corrected")
+    assert session.open_object.reopened is not None
+    me.looks("correcting")
     me.hand.press(Qt.Key.Key_Q)
+    assert len(accepted()) == 2
     for number in (2, 3):
         me.hand.press(Qt.Key.Key_K if number == 2 else Qt.Key.Key_Period)
         me.wait(lambda n=number: session.state.image_id == f"part {n}.png")
@@ -272,7 +310,8 @@ def _use_the_lists(me: Person, blobs: Blobs) -> None:
     assert me.work.selecting.ids == (second.id,)
     me.looks("mask selected")
     me.answer_with("scratch")
-    _choose_from_menu(me, "Class…", "Add a class…")
+    me.choose("Class…", "Add a class…")
+    me.wait(lambda: session.project.annotation(second.id).label != "pore")
     assert session.project.annotation(second.id).label == "scratch"
     me.hand.press(Qt.Key.Key_8)
     assert session.project.annotation(second.id).label == "defect"
@@ -282,19 +321,6 @@ def _use_the_lists(me: Person, blobs: Blobs) -> None:
         me.hand.press(Qt.Key.Key_U)
     assert session.project.annotation(second.id).label == "pore"
     me.turn_to(None)
-
-
-def _choose_from_menu(me: Person, button: str, entry: str) -> None:
-    """Open the menu of a button and click on an entry."""
-
-    def choose() -> None:
-        menu = QApplication.activePopupWidget()
-        assert isinstance(menu, QMenu)
-        action = next(a for a in menu.actions() if a.text() == entry)
-        QTest.mouseClick(menu, LEFT, NO_KEY, menu.actionGeometry(action).center())
-
-    QTimer.singleShot(0, choose)
-    me.press(button)
 
 
 def _learn(me: Person, blobs: Blobs) -> None:
@@ -401,27 +427,49 @@ def _review_and_count(me: Person) -> None:
     me.turn_to(None)
 
 
-def _export(me: Person, blobs: Blobs, *, with_weights: bool) -> None:
-    """Take out the masks, say yes to replacing them, take out the weights."""
+def _export(me: Person, blobs: Blobs, *, is_whole: bool) -> None:
+    """Take out the masks; the whole of it: say that they may be replaced, take out weights."""
     me.press("Export…")
-    (dialog,) = (w for w in QApplication.topLevelWidgets() if _is_open_dialog(w))
+    (exporting,) = me.panel.findChildren(Exporting)
+    dialog, out = exporting.dialog, blobs.folder.parent / "out.json"
     me.looks("export", dialog)
-    out = blobs.folder.parent / "out.json"
-    dialog.place.selectAll()
-    QTest.keyClicks(dialog.place, str(out))
+    _write_to(dialog, out)
     me.press("Export", dialog)
-    me.wait(lambda: dialog.notice.notice is not None and not dialog.bar.isVisible())
+    me.wait(lambda: _is_idle(dialog))
     assert "Written: out.json, 4 images with 6 objects." in dialog.notice.notice.text
     assert len(COCO(str(out)).dataset["annotations"]) == 6
     me.looks("exported", dialog)
-    if with_weights:
+    if is_whole:
+        out.write_text("mine")
+        me.press("Export", dialog)
+        assert "there already" in dialog.notice.notice.text
+        assert out.read_text() == "mine"
+        me.looks("export exists", dialog)
+        me.click_on(dialog.notice.findChild(QPushButton))
+        me.wait(lambda: _is_idle(dialog))
+        assert COCO(str(out)).dataset["annotations"]
         me.click_on(dialog._tabs.tabBar(), dialog._tabs.tabBar().tabRect(1).center())
+        assert dialog.place.text().endswith(".pth")
         me.looks("export of weights", dialog)
+        weights = out.with_name("sam.pth")
+        _write_to(dialog, weights)
+        me.press("Export", dialog)
+        me.wait(lambda: _is_idle(dialog))
+        assert "Written: sam.pth" in dialog.notice.notice.text
+        assert weights.stat().st_size > 1e6
+        me.press("Export…")  # it is open already
+        assert me.panel.findChildren(Exporting) == [exporting]
     me.press("Close", dialog)
+    assert exporting.is_closed
 
 
-def _is_open_dialog(widget: QWidget) -> bool:
-    return isinstance(widget, QDialog) and widget.isVisible()
+def _write_to(dialog: ExportDialog, place: Path) -> None:
+    dialog.place.selectAll()
+    QTest.keyClicks(dialog.place, str(place))
+
+
+def _is_idle(dialog: ExportDialog) -> bool:
+    return dialog.notice.notice is not None and not dialog.bar.isVisible()
 
 
 def _come_back(me: Person) -> None:
@@ -433,7 +481,7 @@ def _come_back(me: Person) -> None:
     assert [layer.name for layer in me.viewer.layers] == []
     me.wait(lambda: me.panel.start.findChild(RecentRow) is not None)
     row = me.panel.start.findChild(RecentRow)
-    assert me.reads("6 masks")
+    me.wait(lambda: me.reads(f"6 masks · {strftime('%d %b')}"))
     assert not row.findChild(QLabel).pixmap().isNull()  # of the image that was open
     me.looks("go on with")
     me.click_on(row.open)

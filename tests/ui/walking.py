@@ -32,18 +32,19 @@ def shown(root: QWidget) -> list[QWidget]:
     return [widget for widget in root.findChildren(QWidget) if widget.isVisible()]
 
 
-def faults(root: QWidget, names: Collection[str] = ()) -> list[str]:
+def faults(root: QWidget, names: Collection[str] = (), *, is_narrow: bool = False) -> list[str]:
     """Return what is not where it can be seen.
 
     Args:
         root: all in it is looked at.
-        names: buttons that begin with one of these may be cut; their tool tip has the whole.
+        names: texts with one of these in them may be cut; their tool tip has the whole.
+        is_narrow: there is less room than the dock asks for, so lines may be cut as well.
 
     """
-    return [fault for widget in shown(root) for fault in _faults(root, widget, names)]
+    return [fault for widget in shown(root) for fault in _faults(root, widget, names, is_narrow)]
 
 
-def _faults(root: QWidget, widget: QWidget, names: Collection[str]) -> list[str]:
+def _faults(root: QWidget, widget: QWidget, names: Collection[str], is_narrow: bool) -> list[str]:
     said = f"{type(widget).__name__} {getattr(widget, 'text', str)()!r:.60}"
     found = []
     parent = widget.parentWidget()
@@ -62,7 +63,9 @@ def _faults(root: QWidget, widget: QWidget, names: Collection[str]) -> list[str]
             found.append(f"{said} is cut: {needs} in {inside}")
     if isinstance(widget, OneLine) and widget.text():
         width = widget.fontMetrics().horizontalAdvance(QLabel.text(widget))
-        if width > widget.contentsRect().width() or not widget.toolTip():
+        is_name = is_narrow or any(name[:20] in widget.text() for name in names)
+        is_cut = QLabel.text(widget) != widget.text() and not is_name
+        if is_cut or width > widget.contentsRect().width() or not widget.toolTip():
             found.append(f"{said} is cut")
     if isinstance(widget, QAbstractButton) and hasattr(widget, "shown_text"):
         is_name = any(name[:20] in widget.text() for name in names)
