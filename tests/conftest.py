@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
 import pytest
-import torch
+
+# What is imported while tests are collected is a million objects that stay; looking through them
+# again and again would take a fifth of that time.
+gc.disable()
 
 # Two torch thread pools on a busy two-core machine slow each other ten-fold.
 os.environ["OMP_NUM_THREADS"] = "1"
 # What the terminal breaks at the end of a line is not found again, wherever the test's folder is.
 os.environ["COLUMNS"] = "400"
+
+
+def _flush(descriptor: int) -> None:
+    os.fstat(descriptor)  # it must be open
+
+
+# What is written is there for all processes, flushed or not, and nobody here pulls the plug of the
+# machine; waiting for the disk takes longer than much of what is tested. Tests of what is flushed,
+# and when, watch these two or cut the power themselves (`crashing.Disk`).
+os.fsync = _flush
+os.sync = lambda: None
 
 DEVICE = os.environ.get("SAM_TUNE_DEVICE", "cuda")
 """Where tests marked `cuda` run; "cpu" tries the tests themselves where there is no GPU."""
@@ -22,11 +37,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     That takes minutes: begun last it would keep one core waiting.
     """
+    import torch  # whoever only hands out tests to other processes does without
+
     if DEVICE == "cuda" and not torch.cuda.is_available():
         left_out = [item for item in items if item.get_closest_marker("cuda")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not item.get_closest_marker("cuda")]
     items.sort(key=lambda item: item.path.name != "test_demo.py")
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage from here on, and pass over all that was imported up to now."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,7 @@ manifest.validate_imports()
 check(True, "everything the manifest names can be imported")
 check((package / "resources" / "starter.safetensors").is_file(), "starter weights are in the wheel")
 check(any((package / "resources" / "samples" / "images").iterdir()), "samples are in the wheel")
+check((package / "service" / "page" / "index.html").is_file(), "the page is in the wheel")
 
 command = Path(sys.executable).parent / "napari-sam-tune"
 out = subprocess.run([command, "--help"], capture_output=True, text=True, check=False)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_sam_tune.commands.left_out import Strict, say_left_out
-from napari_sam_tune.commands.terminal import Device, Model, progress_bar, say
+from napari_sam_tune.commands.terminal import Cluster, Device, Model, progress_bar, say
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.exchange.left_out import IMAGE, LeftOut
 from napari_sam_tune.core.models.catalogue import STARTER
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from napari_sam_tune.core.batch.embed import EmbedStep
+    from napari_sam_tune.core.models.base import BaseRef
+    from napari_sam_tune.core.project.project import Project
 
 
 def embed(
@@ -19,22 +27,17 @@ def embed(
     project: Annotated[Path, typer.Option(help="Project folder; made if it is absent.")],
     model: Model = STARTER,
     device: Device = "auto",
+    cluster: Cluster = None,
     strict: Strict = False,
 ) -> None:
     """Encode a whole folder ahead, so that every first click is quick. Resumes where it stopped."""
-    from napari_sam_tune.core.answers.predictor import Predictor
-    from napari_sam_tune.core.batch.embed import embed_folder
     from napari_sam_tune.core.project.project import Project
 
     opened = Project.open(project)
-    predictor = Predictor.from_checkpoint(model, device=device)
-    changed = opened.set_base(predictor.ref)  # another model's embeddings would be of no use
-    if changed is not None:
-        say(changed)
     left_out, images = LeftOut(), 0
-    with progress_bar() as bar:
+    with closing(_embed(opened, folder, model, device, cluster)) as steps, progress_bar() as bar:
         task = bar.add_task("Encoding", total=None)
-        for step in embed_folder(opened, predictor, folder):
+        for step in steps:
             images = step.total
             bar.update(task, completed=step.done, total=step.total)
             if step.error is not None:
@@ -42,3 +45,28 @@ def embed(
     say_left_out(left_out, strict=strict)
     if images and left_out.counts[IMAGE] == images:
         raise ImageError(f"None of the {images} images in {folder} can be read.")
+
+
+def _embed(
+    project: Project, folder: Path, model: str, device: str, cluster: str | None
+) -> Generator[EmbedStep]:
+    """Encode here, or on a cluster."""
+    from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.batch.embed import embed_folder, embed_folder_on
+    from napari_sam_tune.core.cluster import open_cluster
+    from napari_sam_tune.core.models.checkpoints import base_ref, placed
+
+    def set_base(ref: BaseRef) -> None:
+        changed = project.set_base(ref)  # another model's embeddings would be of no use
+        if changed is not None:
+            say(changed)
+
+    if cluster is None:
+        predictor = Predictor.from_checkpoint(model, device=device)
+        set_base(predictor.ref)
+        yield from embed_folder(project, predictor, folder)
+        return
+    base = base_ref(placed(model))
+    set_base(base)
+    with open_cluster(cluster) as joined:
+        yield from embed_folder_on(joined, project, base, folder, device=device)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_sam_tune.commands.terminal import (
+    Cluster,
     Device,
     print_table,
     progress_bar,
@@ -16,6 +19,7 @@ from napari_sam_tune.commands.terminal import (
     strong,
     working,
 )
+from napari_sam_tune.core.errors import ClusterError
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.evaluation.evaluation import Evaluation
@@ -39,6 +43,7 @@ def evaluate(
         Objects, typer.Option(help="Without a test set the held-out objects are used.")
     ] = Objects.test,
     device: Device = "auto",
+    cluster: Cluster = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a report that is there already.")
     ] = False,
@@ -48,8 +53,10 @@ def evaluate(
     A promptless head, which the base model has none of, is compared with the accepted masks.
     """
     from napari_sam_tune.core.answers.tuned import open_tuned
+    from napari_sam_tune.core.cluster import open_cluster
     from napari_sam_tune.core.evaluation.evaluation import evaluate as compare
     from napari_sam_tune.core.evaluation.heads import evaluate_head, score_rows
+    from napari_sam_tune.core.evaluation.measuring import measure_on
     from napari_sam_tune.core.evaluation.report import METRICS_FILE, write_evaluation
     from napari_sam_tune.core.models.weights_file import is_head
     from napari_sam_tune.core.project.project import Project
@@ -58,7 +65,10 @@ def evaluate(
     if (out / METRICS_FILE).exists() and not overwrite:
         raise FileExistsError(f"{out} holds a report already: choose another --out or --overwrite.")
     opened = Project.open(project, create=False)
-    predictor, tuned = open_tuned(weights, device=device, base=opened.base)
+    here = device if cluster is None else "auto"  # workers may have devices that this machine lacks
+    predictor, tuned = open_tuned(weights, device=here, base=opened.base)
+    if cluster is not None and is_head(tuned.tensors):
+        raise ClusterError("A promptless head is evaluated by one process: leave --cluster out.")
     make_folder(out, "The report")  # said before the work, not after
     if is_head(tuned.tensors):
         with working("Evaluating"):
@@ -66,7 +76,11 @@ def evaluate(
         print_table(("promptless head", ""), score_rows(scores))
         say("Report and pictures are in ", strong(out), ".")
         return
-    with progress_bar() as bar:
+    with ExitStack() as stack, progress_bar() as bar:
+        measured = None
+        if cluster is not None:
+            joined = stack.enter_context(open_cluster(cluster))
+            measured = partial(measure_on, joined, opened, weights=weights, device=device)
         task = bar.add_task("Evaluating", total=None)
         evaluation = compare(
             opened,
@@ -75,6 +89,7 @@ def evaluate(
             split=split.value,
             limit=limit,
             report=lambda done, total: bar.update(task, completed=done, total=total),
+            measured=measured,
         )
     write_evaluation(out, evaluation, opened, predictor, tuned, weights)
     _print(evaluation)

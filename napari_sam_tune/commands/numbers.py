@@ -35,6 +35,9 @@ def numbers(
     print_table((*columns, "largest px"), class_rows(counted))
     print_table(("image is", "images"), _rows(counted.image_states))
     print_table(("mask is", "masks"), _rows(counted.states))
+    noted = [(one.values.text, str(one.masks)) for one in counted.noted]
+    if noted:
+        print_table(("noted", "masks"), noted)
     print_table(("accepted by", "masks"), _rows(counted.by_person))
     without = len(counted.without_masks)
     say(f"{without} image(s) have no mask and are not marked “no defect”.")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_sam_tune.commands.left_out import Strict, say_left_out
-from napari_sam_tune.commands.terminal import Device, progress_bar, say, strong
-from napari_sam_tune.core.errors import PromptError
+from napari_sam_tune.commands.terminal import Cluster, Device, progress_bar, say, strong
+from napari_sam_tune.core.cluster import kept, open_cluster
+from napari_sam_tune.core.errors import ClusterError, PromptError
 from napari_sam_tune.core.exchange.left_out import LeftOut
 from napari_sam_tune.core.models.catalogue import MODEL_NAMES, STARTER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.answers.tuned import TunedWeights
@@ -46,6 +49,7 @@ def predict(
         bool, typer.Option("--baseline", help="Write the base model's answer beside it.")
     ] = False,
     device: Device = "auto",
+    cluster: Cluster = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that are there already.")
     ] = False,
@@ -53,8 +57,6 @@ def predict(
 ) -> None:
     """Draw masks with tuned weights, from boxes, points or nothing, and say how good they are."""
     from napari_sam_tune.core.batch import predict as prediction
-    from napari_sam_tune.core.images.files import read_image, to_rgb8
-    from napari_sam_tune.formats.predictions import write_prediction
 
     prompts = _prompts(box or [], point or [], auto)
     if baseline and weights is None:
@@ -65,15 +67,12 @@ def predict(
     paths = prediction.answerable(paths, prompts or (), left_out)
     if not overwrite:
         _refuse_existing(out, [path.stem + name for path in paths for name in names])
-    predictor, asked = _open(weights, model, device, baseline=baseline)
-    with progress_bar() as bar:
-        for path in bar.track(paths, description="Predicting"):
-            pixels = read_image(path)
-            answers = prediction.predict(predictor, (asked, None)[: len(names)], pixels, prompts)
-            for name, found in zip(names, answers, strict=True):
-                masks = [answer.mask for answer in found]
-                write_prediction(out, path.stem + name, to_rgb8(pixels), masks)
-                _print(path, "base" if name or asked is None else "tuned", found)
+    asked = _Asked(weights, model, device, baseline)
+    pieces = [_ImageToDraw(path, out, asked, prompts) for path in paths]
+    with closing(_drawn(pieces, asked, out, cluster)) as drawn, progress_bar() as bar:
+        for lines in bar.track(drawn, total=len(paths), description="Predicting"):
+            for line in lines:
+                say(line)
     say("Masks and overlays are in ", strong(out), ".")
     say_left_out(left_out, strict=strict)
 
@@ -91,19 +90,44 @@ def _prompts(boxes: Sequence[str], points: Sequence[str], auto: bool) -> list[Pr
     return prompts or None
 
 
-def _open(
-    weights: Path | None, model: str | None, device: str, *, baseline: bool
-) -> tuple[Predictor, TunedWeights | PromptlessModel | None]:
-    """Return a base model, and what answers on it; None where it answers alone."""
+@dataclass(frozen=True)
+class _Asked:
+    """What answers.
+
+    Attributes:
+        weights: tuned ones; None where the base model answers alone.
+        model: the base model; None for the weights' own, or the starter.
+        device: see `resolve_device`.
+        baseline: whether the base model answers beside the weights.
+        content: the SHA-256 of the file of weights where a worker opens it.
+
+    """
+
+    weights: Path | None
+    model: str | None
+    device: str
+    baseline: bool
+    content: str | None = None
+
+
+Answering = tuple["Predictor", "TunedWeights | PromptlessModel | None"]
+"""A base model, and what answers on it; None where it answers alone."""
+
+
+def _open(asked: _Asked) -> Answering:
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.answers.tuned import open_tuned
+    from napari_sam_tune.core.models.checkpoints import file_sha256
     from napari_sam_tune.core.models.weights_file import is_head
     from napari_sam_tune.core.promptless.head import load_head
 
+    weights, model, device = asked.weights, asked.model, asked.device
     if weights is None:
         return Predictor.from_checkpoint(model or STARTER, device), None
+    if asked.content not in (None, file_sha256(weights)):
+        raise ClusterError(f"A worker sees another file in the place of {weights}.")
     predictor, tuned = open_tuned(weights, model=model, device=device)
-    if baseline and not tuned.tensors:
+    if asked.baseline and not tuned.tensors:
         raise PromptError(
             f"{weights.name} is a whole model, not tuned weights that name their base model: "
             "say by --model which one to set it beside."
@@ -112,6 +136,73 @@ def _open(
         return predictor, tuned
     classes = tuned.info["classes"]
     return predictor, load_head(predictor, tuned.tensors, classes, version=tuned.version)
+
+
+@dataclass(frozen=True)
+class _ImageToDraw:
+    """An image, to be drawn here or by a worker."""
+
+    path: Path
+    out: Path
+    asked: _Asked
+    prompts: list[Prompt] | None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """See `Piece`."""
+        return self.path, *([] if self.asked.weights is None else [self.asked.weights])
+
+    def do(self) -> list[str]:
+        """Draw it on a worker; see `draw`."""
+        return self.draw(*kept(_open, self.asked))
+
+    def draw(
+        self, predictor: Predictor, answering: TunedWeights | PromptlessModel | None
+    ) -> list[str]:
+        """Write masks and overlays; return what is to be said of them."""
+        from napari_sam_tune.core.batch.predict import predict
+        from napari_sam_tune.core.images.files import read_image, to_rgb8
+        from napari_sam_tune.formats.predictions import write_prediction
+
+        models = (answering, None) if self.asked.baseline else (answering,)
+        pixels = read_image(self.path)
+        said = []
+        for model, found in zip(
+            models, predict(predictor, models, pixels, self.prompts), strict=True
+        ):
+            name = "" if model is answering else "_base"
+            masks = [answer.mask for answer in found]
+            write_prediction(self.out, self.path.stem + name, to_rgb8(pixels), masks)
+            said += _lines(self.path, "base" if model is None else "tuned", found)
+        return said
+
+
+def _drawn(
+    pieces: Sequence[_ImageToDraw], asked: _Asked, out: Path, cluster: str | None
+) -> Generator[list[str]]:
+    """Draw image after image, here or on a cluster; yield what is to be said of each."""
+    from napari_sam_tune.core.images.names import absolute
+    from napari_sam_tune.core.models.checkpoints import file_sha256, placed
+    from napari_sam_tune.core.storage.durable import make_folder
+
+    if cluster is None:
+        opened = _open(asked)
+        for piece in pieces:
+            yield piece.draw(*opened)
+        return
+    model = None if asked.model is None else placed(asked.model)
+    if asked.weights is None:
+        asked = replace(asked, model=model)
+    else:
+        weights, content = absolute(asked.weights), file_sha256(asked.weights)
+        asked = replace(asked, model=model, weights=weights, content=content)
+    make_folder(out, "The masks")
+    with open_cluster(cluster) as joined:
+        sent = [
+            replace(piece, path=absolute(piece.path), out=absolute(out), asked=asked)
+            for piece in pieces
+        ]
+        yield from joined.each(sent, into=out)
 
 
 def _refuse_existing(out: Path, stems: Sequence[str]) -> None:
@@ -123,11 +214,11 @@ def _refuse_existing(out: Path, stems: Sequence[str]) -> None:
                 raise FileExistsError(f"{file} exists already: choose another --out, --overwrite.")
 
 
-def _print(path: Path, which: str, found: Sequence[Prediction]) -> None:
+def _lines(path: Path, which: str, found: Sequence[Prediction]) -> list[str]:
     if not found:
-        say(f"{path.name}  {which}: nothing found")
-    for answer in found:
-        say(
-            f"{path.name}  {which}, {answer.asked}: predicted IoU {answer.iou:.2f}, "
-            f"{int(answer.mask.sum())} px"
-        )
+        return [f"{path.name}  {which}: nothing found"]
+    return [
+        f"{path.name}  {which}, {answer.asked}: predicted IoU {answer.iou:.2f}, "
+        f"{int(answer.mask.sum())} px"
+        for answer in found
+    ]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_sam_tune.commands.stopping import Stopped
 from napari_sam_tune.commands.terminal import Device, say, strong
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.models.catalogue import MODEL_NAMES, STARTER
@@ -37,6 +39,10 @@ def serve(
     token_file: Annotated[
         Path | None, typer.Option(help="File whose first line is the token clients must send.")
     ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Where images and masks that rounds learn from are kept; else a cache."),
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Serve masks to other programs and computers, and a page to click on."""
@@ -49,6 +55,9 @@ def serve(
             f"Serving needs {error.name}, which is not installed: "
             'pip install "napari-sam-tune[serve]".'
         ) from error
+    from platformdirs import user_cache_path
+
+    from napari_sam_tune.core.rounds.runners import ProcessRunner
     from napari_sam_tune.service.guard import is_loopback
     from napari_sam_tune.service.limits import Limits
     from napari_sam_tune.service.server import Server
@@ -58,8 +67,14 @@ def serve(
     is_private = is_loopback(host)
     token = _token(token_file, is_private)
     predictor, shelf = _open(project, weights, model, device)
-    limits = Limits()
-    app = create_app(Server(predictor, shelf, limits), token)
+    server = Server(
+        predictor,
+        shelf,
+        Limits(),
+        folder=folder or user_cache_path("napari-sam-tune") / "served",
+        runner=ProcessRunner(),
+    )
+    app = create_app(server, token)
     logging.getLogger("napari_sam_tune").setLevel(logging.WARNING)
     config = uvicorn.Config(
         app,
@@ -83,7 +98,8 @@ def serve(
             say("What is sent is not encrypted: put a proxy with TLS before it (see the docs).")
         if token is not None and token_file is None:
             say("Token: ", strong(token))
-        uvicorn.Server(config).run(sockets=[socket])
+        with suppress(Stopped):  # which is how it ends
+            uvicorn.Server(config).run(sockets=[socket])
 
 
 def _token(file: Path | None, is_private: bool) -> str | None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_sam_tune.commands.terminal import Device, print_table, progress_bar, say, strong
+from napari_sam_tune.commands.terminal import (
+    Cluster,
+    Device,
+    print_table,
+    progress_bar,
+    say,
+    strong,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +39,10 @@ def sweep(
         typer.Option("--set", help="A setting of all runs, such as parts=lora or steps=200."),
     ] = None,
     device: Device = "auto",
+    cluster: Cluster = None,
 ) -> None:
     """Train with each value of a setting and several seeds; a chart and a table of the scores."""
+    from napari_sam_tune.core.cluster import open_cluster
     from napari_sam_tune.core.evaluation.charts import draw_sweep
     from napari_sam_tune.core.evaluation.sweep import RunScore, plan, value_rows, write_csv
     from napari_sam_tune.core.evaluation.sweep import sweep as run_all
@@ -41,9 +51,10 @@ def sweep(
 
     runs = plan(param, seeds, set_ or [])
     opened = Project.open(project, create=False)
-    with progress_bar() as bar:
+    with ExitStack() as stack, progress_bar() as bar:
+        joined = None if cluster is None else stack.enter_context(open_cluster(cluster))
         whole = bar.add_task("Runs", total=len(runs))
-        steps = bar.add_task("", total=None)
+        steps = bar.add_task("", total=None, visible=joined is None)
 
         def report(run: Run, event: Progress | RunScore) -> None:
             if isinstance(event, RunScore):
@@ -54,7 +65,14 @@ def sweep(
                 bar.update(steps, description=said, completed=event.step, total=event.steps)
 
         found = run_all(
-            opened, out, runs, train=train, configure=_configured, device=device, report=report
+            opened,
+            out,
+            runs,
+            train=train,
+            configure=_configured,
+            device=device,
+            cluster=joined,
+            report=report,
         )
         bar.remove_task(steps)
     write_csv(found, out / "sweep.csv")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 __all__ = [
+    "Cluster",
     "Device",
     "Model",
     "Progress",
@@ -53,6 +54,12 @@ Model = Annotated[
     str, typer.Option(help=f"{', '.join(MODEL_NAMES)}, or the path of a weights file.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        help="Share the work out: local:4 for four processes here, or tcp://… of a dask scheduler."
+    ),
+]
 
 
 class Verbs(TyperGroup):

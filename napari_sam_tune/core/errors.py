@@ -42,6 +42,10 @@ class StorageError(SamTuneError, OSError):
     """The disk refused a write (full, read-only). Nothing is half-written; a retry may work."""
 
 
+class ClusterError(SamTuneError):
+    """A cluster cannot be joined, its workers do not see the files, or it is gone."""
+
+
 class ExportCancelled(SamTuneError):
     """An export was stopped on request. What was at its place before is untouched."""
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam_tune.core.errors import MaskError, PromptError
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -202,7 +203,7 @@ def _checked_strokes(strokes: Iterable[Iterable[Sequence[float]]]) -> tuple[Stro
         tuple(_pairs(path)) for path in _several(strokes, "Strokes are paths of points")
     )
     if any(len(set(path)) < 2 for path in checked):
-        raise PromptError("A stroke is drawn along a crack: press, draw, and let go.")
+        raise PromptError(tr("A stroke is drawn along a crack: press, draw, and let go."))
     return checked
 
 

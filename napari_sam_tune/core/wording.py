@@ -1,10 +1,11 @@
 """Texts that people read, written in English and shown in their language.
 
 A text is written `tr("{n} masks left", "1 mask left", n=left)`: what is translated is a literal,
-values have names, and where the form of words depends on a number the text for one comes second. A
-text that is made before it is shown, such as a constant of a module, is written `mark("Done")` and
-shown by `tr(text)`. Qt's lupdate finds both. Here they stay English; the dock, which knows the
-language, lends its translation (`ui/translation.py`).
+values have names, and where the form of words depends on a number the text for one comes second. It
+says the same, for other languages have one form for all numbers, or the same for 1 and 21. A text
+that is made before it is shown, such as a constant of a module, is written `mark("Done")` and shown
+by `tr(text)`. Qt's lupdate finds both. Here they stay English; the dock, which knows the language,
+lends its translation (`ui/translation.py`).
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ def mark(text: str) -> str:
 
 def join_sentences(*sentences: str | None) -> str:
     """Return whole sentences one after the other; those that are empty or None are left out."""
-    return tr(" ").join(filter(None, sentences))
+    said = ""
+    for sentence in filter(None, sentences):
+        said = tr("{before} {after}", before=said, after=sentence) if said else sentence
+    return said
 
 
 def join_names(names: Iterable[str]) -> str:

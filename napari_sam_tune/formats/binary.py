@@ -15,7 +15,7 @@ from PIL import Image
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.left_out import LeftOut
-from napari_sam_tune.core.images.names import NamedFiles, own_name
+from napari_sam_tune.core.images.names import NamedFiles, composed, own_name
 from napari_sam_tune.core.plain_text import in_spreadsheet
 from napari_sam_tune.formats.csv_list import images_of, masked_image
 from napari_sam_tune.formats.exported_folder import read_notes
@@ -80,7 +80,11 @@ def read_binary(location: Location) -> Dataset:
         image = masked_image(row, files, entry)
         names[image.path] = row["image"]
         score, record = _score(row.get("score", ""), entry), row.get("record") or None
-        masks = (replace(m, whole=True, record=record, score=score) for m in image.masks)
+        note = notes.records.get(composed(row["mask"]))
+        review = None if note is None else note.review
+        masks = (
+            replace(m, whole=True, record=record, score=score, review=review) for m in image.masks
+        )
         return replace(image, masks=tuple(masks))
 
     found = images_of(path, files[0], read, left_out)

@@ -15,8 +15,9 @@ from napari_sam_tune.core.documents import read_json
 from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.left_out import FILE, IMAGE, OBJECT, LeftOut
-from napari_sam_tune.core.exchange.remarks import from_flat
+from napari_sam_tune.core.exchange.remarks import REVIEW, from_flat, unpacked
 from napari_sam_tune.core.images.names import NamedFiles, absolute, own_name
+from napari_sam_tune.core.project.review import Review
 from napari_sam_tune.formats.coco_masks import check_segmentation, decode_segmentation
 from napari_sam_tune.formats.exported_folder import Notes, read_notes
 from napari_sam_tune.formats.text_files import split_named
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam_tune.core.exchange.incoming import Location
-    from napari_sam_tune.core.project.review import Review
     from napari_sam_tune.core.project.split import Split
 
     Row = dict[str, Any]
@@ -191,6 +191,7 @@ def _read_file(
             size=(row.get("height"), row.get("width")),
             annotations=of_image[key],
             categories=categories,
+            review=unpacked(row.get(REVIEW), entry, Review.of_image),
         )
         return notes.named(image, name.with_suffix("").as_posix())
 

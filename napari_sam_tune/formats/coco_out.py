@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from napari_sam_tune.core.exchange.remarks import flat
+from napari_sam_tune.core.exchange.remarks import NOT_KEPT, REVIEW, flat, packed
+from napari_sam_tune.core.wording import mark
 from napari_sam_tune.formats.outlines import rings
 
 if TYPE_CHECKING:
@@ -102,7 +103,9 @@ class CocoFile:
 
 def _image(number: int, image: ImageOut) -> Row:
     height, width = image.shape
-    return {"id": number, "file_name": image.name, "height": height, "width": width}
+    review = packed(image.review)
+    said = {REVIEW: review} if review else {}
+    return {"id": number, "file_name": image.name, "height": height, "width": width, **said}
 
 
 def _common(found: ObjectOut) -> Row:
@@ -146,14 +149,16 @@ def _with_polygons(found: ObjectOut, _: tuple[int, int], losses: Counter[str]) -
     y0, x0, _y1, _x1 = found.bbox
     outer, holes = rings(found.mask)
     if holes:
-        losses["object whose holes are filled"] += 1
+        losses[mark("object whose holes are filled")] += 1
     polygons = [np.add(ring, (x0, y0)).ravel().tolist() for ring in outer]
     return {"segmentation": polygons, **_provenance(found)}
 
 
 def _for_cvat(found: ObjectOut, shape: tuple[int, int], losses: Counter[str]) -> Row:
     if found.provenance is not None:
-        losses["object without its history (weights, prompts, time)"] += 1
+        losses[mark("object without its history (weights, prompts, time)")] += 1
+    if found.review is not None:
+        losses[NOT_KEPT] += 1
     runs = {"size": list(shape), "counts": run_lengths(found, shape)}
     return {"iscrowd": 1, "segmentation": runs, "attributes": {"occluded": False}}
 

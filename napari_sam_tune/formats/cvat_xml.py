@@ -16,6 +16,7 @@ from pycocotools import mask as coco_mask
 from napari_sam_tune.core.errors import ImageError, MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.left_out import IMAGE, OBJECT, LeftOut
+from napari_sam_tune.core.exchange.remarks import REVIEW, unpacked
 from napari_sam_tune.core.images.names import NamedFiles, own_name
 from napari_sam_tune.formats.coco_masks import check_segmentation
 from napari_sam_tune.formats.exported_folder import read_notes
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.exchange.incoming import Location
+    from napari_sam_tune.core.project.review import Review
     from napari_sam_tune.core.prompts import Mask
 
 ANNOTATIONS: Final = "annotations.xml"
@@ -37,6 +39,8 @@ RECORD: Final = "napari-sam-tune-record"
 """The attribute that holds the id of a record."""
 SCORE: Final = "score"
 """The attribute that holds the model's own estimate."""
+SAID: Final = f"napari-sam-tune-{REVIEW}"
+"""The attribute that holds what was said of a mask."""
 _SHAPES: Final = frozenset(
     {"mask", "polygon", "box", "ellipse", "polyline", "points", "cuboid", "skeleton"}
 )
@@ -74,6 +78,7 @@ class CvatImage(SourceImage):
                 if not found.get("label"):
                     raise MaskError(f"{entry} has no label.")
                 _mask(found, shape, entry)
+                _review(_attributes(found), entry)
             return item
 
         grouped = dict(left_out.take(OBJECT, self.grouped.items(), checked))
@@ -84,11 +89,21 @@ class CvatImage(SourceImage):
         """Draw one object after the other."""
         for key, shapes in self.grouped.items():
             mask = np.any([_mask(found, shape, key) for found in shapes], axis=0)
-            said = {e.get("name"): e.text for e in shapes[0].iter("attribute")}
+            said = _attributes(shapes[0])
             label = shapes[0].get("label", "")
             score = said.get(SCORE)
             known = None if not score else _number(score, f"{self.file}, {key}")
-            yield SourceObject(key, mask, label, known, said.get(RECORD) or None)
+            record = said.get(RECORD) or None
+            yield SourceObject(key, mask, label, known, record, review=_review(said, key))
+
+
+def _attributes(found: Element) -> dict[str | None, str | None]:
+    return {e.get("name"): e.text for e in found.iter("attribute")}
+
+
+def _review(said: dict[str | None, str | None], entry: str) -> Review | None:
+    """Return what our own export said of an object."""
+    return unpacked(said.get(SAID), entry) if said.get(RECORD) else None
 
 
 def read_cvat_xml(location: Location) -> Dataset:

@@ -11,7 +11,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from napari_sam_tune.formats.cvat_xml import ANNOTATIONS, RECORD, SCORE
+from napari_sam_tune.core.exchange.remarks import packed
+from napari_sam_tune.core.wording import mark
+from napari_sam_tune.formats.cvat_xml import ANNOTATIONS, RECORD, SAID, SCORE
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 from napari_sam_tune.formats.yolo_out import FOLDERS
 
@@ -37,7 +39,7 @@ def write_cvat_xml(
         for tag, text in (("name", name), ("color", colour), ("type", "any")):
             _child(label, tag).text = text
         attributes = _child(label, "attributes")
-        for known in (RECORD, SCORE):
+        for known in (RECORD, SCORE, SAID):
             attribute = _child(attributes, "attribute")
             for tag, text in (("name", known), ("mutable", "False"), ("input_type", "text")):
                 _child(attribute, tag).text = text
@@ -55,7 +57,7 @@ def write_cvat_xml(
             for found in image.objects:
                 element.append(_mask(found))
                 if found.provenance is not None:
-                    losses["object without its history (weights, prompts, time)"] += 1
+                    losses[mark("object without its history (weights, prompts, time)")] += 1
     tree = ElementTree.ElementTree(root)
     ElementTree.indent(tree)
     tree.write(path / ANNOTATIONS, encoding="utf-8", xml_declaration=True)
@@ -72,7 +74,8 @@ def _mask(found: ObjectOut) -> ElementTree.Element:
     said |= {"rle": ", ".join(map(str, run_lengths(found.mask)))}
     said |= {"left": str(x0), "top": str(y0), "width": str(x1 - x0), "height": str(y1 - y0)}
     element = ElementTree.Element("mask", said | {"z_order": "0"})
-    for name, value in ((RECORD, found.id), (SCORE, found.score)):
+    review = packed(found.review) or None
+    for name, value in ((RECORD, found.id), (SCORE, found.score), (SAID, review)):
         if value is not None:
             ElementTree.SubElement(element, "attribute", {"name": name}).text = str(value)
     return element

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_sam_tune.core.documents import parse_json
 from napari_sam_tune.core.errors import SamTuneError
@@ -15,6 +15,7 @@ from napari_sam_tune.core.exchange.remarks import checked
 from napari_sam_tune.core.images.files import list_images
 from napari_sam_tune.core.images.names import composed, only, stems
 from napari_sam_tune.core.plain_text import row_from_spreadsheet
+from napari_sam_tune.core.project.review import Review
 from napari_sam_tune.core.project.split import SPLITS
 from napari_sam_tune.formats.exported_folder_out import (
     IMAGE_COLUMNS,
@@ -24,10 +25,9 @@ from napari_sam_tune.formats.exported_folder_out import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from napari_sam_tune.core.project.review import Review
     from napari_sam_tune.core.project.split import Split
 
 AnyImage = TypeVar("AnyImage", bound=SourceImage)
@@ -35,11 +35,12 @@ AnyImage = TypeVar("AnyImage", bound=SourceImage)
 
 @dataclass(frozen=True)
 class ImageNote:
-    """What an export said of an image: its name in the project, its group and its split."""
+    """What an export said of an image: its name, group and split, and its review."""
 
     name: str
     group: str | None
     split: Split | None
+    review: Review | None
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,12 @@ class Notes:
     records: Mapping[str, RecordNote] = field(default_factory=dict)
 
     def named(self, image: AnyImage, stem: str) -> AnyImage:
-        """Return the image with its name, group and split in the project it came from."""
+        """Return the image as it was in the project it came from: name, group, split, review."""
         note = self.images.get(composed(stem))
         if note is None:
             return image
-        return replace(image, name=note.name, group=note.group, split=note.split)
+        said = note.review or image.review
+        return replace(image, name=note.name, group=note.group, split=note.split, review=said)
 
     def dataset(
         self, name: str, images: Sequence[SourceImage], left_out: LeftOut | None = None
@@ -95,7 +97,8 @@ def read_notes(folder: Path) -> Notes:
             raise SamTuneError(
                 f"{folder / IMAGES}, line {line}: an image and its split are needed."
             )
-        images[composed(row["file"])] = ImageNote(row["image"], row["group"] or None, split)
+        said = _review(row, f"{folder / IMAGES}, line {line}", Review.of_image)
+        images[composed(row["file"])] = ImageNote(row["image"], row["group"] or None, split, said)
     records = {}
     for line, row in _rows(folder / RECORDS, RECORD_COLUMNS):
         entry = f"{folder / RECORDS}, line {line}"
@@ -108,15 +111,17 @@ def read_notes(folder: Path) -> Notes:
     return Notes(images, records)
 
 
-def _review(row: dict[str, str], entry: str) -> Review | None:
-    """Return what was said of a record, where the table says that at all."""
+def _review(
+    row: dict[str, str], entry: str, of: Callable[[Mapping[str, Any]], Review] = Review.of_mask
+) -> Review | None:
+    """Return what was said of a record or an image, where the table says that at all."""
     read = {
         "state": row.get("state"),
         "note": row.get("note"),
         "tags": parse_json(row.get("tags") or "[]", f"{entry}, tags,"),
         "values": parse_json(row.get("attributes") or "{}", f"{entry}, attributes,"),
     }
-    return checked({name: value for name, value in read.items() if value}, entry)
+    return checked({name: value for name, value in read.items() if value}, entry, of)
 
 
 def _score(text: str, entry: str) -> float | None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.exchange.outgoing import ImageOut, ObjectOut
+    from napari_sam_tune.core.project.review import Review
 
 IMAGES: Final = "images.csv"
 RECORDS: Final = "records.csv"
@@ -47,7 +48,10 @@ RECORD_COLUMNS: Final = (
     "created",
 )
 SAID_COLUMNS: Final = ("state", "note", "tags", "attributes")
-"""What was said of a record; exports of earlier releases have none of these."""
+"""What was said of a record, and, but for the last one, of an image.
+
+Exports of earlier releases have none of these.
+"""
 _SUFFIXES: Final = {
     "PNG": ".png",
     "TIFF": ".tif",
@@ -71,7 +75,7 @@ class ExportedFolder:
         self.path = path
         self._stems: dict[str, str] = {}
         self._open = ExitStack()
-        self._images = self._table(IMAGES, IMAGE_COLUMNS)
+        self._images = self._table(IMAGES, IMAGE_COLUMNS + SAID_COLUMNS[:-1])
         self._records = self._table(RECORDS, RECORD_COLUMNS + SAID_COLUMNS)
 
     def _table(self, name: str, columns: tuple[str, ...]) -> Any:
@@ -106,7 +110,7 @@ class ExportedFolder:
                 "rename one."
             )
         names = map(in_spreadsheet, (stem, image.name, image.group or ""))
-        self._images.writerow((*names, image.split or ""))
+        self._images.writerow((*names, image.split or "", *_said(image.review)[:-1]))
         return stem
 
     def note(self, entry: str, found: ObjectOut) -> None:
@@ -118,7 +122,7 @@ class ExportedFolder:
             history = (said.weights_version, said.prompts, reviewed, said.source, said.created)
         score = "" if found.score is None else found.score
         label = in_spreadsheet(found.label)
-        row = (in_spreadsheet(entry), found.id or "", label, score, *history, *_said(found))
+        row = (in_spreadsheet(entry), found.id or "", label, score, *history, *_said(found.review))
         self._records.writerow(row)
 
     def file(self, name: str) -> Path:
@@ -172,8 +176,7 @@ class ExportedFolder:
         return suffixed
 
 
-def _said(found: ObjectOut) -> tuple[str, ...]:
-    review = found.review
+def _said(review: Review | None) -> tuple[str, ...]:
     if review is None:
         return ("",) * len(SAID_COLUMNS)
     tags = json.dumps(list(review.tags), ensure_ascii=False) if review.tags else ""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam_tune.core.exchange.incoming import Location
+    from napari_sam_tune.core.project.review import Review
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class MaskFile:
         name: by which its objects are known the next time.
         label: class of its objects.
         whole: all of its pixels are one object, however many parts it has.
-        score, record: of that object, see `SourceObject`.
+        score, record, review: of that object, see `SourceObject`.
 
     """
 
@@ -44,6 +45,7 @@ class MaskFile:
     whole: bool = False
     score: float | None = None
     record: str | None = None
+    review: Review | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +76,8 @@ class MaskedImage(SourceImage):
             if mask.whole:
                 inside = read_mask(mask.path) > 0
                 require_shape(mask.path, inside.shape, shape)
-                yield SourceObject(mask.name, inside, mask.label, mask.score, mask.record)
+                said = mask.score, mask.record
+                yield SourceObject(mask.name, inside, mask.label, *said, review=mask.review)
                 continue
             for found in mask_objects(mask.path, shape):
                 yield SourceObject(f"{mask.name}/{found.number}", found.mask, mask.label)

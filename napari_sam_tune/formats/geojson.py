@@ -30,7 +30,7 @@ from napari_sam_tune.core.documents import read_json_value
 from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.left_out import FILE, OBJECT, LeftOut
-from napari_sam_tune.core.exchange.remarks import from_flat
+from napari_sam_tune.core.exchange.remarks import REVIEW, from_flat, unpacked
 from napari_sam_tune.core.images.files import list_files
 from napari_sam_tune.core.images.names import composed, only, own_name, paired
 from napari_sam_tune.formats.exported_folder import by_stem, read_notes
@@ -282,6 +282,8 @@ def _feature(number: int, row: Any, ids: Counter[str], image: RasterImage) -> Po
 
 def _review(row: Any, entry: str) -> Review | None:
     """Return what our own export said of an object; properties of other programs are theirs."""
+    if _property(row, "metadata", "record"):
+        return unpacked(_property(row, "metadata", REVIEW), entry)
     return from_flat(row.get("properties"), entry) if _property(row, "record") else None
 
 

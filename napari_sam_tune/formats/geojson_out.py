@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import NAMESPACE_OID, uuid5
 
 import numpy as np
@@ -20,7 +20,8 @@ from rasterio.features import shapes
 from rasterio.transform import Affine
 
 from napari_sam_tune.core.evaluation.pictures import rgb
-from napari_sam_tune.core.exchange.remarks import flat
+from napari_sam_tune.core.exchange.remarks import REVIEW, flat, packed
+from napari_sam_tune.core.wording import mark
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 from napari_sam_tune.formats.rasters import georeference
 
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.exchange.outgoing import ImageOut, ObjectOut
     from napari_sam_tune.formats.writer import ExportOptions
+
+_PLACE_NOT_READ: Final = mark(
+    "image whose place on the earth could not be read: its polygons are in pixels"
+)
 
 
 def write_geojson(
@@ -69,7 +74,7 @@ def write_qupath(
             file = folder.file(f"{folder.add(image)}.geojson")
             document = {"type": "FeatureCollection", "features": features}
             file.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
-            losses["object without its history (weights, prompts, time)"] += sum(
+            losses[mark("object without its history (weights, prompts, time)")] += sum(
                 found.provenance is not None for found in image.objects
             )
     return +losses
@@ -81,7 +86,8 @@ def _annotation(found: ObjectOut, name: str, classes: Mapping[str, str]) -> dict
         "classification": {"name": found.label, "color": list(rgb(classes[found.label]))},
     }
     if found.id is not None:
-        properties["metadata"] = {"record": found.id}
+        review = packed(found.review)
+        properties["metadata"] = {"record": found.id, **({REVIEW: review} if review else {})}
     if found.score is not None:
         properties["measurements"] = {"score": found.score}
     return {
@@ -96,14 +102,16 @@ def _georeference(image: ImageOut, losses: Counter[str]) -> tuple[Affine, CRS | 
     if image.path is None:
         return Affine.identity(), None
     if not image.path.is_file():
-        losses["image whose file was not found: its polygons are in pixels"] += 1
+        losses[mark("image whose file was not found: its polygons are in pixels")] += 1
         return Affine.identity(), None
     if image.read is not None:
         image.read()  # another picture than was labelled may lie elsewhere on the earth
     try:
         return georeference(image.path)
     except RasterioError:
-        losses["image whose place on the earth could not be read: its polygons are in pixels"] += 1
+        losses[
+            mark("image whose place on the earth could not be read: its polygons are in pixels")
+        ] += 1
         return Affine.identity(), None
 
 

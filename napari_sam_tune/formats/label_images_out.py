@@ -12,7 +12,9 @@ from PIL import Image
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.evaluation.pictures import rgb
+from napari_sam_tune.core.exchange.remarks import NOT_KEPT
 from napari_sam_tune.core.plain_text import in_spreadsheet
+from napari_sam_tune.core.wording import mark
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 
 if TYPE_CHECKING:
@@ -26,9 +28,9 @@ if TYPE_CHECKING:
 
     Labels = NDArray[np.unsignedinteger]
 
-HIDDEN: Final = "object partly hidden by a later one"
-GONE: Final = "object wholly hidden by later ones"
-MERGED: Final = "object whose own number is lost: class images hold no objects"
+HIDDEN: Final = mark("object partly hidden by a later one")
+GONE: Final = mark("object wholly hidden by later ones")
+MERGED: Final = mark("object whose own number is lost: class images hold no objects")
 CLASSES: Final = "classes.csv"
 
 
@@ -141,6 +143,7 @@ def _write_semantic(
             painted = paint(image, np.uint8, losses, values)
             _save(painted, folder.file(stem + suffix), palette)
             losses[MERGED] += len(values)
+            losses[NOT_KEPT] += sum(found.review is not None for found in image.objects)
     return +losses
 
 

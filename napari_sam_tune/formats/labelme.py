@@ -15,6 +15,7 @@ from napari_sam_tune.core.documents import read_json
 from napari_sam_tune.core.errors import ImageError, MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.left_out import FILE, OBJECT, LeftOut
+from napari_sam_tune.core.exchange.remarks import REVIEW, unpacked
 from napari_sam_tune.core.images.files import list_files
 from napari_sam_tune.core.images.names import NamedFile, NamedFiles, own_name, parts_of
 from napari_sam_tune.core.images.pictures import open_picture
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.exchange.incoming import Location
+    from napari_sam_tune.core.project.review import Review
     from napari_sam_tune.core.prompts import Mask
 
     Shape = dict[str, Any]
@@ -70,6 +72,7 @@ class LabelmeImage(SourceImage):
                 _check(found, shape, entry)
                 if found.get("shape_type") == "mask":
                     _mask(found, shape, entry)
+                _review(found, entry)
             return key, [found | {"label": _label(found)} for found in shapes]
 
         grouped = dict(left_out.take(OBJECT, self.grouped.items(), checked))
@@ -88,6 +91,7 @@ class LabelmeImage(SourceImage):
                 shapes[0]["label"],
                 score if isinstance(score, float) else None,
                 record if isinstance(record, str) else None,
+                review=_review(shapes[0], entry),
             )
 
 
@@ -160,6 +164,11 @@ def _embedded(data: object, file: Path) -> bytes | None:
         return base64.b64decode(data)
     except ValueError as error:
         raise ImageError(f"{file} has “imageData” that is no base64: {error}.") from error
+
+
+def _review(found: Shape, entry: str) -> Review | None:
+    """Return what our own export said of an object."""
+    return unpacked(found.get(REVIEW), entry) if found.get("record") else None
 
 
 def _label(found: Shape) -> str:

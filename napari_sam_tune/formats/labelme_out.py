@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from napari_sam_tune.core.exchange.remarks import REVIEW, packed
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 
 if TYPE_CHECKING:
@@ -64,5 +65,6 @@ def _shape(found: ObjectOut) -> dict[str, Any]:
         "mask": base64.b64encode(buffer.getvalue()).decode("ascii"),
         "record": found.id,
         "score": found.score,
+        REVIEW: packed(found.review),
         "provenance": None if found.provenance is None else asdict(found.provenance),
     }

@@ -12,6 +12,7 @@ from skimage.measure import regionprops
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.files import spatial_shape
 from napari_sam_tune.core.plain_text import in_spreadsheet
+from napari_sam_tune.core.wording import mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,7 +36,8 @@ _SHAPE: Final = (
     "orientation",
     "solidity",
 )
-_NOT_FOUND: Final = "whose pixels were not found"
+_NOT_FOUND: Final = mark("image whose pixels were not found: no brightness")
+_ANOTHER_FILE: Final = mark("image whose file is not the picture that was labelled: no brightness")
 _BRIGHTNESS: Final = ("intensity_mean", "intensity_min", "intensity_max")
 COLUMNS: Final = (
     *("image", "record", "class", "split", "score", "area_pixels", "y0", "x0", "y1", "x1"),
@@ -63,7 +65,7 @@ def write_table(
                 table.writerow(_row(image, found, grey, options))
             if not image.objects:
                 table.writerow({"image": in_spreadsheet(image.name), "split": image.split or ""})
-            losses["mask: a table holds measures alone"] += len(image.objects)
+            losses[mark("mask: a table holds measures alone")] += len(image.objects)
     return +losses
 
 
@@ -77,8 +79,7 @@ def _grey(image: ImageOut, losses: Counter[str]) -> NDArray[Any] | None:
         pixels = None
     if pixels is None:
         is_there = image.path is not None and image.path.is_file()
-        what = "whose file is not the picture that was labelled" if is_there else _NOT_FOUND
-        losses[f"image {what}: no brightness"] += 1
+        losses[_ANOTHER_FILE if is_there else _NOT_FOUND] += 1
         return None
     if pixels.ndim == 2:
         return pixels

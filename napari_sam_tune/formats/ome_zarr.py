@@ -10,6 +10,7 @@ import numpy as np
 from napari_sam_tune.core.errors import ImageError, MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.left_out import FILE, LeftOut
+from napari_sam_tune.core.exchange.remarks import REVIEW, unpacked
 from napari_sam_tune.core.geometry.turning import UPRIGHT
 from napari_sam_tune.core.images.files import list_files
 from napari_sam_tune.core.images.names import composed, only, own_name, paired, stems
@@ -157,12 +158,14 @@ class LabelledZarr(SourceImage):
             for number, cropped, window in numbered(values, str(layer.path)):
                 said = layer.properties.get(number, {})
                 score, record = said.get("score"), said.get("record")
+                entry = f"{where}#{number}"
                 yield SourceObject(
-                    f"{where}#{number}",
+                    entry,
                     placed(cropped, window, shape),
                     str(said.get("class") or DEFAULT_LABEL),
                     score if isinstance(score, float) else None,
                     record if isinstance(record, str) else None,
+                    review=unpacked(said.get(REVIEW), entry) if record else None,
                 )
 
 

@@ -15,6 +15,7 @@ import zarr
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.evaluation.pictures import rgb
+from napari_sam_tune.core.exchange.remarks import REVIEW, packed
 from napari_sam_tune.core.images.files import spatial_shape
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 from napari_sam_tune.formats.label_images_out import numbers_of, paint, wide
@@ -147,4 +148,9 @@ def _image_label(image: ImageOut, classes: Mapping[str, str], version: Version) 
 
 def _properties(found: ObjectOut) -> Attributes:
     said = {} if found.provenance is None else asdict(found.provenance)
-    return {"class": found.label, "record": found.id, "score": found.score, **said}
+    return {
+        "class": found.label,
+        "record": found.id,
+        "score": found.score,
+        REVIEW: packed(found.review),
+    } | said

@@ -11,6 +11,7 @@ from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.labelled_images import SMALLEST_OBJECT, manifest_rows
 from napari_sam_tune.core.exchange.left_out import IMAGE
 from napari_sam_tune.core.images.names import paired, stem_of
+from napari_sam_tune.core.wording import mark
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.exchange.incoming import Dataset, Location, SourceImage
@@ -146,7 +147,7 @@ FORMATS: Final = {
     for known in (
         Format(
             "folder",
-            "folders of images and masks",
+            mark("folders of images and masks"),
             reader=f"{_HERE}.folder:read_folder",
             needs=("images", "masks"),
             takes=("manifest", "class_column", "group_column"),
@@ -154,7 +155,7 @@ FORMATS: Final = {
         ),
         Format(
             "coco",
-            "COCO, run lengths",
+            mark("COCO, run lengths"),
             reader=f"{_HERE}.coco:read_coco",
             needs=("path",),
             takes=("images", "manifest", "group_column"),
@@ -163,7 +164,7 @@ FORMATS: Final = {
         ),
         Format(
             "coco-polygons",
-            "COCO, polygons",
+            mark("COCO, polygons"),
             reader=f"{_HERE}.coco:read_coco",
             needs=("path",),
             takes=("images", "manifest", "group_column"),
@@ -172,7 +173,7 @@ FORMATS: Final = {
         ),
         Format(
             "cvat",
-            "COCO for CVAT",
+            mark("COCO for CVAT"),
             reader=f"{_HERE}.coco:read_coco",
             needs=("path",),
             takes=("images", "manifest", "group_column"),
@@ -181,7 +182,7 @@ FORMATS: Final = {
         ),
         Format(
             "cvat-xml",
-            "CVAT for images 1.1",
+            mark("CVAT for images 1.1"),
             reader=f"{_HERE}.cvat_xml:read_cvat_xml",
             needs=("path",),
             takes=("images", "manifest", "group_column"),
@@ -189,7 +190,7 @@ FORMATS: Final = {
         ),
         Format(
             "roboflow",
-            "COCO for Roboflow",
+            mark("COCO for Roboflow"),
             reader=f"{_HERE}.coco:read_coco",
             needs=("path",),
             takes=("images", "manifest", "group_column"),
@@ -197,7 +198,7 @@ FORMATS: Final = {
         ),
         Format(
             "cellpose",
-            "Cellpose",
+            mark("Cellpose"),
             reader=f"{_HERE}.cellpose:read_cellpose",
             needs=("path",),
             takes=("images", "manifest", "group_column"),
@@ -205,7 +206,7 @@ FORMATS: Final = {
         ),
         Format(
             "yolo",
-            "YOLO segmentation",
+            mark("YOLO segmentation"),
             reader=f"{_HERE}.yolo:read_yolo",
             needs=("path",),
             takes=("images", "manifest", "group_column"),
@@ -213,35 +214,35 @@ FORMATS: Final = {
         ),
         Format(
             "labels",
-            "label images, PNG",
+            mark("label images, PNG"),
             reader=f"{_HERE}.label_images:read_labels",
             needs=("path", "images"),
             writer=f"{_HERE}.label_images_out:write_label_pngs",
         ),
         Format(
             "labels-tiff",
-            "label images, TIFF",
+            mark("label images, TIFF"),
             reader=f"{_HERE}.label_images:read_labels",
             needs=("path", "images"),
             writer=f"{_HERE}.label_images_out:write_label_tiffs",
         ),
         Format(
             "semantic",
-            "class images, PNG",
+            mark("class images, PNG"),
             reader=f"{_HERE}.label_images:read_semantic",
             needs=("path", "images"),
             writer=f"{_HERE}.label_images_out:write_semantic_pngs",
         ),
         Format(
             "semantic-tiff",
-            "class images, TIFF",
+            mark("class images, TIFF"),
             reader=f"{_HERE}.label_images:read_semantic",
             needs=("path", "images"),
             writer=f"{_HERE}.label_images_out:write_semantic_tiffs",
         ),
         Format(
             "voc",
-            "Pascal VOC",
+            mark("Pascal VOC"),
             reader=f"{_HERE}.voc:read_voc",
             needs=("path",),
             takes=("images", "manifest", "group_column"),
@@ -249,7 +250,7 @@ FORMATS: Final = {
         ),
         Format(
             "labelme",
-            "labelme",
+            mark("labelme"),
             reader=f"{_HERE}.labelme:read_labelme",
             needs=("path",),
             takes=("images", "manifest", "group_column"),
@@ -257,7 +258,7 @@ FORMATS: Final = {
         ),
         Format(
             "binary",
-            "one PNG for each object",
+            mark("one PNG for each object"),
             reader=f"{_HERE}.binary:read_binary",
             needs=("path",),
             takes=("images", "manifest", "group_column"),
@@ -265,7 +266,7 @@ FORMATS: Final = {
         ),
         Format(
             "ome-zarr",
-            "OME-Zarr 0.5 labels",
+            mark("OME-Zarr 0.5 labels"),
             reader=f"{_HERE}.ome_zarr:read_ome_zarr",
             needs=("path",),
             takes=("images", "manifest", "group_column"),
@@ -273,7 +274,7 @@ FORMATS: Final = {
         ),
         Format(
             "ome-zarr-0.4",
-            "OME-Zarr 0.4 labels",
+            mark("OME-Zarr 0.4 labels"),
             reader=f"{_HERE}.ome_zarr:read_ome_zarr",
             needs=("path",),
             takes=("images", "manifest", "group_column"),
@@ -281,7 +282,7 @@ FORMATS: Final = {
         ),
         Format(
             "geojson",
-            "GeoJSON polygons",
+            mark("GeoJSON polygons"),
             reader=f"{_HERE}.geojson:read_geojson",
             needs=("path",),
             takes=("images", "class_column", "manifest", "group_column"),
@@ -290,7 +291,7 @@ FORMATS: Final = {
         ),
         Format(
             "qupath",
-            "GeoJSON for QuPath",
+            mark("GeoJSON for QuPath"),
             reader=f"{_HERE}.geojson:read_geojson",
             needs=("path",),
             takes=("images", "class_column", "manifest", "group_column"),
@@ -299,13 +300,13 @@ FORMATS: Final = {
         ),
         Format(
             "table",
-            "table of measures, CSV",
+            mark("table of measures, CSV"),
             writer=f"{_HERE}.object_table:write_table",
             suffix=".csv",
         ),
         Format(
             "csv",
-            "CSV list of images and masks",
+            mark("CSV list of images and masks"),
             reader=f"{_HERE}.csv_list:read_csv",
             needs=("path",),
             takes=("images", "masks"),

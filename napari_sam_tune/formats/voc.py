@@ -10,6 +10,7 @@ from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.labelled_images import require_shape
 from napari_sam_tune.core.exchange.left_out import FILE, LeftOut
+from napari_sam_tune.core.exchange.remarks import REVIEW, unpacked
 from napari_sam_tune.core.images.files import list_files
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.names import NamedFiles, only, own_name, paired, stems
@@ -24,15 +25,17 @@ if TYPE_CHECKING:
     from xml.etree import ElementTree
 
     from napari_sam_tune.core.exchange.incoming import Location
+    from napari_sam_tune.core.project.review import Review
 
 
 @dataclass(frozen=True)
 class VocObject:
-    """An object of an XML file; `score` and `record` are those of our own export, or None."""
+    """An object of an XML file; what is after its label is of our own export, or None."""
 
     label: str
     score: float | None
     record: str | None
+    review: Review | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +80,8 @@ class VocImage(SourceImage):
             )
         for number, found in enumerate(self.listed, start=1):
             key = f"{self.key}/{number}"
-            yield SourceObject(key, painted == number, found.label, found.score, found.record)
+            said = found.score, found.record
+            yield SourceObject(key, painted == number, found.label, *said, review=found.review)
 
 
 def read_voc(location: Location) -> Dataset:
@@ -136,4 +140,6 @@ def _object(element: ElementTree.Element, entry: str) -> VocObject:
         score = math.nan
     if score is not None and not math.isfinite(score):
         raise SamTuneError(f"{entry} has the score {said!r}, which is no number.")
-    return VocObject(label, score, element.findtext("record") or None)
+    record = element.findtext("record") or None
+    review = unpacked(element.findtext(REVIEW), entry) if record else None
+    return VocObject(label, score, record, review)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.evaluation.pictures import rgb
+from napari_sam_tune.core.exchange.remarks import REVIEW, packed
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 from napari_sam_tune.formats.label_images_out import paint
 from napari_sam_tune.formats.palettes import VOC
@@ -122,6 +123,8 @@ def _add_object(root: ElementTree.Element, found: ObjectOut) -> None:
         _add(element, record=found.id)
     if found.score is not None:
         _add(element, score=found.score)
+    if found.review is not None:
+        _add(element, **{REVIEW: packed(found.review)})
     if (said := found.provenance) is not None:
         _add(element, weights_version=said.weights_version, prompts=said.prompts)
         _add(element, reviewed=str(said.reviewed).lower(), source=said.source)

@@ -14,6 +14,7 @@ import numpy as np
 import yaml
 from scipy.spatial import cKDTree
 
+from napari_sam_tune.core.wording import mark
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 from napari_sam_tune.formats.outlines import boundaries
 
@@ -72,9 +73,9 @@ def _line(found: ObjectOut, shape: tuple[int, int], number: int, losses: Counter
     y0, x0, _, _ = found.bbox
     parts, has_holes = boundaries(found.mask)
     if len(parts) > 1:
-        losses["object whose parts are joined by a line of one pixel"] += 1
+        losses[mark("object whose parts are joined by a line of one pixel")] += 1
     if has_holes:
-        losses["object whose holes are filled"] += 1
+        losses[mark("object whose holes are filled")] += 1
     corners = np.add(_joined(parts), (x0 + 0.5, y0 + 0.5)) / (shape[1], shape[0])
     if len(corners) < 3:
         corners = np.resize(corners, (3, 2))  # a polygon has three corners at least

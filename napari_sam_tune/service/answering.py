@@ -19,6 +19,9 @@ from napari_sam_tune.service.faults import Fault
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.prompts import Proposal
     from napari_sam_tune.service.kept_images import KeptImage
@@ -87,6 +90,11 @@ class Answering:
             return
         self.predictor.set_image(image.rgb)
         image.opened[key] = self.predictor.opened
+
+    def embed(self, rgb: NDArray[np.uint8], weights: ServedWeights) -> NDArray[np.float16]:
+        """Encode (H, W, 3) pixels with weights; returns (C, rows, columns)."""
+        self.use(weights)
+        return self.predictor.encode(rgb).embedding.features
 
     def answer(self, asked: Asked, weights: ServedWeights) -> Proposal:
         """Answer a question as the dock does, but for what a project's masks have taught.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, File, Form, Path, Request, Response, UploadFile
+from fastapi import APIRouter, FastAPI, File, Form, Path, Request, Response, Security, UploadFile
 from fastapi.responses import PlainTextResponse, StreamingResponse
+from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from napari_sam_tune import __version__
+from napari_sam_tune.service import examples
 from napari_sam_tune.service.answering import Asked
 from napari_sam_tune.service.bodies import (
     VERSION,
@@ -25,32 +27,27 @@ from napari_sam_tune.service.bodies import (
 )
 from napari_sam_tune.service.faults import faults, say_faults
 from napari_sam_tune.service.guard import Guard
+from napari_sam_tune.service.here import Client, Here
 from napari_sam_tune.service.metrics import Measured
-from napari_sam_tune.service.server import Server
+from napari_sam_tune.service.pages import add_pages
+from napari_sam_tune.service.round_routes import router as round_router
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-_CLIENT_DIGITS: Final = 64
+    from napari_sam_tune.service.server import Server
 
 router = APIRouter()
 
 
-def _server(request: Request) -> Server:
-    server: Server = request.app.state.server
-    return server
-
-
-def _client(request: Request) -> str:
-    """Return whose turn a question takes: who says so, or the connection it came by."""
-    said = request.headers.get("x-client", "")
-    peer = request.client
-    return said[:_CLIENT_DIGITS] or ("" if peer is None else f"{peer.host}:{peer.port}")
-
-
-Here = Annotated[Server, Depends(_server)]
-Client = Annotated[str, Depends(_client)]
-ImageId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="As POST /v1/images gave it.")]
+ImageId = Annotated[
+    str,
+    Path(
+        pattern=r"^[0-9a-f]{32}$",
+        description="As POST /v1/images gave it.",
+        examples=[examples.IMAGE],
+    ),
+]
 
 
 @router.post(
@@ -60,10 +57,8 @@ ImageId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="As POST /v
         200: {
             "description": "The mask: as PNG of 0 and 255, or in COCO's run lengths where the "
             "request's Accept names application/json.",
-            "content": {
-                "image/png": {},
-                "application/json": {"schema": CocoBody.model_json_schema()},
-            },
+            "model": CocoBody,
+            "content": {"image/png": {}},
         },
         **faults(404, 422, 429, 503, 504),
     },
@@ -74,11 +69,13 @@ async def answer_one_shot(
     server: Here,
     client: Client,
     image: Annotated[UploadFile, File(description="PNG, TIFF, JPEG, BMP or WebP.")],
-    box: Annotated[str | None, Form(description="x0,y0,x1,y1", examples=["40,30,90,80"])] = None,
-    points: Annotated[
-        str | None, Form(description="x,y,label;x,y,label", examples=["60,50,1;10,10,0"])
+    box: Annotated[
+        str | None, Form(description="x0,y0,x1,y1", examples=[examples.BOX_TEXT])
     ] = None,
-    weights: Annotated[str | None, Form(pattern=VERSION)] = None,
+    points: Annotated[
+        str | None, Form(description="x,y,label;x,y,label", examples=[examples.POINTS_TEXT])
+    ] = None,
+    weights: Annotated[str | None, Form(pattern=VERSION, examples=["base"])] = None,
 ) -> Response:
     """Answer a box (`x0,y0,x1,y1`) or points (`x,y,label` separated by `;`) about one image.
 
@@ -119,6 +116,18 @@ async def find_image(server: Here, image: ImageId) -> ImageBody:
     """Say whether an image need not be sent: its id is of its file's bytes."""
     kept = server.images.get(image)
     return ImageBody(id=kept.id, width=kept.shape[1], height=kept.shape[0])
+
+
+@router.get(
+    "/v1/images/{image}/picture",
+    summary="An image as the model sees it",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}}, **faults(404, 422)},
+)
+async def show_image(server: Here, image: ImageId) -> Response:
+    """Return an image upright and with 8 bits, as PNG: for those who cannot show its own file."""
+    rgb = server.images.get(image).rgb
+    return Response(await run_in_threadpool(png_of, rgb), media_type="image/png")
 
 
 @router.post(
@@ -165,7 +174,7 @@ async def keep_weights(
     request: Request,
     server: Here,
     client: Client,
-    version: Annotated[str, Path(pattern=r"^[0-9a-f]{12}$")],
+    version: Annotated[str, Path(pattern=r"^[0-9a-f]{12}$", examples=[examples.WEIGHTS])],
 ) -> Response:
     """Keep tuned weights (safetensors, as a project holds them) for this server's base model.
 
@@ -182,7 +191,10 @@ async def keep_weights(
     "/v1/events",
     summary="What happens, as it happens",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}}, **faults(503)},
+    responses={
+        200: {"content": {"text/event-stream": {"example": examples.VERSION_EVENT}}},
+        **faults(503),
+    },
 )
 async def tell_events(server: Here) -> StreamingResponse:
     """Tell of rounds and of versions that come into use, as server-sent events."""
@@ -192,7 +204,12 @@ async def tell_events(server: Here) -> StreamingResponse:
     )
 
 
-@router.get("/healthz", summary="Whether the server lives", response_class=PlainTextResponse)
+@router.get(
+    "/healthz",
+    summary="Whether the server lives",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"text/plain": {"example": "ok"}}}},
+)
 async def say_health() -> str:
     """Say “ok”; nothing of anybody is told, so that no token is needed."""
     return "ok"
@@ -201,8 +218,8 @@ async def say_health() -> str:
 @router.get(
     "/metrics",
     summary="Numbers for Prometheus",
-    response_class=PlainTextResponse,
-    responses=faults(),
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"example": examples.METRICS}}}, **faults()},
 )
 async def tell_metrics(server: Here) -> Response:
     """Tell how much was asked and how long answers took."""
@@ -228,12 +245,16 @@ def create_app(server: Server, token: str | None = None) -> FastAPI:
         version=__version__,
         description="Masks of defects from a box or a few clicks.",
         lifespan=running,
+        # the guard checks it; this says so to who reads the description
+        dependencies=[Security(HTTPBearer(auto_error=False))] if token else [],
         docs_url=None,
         redoc_url=None,
     )
     app.state.server = server
     say_faults(app)
     app.include_router(router)
+    app.include_router(round_router)
+    add_pages(app)
     app.add_middleware(Measured, metrics=server.metrics)
     app.add_middleware(Guard, limits=server.limits, token=token)
     return app

@@ -12,8 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_sam_tune.core.errors import PromptError
 from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.service import examples
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_sam_tune.core.prompts import Mask, Proposal
 
 Coordinate = Annotated[float, Field(allow_inf_nan=False)]
@@ -34,12 +37,7 @@ class PointBody(BaseModel):
 class QuestionBody(BaseModel):
     """All that was said about one object."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "examples": [{"box": [40, 30, 90, 80], "points": [{"x": 60, "y": 50, "label": 1}]}]
-        },
-    )
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.QUESTION]})
     points: list[PointBody] = Field([], max_length=256, description="In the order of clicking.")
     box: tuple[Coordinate, Coordinate, Coordinate, Coordinate] | None = Field(
         None, description="x0, y0, x1, y1 in px; said before the points."
@@ -82,6 +80,7 @@ class MaskBody(BaseModel):
 class ProposalBody(BaseModel):
     """An answer."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.PROPOSAL]})
     image: str = Field(description="The image's id.")
     mask: MaskBody
     candidates: list[MaskBody] = Field(description="Best first; three for a single point.")
@@ -91,6 +90,7 @@ class ProposalBody(BaseModel):
 class CocoBody(BaseModel):
     """An answer as COCO has it: run lengths of the whole image."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.COCO]})
     image: str = Field(description="The image's id.")
     segmentation: RunsBody
     bbox: tuple[int, int, int, int] = Field(description="x, y, width, height in px.")
@@ -102,6 +102,7 @@ class CocoBody(BaseModel):
 class ImageBody(BaseModel):
     """An image that is kept."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.KEPT_IMAGE]})
     id: str = Field(description="The first 32 hex digits of the SHA-256 of the file's bytes.")
     width: int
     height: int
@@ -110,6 +111,7 @@ class ImageBody(BaseModel):
 class WeightsBody(BaseModel):
     """The model of a server, and weights that can answer."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.MODEL]})
     base: str = Field(description="The base model's name.")
     base_sha256: str = Field(description="Of its file.")
     input_side: int = Field(description="Side of the square an image is shrunk to, in px.")
@@ -148,10 +150,11 @@ def _numbers(text: str, count: int, what: str) -> list[float]:
     return numbers
 
 
-def png_of(mask: Mask) -> bytes:
-    """Return a mask (H, W) as a PNG of 0 and 255."""
+def png_of(pixels: Mask | NDArray[np.uint8]) -> bytes:
+    """Return an image (H, W, 3) as a PNG, or a mask (H, W) as one of 0 and 255."""
     file = io.BytesIO()
-    Image.fromarray(mask.astype(np.uint8) * 255).save(file, "PNG", compress_level=1)
+    drawn = pixels.astype(np.uint8) * 255 if pixels.dtype == bool else pixels
+    Image.fromarray(drawn).save(file, "PNG", compress_level=1)
     return file.getvalue()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.exceptions import RequestValidationError
@@ -21,11 +22,8 @@ if TYPE_CHECKING:
 class FaultBody(BaseModel):
     """The body of every answer that is a refusal."""
 
-    error: str = Field(description="A word for programs.", examples=["image_unknown"])
-    message: str = Field(
-        description="What was wrong and what to do.",
-        examples=["This image is not here (any more): send it again by POST /v1/images."],
-    )
+    error: str = Field(description="A word for programs.")
+    message: str = Field(description="What was wrong and what to do.")
 
 
 class Fault(SamTuneError):
@@ -84,11 +82,36 @@ DESCRIPTIONS: Final[dict[int, str]] = {
 }
 
 
+_WORDS: Final[dict[int, str]] = {
+    400: "malformed",
+    401: "token_missing",
+    403: "foreign_page",
+    404: "image_unknown",
+    408: "too_slow",
+    409: "round_under_way",
+    413: "too_large",
+    415: "other_kind",
+    421: "wrong_host",
+    422: "unanswerable",
+    429: "too_many_questions",
+    503: "busy",
+    504: "too_slow",
+}
+
+
 def faults(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return what the OpenAPI description says of an operation's refusals."""
     always = (400, 401, 403, 408, 413, 421)
     return {
-        status: {"model": FaultBody, "description": DESCRIPTIONS[status]}
+        status: {
+            "model": FaultBody,
+            "description": DESCRIPTIONS[status],
+            "content": {
+                "application/json": {
+                    "example": {"error": _WORDS[status], "message": DESCRIPTIONS[status]}
+                }
+            },
+        }
         for status in sorted({*always, *statuses})
     }
 
@@ -99,12 +122,15 @@ def fault_of(error: Exception) -> Fault:
         return error
     if is_out_of_memory(error):
         return Fault(503, "out_of_memory", "The server has too little memory for this now.", _SOON)
-    if isinstance(error, CheckpointError):
-        return Fault(422, "weights_unfit", str(error))
-    return Fault(422, "unanswerable", str(error))
+    said = _PLACE.sub("…", str(error))  # where things lie here is nobody's business
+    return Fault(
+        422, "weights_unfit" if isinstance(error, CheckpointError) else "unanswerable", said
+    )
 
 
 _SOON: Final = {"Retry-After": "1"}
+_PLACE: Final = re.compile(r"(?<![\w/.])(?:[A-Za-z]:)?[/\\](?!v1/)[^\s,;()\"'“”]+")
+"""An absolute path of a file, as errors name them."""
 
 
 def say_faults(app: FastAPI) -> None:

@@ -28,7 +28,7 @@ OPEN_TO_ALL: Final = ("/", "/healthz", "/openapi.json", "/docs")
 OPEN_FOLDERS: Final = ("/page/", "/docs/")
 _DRAINED_BYTES: Final = 32 << 20
 _DRAINING_SECONDS: Final = 5.0
-UPLOADS: Final = ("/v1/masks", "/v1/images", "/v1/weights/", "/v1/embeddings", "/v1/blobs/")
+UPLOADS: Final = ("/v1/masks", "/v1/images", "/v1/weights/", "/v1/embeddings", "/v1/projects/")
 """Where bodies may be as large as a picture or weights."""
 
 

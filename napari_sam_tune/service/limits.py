@@ -20,6 +20,9 @@ class Limits:
         waiting_each: the same, of one client.
         answer_seconds: after so long a question that still waits is given up.
         receive_seconds: after so long without another byte of a request it is given up.
+        waiting_rounds: rounds of fine-tuning that may wait for those before them.
+        round_seconds: one may take.
+        mirrors: clients whose images and masks are kept for their rounds.
         listeners: connections that may listen to events at a time.
 
     """
@@ -34,4 +37,7 @@ class Limits:
     waiting_each: int = 8
     answer_seconds: float = 120.0
     receive_seconds: float = 30.0
+    waiting_rounds: int = 16
+    round_seconds: float = 3600.0
+    mirrors: int = 32
     listeners: int = 64

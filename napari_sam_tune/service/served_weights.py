@@ -5,9 +5,9 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_sam_tune.core.errors import CheckpointError
 from napari_sam_tune.core.models.base import BASE_VERSION
@@ -42,12 +42,14 @@ class ServedWeights:
         version: "base" or 12 hex digits.
         tensors: in place of the base model's; None for the base itself.
         surfaces: those they are for; None for all.
+        info: what their file says about itself.
 
     """
 
     version: str = BASE_VERSION
     tensors: Mapping[str, Tensor] | None = None
     surfaces: FamiliarSurfaces | None = None
+    info: Mapping[str, Any] = field(default_factory=dict)
 
 
 class WeightsShelf:
@@ -174,4 +176,4 @@ def read_served(content: bytes, base: BaseRef) -> ServedWeights:
             f"These weights were trained from the model {ref.name} ({ref.sha256[:12]}), and this "
             f"server has {base.name} ({base.sha256[:12]})."
         )
-    return ServedWeights(content_version(tensors), tensors, surfaces)
+    return ServedWeights(content_version(tensors), tensors, surfaces, info)

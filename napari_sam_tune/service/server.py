@@ -14,12 +14,16 @@ from napari_sam_tune.service.answering import Answering
 from napari_sam_tune.service.events import Events
 from napari_sam_tune.service.kept_images import KeptImages
 from napari_sam_tune.service.metrics import Metrics
+from napari_sam_tune.service.mirrors import Mirrors
 from napari_sam_tune.service.model_thread import ModelThread
+from napari_sam_tune.service.rounds import Rounds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.rounds.runners import Runner
     from napari_sam_tune.service.limits import Limits
     from napari_sam_tune.service.served_weights import WeightsShelf
 
@@ -35,22 +39,37 @@ class Server:
         predictor: the model.
         weights: which it can answer with.
         limits: how much is done for whom.
+        folder: where what rounds learn from is kept.
+        runner: where rounds run.
 
     Attributes:
         images: those kept.
         answering: from a prompt to a mask; on the model's thread.
         model: that thread.
+        mirrors: what rounds learn from.
+        rounds: those that wait, run, or are over.
         events: what is told to listeners.
         metrics: numbers of all this.
 
     """
 
-    def __init__(self, predictor: Predictor, weights: WeightsShelf, limits: Limits) -> None:
+    def __init__(
+        self,
+        predictor: Predictor,
+        weights: WeightsShelf,
+        limits: Limits,
+        *,
+        folder: Path,
+        runner: Runner,
+    ) -> None:
         self.predictor, self.weights, self.limits = predictor, weights, limits
         self.images = KeptImages(limits)
         self.answering = Answering(predictor, limits.kept_bytes)
-        self.model = ModelThread(limits, contextlib.nullcontext)
+        self.model = ModelThread(limits, runner.stepping_aside)
         self.events = Events(limits.listeners)
+        self.mirrors = Mirrors(folder, predictor.ref, limits.mirrors)
+        self.rounds = Rounds(runner, self.events, limits)
+        self._runner = runner
         self.metrics = Metrics(
             waiting=lambda: self.model.waiting,
             images=lambda: len(self.images),
@@ -59,13 +78,18 @@ class Server:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Follow the project, until the block ends; then let go of everything."""
-        following = asyncio.create_task(self._follow_project())
+        """Follow the project and run rounds, until the block ends; then let go of everything."""
+        tasks = [
+            asyncio.create_task(self._follow_project()),
+            asyncio.create_task(self.rounds.work()),
+        ]
         try:
             yield
         finally:
-            following.cancel()
+            for task in tasks:
+                task.cancel()
             self.events.close()
+            await run_in_threadpool(self._runner.close)
             await run_in_threadpool(self.model.close)
 
     async def _follow_project(self) -> None:

@@ -36,6 +36,7 @@ from napari_sam_tune.ui.queue import (
     viewer_queue,
 )
 from napari_sam_tune.ui.remembered import load_folded, save_folded
+from napari_sam_tune.ui.servers import address_of, runner_of
 from napari_sam_tune.ui.views.look import Look
 from napari_sam_tune.ui.views.notice import Notice
 from napari_sam_tune.ui.views.start import Choices
@@ -48,12 +49,11 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.utils.events import Event
 
-    from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.config import TrainConfig
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.rounds.runners import Runner
     from napari_sam_tune.ui.export.exporting import Exporting
-    from napari_sam_tune.ui.loading import FindImages
+    from napari_sam_tune.ui.loading import FindImages, Opened
     from napari_sam_tune.ui.recent import Recent
     from napari_sam_tune.ui.views.panel import Panel
 
@@ -193,14 +193,16 @@ class Controller(QObject):
             partial(self._on_choices_failed, home, find, choices),
         )
 
-    def _on_loaded(self, choices: Choices, loaded: tuple[Project, ImageQueue, Predictor]) -> None:
+    def _on_loaded(self, choices: Choices, loaded: Opened) -> None:
         from napari_sam_tune.core.session.session import Session
 
-        project, queue, predictor = loaded
+        project, queue = loaded.project, loaded.queue
         self.panel.start.setEnabled(True)
+        runner = runner_of(loaded.connection, self._runner)
         try:
-            session = Session(project, predictor, self._runner, config=self._config)
+            session = Session(project, loaded.predictor, runner, config=self._config)
         except SamTuneError as error:
+            runner.close()
             self.panel.notice.show_notice(Notice(str(error), "error"))
             self.guiding.come_back()
             return
@@ -216,6 +218,7 @@ class Controller(QObject):
             session=session,
             queue=queue,
             preferences=self._preferences.read(),
+            connection=loaded.connection,
         )
         self.work = Work(place, self._preferences, self)
         self.work.image_removed.connect(self.leave)
@@ -228,11 +231,16 @@ class Controller(QObject):
         if not queue.missing:
             self.panel.notice.show_notice(Notice(text, stays=True) if text else None)
             return
-        lost = tr(
-            "{n:,} images are not where they were, such as “{first}”. Their masks are kept.",
-            "“{first}” is not where it was. Its masks are kept.",
-            n=len(queue.missing),
-            first=queue.missing[0],
+        count, first = len(queue.missing), queue.missing[0]
+        lost = (
+            tr("“{image}” is not where it was. Its masks are kept.", image=first)
+            if count == 1
+            else tr(
+                "{count:,} images are not where they were, such as “{image}”. Their masks are "
+                "kept.",
+                count=count,
+                image=first,
+            )
         )
         self.panel.notice.show_notice(
             Notice(
@@ -263,6 +271,9 @@ class Controller(QObject):
         act = partial(self._load, home, find, choices)
         if isinstance(error, CheckpointMissing) and not Path(choices.model).suffix:
             remedy, act = tr("Download it now"), partial(act, download=True)
+        elif address_of(choices.device):
+            remedy = tr("Run on this computer")
+            act = partial(self._load, home, find, replace(choices, device="auto"))
         elif isinstance(error, ProjectError | StorageError) and choices.project is None:
             elsewhere = _documents() / f"{home.parent.name}.project"
             instead = tr("It can be kept in {elsewhere} instead.", elsewhere=elsewhere)

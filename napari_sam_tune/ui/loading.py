@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_sam_tune.ui.model_code import import_model_code
 from napari_sam_tune.ui.queue import project_queue
+from napari_sam_tune.ui.servers import address_of, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,16 +15,33 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.service.connection import Connection
     from napari_sam_tune.ui.queue import ImageQueue
     from napari_sam_tune.ui.views.start import Choices
 
     FindImages = Callable[[Project], ImageQueue]
 
 
-def open_all(
-    home: Path, find: FindImages, choices: Choices, download: bool
-) -> tuple[Project, ImageQueue, Predictor]:
-    """Open or make a project, find its images, load the model.
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """What is there to work with.
+
+    Attributes:
+        project: with its masks.
+        queue: its images.
+        predictor: the model.
+        connection: to the server that does its work; None where this computer does.
+
+    """
+
+    project: Project
+    queue: ImageQueue
+    predictor: Predictor
+    connection: Connection | None = None
+
+
+def open_all(home: Path, find: FindImages, choices: Choices, download: bool) -> Opened:
+    """Open or make a project, find its images, load the model, and reach the server if any.
 
     Args:
         home: where the project is unless another place was chosen.
@@ -41,8 +60,9 @@ def open_all(
     import_model_code()
     from napari_sam_tune.core.answers.predictor import Predictor
 
-    model = Predictor.from_checkpoint(choices.model, choices.device, download=download)
-    return project, queue, model
+    here = "auto" if address_of(choices.device) else choices.device
+    model = Predictor.from_checkpoint(choices.model, here, download=download)
+    return Opened(project, queue, model, connect(choices.device, model))
 
 
 def find_images(

@@ -30,7 +30,7 @@ def use_language(wanted: Iterable[str] | None = None) -> None:
         wanted: names such as "ja" or "pt-BR", best first; None for those of the computer.
 
     """
-    file = _best(QLocale.system().uiLanguages() if wanted is None else wanted)
+    file = _best(languages_of_computer() if wanted is None else wanted)
     application = QCoreApplication.instance()
     in_use = application.findChildren(Translation)
     if [translation.file for translation in in_use] == ([] if file is None else [file]):
@@ -41,6 +41,11 @@ def use_language(wanted: Iterable[str] | None = None) -> None:
     if file is not None:
         application.installTranslator(Translation(file))
     use_translation(None if file is None else _translate)
+
+
+def languages_of_computer() -> list[str]:
+    """Return the names of the languages its person wants to read, best first."""
+    return list(QLocale.system().uiLanguages())
 
 
 def _best(names: Iterable[str]) -> Path | None:

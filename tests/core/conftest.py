@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from disc_project import fill, small_starter, starters_at, train
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +27,8 @@ class Taught:
 @pytest.fixture(scope="module")
 def at_128_px() -> Iterator[None]:
     """For all that is not about how good a starter's answers are: see `starters_at`."""
+    from disc_project import starters_at
+
     with starters_at(128):
         yield
 
@@ -35,5 +36,7 @@ def at_128_px() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Taught:
     """A head that knows pits and bumps; copy the project to change it."""
+    from disc_project import fill, small_starter, train
+
     project, predictor = fill(tmp_path_factory.mktemp("taught") / "p"), small_starter()
     return Taught(project.path, predictor, train(project, predictor))

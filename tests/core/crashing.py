@@ -12,6 +12,7 @@ touches the disk runs in a fork of its own, so that each sees it as a program ju
 from __future__ import annotations
 
 import builtins
+import gc
 import hashlib
 import io
 import json
@@ -701,16 +702,17 @@ def prepare(name: str) -> None:
     from numcodecs.zstd import Zstd  # noqa: F401
 
     # what a process wrote outlives it, flushed or not; waiting for the disk takes most of the time
-    os.fsync = lambda _: None
+    os.fsync, os.sync = lambda _: None, lambda: None
     machine()  # asks the system for the network's address
     if name in {"label", "promote", "merge", "upgrade"}:
         import torch
 
         torch.set_num_threads(1)
     if name == "label":
-        from napari_sam_tune import Predictor
+        from disc_project import small_starter
 
-        PREDICTORS.append(Predictor.from_checkpoint("starter", device="cpu"))
+        PREDICTORS.append(small_starter())
+    gc.freeze()  # or the forks' collectors copy all of it, by looking at it
 
 
 if __name__ == "__main__":

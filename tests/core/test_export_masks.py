@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 from napari_sam_tune.cli import app
 from napari_sam_tune.core.errors import ExportCancelled, SamTuneError, StorageError
 from napari_sam_tune.core.exchange.outgoing import images_out, selection
+from napari_sam_tune.core.exchange.remarks import NOT_KEPT
 from napari_sam_tune.core.images.files import content_hash, read_image
 from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.project.review import Attribute
@@ -392,19 +393,42 @@ def test_only_what_is_approved_goes_out_and_what_is_excluded_never(
     assert {a.label for a in reviewed.annotations()} == {"Grube"}
 
 
-@pytest.mark.parametrize("form", ["coco", "labels", "yolo", "geojson", "cellpose"])
+@pytest.mark.parametrize("form", OTHERS)
 def test_what_was_said_of_masks_comes_back(reviewed: Project, tmp_path: Path, form: str) -> None:
+    hard = "\r\n\x0b\t]]>&amp;<b>'\"ä\u2028, "
+    reviewed.set_attributes("pit", [*reviewed.attributes("pit"), Attribute("depth", "number")])
+    reviewed.set_review(
+        reviewed.annotations("0.png")[0].id, note=f"=am{hard}", tags=["Los 7", "1", hard],
+        values={"depth": 0.1},
+    )  # fmt: skip
+    reviewed.set_image_review("0.png", state="second_look", note=f"=um{hard}", tags=["Los 8", hard])
     out = tmp_path / ("out" + format_named(form).suffix)
-    export(format_named(form), images_out(reviewed), selection(reviewed).classes, out)
+    report = export(format_named(form), images_out(reviewed), selection(reviewed).classes, out)
     images = ("--images", tmp_path / "photographs")
     run("import", tmp_path / "fresh", "--format", form, "--from", out, *images, "--smallest", 1)
     fresh = Project.open(tmp_path / "fresh")
-    said = list(fresh.reviews().values())
-    first = reviewed.annotations("0.png")[0]
-    (back,) = (review for review in said if review.note)
-    assert back.fields() == reviewed.review(first.id).fields()
-    assert sum(review.state == "second_look" for review in said) == 2
-    assert [a.name for a in fresh.attributes("pit")] == ["severity"]
+
+    def said(project: Project) -> list[dict[str, object]]:
+        every = project.reviewed()
+        out = [review.fields() for a, review in every if a.image_id != "2.png"]
+        return sorted((fields for fields in out if fields.get("state") != "excluded"), key=str)
+
+    if form in {"cvat", "semantic", "semantic-tiff"}:  # which have no place for it
+        assert report.losses[NOT_KEPT] == 3
+        assert not any(said(fresh))
+    else:
+        assert NOT_KEPT not in report.losses
+        assert said(fresh) == said(reviewed)
+        assert sum("note" in fields for fields in said(fresh)) == 1
+        assert [a.name for a in fresh.attributes("pit")] == ["severity", "depth"]
+    of_image = {i: r.fields() for i, r in fresh.image_reviews().items()}
+    assert of_image == {
+        "0.png": reviewed.image_review("0.png").fields(),
+        "1.png": {"state": "approved"},
+    }
+    fresh.set_image_review("0.png", state="done", note="hier")  # what is said here stands
+    run("import", tmp_path / "fresh", "--format", form, "--from", out, *images, "--smallest", 1)
+    assert fresh.image_review("0.png").fields() == {"note": "hier", "tags": ["Los 8", hard]}
 
 
 def test_what_other_programs_do_to_a_file_of_ours_leaves_no_mask_out(

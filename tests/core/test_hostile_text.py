@@ -35,7 +35,7 @@ from napari_sam_tune.core.errors import (
     TrainingError,
 )
 from napari_sam_tune.core.models.checkpoints import load_model, starter_path
-from napari_sam_tune.core.models.weights_file import read_info, read_surfaces
+from napari_sam_tune.core.models.weights_file import read_info, read_surfaces, read_weights
 from napari_sam_tune.core.plain_text import (
     block_in_markdown,
     code_in_markdown,
@@ -333,6 +333,7 @@ ODD_INFO = {
     "digits": '{"a": ' + "1" * 5000 + "}",
     "losses": '{"base": {"name": "starter", "sha256": "0"}, "losses": ["a"]}',
     "classes": '{"classes": ["a", 1]}',
+    "created": '{"created": "once"}',
 }
 
 
@@ -343,6 +344,13 @@ def test_a_weights_file_that_says_nonsense_is_refused(tmp_path: Path, name: str)
     for read in (read_info, load_model):
         with pytest.raises(CheckpointError, match=r"w\.safetensors is damaged"):
             read(path)
+
+
+def test_a_head_that_does_not_say_what_it_finds_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_file({"promptless_head.a": torch.zeros(1)}, path, {"napari_sam_tune": '{"images": 1}'})
+    with pytest.raises(CheckpointError, match=r"does not say its classes"):
+        read_weights(path)
 
 
 def test_weights_on_themselves_and_on_no_file_are_refused(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from napari_sam_tune.cli import app
 from napari_sam_tune.core.evaluation.number_charts import draw_numbers
 from napari_sam_tune.core.evaluation.numbers import GRID, _places, numbers_of
 from napari_sam_tune.core.project.project import NewAnnotation, Project
-from napari_sam_tune.core.project.review import person
+from napari_sam_tune.core.project.review import Attribute, person
 from napari_sam_tune.core.prompts import Effort
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ def project(tmp_path: Path) -> Project:
     project.add(NewAnnotation("1.png", mask, "crack", source="import"))
     project.mark_done("2.png", empty=True)
     project.set_image_review("1.png", state="second_look", note="+unscharf", by="Ada")
+    project.set_attributes("crack", [Attribute("=cause"), Attribute("depth", "number")])
+    for annotation, depth in zip(project.annotations()[2:], (0.5, 2), strict=True):
+        project.set_review(annotation.id, values={"=cause": "heat", "depth": depth})
     return project
 
 
@@ -55,6 +58,11 @@ def test_what_a_project_holds_is_counted(project: Project) -> None:
     assert counted.without_masks == ("3.png",)
     assert counted.image_states == {"to_do": 2, "second_look": 1, "done": 1}
     assert counted.states == {"accepted": 4}
+    assert [(one.values.text, one.masks) for one in counted.noted] == [
+        ("=cause: heat", 2),
+        ("depth: 0.5", 1),
+        ("depth: 2", 1),
+    ]
     assert counted.by_person == {person(): 4}
     assert [(c.number, c.actions, c.seconds) for c in counted.costs] == [
         (1, 2, 3.0),
@@ -96,6 +104,10 @@ def test_the_command_prints_and_writes_tables_and_a_picture(
         ("unused", "0"),
         ("crack", "2"),
     ]
+    with (tmp_path / "out" / "numbers-attributes.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0] == {"attribute": "'=cause", "from": "heat", "to": "heat", "masks": "2"}
+    assert "depth: 0.5" in done.output
     with (tmp_path / "out" / "numbers-images.csv").open(encoding="utf-8", newline="") as file:
         second = list(csv.DictReader(file))[1]
     assert (second["state"], second["by"], second["note"]) == ("second_look", "Ada", "'+unscharf")

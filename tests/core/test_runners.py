@@ -133,5 +133,5 @@ def test_runners_by_name():
     assert isinstance(process, Runner)
     assert make_runner(process) is process
     process.close()
-    with pytest.raises(SamTuneError, match="'inline' or 'process'"):
+    with pytest.raises(SamTuneError, match="'inline', 'process', or a dask cluster"):
         make_runner("cluster")

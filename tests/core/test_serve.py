@@ -20,6 +20,7 @@ from napari_sam_tune.service.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -40,8 +41,9 @@ def png(image: NDArray[np.uint8]) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[httpx.Client]:
-    with running(small_app(Limits(pixels=1_000_000, upload_bytes=100_000))) as client:
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    folder = tmp_path_factory.mktemp("served")
+    with running(small_app(folder, Limits(pixels=1_000_000, upload_bytes=100_000))) as client:
         yield client
 
 
@@ -65,7 +67,7 @@ def test_one_shot_is_the_predictors_mask(client: httpx.Client) -> None:
     assert said["predicted_iou"] == pytest.approx(proposal.iou, abs=1e-4)
 
 
-def test_clicks_go_on_where_a_server_has_forgotten(client: httpx.Client) -> None:
+def test_clicks_go_on_where_a_server_has_forgotten(client: httpx.Client, tmp_path: Path) -> None:
     """The whole prompt is sent each time, so another server gives the same answer."""
     content = png(disc())
     points = [{"x": 64, "y": 48}, {"x": 20, "y": 20, "label": 0}, {"x": 70, "y": 55}]
@@ -74,7 +76,7 @@ def test_clicks_go_on_where_a_server_has_forgotten(client: httpx.Client) -> None
         answer = client.post(f"/v1/images/{image}/proposals", json={"points": points[:said]})
         assert len(answer.json()["candidates"]) == (3 if said == 1 else 1)
 
-    with running(small_app()) as other:
+    with running(small_app(tmp_path)) as other:
         asked = f"/v1/images/{image}/proposals"
         lost = other.post(asked, json={"points": points})
         assert (lost.status_code, lost.json()["error"]) == (404, "image_unknown")
@@ -96,8 +98,8 @@ def test_pages_of_other_sites_stay_out(
     assert (answer.status_code, answer.json()["error"]) == (status, error)
 
 
-def test_another_host_needs_the_token() -> None:
-    with running(small_app(token="the right token")) as client:
+def test_another_host_needs_the_token(tmp_path: Path) -> None:
+    with running(small_app(tmp_path, token="the right token")) as client:
         client.headers["Host"] = "camera-room"
         assert client.get("/healthz").status_code == 200
         assert client.get("/v1/weights").json()["error"] == "token_missing"

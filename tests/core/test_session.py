@@ -18,12 +18,14 @@ import torch
 from psygnal import EmitLoopError
 
 from napari_sam_tune import Predictor, Project, Prompt, SamTuneError, Session, TrainConfig
+from napari_sam_tune.core.answers.nearby import NEAR
 from napari_sam_tune.core.config import GateConfig
 from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.images import files
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.project.effort import effort_by_version
 from napari_sam_tune.core.project.project import NewAnnotation
+from napari_sam_tune.core.project.review import Attribute
 from napari_sam_tune.core.rounds.plan import AutoRounds, plan_round, unlearnt_by
 from napari_sam_tune.core.scoring import iou
 
@@ -154,12 +156,19 @@ def test_a_stroke_is_a_step_that_clicks_correct(session: Session) -> None:
     assert iou(both & ~drawn, disc(90, 35)) > 0.5
     session.undo()
     assert (session.open_object.mask == drawn).all()
+    cut = session.propose(Prompt([(40, 77)], [0])).mask
+    assert not cut[77, 40]
+    far = np.abs(np.arange(128) - 40) > NEAR
+    assert (cut[:, far] == drawn[:, far]).all()  # it changes near the click alone
+    session.undo()
     clicked = session.propose(session.open_object.prompt.add_point(30, 30, 1)).mask
+    assert clicked[drawn].all()
+    assert clicked[disc(30, 30, 4)].all()
 
     annotation = session.accept()
     (stored,) = Project.open(session.project.path).annotations("crack.png")
     assert (stored.mask == clicked).all()
-    assert (stored.effort.clicks, stored.effort.strokes) == (2, 2)  # undone work counts
+    assert (stored.effort.clicks, stored.effort.strokes) == (3, 2)  # undone work counts
     first, second = stored.prompts
     assert (first.points, first.strokes) == ((), (tuple(path),))
     assert (second.points, second.strokes) == (((30, 30),), (tuple(path),))
@@ -725,6 +734,26 @@ def test_classes_change_under_a_session_and_undo_brings_them_back(session: Sessi
     assert project.review(scratch.id).note == ""
     session.redo()
     assert project.review(scratch.id).state == "excluded"
+    cause, depth, side = Attribute("cause"), Attribute("depth", "number"), Attribute("side")
+    session.set_attributes("Riefe", [cause])
+    session.set_attributes("Riefe", [cause])  # nothing new: no step
+    session.set_attributes("Riefe", [depth, cause])
+    session.set_review(scratch.id, values={"depth": 2})
+    other = Project.open(project.path)
+    other.rename_class("Riefe", "Rille")
+    other.set_attributes("Rille", [depth, cause, side])
+    session.undo()
+    undone = session.undo()
+    assert undone
+    assert undone.text == "Undone: the attributes of “Riefe” are as before."
+    assert project.attributes("Rille") == (cause, side)  # what others added since stays
+    session.undo()
+    assert project.attributes("Rille") == (side,)
+    session.redo()
+    session.redo()
+    session.redo()
+    assert set(project.attributes("Rille")) == {cause, depth, side}
+    assert dict(project.review(scratch.id).values) == {"depth": 2.0}
     session.set_image_review("blobs.png", state="second_look")
     undone = session.undo()
     assert undone

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from napari_sam_tune.core.answers.nearby import NEAR, changed_near, clicks_to_heed
 from napari_sam_tune.core.answers.stroke import encloses, inside, snap
 from napari_sam_tune.core.errors import PromptError
+from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.scoring import iou
 
 
@@ -65,3 +67,29 @@ def test_a_stroke_whose_ends_meet_is_a_loop() -> None:
     assert within.shape == (40, 50)
     assert within[15, 20]
     assert not within[15, 30]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    before=st.integers(0, 99),
+    now=st.integers(0, 99),
+    click=st.tuples(st.floats(-0.5, 149.4), st.floats(-0.5, 99.4)),
+    adds=st.booleans(),
+)
+def test_a_click_changes_what_was_drawn_near_it_and_as_it_says(before, now, click, adds) -> None:
+    mask, answer = (
+        ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(100, 150)), 6) > 0
+        for seed in (before, 100 + now)
+    )
+    kept = mask.copy()
+    changed = changed_near(mask, answer, click, adds=adds)
+    assert (mask == kept).all()
+    other = changed != mask
+    rows, columns = np.nonzero(other)
+    assert (np.hypot(columns - click[0], rows - click[1]) <= NEAR).all()
+    assert (changed[other] == adds).all()
+    x, y = (round(at) for at in click)
+    assert changed[min(max(y, 0), 99), min(max(x, 0), 149)] == adds
+    prompt = Prompt([(3, 3), click], [1, int(adds)])
+    left = list(clicks_to_heed(changed, prompt))
+    assert left[-1] == ((3, 3), True) if not changed[3, 3] else (click, adds)

@@ -91,6 +91,13 @@ def test_an_interrupted_sweep_goes_on(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="other settings"):
         sweep(project, out, other, train=trainer, configure=configure, device="cpu")
 
+    score = out / "steps=1" / "seed-0" / "score.json"
+    whole = score.read_text(encoding="utf-8")
+    for damaged in ("", "[1]", "{}", whole.replace(str(found.runs[0].score), '"high"')):
+        score.write_text(damaged, encoding="utf-8")
+        with pytest.raises(TrainingError, match="Delete it to measure it anew"):
+            sweep(project, out, runs, train=trainer, configure=configure, device="cpu")
+
     write_csv(found, out / "sweep.csv")
     with (out / "sweep.csv").open(newline="", encoding="utf-8") as file:
         base, *rows = csv.DictReader(file)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 import threading
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 import numpy as np
 import psutil
@@ -18,10 +20,21 @@ from PIL import Image
 from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QMouseEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QAbstractButton, QApplication, QLabel, QProgressBar
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QComboBox,
+    QLabel,
+    QProgressBar,
+    QTabBar,
+    QTableWidget,
+    QWidget,
+)
 
+from napari_sam_tune.ui import translation
 from napari_sam_tune.ui.controller import Controller
 from napari_sam_tune.ui.inference import Kind
+from napari_sam_tune.ui.translation import TRANSLATIONS, use_language
 from napari_sam_tune.ui.views.panel import Panel
 from napari_sam_tune.ui.views.recent_row import RecentRow
 from napari_sam_tune.ui.views.start import Choices
@@ -30,7 +43,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     import napari
-    from qtpy.QtWidgets import QWidget
 
 _SIDE = 192
 _STEPS_IN_A_DRAG = 8
@@ -39,13 +51,14 @@ _passed_over: set[str] = set()
 
 @pytest.fixture(autouse=True)
 def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the real home: settings, recent folder, documents."""
+    """No test reads or writes the real home, or speaks the computer's language."""
     from napari import settings
 
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_DOCUMENTS_DIR", str(tmp_path / "documents"))
     monkeypatch.setattr(settings, "_CFG_PATH", str(tmp_path / "napari" / "settings.yaml"))
     settings._clear_plugin_settings_cache()
+    monkeypatch.setattr(translation, "languages_of_computer", lambda: ["en"])
 
 
 @pytest.fixture(autouse=True)
@@ -277,6 +290,41 @@ class Desk:
             self.viewer.screenshot(file, canvas_only=False, flash=False)
         else:
             window.grab().save(file)
+
+
+@pytest.fixture
+def untranslated(qapp: QApplication) -> Iterator[Callable[[QWidget], set[str]]]:
+    """The dock speaks Japanese; ask of a widget what in it still is English."""
+    use_language(["ja-JP", "ja"])
+    messages = ElementTree.parse(TRANSLATIONS / "ja.ts").iter("message")
+    sources = [m[0].text for m in messages if m.findtext("translation") != m[0].text]
+    texts = [re.sub(r"\\{.*?\\}", ".*", re.escape(source)) for source in sources]
+    # where little stands between values it may be anybody's
+    english = re.compile("|".join(text for text in texts if re.search(r"[A-Za-z]{3}", text)))
+
+    def find(root: QWidget) -> set[str]:
+        said = {text for widget in (root, *root.findChildren(QWidget)) for text in _said(widget)}
+        return {text for text in said if english.fullmatch(text)}
+
+    yield find
+    use_language(["en"])
+
+
+def _said(widget: QWidget) -> list[str]:
+    """Return all that a widget says, or would if it were in view or pointed at."""
+    said = [widget.toolTip(), widget.windowTitle()]
+    for ask in ("text", "placeholderText", "suffix", "title"):
+        found = getattr(widget, ask, None)
+        said += [found()] if callable(found) else []
+    if isinstance(widget, QComboBox):
+        said += [widget.itemText(item) for item in range(widget.count())]
+    if isinstance(widget, QTabBar):
+        said += [widget.tabText(tab) for tab in range(widget.count())]
+        said += [widget.tabToolTip(tab) for tab in range(widget.count())]
+    if isinstance(widget, QTableWidget):
+        columns = range(widget.columnCount())
+        said += [widget.horizontalHeaderItem(column).text() for column in columns]
+    return [text.removeprefix("▾ ").removeprefix("▸ ").strip() for text in said]
 
 
 @pytest.fixture

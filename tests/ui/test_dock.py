@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QFileDialog, QLabel
+from qtpy.QtWidgets import QApplication, QFileDialog, QLabel
 
 from napari_sam_tune.core.images.files import list_images, read_image
 from napari_sam_tune.core.scoring import next_click, score
@@ -570,3 +570,44 @@ def test_the_tour_leads_through_the_first_sample(desk):
     another = Guiding(desk.panel, PreferencesSource(), print, desk.controller)
     assert not card.isVisible()
     another.deleteLater()
+
+
+def test_in_another_language_nothing_that_is_shown_stays_english(untranslated, make_desk, blobs):
+    desk, found = make_desk(), {}
+
+    def look(when):
+        QApplication.processEvents()
+        desk.shot(f"ja {when}")
+        found.update(dict.fromkeys(untranslated(desk.panel), when))
+
+    desk.panel.tour.show_offer()
+    look("before anything is open")
+    desk.open(blobs.folder)
+    look("an image is open")
+    x, y, _ = blobs.discs[0]
+    desk.propose((x, y))
+    assert "確信度" in desk.label(desk.panel.object).text()
+    look("a mask is proposed")
+    desk.hand.press(Qt.Key.Key_Q)
+    desk.wait(lambda: desk.session.open_object.is_empty)
+    for key in (Qt.Key.Key_W, Qt.Key.Key_E, Qt.Key.Key_Z):
+        desk.hand.press(key)
+        look(f"after {key}")
+    desk.hand.press(Qt.Key.Key_B, Qt.KeyboardModifier.ShiftModifier)
+    desk.hand.press(Qt.Key.Key_M, Qt.KeyboardModifier.ShiftModifier)
+    look("markers are hidden")
+    desk.panel.suggestions.button.click()
+    desk.wait(lambda: not desk.is_busy(Kind.PROPOSE, Kind.SUGGEST))
+    look("objects are looked for")
+    for page in (desk.panel.masks, desk.panel.images):
+        desk.panel.show_page(page)
+        desk.wait(lambda page=page: bool(page.view.rows))
+        page.view.select((page.view.rows[0].id,))
+        look(type(page).__name__)
+    desk.hand.press(Qt.Key.Key_Q, Qt.KeyboardModifier.ShiftModifier)
+    look("the image is approved")
+    desk.hand.press(Qt.Key.Key_U)
+    look("an approval is taken back")
+    desk.controller.guiding.show_keys()
+    look("the page of the keys")
+    assert not found

@@ -71,6 +71,26 @@ def test_masks_are_found_gone_to_given_another_class_and_reviewed(desk, blobs):
     assert panel.suggestions._labels.findData("crack") > 0
     desk.hand.press(Qt.Key.Key_U)
     desk.wait(lambda: page.view.rows[0].title == "scratch")
+    desk.work.accepted.edit_attributes("scratch")
+    editor = panel.findChild(AttributeEditor)
+    editor._add(AttributeRow("depth", "number"))
+    editor._lines[0].widgets[0].setText("side")
+    editor._lines[0].widgets[2].setText("left, right")
+    editor._on_save_pressed()
+    assert "attributes of “scratch” are changed. Undo takes it back" in desk.said
+    assert [a.name for a in session.project.attributes("scratch")] == ["side", "depth"]
+    session.set_review(scratch.id, values={"depth": 2.5})
+    desk.wait(lambda: page.view.rows[0].values == (("depth", 2.5),))
+    assert page._values.isVisible()
+    panel.images.numbers_asked.emit()
+    desk.wait(lambda: bool(desk.work.counting.view._noted.bars))
+    assert desk.work.counting.view._noted.bars[0].name == "depth: 2.5"
+    desk.work.counting.view.close()
+    desk.hand.press(Qt.Key.Key_U)
+    desk.hand.press(Qt.Key.Key_U)
+    assert session.project.attributes("scratch") == ()
+    assert "the attributes of “scratch” are as before" in desk.said
+    desk.wait(lambda: page._values.isHidden())
     panel.images.numbers_asked.emit()
     desk.wait(lambda: bool(desk.work.counting.view._classes.bars))
     assert desk.work.counting.view._classes.bars[0].name == "scratch"
@@ -79,8 +99,8 @@ def test_masks_are_found_gone_to_given_another_class_and_reviewed(desk, blobs):
     assert (blobs.folder.parent / "numbers" / "numbers.png").stat().st_size
     desk.work.counting.view.close()
     desk.hand.press(Qt.Key.Key_Y, SHIFT)
-    desk.wait(lambda: session.state.image_id == "part 1.png")
-    assert desk.work.selecting.ids == (scratch.id,)
+    desk.wait(lambda: desk.work.selecting.ids == (scratch.id,))
+    assert session.state.image_id == "part 1.png"
     desk.hand.press(Qt.Key.Key_Escape)
     assert desk.work.selecting.ids == ()
     _delete_what_cannot_be_opened(desk, blobs.folder / "part 1.png", scratch.id)
@@ -163,6 +183,49 @@ def test_rows_are_narrowed_ordered_and_stay_selected(qtbot):
     page._orders.setCurrentIndex(1)
     page._orders.activated.emit(1)
     assert [int(row.id) for row in page.view.rows] == shown[::-1]
+
+
+def test_rows_are_narrowed_to_what_is_noted(qtbot):
+    page = ImagePage()
+    qtbot.addWidget(page)
+
+    def listed(severities, depths):
+        noted = zip(severities, depths, strict=True)
+        pairs = ((("severity", s), ("depth", d)) for s, d in noted)
+        page.show_rows(
+            [ListRow(f"{n}", "", values=v, ranks=(n, n, n)) for n, v in enumerate(pairs)]
+        )
+
+    page.show_rows([ListRow("0", "0", ranks=(0, 0, 0))])
+    assert page._values.isHidden()
+    listed(["low", "high", "low"], [10.0, 2.0, 0.5])
+    texts = [page._values.itemText(n) for n in range(page._values.count())]
+    assert texts == [
+        "Any attribute",
+        *("depth: 0.5", "depth: 2", "depth: 10"),
+        *("severity: high", "severity: low"),
+    ]
+    page._values.setCurrentIndex(5)
+    page._values.activated.emit(5)
+    assert [row.id for row in page.view.rows] == ["0", "2"]
+    listed(["high"] * 100, np.arange(100.0).tolist())
+    assert page.view.rows == ()  # what was chosen stays chosen
+    assert page._values.currentText() == "severity: low"
+    many = [n for n in range(page._values.count()) if "depth" in page._values.itemText(n)]
+    assert len(many) == 12
+    seen = set()
+    for index in many:
+        page._values.setCurrentIndex(index)
+        page._values.activated.emit(index)
+        low, high = page._values.currentText().removeprefix("depth: ").split(" – ")
+        rows = [int(row.id) for row in page.view.rows]
+        assert rows == list(range(int(low), int(high) + 1))
+        seen.update(rows)
+    assert len(seen) == 100
+    page._values.setCurrentIndex(0)
+    page.show_rows([ListRow("0", "0", ranks=(0, 0, 0))])
+    assert page._values.isHidden()
+    assert [row.id for row in page.view.rows] == ["0"]
 
 
 def test_attributes_are_edited_and_filled_in(qtbot):

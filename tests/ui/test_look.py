@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 from walking import faults, unreadable
 
+from napari_sam_tune.core.wording import tr
 from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS
 from napari_sam_tune.ui.recent import Recent
 from napari_sam_tune.ui.views.classes import ClassSnapshot
@@ -60,7 +61,7 @@ def _place_chosen(panel: Panel) -> None:
     panel.tour.hide()
     panel.start.show_images_in_viewer(0, Path())
     panel.start.show_choices(Choices(Path(PATH), model=f"{PATH}/{LONG}.pth"))
-    panel.notice.show_notice(Notice("Loading the model…", busy=True))
+    panel.notice.show_notice(Notice(tr("Loading the model…"), busy=True))
 
 
 def _no_image(panel: Panel) -> None:
@@ -116,7 +117,7 @@ def _learning(panel: Panel) -> None:
             learnt=learnt,
             learnt_points=points,
             training=True,
-            doing="Comparing with what answers now…",
+            doing=tr("Learning: testing on your masks"),
             fraction=0.4,
             seconds_left=4800,
         )
@@ -163,7 +164,7 @@ def _masks(panel: Panel) -> None:
     )
     page.view.select(("3",))
     page.show_selected(("3",))
-    fields = (Field("severity", ("low", LONG), LONG), Field(LONG, (), "12", "A number"))
+    fields = (Field("severity", ("low", LONG), LONG), Field(LONG, (), "12", tr("A number")))
     page.review.show_review(
         ReviewSnapshot("1 mask", "second_look", "anna, 2026-11-28 07:10", LONG, LONG, fields)
     )
@@ -219,8 +220,20 @@ def test_nothing_is_cut_and_everything_can_be_read(window, state, theme, points)
         found = faults(panel, (LONG, PATH, Path(PATH).name), is_narrow=width < 372)
         if width == 300:
             found += unreadable(panel)
-        print(name, found)
         assert not found, f"{name}: {found}"
+
+
+@pytest.mark.parametrize("points", [9, 14])
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__.strip("_"))
+def test_another_language_shows_and_nothing_of_it_is_cut(untranslated, window, state, points):
+    assert not untranslated(window.centralWidget())
+    state(window.centralWidget())
+    panel = _dress(window, "dark", points, 300)
+    if "SAM_TUNE_SHOTS" in os.environ:
+        name = f"ja {state.__name__.strip('_')} {points}"
+        panel.grab().save(f"{os.environ['SAM_TUNE_SHOTS']}/{name}.png")
+    assert not faults(panel, (LONG, PATH, Path(PATH).name), is_narrow=True)
+    assert panel.object.buttons["accept"].text().startswith("確定")
 
 
 def _turn_wheel(widget: QWidget | None) -> None:

@@ -25,6 +25,7 @@ from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.pixel_classifier.history import LearntHistory
 from napari_sam_tune.core.prompts import ClassGuess, Prompt
 from napari_sam_tune.core.recall.recall import Recall
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -196,7 +197,7 @@ class Answerer:
 
         """
         if self.open_id != image_id:
-            raise ImageError("The image could not be prepared for the model; open it again.")
+            raise ImageError(tr("The image could not be prepared for the model; open it again."))
 
     def answer(self, request: ProposalRequest) -> Proposal:
         """Ask the model. See `Predictor.propose`.
@@ -241,7 +242,7 @@ class Answerer:
         proposal = self.chain.answer(Prompt(box=(min(x), min(y), max(x), max(y))))
         mask: Mask = proposal.mask & inside(stroke, self.predictor.image_shape)
         if not mask.any():
-            raise PromptError("The model found nothing within the loop: click on the object.")
+            raise PromptError(tr("The model found nothing within the loop: click on the object."))
         return mask
 
     def look_closer(self, proposal: Proposal) -> Proposal | None:

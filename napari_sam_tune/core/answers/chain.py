@@ -14,19 +14,30 @@ People, the robot and whoever proposes objects all ask through here.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.answers.connected import KeepConnected, StayNear
 from napari_sam_tune.core.answers.kriging import HeedClicks
+from napari_sam_tune.core.answers.nearby import (
+    changed_near,
+    clicks_to_heed,
+    corrects_a_stroke,
+    said_within,
+    window_near,
+)
+from napari_sam_tune.core.geometry.windows import whole
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.answers.instant_learning import InstantLearning
     from napari_sam_tune.core.answers.links import Prior, Refiner
     from napari_sam_tune.core.answers.predictor import Predictor
-    from napari_sam_tune.core.prompts import Prompt, Proposal
+    from napari_sam_tune.core.prompts import Mask, Prompt, Proposal
     from napari_sam_tune.core.recall.recall import Recall
     from napari_sam_tune.core.storage.embeddings import Embedding
 
@@ -91,16 +102,41 @@ class AnswerChain:
 
         """
         priors = self._priors(prompt) if prior is None else [prior]
+        if prompt.mask is not None and corrects_a_stroke(prompt):
+            return self._ask_nearby(prompt, prompt.mask, priors)
         proposal = self._predictor.propose(prompt, previous, priors=priors, refiners=self.refiners)
         if on_record and self.learns and previous is None:
             self._instant.clicks.note(prompt, proposal, self._predictor.weights.loaded_version)
         return proposal
 
+    def _ask_nearby(self, prompt: Prompt, mask: Mask, priors: Sequence[Prior]) -> Proposal:
+        """Ask what clicks mean on what was drawn, which changes near them."""
+        shape, side = self._predictor.image_shape, self._predictor.input_side
+        for click, adds in clicks_to_heed(mask, prompt):
+            window = window_near(click, shape, side) if self.looks_closer else None
+            points, labels = said_within(prompt, window or whole(shape))
+            answer = self._predictor.propose(
+                replace(prompt, points=points, labels=labels, mask=mask),
+                priors=priors,
+                refiners=self.refiners,
+                window=window,
+            )
+            mask = changed_near(mask, answer.mask, click, adds=adds)
+        return replace(
+            answer,
+            mask=mask,
+            candidates=((mask, answer.iou),),
+            prompt=prompt,
+            logits=answer.logits[:0],  # they are not this mask's
+            own_logits=None,
+            window=None,
+        )
+
     def ask_closer(self, proposal: Proposal) -> Proposal | None:
         """Ask once more from close by; None where that is switched off or of no use."""
-        if not self.looks_closer:
-            return None
         prompt = proposal.prompt
+        if not self.looks_closer or corrects_a_stroke(prompt):
+            return None
         priors = [p for p in self._priors(prompt) if proposal.is_recalled or not p.annotations]
         closer = self._predictor.look_closer(proposal, priors=priors, refiners=self.refiners)
         if closer is not None and self.learns:

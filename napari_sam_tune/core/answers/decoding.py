@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.answers.encoding import View
     from napari_sam_tune.core.answers.links import Prior, Refiner
     from napari_sam_tune.core.models.network import Network
-    from napari_sam_tune.core.prompts import Prompt
+    from napari_sam_tune.core.prompts import Prompt, Proposal
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,4 +163,20 @@ def _asked(
         painted=question.painted,
         corrected=question.corrected,
         guide=torch.cat(guides, dim=1),
+    )
+
+
+def about_a_mask(
+    question: Question, mask_input: Tensor, previous: Proposal | None, prompt: Prompt
+) -> Question:
+    """Return a question with logits that go in, and what they are: a painted mask, an answer."""
+    is_new = question.prompt.mask is not None
+    # a click may confirm what was shown; a box that is new asks for something else
+    has_new_box = previous is not None and previous.prompt.box != prompt.box
+    from_mask = is_new or (previous is not None and previous.from_mask)
+    return replace(
+        question,
+        mask_input=mask_input,
+        painted=mask_input if from_mask else None,
+        corrected=None if is_new or has_new_box else mask_input,
     )

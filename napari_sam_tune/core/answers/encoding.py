@@ -15,6 +15,7 @@ from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.geometry.frame import Frame
 from napari_sam_tune.core.geometry.windows import resized_shape, whole
 from napari_sam_tune.core.storage.embeddings import Embedding
+from napari_sam_tune.core.storage.own_pages import in_own_pages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,6 +75,11 @@ class Encoder:
         """Side of the square, padded input, in px."""
         return self._network.side
 
+    @property
+    def is_fast(self) -> bool:
+        """Whether an image takes well under a second: on a GPU, or with a light encoder."""
+        return self._network.device.type != "cpu" or self._network.is_light
+
     def frame(self, window: Window) -> Frame:
         """Return where a window of an image lies in the model's grids."""
         return Frame(window, self.side, self._network.logits_side)
@@ -107,7 +113,9 @@ class Encoder:
                 features, stages = self._network.encode_in_stages(framed)
             else:
                 features = self._network.encode(framed)
-        return replace(self._view(self.frame(seen), features, pixels), stages=stages)
+        if stages is not None:
+            stages = {stride: _kept(stage) for stride, stage in stages.items()}
+        return replace(self.view(self.frame(seen), features, pixels), stages=stages)
 
     def restore(self, embedding: Embedding, rgb: NDArray[np.uint8]) -> View:
         """Return what `encode` made of (H, W, 3) uint8, from the cache.
@@ -126,10 +134,19 @@ class Encoder:
             )
         half = np.ascontiguousarray(embedding.features)
         features = torch.from_numpy(half).to(self._network.device).float()[None]
-        return self._view(self.frame(whole(shape)), features, self.input_pixels(rgb))
+        return self.view(self.frame(whole(shape)), features, self.input_pixels(rgb))
 
-    def _view(self, frame: Frame, features: Tensor, pixels: Tensor) -> View:
-        return View(frame, features, shades_of(pixels, frame).to(self._network.device))
+    def view(self, frame: Frame, features: Tensor, pixels: Tensor) -> View:
+        """Put together what is known of a window: `features` are the network's, on its device."""
+        shades = shades_of(pixels, frame).to(self._network.device)
+        return View(frame, _kept(features), _kept(shades))
+
+
+def _kept(tensor: Tensor) -> Tensor:
+    """Return a tensor out of the way of those that come and go while images are encoded."""
+    if tensor.device.type != "cpu":
+        return tensor
+    return torch.from_numpy(in_own_pages(tensor.numpy()))
 
 
 class OpenImage:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_sam_tune.core.answers.decoding import Decoder, Question
+from napari_sam_tune.core.answers.decoding import Decoder, Question, about_a_mask
 from napari_sam_tune.core.answers.encoding import Encoder, OpenImage
 from napari_sam_tune.core.answers.old_keywords import with_old_keywords
 from napari_sam_tune.core.answers.weights_in_use import WeightsInUse
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.encoding import View
     from napari_sam_tune.core.answers.links import Prior, Refiner
-    from napari_sam_tune.core.geometry.windows import Shape
+    from napari_sam_tune.core.geometry.windows import Shape, Window
     from napari_sam_tune.core.models.base import BaseRef
     from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.recall.recalled import Recalled
@@ -62,7 +62,7 @@ class Predictor:
         network: the same, as it is asked and called.
         ref: names its base.
         weights: those in use, and how others are loaded.
-        encoder: turns pixels into what the decoder looks at.
+        encoder: turns pixels into what the decoder looks at; another one may take its place.
 
     """
 
@@ -98,8 +98,8 @@ class Predictor:
 
     @property
     def encodes_fast(self) -> bool:
-        """Whether an image takes well under a second: on a GPU, or with a light encoder."""
-        return self.device.type != "cpu" or self.network.is_light
+        """Whether an image takes well under a second; see `Encoder.is_fast`."""
+        return self.encoder.is_fast
 
     # ---------------------------------------------------------- the open image
 
@@ -217,6 +217,7 @@ class Predictor:
         *,
         priors: Sequence[Prior] = (),
         refiners: Sequence[Refiner] = (),
+        window: Window | None = None,
         heed: bool | None = None,
         recalled: Recalled | None = None,
     ) -> Proposal:
@@ -235,6 +236,8 @@ class Predictor:
                 after it, and once one of them was chosen no correction goes back to those masks.
             refiners: what the answer must keep to, in this order. With none, and no priors, the
                 answer is SAM's own.
+            window: where to look, if all that was said lies there; None: at all of the image, or
+                where the previous proposal looked.
             heed: deprecated, `refiners=[HeedClicks()]` says the same.
             recalled: deprecated, `priors=[recalled]` says the same.
 
@@ -250,12 +253,13 @@ class Predictor:
             priors = [prior for prior in priors if not prior.annotations]
         elif previous is not None and not any(prior.annotations for prior in priors):
             previous = None  # its logits speak of masks that are not meant after all
-        window = previous.window if previous is not None and asked.mask is None else None
+        if window is None and previous is not None and asked.mask is None:
+            window = previous.window
         view = self._open.view_of(window if window is not None and holds(window, asked) else None)
         question = Question(asked, priors, refiners)
         mask_input = self._mask_input(asked, previous, view)
         if mask_input is not None:
-            question = _about_a_mask(question, mask_input, previous, prompt)
+            question = about_a_mask(question, mask_input, previous, prompt)
         return self._answered(view, question, prompt)
 
     def _answered(self, view: View, question: Question, prompt: Prompt) -> Proposal:
@@ -381,19 +385,3 @@ class Predictor:
         y0, x0, y1, x1 = view.frame.window
         mask[y0:y1, x0:x1] = drawn
         return mask
-
-
-def _about_a_mask(
-    question: Question, mask_input: Tensor, previous: Proposal | None, prompt: Prompt
-) -> Question:
-    """Return a question with logits that go in, and what they are: a painted mask, an answer."""
-    is_new = question.prompt.mask is not None
-    # a click may confirm what was shown; a box that is new asks for something else
-    has_new_box = previous is not None and previous.prompt.box != prompt.box
-    from_mask = is_new or (previous is not None and previous.from_mask)
-    return replace(
-        question,
-        mask_input=mask_input,
-        painted=mask_input if from_mask else None,
-        corrected=None if is_new or has_new_box else mask_input,
-    )

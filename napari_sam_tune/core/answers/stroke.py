@@ -19,6 +19,7 @@ from skimage.graph import route_through_array
 
 from napari_sam_tune.core.errors import PromptError
 from napari_sam_tune.core.images.files import to_rgb8
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,7 @@ def snap(image: NDArray[Any], path: Sequence[Point], reach: float = REACH) -> Ma
     height, width = image.shape[:2]
     drawn = _pixels(path, (height, width))
     if len(drawn) < 2:
-        raise PromptError("A stroke is drawn along a crack: press, draw, and let go.")
+        raise PromptError(tr("A stroke is drawn along a crack: press, draw, and let go."))
     margin = int(np.ceil(reach * (_BESIDE + 1)))
     mask = np.zeros((height, width), bool)
     for first in range(0, max(1, len(drawn) - margin), _WINDOW - margin):

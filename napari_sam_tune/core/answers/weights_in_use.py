@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.models.checkpoints import LoadedModel
 
+_ENCODER: Final = "image_encoder."
 _BASE_ENCODERS: Final[dict[str, str]] = {}
 """Content of each base file's encoder, by the file's SHA-256."""
 
@@ -99,6 +100,12 @@ class WeightsInUse:
             self._base_has_imagenet_trunk = self._network.has_imagenet_trunk(self.base_encoder())
         tuned = any(self._network.is_of_trunk(name) for name in self._inside.tensors)
         return self._base_has_imagenet_trunk and not tuned
+
+    @property
+    def tuned_encoder(self) -> Mapping[str, Tensor]:
+        """Those tensors of the encoder in use that are not the base's, by name; often none."""
+        inside = self._inside.tensors
+        return {name: t for name, t in inside.items() if name.startswith(_ENCODER)}
 
     # ------------------------------------------------------------ encoder keys
 
@@ -248,5 +255,5 @@ class WeightsInUse:
 
 def _encoder_version(tensors: Mapping[str, Tensor]) -> str:
     """Name the content of swapped encoder tensors; "" where there are none: the base's encoder."""
-    encoder = {n: t for n, t in tensors.items() if n.startswith("image_encoder.")}
+    encoder = {n: t for n, t in tensors.items() if n.startswith(_ENCODER)}
     return content_version(encoder) if encoder else ""

@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.answers.caching import embed_image, open_cache
+from napari_sam_tune.core.answers.predictor import Predictor
+from napari_sam_tune.core.cluster import kept
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.exchange.left_out import named
 from napari_sam_tune.core.images.files import content_hash, list_images, read_image
+from napari_sam_tune.core.images.names import absolute
+from napari_sam_tune.core.models.checkpoints import load_base, resolve_device
 from napari_sam_tune.core.pixel_classifier.features import FeatureExtractor
+from napari_sam_tune.core.project.project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,8 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.answers.predictor import Predictor
-    from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.cluster import Cluster
+    from napari_sam_tune.core.models.base import BaseRef
     from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 
 READ_AHEAD: Final = 2
@@ -53,6 +58,66 @@ def embed_folder(
     """Encode the images of a folder into a project's embedding cache; see `embed_images`."""
     cache = open_cache(project)
     yield from embed_images(predictor, cache, list_images(folder, recursive=recursive))
+
+
+def embed_folder_on(
+    cluster: Cluster,
+    project: Project,
+    base: BaseRef,
+    folder: Path,
+    *,
+    device: str = "auto",
+) -> Iterator[EmbedStep]:
+    """Encode the images of a folder on a cluster, into the same cache with the same bytes.
+
+    Args:
+        cluster: whose workers see the project and the folder.
+        project: see `embed_folder`.
+        base: the model that encodes, loaded by every worker.
+        folder: of images.
+        device: of each worker; see `resolve_device`.
+
+    Raises:
+        ClusterError: see `Cluster.each`.
+        StorageError: the disk is full.
+
+    """
+    paths = [absolute(path) for path in list_images(folder)]
+    pieces = [_ImageToEmbed(path, project.path, base, device) for path in paths]
+    results = cluster.each(pieces, into=project.path)
+    for done, (path, (encoded, error)) in enumerate(zip(paths, results, strict=True), start=1):
+        yield EmbedStep(path, done, len(paths), encoded, error)
+
+
+@dataclass(frozen=True)
+class _ImageToEmbed:
+    """An image to be encoded on a worker."""
+
+    path: Path
+    project: Path
+    base: BaseRef
+    device: str
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """See `Piece`."""
+        return self.project, self.path
+
+    def do(self) -> tuple[bool, str | None]:
+        """Return whether it was encoded, and why it was left out; see `EmbedStep`."""
+        means = kept(_means, self.project, self.base, self.device)
+        try:
+            return embed_image(*means, *_read(self.path)), None
+        except ImageError as problem:
+            return False, named(problem, self.path.name)
+
+
+def _means(
+    project: Path, base: BaseRef, device: str
+) -> tuple[Predictor, FeatureExtractor, EmbeddingCache]:
+    predictor = Predictor(load_base(base, resolve_device(device)))
+    cache = open_cache(Project.open(project, create=False))
+    return predictor, FeatureExtractor(predictor.device), cache
 
 
 def embed_images(

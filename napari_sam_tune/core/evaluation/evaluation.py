@@ -16,12 +16,16 @@ from napari_sam_tune.core.scoring import is_thin
 from napari_sam_tune.core.training.judge import choose_judges
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.answers.tuned import TunedWeights
     from napari_sam_tune.core.evaluation.measuring import Measured
     from napari_sam_tune.core.project.project import Annotation, Project
+
+    MeasuredElsewhere = Callable[
+        [Sequence[Annotation]], Iterator[tuple[Annotation, tuple[Measured, ...]]]
+    ]
 
 EvaluatedSplit = Literal["test", "held_out"]
 
@@ -133,6 +137,7 @@ def evaluate(
     limit: int | None = None,
     max_clicks: int = MAX_CLICKS,
     report: Callable[[int, int], None] = lambda *_: None,
+    measured: MeasuredElsewhere | None = None,
 ) -> Evaluation:
     """Compare tuned weights with their base model, object by object.
 
@@ -144,6 +149,7 @@ def evaluate(
         limit: at most so many objects.
         max_clicks: the robot gives up after so many.
         report: called with objects done and objects in all.
+        measured: asks both models about objects somewhere else, as `measure_on` does.
 
     Raises:
         ProjectError: there is nothing to evaluate on, or an image was moved or changed.
@@ -153,9 +159,11 @@ def evaluate(
     groups = {record.id: record.group for record in project.images()}
     objects = []
     report(0, len(chosen))
-    for annotation, (base, after) in measure(
-        project, predictor, chosen, (None, tuned), max_clicks=max_clicks
-    ):
+    if measured is None:
+        rows = measure(project, predictor, chosen, (None, tuned), max_clicks=max_clicks)
+    else:
+        rows = measured(chosen)
+    for annotation, (base, after) in rows:
         objects.append(
             ObjectComparison(
                 annotation.id,

@@ -12,18 +12,25 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from napari_sam_tune.core.answers.tuned import use
+from napari_sam_tune.core.answers.tuned import open_tuned, use
+from napari_sam_tune.core.cluster import kept
+from napari_sam_tune.core.errors import ClusterError
 from napari_sam_tune.core.evaluation.robot import Clicker, Robot
 from napari_sam_tune.core.geometry.windows import bounding_box
+from napari_sam_tune.core.images.names import absolute
+from napari_sam_tune.core.models.checkpoints import file_sha256
+from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.scoring import boundary_iou, dice, iou, next_click, score
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.answers.tuned import TunedWeights
-    from napari_sam_tune.core.project.project import Annotation, Project
+    from napari_sam_tune.core.cluster import Cluster
+    from napari_sam_tune.core.project.project import Annotation
     from napari_sam_tune.core.prompts import Mask, Proposal
 
 PromptName = Literal["point", "box"]
@@ -106,11 +113,8 @@ def measure(
 
     An image is read once, and encoded once for all models that share the encoder.
     """
-    by_image: dict[str, list[Annotation]] = {}
-    for annotation in annotations:
-        by_image.setdefault(annotation.image_id, []).append(annotation)
     robot = Robot(max_clicks=max_clicks, target=max(NOC_LEVELS))
-    for image_id, alike in by_image.items():
+    for image_id, alike in _by_image(annotations).items():
         columns = []
         opened = False
         for model in models:
@@ -120,6 +124,73 @@ def measure(
                 opened = True
             columns.append([_measured(predictor, annotation.mask, robot) for annotation in alike])
         yield from zip(alike, zip(*columns, strict=True), strict=True)
+
+
+def measure_on(
+    cluster: Cluster,
+    project: Project,
+    annotations: Sequence[Annotation],
+    weights: Path,
+    *,
+    device: str = "auto",
+    max_clicks: int = MAX_CLICKS,
+) -> Iterator[tuple[Annotation, tuple[Measured, ...]]]:
+    """Yield what `measure` does of the base model and a file of weights, found on a cluster.
+
+    Raises:
+        ClusterError: see `Cluster.each`; or a worker sees another file of weights.
+
+    """
+    file, content = absolute(weights), file_sha256(weights)
+    images = _by_image(annotations).values()
+    pieces = [
+        _ImageToMeasure(project.path, file, content, device, tuple(a.id for a in alike), max_clicks)
+        for alike in images
+    ]
+    for alike, measured in zip(images, cluster.each(pieces), strict=True):
+        yield from zip(alike, measured, strict=True)
+
+
+def _by_image(annotations: Sequence[Annotation]) -> dict[str, list[Annotation]]:
+    by_image: dict[str, list[Annotation]] = {}
+    for annotation in annotations:
+        by_image.setdefault(annotation.image_id, []).append(annotation)
+    return by_image
+
+
+@dataclass(frozen=True)
+class _ImageToMeasure:
+    """The objects of an image, which a worker is to ask both models about."""
+
+    project: Path
+    weights: Path
+    content: str
+    device: str
+    annotation_ids: tuple[str, ...]
+    max_clicks: int
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """See `Piece`."""
+        return self.project, self.weights
+
+    def do(self) -> list[tuple[Measured, ...]]:
+        """Return what each object came to."""
+        project, predictor, tuned = kept(
+            _project_and_models, self.project, self.weights, self.content, self.device
+        )
+        objects = [project.annotation(annotation_id) for annotation_id in self.annotation_ids]
+        found = measure(project, predictor, objects, (None, tuned), max_clicks=self.max_clicks)
+        return [measured for _, measured in found]
+
+
+def _project_and_models(
+    path: Path, weights: Path, content: str, device: str
+) -> tuple[Project, Predictor, TunedWeights]:
+    if file_sha256(weights) != content:
+        raise ClusterError(f"A worker sees another file in the place of {weights}.")
+    project = Project.open(path, create=False)
+    return project, *open_tuned(weights, device=device, base=project.base)
 
 
 def _measured(predictor: Predictor, truth: Mask, robot: Robot) -> Measured:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from napari_sam_tune.core.plain_text import in_spreadsheet
+from napari_sam_tune.core.project.noted import ranges_of
 from napari_sam_tune.core.storage.durable import make_folder, saving
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.geometry.windows import BoundingBox
     from napari_sam_tune.core.project.annotations import Annotation
+    from napari_sam_tune.core.project.noted import Noted, ValueRange
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.project.review import Review
 
@@ -53,6 +55,20 @@ class ClassNumbers:
     images: int
     areas: tuple[float, ...]
     sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class NotedNumbers:
+    """The masks of which something is noted.
+
+    Attributes:
+        values: an attribute with a value, or with a range of them.
+        masks: how many.
+
+    """
+
+    values: ValueRange
+    masks: int
 
 
 @dataclass(frozen=True)
@@ -101,6 +117,7 @@ class Numbers:
         classes: in the order of the project's, then those that masks alone have.
         images: in the order they were registered.
         states: of masks, state to how many.
+        noted: masks by attribute and value.
         by_person: who to how many masks they accepted.
         size_edges: of the bins of sizes, px, each twice the one before.
         places: (GRID, GRID), how many masks lie where in their images; each counts 1 in all, spread
@@ -112,6 +129,7 @@ class Numbers:
     classes: tuple[ClassNumbers, ...]
     images: tuple[ImageNumbers, ...]
     states: Mapping[str, int]
+    noted: tuple[NotedNumbers, ...]
     by_person: Mapping[str, int]
     size_edges: tuple[int, ...]
     places: NDArray[np.float64] = field(compare=False)
@@ -135,7 +153,8 @@ class Numbers:
 
 def numbers_of(project: Project) -> Numbers:
     """Count."""
-    annotations = project.annotations()
+    reviewed = project.reviewed()
+    annotations = [annotation for annotation, _ in reviewed]
     edges = _size_edges(annotation.area for annotation in annotations)
     colours = project.classes()
     by_class: dict[str, list[Annotation]] = {name: [] for name in colours}
@@ -151,11 +170,19 @@ def numbers_of(project: Project) -> Numbers:
             ImageNumbers(name, review, on_image[name], name in empty and not on_image[name])
             for name, review in reviews.items()
         ),
-        states=Counter(review.state for review in project.reviews().values()),
+        states=Counter(review.state for _, review in reviewed),
+        noted=_noted([tuple(review.values.items()) for _, review in reviewed]),
         by_person=Counter(annotation.by or _UNKNOWN for annotation in annotations),
         size_edges=edges,
         places=_places((annotation.bbox, annotation.shape) for annotation in annotations),
         costs=_costs(annotations),
+    )
+
+
+def _noted(of_masks: Sequence[Sequence[Noted]]) -> tuple[NotedNumbers, ...]:
+    return tuple(
+        NotedNumbers(values, sum(values.takes(noted) for noted in of_masks))
+        for values in ranges_of(one for noted in of_masks for one in noted)
     )
 
 
@@ -218,7 +245,7 @@ def class_rows(numbers: Numbers) -> list[tuple[str, ...]]:
 
 
 def write_tables(numbers: Numbers, folder: Path) -> list[Path]:
-    """Write `numbers-classes.csv`, `numbers-images.csv` and `numbers-masks.csv`, for spreadsheets.
+    """Write `numbers-….csv` of classes, attributes, images and masks, for spreadsheets.
 
     Exports have an `images.csv` of their own, which may be in the folder and stays. Names that a
     spreadsheet would take for formulas have a ' before them.
@@ -231,6 +258,13 @@ def write_tables(numbers: Numbers, folder: Path) -> list[Path]:
     areas = (f"area_{percent}_percent" for percent in PERCENTILES)
     tables: dict[str, tuple[tuple[str, ...], Iterable[Iterable[object]]]] = {
         "numbers-classes.csv": (("class", "masks", "images", *areas), class_rows(numbers)),
+        "numbers-attributes.csv": (
+            ("attribute", "from", "to", "masks"),
+            (
+                (one.values.name, one.values.low, one.values.high, one.masks)
+                for one in numbers.noted
+            ),
+        ),
         "numbers-images.csv": (
             ("image", "state", "masks", "no_defect", "by", "note", "tags"),
             (

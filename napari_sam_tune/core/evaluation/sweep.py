@@ -17,19 +17,23 @@ import numpy as np
 
 from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.answers.tuned import TunedWeights
-from napari_sam_tune.core.errors import ProjectError, TrainingError
+from napari_sam_tune.core.cluster import kept
+from napari_sam_tune.core.documents import read_json
+from napari_sam_tune.core.errors import ProjectError, SamTuneError, TrainingError
 from napari_sam_tune.core.evaluation.evaluation import choose_objects
 from napari_sam_tune.core.evaluation.measuring import measure
+from napari_sam_tune.core.images.names import absolute
 from napari_sam_tune.core.models.checkpoints import load_base, resolve_device
 from napari_sam_tune.core.plain_text import in_spreadsheet
-from napari_sam_tune.core.storage.durable import replacing_file
+from napari_sam_tune.core.project.project import Project
+from napari_sam_tune.core.storage.durable import make_folder, replacing_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
+    from napari_sam_tune.core.cluster import Cluster
     from napari_sam_tune.core.config import TrainConfig
-    from napari_sam_tune.core.project.project import Annotation, Project
     from napari_sam_tune.core.training.job import Progress
 
 SCORE_FILE: Final = "score.json"
@@ -145,6 +149,7 @@ def sweep(
     train: Train,
     configure: Callable[[Sequence[str]], TrainConfig],
     device: str = "auto",
+    cluster: Cluster | None = None,
     report: Callable[[Run, Progress | RunScore], None] = lambda *_: None,
 ) -> Sweep:
     """Train and evaluate every run that is not there yet.
@@ -156,9 +161,12 @@ def sweep(
         train: trains a run into its folder.
         configure: turns settings into a config.
         device: see `resolve_device`.
-        report: called with a run and each of its steps, and with its score in the end.
+        cluster: on which runs are trained side by side, each on one worker.
+        report: called with a run and each of its steps, and with its score in the end; of runs on a
+            cluster with the score alone.
 
     Raises:
+        ClusterError: see `Cluster.each`.
         ProjectError: the project has no base model or no held-out objects.
         TrainingError: settings are wrong (before anything is run), a run was made with other
             settings, or what training raises.
@@ -167,52 +175,111 @@ def sweep(
     if project.base is None:
         raise ProjectError(f"The project {project.path} has no base model yet.")
     configs = [configure(run.settings) for run in runs]
+    known = [_known(run, out, config) for run, config in zip(runs, configs, strict=True)]
     objects, _, _ = choose_objects(project, "held_out")
-    predictor = Predictor(load_base(project.base, resolve_device(device)))
-    baseline = _score(project, predictor, objects, None)
+    place = _Place(project.path, absolute(out), tuple(o.id for o in objects), train, device)
+    planned = list(zip(runs, configs, known, strict=True))
+    found: Iterator[RunScore]
+    if cluster is None:
+        bench = _Bench(place)
+        baseline = bench.score(None)
+        found = (score or bench.run(run, config, report) for run, config, score in planned)
+    else:
+        make_folder(out, "The sweep")
+        missing = [_RunToScore(place, run, config) for run, config, score in planned if not score]
+        results = cluster.each([_RunToScore(place), *missing], into=out)
+        baseline = next(results).score
+        found = (score or next(results) for score in known)
     scores = []
-    for run, config in zip(runs, configs, strict=True):
-        found = _known(run, out, config)
-        if found is None:
-            began = perf_counter()
-            weights = _trained(train, project, run, out, config, device, report)
-            seconds = perf_counter() - began
-            score = _score(project, predictor, objects, TunedWeights.read(weights))
-            found = RunScore(run, score, seconds)
-            _write_score(found, out, config)
-        report(run, found)
-        scores.append(found)
+    for run, score in zip(runs, found, strict=True):
+        report(run, score)
+        scores.append(score)
     return Sweep(baseline, tuple(scores), len(objects))
 
 
-def _trained(
-    train: Train,
-    project: Project,
-    run: Run,
-    out: Path,
-    config: TrainConfig,
-    device: str,
-    report: Callable[[Run, Progress | RunScore], None],
-) -> Path:
-    folder = run.folder(out)
-    begun = folder.is_dir() and any(folder.iterdir())
-    training = train(project, folder, config, resume=begun, device=device)
-    while True:
-        try:
-            report(run, next(training))
-        except StopIteration as ended:
-            result: Trained = ended.value
-            return result.weights
+@dataclass(frozen=True)
+class _Place:
+    """Where runs are trained and scored, as plain values.
+
+    Attributes:
+        project, out: paths of the project and of the sweep's folder.
+        object_ids: what they are scored on.
+        train, device: see `sweep`.
+
+    """
+
+    project: Path
+    out: Path
+    object_ids: tuple[str, ...]
+    train: Train
+    device: str
 
 
-def _score(
-    project: Project,
-    predictor: Predictor,
-    objects: Sequence[Annotation],
-    weights: TunedWeights | None,
-) -> float:
-    measured = measure(project, predictor, objects, (weights,), max_clicks=1)
-    return float(np.mean([found.score for _, (found,) in measured]))
+class _Bench:
+    """The same opened."""
+
+    def __init__(self, place: _Place) -> None:
+        self.place = place
+        self.project = Project.open(place.project, create=False)
+        if self.project.base is None:
+            raise ProjectError(f"The project {place.project} has no base model yet.")
+        self.predictor = Predictor(load_base(self.project.base, resolve_device(place.device)))
+        self.objects = [self.project.annotation(one) for one in place.object_ids]
+
+    def score(self, weights: TunedWeights | None) -> float:
+        """Ask weights, or the base model, about the objects."""
+        asked = measure(self.project, self.predictor, self.objects, (weights,), max_clicks=1)
+        return float(np.mean([found.score for _, (found,) in asked]))
+
+    def run(
+        self,
+        run: Run,
+        config: TrainConfig,
+        report: Callable[[Run, Progress | RunScore], None] = lambda *_: None,
+    ) -> RunScore:
+        """Train a run, or train it to its end, score it, and write that down."""
+        began = perf_counter()
+        weights = self._trained(run, config, report)
+        seconds = perf_counter() - began
+        found = RunScore(run, self.score(TunedWeights.read(weights)), seconds)
+        _write_score(found, self.place.out, config)
+        return found
+
+    def _trained(
+        self, run: Run, config: TrainConfig, report: Callable[[Run, Progress | RunScore], None]
+    ) -> Path:
+        folder = run.folder(self.place.out)
+        begun = folder.is_dir() and any(folder.iterdir())
+        training = self.place.train(
+            self.project, folder, config, resume=begun, device=self.place.device
+        )
+        while True:
+            try:
+                report(run, next(training))
+            except StopIteration as ended:
+                result: Trained = ended.value
+                return result.weights
+
+
+@dataclass(frozen=True)
+class _RunToScore:
+    """A run for a worker; without one, the base model's score."""
+
+    place: _Place
+    run: Run | None = None
+    config: TrainConfig | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """See `Piece`."""
+        return (self.place.project,)
+
+    def do(self) -> RunScore:
+        """Train and score it."""
+        bench = kept(_Bench, self.place)
+        if self.run is None or self.config is None:
+            return RunScore(Run("", "base", 0, ()), bench.score(None), 0.0)
+        return bench.run(self.run, self.config)
 
 
 def _known(run: Run, out: Path, config: TrainConfig) -> RunScore | None:
@@ -220,13 +287,19 @@ def _known(run: Run, out: Path, config: TrainConfig) -> RunScore | None:
     path = run.folder(out) / SCORE_FILE
     if not path.exists():
         return None
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    if stored["config"] != config.model_dump(mode="json"):
+    try:
+        stored = read_json(path)
+        known = RunScore(run, float(stored["score"]), float(stored["seconds"]))
+    except (SamTuneError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise TrainingError(
+            f"{path} does not say what the run came to ({error}). Delete it to measure it anew."
+        ) from error
+    if stored.get("config") != config.model_dump(mode="json"):
         raise TrainingError(
             f"{path.parent} was run with other settings. Choose another --out, or delete it to run "
             "it anew."
         )
-    return RunScore(run, float(stored["score"]), float(stored["seconds"]))
+    return known
 
 
 def _write_score(found: RunScore, out: Path, config: TrainConfig) -> None:

@@ -270,6 +270,7 @@ class _Import:
         for folded, known in zip(objects, self._recognised(record, objects), strict=True):
             self._take(record, folded.unfolded(), known)
         self._mark(record, empty=not objects)
+        self._review(record)
         return ImportedImage(
             record,
             self.added,
@@ -381,3 +382,11 @@ class _Import:
             return
         if not (empty and self.project.annotations(record.id)):
             self.project.mark_done(record.id, empty=empty)
+
+    def _review(self, record: ImageRecord) -> None:
+        """Say of the image what was said where it is from, unless somebody said something here."""
+        said = {} if self.image.review is None else self.image.review.fields()
+        if self.left_out or not self.image.is_whole:
+            said.pop("state", None)  # it was of all masks
+        if said and not self.project.image_review(record.id).fields():
+            self.project.set_image_review(record.id, **said)

@@ -109,6 +109,7 @@ class SourceImage(ABC):
         said: how the source names a file that was found elsewhere, by its name alone; else None.
         content: the image file's bytes, where the data set holds them and there is no file `path`.
         is_whole: no object of it was left out; an image that is not whole is not done.
+        review: what was said of it in the project it was exported from, or None.
         remark: what was understood that the source does not say, in words, or None.
         turn: orientation of the pixels its labels lie on, which the import turns upright with
             them; see `which_way`.
@@ -128,6 +129,7 @@ class SourceImage(ABC):
     said: str | None = None
     content: bytes | None = None
     is_whole: bool = True
+    review: Review | None = None
     remark: str | None = None
     turn: int = UPRIGHT
 

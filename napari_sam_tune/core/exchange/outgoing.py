@@ -112,6 +112,7 @@ class ImageOut:
         group: images of one part, lot or film share a group; None for a group of its own.
         split: what it is for; None where that was not decided.
         no_defect: somebody looked at it and found nothing.
+        review: what was said of it; None where that is not known.
         read: returns the pixels, (H, W) or (H, W, C), as `images.read_image` does; None where
             there are none.
 
@@ -124,6 +125,7 @@ class ImageOut:
     group: str | None = None
     split: Split | None = None
     no_defect: bool = False
+    review: Review | None = None
     read: Callable[[], NDArray[Any]] | None = None
 
 
@@ -169,8 +171,9 @@ def images_out(project: Project, *, only_approved: bool = False) -> Iterator[Ima
         ProjectError: while an object is asked for: its record is damaged.
 
     """
+    reviews = project.image_reviews()
     for record, kept in _chosen(project, only_approved=only_approved)[0]:
-        yield _image_out(project, record, kept)
+        yield _image_out(project, record, kept, reviews.get(record.id))
 
 
 def _chosen(
@@ -205,7 +208,9 @@ def _chosen(
     return chosen, +left_out
 
 
-def _image_out(project: Project, record: ImageRecord, kept: Sequence[Reviewed]) -> ImageOut:
+def _image_out(
+    project: Project, record: ImageRecord, kept: Sequence[Reviewed], review: Review | None
+) -> ImageOut:
     return ImageOut(
         name=record.id,
         shape=record.shape,
@@ -214,6 +219,7 @@ def _image_out(project: Project, record: ImageRecord, kept: Sequence[Reviewed]) 
         group=record.group,
         split=record.split,
         no_defect=not kept and project.is_empty(record.id),
+        review=review,
         read=lambda: project.read_image(record.id),
     )
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.images.pictures import open_picture
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
@@ -73,7 +74,11 @@ def list_files(
         found = list(_walk(Path(folder), suffixes, recursive, folders, (os.path.realpath(folder),)))
     except OSError as error:
         raise ImageError(
-            f"The folder {folder} cannot be read: {error.strerror}. Check its name and permissions."
+            tr(
+                "The folder {folder} cannot be read: {strerror}. Check its name and permissions.",
+                folder=folder,
+                strerror=error.strerror,
+            )
         ) from error
     return sorted(found, key=_natural)
 
@@ -125,7 +130,7 @@ def read_image(path: str | Path, *, indices: bool = False) -> Pixels:
     with open_picture(Path(path)) as picture:
         pixels = picture.read(indices=indices)
     if pixels.size == 0:
-        raise ImageError(f"{path} holds no pixels. Export or copy it again.")
+        raise ImageError(tr("{path} holds no pixels. Export or copy it again.", path=path))
     return pixels
 
 
@@ -172,7 +177,10 @@ def to_rgb8(image: ArrayLike) -> NDArray[np.uint8]:
     array = np.asarray(image)
     if array.dtype.kind not in "buif":
         raise ImageError(
-            f"An image holds real numbers; this array holds {array.dtype}. Convert it first."
+            tr(
+                "An image holds real numbers; this array holds {dtype}. Convert it first.",
+                dtype=array.dtype,
+            )
         )
     colour = _colour_channels(array)
     if colour.dtype == np.uint8:
@@ -199,16 +207,19 @@ def spatial_shape(image: ArrayLike) -> tuple[int, int]:
 def _colour_channels(array: Pixels) -> Pixels:
     """Return (H, W, 1) or (H, W, 3), without alpha, or refuse the shape."""
     if array.size == 0:
-        raise ImageError(f"The image is empty: its shape is {array.shape}.")
+        raise ImageError(tr("The image is empty: its shape is {shape}.", shape=array.shape))
     if array.ndim == 2:
         return array[:, :, None]
     if array.ndim == 3 and array.shape[-1] not in (1, 2, 3, 4) and array.shape[0] in (1, 3, 4):
         array = np.moveaxis(array, 0, -1)
     if array.ndim != 3 or array.shape[-1] > 4:
         raise ImageError(
-            "An image is (height, width), (height, width, channels) or (channels, height, width) "
-            f"with 1 to 4 channels; this array has the shape {array.shape}. "
-            "Open the planes of a stack one by one."
+            tr(
+                "An image is (height, width), (height, width, channels) or (channels, height, "
+                "width) with 1 to 4 channels; this array has the shape {shape}. Open the planes of "
+                "a stack one by one.",
+                shape=array.shape,
+            )
         )
     return array[:, :, : 1 if array.shape[-1] < 3 else 3]
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.errors import ImageError
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,11 +88,21 @@ def check_claim(claimed: int, size: int, called: str) -> None:
     """
     if claimed > _LARGE_BYTES and claimed > _MOST_PACKED * size:
         raise ImageError(
-            f"{called} claims {claimed / 1e9:.1f} GB of pixels in a file of {size / 1e6:.1f} MB. "
-            "Export it again, or cut it into tiles."
+            tr(
+                "{called} claims {gigabytes:.1f} GB of pixels in a file of {megabytes:.1f} MB. "
+                "Export it again, or cut it into tiles.",
+                called=called,
+                gigabytes=claimed / 1e9,
+                megabytes=size / 1e6,
+            )
         )
     if claimed > MOST_BYTES:
         raise ImageError(
-            f"{called} holds {claimed / 1e9:.1f} GB of pixels, and {MOST_BYTES / 1e9:.1f} GB are "
-            "the most that is read. Cut it into tiles."
+            tr(
+                "{called} holds {gigabytes:.1f} GB of pixels, and {most:.1f} GB are the most that "
+                "is read. Cut it into tiles.",
+                called=called,
+                gigabytes=claimed / 1e9,
+                most=MOST_BYTES / 1e9,
+            )
         )

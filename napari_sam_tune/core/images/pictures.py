@@ -20,6 +20,7 @@ from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.images.picture import MOST_BYTES, MOST_PIXELS, Picture
 from napari_sam_tune.core.images.pillow_picture import PillowPicture
 from napari_sam_tune.core.images.tiff_picture import TiffPicture
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,12 +62,20 @@ def open_picture(source: Path | bytes, name: str | None = None) -> Iterator[Pict
         raise
     except PermissionError as error:
         raise ImageError(
-            f"{called} cannot be read: {error.strerror}. Check its permissions."
+            tr(
+                "{called} cannot be read: {strerror}. Check its permissions.",
+                called=called,
+                strerror=error.strerror,
+            )
         ) from error
     except Exception as error:
         raise ImageError(
-            f"{called} cannot be read as an image; it is damaged, cut short, or of another type "
-            f"than its name says ({error}). Export or copy it again."
+            tr(
+                "{called} cannot be read as an image; it is damaged, cut short, or of another type "
+                "than its name says ({error}). Export or copy it again.",
+                called=called,
+                error=error,
+            )
         ) from error
 
 
@@ -77,9 +86,17 @@ def _opened(source: Path | bytes, called: str) -> IO[bytes]:
         return source.open("rb")
     if source.exists():  # reading a pipe or a device might never end
         raise ImageError(
-            f"{called} is a folder, a pipe or a device, and not an image file. Give a file."
+            tr(
+                "{called} is a folder, a pipe or a device, and not an image file. Give a file.",
+                called=called,
+            )
         )
-    raise ImageError(f"There is no image file {called}. Check its name, or whether it was moved.")
+    raise ImageError(
+        tr(
+            "There is no image file {called}. Check its name, or whether it was moved.",
+            called=called,
+        )
+    )
 
 
 def _picture(file: IO[bytes], called: str) -> Picture:
@@ -89,8 +106,11 @@ def _picture(file: IO[bytes], called: str) -> Picture:
     kind = _kind(head)
     if kind is None:
         raise ImageError(
-            f"{called} cannot be read as an image: it is no PNG, JPEG, BMP, WebP or TIFF, whatever "
-            "its name says, and nothing else is read. Save it as one of these."
+            tr(
+                "{called} cannot be read as an image: it is no PNG, JPEG, BMP, WebP or TIFF, "
+                "whatever its name says, and nothing else is read. Save it as one of these.",
+                called=called,
+            )
         )
     if kind == "TIFF":
         return TiffPicture(file, called, size)

@@ -9,6 +9,7 @@ import numpy as np
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.geometry.turning import UPRIGHT, orientation_of, turned, turned_shape
 from napari_sam_tune.core.images.picture import MOST_PIXELS, Picture, check_claim
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from typing import IO
@@ -42,9 +43,15 @@ class PillowPicture(Picture):
         width, height = self._image.size
         if kind != "TIFF" and width * height > MOST_PIXELS:
             raise ImageError(
-                f"{called} has too many pixels: {width * height / 1e6:.0f} million, and of a "
-                f"{kind} {MOST_PIXELS / 1e6:.0f} million are the most that is read. Save it as "
-                "TIFF, or cut it into tiles."
+                tr(
+                    "{called} has too many pixels: {millions:.0f} million, and of a {kind} "
+                    "{most:.0f} million are the most that is read. Save it as TIFF, or cut it into "
+                    "tiles.",
+                    called=called,
+                    millions=width * height / 1e6,
+                    kind=kind,
+                    most=MOST_PIXELS / 1e6,
+                )
             )
         each = _WIDE_MODES.get(self._image.mode, 2 if is_deep_colour else 1)
         check_claim(width * height * len(self._image.getbands()) * each, size, called)

@@ -13,6 +13,7 @@ from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.geometry.turning import UPRIGHT, orientation_of, turned, turned_shape
 from napari_sam_tune.core.images.picture import Picture, check_claim
 from napari_sam_tune.core.images.pillow_picture import PillowPicture
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,12 +95,22 @@ class TiffPicture(Picture):
         if planes or ("C" in axes and self._page.samplesperpixel > 1):
             counts = " × ".join(f"{size} along {axis}" for axis, size in planes.items())
             raise ImageError(
-                f"{self._called} is a stack of planes ({counts or 'of colours'}), and one image is "
-                "wanted. Save the plane as a file of its own, or open the stack in the viewer: "
-                "there its planes are labelled one by one."
+                tr(
+                    "{called} is a stack of planes ({planes}), and one image is wanted. Save the "
+                    "plane as a file of its own, or open the stack in the viewer: there its planes "
+                    "are labelled one by one.",
+                    called=self._called,
+                    planes=counts or tr("of colours"),
+                )
             )
         if len(set(axes)) < len(axes) or not set("YX") <= set(axes):
-            raise ImageError(f"{self._called} has the axes {axes}, which are those of no image.")
+            raise ImageError(
+                tr(
+                    "{called} has the axes {axes}, which are those of no image.",
+                    called=self._called,
+                    axes=axes,
+                )
+            )
         return axes
 
     def read(self, *, indices: bool = False) -> Pixels:
@@ -156,8 +167,11 @@ class TiffPicture(Picture):
         pixels = self._by_pillow(self._page.index).read(indices=indices)
         if pixels.dtype != self._series.dtype:
             raise ImageError(
-                f"{self._called} is compressed in a way that cannot be read here in full depth. "
-                "Run `pip install imagecodecs`, or save the file without compression."
+                tr(
+                    "{called} is compressed in a way that cannot be read here in full depth. Run "
+                    "`pip install imagecodecs`, or save the file without compression.",
+                    called=self._called,
+                )
             )
         if self._page.photometric == _WHITE_IS_ZERO and pixels.dtype.itemsize > 1:
             return _inverted(pixels, self._page.bitspersample)
@@ -175,8 +189,11 @@ class TiffPicture(Picture):
                     self._file.seek(offset)
                     if not _unpacks_to_less(self._file.read(count), most):
                         raise ImageError(
-                            f"{self._called} hides far more in its compression than its pixels. "
-                            "It was made to fill the memory, or is damaged: export it again."
+                            tr(
+                                "{called} hides far more in its compression than its pixels. It "
+                                "was made to fill the memory, or is damaged: export it again.",
+                                called=self._called,
+                            )
                         )
 
 

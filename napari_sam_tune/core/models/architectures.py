@@ -12,6 +12,7 @@ import torch
 
 from napari_sam_tune.core.errors import CheckpointError, SamTuneError
 from napari_sam_tune.core.models.catalogue import ARCHITECTURES, MODEL_NAMES
+from napari_sam_tune.core.models.finite import NOT_FINITE, is_finite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,8 +105,10 @@ def build_model(architecture: str, state: State, path: Path) -> Sam:
     # batch norms count what they see in training; some programs leave that out, and none needs it
     uncounted = [n for n in wanted if n.endswith("num_batches_tracked") and n not in state]
     state = {**state, **{name: torch.zeros((), dtype=torch.long) for name in uncounted}}
-    _check_fit(wanted, state, path, architecture)
+    _refuse_for(_misfits(wanted, state), path, architecture)
     plain = {name: tensor.to(wanted[name].dtype).contiguous() for name, tensor in state.items()}
+    odd = [f"{name} holds {NOT_FINITE}" for name, tensor in plain.items() if not is_finite(tensor)]
+    _refuse_for(odd, path, architecture)
     sam.load_state_dict(plain, assign=True)
     # not part of a state dict, so they are still on the meta device
     sam.pixel_mean = torch.tensor(kind.pixel_mean).view(-1, 1, 1)
@@ -119,9 +122,7 @@ def _function(place: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def _check_fit(
-    wanted: Mapping[str, torch.Tensor], given: State, path: Path, architecture: str
-) -> None:
+def _misfits(wanted: Mapping[str, torch.Tensor], given: State) -> list[str]:
     problems = [f"{name} is missing" for name in wanted if name not in given]
     problems += [f"{name} is not part of it" for name in given if name not in wanted]
     problems += [
@@ -136,12 +137,10 @@ def _check_fit(
         and wanted[name].is_floating_point()
         and not given[name].is_floating_point()
     ]
-    if not problems:
-        problems = [
-            f"{name} holds numbers that are not finite"
-            for name, tensor in given.items()
-            if not bool(torch.isfinite(tensor.to(wanted[name].dtype)).all())
-        ]
+    return problems
+
+
+def _refuse_for(problems: list[str], path: Path, architecture: str) -> None:
     if problems:
         more = f" and {len(problems) - 4} more" if len(problems) > 4 else ""
         raise CheckpointError(

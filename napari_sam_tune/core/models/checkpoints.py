@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import torch
 
 from napari_sam_tune.core.errors import CheckpointError, CheckpointMissing, SamTuneError
+from napari_sam_tune.core.images.names import absolute
 from napari_sam_tune.core.models.architectures import build_model, detect_architecture
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.catalogue import (
@@ -51,6 +52,7 @@ __all__ = [
     "file_sha256",
     "load_base",
     "load_model",
+    "placed",
     "read_state",
     "resolve_device",
     "sam_state_dict",
@@ -221,6 +223,13 @@ def load_base(ref: BaseRef, device: str | torch.device = "cpu") -> LoadedModel:
             f"{model.ref.sha256} instead of {ref.sha256}). Put the original file back."
         )
     return model
+
+
+def placed(name_or_path: str) -> str:
+    """Return a model's name as it is, a path from the root: what programs elsewhere understand."""
+    if name_or_path in MODEL_NAMES:
+        return name_or_path
+    return str(absolute(Path(name_or_path).expanduser()))
 
 
 def _find(name_or_path: str | Path, download: bool, progress: DownloadProgress | None) -> Path:

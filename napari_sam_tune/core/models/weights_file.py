@@ -22,6 +22,7 @@ from safetensors.torch import save
 from napari_sam_tune.core.errors import CheckpointError, CheckpointMissing
 from napari_sam_tune.core.images.surfaces import DESCRIPTION_LENGTH, FamiliarSurfaces
 from napari_sam_tune.core.models.base import BaseRef
+from napari_sam_tune.core.models.finite import NOT_FINITE, is_finite
 from napari_sam_tune.core.plain_text import is_text, visible
 from napari_sam_tune.core.storage.durable import replacing_file
 from napari_sam_tune.core.storage.plain_json import parse_object
@@ -69,6 +70,23 @@ def write_weights(
         StorageError: the disk is full or not writable; an earlier file is untouched.
 
     """
+    content = pack_weights(tensors, info, surfaces)
+    with replacing_file(Path(path)) as file:
+        file.write(content)
+    return content_version(tensors)
+
+
+def pack_weights(
+    tensors: Mapping[str, Tensor],
+    info: Mapping[str, Any],
+    surfaces: FamiliarSurfaces | None = None,
+) -> bytes:
+    """Return what a weights file holds; see `write_weights`.
+
+    Raises:
+        CheckpointError: there are no tensors.
+
+    """
     if not tensors:
         raise CheckpointError("A weights file without a tensor would say nothing.")
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -76,10 +94,7 @@ def write_weights(
     if surfaces is not None:
         described = {n: d.astype(float).round(4).tolist() for n, d in surfaces.descriptions.items()}
         said[_SURFACES_KEY] = json.dumps(described)
-    content = save(plain, said)
-    with replacing_file(Path(path)) as file:
-        file.write(content)
-    return content_version(plain)
+    return save(plain, said)
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -93,7 +108,10 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     with _opened(path) as file:
         info = _info(file, path)
         # copied: what safetensors returns is mapped, and dies with a file that is overwritten
-        return {name: file.get_tensor(name).clone() for name in file.keys()}, info  # noqa: SIM118
+        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    if is_head(tensors) and (unsaid := [key for key in _OF_A_HEAD if key not in info]):
+        raise _damaged(path, f"it holds a promptless head, and does not say its {unsaid[0]}")
+    return tensors, info
 
 
 def read_surfaces(path: Path) -> FamiliarSurfaces | None:
@@ -210,10 +228,12 @@ _SAID: Final[Mapping[str, Callable[[object], bool]]] = {
     ),
     **dict.fromkeys(("classes", "parts"), lambda said: _are(said, is_text)),
     **dict.fromkeys(("losses", "pixel_mean", "pixel_std"), lambda said: _are(said, _is_number)),
-    **dict.fromkeys(("images", "input_size", "masks"), _is_number),
+    **dict.fromkeys(("created", "images", "input_size", "masks"), _is_number),
     "held_out": _is_number_or_none,
 }
 """What other modules rely on in what a file says about itself."""
+_OF_A_HEAD: Final = ("classes", "images", "losses")
+"""What the file of a head says, always."""
 
 
 def check_weights(model: Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -235,8 +255,8 @@ def check_weights(model: Module, tensors: Mapping[str, Tensor]) -> dict[str, Ten
             )
         elif not tensor.is_floating_point():
             problems.append(f"{name} holds {tensor.dtype}")
-        elif not bool(torch.isfinite(tensor.float()).all()):
-            problems.append(f"{name} holds numbers that are not finite")
+        elif not is_finite(tensor.float()):
+            problems.append(f"{name} holds {NOT_FINITE}")
     if problems:
         more = f" and {len(problems) - 4} more" if len(problems) > 4 else ""
         raise CheckpointError(f"These weights do not fit: {'; '.join(problems[:4])}{more}.")

@@ -42,6 +42,7 @@ from napari_sam_tune.core.project.review import person
 from napari_sam_tune.core.project.reviewing import ReviewingOfProject
 from napari_sam_tune.core.project.split import Split, place, split_place
 from napari_sam_tune.core.project.versions import WeightsOfProject
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -111,9 +112,11 @@ class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject):
         why = self._folder.why_read_only()
         if why is None:
             return None
-        return (
-            f"Nothing can be saved in {self.path} ({why}). Its masks can be looked at and "
-            "exported, but none can be accepted: mend that, or copy the project elsewhere."
+        return tr(
+            "Nothing can be saved in {path} ({why}). Its masks can be looked at and exported, but "
+            "none can be accepted: mend that, or copy the project elsewhere.",
+            path=self.path,
+            why=why,
         )
 
     def mark_done(self, image_id: str, done: bool = True, *, empty: bool = False) -> None:

@@ -22,6 +22,7 @@ Value = str | float
 IMAGE_STATES: Final[tuple[ImageState, ...]] = get_args(ImageState)
 OBJECT_STATES: Final[tuple[ObjectState, ...]] = get_args(ObjectState)
 _SET_ASIDE: Final = frozenset({"second_look", "excluded"})
+_AT_FIRST: Final = frozenset({"to_do", "done", "accepted"})
 AttributeKind = Literal["text", "number", "choice"]
 ATTRIBUTE_KINDS: Final[tuple[AttributeKind, ...]] = get_args(AttributeKind)
 RESERVED: Final = frozenset(
@@ -67,10 +68,22 @@ class Review:
         reviews.of_objects({"": fields}, None, 0.0)
         return replace(reviews.objects[""].review("accepted"), when=None)
 
+    @classmethod
+    def of_image(cls, fields: Mapping[str, Any]) -> Review:
+        """Return what fields say of an image: state, note, tags; all may be missing.
+
+        Raises:
+            TypeError, ValueError: they make no sense.
+
+        """
+        reviews = Reviews()
+        reviews.of_image("", fields, None, 0.0)
+        return replace(reviews.images[""].review("to_do"), when=None)
+
     def fields(self) -> dict[str, Any]:
-        """Return what it says of a mask, for a line of the log, but for what is as at first."""
+        """Return what it says, for a line of the log, but for what is as at first, and marks."""
         said = {"note": self.note, "tags": list(self.tags), "values": dict(self.values)}
-        state = {} if self.state == "accepted" else {"state": self.state}
+        state = {} if self.state in _AT_FIRST else {"state": self.state}
         return state | {name: value for name, value in said.items() if value}
 
     @property
@@ -81,7 +94,7 @@ class Review:
     @property
     def says_anything(self) -> bool:
         """Whether there is more than the state everything begins with."""
-        return self != Review(self.state) or self.state not in {"to_do", "done", "accepted"}
+        return self != Review(self.state) or self.state not in _AT_FIRST
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from napari_sam_tune.core.promptless.job import HeadJob, KeptHead
 from napari_sam_tune.core.rounds.messages import RoundCancelled, RoundFailed
 from napari_sam_tune.core.rounds.plan import Missing
 from napari_sam_tune.core.training.job import Progress
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.models.base import BaseRef
@@ -70,13 +71,15 @@ class HeadTraining:
         """Say what keeps a head from being trained now; "" where nothing does."""
         base = self._project.base
         if self._state.training_head:
-            return "The finder is being trained already; wait for it or cancel it."
+            return tr("The finder is being trained already; wait for it or cancel it.")
         if self._state.training:
-            return "A round of learning is under way; train the finder when it is over."
+            return tr("A round of learning is under way; train the finder when it is over.")
         if base is not None and base.sha256 != self._base.sha256:
-            return "This project is in use with another model now; open it again to train a finder."
+            return tr(
+                "This project is in use with another model now; open it again to train a finder."
+            )
         if (missing := self.missing()) is not None:
-            return f"A finder needs {missing} to learn from."
+            return tr("A finder needs {missing} to learn from.", missing=missing)
         return ""
 
     def start(self, config: TrainConfig | None = None, *, wait: bool) -> HeadEnd | None:

@@ -26,6 +26,7 @@ from napari_sam_tune.core.rounds.plan import (
 )
 from napari_sam_tune.core.rounds.report import Round, RoundReport, report_of
 from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.config import TrainConfig
@@ -118,11 +119,11 @@ class Learner:
 
         """
         if self._closed:
-            raise TrainingError("The session is closed.")
+            raise TrainingError(tr("The session is closed."))
         if not self._idle.is_set():
-            raise TrainingError("A round is already under way; wait for it or cancel it.")
+            raise TrainingError(tr("A round is already under way; wait for it or cancel it."))
         if self._state.training_head:
-            raise TrainingError("A finder is being trained; wait for it or cancel it.")
+            raise TrainingError(tr("A finder is being trained; wait for it or cancel it."))
         self._config_in_round = config or self.config
         self.follow_project()
         if self._is_other_base and (now := self._project.base) is not None:

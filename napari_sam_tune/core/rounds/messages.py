@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from napari_sam_tune.core.promptless.job import HeadJob, KeptHead
 from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
 
-FailureKind = Literal["nan", "out_of_memory", "worker_died", "worker_stuck", "disk_full", "error"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FailureKind = Literal[
+    "nan", "out_of_memory", "worker_died", "worker_stuck", "disk_full", "server", "error"
+]
 
 
 @dataclass(frozen=True)
@@ -45,3 +51,15 @@ Message = Progress | Terminal
 @dataclass(frozen=True)
 class Heartbeat:
     """What a worker process says every so often to be known to run; no message of a round."""
+
+
+def tell(listen: Callable[[Message], None], message: Message) -> None:
+    """Hand a message over; a listener's bug is reported as any thread's, and ends no round."""
+    try:
+        listen(message)
+    except Exception as error:
+        threading.excepthook(
+            threading.ExceptHookArgs(
+                (type(error), error, error.__traceback__, threading.current_thread())
+            )
+        )

@@ -2,7 +2,7 @@
 
 A `Runner` takes a `Job`, a round or the training of a head, which is a round here like any other,
 and answers with `Progress` messages and exactly one terminal one: a `Candidate` or a `KeptHead`,
-`RoundFailed` or `RoundCancelled`. This is the seam at which a cluster could be put.
+`RoundFailed` or `RoundCancelled`. On a cluster rounds run by `cluster_runner`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
+from napari_sam_tune.core.cluster import is_place
 from napari_sam_tune.core.errors import SamTuneError, TrainingError, WorkerDied
+from napari_sam_tune.core.rounds.cluster_runner import ClusterRunner
 from napari_sam_tune.core.rounds.messages import (
     FailureKind,
     Message,
     RoundCancelled,
     RoundFailed,
     Terminal,
+    tell,
 )
 from napari_sam_tune.core.training.job import Progress
 
@@ -270,7 +273,7 @@ class ProcessRunner:
             return
         if isinstance(message, Progress):
             if not under_way.cancelled.is_set():
-                _tell(under_way.listen, message)
+                tell(under_way.listen, message)
         else:
             self._finish(message)
 
@@ -291,25 +294,17 @@ class ProcessRunner:
         # whatever the worker says after a cancel, the person asked for no result
         ending = RoundCancelled() if under_way.cancelled.is_set() else message
         try:
-            _tell(under_way.listen, ending)
+            tell(under_way.listen, ending)
         finally:
             under_way.over.set()
 
 
-def _tell(listen: Callable[[Message], None], message: Message) -> None:
-    """Hand a message over; a listener's bug is reported as any thread's, and ends no round."""
-    try:
-        listen(message)
-    except Exception as error:
-        threading.excepthook(
-            threading.ExceptHookArgs(
-                (type(error), error, error.__traceback__, threading.current_thread())
-            )
-        )
-
-
 def make_runner(runner: str | Runner) -> Runner:
-    """Return a runner by name ("inline", "process"), or the one given.
+    """Return a runner by name, or the one given.
+
+    Args:
+        runner: "inline", "process", or a cluster as `open_cluster` takes it: "dask", "local:1", or
+            the address of a scheduler.
 
     Raises:
         SamTuneError: there is no runner of that name.
@@ -321,4 +316,9 @@ def make_runner(runner: str | Runner) -> Runner:
         return InlineRunner()
     if runner == "process":
         return ProcessRunner()
-    raise SamTuneError(f"There is no runner {runner!r}; use 'inline' or 'process'.")
+    if is_place(runner):
+        return ClusterRunner(runner)
+    raise SamTuneError(
+        f"There is no runner {runner!r}; use 'inline', 'process', or a dask cluster: 'dask', or "
+        "the address of its scheduler."
+    )

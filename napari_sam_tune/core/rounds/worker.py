@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
 import json
 import os
 import queue
@@ -53,12 +54,17 @@ class Worker:
         """Serve until the parent goes, which ends the process."""
         threading.Thread(target=self._listen, daemon=True).start()
         threading.Thread(target=self._beat, daemon=True).start()
+        # What is imported stays: the collector would look through a million new objects again and
+        # again and find nothing, for a fifth of the time.
+        gc.disable()
         import torch
 
         from napari_sam_tune.core.training import fit  # noqa: F401 - ahead of the first round
 
         # The first optimiser of a process imports seconds' worth of torch.
         torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
+        gc.freeze()
+        gc.enable()
         # all of them where this process is stopped while a click is answered
         budget = _cores() if os.name == "posix" else max(1, _cores() - 1)
         while True:

@@ -10,6 +10,7 @@ from napari_sam_tune.core.errors import MaskError, ProjectError
 from napari_sam_tune.core.project.annotations import NewAnnotation
 from napari_sam_tune.core.prompts import Correction, Effort, as_mask
 from napari_sam_tune.core.session.open_object import OpenObject
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -58,7 +59,7 @@ class Accepting:
         current = self._objects.current
         final = current.mask if mask is None else as_mask(mask, self._objects.shape)
         if final is None:
-            raise MaskError("There is nothing to accept yet: click on an object first.")
+            raise MaskError(tr("There is nothing to accept yet: click on an object first."))
         correction = current.correction
         if mask is not None and current.proposal is not None:
             correction = Correction.between(current.proposal.mask, final)
@@ -119,7 +120,12 @@ class Accepting:
         """See `Session.reopen`."""
         annotation = self._project.annotation(annotation_id)
         if annotation.image_id != self._state.image_id:
-            raise ProjectError(f"That object is on {annotation.image_id}: open that image first.")
+            raise ProjectError(
+                tr(
+                    "That object is on {image_id}: open that image first.",
+                    image_id=annotation.image_id,
+                )
+            )
         self._objects.classes.lend(annotation.label)
         self._objects.advance(OpenObject(start=annotation.mask, reopened=annotation_id))
 

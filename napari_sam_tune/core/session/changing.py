@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 from functools import partial
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from napari_sam_tune.core.session.deeds import Deed, Undone
+from napari_sam_tune.core.wording import mark, tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from napari_sam_tune.core.answers.answerer import Answerer
     from napari_sam_tune.core.project.project import Project
-    from napari_sam_tune.core.project.review import ImageState, ObjectState, Value
+    from napari_sam_tune.core.project.review import Attribute, ImageState, ObjectState, Value
     from napari_sam_tune.core.session.accepting import Accepting
     from napari_sam_tune.core.session.objects import Objects
     from napari_sam_tune.core.session.suggested import Suggested
 
 _OF_A_MARK = ("state", "by", "when", "done", "empty")
-_WORDS = {
-    "to_do": "to do",
-    "done": "done",
-    "accepted": "accepted",
-    "second_look": "to be looked at again",
-    "approved": "approved",
-    "excluded": "excluded",
+_AS_BEFORE = mark("Undone: {what} as before.")
+_NOTED = mark("Done again: {what} noted as before.")
+_UNDONE = {
+    "to_do": mark("Undone: {what} to do again."),
+    "done": mark("Undone: {what} done again."),
+    "accepted": mark("Undone: {what} accepted again."),
+    "second_look": mark("Undone: {what} to be looked at again."),
+    "approved": mark("Undone: {what} approved again."),
+    "excluded": mark("Undone: {what} excluded again."),
+}
+_REDONE = {
+    "to_do": mark("Done again: {what} to do."),
+    "done": mark("Done again: {what} done."),
+    "accepted": mark("Done again: {what} accepted."),
+    "second_look": mark("Done again: {what} to be looked at again."),
+    "approved": mark("Done again: {what} approved."),
+    "excluded": mark("Done again: {what} excluded."),
 }
 
 
@@ -86,12 +98,13 @@ class Changing:
             return
         self.project.delete(ids)
         image_id = images[0] if len(images) == 1 else None
-        masks = "the mask is" if len(ids) == 1 else f"{len(ids)} masks are"
+        back = tr("Undone: {n:,} masks are back.", "Undone: the mask is back.", n=len(ids))
+        gone = tr("Done again: {n:,} masks are gone.", "Done again: the mask is gone.", n=len(ids))
         self._done(
             partial(self.project.restore_all, ids),
             partial(self.project.delete, ids),
-            Undone(image_id, f"Undone: {masks} back."),
-            Undone(image_id, f"Done again: {masks} gone."),
+            Undone(image_id, back),
+            Undone(image_id, gone),
             partial(self._accepting.tell_changed, *images),
         )
 
@@ -119,13 +132,25 @@ class Changing:
         images = {self.project.annotation(name).image_id for name in done.before}
         image_id = images.pop() if len(images) == 1 else None
         before = sorted(set(done.before.values()))
-        masks = "the mask is" if len(done.before) == 1 else f"{len(done.before)} masks are"
-        was = f"“{before[0]}”" if len(before) == 1 else "of the classes they were of"
+        undone = tr("Undone: the masks are of the classes they were of again.")
+        if len(before) == 1:
+            undone = tr(
+                "Undone: {n:,} masks are “{label}” again.",
+                "Undone: the mask is “{label}” again.",
+                n=len(done.before),
+                label=before[0],
+            )
+        redone = tr(
+            "Done again: {n:,} masks are “{label}”.",
+            "Done again: the mask is “{label}”.",
+            n=len(done.before),
+            label=label,
+        )
         self._done(
             partial(self.project.relabel_back, done),
             partial(self.project.relabel_back, done, is_void=False),
-            Undone(image_id, f"Undone: {masks} {was} again."),
-            Undone(image_id, f"Done again: {masks} “{label}”."),
+            Undone(image_id, undone),
+            Undone(image_id, redone),
             self._tell_classes,
         )
         return True
@@ -148,13 +173,16 @@ class Changing:
             if is_merge and own == old:
                 self.objects.classes.replace(new, old)
 
-        text = f"“{old}” is a class of its own" if is_merge else f"the class is called “{old}”"
-        more = f"“{old}” is merged into “{new}”" if is_merge else f"the class is called “{new}”"
+        undone = mark("Undone: the class is called “{old}” again.")
+        redone = mark("Done again: the class is called “{new}”.")
+        if is_merge:
+            undone = mark("Undone: “{old}” is a class of its own again.")
+            redone = mark("Done again: “{old}” is merged into “{new}”.")
         self._done(
             back,
             partial(self.project.rename_back, key, is_void=False),
-            Undone(text=f"Undone: {text} again."),
-            Undone(text=f"Done again: {more}."),
+            Undone(text=tr(undone, old=old)),
+            Undone(text=tr(redone, old=old, new=new)),
             self.follow,
         )
 
@@ -175,9 +203,34 @@ class Changing:
         self._done(
             partial(self.project.set_class, name, colour, place=place),
             partial(self.project.remove_class, name),
-            Undone(text=f"Undone: the class “{name}” is back."),
-            Undone(text=f"Done again: the class “{name}” is gone."),
+            Undone(text=tr("Undone: the class “{name}” is back.", name=name)),
+            Undone(text=tr("Done again: the class “{name}” is gone.", name=name)),
             self._tell_classes,
+        )
+
+    def set_attributes(self, label: str, attributes: Sequence[Attribute]) -> None:
+        """Say what is noted of every mask of a class; `undo` takes it back.
+
+        See `Project.set_attributes`. What somebody else changed since stays.
+        """
+        self.follow()
+        before = self.project.attributes(label)
+        self.project.set_attributes(label, attributes)
+        after, since = self.project.attributes(label), time()
+        if after == before:
+            return
+
+        def put(out: Sequence[Attribute], back: Sequence[Attribute]) -> None:
+            name = self.project.class_now(label, since)
+            now = self.project.attributes(name)
+            self.project.set_attributes(name, _exchanged(now, out, back))
+
+        self._done(
+            partial(put, after, before),
+            partial(put, before, after),
+            Undone(text=tr("Undone: the attributes of “{name}” are as before.", name=label)),
+            Undone(text=tr("Done again: the attributes of “{name}” are changed.", name=label)),
+            self.reviews_changed.emit,
         )
 
     # ------------------------------------------------------------ what is said
@@ -230,12 +283,16 @@ class Changing:
         state: str | None,
     ) -> None:
         image_id = next(iter(before)) if len(before) == 1 else None
-        what = f"{len(before)} images are" if image_id is None else f"“{image_id}” is"
+        what = (
+            tr("{count:,} images are", count=len(before))
+            if image_id is None
+            else tr("“{image}” is", image=image_id)
+        )
         self._done(
             partial(self.project.restore_images, before),
             partial(self.project.restore_images, after),
-            Undone(image_id, f"Undone: {what} {_again(was if state else None)}."),
-            Undone(image_id, f"Done again: {what} {_WORDS.get(state or '', 'noted as before')}."),
+            Undone(image_id, _undone(what, was if state else None)),
+            Undone(image_id, _redone(what, state)),
             self.reviews_changed.emit,
         )
 
@@ -258,13 +315,13 @@ class Changing:
         after = {i: _some(self.project.said_of_mask(i), names) for i, names in before.items()}
         images = {self.project.annotation(name).image_id for name in before}
         image_id = images.pop() if len(images) == 1 else None
-        what = "the mask is" if len(before) == 1 else f"{len(before)} masks are"
+        what = tr("{n:,} masks are", "the mask is", n=len(before))
         was = states.pop() if state is not None and len(states) == 1 else None
         self._done(
             partial(self.project.say_again, objects=before),
             partial(self.project.say_again, objects=after),
-            Undone(image_id, f"Undone: {what} {_again(was)}."),
-            Undone(image_id, f"Done again: {what} {_WORDS.get(state or '', 'noted as before')}."),
+            Undone(image_id, _undone(what, was)),
+            Undone(image_id, _redone(what, state)),
             self.reviews_changed.emit,
         )
 
@@ -286,9 +343,28 @@ class Changing:
         tell()
 
 
+def _exchanged(
+    now: Sequence[Attribute], out: Sequence[Attribute], back: Sequence[Attribute]
+) -> list[Attribute]:
+    """Return the attributes of now with some put back for others, but for those changed since."""
+    if tuple(now) == tuple(out):
+        return list(back)
+    former, returned = {one.name: one for one in out}, {one.name: one for one in back}
+    kept = [
+        returned.get(one.name) if former.get(one.name) == one else one
+        for one in now  # None: it came with what is put back
+    ]
+    names = {one.name for one in now} | former.keys()
+    return [one for one in (*kept, *(o for o in back if o.name not in names)) if one is not None]
+
+
 def _some(said: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return {name: said[name] for name in names}
 
 
-def _again(state: str | None) -> str:
-    return "as before" if state is None else f"{_WORDS[state]} again"
+def _undone(what: str, state: str | None) -> str:
+    return tr(_AS_BEFORE if state is None else _UNDONE[state], what=what)
+
+
+def _redone(what: str, state: str | None) -> str:
+    return tr(_NOTED if state is None else _REDONE[state], what=what)

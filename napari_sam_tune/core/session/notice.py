@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from napari_sam_tune.core.wording import join_names, join_sentences, tr
+
 if TYPE_CHECKING:
     from napari_sam_tune.core.models.base import BaseRef
     from napari_sam_tune.core.project.project import Project
@@ -20,16 +22,18 @@ def open_with(project: Project, base: BaseRef) -> str | None:
 
     """
     said = [project.set_base(base), project.why_read_only(), _say_overruled(project)]
-    return " ".join(sentence for sentence in said if sentence is not None) or None
+    return join_sentences(*said) or None
 
 
 def _say_overruled(project: Project) -> str | None:
     images = sorted({annotation.image_id for annotation in project.overruled()})
     if not images:
         return None
-    more = f" and {len(images) - _NAMED} more" if len(images) > _NAMED else ""
-    return (
-        f"Objects on {', '.join(f'“{image_id}”' for image_id in images[:_NAMED])}{more} were "
-        "corrected twice at the same time. The later correction counts; have a look whether it is "
-        "right. The other one is kept in the project."
+    named = join_names(f"“{image_id}”" for image_id in images[:_NAMED])
+    if len(images) > _NAMED:
+        named = tr("{names} and {count} more", names=named, count=len(images) - _NAMED)
+    return tr(
+        "Objects on {images} were corrected twice at the same time. The later correction counts; "
+        "have a look whether it is right. The other one is kept in the project.",
+        images=named,
     )

@@ -16,6 +16,7 @@ from napari_sam_tune.core.session.effort_meter import EffortMeter
 from napari_sam_tune.core.session.history import History
 from napari_sam_tune.core.session.open_object import OpenObject
 from napari_sam_tune.core.session.shelf import Shelf
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +82,7 @@ class Objects:
 
         """
         if self._state.image_id is None:
-            raise ProjectError("No image is open: open one first.")
+            raise ProjectError(tr("No image is open: open one first."))
         return self._state.image_id
 
     @property
@@ -134,7 +135,7 @@ class Objects:
         """
         current = self.current
         if current.prompt is None or not current.prompt.asks:
-            raise ProjectError("There is nothing to ask: click on an object first.")
+            raise ProjectError(tr("There is nothing to ask: click on an object first."))
         _, asked, previous = current.asking(current.prompt)
         return self._requested(asked, previous)
 

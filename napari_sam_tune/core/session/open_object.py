@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.errors import PromptError
 from napari_sam_tune.core.prompts import Correction, Prompt, Proposal
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.prompts import ClassGuess, Mask, Stroke
@@ -99,7 +100,7 @@ class OpenObject:
 
         """
         if prompt.strokes not in ((), self.strokes):
-            raise PromptError("Strokes are drawn one by one, with Session.draw.")
+            raise PromptError(tr("Strokes are drawn one by one, with Session.draw."))
         prompt, mask = replace(prompt, strokes=self.strokes), self.mask
         answered = self.answered[-1] if self.answered else None  # what the proposal is about
         last = self.proposal

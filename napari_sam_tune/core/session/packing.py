@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import zlib
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +10,7 @@ import numpy as np
 
 from napari_sam_tune.core.geometry.windows import bounding_box, shape_of
 from napari_sam_tune.core.prompts import Correction, Prompt, Proposal
+from napari_sam_tune.core.storage.own_pages import in_own_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,10 +88,6 @@ def unpack(packed: Any) -> Any:
 def with_own_pages(value: Any, moved: dict[int, NDArray[Any]] | None = None) -> Any:
     """Return a value whose large arrays have pages of memory of their own.
 
-    They go back to the system with the array. What lies on the heap for long, and goes at last,
-    leaves holes there, of which a few bytes put in by anybody keep the next array out: an accept
-    took a megabyte of the heap, though nothing held it any more.
-
     Args:
         value: is left as it is.
         moved: arrays by the ids of those they were made of, each of which is moved once.
@@ -100,10 +96,7 @@ def with_own_pages(value: Any, moved: dict[int, NDArray[Any]] | None = None) -> 
     moved = {} if moved is None else moved
     if isinstance(value, np.ndarray):
         if value.nbytes >= _LARGE and id(value) not in moved:
-            pages = mmap.mmap(-1, value.nbytes)
-            array = np.frombuffer(pages, value.dtype).reshape(value.shape)
-            array[...] = value
-            moved[id(value)] = array
+            moved[id(value)] = in_own_pages(value)
         return moved.get(id(value), value)
     if isinstance(value, tuple):
         return tuple(with_own_pages(part, moved) for part in value)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.errors import MaskError
 from napari_sam_tune.core.session.open_object import OpenObject
+from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,7 +86,7 @@ class Suggested:
         """
         current = self._objects.current
         if current.suggestion is None:
-            raise MaskError("No suggestion is shown: ask for some first.")
+            raise MaskError(tr("No suggestion is shown: ask for some first."))
         if not current.is_suggestion:
             self._objects.advance(OpenObject.suggested(current.suggestion))
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.config import TrainConfig
     from napari_sam_tune.core.models.base import BaseRef
 
-Phase = Literal["loading", "encoding", "training", "judging"]
+Phase = Literal["loading", "sending", "encoding", "training", "judging"]
 PromptKind = Literal["point", "box", "robot"]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
+from napari_sam_tune.core.wording import mark
 from napari_sam_tune.formats.weights.usage import (
     half_names,
     use_exported,
@@ -77,42 +78,42 @@ WEIGHTS_FORMATS: Final = {
     for form in (
         WeightsFormat(
             "sam",
-            "SAM checkpoint, adapters merged",
+            mark("SAM checkpoint, adapters merged"),
             f"{_WRITERS}:write_sam",
             use_sam,
             suffix=".pth",
         ),
         WeightsFormat(
             "safetensors",
-            "Only what was trained, self-describing",
+            mark("Only what was trained, self-describing"),
             f"{_WRITERS}:write_ours",
             use_ours,
             suffix=".safetensors",
         ),
         WeightsFormat(
             "lora",
-            "LoRA adapters alone",
+            mark("LoRA adapters alone"),
             f"{_WRITERS}:write_adapters",
             use_ours,
             suffix=".safetensors",
         ),
         WeightsFormat(
             "promptless",
-            "Promptless head kept last",
+            mark("Promptless head kept last"),
             f"{_WRITERS}:write_head",
             use_head,
             suffix=".safetensors",
         ),
         WeightsFormat(
             "onnx",
-            "ONNX graphs, encoder and decoder",
+            mark("ONNX graphs, encoder and decoder"),
             f"{_WRITERS}:write_onnx_graphs",
             use_onnx,
             halves=".onnx",
         ),
         WeightsFormat(
             "pt2",
-            "torch.export graphs, encoder and decoder",
+            mark("torch.export graphs, encoder and decoder"),
             f"{_WRITERS}:write_exported_graphs",
             use_exported,
             halves=".pt2",

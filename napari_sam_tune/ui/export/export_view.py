@@ -160,7 +160,7 @@ class ExportDialog(QDialog):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         self.formats = ComboBox(
             {
-                n: known.title[:1].upper() + known.title[1:]
+                n: tr(known.title)[:1].upper() + tr(known.title)[1:]
                 for n, known in FORMATS.items()
                 if known.writer
             }
@@ -212,7 +212,7 @@ class ExportDialog(QDialog):
         page = QWidget()
         form = QFormLayout(page)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        titles = {known.name: known.title for known in WEIGHTS_FORMATS.values()}
+        titles = {known.name: tr(known.title) for known in WEIGHTS_FORMATS.values()}
         self.weights_formats = ComboBox(titles)
         self.weights_formats.currentIndexChanged.connect(self._on_choice_changed)
         self._versions = ComboBox(self._content.versions)

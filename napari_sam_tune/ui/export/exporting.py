@@ -22,6 +22,7 @@ from napari_sam_tune.ui.export.export_request import MASKS, WEIGHTS, ExportConte
 from napari_sam_tune.ui.export.export_view import ExportDialog
 from napari_sam_tune.ui.faults import explain
 from napari_sam_tune.ui.model_code import import_model_code
+from napari_sam_tune.ui.translation import use_language
 from napari_sam_tune.ui.views.notice import Notice
 from napari_sam_tune.ui.views.panel import Panel
 
@@ -40,6 +41,7 @@ def export_weights() -> Exporting | None:
 
 
 def _open(tab: int) -> Exporting | None:
+    use_language()
     viewer = current_viewer()
     window = None if viewer is None else viewer.window._qt_window
     project = None if viewer is None else _project_in_dock(viewer)
@@ -160,7 +162,7 @@ class Exporting(QObject):
         self.dialog.show_idle()
         lines = [_written(report)]
         lines += [
-            tr("Not kept: {count} × {what}.", count=count, what=what)
+            tr("Not kept: {count} × {what}.", count=count, what=tr(what))
             for what, count in sorted(report.losses.items())
         ]
         folder = report.path if report.path.is_dir() else report.path.parent

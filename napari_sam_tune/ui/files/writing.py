@@ -82,11 +82,11 @@ def save_layer(form: str, path: str, data: Any, attributes: Mapping[str, Any]) -
         options=_options(attributes),
     )
     if report.losses:
-        lost = "; ".join(f"{count} × {what}" for what, count in sorted(report.losses.items()))
+        lost = "; ".join(f"{count} × {tr(what)}" for what, count in sorted(report.losses.items()))
         show_warning(
             tr(
                 "{title} could not hold everything of {name}: {lost}.",
-                title=known.title,
+                title=tr(known.title),
                 name=report.path.name,
                 lost=lost,
             )

@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_sam_tune.core.plain_text import visible
+from napari_sam_tune.core.project.noted import ValueRange, ranges_of
 from napari_sam_tune.core.wording import tr
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.line_edit import LineEdit
@@ -32,12 +33,14 @@ class Filter:
         words: all of these are in a row's words.
         label: the only class; "": any.
         state: the only state; "": any.
+        value: of what is noted, this alone; None: any.
 
     """
 
     words: tuple[str, ...] = ()
     label: str = _ANY
     state: str = _ANY
+    value: ValueRange | None = None
 
     def takes(self, row: ListRow) -> bool:
         """Whether a row is listed."""
@@ -45,6 +48,7 @@ class Filter:
             (self.label == _ANY or self.label in row.labels)
             and self.state in (_ANY, row.state)
             and all(word in row.words for word in self.words)
+            and (self.value is None or self.value.takes(row.values))
         )
 
 
@@ -75,7 +79,11 @@ class ListPage(QWidget):
         self._words.setClearButtonEnabled(True)
         self._words.setToolTip(tr("List only those with all of these words in name, note or tags"))
         self._words.textChanged.connect(self.list_rows)
-        for choice in (self._labels, self._states):
+        self._offered: list[ValueRange | None] = [None]
+        self._values = ComboBox({_ANY: tr("Any attribute")})
+        self._values.setToolTip(tr("List those alone of which this is noted"))
+        self._values.hide()
+        for choice in (self._labels, self._states, self._values):
             choice.activated.connect(self.list_rows)
         self._count = OneLine("quiet")
         self._count.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -87,7 +95,7 @@ class ListPage(QWidget):
         what_and_count.addWidget(choices, 3)
         what_and_count.addWidget(self._count, 2)
         column.addLayout(what_and_count)
-        column.addWidget(Row(self._words, self._labels, self._states))
+        column.addWidget(Row(self._words, self._labels, self._states, self._values))
         column.addLayout(self.above)
         self._nothing = Text("", "quiet")
         column.addWidget(self._nothing)
@@ -98,7 +106,12 @@ class ListPage(QWidget):
     def filter(self) -> Filter:
         """What is listed."""
         words = tuple(self._words.text().lower().split())
-        return Filter(words, str(self._labels.currentData()), str(self._states.currentData()))
+        label, state = str(self._labels.currentData()), str(self._states.currentData())
+        return Filter(words, label, state, self._value)
+
+    @property
+    def _value(self) -> ValueRange | None:
+        return self._offered[self._values.currentIndex()]
 
     def offer_labels(self, labels: Iterable[str]) -> None:
         """Offer to list one of these classes alone."""
@@ -119,7 +132,22 @@ class ListPage(QWidget):
 
         """
         self._all, self._empty = tuple(rows), empty
+        self._offer_values()
         self.list_rows()
+
+    def _offer_values(self) -> None:
+        """Offer what is noted of the rows there are; what was chosen stays."""
+        chosen = self._value
+        wanted = [None, *ranges_of(noted for row in self._all for noted in row.values)]
+        if chosen not in wanted:
+            wanted.append(chosen)
+        if wanted != self._offered:
+            self._offered = wanted
+            self._values.clear()
+            for value in wanted:
+                self._values.addItem(tr("Any attribute") if value is None else value.text)
+            self._values.setCurrentIndex(wanted.index(chosen))
+        self._values.setVisible(len(wanted) > 1)
 
     def said_of(self, count: int, total: int) -> str:
         """Say how many of all there are pass the filter."""

@@ -33,7 +33,8 @@ class NumbersSnapshot:
         headline: in a sentence or two.
         classes: masks of each class.
         sizes: masks by size.
-        places: share of masks that cover each place of the image, (H, W).
+        noted: masks by attribute and value.
+        places: how many masks lie at each place of their images, (H, W).
         effort: clicks, boxes and strokes a mask, over the masks in their order.
         seconds: and seconds a mask.
 
@@ -42,6 +43,7 @@ class NumbersSnapshot:
     headline: str
     classes: tuple[Bar, ...]
     sizes: tuple[Bar, ...]
+    noted: tuple[Bar, ...]
     places: NDArray[Any]
     effort: tuple[Bar, ...]
     seconds: tuple[Bar, ...]
@@ -63,7 +65,7 @@ class NumbersView(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._headline = Text(tr("Counting…"))
         self._classes, self._sizes, self._places = Bars(), Columns(), PlaceMap()
-        self._effort, self._seconds = Columns(), Columns()
+        self._effort, self._seconds, self._noted = Columns(), Columns(), Bars()
         self._page = QWidget()
         self._page.setObjectName("panel")
         look = Look.of()
@@ -78,6 +80,7 @@ class NumbersView(QDialog):
             (mark("Masks by size, in pixels"), self._sizes),
             (mark("Clicks, boxes, strokes a mask over time"), self._effort),
             (mark("Seconds a mask over time"), self._seconds),
+            (mark("Masks by attribute"), self._noted),
         )
         for number, (title, chart) in enumerate(cards):
             card = Section(title, folds=False)
@@ -85,6 +88,8 @@ class NumbersView(QDialog):
             card.body.addWidget(chart)
             card.body.addStretch()
             grid.addWidget(card, 1 + number // 2, number % 2)
+        self._noted_card = card
+        card.hide()  # until something is noted
         grid.setColumnStretch(0, 1)
         grid.setColumnStretch(1, 1)
         grid.setRowStretch(4, 1)
@@ -111,6 +116,8 @@ class NumbersView(QDialog):
         self._headline.setText(shown.headline)
         self._classes.show_bars(shown.classes)
         self._sizes.show_bars(shown.sizes)
+        self._noted.show_bars(shown.noted)
+        self._noted_card.setVisible(bool(shown.noted))
         self._places.show_places(shown.places)
         self._effort.show_bars(shown.effort)
         self._seconds.show_bars(shown.seconds)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QKeyEvent, QResizeEvent
     from qtpy.QtWidgets import QStyleOptionViewItem, QWidget
 
+    from napari_sam_tune.core.project.noted import Noted
+
 _THUMBNAIL = 44
 _GAP = 6
 _FEWEST = 3
@@ -62,6 +64,7 @@ class ListRow:
         labels: its classes, for the filter.
         state: its state, for the filter.
         words: what is looked through for a text, in lower case.
+        values: what is noted of it, attributes with their values, for the filter.
         ranks: its place in each order the list offers.
 
     """
@@ -75,6 +78,7 @@ class ListRow:
     labels: tuple[str, ...] = ()
     state: str = ""
     words: str = ""
+    values: tuple[Noted, ...] = ()
     ranks: tuple[float, ...] = ()
 
 

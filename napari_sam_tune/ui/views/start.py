@@ -14,9 +14,11 @@ from napari_sam_tune.core.models.catalogue import OFFICIAL, STARTER
 from napari_sam_tune.core.project.folder import is_project
 from napari_sam_tune.core.wording import mark, tr
 from napari_sam_tune.ui.queue import PROJECT_NAME
+from napari_sam_tune.ui.servers import PREFIX, address_of, check_server, load_servers, save_server
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.recent_row import RecentRow
 from napari_sam_tune.ui.views.row import Row
+from napari_sam_tune.ui.views.server_dialog import ServerDialog
 from napari_sam_tune.ui.views.style import Button, OneLine, Section, Text
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ class Choices:
     Attributes:
         project: folder of the project, or None for the default place.
         model: a model's name or the path of a weights file.
-        device: "auto", "cpu", "cuda" or "mps".
+        device: "auto", "cpu", "cuda" or "mps"; or a server, see `ui.servers`.
 
     """
 
@@ -115,6 +117,9 @@ class StartView(QWidget):
         if self._model.findData(choices.model) < 0:
             self._add_file(choices.model)
         self._model.setCurrentIndex(self._model.findData(choices.model))
+        server = address_of(choices.device)
+        if server is not None and self._device.findData(choices.device) < 0:
+            self._add_server(server)
         self._device.setCurrentIndex(max(0, self._device.findData(choices.device)))
 
     def show_images_in_viewer(self, count: int, home: Path) -> None:
@@ -209,6 +214,10 @@ class StartView(QWidget):
         self._model.addItem(tr("A weights file…"), "")
         self._model.activated.connect(self._on_model_activated)
         self._device = ComboBox({name: tr(title) for name, title in DEVICES.items()})
+        for address in load_servers():
+            self._add_server(address)
+        self._device.addItem(tr("A server…"), "")
+        self._device.activated.connect(self._on_device_activated)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
@@ -246,6 +255,28 @@ class StartView(QWidget):
         if path:
             self._add_file(path)
         self._model.setCurrentIndex(self._model.findData(path) if path else 0)
+
+    def _on_device_activated(self, index: int) -> None:
+        if self._device.itemData(index) != "":
+            return
+        dialog = ServerDialog(check_server, self)
+        known = load_servers()
+        if known:
+            dialog.show_server(*next(reversed(known.items())))
+        address = ""
+        if dialog.exec():
+            address = dialog.address
+            save_server(address, dialog.token)
+            self._add_server(address)
+        dialog.deleteLater()
+        self._device.setCurrentIndex(max(0, self._device.findData(PREFIX + address)))
+
+    def _add_server(self, address: str) -> None:
+        if self._device.findData(PREFIX + address) < 0:
+            last = self._device.findData("")
+            at = self._device.count() if last < 0 else last
+            title = tr("Server {address}", address=address.partition("://")[2])
+            self._device.insertItem(at, title, PREFIX + address)
 
     def _add_file(self, path: str) -> None:
         if self._model.findData(path) < 0:

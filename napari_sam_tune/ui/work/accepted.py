@@ -115,16 +115,17 @@ class Accepted(QObject):
     def edit_attributes(self, name: str) -> None:
         """Ask what is noted of every mask of a class."""
         project = self._session.project
-        rows = [
-            AttributeRow(a.name, a.kind, ", ".join(a.choices)) for a in project.attributes(name)
-        ]
+        before = project.attributes(name)
+        rows = [AttributeRow(a.name, a.kind, ", ".join(a.choices)) for a in before]
 
         def keep(edited: list[AttributeRow]) -> str:
             try:
-                project.set_attributes(name, [_attribute(row) for row in edited])
+                self._session.set_attributes(name, [_attribute(row) for row in edited])
             except SamTuneError as error:
                 return str(error)
-            self._session.reviews_changed.emit()
+            if project.attributes(name) != before:
+                told = tr("The attributes of “{name}” are changed.", name=name)
+                self._place.tell(join_sentences(told, tr("Undo takes it back.")))
             return ""
 
         editor = AttributeEditor(name, rows, keep, self._place.panel)

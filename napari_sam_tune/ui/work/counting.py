@@ -10,7 +10,7 @@ import numpy as np
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFileDialog
 
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.wording import join_sentences, tr
 from napari_sam_tune.ui.background import Background
 from napari_sam_tune.ui.views.charts import Bar
 from napari_sam_tune.ui.views.look import ACCENT
@@ -114,6 +114,14 @@ def _shown(numbers: Numbers, queued: int) -> NumbersSnapshot:
         empty=empty,
         unseen=max(0, queued - len(numbers.images)),
     )
+    aside = sum(numbers.states.get(state, 0) for state in ("excluded", "second_look"))
+    if aside:
+        more = tr(
+            "{n:,} of the masks are excluded or wait for a second look; they are counted here.",
+            "1 of the masks is excluded or waits for a second look; it is counted here.",
+            n=aside,
+        )
+        headline = join_sentences(headline, more)
     most = sorted((c for c in numbers.classes if c.masks), key=lambda one: -one.masks)
     sizes = np.sum([one.sizes for one in numbers.classes], axis=0) if numbers.masks else []
     edges = [_short(edge) for edge in numbers.size_edges]
@@ -126,6 +134,9 @@ def _shown(numbers: Numbers, queued: int) -> NumbersSnapshot:
         sizes=tuple(
             Bar(f"{edge}", float(count), f"{count:,}" if count else "")
             for edge, count in list(zip(edges, sizes, strict=False))[first:]
+        ),
+        noted=tuple(
+            Bar(one.values.text, one.masks, f"{one.masks:,}", _GREY) for one in numbers.noted
         ),
         places=numbers.places,
         effort=_over_time([float(cost.actions) for cost in numbers.costs], ACCENT),

@@ -38,6 +38,7 @@ _DOING = {
     "loading": mark("Learning begins…"),
     "encoding": mark("Learning: looking at images"),
     "training": mark("Learning from your masks"),
+    "sending": mark("Sending what the server has not got"),
     "judging": mark("Learning: testing on your masks"),
 }
 

@@ -46,11 +46,10 @@ def headline(current: OpenObject, project: Project, image_id: str | None, done_k
 
 def _recalled(proposal: Proposal, project: Project) -> str:
     images = {project.annotation(name).image_id for name in proposal.recalled}
-    said = tr(
-        "Mask of the same place on {n} images",
-        "Mask of the same place on {image}",
-        n=len(images),
-        image=next(iter(images)),
+    said = (
+        tr("Mask of the same place on {image}", image=next(iter(images)))
+        if len(images) == 1
+        else tr("Mask of the same place on {count} images", count=len(images))
     )
     if len(proposal.candidates) < 2:
         return said

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.look_again import LookAgain
     from napari_sam_tune.core.project.annotations import Annotation
+    from napari_sam_tune.core.project.noted import Noted
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.project.review import Review
     from napari_sam_tune.core.suggestions.review import Review as Suggestions
@@ -70,6 +71,7 @@ def _row_of_mask(
         labels=(mask.label,),
         state=said.state,
         words=" ".join(words).lower(),
+        values=tuple(said.values.items()),
     )
 
 
@@ -109,9 +111,12 @@ def rows_of_images(
     """
     masks: Counter[str] = Counter()
     labels: dict[str, set[str]] = {}
-    for annotation in project.annotations():
+    values: dict[str, dict[Noted, None]] = {}
+    for annotation, of_mask in project.reviewed():
         masks[annotation.image_id] += 1
         labels.setdefault(annotation.image_id, set()).add(annotation.label)
+        if of_mask.values:
+            values.setdefault(annotation.image_id, {}).update(dict.fromkeys(of_mask.values.items()))
     reviews, empty = project.image_reviews(), project.empty_images()
     need = {image_id: place for place, image_id in enumerate(expected.need)}
     rows = []
@@ -135,6 +140,7 @@ def rows_of_images(
                 labels=tuple(labels.get(image.id, ())),
                 state=state,
                 words=" ".join((image.id, note, *tags)).lower(),
+                values=tuple(values.get(image.id, ())),
                 ranks=(place, need.get(image.id, _LAST), _unsure(finds, sureness)),
             )
         )

@@ -24,6 +24,7 @@ from napari_sam_tune.ui.work.preview import Preview
 from napari_sam_tune.ui.work.reviewing import Reviewing
 from napari_sam_tune.ui.work.seeing import Seeing
 from napari_sam_tune.ui.work.selecting import Selecting
+from napari_sam_tune.ui.work.serving import Serving
 from napari_sam_tune.ui.work.suggesting import Suggesting
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Work(QObject):
     Attributes:
         place: the same.
         opening, selecting, accepted, annotating, reviewing, looking_again, listing,
-            counting, suggesting, fine_tuning, preview, seeing: the parts.
+            counting, suggesting, fine_tuning, preview, seeing, serving: the parts.
         image_removed: emitted when the person took the open image off the viewer.
 
     """
@@ -75,6 +76,7 @@ class Work(QObject):
         self.fine_tuning = FineTuning(place, self.annotating, self)
         self.preview = Preview(place, self.opening, self.annotating, self)
         self.seeing = Seeing(place, self.opening, self)
+        self.serving = Serving(place, self)
         self._gestures = Gestures(
             self.annotating,
             self.annotating.drawing,
@@ -126,6 +128,7 @@ class Work(QObject):
         viewer.mouse_double_click_callbacks.extend(self._double_click)
         self._keys.close()
         for part in (
+            self.serving,
             self.listing,
             self.counting,
             self.reviewing,

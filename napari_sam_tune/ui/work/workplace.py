@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_sam_tune.core.session.session import Session
+    from napari_sam_tune.service.connection import Connection
     from napari_sam_tune.ui.canvas.layers import LabellingLayers
     from napari_sam_tune.ui.inference import Inference
     from napari_sam_tune.ui.preferences import Preferences
@@ -32,6 +33,7 @@ class Workplace:
         session: the product.
         queue: the images.
         preferences: replaced as a whole when they change.
+        connection: to the server that does the model's work; None where this computer does.
         last_action: time of the person's last action, on the monotonic clock.
 
     """
@@ -43,6 +45,7 @@ class Workplace:
     session: Session
     queue: ImageQueue
     preferences: Preferences
+    connection: Connection | None = None
     last_action: float = field(default_factory=monotonic)
 
     def touch(self) -> None:

@@ -1,0 +1,27 @@
+"""What every operation is given: the server, and whose turn a question takes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import Depends, Request
+
+from napari_sam_tune.service.server import Server
+
+_CLIENT_LETTERS: Final = 64
+
+
+def _server(request: Request) -> Server:
+    server: Server = request.app.state.server
+    return server
+
+
+def _client(request: Request) -> str:
+    """Return whose turn a question takes: who says so, or the connection it came by."""
+    said = request.headers.get("x-client", "")
+    peer = request.client
+    return said[:_CLIENT_LETTERS] or ("" if peer is None else f"{peer.host}:{peer.port}")
+
+
+Here = Annotated[Server, Depends(_server)]
+Client = Annotated[str, Depends(_client)]

@@ -1,0 +1,148 @@
+"""An encoder that works on a server: clicks are answered here, from what was encoded there.
+
+Encoding is nearly all of a model's work, and needed once for an image or a window; so no network
+lies between a click and its mask, and one that breaks keeps nobody from clicking. While the server
+cannot be reached, which its connection tells, images are encoded on this computer.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import asdict
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+from napari_sam_tune.core.answers.encoding import Encoder, View
+from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.geometry.windows import whole
+from napari_sam_tune.core.models.base import BASE_VERSION
+from napari_sam_tune.core.models.weights_file import content_version, pack_weights
+from napari_sam_tune.service.connection import ServerGone, ServerRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.geometry.windows import Window
+    from napari_sam_tune.service.connection import Connection
+
+AGAIN_SECONDS: Final = 5.0
+"""A server that was not reached, or was too busy, is left alone for so long."""
+_BUSY: Final = frozenset({429, 503, 504})
+
+
+class RemoteEncoder(Encoder):
+    """Has images encoded on a server, and on this computer while that cannot be.
+
+    Args:
+        connection: to the server.
+        predictor: whose encoder this is to be.
+
+    Raises:
+        ServerGone, ServerRefused: the server cannot be asked.
+        SamTuneError: the server has another base model.
+
+    """
+
+    def __init__(self, connection: Connection, predictor: Predictor) -> None:
+        super().__init__(predictor.network)
+        self._connection, self._predictor = connection, predictor
+        there = connection.describe()
+        if there.base_sha256 != predictor.ref.sha256:
+            raise SamTuneError(
+                f"The server {connection.address} has the model {there.base}, and this project is "
+                f"for {predictor.ref.name}. Start the server with that one, or choose it here."
+            )
+        self._is_fast_there = there.device != "cpu" or predictor.network.is_light
+        self._again = 0.0
+        self._kept: tuple[Mapping[str, Tensor], str] = ({}, BASE_VERSION)
+
+    @property
+    def is_fast(self) -> bool:
+        """See `Encoder.is_fast`; on the server."""
+        return self._is_fast_there
+
+    def encode(
+        self,
+        rgb: NDArray[np.uint8],
+        window: Window | None = None,
+        *,
+        keeps_stages: bool = False,
+    ) -> View:
+        """See `Encoder.encode`; what an ImageNet trunk saw is kept by this computer alone.
+
+        Raises:
+            ServerRefused: the server will not, and asking again would not help.
+
+        """
+        if monotonic() >= self._again:
+            try:
+                return self._encode_there(rgb, window or whole((rgb.shape[0], rgb.shape[1])))
+            except ServerGone:
+                self._again = monotonic() + AGAIN_SECONDS
+            except ServerRefused as refused:
+                if refused.status not in _BUSY:
+                    raise
+                self._again = monotonic() + AGAIN_SECONDS
+                self._connection.tell_reached(False)
+        return super().encode(rgb, window, keeps_stages=keeps_stages)
+
+    def _encode_there(self, rgb: NDArray[np.uint8], window: Window) -> View:
+        y0, x0, y1, x1 = window
+        pixels = self.input_pixels(rgb[y0:y1, x0:x1])
+        file = io.BytesIO()
+        Image.fromarray(pixels[0].permute(1, 2, 0).numpy()).save(file, "PNG", compress_level=1)
+        version = self._version_there()
+        try:
+            features = self._embedded(file.getvalue(), version)
+        except ServerRefused as refused:
+            if refused.error != "weights_unknown":
+                raise
+            self._send_weights(version)
+            features = self._embedded(file.getvalue(), version)
+        return self.view(self.frame(window), features.to(self._network.device), pixels)
+
+    def _embedded(self, png: bytes, version: str) -> Tensor:
+        """Return (1, C, rows, columns) float32."""
+        answer = self._connection.ask(
+            "POST", "/v1/embeddings", content=png, params={"weights": version}
+        )
+        wanted = self._network.embedding_shape
+        try:
+            features = load(answer.content)["features"]
+        except (SafetensorError, LookupError) as error:
+            raise _no_features(self._connection.address) from error
+        if features.shape != wanted or features.dtype != np.float16:
+            raise _no_features(self._connection.address)
+        return torch.from_numpy(features).float()[None]
+
+    def _version_there(self) -> str:
+        """Return what the encoder in use is called on the server."""
+        tensors = self._predictor.weights.tuned_encoder
+        if not tensors:
+            return BASE_VERSION
+        kept, version = self._kept
+        if kept.keys() != tensors.keys() or any(kept[n] is not t for n, t in tensors.items()):
+            version = content_version(tensors)
+            self._kept = tensors, version
+        return version
+
+    def _send_weights(self, version: str) -> None:
+        tensors, _ = self._kept
+        content = pack_weights(tensors, {"base": asdict(self._predictor.ref)})
+        self._connection.ask("PUT", f"/v1/weights/{version}", content=content)
+
+
+def _no_features(address: str) -> SamTuneError:
+    return SamTuneError(
+        f"The server {address} sent no features of this model; it may be of another release."
+    )

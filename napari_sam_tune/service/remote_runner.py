@@ -1,0 +1,194 @@
+"""Rounds on a server, behind the face of a local runner; the project stays where it is.
+
+Images, records and weights are sent by content, as far as the server has not got them. A connection
+that breaks is made again and the round listened to from where it was; a server that was started
+anew has forgotten it, which ends it like any failure, and the next round sends what is missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+from napari_sam_tune.core.errors import TrainingError
+from napari_sam_tune.core.project.project import Project
+from napari_sam_tune.core.promptless.job import HeadJob
+from napari_sam_tune.core.rounds.messages import RoundCancelled, RoundFailed
+from napari_sam_tune.core.rounds.steps import failure_of
+from napari_sam_tune.core.training.job import Candidate, Progress
+from napari_sam_tune.service.connection import ServerGone, ServerRefused
+from napari_sam_tune.service.round_bodies import message_of
+from napari_sam_tune.service.sending import Sending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    import httpx
+
+    from napari_sam_tune.core.rounds.messages import Job, Message, Terminal
+    from napari_sam_tune.core.rounds.runners import Runner
+    from napari_sam_tune.core.training.job import TrainingJob
+    from napari_sam_tune.service.connection import Connection
+
+
+class _Cancelled(Exception):
+    """Raised in a round's thread to leave it."""
+
+
+class RemoteRunner:
+    """Runs rounds on a server; heads are trained on this computer.
+
+    Args:
+        connection: to the server.
+        local: trains heads, and steps aside for clicks.
+
+    """
+
+    PATIENCE_SECONDS: Final = 120.0
+    """A round whose server cannot be reached for so long is given up."""
+    AGAIN_SECONDS: Final = 1.0
+    """Between two tries to reach it."""
+
+    def __init__(self, connection: Connection, local: Runner) -> None:
+        self._connection, self._local = connection, local
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._cancelled = threading.Event()
+        self._begun: str | None = None  # the round under way, as the server calls it
+        self._is_closed = False
+
+    def start(self, job: Job, listen: Callable[[Message], None]) -> None:
+        """Begin a round and return at once; see `Runner.start`."""
+        if isinstance(job, HeadJob):
+            self._local.start(job, listen)
+            return
+        with self._lock:
+            if self._is_closed:
+                raise TrainingError("The runner is closed.")
+            if self._thread is not None:
+                raise TrainingError("A round is already under way; wait for it or cancel it.")
+            self._cancelled = threading.Event()
+            self._thread = threading.Thread(
+                target=self._carry_out, args=(job, listen), name="sam-tune round", daemon=True
+            )
+            self._thread.start()
+
+    def cancel(self) -> None:
+        """Stop within a step of the server, or at once where it cannot be reached."""
+        self._local.cancel()
+        self._cancelled.set()
+        with self._lock:
+            begun, self._begun = self._begun, None
+        if begun is not None:
+            threading.Thread(target=self._cancel_there, args=[begun], daemon=True).start()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """See `Runner.wait`."""
+        thread = self._thread
+        if thread is None:
+            return self._local.wait(timeout)
+        thread.join(timeout)
+        return not thread.is_alive()
+
+    def close(self) -> None:
+        """Cancel what is under way, and let go of everything, the connection too."""
+        with self._lock:
+            self._is_closed = True
+        self.cancel()
+        self._local.close()
+        if self._thread is not threading.current_thread():
+            self.wait()
+        self._connection.close()
+
+    def stepping_aside(self) -> AbstractContextManager[None]:
+        """See `Runner.stepping_aside`; of what is trained on this computer."""
+        return self._local.stepping_aside()
+
+    # ------------------------------------------------------------- on its thread
+
+    def _carry_out(self, job: TrainingJob, listen: Callable[[Message], None]) -> None:
+        cancelled = self._cancelled
+        end: Terminal
+        try:
+            end = self._run(job, listen)
+        except _Cancelled:
+            end = RoundCancelled()
+        except (ServerGone, ServerRefused) as error:
+            end = RoundFailed("server", f"{error} The weights in use are as they were.")
+        except Exception as error:
+            end = failure_of(error)
+        if cancelled.is_set():
+            end = RoundCancelled()
+        with self._lock:
+            self._thread = self._begun = None
+        listen(end)
+
+    def _run(self, job: TrainingJob, listen: Callable[[Message], None]) -> Terminal:
+        listen(Progress(0, job.config.steps, None, None, None, "loading"))
+        sending = Sending(Project.open(job.project, create=False), job, self._ask, listen)
+        begun = sending.begin()
+        with self._lock:
+            self._begun = begun
+        if self._cancelled.is_set():
+            self._cancel_there(begun)
+        end = self._followed(begun, listen)
+        return sending.keep(begun, end) if isinstance(end, Candidate) else end
+
+    def _ask(self, method: str, path: str, **body: Any) -> httpx.Response:
+        """Ask the server, again and again while it cannot be reached.
+
+        Raises:
+            ServerGone: it could not be reached for too long.
+            ServerRefused: it will not.
+
+        """
+        given_up = monotonic() + self.PATIENCE_SECONDS
+        while True:
+            if self._cancelled.is_set():
+                raise _Cancelled
+            try:
+                return self._connection.ask(method, path, **body)
+            except ServerGone:
+                if monotonic() > given_up:
+                    raise
+                self._cancelled.wait(self.AGAIN_SECONDS)
+
+    def _followed(self, begun: str, listen: Callable[[Message], None]) -> Terminal:
+        """Listen to a round until it ends."""
+        heard: str | None = None
+        given_up = monotonic() + self.PATIENCE_SECONDS
+        while True:
+            try:
+                with self._connection.listen(f"/v1/rounds/{begun}/events", heard) as events:
+                    for number, kind, data in events:
+                        heard, given_up = number, monotonic() + self.PATIENCE_SECONDS
+                        message = _read(kind, data)
+                        if not isinstance(message, Progress):
+                            return message
+                        if not self._cancelled.is_set():
+                            listen(message)
+            except ServerGone:
+                if monotonic() > given_up:
+                    raise
+            if self._cancelled.wait(self.AGAIN_SECONDS):
+                raise _Cancelled
+
+    def _cancel_there(self, begun: str) -> None:
+        """Tell the server; one that is gone has forgotten the round anyway."""
+        with contextlib.suppress(ServerGone, ServerRefused):
+            self._connection.ask("DELETE", f"/v1/rounds/{begun}")
+
+
+def _read(kind: str, data: str) -> Message:
+    try:
+        message = message_of(kind, data)
+    except ValueError as error:
+        raise TrainingError(
+            f"The server said what this release does not understand: {error}"
+        ) from (error)
+    if message is None:
+        raise TrainingError(f"The server said “{kind}”, which this release does not know.")
+    return message

@@ -1,0 +1,225 @@
+"""Rounds that a server runs for its clients, one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from starlette.concurrency import run_in_threadpool
+
+from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.rounds.messages import RoundCancelled, RoundFailed
+from napari_sam_tune.core.training.job import Progress
+from napari_sam_tune.service.events import as_event
+from napari_sam_tune.service.faults import Fault
+from napari_sam_tune.service.round_bodies import kind_of, said_in
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from napari_sam_tune.core.rounds.messages import Message
+    from napari_sam_tune.core.rounds.runners import Runner
+    from napari_sam_tune.core.training.job import TrainingJob
+    from napari_sam_tune.service.events import Events
+    from napari_sam_tune.service.limits import Limits
+    from napari_sam_tune.service.mirror import Mirror
+
+_BEAT_SECONDS: Final = 5.0
+_KEPT: Final = 64
+"""Rounds that are over and can still be asked about."""
+
+
+@dataclass(eq=False)
+class ServedRound:
+    """A round of a client.
+
+    Attributes:
+        id: 32 hex digits that nobody can guess.
+        mirror: what it learns from.
+        job: as the runner takes it.
+        messages: what was said of it, numbered from 1; of its progress only the last.
+
+    """
+
+    mirror: Mirror
+    job: TrainingJob
+    id: str = field(default_factory=lambda: secrets.token_hex(16))
+    messages: list[tuple[int, Message]] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    is_cancelled: bool = False
+
+    @property
+    def end(self) -> Message | None:
+        """Its last message; None while it waits or runs."""
+        if self.messages and not isinstance(self.messages[-1][1], Progress):
+            return self.messages[-1][1]
+        return None
+
+    def say(self, message: Message) -> None:
+        """Keep a message and wake whoever listens."""
+        if self.end is not None:
+            return
+        number = self.messages[-1][0] + 1 if self.messages else 1
+        self.messages = [(number, message)]
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+
+class Rounds:
+    """All rounds of a server; for the server's own loop.
+
+    Args:
+        runner: where they run.
+        events: told of rounds that begin and end.
+        limits: how many may wait, and how long one may take.
+
+    """
+
+    def __init__(self, runner: Runner, events: Events, limits: Limits) -> None:
+        self._runner, self._events, self._limits = runner, events, limits
+        self._waiting: OrderedDict[str, ServedRound] = OrderedDict()
+        self._under_way: ServedRound | None = None
+        self._over: OrderedDict[str, ServedRound] = OrderedDict()
+        self._came = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for those before them."""
+        return len(self._waiting)
+
+    def begin(self, mirror: Mirror, job: TrainingJob) -> ServedRound:
+        """Have a round run after those that wait.
+
+        Raises:
+            Fault: too many wait, or this client's last one is not over.
+
+        """
+        living = [*self._waiting.values(), *([self._under_way] if self._under_way else [])]
+        if any(other.mirror is mirror for other in living):
+            raise Fault(
+                409, "round_under_way", "A round of yours is under way; wait for it or cancel it."
+            )
+        if len(self._waiting) >= self._limits.waiting_rounds:
+            raise Fault(
+                503, "busy", "Too many rounds wait; try again later.", {"Retry-After": "60"}
+            )
+        begun = ServedRound(mirror, job)
+        begun.say(Progress(0, job.config.steps, None, None, None, "loading"))
+        self._waiting[begun.id] = begun
+        self._came.set()
+        return begun
+
+    def find(self, name: str) -> ServedRound:
+        """Return a round that waits, runs, or is over and not forgotten.
+
+        Raises:
+            Fault: there is none.
+
+        """
+        if self._under_way is not None and self._under_way.id == name:
+            return self._under_way
+        found = self._waiting.get(name) or self._over.get(name)
+        if found is None:
+            raise Fault(
+                404,
+                "round_unknown",
+                "This round is not here (any more): the server was started anew, or it is long "
+                "over. Nothing of yours is lost; begin it again.",
+            )
+        return found
+
+    def cancel(self, name: str) -> None:
+        """Have a round stop within a step; nothing happens where it is over.
+
+        Raises:
+            Fault: there is none.
+
+        """
+        found = self.find(name)
+        found.is_cancelled = True
+        if self._waiting.pop(name, None) is not None:
+            self._end(found, RoundCancelled())
+        elif found is self._under_way:
+            self._runner.cancel()
+
+    async def listen(self, found: ServedRound, after: int) -> AsyncIterator[str]:
+        """Yield a round's messages as texts of an event stream, from those after a number on."""
+        while True:
+            changed = found.changed
+            for number, message in found.messages:
+                if number > after:
+                    after = number
+                    yield as_event(kind_of(message), said_in(message), str(number))
+            if found.end is not None:
+                return
+            try:
+                async with asyncio.timeout(_BEAT_SECONDS):
+                    await changed.wait()
+            except TimeoutError:
+                yield ": still here\n\n"
+
+    async def work(self) -> None:
+        """Run what is begun, one after the other, until this task is cancelled."""
+        while True:
+            while not self._waiting:
+                self._came.clear()
+                await self._came.wait()
+            _, found = self._waiting.popitem(last=False)
+            self._under_way = found
+            self._events.tell("round", {"state": "begun"})
+            try:
+                end = await self._run(found)
+            finally:
+                self._under_way = None
+            self._end(found, end)
+
+    async def _run(self, found: ServedRound) -> Message:
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+        ends: list[Message] = []
+
+        def hear(message: Message) -> None:
+            if isinstance(message, Progress):
+                found.say(message)
+            else:
+                ends.append(message)
+                over.set()
+
+        def listen(message: Message) -> None:  # on the runner's thread
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the server ends
+                loop.call_soon_threadsafe(hear, message)
+
+        try:
+            await run_in_threadpool(self._runner.start, found.job, listen)
+        except SamTuneError as error:
+            return RoundFailed("error", str(error))
+        if found.is_cancelled:
+            self._runner.cancel()
+        try:
+            async with asyncio.timeout(self._limits.round_seconds):
+                await over.wait()
+        except TimeoutError:
+            self._runner.cancel()
+            await over.wait()
+            minutes = self._limits.round_seconds / 60
+            return RoundFailed(
+                "error", f"The round took longer than the {minutes:.0f} minutes a server gives one."
+            )
+        return without_places(ends[0])
+
+    def _end(self, found: ServedRound, end: Message) -> None:
+        found.say(end)
+        self._over[found.id] = found
+        while len(self._over) > _KEPT:
+            self._over.popitem(last=False)
+        self._events.tell("round", {"state": kind_of(end)})
+
+
+def without_places(message: Message) -> Message:
+    """Return a message without what only the server's own log should say."""
+    if isinstance(message, RoundFailed):
+        return RoundFailed(message.kind, message.message)
+    return message

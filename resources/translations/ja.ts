@@ -1,0 +1,2621 @@
+<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE TS>
+<TS version="2.1" language="ja" sourcelanguage="en">
+<context>
+    <name></name>
+    <message numerus="yes">
+        <source>{n:,} more masks</source>
+        <comment>1 more mask</comment>
+        <translation>
+            <numerusform>あとマスク{n:,}個</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} more masks, one on another image</source>
+        <comment>1 more mask on another image</comment>
+        <translation>
+            <numerusform>あとマスク{n:,}個（うち1個は別の画像）</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>{before} {after}</source>
+        <translation>{before}{after}</translation>
+    </message>
+    <message>
+        <source>, </source>
+        <translation>、</translation>
+    </message>
+    <message>
+        <source>Accept the mask</source>
+        <translation>マスクを確定</translation>
+    </message>
+    <message>
+        <source>Switch between part of it and not part of it</source>
+        <translation>「含める」と「含めない」を切り替え</translation>
+    </message>
+    <message>
+        <source>Next guess</source>
+        <translation>別の案</translation>
+    </message>
+    <message>
+        <source>Reject the proposal</source>
+        <translation>提案を却下</translation>
+    </message>
+    <message>
+        <source>Clear the object in progress</source>
+        <translation>作業中のオブジェクトを消去</translation>
+    </message>
+    <message>
+        <source>Undo</source>
+        <translation>元に戻す</translation>
+    </message>
+    <message>
+        <source>Redo</source>
+        <translation>やり直す</translation>
+    </message>
+    <message>
+        <source>Old or new mask after a swap</source>
+        <translation>更新前後のマスクを切り替え</translation>
+    </message>
+    <message>
+        <source>Connected parts only or all parts</source>
+        <translation>連結部のみ／全部分</translation>
+    </message>
+    <message>
+        <source>Correct the object under the mouse</source>
+        <translation>マウス位置のオブジェクトを修正</translation>
+    </message>
+    <message>
+        <source>Delete the object under the mouse</source>
+        <translation>マウス位置のオブジェクトを削除</translation>
+    </message>
+    <message>
+        <source>Previous image</source>
+        <translation>前の画像</translation>
+    </message>
+    <message>
+        <source>Next image</source>
+        <translation>次の画像</translation>
+    </message>
+    <message>
+        <source>Image done</source>
+        <translation>画像を完了</translation>
+    </message>
+    <message>
+        <source>No defect here</source>
+        <translation>欠陥なし</translation>
+    </message>
+    <message>
+        <source>Next class</source>
+        <translation>次のクラス</translation>
+    </message>
+    <message>
+        <source>First class</source>
+        <translation>1番目のクラス</translation>
+    </message>
+    <message>
+        <source>Second class</source>
+        <translation>2番目のクラス</translation>
+    </message>
+    <message>
+        <source>Third class</source>
+        <translation>3番目のクラス</translation>
+    </message>
+    <message>
+        <source>Propose objects</source>
+        <translation>候補を出す</translation>
+    </message>
+    <message>
+        <source>Find all like these</source>
+        <translation>類似をすべて検索</translation>
+    </message>
+    <message>
+        <source>Next image with finds</source>
+        <translation>検出のある次の画像</translation>
+    </message>
+    <message>
+        <source>Learn now</source>
+        <translation>今すぐ学習</translation>
+    </message>
+    <message>
+        <source>Approved: what is selected, or the image</source>
+        <translation>承認：選択中のもの、または画像</translation>
+    </message>
+    <message>
+        <source>Second look: what is selected, or the image</source>
+        <translation>再確認：選択中のもの、または画像</translation>
+    </message>
+    <message>
+        <source>Excluded: what is selected, or the image</source>
+        <translation>除外：選択中のもの、または画像</translation>
+    </message>
+    <message>
+        <source>Next mask to look at again</source>
+        <translation>次の見直し対象マスク</translation>
+    </message>
+    <message>
+        <source>Hide the masks while the key is held</source>
+        <translation>押している間マスクを隠す</translation>
+    </message>
+    <message>
+        <source>Masks as outlines or filled</source>
+        <translation>マスクの輪郭表示／塗りつぶし</translation>
+    </message>
+    <message>
+        <source>Hide clicks and boxes or show them</source>
+        <translation>クリックと枠の表示／非表示</translation>
+    </message>
+    <message>
+        <source>More contrast for the eye or as it is</source>
+        <translation>コントラスト強調／元のまま</translation>
+    </message>
+    <message>
+        <source>Zoom to the object and back</source>
+        <translation>オブジェクトに拡大／戻る</translation>
+    </message>
+    <message>
+        <source>Draw strokes along cracks or go back to clicking</source>
+        <translation>き裂をなぞる／クリックに戻る</translation>
+    </message>
+    <message>
+        <source>“{key}” is not a key; “{title}” stays on {default}.</source>
+        <translation>「{key}」はキーではありません。「{title}」のキーは{default}のままです。</translation>
+    </message>
+    <message>
+        <source>{key} is already the key for “{title}”.</source>
+        <translation>{key}はすでに「{title}」に使われています。</translation>
+    </message>
+    <message>
+        <source>accepted</source>
+        <translation>確定済み</translation>
+    </message>
+    <message>
+        <source>proposal</source>
+        <translation>提案</translation>
+    </message>
+    <message>
+        <source>box</source>
+        <translation>枠</translation>
+    </message>
+    <message>
+        <source>clicks</source>
+        <translation>クリック</translation>
+    </message>
+    <message>
+        <source>preview</source>
+        <translation>プレビュー</translation>
+    </message>
+    <message>
+        <source>selected</source>
+        <translation>選択中</translation>
+    </message>
+    <message>
+        <source>“{name}” is a stack of planes ({planes}), and the image is not. Take the plane out first, as a layer of its own.</source>
+        <translation>「{name}」は複数の面（{planes}）を重ねたスタックですが、画像は1面です。先に該当する面を独立したレイヤーとして取り出してください。</translation>
+    </message>
+    <message>
+        <source>No label of “{name}” lies over the image: nothing was taken.</source>
+        <translation>画像に重なるラベルが「{name}」にないため、何も取り込みませんでした。</translation>
+    </message>
+    <message>
+        <source>Looking for images in the folder…</source>
+        <translation>フォルダーの画像を確認中…</translation>
+    </message>
+    <message>
+        <source>{name} is no image file. Drop PNG, JPEG, TIFF, BMP or WebP files, or one folder, or one project.</source>
+        <translation>{name}は画像ファイルではありません。PNG・JPEG・TIFF・BMP・WebPのファイル、またはフォルダー1つ、プロジェクト1つをドロップしてください。</translation>
+    </message>
+    <message>
+        <source>Downloading the model…</source>
+        <translation>モデルをダウンロード中…</translation>
+    </message>
+    <message>
+        <source>Loading the model…</source>
+        <translation>モデルを読み込み中…</translation>
+    </message>
+    <message>
+        <source>“{image}” is not where it was. Its masks are kept.</source>
+        <translation>「{image}」が元の場所にありません。マスクは保持されています。</translation>
+    </message>
+    <message>
+        <source>{count:,} images are not where they were, such as “{image}”. Their masks are kept.</source>
+        <translation>「{image}」など画像{count:,}枚が元の場所にありません。マスクは保持されています。</translation>
+    </message>
+    <message>
+        <source>Look in a folder…</source>
+        <translation>フォルダーから探す…</translation>
+    </message>
+    <message>
+        <source>Folder the images are in now</source>
+        <translation>画像が現在あるフォルダー</translation>
+    </message>
+    <message>
+        <source>Try again</source>
+        <translation>再試行</translation>
+    </message>
+    <message>
+        <source>Download it now</source>
+        <translation>今すぐダウンロード</translation>
+    </message>
+    <message>
+        <source>Run on this computer</source>
+        <translation>このコンピューターで実行</translation>
+    </message>
+    <message>
+        <source>It can be kept in {elsewhere} instead.</source>
+        <translation>代わりに{elsewhere}に保存できます。</translation>
+    </message>
+    <message>
+        <source>Keep the project in my documents</source>
+        <translation>プロジェクトをドキュメントに保存</translation>
+    </message>
+    <message>
+        <source>Label and learn</source>
+        <translation>ラベル付けと学習</translation>
+    </message>
+    <message>
+        <source>Export</source>
+        <translation>エクスポート</translation>
+    </message>
+    <message>
+        <source>Masks</source>
+        <translation>マスク</translation>
+    </message>
+    <message>
+        <source>Weights</source>
+        <translation>重み</translation>
+    </message>
+    <message>
+        <source>Export from “{name}”</source>
+        <translation>「{name}」からエクスポート</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>キャンセル</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>閉じる</translation>
+    </message>
+    <message>
+        <source>Put the images in, if the format has a place for them</source>
+        <translation>画像も含める（対応形式のみ）</translation>
+    </message>
+    <message>
+        <source>Only what is approved ({images})</source>
+        <translation>承認済みのみ（{images}）</translation>
+    </message>
+    <message>
+        <source>Masks and images that somebody approved; the others stay here.</source>
+        <translation>承認されたマスクと画像のみ。それ以外はエクスポートしません。</translation>
+    </message>
+    <message>
+        <source>Length of a pixel&apos;s side: areas and lengths are given in it.</source>
+        <translation>1画素の一辺の長さ。面積と長さはこの単位で出力されます。</translation>
+    </message>
+    <message>
+        <source>Its unit, such as micrometer.</source>
+        <translation>単位（例：micrometer）。</translation>
+    </message>
+    <message>
+        <source>A pixel is</source>
+        <translation>1画素の長さ</translation>
+    </message>
+    <message>
+        <source>Format</source>
+        <translation>形式</translation>
+    </message>
+    <message>
+        <source>Each is called after the programs that read it; “Table of measures” opens in a spreadsheet</source>
+        <translation>形式名は、それを読み込めるプログラムを表します。「測定表」は表計算ソフトで開けます</translation>
+    </message>
+    <message>
+        <source>{images} with the masks accepted so far.</source>
+        <translation>{images}と、これまでに確定したマスク。</translation>
+    </message>
+    <message>
+        <source>Not in it: {what}.</source>
+        <translation>含まれないもの：{what}。</translation>
+    </message>
+    <message>
+        <source>Version</source>
+        <translation>バージョン</translation>
+    </message>
+    <message>
+        <source>Choose where to</source>
+        <translation>保存先を選択</translation>
+    </message>
+    <message>
+        <source>File</source>
+        <translation>ファイル</translation>
+    </message>
+    <message>
+        <source>Folder</source>
+        <translation>フォルダー</translation>
+    </message>
+    <message>
+        <source>Export to</source>
+        <translation>エクスポート先</translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} images</source>
+        <comment>1 image</comment>
+        <translation>
+            <numerusform>画像{n:,}枚</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} images that were not labelled yet</source>
+        <comment>1 image that was not labelled yet</comment>
+        <translation>
+            <numerusform>未ラベルの画像{n:,}枚</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} images that are excluded</source>
+        <comment>1 image that is excluded</comment>
+        <translation>
+            <numerusform>除外された画像{n:,}枚</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} images whose masks are all excluded</source>
+        <comment>1 image whose masks are all excluded</comment>
+        <translation>
+            <numerusform>すべてのマスクが除外された画像{n:,}枚</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} masks that are excluded</source>
+        <comment>1 mask that is excluded</comment>
+        <translation>
+            <numerusform>除外されたマスク{n:,}個</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Project to export from</source>
+        <translation>エクスポート元のプロジェクト</translation>
+    </message>
+    <message>
+        <source>“{name}” is there already.</source>
+        <translation>「{name}」はすでにあります。</translation>
+    </message>
+    <message>
+        <source>Replace it</source>
+        <translation>置き換える</translation>
+    </message>
+    <message>
+        <source>Not kept: {count} × {what}.</source>
+        <translation>保持されなかったもの：{what} × {count}。</translation>
+    </message>
+    <message>
+        <source>Show the folder</source>
+        <translation>フォルダーを表示</translation>
+    </message>
+    <message>
+        <source>Written: {name}.</source>
+        <translation>{name}を書き出しました。</translation>
+    </message>
+    <message>
+        <source>Written: {name}, {images} with {objects}.</source>
+        <translation>{name}を書き出しました（{images}、{objects}）。</translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} objects</source>
+        <comment>1 object</comment>
+        <translation>
+            <numerusform>オブジェクト{n:,}個</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>base model</source>
+        <translation>ベースモデル</translation>
+    </message>
+    <message>
+        <source>{version}, in use</source>
+        <translation>{version}（使用中）</translation>
+    </message>
+    <message>
+        <source>Nothing is lost: free some space or fix the permissions, then try again.</source>
+        <translation>データは失われていません。空き容量を増やすかアクセス権を直してから、再試行してください。</translation>
+    </message>
+    <message>
+        <source>The weights in use stay; the next round starts a new worker.</source>
+        <translation>使用中の重みはそのままです。次の学習で処理を新しく開始します。</translation>
+    </message>
+    <message>
+        <source>Close other programs, choose a smaller model, or run on the processor.</source>
+        <translation>ほかのプログラムを閉じるか、小さいモデルを選ぶか、CPUで実行してください。</translation>
+    </message>
+    <message>
+        <source>The model does not fit into memory. Close other programs, choose a smaller model, or let it run on the processor (“Runs on” in the start view).</source>
+        <translation>メモリーが足りず、モデルを読み込めません。ほかのプログラムを閉じるか、小さいモデルを選ぶか、CPUで実行してください（開始画面の「実行環境」）。</translation>
+    </message>
+    <message>
+        <source>{filename} may not be read or written. Check its permissions, and try again.</source>
+        <translation>{filename}の読み書きが許可されていません。アクセス権を確認して再試行してください。</translation>
+    </message>
+    <message>
+        <source>Something unexpected happened ({name}: {error}). What you accepted is safe. If it comes back, please report it with the text in Help ▸ napari info and the log.</source>
+        <translation>予期しないエラーが発生しました（{name}: {error}）。確定したマスクは保存されています。再発する場合は、Help ▸ napari infoの内容とログを添えて報告してください。</translation>
+    </message>
+    <message>
+        <source>The project {name} has no image yet. Open its images in the dock.</source>
+        <translation>プロジェクト{name}にはまだ画像がありません。ドックで画像を開いてください。</translation>
+    </message>
+    <message>
+        <source>{name} clicks</source>
+        <translation>{name} クリック</translation>
+    </message>
+    <message>
+        <source>{name} boxes</source>
+        <translation>{name} 枠</translation>
+    </message>
+    <message>
+        <source>{name} masks</source>
+        <translation>{name} マスク</translation>
+    </message>
+    <message>
+        <source>The layer has {count} dimension; masks have two.</source>
+        <translation>レイヤーは{count}次元です。マスクは2次元である必要があります。</translation>
+    </message>
+    <message>
+        <source>{title} could not hold everything of {name}: {lost}.</source>
+        <translation>{title}では{name}の内容をすべて保持できませんでした：{lost}。</translation>
+    </message>
+    <message>
+        <source>{id} has neither a file nor a layer.</source>
+        <translation>{id}にはファイルもレイヤーもありません。</translation>
+    </message>
+    <message>
+        <source>There is no image in {folder}. PNG, JPEG, TIFF, BMP and WebP files are looked for; choose the folder they are in.</source>
+        <translation>{folder}に画像がありません。対象はPNG・JPEG・TIFF・BMP・WebPファイルです。画像のあるフォルダーを選んでください。</translation>
+    </message>
+    <message>
+        <source>There is no image in the viewer. Drag one in, or choose a folder of images.</source>
+        <translation>ビューアーに画像がありません。画像をドラッグするか、画像フォルダーを選んでください。</translation>
+    </message>
+    <message>
+        <source>None of the images of {path} is where it was. Choose the folder they are in now: they are known by what is on them.</source>
+        <translation>{path}の画像がいずれも元の場所にありません。現在のフォルダーを選んでください。画像は内容で照合されます。</translation>
+    </message>
+    <message>
+        <source>There is no image in {path} yet. Choose the folder of your images: their masks will be kept in it.</source>
+        <translation>{path}にはまだ画像がありません。画像フォルダーを選んでください。マスクはこのプロジェクトに保存されます。</translation>
+    </message>
+    <message>
+        <source>One of …</source>
+        <translation>選択肢</translation>
+    </message>
+    <message>
+        <source>Number</source>
+        <translation>数値</translation>
+    </message>
+    <message>
+        <source>Text</source>
+        <translation>テキスト</translation>
+    </message>
+    <message>
+        <source>Attributes of a class</source>
+        <translation>クラスの属性</translation>
+    </message>
+    <message>
+        <source>Add an attribute</source>
+        <translation>属性を追加</translation>
+    </message>
+    <message>
+        <source>What is noted of every mask of “{label}”, such as how severe it is or where it comes from. It is filled in on the page of the masks, and exported with them.</source>
+        <translation>「{label}」のマスクごとに記録する項目（程度や原因など）です。「マスク」タブで入力し、マスクと一緒にエクスポートされます。</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation>名前</translation>
+    </message>
+    <message>
+        <source>low, medium, high</source>
+        <translation>低, 中, 高</translation>
+    </message>
+    <message>
+        <source>Remove</source>
+        <translation>削除</translation>
+    </message>
+    <message>
+        <source>Class</source>
+        <translation>クラス</translation>
+    </message>
+    <message>
+        <source>suggested</source>
+        <translation>推定</translation>
+    </message>
+    <message>
+        <source>Suggested by what was accepted before. Choose another class, and that one counts.</source>
+        <translation>これまでの確定内容から推定したクラスです。別のクラスを選ぶと、そちらが使われます。</translation>
+    </message>
+    <message>
+        <source>Add a class…</source>
+        <translation>クラスを追加…</translation>
+    </message>
+    <message>
+        <source>Change…</source>
+        <translation>変更…</translation>
+    </message>
+    <message>
+        <source>Rename the current class, merge it, give it another colour, say what is noted of its masks. Of any class by a right click on it</source>
+        <translation>現在のクラスの名前変更・統合・色変更・属性設定。ほかのクラスは右クリックで</translation>
+    </message>
+    <message>
+        <source>Rename…</source>
+        <translation>名前を変更…</translation>
+    </message>
+    <message>
+        <source>Merge into</source>
+        <translation>統合先</translation>
+    </message>
+    <message>
+        <source>Colour…</source>
+        <translation>色…</translation>
+    </message>
+    <message>
+        <source>Attributes…</source>
+        <translation>属性…</translation>
+    </message>
+    <message>
+        <source>The next mask is “{name}”</source>
+        <translation>次のマスクは「{name}」</translation>
+    </message>
+    <message>
+        <source>New class</source>
+        <translation>新しいクラス</translation>
+    </message>
+    <message>
+        <source>Name of the class</source>
+        <translation>クラス名</translation>
+    </message>
+    <message>
+        <source>Rename a class</source>
+        <translation>クラス名の変更</translation>
+    </message>
+    <message>
+        <source>New name. That of another class merges the two.</source>
+        <translation>新しい名前。既存のクラス名を入力すると統合されます。</translation>
+    </message>
+    <message>
+        <source>Colour of “{name}”</source>
+        <translation>「{name}」の色</translation>
+    </message>
+    <message>
+        <source>error</source>
+        <translation>誤差</translation>
+    </message>
+    <message>
+        <source>score</source>
+        <translation>スコア</translation>
+    </message>
+    <message>
+        <source>Train the finder on the accepted masks in the background; you can go on labelling. It looks at whole images: what no mask covers counts as free of objects</source>
+        <translation>確定済みマスクで検出器をバックグラウンド学習します。ラベル付けは続けられます。画像全体を使うため、マスクのない部分は対象なしと見なされます</translation>
+    </message>
+    <message>
+        <source>Clicks</source>
+        <translation>クリック</translation>
+    </message>
+    <message>
+        <source>Strokes</source>
+        <translation>ストローク</translation>
+    </message>
+    <message>
+        <source>Seconds</source>
+        <translation>秒</translation>
+    </message>
+    <message>
+        <source>mean per accepted mask</source>
+        <translation>確定マスク1個あたりの平均</translation>
+    </message>
+    <message>
+        <source>Accept some masks, and this shows what each one cost you.</source>
+        <translation>マスクを確定すると、1個あたりの手間がここに表示されます。</translation>
+    </message>
+    <message>
+        <source>One version so far: there is nothing to compare with yet.</source>
+        <translation>まだバージョンが1つなので、比較できません。</translation>
+    </message>
+    <message>
+        <source>Too few masks to compare yet: {count} with each version are needed.</source>
+        <translation>比較にはマスクが足りません。各バージョンで{count}個必要です。</translation>
+    </message>
+    <message>
+        <source>No clear change: {after:.1f} clicks and strokes per mask, {before:.1f} at first.</source>
+        <translation>明確な変化なし：マスクあたりの操作は{after:.1f}回（当初{before:.1f}回）。</translation>
+    </message>
+    <message>
+        <source>{change:.0%} less work per mask: {after:.1f} clicks and strokes, {before:.1f} at first.</source>
+        <translation>マスクあたりの手間が{change:.0%}減少：操作{after:.1f}回（当初{before:.1f}回）。</translation>
+    </message>
+    <message>
+        <source>{change:.0%} more work per mask: {after:.1f} clicks and strokes, {before:.1f} at first.</source>
+        <translation>マスクあたりの手間が{change:.0%}増加：操作{after:.1f}回（当初{before:.1f}回）。</translation>
+    </message>
+    <message>
+        <source>Nothing better was learnt yet; the model answers as it came.</source>
+        <translation>まだ改善された重みはありません。元のモデルが応答しています。</translation>
+    </message>
+    <message>
+        <source>When</source>
+        <translation>日時</translation>
+    </message>
+    <message>
+        <source>Score</source>
+        <translation>スコア</translation>
+    </message>
+    <message>
+        <source>Use this version again</source>
+        <translation>このバージョンに戻す</translation>
+    </message>
+    <message>
+        <source>{name} · in use</source>
+        <translation>{name} · 使用中</translation>
+    </message>
+    <message>
+        <source>By name</source>
+        <translation>名前順</translation>
+    </message>
+    <message>
+        <source>Most needed first</source>
+        <translation>必要度の高い順</translation>
+    </message>
+    <message>
+        <source>Least sure first</source>
+        <translation>確信度の低い順</translation>
+    </message>
+    <message>
+        <source>What is needed and how sure the finds are is known once “Find all like these” has looked through the folder</source>
+        <translation>必要度と確信度は、「類似をすべて検索」でフォルダーを調べるとわかります</translation>
+    </message>
+    <message>
+        <source>The project in numbers…</source>
+        <translation>プロジェクトの統計…</translation>
+    </message>
+    <message>
+        <source>Masks by class, sizes, places, images without masks, effort</source>
+        <translation>クラス別マスク数、サイズ、位置、マスクのない画像、手間</translation>
+    </message>
+    <message numerus="yes">
+        <source>{count:,} of {n:,} images</source>
+        <comment>{count:,} of 1 image</comment>
+        <translation>
+            <numerusform>画像{n:,}枚中{count:,}枚</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Click, brush, eraser</source>
+        <translation>クリック、ブラシ、消しゴム</translation>
+    </message>
+    <message>
+        <source>Smaller, larger brush</source>
+        <translation>ブラシを小さく／大きく</translation>
+    </message>
+    <message>
+        <source>Leave strokes, the brush, the eraser, a box, Correct and Delete: back to clicking</source>
+        <translation>ストローク・ブラシ・消しゴム・枠・修正・削除をやめ、クリックに戻る</translation>
+    </message>
+    <message>
+        <source>Undo, redo</source>
+        <translation>元に戻す、やり直す</translation>
+    </message>
+    <message>
+        <source>Space, held</source>
+        <translation>スペース長押し</translation>
+    </message>
+    <message>
+        <source>Drag to move the view</source>
+        <translation>ドラッグで表示を移動</translation>
+    </message>
+    <message>
+        <source>Wheel</source>
+        <translation>ホイール</translation>
+    </message>
+    <message>
+        <source>Zoom</source>
+        <translation>拡大・縮小</translation>
+    </message>
+    <message>
+        <source>This page</source>
+        <translation>この一覧</translation>
+    </message>
+    <message>
+        <source>Keys and mouse</source>
+        <translation>キーとマウス</translation>
+    </message>
+    <message>
+        <source>Click</source>
+        <translation>クリック</translation>
+    </message>
+    <message>
+        <source>This is part of it</source>
+        <translation>対象に含める</translation>
+    </message>
+    <message>
+        <source>Right click, ⇧+click</source>
+        <translation>右クリック、⇧+クリック</translation>
+    </message>
+    <message>
+        <source>This is not part of it</source>
+        <translation>対象に含めない</translation>
+    </message>
+    <message>
+        <source>Drag</source>
+        <translation>ドラッグ</translation>
+    </message>
+    <message>
+        <source>Ctrl+drag</source>
+        <translation>Ctrl+ドラッグ</translation>
+    </message>
+    <message>
+        <source>A box around it</source>
+        <translation>枠で囲む</translation>
+    </message>
+    <message>
+        <source>Ctrl+click</source>
+        <translation>Ctrl+クリック</translation>
+    </message>
+    <message>
+        <source>Select a mask you accepted: class and review keys are for it</source>
+        <translation>確定済みマスクを選択。クラスとレビューのキーはこれに働きます</translation>
+    </message>
+    <message>
+        <source>Take the tour</source>
+        <translation>ツアーを始める</translation>
+    </message>
+    <message>
+        <source>Keys are changed in Preferences ▸ SAM Tune.</source>
+        <translation>キーはPreferences ▸ SAM Tuneで変更できます。</translation>
+    </message>
+    <message>
+        <source>First an image must be open.</source>
+        <translation>先に画像を開いてください。</translation>
+    </message>
+    <message>
+        <source>Drag: box · Space + drag: move the view</source>
+        <translation>ドラッグ：枠 · スペース+ドラッグ：表示を移動</translation>
+    </message>
+    <message>
+        <source>Ctrl + drag: box · Drag: move the view</source>
+        <translation>Ctrl+ドラッグ：枠 · ドラッグ：表示を移動</translation>
+    </message>
+    <message>
+        <source>Click: part of it · Right click: not part of it</source>
+        <translation>クリック：含める · 右クリック：含めない</translation>
+    </message>
+    <message>
+        <source>Draw along a crack: the mask is as wide as it is. Draw a loop: the object inside. Clicks correct. Esc or Z: back to clicking</source>
+        <translation>き裂に沿ってなぞると、その幅のマスクになります。輪を描くと、内側のオブジェクトを取ります。クリックで修正。EscかZでクリックに戻る</translation>
+    </message>
+    <message>
+        <source>Drag to add to the mask. [ and ] change the size of the brush. Esc or Z: back to clicking</source>
+        <translation>ドラッグでマスクに追加。[ と ] でブラシの大きさを変更。EscかZでクリックに戻る</translation>
+    </message>
+    <message>
+        <source>Drag to take away from the mask. [ and ] change the size of the eraser. Esc or Z: back to clicking</source>
+        <translation>ドラッグでマスクから削除。[ と ] で消しゴムの大きさを変更。EscかZでクリックに戻る</translation>
+    </message>
+    <message>
+        <source>Click on a mask you accepted, and it is open again. Esc: leave it as it is</source>
+        <translation>確定済みマスクをクリックすると、再び編集できます。Esc：そのままにする</translation>
+    </message>
+    <message>
+        <source>Click on a mask you accepted, and it is gone; Undo brings it back. Esc: keep all</source>
+        <translation>確定済みマスクをクリックすると削除されます。「元に戻す」で復元。Esc：削除しない</translation>
+    </message>
+    <message>
+        <source>Image</source>
+        <translation>画像</translation>
+    </message>
+    <message>
+        <source>Other images…</source>
+        <translation>別の画像…</translation>
+    </message>
+    <message>
+        <source>Close this project and choose other images</source>
+        <translation>このプロジェクトを閉じて別の画像を選ぶ</translation>
+    </message>
+    <message>
+        <source>Previous</source>
+        <translation>前へ</translation>
+    </message>
+    <message>
+        <source>Next</source>
+        <translation>次へ</translation>
+    </message>
+    <message>
+        <source>Done</source>
+        <translation>完了</translation>
+    </message>
+    <message>
+        <source>Mark the image as done and go to the next</source>
+        <translation>画像を完了にして次へ進む</translation>
+    </message>
+    <message>
+        <source>Mark the image as done with nothing to label</source>
+        <translation>ラベル対象なしとして画像を完了にする</translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} masks</source>
+        <comment>1 mask</comment>
+        <translation>
+            <numerusform>マスク{n:,}個</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>no masks</source>
+        <translation>マスクなし</translation>
+    </message>
+    <message>
+        <source>Image {position} of {count} · {masks} on it · {finished} done</source>
+        <translation>画像 {position}/{count} · {masks} · 完了{finished}枚</translation>
+    </message>
+    <message>
+        <source>There are masks on this image.</source>
+        <translation>この画像にはマスクがあります。</translation>
+    </message>
+    <message>
+        <source>This is the first image.</source>
+        <translation>最初の画像です。</translation>
+    </message>
+    <message>
+        <source>This is the last image.</source>
+        <translation>最後の画像です。</translation>
+    </message>
+    <message>
+        <source>Object</source>
+        <translation>オブジェクト</translation>
+    </message>
+    <message>
+        <source>Accept</source>
+        <translation>確定</translation>
+    </message>
+    <message>
+        <source>Keep this mask</source>
+        <translation>このマスクを確定して保存</translation>
+    </message>
+    <message>
+        <source>A single click can mean a part or the whole</source>
+        <translation>1回のクリックでは一部か全体か決まらないことがあります</translation>
+    </message>
+    <message>
+        <source>Click removes</source>
+        <translation>クリックで除く</translation>
+    </message>
+    <message>
+        <source>Plain clicks mean “not part of it”</source>
+        <translation>通常のクリックを「含めない」にする</translation>
+    </message>
+    <message>
+        <source>Take the last click, stroke or accept back (also Ctrl+Z)</source>
+        <translation>直前のクリック・ストローク・確定を取り消す（Ctrl+Zも可）</translation>
+    </message>
+    <message>
+        <source>Do again what was taken back</source>
+        <translation>取り消した操作をやり直す</translation>
+    </message>
+    <message>
+        <source>Reject</source>
+        <translation>却下</translation>
+    </message>
+    <message>
+        <source>Drop this object</source>
+        <translation>このオブジェクトを破棄</translation>
+    </message>
+    <message>
+        <source>Clear clicks</source>
+        <translation>クリックを消去</translation>
+    </message>
+    <message>
+        <source>Start this object again</source>
+        <translation>このオブジェクトを最初からやり直す</translation>
+    </message>
+    <message>
+        <source>Correct…</source>
+        <translation>修正…</translation>
+    </message>
+    <message>
+        <source>Take a mask you accepted up again: click on it</source>
+        <translation>確定済みマスクをクリックして再び編集</translation>
+    </message>
+    <message>
+        <source>Delete…</source>
+        <translation>削除…</translation>
+    </message>
+    <message>
+        <source>Remove a mask you accepted: click on it</source>
+        <translation>確定済みマスクをクリックして削除</translation>
+    </message>
+    <message>
+        <source>Old or new mask</source>
+        <translation>新旧マスクの切り替え</translation>
+    </message>
+    <message>
+        <source>The mask from before the model learnt, and back</source>
+        <translation>モデル学習前のマスクと切り替え</translation>
+    </message>
+    <message>
+        <source>Of an answer, only the parts that a click, the box or paint touches</source>
+        <translation>結果のうち、クリック・枠・塗りに触れる部分だけを表示</translation>
+    </message>
+    <message>
+        <source>Take over a layer…</source>
+        <translation>レイヤーを取り込む…</translation>
+    </message>
+    <message>
+        <source>Labels layers in the viewer can become accepted masks</source>
+        <translation>ビューアーのLabelsレイヤーを確定済みマスクにできます</translation>
+    </message>
+    <message>
+        <source>Stroke</source>
+        <translation>ストローク</translation>
+    </message>
+    <message>
+        <source>Brush</source>
+        <translation>ブラシ</translation>
+    </message>
+    <message>
+        <source>Eraser</source>
+        <translation>消しゴム</translation>
+    </message>
+    <message>
+        <source>Connected only ({key})</source>
+        <translation>連結部のみ（{key}）</translation>
+    </message>
+    <message>
+        <source>{name}, each connected part by itself</source>
+        <translation>{name}（連結部ごとに分割）</translation>
+    </message>
+    <message>
+        <source>Click on a defect first.</source>
+        <translation>先に欠陥をクリックしてください。</translation>
+    </message>
+    <message>
+        <source>There is no accepted mask on this image yet.</source>
+        <translation>この画像にはまだ確定済みマスクがありません。</translation>
+    </message>
+    <message>
+        <source>The model has no other guess.</source>
+        <translation>ほかの案はありません。</translation>
+    </message>
+    <message>
+        <source>There is nothing to take back.</source>
+        <translation>取り消す操作がありません。</translation>
+    </message>
+    <message>
+        <source>Nothing was taken back.</source>
+        <translation>取り消した操作がありません。</translation>
+    </message>
+    <message>
+        <source>Learning</source>
+        <translation>学習</translation>
+    </message>
+    <message>
+        <source>Learn from the accepted masks in the background</source>
+        <translation>確定済みマスクからバックグラウンドで学習</translation>
+    </message>
+    <message>
+        <source>Details</source>
+        <translation>詳細</translation>
+    </message>
+    <message>
+        <source>The figures behind it, and the curve of the learning</source>
+        <translation>根拠となる数値と学習曲線</translation>
+    </message>
+    <message>
+        <source>version {number}</source>
+        <translation>バージョン{number}</translation>
+    </message>
+    <message>
+        <source>Weights in use: {version}</source>
+        <translation>使用中の重み：{version}</translation>
+    </message>
+    <message>
+        <source>This image&apos;s surface is new to version {number}, so the base model answers until a round has learnt it.</source>
+        <translation>この画像の表面はバージョン{number}にとって未知のため、学習されるまでベースモデルが応答します。</translation>
+    </message>
+    <message>
+        <source>Last round: {outcome}</source>
+        <translation>前回の学習：{outcome}</translation>
+    </message>
+    <message>
+        <source>Learnt: first clicks score {learnt}, were {alone}.</source>
+        <translation>学習効果：初回クリック {alone}→{learnt}</translation>
+    </message>
+    <message>
+        <source>By itself, every</source>
+        <translation>自動：</translation>
+    </message>
+    <message>
+        <source>After so many accepted masks, and when you pause</source>
+        <translation>この数のマスクを確定したとき、および操作を休んだとき</translation>
+    </message>
+    <message>
+        <source> masks</source>
+        <translation> 個ごと</translation>
+    </message>
+    <message>
+        <source>{seconds} s</source>
+        <translation>{seconds}秒</translation>
+    </message>
+    <message>
+        <source>{minutes} min</source>
+        <translation>{minutes}分</translation>
+    </message>
+    <message>
+        <source>{hours} h {minutes} min</source>
+        <translation>{hours}時間{minutes}分</translation>
+    </message>
+    <message>
+        <source>{doing} · {time} left</source>
+        <translation>{doing} · 残り{time}</translation>
+    </message>
+    <message>
+        <source>score of a first click, its image left out</source>
+        <translation>最初のクリックのスコア（当該画像を除いて学習）</translation>
+    </message>
+    <message>
+        <source>Mean over the accepted objects, of 1; each answered without what its own image taught</source>
+        <translation>確定済みオブジェクトの平均（最大1）。各オブジェクトは、その画像からの学習を除いて評価</translation>
+    </message>
+    <message>
+        <source>model alone {alone}</source>
+        <translation>モデルのみ {alone}</translation>
+    </message>
+    <message>
+        <source>with learning {learnt}</source>
+        <translation>学習あり {learnt}</translation>
+    </message>
+    <message>
+        <source>All classes</source>
+        <translation>全クラス</translation>
+    </message>
+    <message>
+        <source>List one class alone</source>
+        <translation>1つのクラスだけを表示</translation>
+    </message>
+    <message>
+        <source>Any state</source>
+        <translation>全状態</translation>
+    </message>
+    <message>
+        <source>List those of one state alone</source>
+        <translation>1つの状態だけを表示</translation>
+    </message>
+    <message>
+        <source>Search…</source>
+        <translation>検索…</translation>
+    </message>
+    <message>
+        <source>List only those with all of these words in name, note or tags</source>
+        <translation>名前・メモ・タグにこれらの語をすべて含むものだけを表示</translation>
+    </message>
+    <message>
+        <source>Any attribute</source>
+        <translation>全属性</translation>
+    </message>
+    <message>
+        <source>List those alone of which this is noted</source>
+        <translation>この属性が記入されたものだけを表示</translation>
+    </message>
+    <message>
+        <source>None of them is like that.</source>
+        <translation>該当するものはありません。</translation>
+    </message>
+    <message>
+        <source>Dismiss</source>
+        <translation>閉じる</translation>
+    </message>
+    <message>
+        <source>The project in numbers</source>
+        <translation>プロジェクトの統計</translation>
+    </message>
+    <message>
+        <source>Counting…</source>
+        <translation>集計中…</translation>
+    </message>
+    <message>
+        <source>Masks by class</source>
+        <translation>クラス別マスク数</translation>
+    </message>
+    <message>
+        <source>Masks by attribute</source>
+        <translation>属性別マスク数</translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} of the masks are excluded or wait for a second look; they are counted here.</source>
+        <comment>1 of the masks is excluded or waits for a second look; it is counted here.</comment>
+        <translation>
+            <numerusform>うち{n:,}個のマスクは除外または再確認待ちですが、ここでは数えています。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Where they lie on the images</source>
+        <translation>画像内の位置の分布</translation>
+    </message>
+    <message>
+        <source>Masks by size, in pixels</source>
+        <translation>サイズ別マスク数（画素）</translation>
+    </message>
+    <message>
+        <source>Clicks, boxes, strokes a mask over time</source>
+        <translation>マスクあたりのクリック・枠・ストローク数の推移</translation>
+    </message>
+    <message>
+        <source>Seconds a mask over time</source>
+        <translation>マスクあたりの秒数の推移</translation>
+    </message>
+    <message>
+        <source>Masks by attribute</source>
+        <translation>属性別マスク数</translation>
+    </message>
+    <message>
+        <source>Save a picture and tables…</source>
+        <translation>図と表を保存…</translation>
+    </message>
+    <message>
+        <source>Of this image</source>
+        <translation>この画像</translation>
+    </message>
+    <message>
+        <source>Of all images</source>
+        <translation>全画像</translation>
+    </message>
+    <message>
+        <source>To look at again</source>
+        <translation>見直し対象</translation>
+    </message>
+    <message>
+        <source>“To look at again”: the accepted masks that the weights in use would draw most differently</source>
+        <translation>「見直し対象」：使用中の重みの結果と最も異なる確定済みマスク</translation>
+    </message>
+    <message>
+        <source>Correct</source>
+        <translation>修正</translation>
+    </message>
+    <message>
+        <source>Open the mask again</source>
+        <translation>マスクを再び編集</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>削除</translation>
+    </message>
+    <message>
+        <source>Take the masks out; Undo brings them back</source>
+        <translation>マスクを削除（「元に戻す」で復元）</translation>
+    </message>
+    <message>
+        <source>Class…</source>
+        <translation>クラス…</translation>
+    </message>
+    <message>
+        <source>Give the masks another class</source>
+        <translation>マスクのクラスを変更</translation>
+    </message>
+    <message>
+        <source>Go to the next mask to look at again</source>
+        <translation>次の見直し対象マスクへ</translation>
+    </message>
+    <message>
+        <source>Click on a mask: it is shown, and you can correct it, delete it or give it another class.</source>
+        <translation>マスクをクリックすると、その場所を表示します。修正・削除・クラス変更ができます。</translation>
+    </message>
+    <message numerus="yes">
+        <source>{count:,} of {n:,} masks</source>
+        <comment>{count:,} of 1 mask</comment>
+        <translation>
+            <numerusform>マスク{n:,}個中{count:,}個</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>One mask at a time can be corrected.</source>
+        <translation>修正できるマスクは一度に1個です。</translation>
+    </message>
+    <message>
+        <source>Review</source>
+        <translation>レビュー</translation>
+    </message>
+    <message>
+        <source>There is nothing to export yet: accept a mask first.</source>
+        <translation>エクスポートするものがありません。先にマスクを確定してください。</translation>
+    </message>
+    <message>
+        <source>Label</source>
+        <translation>ラベル付け</translation>
+    </message>
+    <message>
+        <source>Click, accept, learn</source>
+        <translation>クリック、確定、学習</translation>
+    </message>
+    <message>
+        <source>All masks: go there, change the class, correct, review</source>
+        <translation>全マスク：移動、クラス変更、修正、レビュー</translation>
+    </message>
+    <message>
+        <source>Images</source>
+        <translation>画像</translation>
+    </message>
+    <message>
+        <source>All images: what is done, what is on them, go there</source>
+        <translation>全画像：進み具合、マスク数、移動</translation>
+    </message>
+    <message>
+        <source>Is it helping?</source>
+        <translation>学習の効果</translation>
+    </message>
+    <message>
+        <source>History of versions</source>
+        <translation>バージョン履歴</translation>
+    </message>
+    <message>
+        <source>Export…</source>
+        <translation>エクスポート…</translation>
+    </message>
+    <message>
+        <source>Write masks or weights for other programs: COCO, YOLO, SAM …</source>
+        <translation>マスクや重みをほかのプログラム用に書き出し：COCO、YOLO、SAM …</translation>
+    </message>
+    <message>
+        <source>Keys and tour</source>
+        <translation>キーとツアー</translation>
+    </message>
+    <message>
+        <source>All keys on one page, and the tour</source>
+        <translation>キー一覧とツアー</translation>
+    </message>
+    <message>
+        <source>Take off</source>
+        <translation>一覧から外す</translation>
+    </message>
+    <message>
+        <source>Offer it no more. Nothing is deleted.</source>
+        <translation>一覧に表示しなくなります。データは削除されません。</translation>
+    </message>
+    <message>
+        <source>Go on with {name}</source>
+        <translation>{name}を続ける</translation>
+    </message>
+    <message>
+        <source>not found</source>
+        <translation>見つかりません</translation>
+    </message>
+    <message>
+        <source>%d %b %H:%M</source>
+        <translation>%m/%d %H:%M</translation>
+    </message>
+    <message>
+        <source>To do</source>
+        <translation>未完了</translation>
+    </message>
+    <message>
+        <source>Accepted</source>
+        <translation>確定</translation>
+    </message>
+    <message>
+        <source>Second look</source>
+        <translation>再確認</translation>
+    </message>
+    <message>
+        <source>Approved</source>
+        <translation>承認</translation>
+    </message>
+    <message>
+        <source>Excluded</source>
+        <translation>除外</translation>
+    </message>
+    <message>
+        <source>Somebody checked it and it is right</source>
+        <translation>確認済みで問題なし</translation>
+    </message>
+    <message>
+        <source>Somebody is to look at it again; until then nothing is learnt from it</source>
+        <translation>再確認が必要。それまで学習に使いません</translation>
+    </message>
+    <message>
+        <source>Nothing is learnt from it, and it is not exported</source>
+        <translation>学習に使わず、エクスポートもしません</translation>
+    </message>
+    <message>
+        <source>Note</source>
+        <translation>メモ</translation>
+    </message>
+    <message>
+        <source>Tags, with commas</source>
+        <translation>タグ（コンマ区切り）</translation>
+    </message>
+    <message>
+        <source>Starter (built in)</source>
+        <translation>Starter（内蔵）</translation>
+    </message>
+    <message>
+        <source>Automatic</source>
+        <translation>自動</translation>
+    </message>
+    <message>
+        <source>Processor (CPU)</source>
+        <translation>CPU</translation>
+    </message>
+    <message>
+        <source>NVIDIA GPU (CUDA)</source>
+        <translation>NVIDIA GPU（CUDA）</translation>
+    </message>
+    <message>
+        <source>Apple GPU (MPS)</source>
+        <translation>Apple GPU（MPS）</translation>
+    </message>
+    <message>
+        <source>Label defects by clicking</source>
+        <translation>クリックで欠陥をラベル付け</translation>
+    </message>
+    <message>
+        <source>Click on a defect, and the model proposes its outline. It learns from every outline you accept, while you go on.</source>
+        <translation>欠陥をクリックすると、モデルが輪郭を提案します。輪郭を確定するたびに、作業中に学習していきます。</translation>
+    </message>
+    <message>
+        <source>Go on with</source>
+        <translation>続きから</translation>
+    </message>
+    <message>
+        <source>Images in viewer ({count})</source>
+        <translation>ビューアーの画像（{count}）</translation>
+    </message>
+    <message>
+        <source>No image in the viewer</source>
+        <translation>ビューアーに画像なし</translation>
+    </message>
+    <message>
+        <source>Your masks are kept beside the images, in “{name}”.</source>
+        <translation>マスクは画像と同じ場所の「{name}」に保存されます。</translation>
+    </message>
+    <message>
+        <source>Your masks are kept in</source>
+        <translation>マスクの保存先：</translation>
+    </message>
+    <message>
+        <source>Masks on a folder of images are kept beside them, in “{name}”; masks on the images in the viewer in</source>
+        <translation>画像フォルダーのマスクは同じ場所の「{name}」に、ビューアーの画像のマスクは次の場所に保存されます：</translation>
+    </message>
+    <message>
+        <source>Where are your images?</source>
+        <translation>画像の場所</translation>
+    </message>
+    <message>
+        <source>Choose a folder…</source>
+        <translation>フォルダーを選択…</translation>
+    </message>
+    <message>
+        <source>A folder of images, or a project</source>
+        <translation>画像フォルダーまたはプロジェクト</translation>
+    </message>
+    <message>
+        <source>Try sample images</source>
+        <translation>サンプル画像で試す</translation>
+    </message>
+    <message>
+        <source>Or drop images, a folder or a project here.</source>
+        <translation>画像・フォルダー・プロジェクトをここにドロップすることもできます。</translation>
+    </message>
+    <message>
+        <source>Project and model</source>
+        <translation>プロジェクトとモデル</translation>
+    </message>
+    <message>
+        <source>Masks on the sample images are kept in</source>
+        <translation>サンプル画像のマスクの保存先：</translation>
+    </message>
+    <message>
+        <source>As usual</source>
+        <translation>既定の場所</translation>
+    </message>
+    <message>
+        <source>Keep the project beside the images, or in the documents folder</source>
+        <translation>プロジェクトを画像と同じ場所、またはドキュメントフォルダーに保存</translation>
+    </message>
+    <message>
+        <source>Choose a folder for the project. One that is a project is opened.</source>
+        <translation>プロジェクトのフォルダーを選択。既存のプロジェクトを選ぶと開きます。</translation>
+    </message>
+    <message>
+        <source>A weights file…</source>
+        <translation>重みファイル…</translation>
+    </message>
+    <message>
+        <source>A server…</source>
+        <translation>サーバー…</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>モデル</translation>
+    </message>
+    <message>
+        <source>Runs on</source>
+        <translation>実行環境</translation>
+    </message>
+    <message>
+        <source>Folder of images</source>
+        <translation>画像フォルダー</translation>
+    </message>
+    <message>
+        <source>Project folder: a new one, or one to open</source>
+        <translation>プロジェクトフォルダー（新規または既存）</translation>
+    </message>
+    <message>
+        <source>Weights file</source>
+        <translation>重みファイル</translation>
+    </message>
+    <message>
+        <source>SAM weights</source>
+        <translation>SAMの重み</translation>
+    </message>
+    <message>
+        <source>Server {address}</source>
+        <translation>サーバー {address}</translation>
+    </message>
+    <message>
+        <source>Like the accepted</source>
+        <translation>確定済みに似たもの</translation>
+    </message>
+    <message>
+        <source>Trained finder</source>
+        <translation>学習済み検出器</translation>
+    </message>
+    <message>
+        <source>Anything that stands out</source>
+        <translation>目立つものすべて</translation>
+    </message>
+    <message>
+        <source>Masks of this part</source>
+        <translation>同じ部品のマスク</translation>
+    </message>
+    <message>
+        <source>Unsure first</source>
+        <translation>不確かな順</translation>
+    </message>
+    <message>
+        <source>Sure first</source>
+        <translation>確かな順</translation>
+    </message>
+    <message>
+        <source>Next with finds</source>
+        <translation>検出のある画像へ</translation>
+    </message>
+    <message>
+        <source>Open the next image on which finds are expected</source>
+        <translation>検出が見込まれる次の画像を開く</translation>
+    </message>
+    <message>
+        <source>After “Done”, open the image with the surest finds that is least like those labelled; near-duplicates come last</source>
+        <translation>「完了」の後、検出が確かで、ラベル済みの画像に最も似ていない画像を開きます。ほぼ同じ画像は最後になります</translation>
+    </message>
+    <message>
+        <source>Suggestions</source>
+        <translation>候補</translation>
+    </message>
+    <message>
+        <source>Propose</source>
+        <translation>候補を出す</translation>
+    </message>
+    <message>
+        <source>Let the model look for objects; accept or reject each of them</source>
+        <translation>モデルがオブジェクトを探します。1つずつ確定または却下してください</translation>
+    </message>
+    <message>
+        <source>Look for all that looks like the masks you accepted, here and in the whole folder</source>
+        <translation>確定済みマスクに似たものを、この画像とフォルダー全体から検索</translation>
+    </message>
+    <message>
+        <source>What proposes: what looks like the masks you accepted, the finder trained on them, SAM itself, or what you accepted on other photographs of the same part</source>
+        <translation>候補の出し方：確定済みマスクに似たもの、学習済み検出器、SAM自体、同じ部品の別の写真で確定したもの</translation>
+    </message>
+    <message>
+        <source>Find objects of all classes, or of one</source>
+        <translation>全クラスまたは1クラスを検索</translation>
+    </message>
+    <message>
+        <source>From unsure suggestions the model learns most</source>
+        <translation>不確かな候補からモデルは最も多くを学びます</translation>
+    </message>
+    <message>
+        <source>Only “{label}”</source>
+        <translation>「{label}」のみ</translation>
+    </message>
+    <message>
+        <source>Accept some masks first: what looks like them can be found then.</source>
+        <translation>先にマスクをいくつか確定してください。似たものを検索できるようになります。</translation>
+    </message>
+    <message>
+        <source>Stop proposing</source>
+        <translation>候補を終了</translation>
+    </message>
+    <message>
+        <source>New here? Label two defects on a sample image, in five steps and two minutes.</source>
+        <translation>初めての方へ：サンプル画像で欠陥を2つラベル付け（5ステップ、約2分）</translation>
+    </message>
+    <message>
+        <source>Tour</source>
+        <translation>ツアー</translation>
+    </message>
+    <message>
+        <source>Not now</source>
+        <translation>後で</translation>
+    </message>
+    <message>
+        <source>Finish</source>
+        <translation>終了</translation>
+    </message>
+    <message>
+        <source>Leave the tour</source>
+        <translation>ツアーをやめる</translation>
+    </message>
+    <message>
+        <source>Tour, step {number} of {count}</source>
+        <translation>ツアー {number}/{count}</translation>
+    </message>
+    <message>
+        <source>“{name}” is merged into “{new}”.</source>
+        <translation>「{name}」を「{new}」に統合しました。</translation>
+    </message>
+    <message>
+        <source>“{name}” is “{new}” now.</source>
+        <translation>「{name}」を「{new}」に変更しました。</translation>
+    </message>
+    <message>
+        <source>The class “{name}” is gone.</source>
+        <translation>クラス「{name}」を削除しました。</translation>
+    </message>
+    <message>
+        <source>The attributes of “{name}” are changed.</source>
+        <translation>「{name}」の属性を変更しました。</translation>
+    </message>
+    <message>
+        <source>Undo takes it back.</source>
+        <translation>「元に戻す」で取り消せます。</translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} masks are “{name}” now.</source>
+        <comment>The mask is “{name}” now.</comment>
+        <translation>
+            <numerusform>マスク{n:,}個を「{name}」にしました。</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} masks taken over from “{name}”, as “{label}”.</source>
+        <comment>1 mask taken over from “{name}”, as “{label}”.</comment>
+        <translation>
+            <numerusform>「{name}」からマスク{n:,}個を「{label}」として取り込みました。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Go on</source>
+        <translation>続ける</translation>
+    </message>
+    <message>
+        <source>Click on the defect first; then take away what does not belong.</source>
+        <translation>先に欠陥をクリックし、その後で余分な部分を除いてください。</translation>
+    </message>
+    <message>
+        <source>There is no accepted mask at that place.</source>
+        <translation>その位置に確定済みマスクはありません。</translation>
+    </message>
+    <message>
+        <source>First accept or reject the object that is open.</source>
+        <translation>先に作業中のオブジェクトを確定または却下してください。</translation>
+    </message>
+    <message>
+        <source>Every image is done. “Export…” takes the masks out.</source>
+        <translation>すべての画像が完了しました。「エクスポート…」でマスクを書き出せます。</translation>
+    </message>
+    <message>
+        <source>Click on the accepted mask to correct.</source>
+        <translation>修正する確定済みマスクをクリックしてください。</translation>
+    </message>
+    <message>
+        <source>Click on the accepted mask to delete.</source>
+        <translation>削除する確定済みマスクをクリックしてください。</translation>
+    </message>
+    <message>
+        <source>Preparing the image. Click already: the mask comes as soon as it is ready.</source>
+        <translation>画像を準備中です。今クリックしても、準備ができ次第マスクが出ます。</translation>
+    </message>
+    <message>
+        <source>The numbers are in {folder}.</source>
+        <translation>統計を{folder}に保存しました。</translation>
+    </message>
+    <message>
+        <source>Folder for numbers.png and the tables</source>
+        <translation>numbers.pngと表の保存先フォルダー</translation>
+    </message>
+    <message>
+        <source>{masks} on {images}. Images without a mask: {without:,} that were opened, {empty:,} marked as having no defect, {unseen:,} not opened so far.</source>
+        <translation>{images}に{masks}。マスクのない画像：開いたもの{without:,}枚、欠陥なし{empty:,}枚、未確認{unseen:,}枚。</translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} of the masks are excluded or wait for a second look; they are counted here.</source>
+        <comment>1 of the masks is excluded or waits for a second look; it is counted here.</comment>
+        <translation>
+            <numerusform>うち{n:,}個は除外または再確認待ちですが、ここでは数に含めています。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>The finder is being trained; learning goes on when that is over.</source>
+        <translation>検出器を学習中です。終わり次第、学習を続けます。</translation>
+    </message>
+    <message>
+        <source>Learning begins…</source>
+        <translation>学習を開始中…</translation>
+    </message>
+    <message>
+        <source>Learning: looking at images</source>
+        <translation>学習：画像を解析中</translation>
+    </message>
+    <message>
+        <source>Learning from your masks</source>
+        <translation>マスクから学習中</translation>
+    </message>
+    <message>
+        <source>Sending what the server has not got</source>
+        <translation>サーバーにないデータを送信中</translation>
+    </message>
+    <message>
+        <source>Learning: testing on your masks</source>
+        <translation>学習：マスクで評価中</translation>
+    </message>
+    <message>
+        <source>Stopping…</source>
+        <translation>停止中…</translation>
+    </message>
+    <message>
+        <source>Base model answers again.</source>
+        <translation>ベースモデルに戻しました。</translation>
+    </message>
+    <message>
+        <source>Version {number} answers again.</source>
+        <translation>バージョン{number}に戻しました。</translation>
+    </message>
+    <message>
+        <source>Learn again</source>
+        <translation>もう一度学習</translation>
+    </message>
+    <message>
+        <source>other images</source>
+        <translation>別の画像</translation>
+    </message>
+    <message>
+        <source>No mask is accepted yet.</source>
+        <translation>確定済みマスクはまだありません。</translation>
+    </message>
+    <message>
+        <source>Nothing to look at again so far.</source>
+        <translation>見直し対象は今のところありません。</translation>
+    </message>
+    <message>
+        <source>No mask is accepted on this image yet.</source>
+        <translation>この画像にはまだ確定済みマスクがありません。</translation>
+    </message>
+    <message>
+        <source>Select one mask alone to correct it.</source>
+        <translation>修正するマスクを1個だけ選んでください。</translation>
+    </message>
+    <message>
+        <source>Masks are deleted on the image that is open. Select these alone.</source>
+        <translation>削除できるのは開いている画像のマスクだけです。それらだけを選んでください。</translation>
+    </message>
+    <message>
+        <source>All are compared</source>
+        <translation>すべて比較済み</translation>
+    </message>
+    <message>
+        <source>The masks are still being compared: those found so far were shown.</source>
+        <translation>マスクを比較中です。これまでに見つかったものはすべて表示しました。</translation>
+    </message>
+    <message>
+        <source>Every mask of this list was shown. The next one is its first.</source>
+        <translation>一覧のマスクをすべて表示しました。次は先頭に戻ります。</translation>
+    </message>
+    <message>
+        <source>Comparing…</source>
+        <translation>比較中…</translation>
+    </message>
+    <message>
+        <source>{done:,} of {total:,} compared</source>
+        <translation>{total:,}個中{done:,}個を比較済み</translation>
+    </message>
+    <message>
+        <source>Click on a defect, or draw a box around it.</source>
+        <translation>欠陥をクリックするか、枠で囲んでください。</translation>
+    </message>
+    <message>
+        <source>Click on the next defect, or press {key}: done.</source>
+        <translation>次の欠陥をクリックするか、{key}で完了します。</translation>
+    </message>
+    <message>
+        <source>A suggestion: accept, reject or correct it.</source>
+        <translation>候補です。確定・却下・修正してください。</translation>
+    </message>
+    <message>
+        <source>Painted pixels stay as you set them, whatever you click.</source>
+        <translation>塗った画素は、クリックしても変わりません。</translation>
+    </message>
+    <message>
+        <source>Correct it by clicks or paint, then accept.</source>
+        <translation>クリックや塗りで修正し、確定してください。</translation>
+    </message>
+    <message>
+        <source>Asking the model…</source>
+        <translation>モデルに問い合わせ中…</translation>
+    </message>
+    <message>
+        <source>Proposed, {sure:.0%} sure</source>
+        <translation>提案（確信度{sure:.0%}）</translation>
+    </message>
+    <message>
+        <source>guess {guess} of {count}</source>
+        <translation>案 {guess}/{count}</translation>
+    </message>
+    <message>
+        <source>Mask of the same place on {image}</source>
+        <translation>{image}にある同じ位置のマスク</translation>
+    </message>
+    <message>
+        <source>Mask of the same place on {count} images</source>
+        <translation>画像{count}枚にある同じ位置のマスク</translation>
+    </message>
+    <message>
+        <source>Next guess shows others</source>
+        <translation>「別の案」でほかを表示</translation>
+    </message>
+    <message>
+        <source>Here “{name}” lies over the image that is open. Label this image?</source>
+        <translation>開いている画像に「{name}」が重なっています。こちらをラベル付けしますか？</translation>
+    </message>
+    <message>
+        <source>Label “{name}”</source>
+        <translation>「{name}」をラベル付け</translation>
+    </message>
+    <message>
+        <source>“{name}” is hidden, so a click on it would not be seen.</source>
+        <translation>「{name}」が非表示のため、クリックしても見えません。</translation>
+    </message>
+    <message>
+        <source>Show it</source>
+        <translation>表示する</translation>
+    </message>
+    <message>
+        <source>{name} is now shown as its file says: upright, and black as black. Masks are made on it as every other program shows it.</source>
+        <translation>{name}をファイルの指定どおりの向きと明るさで表示しました。マスクは、ほかのプログラムと同じ見え方の画像に作成されます。</translation>
+    </message>
+    <message>
+        <source>A number</source>
+        <translation>数値</translation>
+    </message>
+    <message>
+        <source>{what}: to do.</source>
+        <translation>{what}：未完了にしました。</translation>
+    </message>
+    <message>
+        <source>{what}: accepted.</source>
+        <translation>{what}：確定にしました。</translation>
+    </message>
+    <message>
+        <source>{what}: done.</source>
+        <translation>{what}：完了にしました。</translation>
+    </message>
+    <message>
+        <source>{what}: second look.</source>
+        <translation>{what}：再確認にしました。</translation>
+    </message>
+    <message>
+        <source>{what}: approved.</source>
+        <translation>{what}：承認しました。</translation>
+    </message>
+    <message>
+        <source>{what}: excluded.</source>
+        <translation>{what}：除外しました。</translation>
+    </message>
+    <message>
+        <source>{missing}, then a round of learning starts.</source>
+        <translation>{missing}で、学習を始めます。</translation>
+    </message>
+    <message>
+        <source>Learnt from {masks:,} masks. Your first clicks on {images} images will tell whether that helps.</source>
+        <translation>マスク{masks:,}個から学習しました。画像{images}枚で最初のクリックをすると、効果がわかります。</translation>
+    </message>
+    <message>
+        <source>Learnt from {masks:,} masks. It does not help here yet, so the model answers alone (a first click scores {without}).</source>
+        <translation>マスク{masks:,}個から学習しました。まだ効果がないため、モデルのみで応答します（最初のクリックのスコア{without}）。</translation>
+    </message>
+    <message>
+        <source>Learnt from {masks:,} masks: a first click on them, each left out, would score {with_it} instead of {without}.</source>
+        <translation>マスク{masks:,}個から学習しました。それぞれを除いて評価すると、最初のクリックのスコアは{without}から{with_it}になります。</translation>
+    </message>
+    <message>
+        <source>Learning rests: this project is in use with another model.</source>
+        <translation>学習は休止中です。このプロジェクトは別のモデルで使用されています。</translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} new masks: “Learn now” learns from what was accepted.</source>
+        <comment>1 new mask: “Learn now” learns from what was accepted.</comment>
+        <translation>
+            <numerusform>新しいマスク{n:,}個：「今すぐ学習」で、確定した内容から学習します。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>{missing}, then it can learn.</source>
+        <translation>{missing}で学習できます。</translation>
+    </message>
+    <message>
+        <source>Stopped. Nothing has changed.</source>
+        <translation>停止しました。変更はありません。</translation>
+    </message>
+    <message>
+        <source>Not judged: too few masks are kept aside for that. Accept masks on more images.</source>
+        <translation>検証用マスクが足りないため、評価できませんでした。もっと多くの画像でマスクを確定してください。</translation>
+    </message>
+    <message>
+        <source>{after}, was {before}</source>
+        <translation>{before}→{after}</translation>
+    </message>
+    <message>
+        <source>Better on the masks kept aside ({figures}): {name} answers from now on.</source>
+        <translation>検証用マスクで改善しました（{figures}）。今後は{name}が応答します。</translation>
+    </message>
+    <message>
+        <source>Better as a whole ({figures}), but worse for {classes}: not used.</source>
+        <translation>全体では改善しましたが（{figures}）、{classes}で悪化したため使用しません。</translation>
+    </message>
+    <message>
+        <source>Not clearly better yet on the masks kept aside ({figures}); it goes on learning.</source>
+        <translation>検証用マスクではまだ明確な改善がありません（{figures}）。学習を続けます。</translation>
+    </message>
+    <message>
+        <source>Not better yet on the masks kept aside ({figures}); it goes on learning.</source>
+        <translation>検証用マスクではまだ改善がありません（{figures}）。学習を続けます。</translation>
+    </message>
+    <message>
+        <source>Learnt from {masks} masks in {steps} steps.</source>
+        <translation>マスク{masks}個から{steps}ステップ学習しました。</translation>
+    </message>
+    <message numerus="yes">
+        <source>On {n:,} masks kept aside: {before} → {after}.</source>
+        <comment>On 1 mask kept aside: {before} → {after}.</comment>
+        <translation>
+            <numerusform>検証用マスク{n:,}個：{before} → {after}。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>{sure}% sure that it is better.</source>
+        <translation>改善の確度は{sure}%です。</translation>
+    </message>
+    <message>
+        <source>{sure}% sure that it is better; {asked:.0%} is asked.</source>
+        <translation>改善の確度は{sure}%です（必要値{asked:.0%}）。</translation>
+    </message>
+    <message numerus="yes">
+        <source>{name}: {before} → {after} ({n:,} masks)</source>
+        <comment>{name}: {before} → {after} (1 mask)</comment>
+        <translation>
+            <numerusform>{name}：{before} → {after}（マスク{n:,}個）</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Weights {version}</source>
+        <translation>重み {version}</translation>
+    </message>
+    <message>
+        <source>{score:.0%} alike</source>
+        <translation>一致度{score:.0%}</translation>
+    </message>
+    <message>
+        <source>{width} × {height} px, area {area:,} px</source>
+        <translation>{width} × {height} px、面積{area:,} px</translation>
+    </message>
+    <message>
+        <source>no defect</source>
+        <translation>欠陥なし</translation>
+    </message>
+    <message>
+        <source>no mask</source>
+        <translation>マスクなし</translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} finds expected</source>
+        <comment>1 find expected</comment>
+        <translation>
+            <numerusform>検出見込み{n:,}個</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} finds expected, {sure:.0%} sure</source>
+        <comment>1 find expected, {sure:.0%} sure</comment>
+        <translation>
+            <numerusform>検出見込み{n:,}個（確信度{sure:.0%}）</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Clicks and boxes are hidden. {key} shows them again.</source>
+        <translation>クリックと枠を隠しました。{key}で再び表示します。</translation>
+    </message>
+    <message>
+        <source>More contrast, for the eye alone. {key} shows the image as it is.</source>
+        <translation>コントラストを強調しました（表示のみ）。{key}で元の表示に戻ります。</translation>
+    </message>
+    <message>
+        <source>contrast</source>
+        <translation>コントラスト</translation>
+    </message>
+    <message>
+        <source>Click on a defect or point at an accepted mask, then zoom to it.</source>
+        <translation>欠陥をクリックするか確定済みマスクにマウスを合わせてから、拡大してください。</translation>
+    </message>
+    <message>
+        <source>{image_id} is not among the images opened here.</source>
+        <translation>{image_id}は、ここで開いた画像の中にありません。</translation>
+    </message>
+    <message>
+        <source>Reading the image…</source>
+        <translation>画像を読み込み中…</translation>
+    </message>
+    <message>
+        <source>Looking at the image ({step} of {count}). Click already: the mask comes by itself.</source>
+        <translation>画像を解析中です（{step}/{count}）。今クリックしても、後でマスクが出ます。</translation>
+    </message>
+    <message>
+        <source>Looking for objects…</source>
+        <translation>オブジェクトを検索中…</translation>
+    </message>
+    <message>
+        <source>{position} of {count}</source>
+        <translation>{position}/{count}</translation>
+    </message>
+    <message>
+        <source>an object</source>
+        <translation>オブジェクト</translation>
+    </message>
+    <message>
+        <source>The model is {sure:.0%} sure that this is {what}.</source>
+        <translation>モデルはこれを{what}と判断しています（確信度{sure:.0%}）。</translation>
+    </message>
+    <message>
+        <source>This looks like {what} that you accepted.</source>
+        <translation>確定済みの{what}に似ています。</translation>
+    </message>
+    <message>
+        <source>This was accepted as {what} on another photograph of the part.</source>
+        <translation>同じ部品の別の写真で{what}として確定されています。</translation>
+    </message>
+    <message>
+        <source>{left} more after this object.</source>
+        <translation>このオブジェクトの後、残り{left}個。</translation>
+    </message>
+    <message>
+        <source>Most finds were wrong, so only surer ones are shown. Stop and find anew for all.</source>
+        <translation>誤検出が多かったため、確かなものだけを表示しています。すべて見るには、いったん終了して検索し直してください。</translation>
+    </message>
+    <message>
+        <source>This image is marked as having no defect: nothing is proposed.</source>
+        <translation>この画像は欠陥なしとされているため、候補を出しません。</translation>
+    </message>
+    <message>
+        <source>All looked at. Click what was missed, or go to the next image.</source>
+        <translation>すべて確認しました。漏れがあればクリックし、なければ次の画像へ進んでください。</translation>
+    </message>
+    <message>
+        <source>No mask of this part fits here: it looks or lies otherwise. Click on a defect.</source>
+        <translation>見え方や位置が異なるため、この部品のマスクは当てはまりません。欠陥をクリックしてください。</translation>
+    </message>
+    <message>
+        <source>Nothing was found here. Click on a defect, or try another choice.</source>
+        <translation>何も見つかりませんでした。欠陥をクリックするか、別の方法を選んでください。</translation>
+    </message>
+    <message>
+        <source>Let the model look for objects itself; you accept or reject each.</source>
+        <translation>モデルが自動でオブジェクトを探します。1つずつ確定または却下してください。</translation>
+    </message>
+    <message>
+        <source>You labelled this part on another photograph: “Propose” looks for its masks.</source>
+        <translation>この部品は別の写真でラベル付け済みです。「候補を出す」でそのマスクを探します。</translation>
+    </message>
+    <message>
+        <source>Find all like these first.</source>
+        <translation>先に「類似をすべて検索」を実行してください。</translation>
+    </message>
+    <message>
+        <source>No other image has finds.</source>
+        <translation>ほかに検出のある画像はありません。</translation>
+    </message>
+    <message>
+        <source>{expected} on {finds} of {images}</source>
+        <translation>{images}中{finds}枚に{expected}</translation>
+    </message>
+    <message>
+        <source>Click in the middle of the dark spot below the number CP-0401, at its left. It is a pit, and the model proposes its outline.</source>
+        <translation>番号CP-0401の左下にある黒い点の中央をクリックしてください。これはくぼみ（ピット）で、モデルが輪郭を提案します。</translation>
+    </message>
+    <message>
+        <source>If the outline fits, accept it: press {accept}, or the button “Accept”. If not, click what is missing, right click what is too much. {undo} takes the last step back.</source>
+        <translation>輪郭が合っていれば、{accept}キーか「確定」ボタンで確定します。合わなければ、足りない部分をクリック、余分な部分を右クリックしてください。{undo}で1つ前に戻ります。</translation>
+    </message>
+    <message>
+        <source>There is another pit, to the right of it. Drag a box around it this time, and accept.</source>
+        <translation>その右にもう1つくぼみがあります。今度はドラッグで枠を描いて囲み、確定してください。</translation>
+    </message>
+    <message>
+        <source>That is all on this image. Press {done}, or “Done”: the next one opens.</source>
+        <translation>この画像はこれで終わりです。{done}キーか「完了」を押すと、次の画像が開きます。</translation>
+    </message>
+    <message>
+        <source>Go on like this. The line at the foot of the dock says how many masks it waits for; then it learns by itself while you go on. “Export…” is beside it, and ? shows all keys.</source>
+        <translation>この調子で続けてください。あと何個のマスクで学習が始まるかは、ドックの下端に表示されます。学習は作業中に自動で進みます。その隣に「エクスポート…」があり、?ですべてのキーを表示します。</translation>
+    </message>
+    <message>
+        <source>The finder&apos;s training begins…</source>
+        <translation>検出器の学習を開始中…</translation>
+    </message>
+    <message>
+        <source>Finder: looking at images</source>
+        <translation>検出器：画像を解析中</translation>
+    </message>
+    <message>
+        <source>Finder: learning from your masks</source>
+        <translation>検出器：マスクから学習中</translation>
+    </message>
+    <message>
+        <source>No finder yet. Trained on your masks, it finds objects on every image by itself.</source>
+        <translation>検出器はまだありません。マスクで学習させると、どの画像でも自動でオブジェクトを検出します。</translation>
+    </message>
+    <message>
+        <source>The finder belongs to another model and has to be trained anew.</source>
+        <translation>この検出器は別のモデル用です。学習し直してください。</translation>
+    </message>
+    <message>
+        <source>The finder was not trained.</source>
+        <translation>検出器を学習できませんでした。</translation>
+    </message>
+    <message>
+        <source>Train again</source>
+        <translation>もう一度学習</translation>
+    </message>
+    <message>
+        <source>Stopped. No new finder was made.</source>
+        <translation>停止しました。新しい検出器は作成されていません。</translation>
+    </message>
+    <message>
+        <source>The finder is trained: “Propose” with “Trained finder” asks it.</source>
+        <translation>検出器を学習しました。「学習済み検出器」を選んで「候補を出す」を押すと使えます。</translation>
+    </message>
+    <message>
+        <source>Train it</source>
+        <translation>検出器を学習</translation>
+    </message>
+    <message>
+        <source>It scores {score} on images kept aside.</source>
+        <translation>検証用画像でのスコアは{score}です。</translation>
+    </message>
+    <message>
+        <source>The finder is trained on all your masks.</source>
+        <translation>検出器はすべてのマスクで学習済みです。</translation>
+    </message>
+    <message>
+        <source>The finder is trained.</source>
+        <translation>検出器は学習済みです。</translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} masks are newer than it.</source>
+        <comment>1 mask is newer than it.</comment>
+        <translation>
+            <numerusform>その後、マスク{n:,}個が追加されました。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Train it again</source>
+        <translation>検出器を再学習</translation>
+    </message>
+    <message>
+        <source>Connected parts only: what no click, box or paint touches is left out of answers.</source>
+        <translation>連結部のみ：クリック・枠・塗りに触れない部分は除かれます。</translation>
+    </message>
+    <message>
+        <source>All parts of an answer are shown, also those that nobody clicked.</source>
+        <translation>クリックしていない部分も含め、結果のすべてを表示します。</translation>
+    </message>
+    <message>
+        <source>The image could not be prepared for the model; open it again.</source>
+        <translation>画像をモデル用に準備できませんでした。もう一度開いてください。</translation>
+    </message>
+    <message>
+        <source>The model found nothing within the loop: click on the object.</source>
+        <translation>輪の内側に何も見つかりませんでした。オブジェクトをクリックしてください。</translation>
+    </message>
+    <message>
+        <source>A stroke is drawn along a crack: press, draw, and let go.</source>
+        <translation>ストロークはき裂に沿って描きます。ボタンを押したままなぞり、離してください。</translation>
+    </message>
+    <message>
+        <source>The folder {folder} cannot be read: {strerror}. Check its name and permissions.</source>
+        <translation>フォルダー{folder}を読み込めません：{strerror}。名前とアクセス権を確認してください。</translation>
+    </message>
+    <message>
+        <source>{path} holds no pixels. Export or copy it again.</source>
+        <translation>{path}には画素がありません。書き出しまたはコピーをやり直してください。</translation>
+    </message>
+    <message>
+        <source>An image holds real numbers; this array holds {dtype}. Convert it first.</source>
+        <translation>画像の値は実数である必要がありますが、この配列は{dtype}です。先に変換してください。</translation>
+    </message>
+    <message>
+        <source>The image is empty: its shape is {shape}.</source>
+        <translation>画像が空です（形状{shape}）。</translation>
+    </message>
+    <message>
+        <source>An image is (height, width), (height, width, channels) or (channels, height, width) with 1 to 4 channels; this array has the shape {shape}. Open the planes of a stack one by one.</source>
+        <translation>画像の形状は（高さ, 幅）、（高さ, 幅, チャンネル）または（チャンネル, 高さ, 幅）、チャンネル数は1～4です。この配列の形状は{shape}です。スタックの面は1つずつ開いてください。</translation>
+    </message>
+    <message>
+        <source>{called} claims {gigabytes:.1f} GB of pixels in a file of {megabytes:.1f} MB. Export it again, or cut it into tiles.</source>
+        <translation>{called}は{megabytes:.1f} MBのファイルなのに、画素が{gigabytes:.1f} GBあるとされています。書き出し直すか、タイルに分割してください。</translation>
+    </message>
+    <message>
+        <source>{called} holds {gigabytes:.1f} GB of pixels, and {most:.1f} GB are the most that is read. Cut it into tiles.</source>
+        <translation>{called}の画素は{gigabytes:.1f} GBで、読み込める上限{most:.1f} GBを超えています。タイルに分割してください。</translation>
+    </message>
+    <message>
+        <source>{called} cannot be read: {strerror}. Check its permissions.</source>
+        <translation>{called}を読み込めません：{strerror}。アクセス権を確認してください。</translation>
+    </message>
+    <message>
+        <source>{called} cannot be read as an image; it is damaged, cut short, or of another type than its name says ({error}). Export or copy it again.</source>
+        <translation>{called}を画像として読み込めません。破損しているか、途中で切れているか、拡張子と異なる形式です（{error}）。書き出しまたはコピーをやり直してください。</translation>
+    </message>
+    <message>
+        <source>{called} is a folder, a pipe or a device, and not an image file. Give a file.</source>
+        <translation>{called}は画像ファイルではありません（フォルダー、パイプまたはデバイス）。ファイルを指定してください。</translation>
+    </message>
+    <message>
+        <source>There is no image file {called}. Check its name, or whether it was moved.</source>
+        <translation>画像ファイル{called}がありません。名前と、移動されていないかを確認してください。</translation>
+    </message>
+    <message>
+        <source>{called} cannot be read as an image: it is no PNG, JPEG, BMP, WebP or TIFF, whatever its name says, and nothing else is read. Save it as one of these.</source>
+        <translation>{called}を画像として読み込めません。拡張子にかかわらず、PNG・JPEG・BMP・WebP・TIFFのいずれでもありません。いずれかの形式で保存してください。</translation>
+    </message>
+    <message>
+        <source>{called} has too many pixels: {millions:.0f} million, and of a {kind} {most:.0f} million are the most that is read. Save it as TIFF, or cut it into tiles.</source>
+        <translation>{called}の画素が多すぎます：{millions:.0f}百万画素（{kind}の上限は{most:.0f}百万画素）。TIFFで保存するか、タイルに分割してください。</translation>
+    </message>
+    <message>
+        <source>{called} is a stack of planes ({planes}), and one image is wanted. Save the plane as a file of its own, or open the stack in the viewer: there its planes are labelled one by one.</source>
+        <translation>{called}は複数の面を重ねたスタックです（{planes}）。必要なのは1枚の画像です。該当する面を別ファイルに保存するか、スタックをビューアーで開いてください。面を1つずつラベル付けできます。</translation>
+    </message>
+    <message>
+        <source>of colours</source>
+        <translation>カラー</translation>
+    </message>
+    <message>
+        <source>{called} has the axes {axes}, which are those of no image.</source>
+        <translation>{called}の軸{axes}は画像の軸ではありません。</translation>
+    </message>
+    <message>
+        <source>{called} is compressed in a way that cannot be read here in full depth. Run `pip install imagecodecs`, or save the file without compression.</source>
+        <translation>{called}の圧縮方式は、階調をすべて保って読み込めません。`pip install imagecodecs`を実行するか、非圧縮で保存してください。</translation>
+    </message>
+    <message>
+        <source>{called} hides far more in its compression than its pixels. It was made to fill the memory, or is damaged: export it again.</source>
+        <translation>{called}の圧縮データが画素数に比べて過大です。メモリーを埋めるよう細工されているか、破損しています。書き出し直してください。</translation>
+    </message>
+    <message>
+        <source>Nothing can be saved in {path} ({why}). Its masks can be looked at and exported, but none can be accepted: mend that, or copy the project elsewhere.</source>
+        <translation>{path}に保存できません（{why}）。マスクの表示とエクスポートはできますが、確定はできません。原因を直すか、プロジェクトを別の場所にコピーしてください。</translation>
+    </message>
+    <message>
+        <source>The finder is being trained already; wait for it or cancel it.</source>
+        <translation>検出器はすでに学習中です。終わるのを待つか、キャンセルしてください。</translation>
+    </message>
+    <message>
+        <source>A round of learning is under way; train the finder when it is over.</source>
+        <translation>学習中です。終わってから検出器を学習させてください。</translation>
+    </message>
+    <message>
+        <source>This project is in use with another model now; open it again to train a finder.</source>
+        <translation>このプロジェクトは別のモデルで使用されています。検出器を学習させるには、開き直してください。</translation>
+    </message>
+    <message>
+        <source>A finder needs {missing} to learn from.</source>
+        <translation>検出器の学習には、{missing}が必要です。</translation>
+    </message>
+    <message>
+        <source>The session is closed.</source>
+        <translation>セッションは終了しています。</translation>
+    </message>
+    <message>
+        <source>A round is already under way; wait for it or cancel it.</source>
+        <translation>すでに学習中です。終わるのを待つか、キャンセルしてください。</translation>
+    </message>
+    <message>
+        <source>A finder is being trained; wait for it or cancel it.</source>
+        <translation>検出器を学習中です。終わるのを待つか、キャンセルしてください。</translation>
+    </message>
+    <message>
+        <source>There is nothing to accept yet: click on an object first.</source>
+        <translation>確定するものがまだありません。先にオブジェクトをクリックしてください。</translation>
+    </message>
+    <message>
+        <source>That object is on {image_id}: open that image first.</source>
+        <translation>そのオブジェクトは{image_id}にあります。先にその画像を開いてください。</translation>
+    </message>
+    <message>
+        <source>Undone: {what} as before.</source>
+        <translation>取り消しました：{what}を前の状態に戻しました。</translation>
+    </message>
+    <message>
+        <source>Done again: {what} noted as before.</source>
+        <translation>やり直しました：{what}の記入内容を元どおりにしました。</translation>
+    </message>
+    <message>
+        <source>Undone: {what} to do again.</source>
+        <translation>取り消しました：{what}は未完了に戻りました。</translation>
+    </message>
+    <message>
+        <source>Undone: {what} done again.</source>
+        <translation>取り消しました：{what}は完了に戻りました。</translation>
+    </message>
+    <message>
+        <source>Undone: {what} accepted again.</source>
+        <translation>取り消しました：{what}は確定に戻りました。</translation>
+    </message>
+    <message>
+        <source>Undone: {what} to be looked at again.</source>
+        <translation>取り消しました：{what}は再確認に戻りました。</translation>
+    </message>
+    <message>
+        <source>Undone: {what} approved again.</source>
+        <translation>取り消しました：{what}は承認に戻りました。</translation>
+    </message>
+    <message>
+        <source>Undone: {what} excluded again.</source>
+        <translation>取り消しました：{what}は除外に戻りました。</translation>
+    </message>
+    <message>
+        <source>Done again: {what} to do.</source>
+        <translation>やり直しました：{what}を未完了にしました。</translation>
+    </message>
+    <message>
+        <source>Done again: {what} done.</source>
+        <translation>やり直しました：{what}を完了にしました。</translation>
+    </message>
+    <message>
+        <source>Done again: {what} accepted.</source>
+        <translation>やり直しました：{what}を確定にしました。</translation>
+    </message>
+    <message>
+        <source>Done again: {what} to be looked at again.</source>
+        <translation>やり直しました：{what}を再確認にしました。</translation>
+    </message>
+    <message>
+        <source>Done again: {what} approved.</source>
+        <translation>やり直しました：{what}を承認しました。</translation>
+    </message>
+    <message>
+        <source>Done again: {what} excluded.</source>
+        <translation>やり直しました：{what}を除外しました。</translation>
+    </message>
+    <message numerus="yes">
+        <source>Undone: {n:,} masks are back.</source>
+        <comment>Undone: the mask is back.</comment>
+        <translation>
+            <numerusform>取り消しました：マスク{n:,}個を復元しました。</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Done again: {n:,} masks are gone.</source>
+        <comment>Done again: the mask is gone.</comment>
+        <translation>
+            <numerusform>やり直しました：マスク{n:,}個を削除しました。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Undone: the masks are of the classes they were of again.</source>
+        <translation>取り消しました：マスクを元のクラスに戻しました。</translation>
+    </message>
+    <message numerus="yes">
+        <source>Undone: {n:,} masks are “{label}” again.</source>
+        <comment>Undone: the mask is “{label}” again.</comment>
+        <translation>
+            <numerusform>取り消しました：マスク{n:,}個を「{label}」に戻しました。</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Done again: {n:,} masks are “{label}”.</source>
+        <comment>Done again: the mask is “{label}”.</comment>
+        <translation>
+            <numerusform>やり直しました：マスク{n:,}個を「{label}」にしました。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Undone: the class is called “{old}” again.</source>
+        <translation>取り消しました：クラス名を「{old}」に戻しました。</translation>
+    </message>
+    <message>
+        <source>Done again: the class is called “{new}”.</source>
+        <translation>やり直しました：クラス名を「{new}」にしました。</translation>
+    </message>
+    <message>
+        <source>Undone: “{old}” is a class of its own again.</source>
+        <translation>取り消しました：「{old}」を独立したクラスに戻しました。</translation>
+    </message>
+    <message>
+        <source>Done again: “{old}” is merged into “{new}”.</source>
+        <translation>やり直しました：「{old}」を「{new}」に統合しました。</translation>
+    </message>
+    <message>
+        <source>Undone: the class “{name}” is back.</source>
+        <translation>取り消しました：クラス「{name}」を復元しました。</translation>
+    </message>
+    <message>
+        <source>Done again: the class “{name}” is gone.</source>
+        <translation>やり直しました：クラス「{name}」を削除しました。</translation>
+    </message>
+    <message>
+        <source>Undone: the attributes of “{name}” are as before.</source>
+        <translation>取り消しました：「{name}」の属性を元に戻しました。</translation>
+    </message>
+    <message>
+        <source>Done again: the attributes of “{name}” are changed.</source>
+        <translation>やり直しました：「{name}」の属性を変更しました。</translation>
+    </message>
+    <message>
+        <source>{count:,} images are</source>
+        <translation>画像{count:,}枚</translation>
+    </message>
+    <message>
+        <source>“{image}” is</source>
+        <translation>「{image}」</translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} masks are</source>
+        <comment>the mask is</comment>
+        <translation>
+            <numerusform>マスク{n:,}個</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>{names} and {count} more</source>
+        <translation>{names}ほか{count}枚</translation>
+    </message>
+    <message>
+        <source>Objects on {images} were corrected twice at the same time. The later correction counts; have a look whether it is right. The other one is kept in the project.</source>
+        <translation>{images}のオブジェクトが同時に2回修正されました。後の修正が有効です。正しいか確認してください。もう一方もプロジェクトに保持されています。</translation>
+    </message>
+    <message>
+        <source>No image is open: open one first.</source>
+        <translation>画像が開かれていません。先に開いてください。</translation>
+    </message>
+    <message>
+        <source>There is nothing to ask: click on an object first.</source>
+        <translation>問い合わせる対象がありません。先にオブジェクトをクリックしてください。</translation>
+    </message>
+    <message>
+        <source>Strokes are drawn one by one, with Session.draw.</source>
+        <translation>ストロークはSession.drawで1本ずつ描きます。</translation>
+    </message>
+    <message>
+        <source>No suggestion is shown: ask for some first.</source>
+        <translation>候補が表示されていません。先に候補を出してください。</translation>
+    </message>
+    <message>
+        <source>object without what was said of it (state, note, tags, attributes)</source>
+        <translation>記入内容（状態・メモ・タグ・属性）のないオブジェクト</translation>
+    </message>
+    <message>
+        <source>object whose holes are filled</source>
+        <translation>穴が埋められたオブジェクト</translation>
+    </message>
+    <message>
+        <source>object without its history (weights, prompts, time)</source>
+        <translation>履歴（重み・操作・日時）のないオブジェクト</translation>
+    </message>
+    <message>
+        <source>image whose file was not found: its polygons are in pixels</source>
+        <translation>ファイルが見つからず、ポリゴンが画素単位の画像</translation>
+    </message>
+    <message>
+        <source>image whose place on the earth could not be read: its polygons are in pixels</source>
+        <translation>位置情報を読み込めず、ポリゴンが画素単位の画像</translation>
+    </message>
+    <message>
+        <source>object partly hidden by a later one</source>
+        <translation>後のオブジェクトに一部隠れたオブジェクト</translation>
+    </message>
+    <message>
+        <source>object wholly hidden by later ones</source>
+        <translation>後のオブジェクトに完全に隠れたオブジェクト</translation>
+    </message>
+    <message>
+        <source>object whose own number is lost: class images hold no objects</source>
+        <translation>個別番号が失われたオブジェクト（クラス画像は個体を区別しません）</translation>
+    </message>
+    <message>
+        <source>image whose pixels were not found: no brightness</source>
+        <translation>画素が見つからず、明るさのない画像</translation>
+    </message>
+    <message>
+        <source>image whose file is not the picture that was labelled: no brightness</source>
+        <translation>ファイルがラベル付け時の画像と異なり、明るさのない画像</translation>
+    </message>
+    <message>
+        <source>mask: a table holds measures alone</source>
+        <translation>マスク（表は測定値のみ）</translation>
+    </message>
+    <message>
+        <source>folders of images and masks</source>
+        <translation>画像とマスクのフォルダー</translation>
+    </message>
+    <message>
+        <source>COCO, run lengths</source>
+        <translation>COCO（ランレングス）</translation>
+    </message>
+    <message>
+        <source>COCO, polygons</source>
+        <translation>COCO（ポリゴン）</translation>
+    </message>
+    <message>
+        <source>COCO for CVAT</source>
+        <translation>CVAT用COCO</translation>
+    </message>
+    <message>
+        <source>CVAT for images 1.1</source>
+        <translation>CVAT for images 1.1</translation>
+    </message>
+    <message>
+        <source>COCO for Roboflow</source>
+        <translation>Roboflow用COCO</translation>
+    </message>
+    <message>
+        <source>Cellpose</source>
+        <translation>Cellpose</translation>
+    </message>
+    <message>
+        <source>YOLO segmentation</source>
+        <translation>YOLOセグメンテーション</translation>
+    </message>
+    <message>
+        <source>label images, PNG</source>
+        <translation>ラベル画像（PNG）</translation>
+    </message>
+    <message>
+        <source>label images, TIFF</source>
+        <translation>ラベル画像（TIFF）</translation>
+    </message>
+    <message>
+        <source>class images, PNG</source>
+        <translation>クラス画像（PNG）</translation>
+    </message>
+    <message>
+        <source>class images, TIFF</source>
+        <translation>クラス画像（TIFF）</translation>
+    </message>
+    <message>
+        <source>Pascal VOC</source>
+        <translation>Pascal VOC</translation>
+    </message>
+    <message>
+        <source>labelme</source>
+        <translation>labelme</translation>
+    </message>
+    <message>
+        <source>one PNG for each object</source>
+        <translation>オブジェクトごとのPNG</translation>
+    </message>
+    <message>
+        <source>OME-Zarr 0.5 labels</source>
+        <translation>OME-Zarr 0.5ラベル</translation>
+    </message>
+    <message>
+        <source>OME-Zarr 0.4 labels</source>
+        <translation>OME-Zarr 0.4ラベル</translation>
+    </message>
+    <message>
+        <source>GeoJSON polygons</source>
+        <translation>GeoJSONポリゴン</translation>
+    </message>
+    <message>
+        <source>GeoJSON for QuPath</source>
+        <translation>QuPath用GeoJSON</translation>
+    </message>
+    <message>
+        <source>table of measures, CSV</source>
+        <translation>測定表（CSV）</translation>
+    </message>
+    <message>
+        <source>CSV list of images and masks</source>
+        <translation>画像とマスクの一覧（CSV）</translation>
+    </message>
+    <message>
+        <source>SAM checkpoint, adapters merged</source>
+        <translation>SAMチェックポイント（アダプター統合済み）</translation>
+    </message>
+    <message>
+        <source>Only what was trained, self-describing</source>
+        <translation>学習した部分のみ（説明付き）</translation>
+    </message>
+    <message>
+        <source>LoRA adapters alone</source>
+        <translation>LoRAアダプターのみ</translation>
+    </message>
+    <message>
+        <source>Promptless head kept last</source>
+        <translation>最新の検出器</translation>
+    </message>
+    <message>
+        <source>ONNX graphs, encoder and decoder</source>
+        <translation>ONNXグラフ（エンコーダーとデコーダー）</translation>
+    </message>
+    <message>
+        <source>torch.export graphs, encoder and decoder</source>
+        <translation>torch.exportグラフ（エンコーダーとデコーダー）</translation>
+    </message>
+    <message>
+        <source>object whose parts are joined by a line of one pixel</source>
+        <translation>離れた部分を1画素の線でつないだオブジェクト</translation>
+    </message>
+    <message>
+        <source>Run on a server</source>
+        <translation>サーバーで実行</translation>
+    </message>
+    <message>
+        <source>none needed on this computer</source>
+        <translation>このコンピューターでは不要</translation>
+    </message>
+    <message>
+        <source>Test connection</source>
+        <translation>接続テスト</translation>
+    </message>
+    <message>
+        <source>Use this server</source>
+        <translation>このサーバーを使用</translation>
+    </message>
+    <message>
+        <source>Address</source>
+        <translation>アドレス</translation>
+    </message>
+    <message>
+        <source>Token</source>
+        <translation>トークン</translation>
+    </message>
+    <message>
+        <source>On the other computer start “napari-sam-tune serve --host 0.0.0.0”: it shows its token. Images you open are sent there; your project stays here. The token is kept in your own files on this computer.</source>
+        <translation>もう一方のコンピューターで「napari-sam-tune serve --host 0.0.0.0」を起動すると、トークンが表示されます。開いた画像はそこに送信され、プロジェクトはこのコンピューターに残ります。トークンはこのコンピューターの個人用ファイルに保存されます。</translation>
+    </message>
+    <message>
+        <source>Test the connection first</source>
+        <translation>先に接続をテストしてください</translation>
+    </message>
+    <message>
+        <source>Asking the server…</source>
+        <translation>サーバーに問い合わせ中…</translation>
+    </message>
+    <message>
+        <source>It answers: model {model}, computing on {device}.</source>
+        <translation>応答がありました：モデル{model}、計算は{device}。</translation>
+    </message>
+    <message>
+        <source>The server does not answer. You can go on: until it is back, images are prepared on this computer, which may take longer, and fine-tuning waits for it.</source>
+        <translation>サーバーが応答しません。作業は続けられます。復旧するまで画像の準備はこのコンピューターで行われ（時間がかかることがあります）、学習はサーバーを待ちます。</translation>
+    </message>
+    <message>
+        <source>COCO is read by most programs.</source>
+        <translation>COCOはほとんどのプログラムで読み込めます。</translation>
+    </message>
+    <message>
+        <source>Better: {name} answers from now on.</source>
+        <translation>改善しました。これからは{name}が応答します。</translation>
+    </message>
+    <message>
+        <source>%d %b</source>
+        <translation>%m/%d</translation>
+    </message>
+</context>
+</TS>

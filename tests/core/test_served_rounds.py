@@ -1,0 +1,153 @@
+"""Rounds on a server: the same as on this computer, and nothing lost when it goes."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from disc_project import fill
+from network import network
+from serving import running, small_app
+
+from napari_sam_tune.core.answers.predictor import Predictor
+from napari_sam_tune.core.config import TrainConfig
+from napari_sam_tune.core.project.project import Project
+from napari_sam_tune.core.rounds.messages import RoundFailed
+from napari_sam_tune.core.rounds.runners import InlineRunner
+from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
+from napari_sam_tune.service import connection
+from napari_sam_tune.service.connection import Connection
+from napari_sam_tune.service.remote_runner import RemoteRunner
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_sam_tune.core.rounds.messages import Message
+    from napari_sam_tune.core.rounds.runners import Runner
+
+pytestmark = pytest.mark.usefixtures("at_128_px")
+SHORT = TrainConfig(steps=3, batch_size=2)
+
+
+def job_of(project: Project, **changes: object) -> TrainingJob:
+    masks = project.annotations()
+    given = {
+        "project": str(project.path),
+        "base": project.base,
+        "parent": project.current_version,
+        "train_ids": tuple(mask.id for mask in masks[:2]),
+        "judge_ids": tuple(mask.id for mask in masks[2:]),
+        "config": SHORT,
+        "device": "cpu",
+    }
+    return TrainingJob(**given | changes)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = fill(tmp_path / "p", images=3)
+    project.set_base(Predictor.from_checkpoint("starter", "cpu").ref)
+    return project
+
+
+def heard(runner: Runner, job: TrainingJob) -> list[Message]:
+    messages: list[Message] = []
+    runner.start(job, messages.append)
+    assert runner.wait(60)
+    return messages
+
+
+def test_a_round_on_a_server_is_the_same_round(project: Project, tmp_path: Path) -> None:
+    shutil.copytree(project.path, tmp_path / "other")
+    other = Project.open(tmp_path / "other")
+    here = heard(InlineRunner(), job_of(project))[-1]
+    assert isinstance(here, Candidate), here
+
+    with running(small_app(tmp_path / "served")) as client:
+        runner = RemoteRunner(Connection(str(client.base_url)), InlineRunner())
+        messages = heard(runner, job_of(other))
+        there = messages[-1]
+        assert isinstance(there, Candidate), there
+        sent = [m for m in messages if isinstance(m, Progress) and m.phase == "sending"]
+        again = heard(runner, job_of(other, train_ids=job_of(other).train_ids[:1]))
+        assert not [m for m in again if isinstance(m, Progress) and m.phase == "sending"]
+        runner.close()
+    assert sent
+    assert (there.version, there.losses) == (here.version, here.losses)
+    assert there.scores == here.scores
+    other.promote(there.version, report={})
+    assert other.current_version == there.version
+
+
+@pytest.mark.parametrize("trouble", ["cut", "stalled"])
+def test_a_round_goes_on_where_the_network_breaks(
+    project: Project, tmp_path: Path, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken off in the middle of sending, and once more while it learns."""
+    monkeypatch.setattr(RemoteRunner, "AGAIN_SECONDS", 0.05)
+    for name in ("_TIMEOUT", "_LISTENING"):
+        monkeypatch.setattr(connection, name, httpx.Timeout(5 if trouble == "cut" else 1.5))
+    told: list[bool] = []
+    broken: set[str] = set()
+
+    def mend() -> None:
+        between.mend()
+        between.is_stalled = False
+
+    def listen(message: Message) -> None:
+        messages.append(message)
+        if isinstance(message, Progress) and message.phase in {"sending", "training"} - broken:
+            broken.add(message.phase)
+            if trouble == "cut":
+                between.cut()
+            else:
+                between.is_stalled = True
+            threading.Timer(0.3 if trouble == "cut" else 2.5, mend).start()
+
+    messages: list[Message] = []
+    with (
+        running(small_app(tmp_path / "served")) as client,
+        network(client.base_url.port) as between,
+    ):
+        made = Connection(between.address)
+        made.reached.connect(told.append)
+        runner = RemoteRunner(made, InlineRunner())
+        runner.start(job_of(project), listen)
+        assert runner.wait(120)
+        runner.close()
+    assert isinstance(messages[-1], Candidate), messages[-1]
+    assert broken == {"sending", "training"}
+    assert (False, True) in pairwise(told)
+    assert messages[-1].version in {info.version for info in project.versions()}
+
+
+def test_a_server_started_anew_ends_a_round_and_the_next_one_is_whole(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RemoteRunner, "AGAIN_SECONDS", 0.05)
+    learning = threading.Event()
+
+    def listen(message: Message) -> None:
+        messages.append(message)
+        if isinstance(message, Progress) and message.phase == "training":
+            learning.set()
+
+    messages: list[Message] = []
+    endless = job_of(project, config=TrainConfig(steps=5000, batch_size=2, patience=None))
+    with running(small_app(tmp_path / "served")) as client:
+        port = client.base_url.port
+        runner = RemoteRunner(Connection(str(client.base_url)), InlineRunner())
+        runner.start(endless, listen)
+        assert learning.wait(60)
+    with running(small_app(tmp_path / "served"), port) as client:
+        assert runner.wait(60)
+        end = messages[-1]
+        assert isinstance(end, RoundFailed), end
+        assert (end.kind, "begin it again" in end.message) == ("server", True)
+        assert project.current_version == "base"
+        assert isinstance(heard(runner, job_of(project))[-1], Candidate)
+        runner.close()
