@@ -1149,10 +1149,6 @@
         <translation>マスクあたりの秒数の推移</translation>
     </message>
     <message>
-        <source>Masks by attribute</source>
-        <translation>属性別マスク数</translation>
-    </message>
-    <message>
         <source>Save a picture and tables…</source>
         <translation>図と表を保存…</translation>
     </message>
@@ -1632,13 +1628,6 @@
     <message>
         <source>{masks} on {images}. Images without a mask: {without:,} that were opened, {empty:,} marked as having no defect, {unseen:,} not opened so far.</source>
         <translation>{images}に{masks}。マスクのない画像：開いたもの{without:,}枚、欠陥なし{empty:,}枚、未確認{unseen:,}枚。</translation>
-    </message>
-    <message numerus="yes">
-        <source>{n:,} of the masks are excluded or wait for a second look; they are counted here.</source>
-        <comment>1 of the masks is excluded or waits for a second look; it is counted here.</comment>
-        <translation>
-            <numerusform>うち{n:,}個は除外または再確認待ちですが、ここでは数に含めています。</numerusform>
-        </translation>
     </message>
     <message>
         <source>The finder is being trained; learning goes on when that is over.</source>

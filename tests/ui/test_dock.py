@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 from html import escape
 
 import numpy as np
 import pytest
 from PIL import Image
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QLabel
 
 from napari_sam_tune.core.images.files import list_images, read_image
+from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.scoring import next_click, score
 from napari_sam_tune.ui.guiding import Guiding
 from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.preferences import PreferencesSource
 from napari_sam_tune.ui.queue import SAMPLE_IMAGES
 from napari_sam_tune.ui.views.keys_dialog import KeysDialog
+from napari_sam_tune.ui.work import others
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -183,6 +186,34 @@ def test_correct_and_delete_by_key_under_the_mouse(desk, blobs):
     assert not any(buttons[name].isChecked() for name in ("reopen", "delete"))
     assert not buttons["delete"].isEnabled()
     assert "no accepted mask" in buttons["delete"].toolTip()
+
+
+def test_classes_done_and_navigation_and_what_others_accept(desk, blobs, monkeypatch):
+    monkeypatch.setattr(others, "LOOK_MS", 50)
+    desk.open(blobs.folder)
+    desk.panel.classes.edited.emit("scratch", "")
+    desk.hand.press(Qt.Key.Key_8)
+    assert desk.session.state.label == "defect"
+    desk.hand.press(Qt.Key.Key_N)
+    assert desk.session.state.label == "scratch"
+    assert len(set(desk.session.project.classes().values())) == 2
+
+    desk.hand.press(Qt.Key.Key_Period)
+    desk.wait(lambda: desk.session.state.image_id == "part 2.png")
+    desk.wait_ready()
+    desk.hand.press(Qt.Key.Key_N, SHIFT)
+    assert desk.session.project.is_empty("part 2.png")
+    desk.wait(lambda: desk.session.state.image_id == "part 3.png")
+    desk.hand.press(Qt.Key.Key_Comma)
+    desk.wait(lambda: desk.session.state.image_id == "part 2.png")
+    desk.wait_ready()
+
+    colleague = Project.open(desk.session.project.path)  # as if by another program
+    mask = np.zeros((192, 192), bool)
+    mask[20:60, 30:50] = True
+    colleague.add(NewAnnotation("part 2.png", mask, "dent"))
+    desk.wait(lambda: desk.layers.accepted.data[40, 40] != 0)
+    assert desk.layers.accepted.data[70, 40] == 0
 
 
 def test_a_suggested_class_is_seen_and_a_key_wins_over_it(desk, tmp_path):
@@ -449,9 +480,18 @@ def test_preview_follows_the_mouse(desk, blobs):
     from napari.settings import get_plugin_settings
 
     get_plugin_settings("napari-sam-tune").labelling.preview_on_hover = True
+    # between one layer and the next, which takes napari long, the viewer hears the person
+    turns, made = itertools.count(), []
+    clock = QTimer()
+    clock.timeout.connect(lambda: next(turns))
+    clock.start(0)
+    desk.viewer.layers.events.inserted.connect(lambda _: made.append(next(turns)))
     desk.open(blobs.folder)
+    clock.stop()
+    assert len(made) == len(desk.viewer.layers)
+    assert all(later - earlier > 1 for earlier, later in itertools.pairwise(made))
     desk.hand.hover((45, 45))
-    desk.wait(lambda: "preview" in desk.viewer.layers)
+    desk.wait(lambda: desk.viewer.layers["preview"].data.any())
     assert desk.viewer.layers.selection.active is desk.layers.proposal
     desk.propose((45, 45))
     assert not desk.viewer.layers["preview"].data.any()

@@ -20,6 +20,7 @@ from napari_sam_tune.ui.work.fine_tuning import FineTuning
 from napari_sam_tune.ui.work.listing import Listing
 from napari_sam_tune.ui.work.looking_again import LookingAgain
 from napari_sam_tune.ui.work.opening import Opening
+from napari_sam_tune.ui.work.others import Others
 from napari_sam_tune.ui.work.preview import Preview
 from napari_sam_tune.ui.work.reviewing import Reviewing
 from napari_sam_tune.ui.work.seeing import Seeing
@@ -49,7 +50,8 @@ class Work(QObject):
     Attributes:
         place: the same.
         opening, selecting, accepted, annotating, reviewing, looking_again, listing,
-            counting, suggesting, fine_tuning, preview, seeing, serving: the parts.
+            counting, suggesting, fine_tuning, preview, seeing, serving,
+            others: the parts.
         image_removed: emitted when the person took the open image off the viewer.
 
     """
@@ -77,6 +79,7 @@ class Work(QObject):
         self.preview = Preview(place, self.opening, self.annotating, self)
         self.seeing = Seeing(place, self.opening, self)
         self.serving = Serving(place, self)
+        self.others = Others(place, self)
         self._gestures = Gestures(
             self.annotating,
             self.annotating.drawing,
@@ -129,6 +132,7 @@ class Work(QObject):
         self._keys.close()
         for part in (
             self.serving,
+            self.others,
             self.listing,
             self.counting,
             self.reviewing,
