@@ -176,13 +176,14 @@ def proposal_of(image: str, proposal: Proposal) -> ProposalBody:
     """Return a proposal and its candidates, each in its box."""
     return ProposalBody(
         image=image,
-        mask=_in_its_box(proposal.mask, proposal.iou),
-        candidates=[_in_its_box(mask, iou) for mask, iou in proposal.candidates],
+        mask=in_its_box(proposal.mask, proposal.iou),
+        candidates=[in_its_box(mask, iou) for mask, iou in proposal.candidates],
         weights=proposal.weights_version,
     )
 
 
-def _in_its_box(mask: Mask, iou: float) -> MaskBody:
+def in_its_box(mask: Mask, iou: float) -> MaskBody:
+    """Return a mask (H, W) as it is sent: what lies in the smallest box around it."""
     x0, y0, x1, y1 = box = _box_of(mask)
     return MaskBody(box=box, segmentation=_runs(mask[y0:y1, x0:x1]), predicted_iou=iou)
 

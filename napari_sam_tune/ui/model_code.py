@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from vispy.visuals.line.dash_atlas import DashAtlas
+
 from napari_sam_tune.ui.canvas.looks import MAKERS
 
 
@@ -31,6 +33,7 @@ def import_model_code() -> None:
         # napari imports what a kind of layer needs when the first one is made
         for make in MAKERS.values():
             make()
+        DashAtlas()  # vispy works out how lines are dashed when the first Labels layer is shown
 
         # One core stays for the viewer: torch's threads wait by spinning, which starves it.
         torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))

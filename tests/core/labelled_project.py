@@ -2,15 +2,16 @@
 
     python labelled_project.py PROJECT
 
-The script has no `if __name__ == "__main__":` on purpose. It starts a long round in a worker
-process, prints the process ids of the worker and of a fork of itself (which holds all its pipes)
-once it trains, and waits to be killed.
+The script has no `if __name__ == "__main__":` on purpose. It starts a long round in each of two
+worker processes, and once they train, stops the second as for a click, prints the process ids of
+both and of a fork of itself (which holds all its pipes), and waits to be killed.
 """
 
 import os
 import signal
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -60,19 +61,24 @@ def job_on(project: Project, steps: int = 2, **changes: object) -> TrainingJob:
 
 if sys.argv[0] == __file__:
     opened = accept_masks(Path(sys.argv[1]))
-    runner = ProcessRunner()
+    ProcessRunner.PATIENCE_SECONDS = 1e9  # it is to stand still for as long as this process lives
+    runners = [ProcessRunner(), ProcessRunner()]
+    training = [threading.Event(), threading.Event()]
 
-    training = threading.Event()
-
-    def note(message: object) -> None:
+    def note(message: object, trains: threading.Event) -> None:
         if getattr(message, "phase", "") == "training" and message.step == 1:
-            training.set()
+            trains.set()
 
-    runner.start(job_on(opened, steps=5_000), note)
-    training.wait()
+    for runner, trains in zip(runners, training, strict=True):
+        runner.start(job_on(opened, steps=5_000), partial(note, trains=trains))
+    for trains in training:
+        trains.wait()
     fork = os.fork()
     if not fork:
         signal.pause()
-    sys.stdout.write(f"{runner.worker_pid} {fork}\n")
-    sys.stdout.flush()
-    runner.wait()
+    at_work, aside = runners
+    with aside.stepping_aside():
+        os.waitid(os.P_PID, aside.worker_pid, os.WSTOPPED | os.WNOWAIT)
+        sys.stdout.write(f"{at_work.worker_pid} {aside.worker_pid} {fork}\n")
+        sys.stdout.flush()
+        at_work.wait()

@@ -7,7 +7,6 @@ import json
 import re
 import shutil
 import subprocess
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +16,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from disc_project import small_starter
 from PIL import Image
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 from pycocotools import mask as coco_mask
 from serving import running, small_app
 
 from napari_sam_tune.core.models.weights_file import write_weights
+from napari_sam_tune.service.bodies import in_its_box
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,6 +35,7 @@ pytestmark = pytest.mark.usefixtures("at_128_px")
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "resources" / "samples" / "images" / "plate_01.png"
 SIDE = 320
+TOKEN = "a token of twenty-six letters"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 DESKTOP, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
 
@@ -45,7 +46,7 @@ def browser() -> Iterator[Browser]:
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     with sync_playwright() as playwright:
         if program is not None:
-            browser = playwright.chromium.launch(executable_path=program)
+            browser = playwright.chromium.launch(executable_path=program, args=["--disable-gpu"])
         else:  # where Windows and macOS keep it; else it says that there is none
             browser = playwright.chromium.launch(channel="chrome")
         yield browser
@@ -69,11 +70,29 @@ def client(
 
 @dataclass
 class Visitor:
-    """Somebody with the page before them."""
+    """Somebody with the page before them, who may see no error and not be led outside."""
 
     page: Page
-    place: str
+    place: str = ""
     questions: list[dict[str, Any]] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("request", self._look)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", self._read)
+
+    def _look(self, request: Request) -> None:
+        if not request.url.startswith((self.place, "blob:", "data:")):
+            self.complaints.append(f"from outside: {request.url}")
+        if TOKEN in request.url:
+            self.complaints.append(f"a token in an address: {request.url}")
+        if request.url.endswith("/proposals"):
+            self.questions.append(request.post_data_json)
+
+    def _read(self, said: ConsoleMessage) -> None:
+        if "Policy" in said.text:
+            self.complaints.append(said.text)
 
     def open(self) -> None:
         """Open a sample."""
@@ -109,36 +128,36 @@ class Visitor:
         return found
 
 
+@pytest.fixture(scope="module")
+def visitors(browser: Browser) -> Iterator[dict[str, Visitor]]:
+    """Those who were here: to begin with a browser's window costs more than most tests."""
+    visitors: dict[str, Visitor] = {}
+    yield visitors
+    for visitor in visitors.values():
+        visitor.page.context.close()
+
+
 @pytest.fixture
-def visit(browser: Browser, client: httpx.Client) -> Iterator[Callable[..., Visitor]]:
-    """Have visitors, none of whom may see an error or be led outside."""
-    complaints: list[str] = []
-    with ExitStack() as contexts:
+def visit(
+    browser: Browser, client: httpx.Client, visitors: dict[str, Visitor]
+) -> Iterator[Callable[..., Visitor]]:
+    """Have somebody look at the page."""
+    seen: list[Visitor] = []
 
-        def visit(place: str = str(client.base_url), **options: Any) -> Visitor:
+    def visit(place: str = str(client.base_url), **options: Any) -> Visitor:
+        kind = json.dumps(options, sort_keys=True)
+        if kind not in visitors:
             context = browser.new_context(**{"viewport": DESKTOP, "locale": "en-US"} | options)
-            contexts.callback(context.close)
-            page = context.new_page()
-            visitor = Visitor(page, place)
+            visitors[kind] = Visitor(context.new_page())
+        visitor = visitors[kind]
+        visitor.place = place
+        seen.append(visitor)
+        return visitor
 
-            def look(request: Request) -> None:
-                if not request.url.startswith((place, "blob:", "data:")):
-                    complaints.append(f"from outside: {request.url}")
-                if "token" in request.url:
-                    complaints.append(f"a token in an address: {request.url}")
-                if request.url.endswith("/proposals"):
-                    visitor.questions.append(request.post_data_json)
-
-            page.on("request", look)
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.on(
-                "console",
-                lambda said: complaints.append(said.text) if "Policy" in said.text else None,
-            )
-            return visitor
-
-        yield visit
-    assert complaints == []
+    yield visit
+    for visitor in seen:
+        assert visitor.complaints == []
+        visitor.questions.clear()
 
 
 def one_shot(client: httpx.Client, question: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
@@ -213,19 +232,32 @@ def test_one_of_three_guesses_is_chosen(
     assert whole.sum() == whole[y0:y1, x0:x1].sum()
 
 
-def test_an_answer_nobody_waits_for_any_more_is_dropped(visit: Callable[..., Visitor]) -> None:
-    visitor = visit()
+def test_answers_that_are_late_or_wanted_no_more(visit: Callable[..., Visitor]) -> None:
+    visitor = visit(locale="en-GB")  # whose clock and network are nobody else's
+    page = visitor.page
+    page.clock.install()
     visitor.open()
     held: list[Any] = []
-    visitor.page.route("**/proposals", lambda route: held.append(route))
-    with visitor.page.expect_request("**/proposals"):
+    page.route("**/proposals", lambda route: held.append(route))
+    with page.expect_request("**/proposals"):
         visitor.click(72, 102)
-    visitor.page.keyboard.press("Shift+C")
-    with visitor.page.expect_response("**/proposals"):
-        held[0].continue_()
+    page.keyboard.press("Shift+C")
+    with page.expect_response("**/proposals"):
+        held.pop().continue_()
     visitor.await_answer()
-    expect(visitor.page.locator("#facts")).to_be_hidden()
-    expect(visitor.page.locator("#coco")).to_be_disabled()
+    expect(page.locator("#facts")).to_be_hidden()
+    expect(page.locator("#coco")).to_be_disabled()
+
+    with page.expect_request("**/proposals"):
+        visitor.click(72, 102)
+    visitor.click(90, 120, "right")
+    page.clock.fast_forward(10_000)
+    expect(page.locator("#said")).to_contain_text("longer than usual")
+    with page.expect_request("**/proposals"):
+        page.click("#again")
+    held[-1].continue_()  # the one before never comes
+    expect(page.locator("#facts")).to_be_visible()
+    assert len(visitor.questions[-1]["points"]) == 2, "what was clicked meanwhile is asked about"
 
 
 def test_a_server_started_anew_costs_one_upload_and_no_prompt(
@@ -365,16 +397,16 @@ def test_what_a_browser_cannot_show_is_shown_as_the_model_sees_it(
 def test_a_token_is_asked_for_and_kept_in_the_tab_alone(
     visit: Callable[..., Visitor], predictor: Predictor, tmp_path: Path
 ) -> None:
-    app = small_app(tmp_path, token="the right one", predictor=predictor)
+    app = small_app(tmp_path, token=TOKEN, predictor=predictor)
     with running(app) as client:
         visitor = visit(str(client.base_url))
         page = visitor.page
         page.goto(visitor.place)
-        field = page.get_by_role("textbox", name="Token")
-        field.fill("guessed")
+        entry = page.get_by_role("textbox", name="Token")
+        entry.fill("guessed")
         page.keyboard.press("Enter")
         expect(page.get_by_role("alert")).to_contain_text("not the server's")
-        field.fill("the right one")
+        entry.fill(TOKEN)
         page.keyboard.press("Enter")
         expect(page.locator("#weights")).to_contain_text("starter")
         page.reload()
@@ -385,16 +417,19 @@ def test_a_token_is_asked_for_and_kept_in_the_tab_alone(
         assert page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 1]
 
 
-@pytest.mark.parametrize(("viewport", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
+@pytest.mark.parametrize(("viewport", "scheme"), [(PHONE, "dark"), (DESKTOP, "light")])
 def test_everybody_can_read_and_reach_everything(
     visit: Callable[..., Visitor], viewport: dict[str, int], scheme: str
 ) -> None:
-    visitor = visit(viewport=viewport, color_scheme=scheme)
+    visitor = visit()
+    visitor.page.set_viewport_size(viewport)
+    visitor.page.emulate_media(color_scheme=scheme)
     visitor.open()
     visitor.click(72, 102)
     visitor.await_answer()
     found = Axe().run(visitor.page)
     assert found.violations_count == 0, found.generate_report()
+    visitor.page.set_viewport_size(DESKTOP)
 
 
 def test_the_operations_are_described_without_a_file_from_outside(
@@ -409,6 +444,36 @@ def test_the_operations_are_described_without_a_file_from_outside(
     policy = client.get("/").headers["content-security-policy"]
     assert "default-src 'self'" in policy
     assert "unsafe" not in policy
+
+
+def test_run_lengths_are_those_of_pycocotools(visit: Callable[..., Visitor]) -> None:
+    """Read in their box and written of the whole image: empty, whole, at edges, and noise."""
+    rng = np.random.default_rng(0)
+    cases, expected = [], []
+    for case in range(200):
+        mask = np.zeros(rng.integers(1, 40, 2), bool)
+        if case % 4 == 1:
+            mask[:] = True
+        elif case % 4 == 2:
+            (y0, y1), (x0, x1) = (sorted(rng.integers(0, side + 1, 2)) for side in mask.shape)
+            mask[y0:y1, x0:x1] = True
+        elif case % 4 == 3:
+            mask = rng.random(mask.shape) < rng.random()
+        answer = in_its_box(mask, 0.5).model_dump()
+        cases.append([answer, {"id": "", "width": mask.shape[1], "height": mask.shape[0]}])
+        runs = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
+        expected.append([runs["counts"].decode(), int(mask.sum())])
+    visitor = visit()
+    visitor.page.goto(visitor.place)
+    found = visitor.page.evaluate(
+        """async (cases) => {
+            const { cocoOf, readMask } = await import("/page/masks.js");
+            const written = cases.map(([mask, image]) => cocoOf(readMask(mask), image, "base"));
+            return written.map(({ segmentation, area }) => [segmentation.counts, area]);
+        }""",
+        cases,
+    )
+    assert found == expected
 
 
 def has_example(part: dict[str, Any], schemas: dict[str, Any]) -> bool:
@@ -456,6 +521,7 @@ def test_the_commands_of_the_docs_work(
     text = text.replace("http://127.0.0.1:8765", str(client.base_url).rstrip("/"))
     blocks = dict(re.findall(r"<!-- curl ([\w ]+) -->\n```sh\n(.*?)```", text, re.DOTALL))
     assert set(blocks) == {"one shot", "session", "weights", "token", "watching"}
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     for name, commands in blocks.items():
         script = commands.replace("3f9c2a71d0be", version)
         done = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=False)

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import json
 import os
-import threading
 from dataclasses import replace
 from pathlib import Path
 from statistics import stdev
@@ -427,33 +426,6 @@ def test_too_few_masks_is_said_with_how_many_are_missing(session: Session) -> No
     assert said == 7
     assert session.learner.missing() is None
     assert session.state.training is False
-
-
-def test_a_round_in_its_own_process(tmp_path: Path, predictor: Predictor) -> None:
-    predictor.weights.load_base()
-    project = Project.open(tmp_path / "p")
-    with Session(project, predictor, "process", config=QUICK, zoom=False) as session:
-        session.open_image(blobs(), "blobs.png")
-        label_all(session)
-        fell = threading.Event()
-        session.state.events.training.connect(lambda on: on or fell.set())
-        assert session.fine_tune(wait=False) is None
-        assert session.state.training
-        with pytest.raises(SamTuneError, match="already under way"):
-            session.fine_tune()
-        assert session.propose(click(30, 30)).mask.any()  # clicks are answered meanwhile
-        assert fell.wait(240)
-
-        label_all(session)
-        endless = DECODER.model_copy(update={"steps": 5_000, "prompts_per_mask": 1e9})
-        finished = []
-        session.round_finished.connect(finished.append)
-        session.fine_tune(wait=False, config=endless)
-        session.cancel()
-        assert session.learner.wait(60)
-        assert finished[0].cancelled
-        assert not session.state.training
-        assert session.weights_version == project.current_version
 
 
 def test_a_restored_object_can_be_corrected_like_any_other(session: Session) -> None:

@@ -9,7 +9,9 @@ import psutil
 import pytest
 from labelled_project import accept_masks, job_on
 
-from napari_sam_tune import Predictor, Session
+from napari_sam_tune import Predictor, Prompt, SamTuneError, Session
+from napari_sam_tune.core.errors import TrainingError
+from napari_sam_tune.core.rounds.messages import RoundCancelled
 from napari_sam_tune.core.rounds.runners import ProcessRunner
 from napari_sam_tune.core.rounds.worker_process import WorkerProcess
 from napari_sam_tune.core.training.job import Candidate, Progress
@@ -20,14 +22,32 @@ SOON = 120
 """Seconds; only a machine that hangs needs them."""
 
 
-def test_a_stopped_worker_is_ended_said_and_replaced(tmp_path, monkeypatch):
+def test_a_round_beside_clicks_is_cancelled_and_a_stopped_worker_ended_said_and_replaced(
+    tmp_path, monkeypatch
+):
     project = accept_masks(tmp_path / "p")
     long, short = (job_on(project, steps=steps).config for steps in (LONG, 2))
     predictor = Predictor.from_checkpoint("starter", device="cpu")
-    trains, said = threading.Event(), []
-    with Session(project, predictor, "process", config=long) as session:
+    trains, fell, said, finished = threading.Event(), threading.Event(), [], []
+    with Session(project, predictor, "process", config=long, zoom=False) as session:
         session.progress.connect(lambda progress: progress.phase == "training" and trains.set())
+        session.state.events.training.connect(lambda on: on or fell.set())
+        session.round_finished.connect(finished.append)
         session.failed.connect(said.append)
+        session.open_image(project.read_image("a.png"), "a.png")
+        assert session.fine_tune(wait=False) is None
+        assert session.state.training
+        with pytest.raises(SamTuneError, match="already under way"):
+            session.fine_tune()
+        assert session.propose(Prompt([(16, 16)], [1])).mask.any()  # clicks are answered meanwhile
+        session.cancel()
+        assert session.learner.wait(SOON)
+        assert finished[-1].cancelled
+        assert fell.is_set()
+        assert not session.state.training
+        assert session.weights_version == project.current_version
+
+        trains.clear()
         session.fine_tune(wait=False)
         assert trains.wait(SOON)
         pid = session.learner.runner.worker_pid
@@ -39,14 +59,21 @@ def test_a_stopped_worker_is_ended_said_and_replaced(tmp_path, monkeypatch):
         (sentence,) = said
         assert "stopped answering" in sentence
         assert session.weights_version == "base"
-        finished = session.fine_tune(config=short)
-        assert finished.error is None
+
+        fell.clear()
+        assert session.fine_tune(wait=False, config=short) is None
+        assert fell.wait(SOON)
+        assert finished[-1].error is None
+        assert session.fine_tune(config=short).error is None
         assert session.learner.runner.worker_pid not in (None, pid)
         assert said == [sentence]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="stops nobody there")
-def test_who_waits_for_a_listener_or_a_click_is_not_stuck(tmp_path, monkeypatch):
+def test_who_waits_for_a_listener_or_a_click_is_not_stuck_and_closing_ends_it(
+    tmp_path, monkeypatch
+):
+    project = accept_masks(tmp_path / "p")
     monkeypatch.setattr(WorkerProcess, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(WorkerProcess, "STARTING_LOOKS", 10**9)
     monkeypatch.setattr(WorkerProcess, "QUIET_LOOKS", 10**9)
@@ -62,7 +89,7 @@ def test_who_waits_for_a_listener_or_a_click_is_not_stuck(tmp_path, monkeypatch)
             go_on.wait(SOON)
 
     try:
-        runner.start(job_on(accept_masks(tmp_path / "p"), steps=4), listen)
+        runner.start(job_on(project, steps=4), listen)
         assert trains.wait(SOON)
         pid = runner.worker_pid
         monkeypatch.setattr(WorkerProcess, "QUIET_LOOKS", 1)
@@ -74,5 +101,16 @@ def test_who_waits_for_a_listener_or_a_click_is_not_stuck(tmp_path, monkeypatch)
         assert ended.wait(SOON)
         assert isinstance(heard[-1], Candidate)
         assert runner.worker_pid == pid
+
+        trains.clear()
+        runner.start(job_on(project, steps=LONG), listen)
+        assert trains.wait(SOON)
+        runner.close()
+        runner.close()
+        assert heard[-1] == RoundCancelled()
+        assert runner.wait(0)
+        assert not psutil.pid_exists(pid)
+        with pytest.raises(TrainingError, match="closed"):
+            runner.start(job_on(project), listen)
     finally:
         runner.close()

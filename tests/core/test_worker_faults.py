@@ -102,7 +102,9 @@ def gone(pid):
     return True
 
 
-def test_a_round_there_makes_what_a_round_here_makes(shared, project):
+def test_a_round_there_makes_what_one_here_makes_and_the_worker_lives_on_at_low_priority(
+    shared, project
+):
     inline = []
     InlineRunner().start(job_on(project), inline.append)
     heard = Heard()
@@ -115,11 +117,6 @@ def test_a_round_there_makes_what_a_round_here_makes(shared, project):
     assert heard.end.scores == inline[-1].scores
     assert isinstance(heard.messages[0], Progress)
 
-
-def test_the_worker_lives_on_between_rounds_and_has_a_low_priority(shared, project):
-    heard = Heard()
-    shared.start(job_on(project), heard)
-    assert shared.wait(SOON)
     pid = shared.worker_pid
     shared.start(job_on(project, seed=5), heard := Heard())
     assert shared.wait(SOON)
@@ -129,69 +126,27 @@ def test_the_worker_lives_on_between_rounds_and_has_a_low_priority(shared, proje
         assert psutil.Process(pid).nice() == psutil.Process().nice() + 10
 
 
-def test_cancelling_keeps_the_worker(shared, project):
+def test_it_steps_aside_while_clicks_are_answered_and_cancelling_keeps_it(shared, project):
     heard = begin(shared, project)
     pid = shared.worker_pid
-    shared.cancel()
-    shared.cancel()
-    assert shared.wait(SOON)
-    assert heard.end == RoundCancelled()
-    shared.start(job_on(project), heard := Heard())
-    assert shared.wait(SOON)
-    assert isinstance(heard.end, Candidate)
-    assert shared.worker_pid == pid
-
-
-@pytest.mark.skipif(os.name != "posix", reason="stops nobody there")
-def test_it_steps_aside_while_clicks_are_answered(shared, project):
-    heard = begin(shared, project)
     with shared.stepping_aside():
         with shared.stepping_aside():
             pass
-        heard.quiet_for(1.0)  # what was on its way has arrived
-        assert heard.quiet_for(1.0) == 0
+        if os.name == "posix":  # elsewhere it stops nobody
+            heard.quiet_for(1.0)  # what was on its way has arrived
+            assert heard.quiet_for(1.0) == 0
     assert isinstance(heard.latest.get(timeout=SOON), Progress)
     with shared.stepping_aside():
         shared.cancel()
+        shared.cancel()
         assert shared.wait(SOON)
     assert heard.end == RoundCancelled()
-
-
-def test_a_round_ends_however_long_somebody_clicks(shared, project):
     shared.start(job_on(project, steps=8), heard := Heard())
     assert isinstance(heard.latest.get(timeout=SOON), Progress)
     with shared.stepping_aside():  # a click whose answer never comes
         assert shared.wait(SOON)
     assert isinstance(heard.end, Candidate)
-
-
-@pytest.mark.skipif(os.name != "posix", reason="stops nobody there")
-def test_a_worker_stopped_for_a_click_does_not_outlive_its_parent(tmp_path):
-    project = accept_masks(tmp_path / "p")
-    code = (
-        "import os, signal, sys, threading\n"
-        "from labelled_project import job_on\n"
-        "from napari_sam_tune.core.project.project import Project\n"
-        "from napari_sam_tune.core.rounds.runners import ProcessRunner\n"
-        "runner, trains = ProcessRunner(), threading.Event()\n"
-        "job = job_on(Project.open(sys.argv[1]), steps=5_000)\n"
-        "runner.start(job, lambda message: message.phase == 'training' and trains.set())\n"
-        "trains.wait()\n"
-        "with runner.stepping_aside():\n"
-        "    pid = runner.worker_pid\n"
-        "    os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)\n"
-        "    print(pid, flush=True)\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    parent = subprocess.run(
-        [sys.executable, "-c", code, project.path],
-        cwd=Path(__file__).parent,
-        stdout=subprocess.PIPE,
-        timeout=SOON,
-        check=False,
-    )
-    assert parent.returncode == -signal.SIGKILL
-    assert gone(int(parent.stdout))
+    assert shared.worker_pid == pid
 
 
 def test_a_failure_ends_the_round_and_not_the_worker(shared, project):
@@ -205,50 +160,44 @@ def test_a_failure_ends_the_round_and_not_the_worker(shared, project):
     assert heard.end.kind == "nan"
 
 
-def test_the_next_round_may_start_from_the_end_of_one(shared, project):
-    second = Heard()
-
-    def listen(message):
-        if not isinstance(message, Progress):
-            shared.start(job_on(project), second)
-
-    shared.start(job_on(project), listen)
-    assert second.ended.wait(SOON)
-    assert isinstance(second.end, Candidate)
-
-
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_listeners_bug_is_reported_and_ends_nothing(shared, project, monkeypatch):
-    heard, reported = Heard(), []
+def test_a_listeners_bug_ends_nothing_and_the_next_round_may_start_from_the_end_of_one(
+    shared, project, monkeypatch
+):
+    heard, second, reported = Heard(), Heard(), []
     monkeypatch.setattr(threading, "excepthook", lambda args: reported.append(args.exc_value))
 
     def listen(message):
         heard(message)
+        if not isinstance(message, Progress):
+            shared.start(job_on(project), second)
         raise LookupError("a bug in the face")
 
     shared.start(job_on(project), listen)
-    assert shared.wait(SOON)
+    assert second.ended.wait(SOON)
     assert isinstance(heard.end, Candidate)
+    assert isinstance(second.end, Candidate)
     assert len(reported) == len(heard.messages)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kills with a signal")
-@pytest.mark.parametrize("number", ["SIGKILL", "SIGSEGV"])
-def test_a_worker_that_dies_ends_its_round_and_the_next_gets_a_new_one(shared, project, number):
-    heard = begin(shared, project)
-    pid = shared.worker_pid
-    os.kill(pid, getattr(signal, number))
-    assert shared.wait(SOON)
-    assert heard.end.kind == "worker_died"
-    assert "weights in use are as they were" in heard.end.message
-    if number == "SIGSEGV":
-        assert "Segmentation fault" in heard.end.detail
-    else:
-        assert "ran out of memory" in heard.end.message
+def test_a_worker_that_dies_ends_its_round_and_the_next_gets_a_new_one(shared, project):
+    pids = []
+    for number in (signal.SIGKILL, signal.SIGSEGV):
+        heard = begin(shared, project)
+        pids.append(shared.worker_pid)
+        os.kill(pids[-1], number)
+        assert shared.wait(SOON)
+        assert heard.end.kind == "worker_died"
+        assert "weights in use are as they were" in heard.end.message
+        if number == signal.SIGSEGV:
+            assert "Segmentation fault" in heard.end.detail
+        else:
+            assert "ran out of memory" in heard.end.message
     shared.start(job_on(project), heard := Heard())
     assert shared.wait(SOON)
     assert isinstance(heard.end, Candidate)
-    assert shared.worker_pid != pid
+    assert len({*pids, shared.worker_pid}) == 3
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kills with a signal")
@@ -296,7 +245,11 @@ def test_a_head_is_trained_there_and_neither_cancel_nor_death_leaves_anything(sh
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kills with a signal")
-def test_an_idle_worker_that_dies_is_replaced(shared, project):
+def test_an_idle_worker_that_dies_is_replaced_by_one_that_imports_nothing_from_the_working_folder(
+    shared, project, tmp_path, monkeypatch
+):
+    (tmp_path / "random.py").write_text("raise SystemExit('not the standard library')")
+    monkeypatch.chdir(tmp_path)
     shared.warm()
     pid = shared.worker_pid
     os.kill(pid, signal.SIGKILL)
@@ -317,24 +270,10 @@ def test_a_worker_stuck_in_a_step_is_ended_by_cancel(shared, project, monkeypatc
     assert gone(pid)
 
 
-def test_nothing_in_the_working_folder_is_imported(shared, project, tmp_path, monkeypatch):
-    (tmp_path / "random.py").write_text("raise SystemExit('not the standard library')")
-    monkeypatch.chdir(tmp_path)
-    assert shared.worker_pid is None  # the test before ended it
-    heard = begin(shared, project)
-    shared.cancel()
-    assert shared.wait(SOON)
-    assert heard.end == RoundCancelled()
-
-
-@pytest.mark.parametrize("when", ["training", "starting"])
-def test_closing_ends_the_round_and_the_process(shared, project, when):
-    if when == "training":
-        runner = shared  # nobody else wants it after this
-        heard = begin(runner, project)
-    else:
-        runner = ProcessRunner()
-        runner.start(job_on(project), heard := Heard())
+def test_closing_while_the_worker_starts_ends_the_round_and_the_process(project):
+    # while it trains: test_stuck_worker.py
+    runner = ProcessRunner()
+    runner.start(job_on(project), heard := Heard())
     pid = runner.worker_pid
     runner.close()
     runner.close()
@@ -351,10 +290,12 @@ def test_no_orphan_stays_when_the_application_is_killed(tmp_path):
     with subprocess.Popen(
         [sys.executable, str(script), str(tmp_path / "p")], stdout=subprocess.PIPE, cwd=tmp_path
     ) as application:
-        worker, fork = map(int, application.stdout.readline().split())
-        assert psutil.Process(worker).ppid() == application.pid
+        at_work, aside, fork = map(int, application.stdout.readline().split())
+        assert psutil.Process(at_work).ppid() == application.pid
+        assert psutil.Process(aside).status() == psutil.STATUS_STOPPED  # for a click
         application.kill()
         application.wait()
-        ended = gone(worker)  # although the fork keeps the other end of every pipe open
+        ended = gone(at_work)  # although the fork keeps the other end of every pipe open
+        ended &= gone(aside)
         os.kill(fork, signal.SIGKILL)
         assert ended

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from html import escape
 from time import strftime
 
 import numpy as np
 import pytest
 from PIL import Image
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QLabel
 
@@ -509,9 +510,18 @@ def test_preview_follows_the_mouse(desk, blobs):
     from napari.settings import get_plugin_settings
 
     get_plugin_settings("napari-sam-tune").labelling.preview_on_hover = True
+    # between one layer and the next, which takes napari long, the viewer hears the person
+    turns, made = itertools.count(), []
+    clock = QTimer()
+    clock.timeout.connect(lambda: next(turns))
+    clock.start(0)
+    desk.viewer.layers.events.inserted.connect(lambda _: made.append(next(turns)))
     desk.open(blobs.folder)
+    clock.stop()
+    assert len(made) == len(desk.viewer.layers)
+    assert all(later - earlier > 1 for earlier, later in itertools.pairwise(made))
     desk.hand.hover((45, 45))
-    desk.wait(lambda: "preview" in desk.viewer.layers)
+    desk.wait(lambda: desk.viewer.layers["preview"].data.any())
     assert desk.viewer.layers.selection.active is desk.layers.proposal
     desk.propose((45, 45))
     assert not desk.viewer.layers["preview"].data.any()

@@ -14,7 +14,8 @@ from npe2 import PluginManifest
 from napari_sam_tune.core.errors import ImageError, StorageError
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS, HELD, KEY_TITLES, KeyMap
-from napari_sam_tune.ui.canvas.layers import AcceptedObject, LabellingLayers
+from napari_sam_tune.ui.canvas.layers import LabellingLayers
+from napari_sam_tune.ui.canvas.painted import AcceptedObject
 from napari_sam_tune.ui.faults import explain
 from napari_sam_tune.ui.inference import Inference, Kind
 from napari_sam_tune.ui.queue import folder_queue, viewer_queue
@@ -31,7 +32,7 @@ def viewer():
 def layers(viewer):
     image = viewer.add_image(np.zeros((40, 60), np.uint8), scale=(2, 2), translate=(10, 20))
     layers = LabellingLayers(viewer)
-    layers.open(image, (40, 60))
+    list(layers.open(image, (40, 60)))
     return layers
 
 
@@ -85,11 +86,12 @@ def test_prompt_and_proposal_are_shown_and_taken_away(viewer, layers):
     clicks, box = viewer.layers["clicks"], viewer.layers["box"]
     assert clicks.data.tolist() == [[6, 5], [3, 9]]
     assert clicks.face_color[0].tolist() != clicks.face_color[1].tolist()
-    assert box.nshapes == 1
+    assert box.data[:, 0].tolist() == [[2, 1], [2, 30], [35, 30], [35, 1]]
+    assert box.data.sum(axis=1)[0].tolist() == [2, 30]
     assert (layers.proposed_mask() == mask).all()
     layers.show_prompt(None)
     layers.show_proposal(None)
-    assert len(clicks.data) == box.nshapes == 0
+    assert len(clicks.data) == len(box.data) == 0
     assert not layers.proposed_mask().any()
 
 

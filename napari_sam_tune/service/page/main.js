@@ -1,7 +1,9 @@
 // The page: what is clicked becomes steps, steps become questions, answers become masks.
 
+import { askToken } from "./door.js";
+import { download, pictureOf } from "./files.js";
 import { follow } from "./gestures.js";
-import { areaOf, cocoOf, pngOf, readMask } from "./masks.js";
+import { cocoOf, pngOf, readMask } from "./masks.js";
 import { Fault, Service } from "./service.js";
 import { Steps } from "./steps.js";
 import { numeral, reasonOf, say, speak, translate } from "./texts.js";
@@ -9,7 +11,6 @@ import { View } from "./view.js";
 
 const SMALLEST_PX = 1; // of a box's sides
 const COORDINATE_DIGITS = 2;
-const PNG_DEPTH_AT = 24;
 
 const $ = (id) => document.getElementById(id);
 const isTouched = () => matchMedia("(pointer: coarse)").matches;
@@ -79,7 +80,7 @@ function refresh() {
   $("facts").hidden = !mask;
   $("name").textContent = image ? `${image.file.name} · ${image.width} × ${image.height}` : "";
   if (mask) {
-    $("area").textContent = say("areaValue", { area: numeral(areaOf(mask)) });
+    $("area").textContent = say("areaValue", { area: numeral(mask.area) });
     $("estimate").textContent = percent(mask.iou);
   }
   if (model) {
@@ -147,6 +148,7 @@ async function ask() {
       const wanted = () => ({ image: here, step: steps.current });
       const { step, answer } = await service.propose(wanted, signal);
       step.answer = answer; // it is the step's own, whichever step is shown by now
+      if (model) model.in_use = answer.weights; // a project's version may have changed
     }
     isAsking = false;
     proceed();
@@ -231,7 +233,7 @@ async function open(file) {
   tell("sending", () => ({ name: file.name }), "waits");
   try {
     const sent = await service.upload(file, signal);
-    const bitmap = await pictureOf(file, sent, signal);
+    const bitmap = await pictureOf(service, file, sent, signal);
     if (signal.aborted) return;
     leaving.abort();
     leaving = new AbortController();
@@ -245,19 +247,6 @@ async function open(file) {
   } catch (error) {
     if (!signal.aborted) refuse("noImage", error, { name: file.name });
   }
-}
-
-/** Decode a picture here where that gives what the model sees; else have it from the server. */
-async function pictureOf(file, { id, width, height }, signal) {
-  const local = await createImageBitmap(file).catch(() => null);
-  const isAlike = local?.width === width && local.height === height && !(await isDeep(file));
-  return isAlike ? local : createImageBitmap(await service.picture(id, signal));
-}
-
-/** Whether it is a PNG of 16 bits, which a browser shows dark where the camera gave 12. */
-async function isDeep(file) {
-  const depth = new Uint8Array(await file.slice(PNG_DEPTH_AT, PNG_DEPTH_AT + 1).arrayBuffer())[0];
-  return file.type === "image/png" && depth > 8;
 }
 
 async function openSample(name) {
@@ -285,32 +274,7 @@ async function save(kind) {
   }
 }
 
-function download(blob, name) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}
-
-// The token
-
-async function askToken(word) {
-  if (!$("door").open) {
-    $("wrong").textContent = word === "token_wrong" ? say("tokenWrong") : "";
-    $("token").value = "";
-    $("door").showModal();
-  }
-  await new Promise((resolve) => $("door").addEventListener("close", resolve, { once: true }));
-}
-
 // What happens
-
-$("form").addEventListener("submit", () => {
-  service.token = $("token").value.trim();
-});
-// nothing can be had without it
-$("door").addEventListener("cancel", (event) => event.preventDefault());
 
 service.addEventListener("trouble", ({ detail }) => {
   trouble = detail;

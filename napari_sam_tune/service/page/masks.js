@@ -1,8 +1,8 @@
 // Masks as the server writes them, COCO's compressed run lengths, and as files for other programs.
 //
-// Runs go down the columns, the first of pixels outside. A mask here is {box, bits, iou}: its box
-// [x0, y0, x1, y1] in px of the image, ends excluded, and one byte for each of the box's pixels,
-// column by column.
+// Runs go down the columns, the first of pixels outside. A mask here is {box, bits, area, iou}: its
+// box [x0, y0, x1, y1] in px of the image, ends excluded; one byte for each of the box's pixels,
+// column by column; how many of them are inside.
 
 const FIVE_BITS = 0x1f;
 const SIGN = 0x10;
@@ -50,16 +50,15 @@ export function readMask({ box, segmentation, predicted_iou: iou }) {
   const [rows, columns] = segmentation.size;
   const bits = new Uint8Array(rows * columns);
   let at = 0;
+  let area = 0;
   runsOf(segmentation.counts).forEach((run, index) => {
-    if (index % 2) bits.fill(1, at, at + run);
+    if (index % 2) {
+      bits.fill(1, at, at + run);
+      area += run;
+    }
     at += run;
   });
-  return { box, bits, iou };
-}
-
-/** How many pixels a mask has. */
-export function areaOf(mask) {
-  return mask.bits.reduce((sum, bit) => sum + bit, 0);
+  return { box, bits, area, iou };
 }
 
 /** The run lengths of a mask in all of its image. */
@@ -93,7 +92,7 @@ export function cocoOf(mask, { id, width, height }, weights) {
     image: id,
     segmentation: { size: [height, width], counts: countsOf(runsInImage(mask, width, height)) },
     bbox: [x0, y0, x1 - x0, y1 - y0],
-    area: areaOf(mask),
+    area: mask.area,
     predicted_iou: mask.iou,
     weights,
   };

@@ -4,6 +4,7 @@ const LONGEST_SECONDS = 150; // the server itself gives up before
 const SLOW_SECONDS = 6;
 const BUSY = [408, 429, 502, 503, 504];
 const WAITS = [1, 2, 4, 8];
+const TOKEN = "token"; // of the tab alone
 
 /** An answer that is a refusal: `word` is for programs, `message` the server's own sentence. */
 export class Fault extends Error {
@@ -26,18 +27,10 @@ export class Service extends EventTarget {
   #wakers = new Set();
   #askToken;
 
-  /** @param {(word: string) => Promise<void>} askToken ends when a person has given a token */
+  /** @param {(word: string) => Promise<string>} askToken has a person give the token */
   constructor(askToken) {
     super();
     this.#askToken = askToken;
-  }
-
-  get token() {
-    return sessionStorage.getItem("token") ?? "";
-  }
-
-  set token(token) {
-    sessionStorage.setItem("token", token);
   }
 
   /** Try again now what waits to be tried again, or is slow. */
@@ -104,7 +97,8 @@ export class Service extends EventTarget {
   async #fetch(path, init, signal) {
     const headers = new Headers(init.headers);
     headers.set("X-Client", this.#client);
-    if (this.token) headers.set("Authorization", `Bearer ${this.token}`);
+    const token = sessionStorage.getItem(TOKEN);
+    if (token) headers.set("Authorization", `Bearer ${token}`);
     const answer = await fetch(path, { ...init, headers, signal });
     if (answer.ok) return answer;
     const said = await answer.json().catch(() => ({}));
@@ -136,8 +130,9 @@ export class Service extends EventTarget {
       } catch (error) {
         if (signal?.aborted) throw error;
         const isFault = error instanceof Fault;
-        if (isFault && error.status === 401) await this.#askToken(error.word);
-        else if (isFault && !BUSY.includes(error.status)) {
+        if (isFault && error.status === 401) {
+          sessionStorage.setItem(TOKEN, await this.#askToken(error.word));
+        } else if (isFault && !BUSY.includes(error.status)) {
           this.#tell(null);
           throw error;
         } else if (!isWoken) {

@@ -7,7 +7,7 @@ const CLOSEST = 64; // screen px of one px of the image
 const ROOM = 24; // left free around an image that is shown whole
 const CRISP = 3; // from so close on, pixels are shown as squares
 
-const FILL = [63, 182, 168, 115];
+const [FILL] = new Uint32Array(new Uint8Array([63, 182, 168, 115]).buffer);
 const EDGE = "#8ff0e1";
 const HALO = "rgba(0, 0, 0, 0.65)";
 const FRAME = "#ffc04d";
@@ -286,11 +286,12 @@ function layersOf({ box, bits }) {
   const [wide, high] = [box[2] - box[0], box[3] - box[1]];
   const layer = new OffscreenCanvas(wide, high);
   const image = new ImageData(wide, high);
+  const pixels = new Uint32Array(image.data.buffer);
   const outline = new Path2D();
   const inside = (x, y) => (x >= 0 && y >= 0 && x < wide && y < high ? bits[x * high + y] : 0);
   for (let x = 0; x < wide; x++) {
     for (let y = 0; y < high; y++) {
-      if (bits[x * high + y]) image.data.set(FILL, 4 * (y * wide + x));
+      if (bits[x * high + y]) pixels[y * wide + x] = FILL;
     }
   }
   layer.getContext("2d").putImageData(image, 0, 0);

@@ -1,14 +1,13 @@
 """The layers a person labels with, on a `ViewerModel`; no Qt needed.
 
 Over the image lie, from below: `accepted` (a Labels layer, one value per object, in class
-colours), `box` (Shapes), `proposal` (a Labels layer that napari's own brush and eraser edit) and
+colours), `box` (Vectors), `proposal` (a Labels layer that napari's own brush and eraser edit) and
 `clicks` (Points, + and −). All inherit the image's scale, translation and rotation. Arrays are
 (row, column) here; only `xy_at` hands out SAM's (x, y).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,47 +25,32 @@ from napari_sam_tune.ui.canvas.looks import (
     class_colours,
     inherit_place,
     outline,
-    outline_layer,
 )
+from napari_sam_tune.ui.canvas.painted import Painted, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from napari.components import ViewerModel
-    from napari.layers import Image, Labels, Layer, Points, Shapes, Vectors
+    from napari.layers import Image, Labels, Layer, Points, Vectors
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.prompts import Box, Mask, Point, Prompt
+    from napari_sam_tune.ui.canvas.painted import AcceptedObject
 
 _COLOURS_AHEAD = 16
 _BYTE = 256  # numbers that fit into one, 0 for no object among them
 _MASKS, _MARKERS = ("accepted", "proposal"), ("box", "clicks", "preview")
+_LINES = {"box": LINE_PIXELS, "preview": LINE_PIXELS, "selected": 1.5 * LINE_PIXELS}
 _NAMES = {
     "accepted": mark("accepted"),
     "proposal": mark("proposal"),
     "box": mark("box"),
     "clicks": mark("clicks"),
     "preview": mark("preview"),
+    "selected": mark("selected"),
 }
 """Of the layers, by role."""
-
-
-@dataclass(frozen=True, eq=False)
-class AcceptedObject:
-    """What the accepted layer shows of one annotation.
-
-    Attributes:
-        id: the annotation's id.
-        mask: bool, cut to the bounding box.
-        corner: (row, column) of the box's first pixel.
-        colour: its class's colour, "#rrggbb".
-
-    """
-
-    id: str
-    mask: Mask
-    corner: tuple[int, int]
-    colour: str
 
 
 class LabellingLayers:
@@ -88,17 +72,20 @@ class LabellingLayers:
         self._own: dict[str, Layer] = {}
         self._prompt: Prompt | None = None  # what clicks and box show
         self._ids: list[str] = []
+        self._painted = Painted(np.zeros((0, 0), np.uint8))  # on the accepted layer
         self._colours: list[str] = []  # of the accepted objects and some more
         self._outlined = False
         viewer.scene.camera.events.zoom.connect(self._follow_zoom)
 
     # ---------------------------------------------------------------- opening
 
-    def open(self, image: Image, shape: tuple[int, int]) -> None:
+    def open(self, image: Image, shape: tuple[int, int]) -> Iterator[None]:
         """Lay empty layers over `image` and make the proposal layer the active one.
 
-        Layers that are there already are used again: napari collects all garbage whenever a layer
-        is removed, which with torch in memory takes more than a second.
+        Yields after every layer that had to be made: napari takes up to a tenth of a second for
+        one, in which the viewer stands still. Layers that are there already are used again: napari
+        collects all garbage whenever a layer is removed, which with torch in memory takes more than
+        a second.
 
         Args:
             image: its layer; of a stack, the last two dimensions count.
@@ -109,12 +96,16 @@ class LabellingLayers:
         self.image, self.shape, self._ids = image, shape, []
         self._lift_above(image)
         for role, make in MAKERS.items():
-            if role not in self._own:
-                self._add(role, make())
-            inherit_place(self._own[role], image)
-        for role in _MASKS:
-            if self._own[role].data.shape != shape:
-                self._own[role].data = np.zeros(shape, self._own[role].data.dtype)
+            layer = self._own.get(role) or make()
+            if role in _MASKS and layer.data.shape != shape:
+                layer.data = np.zeros(shape, layer.data.dtype)
+            if role in self._own:
+                inherit_place(layer, image)
+            else:
+                self._add(role, layer)
+                yield
+        if self.accepted.data is not self._painted.numbers:
+            self._painted = Painted(self.accepted.data)
         self.accepted.editable = False  # napari makes a layer editable again with its data
         self.show_proposal(None)
         self.show_prompt(None)
@@ -164,6 +155,11 @@ class LabellingLayers:
     def accepted(self) -> Labels:
         """The layer of accepted masks; value n is the n-th object."""
         return self._own["accepted"]
+
+    @property
+    def selected(self) -> Vectors:
+        """The layer of the outlines of selected masks."""
+        return self._own["selected"]
 
     @property
     def all_own(self) -> list[Layer]:
@@ -240,36 +236,30 @@ class LabellingLayers:
     def show_proposal(self, mask: Mask | None) -> None:
         """Show the mask of the object in progress, or none."""
         data = self.proposal.data
-        if mask is None and not data.any():
-            return
-        wanted = np.zeros_like(data) if mask is None else mask.astype(data.dtype)
-        if not np.array_equal(data, wanted):
-            np.copyto(data, wanted)
+        # of some rows alone: a copy of all of a large image takes longer than a frame
+        rows = rows_of(data, mask)
+        wanted = np.zeros_like(data[rows]) if mask is None else mask[rows]
+        if not np.array_equal(data[rows], wanted):
+            np.copyto(data[rows], wanted)
             self.proposal.refresh(extent=False)
 
     def show_preview(self, mask: Mask | None) -> None:
-        """Show the outline a click would give, or none; its layer comes with the first one."""
-        self._show_lines(None if mask is None else outline(mask))
+        """Show the outline a click would give, or none."""
+        self.show_lines("preview", None if mask is None else outline(mask))
 
     def show_path(self, path: Sequence[Point]) -> None:
         """Show a stroke while it is drawn, through at least two (x, y) positions."""
         corners = np.array([rowcol_from_xy(xy) for xy in path], np.float32)
-        self._show_lines(np.stack([corners[:-1], np.diff(corners, axis=0)], axis=1))
+        self.show_lines("preview", np.stack([corners[:-1], np.diff(corners, axis=0)], axis=1))
 
-    def _show_lines(self, lines: NDArray[np.float32] | None) -> None:
-        """Show lines, (N, 2, 2): (row, column) and where it leads."""
-        layer: Vectors | None = self._own.get("preview")
+    def show_lines(self, role: str, lines: NDArray[np.float32] | None) -> None:
+        """Show lines on the layer of a role, (N, 2, 2): (row, column) and where it leads."""
+        layer = self._own.get(role)
         if layer is None:
-            if lines is None or not self.is_open:
-                return
-            active = self.viewer.layers.selection.active
-            self._add("preview", outline_layer())
-            layer = self._own["preview"]
-            self.viewer.layers.selection.active = active
-            self._follow_zoom()
-        elif lines is None and not len(layer.data):
-            return
-        layer.data = np.zeros((0, 2, 2), np.float32) if lines is None else lines
+            return  # no image was open yet
+        if lines is not None or len(layer.data):
+            layer.data = np.zeros((0, 2, 2), np.float32) if lines is None else lines
+        self._fit_width(role)
 
     def proposed_mask(self) -> Mask:
         """Return the proposal layer as (H, W) bool, as brush and eraser left it."""
@@ -298,14 +288,13 @@ class LabellingLayers:
         """Show a box (x0, y0, x1, y1), also while it is being drawn."""
         if self._prompt is not None and box != self._prompt.box:
             self._prompt = None  # what is drawn now is not the prompt's box
-        layer: Shapes = self._own["box"]
         if box is None:
-            if layer.nshapes:
-                layer.data = []
+            self.show_lines("box", None)
             return
         x0, y0, x1, y1 = box
-        layer.data = [np.array([[y0, x0], [y0, x1], [y1, x1], [y1, x0]])]
-        layer.edge_width = LINE_PIXELS * self.screen_pixel()
+        corners = np.array([[y0, x0], [y0, x1], [y1, x1], [y1, x0]], np.float32)
+        sides = np.roll(corners, -1, axis=0) - corners
+        self.show_lines("box", np.stack([corners, sides], axis=1))
 
     def show_accepted(self, objects: Sequence[AcceptedObject], *, cover: bool = False) -> None:
         """Show the accepted objects, oldest first.
@@ -316,23 +305,19 @@ class LabellingLayers:
 
         """
         # napari works out the colour of every number there may be: of 256 that takes no time
-        data = np.zeros(self.shape, np.uint8 if len(objects) < _BYTE else np.uint16)
-        for value, shown in enumerate(objects, start=1):
-            height, width = shown.mask.shape
-            row, column = shown.corner
-            window = data[row : row + height, column : column + width]
-            window[shown.mask if cover else shown.mask & (window == 0)] = value
+        dtype = np.dtype(np.uint8 if len(objects) < _BYTE else np.uint16)
+        if self.accepted.data.dtype != dtype:
+            self._painted = Painted(np.zeros(self.shape, dtype))
+            self.accepted.data = self._painted.numbers
+            self.accepted.editable = False  # napari makes a layer editable again with its data
+        is_other = self._painted.paint(objects, cover=cover)
         self._ids = [shown.id for shown in objects]
         colours = [shown.colour for shown in objects]
         if colours != self._colours[: len(colours)]:
             # with room for the next ones: napari takes long to take in other colours
             self._colours = [*colours, *colours[-1:] * _COLOURS_AHEAD]
             self.accepted.colormap = class_colours(self._colours)
-        if self.accepted.data.dtype != data.dtype:
-            self.accepted.data = data
-            self.accepted.editable = False  # napari makes a layer editable again with its data
-        elif not np.array_equal(self.accepted.data, data):
-            np.copyto(self.accepted.data, data)
+        if is_other:
             self.accepted.refresh(extent=False)
 
     def switch_markers(self) -> bool:
@@ -359,18 +344,21 @@ class LabellingLayers:
         if not self.is_open:
             return
         width = LINE_PIXELS * self.screen_pixel()
-        clicks, box = self._own["clicks"], self._own["box"]
+        clicks = self._own["clicks"]
         if len(clicks.data):
             clicks.size = CLICK_PIXELS * self.screen_pixel()
-        if box.nshapes:
-            box.edge_width = width
-        if "preview" in self._own:
-            self._own["preview"].edge_width = width
+        for role in _LINES:
+            self._fit_width(role)
         # napari draws contours in whole pixels of the image
         contour = max(1, round(width)) if self._outlined else 0
         for role in _MASKS:
             if self._own[role].contour != contour:
                 self._own[role].contour = contour
+
+    def _fit_width(self, role: str) -> None:
+        layer, width = self._own[role], _LINES[role] * self.screen_pixel()
+        if len(layer.data) and layer.edge_width != width:
+            layer.edge_width = width
 
     def screen_pixel(self) -> float:
         """Return how many pixels of the image a pixel of the screen is wide."""

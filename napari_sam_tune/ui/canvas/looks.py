@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Labels, Points, Shapes, Vectors
+from napari.layers import Labels, Points, Vectors
 from napari.utils.colormaps import DirectLabelColormap
 from scipy import ndimage
 
@@ -25,7 +25,7 @@ OWN = "napari_sam_tune"
 Colour = tuple[float, float, float, float]
 _PROPOSAL_COLOUR: Colour = (0.10, 0.85, 1.00, 0.65)
 POSITIVE, NEGATIVE, BOX_COLOUR = "#39d353", "#ff5a52", "#ffd166"
-PREVIEW_COLOUR = "#1ad9ff"
+PREVIEW_COLOUR, SELECTED_COLOUR = "#1ad9ff", "#ffffff"
 # Lightness of one class's objects alternates a little, so that touching neighbours can be told.
 _SHADES = (0.0, 0.10, -0.10, 0.18)
 # On the screen, whatever the zoom.
@@ -45,10 +45,8 @@ def _clicks_layer() -> Points:
     return layer
 
 
-def _box_layer() -> Shapes:
-    layer = Shapes(ndim=2, face_color="transparent", edge_color=BOX_COLOUR, edge_width=1.0)
-    layer.editable = False
-    return layer
+def _line_layer(colour: str) -> Vectors:
+    return Vectors(ndim=2, edge_color=colour, vector_style="line")
 
 
 def _mask_layer(colour: Colour) -> Labels:
@@ -57,7 +55,7 @@ def _mask_layer(colour: Colour) -> Labels:
 
 
 def _accepted_layer() -> Labels:
-    return Labels(np.zeros((1, 1), np.uint16), opacity=0.55, colormap=class_colours([]))
+    return Labels(np.zeros((1, 1), np.uint8), opacity=0.55, colormap=class_colours([]))
 
 
 def class_colours(colours: Sequence[str]) -> DirectLabelColormap:
@@ -74,11 +72,6 @@ def _shaded(colour: str, by: float) -> Colour:
     red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
     hue, light, saturation = rgb_to_hls(red, green, blue)
     return (*hls_to_rgb(hue, float(np.clip(light + by, 0.1, 0.9)), saturation), 1.0)
-
-
-def outline_layer() -> Vectors:
-    """Return a layer for the steps of `outline`."""
-    return Vectors(ndim=2, edge_color=PREVIEW_COLOUR, vector_style="line")
 
 
 def outline(mask: Mask) -> NDArray[np.float32]:
@@ -119,7 +112,9 @@ def inherit_place(layer: Layer, image: Image) -> None:
 # From below; the order in which they are laid over the image.
 MAKERS: dict[str, Callable[[], Layer]] = {
     "accepted": _accepted_layer,
-    "box": _box_layer,
+    "box": partial(_line_layer, BOX_COLOUR),
     "proposal": partial(_mask_layer, _PROPOSAL_COLOUR),
     "clicks": _clicks_layer,
+    "preview": partial(_line_layer, PREVIEW_COLOUR),
+    "selected": partial(_line_layer, SELECTED_COLOUR),
 }

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_sam_tune.core.wording import tr
-from napari_sam_tune.ui.views.style import Button, Text
+from napari_sam_tune.ui.views.style import Bar, Button, Text
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,7 @@ class HeadView(QWidget):
         self._train.clicked.connect(self.start)
         self._cancel = Button(tr("Cancel"))
         self._cancel.clicked.connect(self.cancel)
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setFixedHeight(6)
+        self._bar = Bar()
         status = QHBoxLayout()
         status.addWidget(self._sentence, 1)
         status.addWidget(self._cancel)
@@ -77,8 +75,7 @@ class HeadView(QWidget):
         self._sentence.setText(shown.sentence)
         for widget in (self._bar, self._cancel):
             widget.setVisible(shown.training)
-        self._bar.setRange(0, 0 if shown.fraction is None else 1000)
-        self._bar.setValue(int(1000 * (shown.fraction or 0)))
+        self._bar.show_fraction(shown.fraction)
         self._train.setText(shown.train)
         self._train.setVisible(bool(shown.train) and not shown.training)
         self._train.allow(not shown.why_not, shown.why_not)

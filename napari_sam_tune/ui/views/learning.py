@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_sam_tune.core.rounds.plan import MASKS_BETWEEN_ROUNDS
 from napari_sam_tune.core.wording import mark, tr
@@ -14,6 +14,7 @@ from napari_sam_tune.ui.views.fields import SpinBox
 from napari_sam_tune.ui.views.learnt_chart import LearntChart, LearntPoint, score_text
 from napari_sam_tune.ui.views.row import Row
 from napari_sam_tune.ui.views.style import (
+    Bar,
     Button,
     CheckBox,
     KeyButton,
@@ -107,8 +108,8 @@ class LearningView(QWidget):
         section = Section(mark("Learning"))
         self._badge = OneLine("badge")
         section.head.addWidget(self._badge)
-        self.line, self.line_bar, self._bar = Text(), _bar(3), _bar(6)
-        self.gain = OneLine()
+        self.line, self.line_bar, self._bar = Text(), Bar(3), Bar()
+        self.gain = Text()
         self._learnt = Text()
         self._learnt.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.learnt_line = QFrame()
@@ -191,8 +192,7 @@ class LearningView(QWidget):
             widget.setVisible(shown.training)
         for bar in (self._bar, self.line_bar):
             bar.setVisible(shown.training)
-            bar.setRange(0, 0 if shown.fraction is None else 1000)
-            bar.setValue(int(1000 * (shown.fraction or 0)))
+            bar.show_fraction(shown.fraction)
         self._doing.setText(with_time_left(shown.doing, shown.seconds_left))
         last = tr("Last round: {outcome}", outcome=shown.outcome)
         self._outcome.setText(last if shown.training else shown.outcome)
@@ -256,13 +256,6 @@ class LearningView(QWidget):
 
     def _on_automatic_edited(self) -> None:
         self.automatic_changed.emit(self._automatic.isChecked(), self._every.value())
-
-
-def _bar(height: int) -> QProgressBar:
-    bar = QProgressBar()
-    bar.setTextVisible(False)
-    bar.setFixedHeight(height)
-    return bar
 
 
 def duration(seconds: float) -> str:

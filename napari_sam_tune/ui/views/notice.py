@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QToolButton, QVBoxLayout
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QToolButton, QVBoxLayout
 
 from napari_sam_tune.core.wording import tr
-from napari_sam_tune.ui.views.style import Button, Text, on_a_button
+from napari_sam_tune.ui.views.style import Bar, Button, Text, on_a_button
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,10 +55,7 @@ class NoticeBar(QFrame):
         self._close.setToolTip(tr("Dismiss"))
         self._close.setAutoRaise(True)
         self._close.clicked.connect(lambda: self.show_notice(None))
-        self._bar = QProgressBar()
-        self._bar.setRange(0, 0)
-        self._bar.setFixedHeight(4)
-        self._bar.setTextVisible(False)
+        self._bar = Bar(4)
         self._remedy = Button()
         self._remedy.clicked.connect(self._on_remedy_clicked)
         line = QHBoxLayout()
@@ -79,14 +76,14 @@ class NoticeBar(QFrame):
             return
         self._text.setText(notice.text)
         self._bar.setVisible(notice.busy)
-        self._bar.setRange(0, 0 if notice.done is None else 100)
-        self._bar.setValue(round(100 * (notice.done or 0)))
+        self._bar.show_fraction(notice.done)
         self._close.setVisible(not notice.busy)
         self._remedy.setVisible(notice.remedy is not None)
         self._remedy.setText(on_a_button(notice.remedy or ""))
-        self.setProperty("level", notice.level)
-        self.style().unpolish(self)
-        self.style().polish(self)
+        if self.property("level") != notice.level:  # the whole style is worked out anew for it
+            self.setProperty("level", notice.level)
+            self.style().unpolish(self)
+            self.style().polish(self)
 
     def _on_remedy_clicked(self) -> None:
         notice = self.notice

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from qtpy.QtCore import QPoint, Signal
-from qtpy.QtWidgets import QHBoxLayout, QMenu, QProgressBar, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QMenu, QWidget
 
 from napari_sam_tune.core.wording import mark, tr
 from napari_sam_tune.ui.views.classes import ask_class, chip
@@ -15,7 +15,7 @@ from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.list_page import ListPage
 from napari_sam_tune.ui.views.reviewing import STATES, ReviewView
 from napari_sam_tune.ui.views.row import Row
-from napari_sam_tune.ui.views.style import Button, KeyButton, OneLine, Text, on_a_button
+from napari_sam_tune.ui.views.style import Bar, Button, KeyButton, OneLine, Text, on_a_button
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,10 +108,7 @@ class ObjectPage(ListPage):
         line = QHBoxLayout(self._doubt_box)
         line.setContentsMargins(0, 0, 0, 0)
         self._doubt = OneLine("quiet")
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setFixedHeight(6)
-        self._bar.setRange(0, 1000)
+        self._bar = Bar()
         self._cancel = Button(tr("Cancel"), "small")
         self._cancel.clicked.connect(self.cancel)
         self._bar.setMaximumWidth(60)
@@ -169,7 +166,7 @@ class ObjectPage(ListPage):
         self._doubt.setText(shown.sentence)
         for widget in (self._bar, self._cancel):
             widget.setVisible(shown.fraction is not None)
-        self._bar.setValue(int(1000 * (shown.fraction or 0)))
+        self._bar.show_fraction(shown.fraction or 0)
 
     def _fill(self, menu: QMenu) -> None:
         for name, colour in self._classes.items():

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QProgressBar,
     QPushButton,
     QSizePolicy,
     QStyle,
@@ -294,6 +295,27 @@ class CheckBox(_Cut, QCheckBox):
     def paintEvent(self, _: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         """Draw the box with as much of its text as there is room for."""
         self._draw(QStyle.ControlElement.CE_CheckBox)
+
+
+class Bar(QProgressBar):
+    """How far something is."""
+
+    def __init__(self, height: int = 6) -> None:
+        super().__init__()
+        self.setTextVisible(False)
+        self.setFixedHeight(height)
+        self.show_fraction(None)
+
+    def show_fraction(self, fraction: float | None) -> None:
+        """Show how much is done, or, by None, that nobody knows.
+
+        Of itself it would be painted at once, and the canvas with it, again for each value.
+        """
+        is_painted = self.updatesEnabled()
+        self.setUpdatesEnabled(False)
+        self.setRange(0, 0 if fraction is None else 1000)
+        self.setValue(int(1000 * (fraction or 0)))
+        self.setUpdatesEnabled(is_painted)
 
 
 class Section(QFrame):

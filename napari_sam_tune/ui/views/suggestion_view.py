@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_sam_tune.core.wording import mark, tr
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.head_view import HeadView
 from napari_sam_tune.ui.views.row import Row
 from napari_sam_tune.ui.views.style import (
+    Bar,
     Button,
     CheckBox,
     KeyButton,
@@ -84,11 +85,8 @@ class SurveyView(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
-        self._sentence = OneLine()
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setFixedHeight(6)
-        self._bar.setRange(0, 1000)
+        self._sentence = Text()
+        self._bar = Bar()
         self._cancel = Button(tr("Cancel"))
         self._cancel.clicked.connect(self.cancel)
         self.button = KeyButton(
@@ -124,7 +122,7 @@ class SurveyView(QWidget):
         self._sentence.setToolTip(shown.by_image or shown.sentence)
         for widget in (self._bar, self._cancel):
             widget.setVisible(shown.fraction is not None)
-        self._bar.setValue(int(1000 * (shown.fraction or 0)))
+        self._bar.show_fraction(shown.fraction or 0)
         self.button.setEnabled(shown.has_next)
 
 

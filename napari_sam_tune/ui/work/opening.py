@@ -16,6 +16,7 @@ from napari_sam_tune.ui.canvas.looks import OWN
 from napari_sam_tune.ui.canvas.view import covering, fit
 from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.queue import queued_layer
+from napari_sam_tune.ui.turns import Turns, undrawn
 from napari_sam_tune.ui.views.labelling import ImageSnapshot
 from napari_sam_tune.ui.views.notice import Notice
 from napari_sam_tune.ui.views.style import on_a_button
@@ -23,7 +24,7 @@ from napari_sam_tune.ui.work.read_image import ReadImage, displayable, read_queu
 from napari_sam_tune.ui.work.stages import Stages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -60,6 +61,7 @@ class Opening(QObject):
         self._read: ReadImage | None = None  # what is on the screen
         self._was_fitted = False
         self._stages = Stages(place.panel.notice, self)
+        self._turns = Turns(self)
         self.is_ready = False
         self._ahead: set[tuple[str, str]] = set()
         self.preferred: Callable[[], Iterable[str]] = tuple
@@ -69,6 +71,7 @@ class Opening(QObject):
     def open_current(self) -> None:
         """Open the queue's current image."""
         place = self._place
+        self._turns.finish()
         queued = place.queue.current
         self.is_ready = False
         self.leaving.emit()
@@ -180,6 +183,7 @@ class Opening(QObject):
 
     def close(self) -> None:
         """Take the plugin's layers off the viewer."""
+        self._turns.drop()
         self._stages.end()
         self._place.inference.idle.disconnect(self._on_inference_idle)
         self._place.viewer.dims.events.current_step.disconnect(self._on_slider_moved)
@@ -195,10 +199,17 @@ class Opening(QObject):
             self.open_current()
 
     def _on_read(self, read: ReadImage) -> None:
-        self._read = read
+        self._turns.begin(self._show(read))
+
+    def _show(self, read: ReadImage) -> Iterator[None]:
+        """Show an image; yields after each layer that had to be made."""
         self._place.queue.know(read.queued, read.record.id)
-        layer = self._layer_of(read)
-        self._place.layers.open(layer, read.record.shape)
+        with undrawn():
+            layer, is_new = self._layer_of(read)
+            if is_new:
+                yield
+            yield from self._place.layers.open(layer, read.record.shape)
+        self._read = read
         if not self._place.preferences.keep_zoom or not self._was_fitted:
             self._was_fitted = True
             fit(self._place.viewer, layer, read.record.shape)
@@ -254,7 +265,8 @@ class Opening(QObject):
         self._stages.end()
         self._place.complain(error, tr("Try again"), self.open_current)
 
-    def _layer_of(self, read: ReadImage) -> Image:
+    def _layer_of(self, read: ReadImage) -> tuple[Image, bool]:
+        """Return the layer that shows an image, and whether it was made for it."""
         viewer, queued = self._place.viewer, read.queued
         for other in self._place.queue.images:
             if other.layer is not None:
@@ -265,9 +277,10 @@ class Opening(QObject):
             if queued.plane:
                 steps = (*queued.plane, *viewer.dims.current_step[len(queued.plane) :])
                 viewer.dims.current_step = steps
-            return queued.layer
+            return queued.layer, False
+        before = self._shown
         self._show_pixels(displayable(read.pixels), queued.id)
-        return self._shown
+        return self._shown, self._shown is not before
 
     def _correct_layer(self, read: ReadImage) -> None:
         """Show a picture as its file says where napari's own readers did not."""

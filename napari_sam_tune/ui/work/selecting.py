@@ -57,7 +57,6 @@ class Selecting(QObject):
     def close(self) -> None:
         """Stop listening; take the outlines off the canvas."""
         self._blink.stop()
-        self._outlines.close()
         self._session.object_changed.disconnect(self._on_session_object_changed)
 
     def select(self, ids: Iterable[str]) -> None:
