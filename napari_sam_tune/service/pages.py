@@ -6,6 +6,7 @@ internet, and a policy says so to the browser.
 
 from __future__ import annotations
 
+import mimetypes
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -34,6 +35,9 @@ _HEADERS: Final = {
 }
 # Swagger UI has its icons in its style sheet, and makes pages from texts
 _DOCS_HEADERS: Final = _HEADERS | {"Content-Security-Policy": f"{_POLICY}; img-src 'self' data:"}
+
+# a Windows registry may call it text/plain, and no browser runs a module of that kind
+mimetypes.add_type("text/javascript", ".js")
 
 
 class _Files(StaticFiles):

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from napari_sam_tune import Predictor, Project
 from napari_sam_tune.cli import app
 from napari_sam_tune.core import cluster as clusters
+from napari_sam_tune.core.batch import embed
 from napari_sam_tune.core.batch.embed import embed_folder, embed_folder_on
 from napari_sam_tune.core.cluster import open_cluster
 from napari_sam_tune.core.errors import ClusterError, ImageError, TrainingError
@@ -142,7 +143,10 @@ def run(*arguments: object) -> str:
     return result.output
 
 
-def test_embeddings_are_the_same_bytes(cluster: Cluster, tmp_path: Path) -> None:
+def test_embeddings_are_the_same_bytes(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embed, "SHARES", 3)  # two images at once
     for number in range(6):
         save_image(tmp_path / "images" / f"{number}.png", disc_image(number))
     (tmp_path / "images" / "3 notes.png").write_text("not an image")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import errno
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,8 +16,10 @@ from test_project import PIXELS, register
 from typer.testing import CliRunner
 
 from napari_sam_tune.cli import app
+from napari_sam_tune.core.errors import StorageError
+from napari_sam_tune.core.evaluation.charts import draw_losses
 from napari_sam_tune.core.evaluation.number_charts import draw_numbers
-from napari_sam_tune.core.evaluation.numbers import GRID, _places, numbers_of
+from napari_sam_tune.core.evaluation.numbers import GRID, _places, numbers_of, write_tables
 from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.project.review import Attribute, person
 from napari_sam_tune.core.prompts import Effort
@@ -116,6 +120,29 @@ def test_the_command_prints_and_writes_tables_and_a_picture(
         assert picture.width > 1000
     with pytest.raises(FileExistsError, match="holds numbers already"):
         CliRunner().invoke(app, command, catch_exceptions=False)
+
+
+def test_what_was_written_before_stays_where_the_disk_is_full(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = numbers_of(project)
+    table, picture = tmp_path / "numbers-classes.csv", tmp_path / "numbers.png"
+    for file in (table, picture):
+        file.write_text("before", encoding="utf-8")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    for write in (
+        lambda: write_tables(counted, tmp_path),
+        lambda: draw_numbers(counted, picture),
+        lambda: draw_losses([1.0, 0.5], picture),
+    ):
+        with pytest.raises(StorageError, match="disk is full"):
+            write()
+    assert {file.read_text("utf-8") for file in (table, picture)} == {"before"}
+    assert {file for file in tmp_path.iterdir() if file.is_file()} == {table, picture}
 
 
 def test_an_empty_project_has_numbers_and_a_picture(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from napari_sam_tune.core.training.examples import Example
 from napari_sam_tune.core.training.job import DivergedError
 from napari_sam_tune.core.training.settings import commented, read_config, with_settings
 from napari_sam_tune.core.training.targets import at_points
+from napari_sam_tune.core.training.world import own_device
 
 pytestmark = pytest.mark.usefixtures("at_128_px")
 
@@ -199,6 +200,19 @@ def test_two_processes_learn_what_one_does(project, tmp_path, monkeypatch):
     losses = [read_weights(tmp_path / n / "weights.safetensors")[1]["losses"] for n in "12"]
     assert losses[0] == pytest.approx(losses[1], abs=2e-4)
     assert len(losses[0]) == 3
+
+
+def test_each_process_of_a_machine_has_a_gpu_of_its_own(monkeypatch):
+    assert own_device("auto") == "auto"
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "run")  # as torchrun does
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert [own_device(asked) for asked in ("auto", "cuda", "cuda:0", "cpu")] == [
+        "cuda:1",
+        "cuda:1",
+        "cuda:0",
+        "cpu",
+    ]
 
 
 def test_a_run_enters_the_project_through_the_gate(project, tmp_path):

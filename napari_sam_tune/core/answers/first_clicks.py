@@ -14,6 +14,7 @@ from napari_sam_tune.core.geometry.frame import Frame
 from napari_sam_tune.core.geometry.windows import whole
 from napari_sam_tune.core.pixel_classifier.prior import Mixture
 from napari_sam_tune.core.scoring import TOLERANCE, is_thin, score
+from napari_sam_tune.core.storage.own_pages import in_own_pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -78,13 +79,12 @@ class FirstClick:
             side: of the predictor's padded input, in px.
 
         """
-        own = proposal.logits[proposal.chosen].astype(np.float16)
-        if proposal.own_logits is not None:
-            own = proposal.own_logits[proposal.chosen]
+        said = proposal.logits if proposal.own_logits is None else proposal.own_logits
+        own = in_own_pages(said[proposal.chosen].astype(np.float16))
         frame = Frame(proposal.window or whole(annotation.shape), side, own.shape[-1])
         middles = torch.from_numpy(frame.to_input(proposal.prompt.points))[None]
         middles = middles + middles.new_tensor(frame.half_pixel)
-        truth = frame.mask_to_logits(annotation.mask)[0] > 0
+        truth = in_own_pages(frame.mask_to_logits(annotation.mask)[0] > 0)
         cells_a_pixel = max(frame.input) / max(frame.shape) * frame.grid / side
         return cls(
             annotation.image_id,
@@ -236,7 +236,14 @@ class FirstClicks:
 
 def _light(proposal: Proposal) -> Proposal:
     """Return a proposal without its masks, which are as large as the image."""
-    return replace(proposal, mask=np.zeros((0, 0), bool), candidates=())
+    own = proposal.own_logits
+    return replace(
+        proposal,
+        mask=np.zeros((0, 0), bool),
+        candidates=(),
+        logits=in_own_pages(proposal.logits) if own is None else proposal.logits[:0].copy(),
+        own_logits=None if own is None else in_own_pages(own),
+    )
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.answers.caching import embed_image, open_cache
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 READ_AHEAD: Final = 2
 """Images read while another is being encoded."""
+MOST_AT_ONCE: Final = 16
+"""Images handed to a worker of a cluster at once; one that dies loses so many at most."""
+SHARES: Final = 100
+"""A folder is handed out in at least so many shares, however few images those are."""
 
 
 @dataclass(frozen=True)
@@ -83,17 +88,22 @@ def embed_folder_on(
 
     """
     paths = [absolute(path) for path in list_images(folder)]
-    pieces = [_ImageToEmbed(path, project.path, base, device) for path in paths]
-    results = cluster.each(pieces, into=project.path)
+    # each piece costs this program some milliseconds: large folders are handed out by the dozen
+    at_once = min(MOST_AT_ONCE, max(1, len(paths) // SHARES))
+    pieces = [
+        _ImagesToEmbed(tuple(paths[first : first + at_once]), project.path, base, device)
+        for first in range(0, len(paths), at_once)
+    ]
+    results = chain.from_iterable(cluster.each(pieces, into=project.path))
     for done, (path, (encoded, error)) in enumerate(zip(paths, results, strict=True), start=1):
         yield EmbedStep(path, done, len(paths), encoded, error)
 
 
 @dataclass(frozen=True)
-class _ImageToEmbed:
-    """An image to be encoded on a worker."""
+class _ImagesToEmbed:
+    """Images to be encoded on a worker."""
 
-    path: Path
+    paths: tuple[Path, ...]
     project: Path
     base: BaseRef
     device: str
@@ -101,15 +111,18 @@ class _ImageToEmbed:
     @property
     def files(self) -> tuple[Path, ...]:
         """See `Piece`."""
-        return self.project, self.path
+        return self.project, *self.paths
 
-    def do(self) -> tuple[bool, str | None]:
-        """Return whether it was encoded, and why it was left out; see `EmbedStep`."""
+    def do(self) -> list[tuple[bool, str | None]]:
+        """Return of each whether it was encoded, and why it was left out; see `EmbedStep`."""
         means = kept(_means, self.project, self.base, self.device)
-        try:
-            return embed_image(*means, *_read(self.path)), None
-        except ImageError as problem:
-            return False, named(problem, self.path.name)
+        done: list[tuple[bool, str | None]] = []
+        for path in self.paths:
+            try:
+                done.append((embed_image(*means, *_read(path)), None))
+            except ImageError as problem:
+                done.append((False, named(problem, path.name)))
+        return done
 
 
 def _means(

@@ -8,12 +8,14 @@ import numpy as np
 
 from napari_sam_tune.core.evaluation.measuring import IN_WORDS, PROMPTS
 from napari_sam_tune.core.plain_text import visible
+from napari_sam_tune.core.storage.durable import replacing_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from napari_sam_tune.core.evaluation.comparison import Difference, Summary
     from napari_sam_tune.core.evaluation.evaluation import ObjectComparison
@@ -24,6 +26,17 @@ _BLUE: Final = "#3d6cb9"
 _LINE: Final = "#cccccc"
 _LEAST_SPAN: Final = 0.05
 """Of a chart's scores."""
+
+
+def save_figure(figure: Figure, path: Path, dpi: int = 130) -> None:
+    """Save a chart, as what its suffix says, whole or not at all.
+
+    Raises:
+        StorageError: the disk is full or not writable; an earlier file is untouched.
+
+    """
+    with replacing_file(path) as file:
+        figure.savefig(file, dpi=dpi, format=path.suffix[1:])
 
 
 def draw_objects(objects: Sequence[ObjectComparison], path: Path) -> None:
@@ -44,7 +57,7 @@ def draw_objects(objects: Sequence[ObjectComparison], path: Path) -> None:
         panel.spines[["top", "right"]].set_visible(False)
         if prompt == PROMPTS[0]:
             panel.set_ylabel("IoU of the tuned weights")
-    figure.savefig(path, dpi=130)
+    save_figure(figure, path)
 
 
 def draw_classes(classes: Mapping[str, Summary], path: Path) -> None:
@@ -69,7 +82,7 @@ def draw_classes(classes: Mapping[str, Summary], path: Path) -> None:
         for colour, name in ((GREY, "base"), (RED, "tuned, 95 % interval of the difference"))
     ]
     figure.legend(handles=handles, frameon=False, loc="outside lower center", ncols=2)
-    figure.savefig(path, dpi=130)
+    save_figure(figure, path)
 
 
 def _draw_class(panel: Axes, found: Difference, place: int) -> None:
@@ -97,7 +110,7 @@ def draw_losses(losses: Sequence[float], path: Path) -> None:
     panel.set_ylim(bottom=0)
     panel.spines[["top", "right"]].set_visible(False)
     panel.legend(frameon=False)
-    figure.savefig(path, dpi=130)
+    save_figure(figure, path)
 
 
 def draw_sweep(
@@ -127,7 +140,7 @@ def draw_sweep(
     panels[0].set_ylabel("score on held-out objects")
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, frameon=False, loc="outside lower center", ncols=2)
-    figure.savefig(path, dpi=130)
+    save_figure(figure, path)
 
 
 def _draw_values(panel: Axes, values: Mapping[str, Sequence[float]]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from napari_sam_tune.core.evaluation.charts import GREY
+from napari_sam_tune.core.evaluation.charts import GREY, save_figure
 from napari_sam_tune.core.plain_text import visible
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def draw_numbers(numbers: Numbers, path: Path) -> None:
         _draw_costs(panels[1, 1], numbers)
         for panel in panels.ravel():
             panel.spines[["top", "right"]].set_visible(False)
-        figure.savefig(path, dpi=130)
+        save_figure(figure, path)
 
 
 def _draw_classes(panel: Axes, numbers: Numbers) -> None:

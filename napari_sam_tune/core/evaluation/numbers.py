@@ -6,6 +6,7 @@ All of it is counted from records alone, without reading a mask: ten thousand ta
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -14,7 +15,7 @@ import numpy as np
 
 from napari_sam_tune.core.plain_text import in_spreadsheet
 from napari_sam_tune.core.project.noted import ranges_of
-from napari_sam_tune.core.storage.durable import make_folder, saving
+from napari_sam_tune.core.storage.durable import make_folder, replacing_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -288,12 +289,13 @@ def write_tables(numbers: Numbers, folder: Path) -> list[Path]:
             ),
         ),
     }
-    with saving("The numbers", folder):
-        for name, (columns, rows) in tables.items():
-            with (folder / name).open("w", newline="", encoding="utf-8") as file:
-                table = csv.writer(file)
-                table.writerow(columns)
-                table.writerows(
-                    [in_spreadsheet(c) if isinstance(c, str) else c for c in row] for row in rows
-                )
+    for name, (columns, rows) in tables.items():
+        text = io.StringIO(newline="")
+        table = csv.writer(text)
+        table.writerow(columns)
+        table.writerows(
+            [in_spreadsheet(c) if isinstance(c, str) else c for c in row] for row in rows
+        )
+        with replacing_file(folder / name) as file:
+            file.write(text.getvalue().encode())
     return [folder / name for name in tables]

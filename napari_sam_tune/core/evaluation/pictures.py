@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from scipy import ndimage
 
+from napari_sam_tune.core.evaluation.charts import save_figure
 from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.plain_text import visible
 
@@ -120,7 +121,7 @@ def draw_before_after(
             panel.set_xlabel(caption, fontsize=10)
     for panel, name in zip(axes[0], ("image", "truth", "base", "tuned"), strict=True):
         panel.set_title(name, fontsize=11)
-    figure.savefig(path, dpi=100)
+    save_figure(figure, path, dpi=100)
 
 
 def _window(mask: Mask) -> tuple[int, int, int, int]:

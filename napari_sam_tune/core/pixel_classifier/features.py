@@ -19,6 +19,7 @@ from torch.nn import functional
 from napari_sam_tune.core.geometry.windows import resized_shape
 from napari_sam_tune.core.models import efficientnet
 from napari_sam_tune.core.storage.embeddings import Embedding
+from napari_sam_tune.core.storage.own_pages import in_own_pages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,12 +93,13 @@ class PixelFeatures:
     @cached_property
     def _standard(self) -> list[Tensor]:
         """The stages, (1, C, h, w) float32, as deviations from what ImageNet's images have."""
-        return [
+        found = [
             ((torch.from_numpy(stage.astype(np.float32))[None] - mean) / deviation).clamp(
                 -_LARGEST, _LARGEST
             )
             for stage, (mean, deviation) in zip(self.stages, _usual(), strict=True)
         ]
+        return [torch.from_numpy(in_own_pages(stage.numpy())) for stage in found]
 
     def vectors(self) -> Floats:
         """Return (rows, columns, CHANNELS + 1) float32 of each cell; the last is 1."""

@@ -21,7 +21,7 @@ from napari_sam_tune.core.storage.durable import replacing_file
 from napari_sam_tune.core.training.fit import fit
 from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob, mean_scores
 from napari_sam_tune.core.training.run_folder import CONFIG, WEIGHTS, RunFolder
-from napari_sam_tune.core.training.world import is_alone, is_first
+from napari_sam_tune.core.training.world import is_alone, is_first, own_device
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -111,7 +111,7 @@ def train(
         train_ids=tuple(a.id for a in annotations if a.split == "train"),
         judge_ids=tuple(a.id for a in annotations if a.split == "held_out"),
         config=config,
-        device=device,
+        device=own_device(device),
         run=str(out),
         resume=resume,
         tensorboard=tensorboard,

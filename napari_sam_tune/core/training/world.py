@@ -79,12 +79,21 @@ def is_first() -> bool:
     return is_alone() or os.environ["RANK"] == "0"
 
 
+def own_device(device: str) -> str:
+    """Return the GPU of a machine's several that is this process's own, or what was asked for."""
+    if is_alone() or device not in ("auto", "cuda") or not torch.cuda.is_available():
+        return device
+    return f"cuda:{os.environ['LOCAL_RANK']}"
+
+
 @contextmanager
 def joined(device: torch.device) -> Iterator[World]:
     """Join the other processes that torchrun started, if it started this one."""
     if is_alone():
         yield World()
         return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # what processes tell each other goes through it
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield World(distributed.get_rank(), distributed.get_world_size())
