@@ -8,10 +8,12 @@ looked up among the answers kept; where it is not (any more), it is made again.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from time import monotonic
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from napari_sam_tune.core.answers.chain import REFINERS
+from napari_sam_tune.core.answers.encoding import KEPT_VIEWS
 from napari_sam_tune.core.errors import PromptError
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.service.faults import Fault
@@ -22,10 +24,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_sam_tune.core.answers.encoding import OpenImage
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.prompts import Proposal
     from napari_sam_tune.service.kept_images import KeptImage
+    from napari_sam_tune.service.limits import Limits
     from napari_sam_tune.service.served_weights import ServedWeights
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +42,14 @@ class Asked:
         image: about which.
         prompt: all that was said, in its order; the box, if there is one, was first.
         candidate: which of the three answers to a single first point is meant.
+        since: when it came (s, monotonic).
 
     """
 
     image: KeptImage
     prompt: Prompt
     candidate: int = 0
+    since: float = field(default_factory=monotonic)
 
     def steps(self) -> Iterator[Prompt]:
         """Give what had been said after each thing said."""
@@ -52,20 +60,42 @@ class Asked:
             yield Prompt(prompt.points[:said], prompt.labels[:said], prompt.box)
 
 
+class _Kept(Generic[T]):
+    """What can be made again: so many bytes of it, the least recently used going first."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+        self._held: OrderedDict[tuple[object, ...], tuple[T, int]] = OrderedDict()
+
+    def get(self, key: tuple[object, ...]) -> T | None:
+        if key not in self._held:
+            return None
+        self._held.move_to_end(key)
+        return self._held[key][0]
+
+    def put(self, key: tuple[object, ...], made: T, size: int) -> None:
+        self._held[key] = made, size
+        self._left -= size
+        while self._left < 0 and len(self._held) > 1:
+            _, (_, dropped) = self._held.popitem(last=False)
+            self._left += dropped
+
+
 class Answering:
     """Answers questions about the images kept, with the weights in use or a client's.
 
     Args:
         predictor: the model.
-        kept_bytes: of answers that may be corrected.
+        limits: how much is kept, and how long an answer may take.
 
     """
 
-    def __init__(self, predictor: Predictor, kept_bytes: int) -> None:
+    def __init__(self, predictor: Predictor, limits: Limits) -> None:
         self.predictor = predictor
-        self._kept_bytes = kept_bytes
-        self._kept: OrderedDict[tuple[object, ...], Proposal] = OrderedDict()
-        self._size = 0
+        self._seconds = limits.answer_seconds
+        self._opened: _Kept[OpenImage] = _Kept(limits.kept_bytes)
+        self._answers: _Kept[Proposal] = _Kept(limits.kept_bytes)
+        self._used: str | None = None  # key of the weights in the model
 
     def use(self, weights: ServedWeights) -> None:
         """Have these weights answer.
@@ -75,25 +105,30 @@ class Answering:
 
         """
         in_use = self.predictor.weights
-        if in_use.loaded_version == weights.version:
+        if self._used == weights.key:
             return
         if weights.tensors is None:
             in_use.load_base()
         else:
             in_use.load(weights.tensors, weights.version, weights.surfaces)
+        self._used = weights.key
 
     def open(self, image: KeptImage) -> None:
         """Make an image the model's open one, encoded once for each encoder."""
-        key = self.predictor.weights.encoder_key_for(image.rgb)
-        if key in image.opened:
-            self.predictor.reopen(image.opened[key])
+        key = image.id, self.predictor.weights.encoder_key_for(image.rgb)
+        found = self._opened.get(key)
+        if found is not None:
+            self.predictor.reopen(found)
             return
         self.predictor.set_image(image.rgb)
-        image.opened[key] = self.predictor.opened
+        opened = self.predictor.opened
+        # and of a few windows of it
+        encoded = (1 + KEPT_VIEWS) * opened.view.features.nbytes
+        self._opened.put(key, opened, image.rgb.nbytes + encoded)
 
     def embed(self, rgb: NDArray[np.uint8], weights: ServedWeights) -> NDArray[np.float16]:
-        """Encode (H, W, 3) pixels with weights; returns (C, rows, columns)."""
-        self.use(weights)
+        """Encode (H, W, 3) pixels with weights, of whatever surface; returns (C, rows, columns)."""
+        self.use(replace(weights, surfaces=None))
         return self.predictor.encode(rgb).embedding.features
 
     def answer(self, asked: Asked, weights: ServedWeights) -> Proposal:
@@ -101,7 +136,7 @@ class Answering:
 
         Raises:
             PromptError: nothing of the prompt lies in the image.
-            Fault: there is no such candidate.
+            Fault: there is no such candidate, or it takes too long.
 
         """
         asked.prompt.clipped(asked.image.shape)
@@ -109,13 +144,13 @@ class Answering:
         self.open(asked.image)
         proposal: Proposal | None = None
         for prompt in asked.steps():
-            key = (asked.image.id, weights.version, prompt, asked.candidate)
-            found = self._kept.get(key)
+            key = (asked.image.id, weights.key, prompt, asked.candidate)
+            found = self._answers.get(key)
             if found is None:
+                if monotonic() - asked.since > self._seconds:
+                    raise Fault(504, "too_slow", "The answer took too long; ask again.")
                 found = self._asked(prompt, proposal, asked.candidate)
-                self._keep(key, found)
-            else:
-                self._kept.move_to_end(key)
+                self._answers.put(key, found, _bytes_of(found))
             proposal = found
         if proposal is None:
             raise PromptError("Only clicks and a box can be asked about here.")
@@ -135,13 +170,6 @@ class Answering:
         if not self.predictor.encodes_fast:
             return proposal
         return self.predictor.look_closer(proposal, refiners=REFINERS) or proposal
-
-    def _keep(self, key: tuple[object, ...], proposal: Proposal) -> None:
-        self._kept[key] = proposal
-        self._size += _bytes_of(proposal)
-        while self._size > self._kept_bytes and len(self._kept) > 1:
-            _, dropped = self._kept.popitem(last=False)
-            self._size -= _bytes_of(dropped)
 
 
 def _bytes_of(proposal: Proposal) -> int:

@@ -84,7 +84,7 @@ async def answer_one_shot(
     content = await image.read()
     prompt = prompt_of(box, points, server.limits.points)
     served = server.weights.get(weights)
-    kept = await run_in_threadpool(server.images.put, content)
+    kept = await server.decode(server.images.put, content)
     asked = Asked(kept, prompt)
     proposal = await server.model.run(client, lambda: server.answering.answer(asked, served))
     if "application/json" in request.headers.get("accept", ""):
@@ -107,7 +107,7 @@ async def keep_image(
 
     It is kept as long as there is room: what nobody asked about for longest goes first.
     """
-    kept = await run_in_threadpool(server.images.put, await image.read())
+    kept = await server.decode(server.images.put, await image.read())
     return ImageBody(id=kept.id, width=kept.shape[1], height=kept.shape[0])
 
 
@@ -181,9 +181,9 @@ async def keep_weights(
     Names and shapes are checked against the model's. No base model and no pickle is taken.
     """
     content = await request.body()
-    await run_in_threadpool(server.weights.put, version, content)
-    served = server.weights.get(version)
+    served = await run_in_threadpool(server.weights.read, version, content)
     await server.model.run(client, lambda: server.answering.use(served))
+    server.weights.keep(served)
     return Response(status_code=204)
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _TIMEOUT: Final = httpx.Timeout(connect=5.0, read=30.0, write=30.0, pool=30.0)
 
+_PROXY_ALONE: Final = frozenset({502, 503, 504})
+"""What a proxy answers in a page of its own while the server behind it is gone."""
 _LISTENING: Final = httpx.Timeout(connect=5.0, read=15.0, write=15.0, pool=15.0)
 """A server says every few seconds that it still tells."""
 
@@ -50,7 +52,7 @@ class Connection:
         token: that it showed when it was started; "" on this computer.
 
     Raises:
-        SamTuneError: that is no address.
+        SamTuneError: that is no address, or no token.
 
     Attributes:
         address: as given.
@@ -62,6 +64,8 @@ class Connection:
 
     def __init__(self, address: str, token: str = "") -> None:
         self.address = checked_address(address)
+        if not (token.isascii() and token.isprintable()):
+            raise SamTuneError("The token has letters that no token has. Copy it as it was shown.")
         headers = {"X-Client": secrets.token_hex(8)}
         if token:
             headers["Authorization"] = f"Bearer {token}"
@@ -113,9 +117,9 @@ class Connection:
             answer = self._client.request(method, path, content=content, json=said, params=params)
         except httpx.HTTPError as error:
             raise self._gone() from error
-        self.tell_reached(True)
         if not answer.is_success:
-            raise _refusal(answer, self.address)
+            raise self._refusal(answer)
+        self.tell_reached(True)
         return answer
 
     @contextlib.contextmanager
@@ -138,7 +142,7 @@ class Connection:
             with self._client.stream("GET", path, headers=headers, timeout=_LISTENING) as answer:
                 if not answer.is_success:
                     answer.read()
-                    raise _refusal(answer, self.address)
+                    raise self._refusal(answer)
                 self.tell_reached(True)
                 yield _events(answer.iter_lines())
         except httpx.HTTPError as error:
@@ -147,6 +151,22 @@ class Connection:
     def close(self) -> None:
         """Let go of the server."""
         self._client.close()
+
+    def _refusal(self, answer: httpx.Response) -> SamTuneError:
+        try:
+            said = json.loads(answer.content)
+            error, message = str(said["error"]), str(said["message"])
+        except (ValueError, LookupError, TypeError):
+            if answer.status_code in _PROXY_ALONE:
+                return self._gone()
+            return _other_server(self.address)
+        self.tell_reached(True)
+        if error in {"token_missing", "token_wrong"}:  # the server's sentence is for programs
+            message = (
+                f"The server {self.address} does not take this token. Choose “A server…” again and "
+                "give the token that it showed when it was started last."
+            )
+        return ServerRefused(answer.status_code, error, message)
 
     def _gone(self) -> ServerGone:
         self.tell_reached(False)
@@ -204,14 +224,6 @@ def _events(lines: Iterator[str]) -> Iterator[tuple[str, str, str]]:
         elif not line and data:
             yield number, kind, data
             kind, data = "", ""
-
-
-def _refusal(answer: httpx.Response, address: str) -> SamTuneError:
-    try:
-        said = json.loads(answer.content)
-        return ServerRefused(answer.status_code, str(said["error"]), str(said["message"]))
-    except (ValueError, LookupError, TypeError):
-        return _other_server(address)
 
 
 def _other_server(address: str) -> SamTuneError:

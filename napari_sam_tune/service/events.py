@@ -52,11 +52,11 @@ class Events:
         """
         if len(self._listeners) >= self._most:
             raise Fault(503, "busy", "Too many connections listen already.", {"Retry-After": "30"})
-        queue: asyncio.Queue[str | None] = asyncio.Queue()
-        self._listeners.add(queue)
-        return self._texts(queue)
+        return self._texts()
 
-    async def _texts(self, queue: asyncio.Queue[str | None]) -> AsyncIterator[str]:
+    async def _texts(self) -> AsyncIterator[str]:
+        queue: asyncio.Queue[str | None] = asyncio.Queue()
+        self._listeners.add(queue)  # here, for who has left already never comes to `finally`
         try:
             yield ": connected\n\n"
             while True:

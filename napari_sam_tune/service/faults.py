@@ -46,7 +46,8 @@ class Fault(SamTuneError):
 
 def answer_of(fault: Fault) -> JSONResponse:
     """Return the answer that says a fault."""
-    body = {"error": fault.error, "message": str(fault)}
+    said = str(fault).encode(errors="replace").decode()  # what was sent may hold half a letter
+    body = {"error": fault.error, "message": said}
     return JSONResponse(body, fault.status, headers=dict(fault.headers or {}))
 
 
@@ -71,7 +72,7 @@ DESCRIPTIONS: Final[dict[int, str]] = {
     403: "The request comes from a page of another site.",
     404: "The image, the weights or the round is not here (any more).",
     408: "The request did not arrive in time.",
-    409: "Something of the same kind is under way.",
+    409: "Things are not as the request takes them to be.",
     413: "Larger than this server takes.",
     415: "Another kind of body than this asks for.",
     421: "The request was sent to another host's name.",
@@ -88,7 +89,7 @@ _WORDS: Final[dict[int, str]] = {
     403: "foreign_page",
     404: "image_unknown",
     408: "too_slow",
-    409: "round_under_way",
+    409: "no_candidate",
     413: "too_large",
     415: "other_kind",
     421: "wrong_host",
@@ -122,10 +123,13 @@ def fault_of(error: Exception) -> Fault:
         return error
     if is_out_of_memory(error):
         return Fault(503, "out_of_memory", "The server has too little memory for this now.", _SOON)
-    said = _PLACE.sub("…", str(error))  # where things lie here is nobody's business
-    return Fault(
-        422, "weights_unfit" if isinstance(error, CheckpointError) else "unanswerable", said
-    )
+    word = "weights_unfit" if isinstance(error, CheckpointError) else "unanswerable"
+    return Fault(422, word, without_places(str(error)))
+
+
+def without_places(text: str) -> str:
+    """Return what an error says without paths: where things lie here is nobody's business."""
+    return _PLACE.sub("…", text)
 
 
 _SOON: Final = {"Retry-After": "1"}

@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import re
 import secrets
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -28,8 +30,12 @@ OPEN_TO_ALL: Final = ("/", "/healthz", "/openapi.json", "/docs")
 OPEN_FOLDERS: Final = ("/page/", "/docs/")
 _DRAINED_BYTES: Final = 32 << 20
 _DRAINING_SECONDS: Final = 5.0
-UPLOADS: Final = ("/v1/masks", "/v1/images", "/v1/weights/", "/v1/embeddings", "/v1/projects/")
+_UPLOADS: Final = re.compile(
+    "/v1/(masks|images|embeddings|weights/[^/]+|projects/[^/]+/(images|weights)/[^/]+)"
+)
 """Where bodies may be as large as a picture or weights."""
+_OWN_PAGES: Final = ("same-origin", "none")
+"""What browsers say (`Sec-Fetch-Site`) of a request of the page itself, or of the person."""
 
 
 def is_loopback(host: str) -> bool:
@@ -55,6 +61,8 @@ class Guard:
 
     def __init__(self, app: ASGIApp, limits: Limits, token: str | None) -> None:
         self._app, self._limits, self._token = app, limits, token
+        self._under_way = 0
+        self._room = _Room(limits.bytes_under_way)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -63,26 +71,31 @@ class Guard:
             return
         try:
             headers = Headers(scope=scope)
-            self._check_sender(headers)
+            self._check_sender(scope["path"], headers)
             self._check_token(scope["path"], headers)
+            self._check_crowd(scope["path"])
             most = self._most_bytes(scope["path"])
             _check_length(headers, most)
         except Fault as fault:
             await _drain(receive)
             await _refuse(fault, scope, receive, send)
             return
-        body = _Body(receive, most, self._limits.receive_seconds)
+        body = _Body(receive, most, self._limits, self._room)
         answer = _Answer(scope, receive, send, body)
+        self._under_way += 1
         try:
             await self._app(scope, body.receive, answer.send)
         except Fault as fault:
             if fault is not body.fault:
                 raise
             await answer.refuse(fault)
+        finally:
+            self._under_way -= 1
+            self._room.left += body.size
 
-    def _check_sender(self, headers: Headers) -> None:
+    def _check_sender(self, path: str, headers: Headers) -> None:
         host = headers.get("host", "")
-        if self._token is None and not is_loopback(urlsplit(f"//{host}").hostname or ""):
+        if self._token is None and not is_loopback(_name_in(host)):
             raise Fault(
                 421,
                 "wrong_host",
@@ -90,13 +103,15 @@ class Guard:
                 "computers, start it with --host, which makes a token.",
             )
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        # pictures and scripts of a page are fetched without Origin
+        is_own = headers.get("sec-fetch-site", "none") in _OWN_PAGES or _is_open(path)
+        if not is_own or (origin is not None and origin.partition("://")[2] != host):
             raise Fault(
                 403, "foreign_page", "Pages of other sites may not ask this server anything."
             )
 
     def _check_token(self, path: str, headers: Headers) -> None:
-        if self._token is None or path in OPEN_TO_ALL or path.startswith(OPEN_FOLDERS):
+        if self._token is None or _is_open(path):
             return
         kind, _, given = headers.get("authorization", "").partition(" ")
         is_right = secrets.compare_digest(given.strip().encode(), self._token.encode())
@@ -109,9 +124,30 @@ class Guard:
                 {"WWW-Authenticate": "Bearer"},
             )
 
+    def _check_crowd(self, path: str) -> None:
+        if self._under_way >= self._limits.requests and not _is_open(path):
+            raise _busy()
+
     def _most_bytes(self, path: str) -> int:
         limits = self._limits
-        return limits.upload_bytes if path.startswith(UPLOADS) else limits.text_bytes
+        return limits.upload_bytes if _UPLOADS.fullmatch(path) else limits.text_bytes
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN_TO_ALL or path.startswith(OPEN_FOLDERS)
+
+
+def _name_in(host: str) -> str:
+    """Return a host's name without its port; "" where it is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _busy() -> Fault:
+    sentence = "Too much is asked of this server at once; ask again in a moment."
+    return Fault(503, "busy", sentence, {"Retry-After": "1"})
 
 
 def _check_length(headers: Headers, most: int) -> None:
@@ -146,24 +182,34 @@ async def _refuse(fault: Fault, scope: Scope, receive: Receive, send: Send) -> N
     await answer(scope, receive, send)
 
 
+class _Room:
+    """Bytes that bodies may still take up, all requests under way together."""
+
+    def __init__(self, most: int) -> None:
+        self.left = most
+
+
 class _Body:
-    """A request's body, bounded in size and in how long the next part may take.
+    """A request's body, bounded in size, in how long the next part may take, and all of it.
 
     Attributes:
+        size: bytes that have come.
         fault: why no more of it is read; None while it is.
         has_more: whether the client has not sent all of it yet.
 
     """
 
-    def __init__(self, receive: Receive, most: int, seconds: float) -> None:
-        self._receive, self._left, self._most = receive, most, most
-        self._seconds: float | None = seconds
+    def __init__(self, receive: Receive, most: int, limits: Limits, room: _Room) -> None:
+        self._receive, self._most, self._room = receive, most, room
+        self._seconds = limits.receive_seconds
+        self._until = monotonic() + limits.upload_seconds
+        self.size = 0
         self.fault: Fault | None = None
         self.has_more = True
 
     async def receive(self) -> Message:
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self._patience()):
                 message = await self._receive()
         except TimeoutError:
             sentence = "The rest of the request did not arrive; send it again."
@@ -171,13 +217,17 @@ class _Body:
             raise self.fault from None
         if message["type"] == "http.request":
             self.has_more = message.get("more_body", False)
-            self._left -= len(message.get("body", b""))
-            if self._left < 0:
-                self.fault = _body_too_large(self._most)
+            came = len(message.get("body", b""))
+            self.size += came
+            self._room.left -= came
+            if self.size > self._most or self._room.left < 0:
+                self.fault = _busy() if self.size <= self._most else _body_too_large(self._most)
                 raise self.fault
-            if not self.has_more:
-                self._seconds = None  # what comes next is the client's leaving, whenever that is
         return message
+
+    def _patience(self) -> float | None:
+        """How long what comes next may take; after the body that is the client's leaving."""
+        return min(self._seconds, self._until - monotonic()) if self.has_more else None
 
 
 class _Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.answers.encoding import OpenImage
     from napari_sam_tune.service.limits import Limits
 
 ID_DIGITS: Final = 32
@@ -35,13 +34,11 @@ class KeptImage:
     Attributes:
         id: see `image_id`.
         rgb: (H, W, 3) uint8.
-        opened: as the model has it open, by encoder key; for the thread that owns the model.
 
     """
 
     id: str
     rgb: NDArray[np.uint8]
-    opened: dict[str, OpenImage] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int]:

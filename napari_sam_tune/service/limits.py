@@ -15,14 +15,20 @@ class Limits:
         pixels: of one picture.
         points: of one prompt.
         kept_images: how many pictures are kept, the least recently asked about going first.
-        kept_bytes: of pictures kept, and as many of answers that may be corrected.
+        kept_bytes: of pictures kept; as many of what the model saw in them, and of answers that
+            may be corrected.
         waiting: questions that may wait for the model, all clients together.
         waiting_each: the same, of one client.
-        answer_seconds: after so long a question that still waits is given up.
+        answer_seconds: after so long a question is given up.
         receive_seconds: after so long without another byte of a request it is given up.
+        upload_seconds: all of a request may take.
+        requests: under way at a time, those that listen to events included.
+        bytes_under_way: of the bodies of all of them.
+        decoding: pictures decoded at a time.
         waiting_rounds: rounds of fine-tuning that may wait for those before them.
         round_seconds: one may take.
-        mirrors: clients whose images and masks are kept for their rounds.
+        mirrors: projects whose images and masks are kept for their rounds.
+        mirrors_bytes: on disk, of all of them.
         listeners: connections that may listen to events at a time.
 
     """
@@ -37,7 +43,12 @@ class Limits:
     waiting_each: int = 8
     answer_seconds: float = 120.0
     receive_seconds: float = 30.0
+    upload_seconds: float = 600.0
+    requests: int = 256
+    bytes_under_way: int = 1 << 30
+    decoding: int = 4
     waiting_rounds: int = 16
     round_seconds: float = 3600.0
     mirrors: int = 32
+    mirrors_bytes: int = 32 << 30
     listeners: int = 64

@@ -36,10 +36,14 @@ class Mirror:
         folder: of the mirror's own project; made where it is not there.
         base: the model that rounds train.
 
+    Attributes:
+        project: where all of it is kept.
+        rounds: how many of it wait or run.
+
     """
 
     def __init__(self, folder: Path, base: BaseRef) -> None:
-        self._base = base
+        self._base, self.rounds = base, 0
         self.project = Project.open(folder)
         self.project.set_base(base)
 

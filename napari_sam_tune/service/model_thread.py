@@ -76,6 +76,8 @@ class ModelThread:
 
     def _queue(self, client: str, question: _Question) -> None:
         with self._changed:
+            if self._closing:
+                raise Fault(503, "busy", "The server is being stopped.", _SOON)
             mine = self._turns.get(client, ())
             if len(mine) >= self._limits.waiting_each:
                 raise Fault(

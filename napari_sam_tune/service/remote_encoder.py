@@ -114,7 +114,10 @@ class RemoteEncoder(Encoder):
     def _embedded(self, png: bytes, version: str) -> Tensor:
         """Return (1, C, rows, columns) float32."""
         answer = self._connection.ask(
-            "POST", "/v1/embeddings", content=png, params={"weights": version}
+            "POST",
+            "/v1/embeddings",
+            content=png,
+            params={"weights": version, "base": self._predictor.ref.sha256},
         )
         wanted = self._network.embedding_shape
         try:

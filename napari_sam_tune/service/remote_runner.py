@@ -55,7 +55,8 @@ class RemoteRunner:
     def __init__(self, connection: Connection, local: Runner) -> None:
         self._connection, self._local = connection, local
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._thread: threading.Thread | None = None  # of the last round
+        self._is_under_way = False
         self._cancelled = threading.Event()
         self._begun: str | None = None  # the round under way, as the server calls it
         self._is_closed = False
@@ -68,9 +69,9 @@ class RemoteRunner:
         with self._lock:
             if self._is_closed:
                 raise TrainingError("The runner is closed.")
-            if self._thread is not None:
+            if self._is_under_way:
                 raise TrainingError("A round is already under way; wait for it or cancel it.")
-            self._cancelled = threading.Event()
+            self._cancelled, self._is_under_way = threading.Event(), True
             self._thread = threading.Thread(
                 target=self._carry_out, args=(job, listen), name="sam-tune round", daemon=True
             )
@@ -87,11 +88,13 @@ class RemoteRunner:
 
     def wait(self, timeout: float | None = None) -> bool:
         """See `Runner.wait`."""
-        thread = self._thread
-        if thread is None:
-            return self._local.wait(timeout)
-        thread.join(timeout)
-        return not thread.is_alive()
+        began, thread = monotonic(), self._thread
+        if thread is not None:
+            thread.join(timeout)
+            if thread.is_alive():
+                return False
+        left = None if timeout is None else max(0.0, timeout - (monotonic() - began))
+        return self._local.wait(left)
 
     def close(self) -> None:
         """Cancel what is under way, and let go of everything, the connection too."""
@@ -123,7 +126,7 @@ class RemoteRunner:
         if cancelled.is_set():
             end = RoundCancelled()
         with self._lock:
-            self._thread = self._begun = None
+            self._is_under_way, self._begun = False, None
         listen(end)
 
     def _run(self, job: TrainingJob, listen: Callable[[Message], None]) -> Terminal:
@@ -159,19 +162,21 @@ class RemoteRunner:
     def _followed(self, begun: str, listen: Callable[[Message], None]) -> Terminal:
         """Listen to a round until it ends."""
         heard: str | None = None
-        given_up = monotonic() + self.PATIENCE_SECONDS
+        gone_since: float | None = None
         while True:
             try:
                 with self._connection.listen(f"/v1/rounds/{begun}/events", heard) as events:
+                    gone_since = None
                     for number, kind, data in events:
-                        heard, given_up = number, monotonic() + self.PATIENCE_SECONDS
+                        heard = number
                         message = _read(kind, data)
                         if not isinstance(message, Progress):
                             return message
                         if not self._cancelled.is_set():
                             listen(message)
             except ServerGone:
-                if monotonic() > given_up:
+                gone_since = gone_since or monotonic()
+                if monotonic() - gone_since > self.PATIENCE_SECONDS:
                     raise
             if self._cancelled.wait(self.AGAIN_SECONDS):
                 raise _Cancelled

@@ -40,7 +40,7 @@ _BYTES = {"content": {"application/octet-stream": {}}, "required": True}
             "description": "safetensors: `features`, (channels, rows, columns) float16.",
             "content": {"application/octet-stream": {}},
         },
-        **faults(404, 422, 429, 503, 504),
+        **faults(404, 409, 422, 429, 503, 504),
     },
     openapi_extra={"requestBody": _BYTES},
 )
@@ -49,16 +49,29 @@ async def embed(
     server: Here,
     client: Client,
     weights: Annotated[str | None, Query(pattern=VERSION, examples=["base"])] = None,
+    base: Annotated[
+        str | None, Query(pattern=r"^[0-9a-f]{64}$", examples=[examples.MODEL["base_sha256"]])
+    ] = None,
 ) -> Response:
     """Encode a picture that has the model's input side already; of a large image, a window.
 
     Whoever has the features answers prompts at home, where no network keeps a click waiting.
+    `base` is the SHA-256 of the model that they must be of.
     """
+    ref = server.predictor.ref
+    if base not in {None, ref.sha256}:
+        raise Fault(
+            409,
+            "other_model",
+            f"The server has another model now, {ref.name}. Start it with the one that your "
+            "project is for, or choose to run on this computer.",
+        )
     served = server.weights.get(weights)
     content = await request.body()
-    rgb = await run_in_threadpool(read_rgb, content, server.predictor.input_side**2)
+    rgb = await server.decode(read_rgb, content, server.predictor.input_side**2)
     features = await server.model.run(client, lambda: server.answering.embed(rgb, served))
-    return Response(save({"features": features}), media_type="application/octet-stream")
+    packed = await run_in_threadpool(save, {"features": features})
+    return Response(packed, media_type="application/octet-stream")
 
 
 @router.post("/v1/projects/{key}/missing", summary="What need not be sent", responses=faults(422))
@@ -80,9 +93,9 @@ async def find_missing(server: Here, key: Key, holdings: HoldingsBody) -> Holdin
 )
 async def put_image(request: Request, server: Here, key: Key, name: Name) -> Response:
     """Keep an image (TIFF or PNG) under the hash of its pixels, which is checked."""
-    mirror = await run_in_threadpool(server.mirrors.of, key)
     content = await request.body()
-    await run_in_threadpool(mirror.put_image, name, content, server.limits.pixels)
+    mirror = await run_in_threadpool(server.mirrors.of, key, len(content))
+    await server.decode(mirror.put_image, name, content, server.limits.pixels)
     return Response(status_code=204)
 
 
@@ -94,8 +107,9 @@ async def put_image(request: Request, server: Here, key: Key, name: Name) -> Res
 )
 async def put_records(server: Here, key: Key, records: RecordsBody) -> Response:
     """Keep accepted masks; their images were sent before."""
-    mirror = await run_in_threadpool(server.mirrors.of, key)
-    await run_in_threadpool(mirror.put_records, records.records)
+    coming = sum(len(record.bits) for record in records.records)
+    mirror = await run_in_threadpool(server.mirrors.of, key, coming)
+    await server.decode(mirror.put_records, records.records)
     return Response(status_code=204)
 
 
@@ -113,8 +127,9 @@ async def put_weights(
     version: Annotated[str, Path(pattern=r"^[0-9a-f]{12}$", examples=[examples.WEIGHTS])],
 ) -> Response:
     """Keep tuned weights of this server's base model; no base model and no pickle is taken."""
-    mirror = await run_in_threadpool(server.mirrors.of, key)
-    await run_in_threadpool(mirror.put_weights, version, await request.body())
+    content = await request.body()
+    mirror = await run_in_threadpool(server.mirrors.of, key, len(content))
+    await run_in_threadpool(mirror.put_weights, version, content)
     return Response(status_code=204)
 
 

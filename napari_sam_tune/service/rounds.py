@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.rounds.messages import RoundCancelled, RoundFailed
 from napari_sam_tune.core.training.job import Progress
 from napari_sam_tune.service.events import as_event
-from napari_sam_tune.service.faults import Fault
+from napari_sam_tune.service.faults import Fault, without_places
 from napari_sam_tune.service.round_bodies import kind_of, said_in
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.service.limits import Limits
     from napari_sam_tune.service.mirror import Mirror
 
+_log = logging.getLogger(__name__)
 _BEAT_SECONDS: Final = 5.0
 _KEPT: Final = 64
 """Rounds that are over and can still be asked about."""
@@ -41,7 +43,8 @@ class ServedRound:
         id: 32 hex digits that nobody can guess.
         mirror: what it learns from.
         job: as the runner takes it.
-        messages: what was said of it, numbered from 1; of its progress only the last.
+        messages: what was said last of it, and which number that has, from 1 on.
+        listeners: how many are told.
 
     """
 
@@ -51,6 +54,7 @@ class ServedRound:
     messages: list[tuple[int, Message]] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     is_cancelled: bool = False
+    listeners: int = 0
 
     @property
     def end(self) -> Message | None:
@@ -95,18 +99,24 @@ class Rounds:
         """Have a round run after those that wait.
 
         Raises:
-            Fault: too many wait, or this client's last one is not over.
+            Fault: too many wait, or somebody listens to this project's last one.
 
         """
         living = [*self._waiting.values(), *([self._under_way] if self._under_way else [])]
-        if any(other.mirror is mirror for other in living):
+        before = [other for other in living if other.mirror is mirror and not other.is_cancelled]
+        if any(other.listeners for other in before):
             raise Fault(
-                409, "round_under_way", "A round of yours is under way; wait for it or cancel it."
+                409,
+                "round_under_way",
+                "A round of this project is under way; wait for it or cancel it.",
             )
+        for other in before:  # its client was cut off, and begins again
+            self.cancel(other.id)
         if len(self._waiting) >= self._limits.waiting_rounds:
             raise Fault(
                 503, "busy", "Too many rounds wait; try again later.", {"Retry-After": "60"}
             )
+        mirror.rounds += 1
         begun = ServedRound(mirror, job)
         begun.say(Progress(0, job.config.steps, None, None, None, "loading"))
         self._waiting[begun.id] = begun
@@ -148,19 +158,23 @@ class Rounds:
 
     async def listen(self, found: ServedRound, after: int) -> AsyncIterator[str]:
         """Yield a round's messages as texts of an event stream, from those after a number on."""
-        while True:
-            changed = found.changed
-            for number, message in found.messages:
-                if number > after:
-                    after = number
-                    yield as_event(kind_of(message), said_in(message), str(number))
-            if found.end is not None:
-                return
-            try:
-                async with asyncio.timeout(_BEAT_SECONDS):
-                    await changed.wait()
-            except TimeoutError:
-                yield ": still here\n\n"
+        found.listeners += 1
+        try:
+            while True:
+                changed = found.changed
+                for number, message in found.messages:
+                    if number > after:
+                        after = number
+                        yield as_event(kind_of(message), said_in(message), str(number))
+                if found.end is not None:
+                    return
+                try:
+                    async with asyncio.timeout(_BEAT_SECONDS):
+                        await changed.wait()
+                except TimeoutError:
+                    yield ": still here\n\n"
+        finally:
+            found.listeners -= 1
 
     async def work(self) -> None:
         """Run what is begun, one after the other, until this task is cancelled."""
@@ -173,6 +187,9 @@ class Rounds:
             self._events.tell("round", {"state": "begun"})
             try:
                 end = await self._run(found)
+            except Exception:  # which ends this round, and not all that wait
+                _log.exception("A round met a fault of this program")
+                end = RoundFailed("error", "The server met a fault of its own; its log says where.")
             finally:
                 self._under_way = None
             self._end(found, end)
@@ -208,18 +225,14 @@ class Rounds:
             return RoundFailed(
                 "error", f"The round took longer than the {minutes:.0f} minutes a server gives one."
             )
-        return without_places(ends[0])
+        return ends[0]
 
     def _end(self, found: ServedRound, end: Message) -> None:
+        found.mirror.rounds -= 1
+        if isinstance(end, RoundFailed):  # what else is known of it is for the server's own log
+            end = RoundFailed(end.kind, without_places(end.message))
         found.say(end)
         self._over[found.id] = found
         while len(self._over) > _KEPT:
             self._over.popitem(last=False)
         self._events.tell("round", {"state": kind_of(end)})
-
-
-def without_places(message: Message) -> Message:
-    """Return a message without what only the server's own log should say."""
-    if isinstance(message, RoundFailed):
-        return RoundFailed(message.kind, message.message)
-    return message

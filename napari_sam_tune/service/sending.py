@@ -80,6 +80,8 @@ class Sending:
             self._named([living[i] for i in ids if i in living])
             for ids in (job.train_ids, job.judge_ids)
         )
+        if not train:
+            raise TrainingError("There is no accepted mask to learn from; accept a few first.")
         records = [*train, *judge]
         images = list(dict.fromkeys(self._hash(self._sent_as[name]) for name in records))
         weights = [job.parent, job.go_on_from, self._project.newest_version]

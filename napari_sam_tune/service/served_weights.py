@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +53,16 @@ class ServedWeights:
     surfaces: FamiliarSurfaces | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
 
+    @cached_property
+    def key(self) -> str:
+        """What an answer depends on: the tensors, and which surfaces they are for."""
+        if self.surfaces is None:
+            return self.version
+        said = hashlib.sha256(self.version.encode())
+        for name, description in sorted(self.surfaces.descriptions.items()):
+            said.update(name.encode() + description.tobytes())
+        return said.hexdigest()
+
 
 class WeightsShelf:
     """All weights a server can answer with; any thread may call.
@@ -89,8 +101,9 @@ class WeightsShelf:
             Fault: they are not here (any more).
 
         """
-        if version is None or version == self.in_use.version:
-            return self.in_use
+        in_use = self.in_use
+        if version is None or version == in_use.version:
+            return in_use
         if version == BASE_VERSION:
             return ServedWeights()
         with self._lock:
@@ -105,8 +118,8 @@ class WeightsShelf:
             f"/v1/weights/{version}, or leave `weights` out for those in use.",
         )
 
-    def put(self, version: str, content: bytes) -> None:
-        """Keep weights that a client sent; whether they fit the model is asked when they answer.
+    def read(self, version: str, content: bytes) -> ServedWeights:
+        """Read weights that a client sent; whether they fit the model is told when it uses them.
 
         Args:
             version: as the client knows them; 12 hex digits.
@@ -122,8 +135,13 @@ class WeightsShelf:
                 f"The weights sent are version {weights.version}, not {version}: something was "
                 "lost or changed on the way. Send them again."
             )
+        return weights
+
+    def keep(self, weights: ServedWeights) -> None:
+        """Keep weights that fit the model, so that questions may name them."""
         with self._lock:
-            self._sent[version] = weights
+            self._sent[weights.version] = weights
+            self._sent.move_to_end(weights.version)
             while len(self._sent) > _SENT_KEPT:
                 self._sent.popitem(last=False)
 

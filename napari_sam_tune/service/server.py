@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
@@ -19,7 +19,7 @@ from napari_sam_tune.service.model_thread import ModelThread
 from napari_sam_tune.service.rounds import Rounds
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from napari_sam_tune.core.answers.predictor import Predictor
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.service.limits import Limits
     from napari_sam_tune.service.served_weights import WeightsShelf
 
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _LOOK_SECONDS: Final = 2.0
 """Between two looks at which version the project uses."""
@@ -64,12 +65,12 @@ class Server:
     ) -> None:
         self.predictor, self.weights, self.limits = predictor, weights, limits
         self.images = KeptImages(limits)
-        self.answering = Answering(predictor, limits.kept_bytes)
+        self.answering = Answering(predictor, limits)
         self.model = ModelThread(limits, runner.stepping_aside)
         self.events = Events(limits.listeners)
-        self.mirrors = Mirrors(folder, predictor.ref, limits.mirrors)
+        self.mirrors = Mirrors(folder, predictor.ref, limits)
         self.rounds = Rounds(runner, self.events, limits)
-        self._runner = runner
+        self._runner, self._decoding = runner, asyncio.Semaphore(limits.decoding)
         self.metrics = Metrics(
             waiting=lambda: self.model.waiting,
             images=lambda: len(self.images),
@@ -92,6 +93,11 @@ class Server:
             await run_in_threadpool(self._runner.close)
             await run_in_threadpool(self.model.close)
 
+    async def decode(self, work: Callable[..., T], *given: object) -> T:
+        """Run what decodes pictures beside the loop, so many at a time that memory holds them."""
+        async with self._decoding:
+            return await run_in_threadpool(work, *given)
+
     async def _follow_project(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
@@ -100,3 +106,5 @@ class Server:
                     self.events.tell("version", {"version": self.weights.in_use.version})
             except SamTuneError as error:
                 _log.warning("The weights in use stay as they are: %s", error)
+            except Exception:
+                _log.exception("The weights in use stay as they are")

@@ -306,8 +306,8 @@
         <translation>形式</translation>
     </message>
     <message>
-        <source>Each is called after the programs that read it. COCO is read by most; “Table of measures” opens in a spreadsheet.</source>
-        <translation>形式名は、それを読み込めるプログラムを表します。COCOはほとんどのプログラムが対応し、「測定表」は表計算ソフトで開けます。</translation>
+        <source>Each is called after the programs that read it; “Table of measures” opens in a spreadsheet</source>
+        <translation>形式名は、それを読み込めるプログラムを表します。「測定表」は表計算ソフトで開けます</translation>
     </message>
     <message>
         <source>{images} with the masks accepted so far.</source>
@@ -588,8 +588,8 @@
         <translation>誤差</translation>
     </message>
     <message>
-        <source>score, masks kept aside</source>
-        <translation>検証用マスクのスコア</translation>
+        <source>score</source>
+        <translation>スコア</translation>
     </message>
     <message>
         <source>Train the finder on the accepted masks in the background; you can go on labelling. It looks at whole images: what no mask covers counts as free of objects</source>
@@ -1276,7 +1276,7 @@
         <translation>{name}を続ける</translation>
     </message>
     <message>
-        <source>not there any more</source>
+        <source>not found</source>
         <translation>見つかりません</translation>
     </message>
     <message>
@@ -1670,8 +1670,8 @@
         <translation>もう一度学習</translation>
     </message>
     <message>
-        <source>from other images</source>
-        <translation>別の画像から</translation>
+        <source>other images</source>
+        <translation>別の画像</translation>
     </message>
     <message>
         <source>No mask is accepted yet.</source>
@@ -1718,8 +1718,8 @@
         <translation>欠陥をクリックするか、枠で囲んでください。</translation>
     </message>
     <message>
-        <source>Click on the next defect. Was that all? {key}: done, next image.</source>
-        <translation>次の欠陥をクリックしてください。これで全部なら、{key}で完了し、次の画像へ進みます。</translation>
+        <source>Click on the next defect, or press {key}: done.</source>
+        <translation>次の欠陥をクリックするか、{key}で完了します。</translation>
     </message>
     <message>
         <source>A suggestion: accept, reject or correct it.</source>
@@ -2593,6 +2593,18 @@
     <message>
         <source>The server does not answer. You can go on: until it is back, images are prepared on this computer, which may take longer, and fine-tuning waits for it.</source>
         <translation>サーバーが応答しません。作業は続けられます。復旧するまで画像の準備はこのコンピューターで行われ（時間がかかることがあります）、学習はサーバーを待ちます。</translation>
+    </message>
+    <message>
+        <source>COCO is read by most programs.</source>
+        <translation>COCOはほとんどのプログラムで読み込めます。</translation>
+    </message>
+    <message>
+        <source>Better: {name} answers from now on.</source>
+        <translation>改善しました。これからは{name}が応答します。</translation>
+    </message>
+    <message>
+        <source>%d %b</source>
+        <translation>%m/%d</translation>
     </message>
 </context>
 </TS>

@@ -521,6 +521,7 @@ def test_the_commands_of_the_docs_work(
     text = text.replace("http://127.0.0.1:8765", str(client.base_url).rstrip("/"))
     blocks = dict(re.findall(r"<!-- curl ([\w ]+) -->\n```sh\n(.*?)```", text, re.DOTALL))
     assert set(blocks) == {"one shot", "session", "weights", "token", "watching"}
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     for name, commands in blocks.items():
         script = commands.replace("3f9c2a71d0be", version)
         done = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=False)

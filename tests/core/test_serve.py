@@ -16,6 +16,7 @@ from serving import running, small_app
 
 from napari_sam_tune.core.answers.chain import REFINERS
 from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.service.events import Events
 from napari_sam_tune.service.limits import Limits
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def png(image: NDArray[np.uint8]) -> bytes:
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     folder = tmp_path_factory.mktemp("served")
-    with running(small_app(folder, Limits(pixels=1_000_000, upload_bytes=100_000))) as client:
+    limits = Limits(pixels=1_000_000, upload_bytes=100_000, text_bytes=50_000)
+    with running(small_app(folder, limits)) as client:
         yield client
 
 
@@ -88,7 +90,10 @@ def test_clicks_go_on_where_a_server_has_forgotten(client: httpx.Client, tmp_pat
     ("headers", "status", "error"),
     [
         ({"Origin": "https://elsewhere.example"}, 403, "foreign_page"),
+        ({"Origin": "http://["}, 403, "foreign_page"),
+        ({"Sec-Fetch-Site": "cross-site"}, 403, "foreign_page"),
         ({"Host": "rebound.example"}, 421, "wrong_host"),
+        ({"Host": "[::1"}, 421, "wrong_host"),
     ],
 )
 def test_pages_of_other_sites_stay_out(
@@ -96,6 +101,27 @@ def test_pages_of_other_sites_stay_out(
 ) -> None:
     answer = client.post("/v1/images", files={"image": b"x"}, headers=headers)
     assert (answer.status_code, answer.json()["error"]) == (status, error)
+
+
+def test_a_letter_that_is_none_can_be_answered(client: httpx.Client) -> None:
+    headers = {"Content-Type": "application/json"}
+    asked = f"/v1/images/{'0' * 32}/proposals"
+    answer = client.post(asked, content=b'{"\\ud800": 1}', headers=headers)
+    assert (answer.status_code, answer.json()["error"]) == (422, "malformed")
+
+
+def test_features_of_another_model_are_not_given(client: httpx.Client) -> None:
+    """A server started anew may have another model, whose features may have the same shape."""
+    base = client.get("/v1/weights").json()["base_sha256"]
+    for asked, status in ((base, 200), ("0" * 64, 409)):
+        answer = client.post("/v1/embeddings", params={"base": asked}, content=png(disc()))
+        assert answer.status_code == status, answer.text
+
+
+def test_who_leaves_before_the_first_event_listens_no_more() -> None:
+    events = Events(most=1)
+    assert events.listen()
+    assert events.listen()
 
 
 def test_another_host_needs_the_token(tmp_path: Path) -> None:
@@ -116,6 +142,8 @@ def test_what_is_too_large_is_refused_unread(client: httpx.Client) -> None:
 
     said = client.post("/v1/images", files={"image": bytes(200_000)})
     assert (said.status_code, said.json()["error"]) == (413, "too_large")
+    asked = f"/v1/images/{'0' * 32}/proposals"
+    assert client.post(asked, content=b" " * 60_000).json()["error"] == "too_large"
     large = client.post("/v1/images", files={"image": png(np.zeros((1001, 1000, 3), np.uint8))})
     assert (large.status_code, large.json()["error"]) == (413, "too_large")
     with suppress(httpx.TransportError):  # hung up on before all was sent

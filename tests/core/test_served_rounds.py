@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 from disc_project import fill
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
 from network import network
 from serving import running, small_app
 
@@ -20,7 +23,10 @@ from napari_sam_tune.core.rounds.messages import RoundFailed
 from napari_sam_tune.core.rounds.runners import InlineRunner
 from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
 from napari_sam_tune.service import connection
-from napari_sam_tune.service.connection import Connection
+from napari_sam_tune.service.connection import Connection, ServerGone
+from napari_sam_tune.service.faults import Fault
+from napari_sam_tune.service.limits import Limits
+from napari_sam_tune.service.mirrors import Mirrors
 from napari_sam_tune.service.remote_runner import RemoteRunner
 
 if TYPE_CHECKING:
@@ -81,6 +87,79 @@ def test_a_round_on_a_server_is_the_same_round(project: Project, tmp_path: Path)
     assert there.scores == here.scores
     other.promote(there.version, report={})
     assert other.current_version == there.version
+
+
+def test_a_round_whose_beginning_was_not_heard_is_begun_again(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is a silent stretch before the first cut held against the server."""
+    monkeypatch.setattr(RemoteRunner, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(RemoteRunner, "PATIENCE_SECONDS", 0.1)
+    ask, listen = Connection.ask, Connection.listen
+    lost: list[str] = []
+
+    def losing(self: Connection, method: str, path: str, **body: Any) -> httpx.Response:
+        answer = ask(self, method, path, **body)
+        if path.endswith("/rounds") and path not in lost:
+            lost.append(path)
+            raise ServerGone("The answer was lost.")
+        return answer
+
+    def cut(self: Connection, path: str, after: str | None) -> Any:
+        if path not in lost:
+            lost.append(path)
+            time.sleep(0.2)
+            raise ServerGone("The connection was cut.")
+        return listen(self, path, after)
+
+    monkeypatch.setattr(Connection, "ask", losing)
+    monkeypatch.setattr(Connection, "listen", cut)
+    with running(small_app(tmp_path / "served")) as client:
+        runner = RemoteRunner(Connection(str(client.base_url)), InlineRunner())
+        end = heard(runner, job_of(project))[-1]
+        runner.close()
+    assert isinstance(end, Candidate), end
+    assert len(lost) == 2
+
+
+def test_a_proxy_before_a_server_that_is_gone_is_no_other_server() -> None:
+    app = FastAPI()
+
+    @app.get("/v1/weights")
+    def answer() -> HTMLResponse:
+        return HTMLResponse("<h1>Bad gateway</h1>", 502)
+
+    with running(app) as client:
+        made = Connection(str(client.base_url))
+        with pytest.raises(ServerGone):
+            made.describe()
+        made.close()
+
+
+def test_no_place_of_the_server_is_in_a_failure(project: Project, tmp_path: Path) -> None:
+    with running(small_app(tmp_path / "served")) as client:
+        key = "0" * 32
+        asked = {"parent": "0" * 12, "train": [project.annotations()[0].id]}
+        begun = client.post(f"/v1/projects/{key}/rounds", json=asked).json()["round"]
+        said = client.get(f"/v1/rounds/{begun}/events").text
+    assert "event: failed" in said
+    assert "\\u2026" in said  # in its place
+    assert str(tmp_path) not in said
+
+
+def test_mirrors_of_projects_take_up_so_much_of_the_disk(project: Project, tmp_path: Path) -> None:
+    assert project.base is not None
+    limits = Limits(mirrors=2, mirrors_bytes=1_000_000)
+    mirrors = Mirrors(tmp_path / "served", project.base, limits)
+    busy = mirrors.of("a" * 32)
+    busy.rounds = 1
+    idle = mirrors.of("b" * 32)
+    last = mirrors.of("c" * 32)
+    assert [m.project.path.exists() for m in (busy, idle, last)] == [True, False, True]
+    with pytest.raises(Fault, match="1,000,000") as refused:
+        mirrors.of("c" * 32, coming=2_000_000)
+    assert refused.value.status == 413
+    assert mirrors.of("c" * 32) is last
 
 
 @pytest.mark.parametrize("trouble", ["cut", "stalled"])

@@ -279,14 +279,17 @@ class Desk:
         self.wait(lambda: not self.is_busy(Kind.PROPOSE))
         return self.session.open_object
 
-    def shot(self, name: str) -> None:
-        """Keep a screenshot where SAM_TUNE_SHOTS says so."""
+    def shot(self, name: str, window: QWidget | None = None) -> None:
+        """Keep a screenshot, of the viewer or another window, where SAM_TUNE_SHOTS says so."""
         folder = os.environ.get("SAM_TUNE_SHOTS")
-        if folder is not None:
-            QApplication.processEvents()
-            self.viewer.screenshot(
-                str(Path(folder) / f"{name}.png"), canvas_only=False, flash=False
-            )
+        if folder is None:
+            return
+        file = str(Path(folder) / f"{name}.png")
+        QApplication.processEvents()
+        if window is None:
+            self.viewer.screenshot(file, canvas_only=False, flash=False)
+        else:
+            window.grab().save(file)
 
 
 @pytest.fixture

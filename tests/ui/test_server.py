@@ -56,7 +56,7 @@ def test_a_server_does_the_work_goes_and_comes_back(desk, blobs, tmp_path, monke
         client.headers["Authorization"] = f"Bearer {TOKEN}"
         choose_server(desk, between.address, TOKEN)
         assert load_servers() == {between.address: TOKEN}
-        between.delay = 0.03
+        between.delay = 0.2
         desk.panel.start.folder_chosen.emit(blobs.folder)
         desk.wait_ready()
         x, y, radius = blobs.discs[0]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PREPROCESSING_VERSION: Final = 1
 """Raised when `to_rgb8` or the resizing changes what the encoder sees: old embeddings go stale."""
-_VIEWS: Final = 4
+KEPT_VIEWS: Final = 4
 """Crops of the open image that stay encoded: the person goes back and forth between objects."""
 _FAINTEST: Final = 4.0
 """Standard deviation of grey values, of 255, below which they are noise."""
@@ -177,7 +177,7 @@ class OpenImage:
             return self.view
         if window not in self._closer:
             self._closer[window] = self._encoder.encode(self.rgb, window)
-            while len(self._closer) > _VIEWS:
+            while len(self._closer) > KEPT_VIEWS:
                 self._closer.popitem(last=False)
         self._closer.move_to_end(window)
         return self._closer[window]

@@ -328,11 +328,11 @@ class _Import:
     ) -> Annotation:
         if supersedes is not None and source.record is not None:
             self._ids.discard(source.record)  # it goes on under the id it had
+        if source.review is not None:
+            self._know_attributes(source.label, source.review)
         classes = self.project.classes()
         if source.label not in classes:
             self.project.set_class(source.label, free_colour(classes))
-        if source.review is not None:
-            self._know_attributes(source.label, source.review)
         return self.project.add(
             NewAnnotation(
                 image_id=record.id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QEvent, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -90,6 +90,15 @@ class ExportDialog(QDialog):
         self._on_choice_changed()
         self.show_idle()
 
+    def event(self, event: QEvent) -> bool:
+        """Grow with what is shown: Qt minds the lines that a text takes only at first."""
+        handled = bool(super().event(event))
+        if event.type() == QEvent.Type.LayoutRequest:
+            needed = self.layout().totalHeightForWidth(self.width())
+            if needed > self.height():
+                self.resize(self.width(), needed)
+        return handled
+
     # ------------------------------------------------------------- what is chosen
 
     @property
@@ -156,6 +165,12 @@ class ExportDialog(QDialog):
                 if known.writer
             }
         )
+        self.formats.setToolTip(
+            tr(
+                "Each is called after the programs that read it; “Table of measures” opens in a "
+                "spreadsheet"
+            )
+        )
         self.formats.currentIndexChanged.connect(self._on_choice_changed)
         self._copy = QCheckBox(tr("Put the images in, if the format has a place for them"))
         self._copy.setChecked(True)
@@ -179,11 +194,7 @@ class ExportDialog(QDialog):
         for widget in (Text(tr("A pixel is"), wrap=False), self._pixel, self._unit):
             line.addWidget(widget)
         form.addRow(tr("Format"), self.formats)
-        which = tr(
-            "Each is called after the programs that read it. COCO is read by most; “Table of "
-            "measures” opens in a spreadsheet."
-        )
-        form.addRow("", Text(which, "quiet"))
+        form.addRow("", Text(tr("COCO is read by most programs."), "quiet", wrap=False))
         form.addRow("", self._copy)
         form.addRow("", self._approved)
         form.addRow("", self._size)

@@ -53,7 +53,7 @@ class CurveView(QWidget):
         of_loss, of_score = _ON_DARK if ink.lightness() > 127 else _ON_LIGHT
         item = self._plot.getPlotItem()
         item.setLabel("left", tr("error"), color=of_loss)
-        item.setLabel("right", tr("score, masks kept aside"), color=of_score)
+        item.setLabel("right", tr("score"), color=of_score)
         for name in ("left", "bottom", "right"):
             item.getAxis(name).setTextPen(ink)
         self._loss.setPen(of_loss, width=2)

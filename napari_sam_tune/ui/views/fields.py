@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QSpinBox, QToolTip
 
 from napari_sam_tune.ui.views.style import tip
@@ -12,6 +12,10 @@ from napari_sam_tune.ui.views.style import tip
 if TYPE_CHECKING:
     from qtpy.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 
+
+_BESIDE: Final = 32
+"""What a box has beside its text, in px: its padding and the arrow."""
+_FEW_LETTERS: Final = 16
 
 _Base: Any = object
 """Of a mixin, which comes before a class of Qt and leans on what it has."""
@@ -44,12 +48,23 @@ class ComboBox(_Aside, QComboBox):
     def __init__(self, items: dict[str, str] | None = None) -> None:
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setMinimumContentsLength(6)
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         for value, text in (items or {}).items():
             self.addItem(text, value)
         self.activated.connect(lambda _: self.clearFocus())
+        self.currentTextChanged.connect(lambda _: self.updateGeometry())
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return room for what is chosen; other items are seen whole when the box opens."""
+        self.ensurePolished()
+        metrics = self.fontMetrics()
+        width = metrics.horizontalAdvance(self.currentText()) + _BESIDE
+        return QSize(width, super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return room for a text of ours, and for some of a long name."""
+        few = _FEW_LETTERS * self.fontMetrics().averageCharWidth() + _BESIDE
+        return QSize(min(self.sizeHint().width(), few), super().minimumSizeHint().height())
 
     def event(self, event: QEvent) -> bool:
         """Say in the tool tip what is chosen, which may be cut, and what for."""

@@ -134,7 +134,7 @@ class ImageView(_ActionView):
 
     Attributes:
         leave: emitted to close the project and choose other images.
-        line: where the person is, in one line; for a place that is always in view.
+        line: where the person is; for a place that is always in view.
 
     """
 
@@ -143,7 +143,7 @@ class ImageView(_ActionView):
     def __init__(self) -> None:
         super().__init__()
         section = Section(mark("Image"))
-        self.line = OneLine()
+        self.line = Text()
         leave = Button(tr("Other images…"), "small")
         leave.setToolTip(tr("Close this project and choose other images"))
         leave.clicked.connect(self.leave)

@@ -109,7 +109,7 @@ class LearningView(QWidget):
         self._badge = OneLine("badge")
         section.head.addWidget(self._badge)
         self.line, self.line_bar, self._bar = Text(), Bar(3), Bar()
-        self.gain = OneLine()
+        self.gain = Text()
         self._learnt = Text()
         self._learnt.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.learnt_line = QFrame()

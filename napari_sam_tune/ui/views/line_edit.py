@@ -33,8 +33,10 @@ class LineEdit(QLineEdit):
         self.editingFinished.connect(self._on_editing_finished)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Return room for a word or two: it takes more where there is more."""
-        few = 9 * self.fontMetrics().averageCharWidth() + 8
+        """Return room for the hint, or a word: it takes more where there is more."""
+        metrics = self.fontMetrics()
+        hint = metrics.horizontalAdvance(self.placeholderText())
+        few = max(9 * metrics.averageCharWidth(), hint) + 16
         return QSize(few, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name

@@ -103,10 +103,10 @@ class _Project(QPushButton):
 def _detail(recent: Recent) -> str:
     """Return what there is to say of a project beside its name."""
     if not recent.is_there:
-        return tr("not there any more")
+        return tr("not found")
     said = []
     if recent.masks is not None:
         said.append(tr("{n:,} masks", "1 mask", n=recent.masks))
     if recent.when:
-        said.append(strftime(tr("%d %b %H:%M"), localtime(recent.when)))
+        said.append(strftime(tr("%d %b"), localtime(recent.when)))
     return " · ".join(said)

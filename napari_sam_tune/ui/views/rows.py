@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _THUMBNAIL = 44
 _GAP = 6
-_FEWEST = 4
+_FEWEST = 3
 _SELECTED = QColor(42, 157, 143, 110)
 _HOVERED = QColor(127, 127, 127, 40)
 _BLANK = QColor(127, 127, 127, 60)
@@ -180,6 +180,7 @@ class RowView(QListView):
         if self._model.show_rows(tuple(rows)):
             self.verticalScrollBar().setValue(place)
             self.select(kept, scroll=False)
+            self.updateGeometry()
 
     def select(self, ids: Iterable[str], *, scroll: bool = True) -> None:
         """Select rows by their ids, as if it had always been so: nothing is emitted."""

@@ -85,7 +85,7 @@ class SurveyView(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
-        self._sentence = OneLine()
+        self._sentence = Text()
         self._bar = Bar()
         self._cancel = Button(tr("Cancel"))
         self._cancel.clicked.connect(self.cancel)

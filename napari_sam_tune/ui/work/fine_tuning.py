@@ -200,7 +200,9 @@ class FineTuning(QObject):
         )
         self._show_awaited()
         if finished.promoted:
-            show_info(self._shown.outcome)
+            # as much as napari's toast shows of it
+            name = self._name(finished.version)
+            show_info(tr("Better: {name} answers from now on.", name=name))
             self._swap()
 
     def _on_session_failed(self, text: str) -> None:
@@ -296,7 +298,7 @@ class FineTuning(QObject):
             return
         rows = tuple(
             HelpingRow(
-                tr("from other images") if row.version == RECALLED else self._name(row.version),
+                tr("other images") if row.version == RECALLED else self._name(row.version),
                 row.masks,
                 row.clicks + row.boxes,
                 row.strokes,

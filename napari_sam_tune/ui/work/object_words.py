@@ -25,7 +25,7 @@ def headline(current: OpenObject, project: Project, image_id: str | None, done_k
     if current.is_empty:
         if image_id is None or project.is_done(image_id) or not project.annotations(image_id):
             return tr("Click on a defect, or draw a box around it.")
-        return tr("Click on the next defect. Was that all? {key}: done, next image.", key=done_key)
+        return tr("Click on the next defect, or press {key}: done.", key=done_key)
     if current.is_suggestion:
         return tr("A suggestion: accept, reject or correct it.")
     if current.correction is not None:
