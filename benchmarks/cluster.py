@@ -4,7 +4,7 @@ Asked on two cores: at least 1.7 times the images a second, and the same bytes i
 are timed when models are loaded: each first encodes a few images of another folder, as a folder of
 thousands would hide what starting takes; that is printed as well. The two alternate.
 
-    python benchmarks/cluster.py [--images 32] [--side 1500] [--rounds 3] [--processes 2]
+    python benchmarks/cluster.py [--images 32] [--side 1000] [--rounds 3] [--processes 2]
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=32)
-    parser.add_argument("--side", type=int, default=1500)
+    parser.add_argument("--side", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--model", default="starter")

@@ -36,7 +36,6 @@ T_co = TypeVar("T_co", covariant=True)
 _PACKAGE: Final = "napari-sam-tune"
 LOCAL: Final = "local:"
 CONFIGURED: Final = "dask"
-"""The scheduler that dask's own configuration names, such as `DASK_SCHEDULER_ADDRESS`."""
 _SCHEMES: Final = ("tcp://", "tls://", "ucx://", "ws://", "wss://")
 _AHEAD: Final = 2
 """Pieces handed out for each worker: one that it does, one that it finds when that is done."""
@@ -290,12 +289,14 @@ def _start_here(where: str, closing: ExitStack) -> Any:
     from distributed import LocalCluster
 
     count = where.removeprefix(LOCAL)
-    if not count.isdecimal() or int(count) == 0:
+    workers = int(count) if count.isdecimal() else 0
+    if not workers:
         raise ClusterError(f"{where!r} is no number of processes; give such as local:4.")
-    workers = int(count)
     settings = {
         # a worker that died is given up for good if it takes longer than this to be back
         "distributed.deploy.lost-worker-timeout": "10 minutes",
+        # without dask's, by which malloc gives memory back after every operation
+        "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": max(1, CPU_COUNT // workers)},
         # no pages: they would tell anybody on this machine what is being done
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],
@@ -374,8 +375,7 @@ def _do(piece: Piece[T], seen: tuple[Path, ...], name: str, release: str) -> T:
 
 
 async def _stop(name: str) -> None:
-    """Note that a piece is not wanted any more; nobody waits for that, so dask wants it `async`."""
-    _stopped.add(name)
+    _stopped.add(name)  # `async` as dask wants it of what nobody waits for
 
 
 def is_stopped() -> bool:
