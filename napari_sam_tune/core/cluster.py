@@ -41,6 +41,11 @@ _SCHEMES: Final = ("tcp://", "tls://", "ucx://", "ws://", "wss://")
 _AHEAD: Final = 2
 """Pieces handed out for each worker: one that it does, one that it finds when that is done."""
 _WAIT_SECONDS: Final = 30
+_NO_CTRL_C: Final = """
+import signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+"""
+"""Run by workers: Ctrl+C in the terminal is for the program that started them."""
 
 
 class Piece(Protocol[T_co]):
@@ -134,7 +139,7 @@ class Cluster:
         return self._client.submit(_do, piece, seen, name, version(_PACKAGE), pure=False)
 
     def _result(self, future: Future[T]) -> T:
-        from asyncio import CancelledError
+        from concurrent.futures import CancelledError
 
         from distributed import KilledWorker
         from distributed.comm.core import CommClosedError
@@ -153,10 +158,12 @@ class Cluster:
                 f"The connection to the scheduler {self._name} was lost. What was done is kept: "
                 "give the same command again when the scheduler is back."
             ) from error
-        except ModuleNotFoundError as error:
+        except (ModuleNotFoundError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "deserialization" not in str(error):
+                raise
             raise ClusterError(
-                f"A worker lacks the package {error.name}. Start the workers in an environment in "
-                f"which napari-sam-tune {version(_PACKAGE)} is installed with its extra “cluster”."
+                f"The cluster {self._name} cannot read what it is given. Start its scheduler and "
+                f"workers where napari-sam-tune[cluster] {version(_PACKAGE)} is installed."
             ) from error
         return result
 
@@ -292,6 +299,7 @@ def _start_here(where: str, closing: ExitStack) -> Any:
         # no pages: they would tell anybody on this machine what is being done
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],
+        "distributed.worker.preload": [*dask.config.get("distributed.worker.preload"), _NO_CTRL_C],
     }
     closing.enter_context(dask.config.set(settings))
     try:
