@@ -133,8 +133,11 @@ def without_places(text: str) -> str:
 
 
 _SOON: Final = {"Retry-After": "1"}
-_PLACE: Final = re.compile(r"(?<![\w/.])(?:[A-Za-z]:)?[/\\](?!v1/)[^\s,;()\"'“”]+")
-"""An absolute path of a file, as errors name them."""
+_PLACE: Final = re.compile(
+    r"(?<![\w/.])(?:[A-Za-z]:)?[/\\](?!v1/)[^\s,;()\"'“”]+"
+    r"(?: [^\s,;()\"'“”/\\]+[/\\][^\s,;()\"'“”]*)*"
+)
+"""An absolute path of a file, as errors name them; a folder's name may be two words."""
 
 
 def say_faults(app: FastAPI) -> None:

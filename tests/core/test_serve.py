@@ -19,6 +19,7 @@ from napari_sam_tune.core.images.surfaces import FamiliarSurfaces
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.service.answering import Answering, Asked
 from napari_sam_tune.service.events import Events
+from napari_sam_tune.service.faults import without_places
 from napari_sam_tune.service.kept_images import KeptImage
 from napari_sam_tune.service.limits import Limits
 from napari_sam_tune.service.served_weights import ServedWeights
@@ -136,6 +137,14 @@ def test_features_of_another_model_are_not_given(client: httpx.Client) -> None:
     for asked, status in ((base, 200), ("0" * 64, 409)):
         answer = client.post("/v1/embeddings", params={"base": asked}, content=png(disc()))
         assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize(
+    "place", ["/home/ann/p.project", "/home/Ann Smith/p.project", "C:\\Users\\Ann Smith\\p"]
+)
+def test_places_are_taken_out_of_sentences(place: str) -> None:
+    assert without_places(f"It is not in {place}. Restore it.").startswith("It is not in …")
+    assert "p" not in without_places(f"in {place}")
 
 
 def test_who_leaves_before_the_first_event_listens_no_more() -> None:
