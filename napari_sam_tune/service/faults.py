@@ -46,8 +46,7 @@ class Fault(SamTuneError):
 
 def answer_of(fault: Fault) -> JSONResponse:
     """Return the answer that says a fault."""
-    said = str(fault).encode(errors="replace").decode()  # what was sent may hold half a letter
-    body = {"error": fault.error, "message": said}
+    body = {"error": fault.error, "message": str(fault)}
     return JSONResponse(body, fault.status, headers=dict(fault.headers or {}))
 
 
