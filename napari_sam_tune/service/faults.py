@@ -46,8 +46,7 @@ class Fault(SamTuneError):
 
 def answer_of(fault: Fault) -> JSONResponse:
     """Return the answer that says a fault."""
-    said = str(fault).encode(errors="replace").decode()  # what was sent may hold half a letter
-    body = {"error": fault.error, "message": said}
+    body = {"error": fault.error, "message": str(fault)}
     return JSONResponse(body, fault.status, headers=dict(fault.headers or {}))
 
 
@@ -133,8 +132,11 @@ def without_places(text: str) -> str:
 
 
 _SOON: Final = {"Retry-After": "1"}
-_PLACE: Final = re.compile(r"(?<![\w/.])(?:[A-Za-z]:)?[/\\](?!v1/)[^\s,;()\"'“”]+")
-"""An absolute path of a file, as errors name them."""
+_PLACE: Final = re.compile(
+    r"(?<![\w/.])(?:[A-Za-z]:)?[/\\](?!v1/)[^\s,;()\"'“”]+"
+    r"(?: [^\s,;()\"'“”/\\]+[/\\][^\s,;()\"'“”]*)*"
+)
+"""An absolute path of a file, as errors name them; a folder's name may be two words."""
 
 
 def say_faults(app: FastAPI) -> None:

@@ -90,11 +90,6 @@ class Rounds:
         self._over: OrderedDict[str, ServedRound] = OrderedDict()
         self._came = asyncio.Event()
 
-    @property
-    def waiting(self) -> int:
-        """How many wait for those before them."""
-        return len(self._waiting)
-
     def begin(self, mirror: Mirror, job: TrainingJob) -> ServedRound:
         """Have a round run after those that wait.
 

@@ -204,9 +204,9 @@ def _name_of(annotation: Annotation, image: str) -> str:
 
     One that came to have another class, or to lie otherwise, since then is another record there.
     """
-    _, attributes = annotation.stored()
-    if "turn" not in attributes and annotation.label == annotation.accepted_as:
+    if annotation.is_as_accepted:  # asked of all masks in every round: nothing is read for it
         return annotation.id
+    _, attributes = annotation.stored()
     moment, _ = annotation.id.split("-")
     said = json.dumps([annotation.id, image, _portable(attributes)], sort_keys=True)
     return f"{moment}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"

@@ -15,9 +15,14 @@ from pycocotools import mask as coco_mask
 from serving import running, small_app
 
 from napari_sam_tune.core.answers.chain import REFINERS
+from napari_sam_tune.core.images.surfaces import FamiliarSurfaces
 from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.service.answering import Answering, Asked
 from napari_sam_tune.service.events import Events
+from napari_sam_tune.service.faults import without_places
+from napari_sam_tune.service.kept_images import KeptImage
 from napari_sam_tune.service.limits import Limits
+from napari_sam_tune.service.served_weights import ServedWeights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +91,22 @@ def test_clicks_go_on_where_a_server_has_forgotten(client: httpx.Client, tmp_pat
         assert other.post(asked, json={"points": points}).json() == answer.json()
 
 
+def test_the_same_tensors_for_other_surfaces_answer_otherwise() -> None:
+    """Two clients may send the same weights, each with the surfaces of its own project."""
+    predictor = small_starter()
+    state = predictor.sam.state_dict()
+    name = next(name for name in state if name.startswith("mask_decoder.") and "weight" in name)
+    tensors = {name: state[name] * 1.01}
+    version = "0123456789ab"
+    answering = Answering(predictor, Limits())
+    asked = Asked(KeptImage("0" * 32, disc()), Prompt(box=(40, 24, 90, 72)))
+    answered = [
+        answering.answer(asked, ServedWeights(version, tensors, surfaces)).weights_version
+        for surfaces in (None, FamiliarSurfaces({}), None)
+    ]
+    assert answered == [version, "base", version]
+
+
 @pytest.mark.parametrize(
     ("headers", "status", "error"),
     [
@@ -116,6 +137,14 @@ def test_features_of_another_model_are_not_given(client: httpx.Client) -> None:
     for asked, status in ((base, 200), ("0" * 64, 409)):
         answer = client.post("/v1/embeddings", params={"base": asked}, content=png(disc()))
         assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize(
+    "place", ["/home/ann/p.project", "/home/Ann Smith/p.project", "C:\\Users\\Ann Smith\\p"]
+)
+def test_places_are_taken_out_of_sentences(place: str) -> None:
+    assert without_places(f"It is not in {place}. Restore it.").startswith("It is not in …")
+    assert "p" not in without_places(f"in {place}")
 
 
 def test_who_leaves_before_the_first_event_listens_no_more() -> None:

@@ -277,6 +277,12 @@ class Annotation:
                 f"understood ({error}). Restore the record from a backup."
             ) from error
 
+    @property
+    def is_as_accepted(self) -> bool:
+        """Whether a copy of it is its record: upright, and of the class it was accepted as."""
+        is_upright = self._made_at == self._turn == UPRIGHT
+        return is_upright and self.label == self.accepted_as
+
     def stored(self) -> tuple[NDArray[np.uint8], dict[str, Any]]:
         """Return the array and the attributes for a copy: turned upright, of the class of now.
 
