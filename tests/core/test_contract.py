@@ -44,7 +44,9 @@ pytestmark = pytest.mark.usefixtures("at_128_px")
 
 @pytest.mark.parametrize("generation", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_no_request_breaks_the_server_fuzz(tmp_path: Path, generation: GenerationMode) -> None:
-    limits = Limits(waiting_each=64, kept_images=16, mirrors=8, round_seconds=5)
+    limits = Limits(
+        waiting_each=64, waiting_rounds=100_000, kept_images=16, mirrors=8, round_seconds=5
+    )
     sizes: list[int] = []
     with running(small_app(tmp_path / "served", limits)) as client:
         schema = schemathesis.openapi.from_url(f"{client.base_url}/openapi.json")
