@@ -326,7 +326,9 @@ def _learn(me: Person, blobs: Blobs) -> None:
     learnt = me.label(learning.learnt_line)
     me.wait(lambda: "Learnt from 6 masks" in learnt.text() and "score" in learnt.text())
     assert learnt.isVisible()
-    gain, last = learning.gain, learning.findChild(LearntChart).points[-1]
+    chart = learning.findChild(LearntChart)
+    me.wait(lambda: len(chart.points) > 0)
+    gain, last = learning.gain, chart.points[-1]
     assert gain.isVisible() == (round(last.learnt, 2) > round(last.alone, 2))
     assert me.propose((100, 100)).proposal.weights_version == "base"
 

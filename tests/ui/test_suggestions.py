@@ -222,7 +222,8 @@ def _keep_a_head_that_sees_a_pore(session):
     head = build_head(session.predictor.network, 1)
     with torch.no_grad():
         head.mask.bias.fill_(5.0)
-    info = {"base": asdict(session.predictor.ref), "classes": ["pore"]}
+    ref = asdict(session.predictor.ref)
+    info = {"base": ref, "classes": ["pore"], "images": 1, "losses": []}
     keep_head(session.project, head_tensors(head, build_neck(session.predictor)), info)
 
 
