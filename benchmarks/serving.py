@@ -90,10 +90,11 @@ def timed(work: Callable[[], object]) -> float:
 def one_shot(address: str) -> None:
     predictor = Predictor.from_checkpoint("starter", "cpu")
 
-    def bare(image: np.ndarray, opened: object) -> None:
-        if opened is None:
+    def bare(image: np.ndarray | None, dx: float) -> None:
+        if image is not None:
             predictor.set_image(image)
-        proposal = predictor.propose(Prompt(box=BOX), refiners=REFINERS)
+        box = (BOX[0] + dx, BOX[1] + dx, BOX[2] + dx, BOX[3] + dx)
+        proposal = predictor.propose(Prompt(box=box), refiners=REFINERS)
         predictor.look_closer(proposal, refiners=REFINERS)
 
     with httpx.Client(base_url=address, timeout=60) as client:
@@ -106,18 +107,18 @@ def one_shot(address: str) -> None:
         known = picture(0)
         content = png(known)
         ask(content, 0.0)
-        bare(known, None)
+        bare(known, 0.0)
         ours, beside = [], []
         for turn in range(TURNS):
             ours.append(timed(lambda turn=turn: ask(content, (turn + 1) / 100)))
-            beside.append(timed(lambda: bare(known, predictor)))
+            beside.append(timed(lambda turn=turn: bare(None, (turn + 1) / 100)))
         say("POST /v1/masks, image known", ours, beside)
         ours, beside = [], []
         for turn in range(TURNS // 2):
             fresh = picture(turn + 1)
             sent = png(fresh)
             ours.append(timed(lambda sent=sent: ask(sent, 0.0)))
-            beside.append(timed(lambda fresh=fresh: bare(fresh, None)))
+            beside.append(timed(lambda fresh=fresh: bare(fresh, 0.0)))
         say("POST /v1/masks, image never seen", ours, beside)
 
 
