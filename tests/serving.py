@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -28,12 +29,13 @@ if TYPE_CHECKING:
 def running(app: FastAPI, port: int = 0) -> Iterator[httpx.Client]:
     """Run an app in a thread on loopback, on a free port where none is named."""
     config = uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=2)
-    with config.bind_socket() as socket:
+    with config.bind_socket() as listening:
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as `serve` does
         server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, args=([socket],))
+        thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         try:
-            place = f"http://127.0.0.1:{socket.getsockname()[1]}"
+            place = f"http://127.0.0.1:{listening.getsockname()[1]}"
             transport = httpx.HTTPTransport(retries=5)
             with httpx.Client(base_url=place, timeout=60, transport=transport) as client:
                 yield client
