@@ -76,6 +76,7 @@ class FineTuning(QObject):
             getattr(self._session.state.events, name).connect(self._tell_state)
         self._session.state.events.training_head.connect(self._tell_turn)
         self._session.annotations_changed.connect(self._on_annotations_changed)
+        place.inference.idle.connect(self._show_new_point)
         self._session.reviews_changed.connect(self._show_awaited)  # what is excluded counts no more
         place.panel.learning.start.connect(self.start)
         place.panel.learning.cancel.connect(self.cancel)
@@ -99,6 +100,7 @@ class FineTuning(QObject):
             getattr(self._session.state.events, name).disconnect(self._tell_state)
         self._session.state.events.training_head.disconnect(self._tell_turn)
         self._session.annotations_changed.disconnect(self._on_annotations_changed)
+        self._place.inference.idle.disconnect(self._show_new_point)
         self._session.reviews_changed.disconnect(self._show_awaited)
 
     def _tell_progress(self, progress: Progress) -> None:
@@ -269,6 +271,11 @@ class FineTuning(QObject):
         )
         self._place.panel.learning.show_learning(self._shown)
         self._place.panel.helping.show_learnt(learnt, points)
+
+    def _show_new_point(self) -> None:
+        """Draw the last point of the curve: it comes once what was learnt is settled, silently."""
+        if len(self._session.answerer.learnt_history.points) != len(self._shown.learnt_points):
+            self.refresh()
 
     def show_history(self) -> None:
         """Show the versions that have been in use, newest first."""
