@@ -24,7 +24,7 @@ from rich.table import Table
 
 from napari_sam_tune import Predictor, Project
 from napari_sam_tune.core.batch.embed import embed_folder, embed_folder_on
-from napari_sam_tune.core.cluster import open_cluster
+from napari_sam_tune.core.cluster.cluster import open_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

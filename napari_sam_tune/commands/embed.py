@@ -53,7 +53,7 @@ def _embed(
     """Encode here, or on a cluster."""
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.batch.embed import embed_folder, embed_folder_on
-    from napari_sam_tune.core.cluster import open_cluster
+    from napari_sam_tune.core.cluster.cluster import open_cluster
     from napari_sam_tune.core.models.checkpoints import base_ref, placed
 
     def set_base(ref: BaseRef) -> None:

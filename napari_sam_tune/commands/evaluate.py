@@ -53,7 +53,7 @@ def evaluate(
     A promptless head, which the base model has none of, is compared with the accepted masks.
     """
     from napari_sam_tune.core.answers.tuned import open_tuned
-    from napari_sam_tune.core.cluster import open_cluster
+    from napari_sam_tune.core.cluster.cluster import open_cluster
     from napari_sam_tune.core.evaluation.evaluation import evaluate as compare
     from napari_sam_tune.core.evaluation.heads import evaluate_head, score_rows
     from napari_sam_tune.core.evaluation.measuring import measure_on

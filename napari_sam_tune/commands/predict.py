@@ -11,7 +11,8 @@ import typer
 
 from napari_sam_tune.commands.left_out import Strict, say_left_out
 from napari_sam_tune.commands.terminal import Cluster, Device, progress_bar, say, strong
-from napari_sam_tune.core.cluster import kept, open_cluster
+from napari_sam_tune.core.cluster.cluster import open_cluster
+from napari_sam_tune.core.cluster.worker import kept
 from napari_sam_tune.core.errors import ClusterError, PromptError
 from napari_sam_tune.core.exchange.left_out import LeftOut
 from napari_sam_tune.core.models.catalogue import MODEL_NAMES, STARTER

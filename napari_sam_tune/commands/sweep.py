@@ -42,7 +42,7 @@ def sweep(
     cluster: Cluster = None,
 ) -> None:
     """Train with each value of a setting and several seeds; a chart and a table of the scores."""
-    from napari_sam_tune.core.cluster import open_cluster
+    from napari_sam_tune.core.cluster.cluster import open_cluster
     from napari_sam_tune.core.evaluation.charts import draw_sweep
     from napari_sam_tune.core.evaluation.sweep import RunScore, plan, value_rows, write_csv
     from napari_sam_tune.core.evaluation.sweep import sweep as run_all

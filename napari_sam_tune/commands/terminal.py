@@ -25,7 +25,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from napari_sam_tune.core.models.catalogue import MODEL_NAMES
-from napari_sam_tune.core.plain_text import visible
+from napari_sam_tune.core.texts.plain_text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from napari_sam_tune.core.plain_text import is_text
+from napari_sam_tune.core.texts.plain_text import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam_tune.core.errors import MaskError, PromptError
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -16,7 +16,7 @@ from PIL import Image
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.left_out import LeftOut
 from napari_sam_tune.core.images.names import NamedFiles, composed, own_name
-from napari_sam_tune.core.plain_text import in_spreadsheet
+from napari_sam_tune.core.texts.plain_text import in_spreadsheet
 from napari_sam_tune.formats.csv_list import images_of, masked_image
 from napari_sam_tune.formats.exported_folder import read_notes
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder

@@ -11,7 +11,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from napari_sam_tune.core.exchange.remarks import NOT_KEPT, REVIEW, flat, packed
-from napari_sam_tune.core.wording import mark
+from napari_sam_tune.core.texts.wording import mark
 from napari_sam_tune.formats.outlines import rings
 
 if TYPE_CHECKING:

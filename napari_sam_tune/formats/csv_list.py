@@ -15,7 +15,7 @@ from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset
 from napari_sam_tune.core.exchange.left_out import LeftOut
 from napari_sam_tune.core.images.names import NamedFiles
-from napari_sam_tune.core.plain_text import row_from_spreadsheet
+from napari_sam_tune.core.texts.plain_text import row_from_spreadsheet
 from napari_sam_tune.formats.folder import MaskedImage, MaskFile
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from napari_sam_tune.core.exchange.remarks import packed
-from napari_sam_tune.core.wording import mark
+from napari_sam_tune.core.texts.wording import mark
 from napari_sam_tune.formats.cvat_xml import ANNOTATIONS, RECORD, SAID, SCORE
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 from napari_sam_tune.formats.yolo_out import FOLDERS

@@ -14,9 +14,9 @@ from napari_sam_tune.core.exchange.left_out import LeftOut
 from napari_sam_tune.core.exchange.remarks import checked
 from napari_sam_tune.core.images.files import list_images
 from napari_sam_tune.core.images.names import composed, only, stems
-from napari_sam_tune.core.plain_text import row_from_spreadsheet
 from napari_sam_tune.core.project.review import Review
 from napari_sam_tune.core.project.split import SPLITS
+from napari_sam_tune.core.texts.plain_text import row_from_spreadsheet
 from napari_sam_tune.formats.exported_folder_out import (
     IMAGE_COLUMNS,
     IMAGES,

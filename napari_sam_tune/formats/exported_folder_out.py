@@ -23,7 +23,7 @@ from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.files import IMAGE_SUFFIXES
 from napari_sam_tune.core.images.names import composed
 from napari_sam_tune.core.images.pictures import open_picture
-from napari_sam_tune.core.plain_text import in_spreadsheet
+from napari_sam_tune.core.texts.plain_text import in_spreadsheet
 
 if TYPE_CHECKING:
     from types import TracebackType

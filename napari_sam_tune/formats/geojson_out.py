@@ -21,7 +21,7 @@ from rasterio.transform import Affine
 
 from napari_sam_tune.core.evaluation.pictures import rgb
 from napari_sam_tune.core.exchange.remarks import REVIEW, flat, packed
-from napari_sam_tune.core.wording import mark
+from napari_sam_tune.core.texts.wording import mark
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 from napari_sam_tune.formats.rasters import georeference
 

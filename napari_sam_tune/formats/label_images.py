@@ -20,7 +20,7 @@ from napari_sam_tune.core.exchange.labelled_images import (
 from napari_sam_tune.core.exchange.left_out import FILE, LeftOut
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.names import composed, only, own_name, paired
-from napari_sam_tune.core.plain_text import from_spreadsheet
+from napari_sam_tune.core.texts.plain_text import from_spreadsheet
 from napari_sam_tune.formats.exported_folder import Notes, by_stem, image_of, read_notes
 from napari_sam_tune.formats.exported_folder_out import RECORDS
 from napari_sam_tune.formats.label_images_out import CLASSES

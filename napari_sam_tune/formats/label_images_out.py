@@ -13,8 +13,8 @@ from PIL import Image
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.evaluation.pictures import rgb
 from napari_sam_tune.core.exchange.remarks import NOT_KEPT
-from napari_sam_tune.core.plain_text import in_spreadsheet
-from napari_sam_tune.core.wording import mark
+from napari_sam_tune.core.texts.plain_text import in_spreadsheet
+from napari_sam_tune.core.texts.wording import mark
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 
 if TYPE_CHECKING:

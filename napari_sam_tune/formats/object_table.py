@@ -11,8 +11,8 @@ from skimage.measure import regionprops
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.files import spatial_shape
-from napari_sam_tune.core.plain_text import in_spreadsheet
-from napari_sam_tune.core.wording import mark
+from napari_sam_tune.core.texts.plain_text import in_spreadsheet
+from napari_sam_tune.core.texts.wording import mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -11,7 +11,7 @@ from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.labelled_images import SMALLEST_OBJECT, manifest_rows
 from napari_sam_tune.core.exchange.left_out import IMAGE
 from napari_sam_tune.core.images.names import paired, stem_of
-from napari_sam_tune.core.wording import mark
+from napari_sam_tune.core.texts.wording import mark
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.exchange.incoming import Dataset, Location, SourceImage

@@ -14,7 +14,7 @@ import numpy as np
 import yaml
 from scipy.spatial import cKDTree
 
-from napari_sam_tune.core.wording import mark
+from napari_sam_tune.core.texts.wording import mark
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 from napari_sam_tune.formats.outlines import boundaries
 

@@ -43,7 +43,8 @@ class ServedRound:
         id: 32 hex digits that nobody can guess.
         mirror: what it learns from.
         job: as the runner takes it.
-        messages: what was said last of it, and which number that has, from 1 on.
+        last: what was said last of it.
+        number: which of all that was said that is, from 1 on.
         listeners: how many are told.
 
     """
@@ -51,7 +52,8 @@ class ServedRound:
     mirror: Mirror
     job: TrainingJob
     id: str = field(default_factory=lambda: secrets.token_hex(16))
-    messages: list[tuple[int, Message]] = field(default_factory=list)
+    last: Message | None = None
+    number: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     is_cancelled: bool = False
     listeners: int = 0
@@ -59,16 +61,14 @@ class ServedRound:
     @property
     def end(self) -> Message | None:
         """Its last message; None while it waits or runs."""
-        if self.messages and not isinstance(self.messages[-1][1], Progress):
-            return self.messages[-1][1]
-        return None
+        return None if isinstance(self.last, Progress) else self.last
 
     def say(self, message: Message) -> None:
         """Keep a message and wake whoever listens."""
         if self.end is not None:
             return
-        number = self.messages[-1][0] + 1 if self.messages else 1
-        self.messages = [(number, message)]
+        self.last = message
+        self.number += 1
         self.changed.set()
         self.changed = asyncio.Event()
 
@@ -157,10 +157,9 @@ class Rounds:
         try:
             while True:
                 changed = found.changed
-                for number, message in found.messages:
-                    if number > after:
-                        after = number
-                        yield as_event(kind_of(message), said_in(message), str(number))
+                if found.last is not None and found.number > after:
+                    message, after = found.last, found.number
+                    yield as_event(kind_of(message), said_in(message), str(after))
                 if found.end is not None:
                     return
                 try:

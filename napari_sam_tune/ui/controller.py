@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_sam_tune.core.errors import CheckpointMissing, ProjectError, SamTuneError, StorageError
 from napari_sam_tune.core.images.files import IMAGE_SUFFIXES
 from napari_sam_tune.core.project.folder import is_project
-from napari_sam_tune.core.wording import join_sentences, tr
+from napari_sam_tune.core.texts.wording import join_sentences, tr
 from napari_sam_tune.ui.background import Background
 from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS
 from napari_sam_tune.ui.canvas.layers import LabellingLayers

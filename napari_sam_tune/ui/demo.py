@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import napari
 
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.plugin import LabelAndLearn
 from napari_sam_tune.ui.queue import SAMPLE_IMAGES
 from napari_sam_tune.ui.views.start import Choices

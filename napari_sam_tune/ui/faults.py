@@ -12,7 +12,7 @@ from napari_sam_tune.core.errors import (
     WorkerDied,
     is_out_of_memory,
 )
-from napari_sam_tune.core.wording import join_sentences, mark, tr
+from napari_sam_tune.core.texts.wording import join_sentences, mark, tr
 
 _log = logging.getLogger(__name__)
 _ADVICE = (

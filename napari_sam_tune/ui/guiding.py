@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QShortcut
 
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.canvas.keys import KEY_TITLES
 from napari_sam_tune.ui.queue import SAMPLE_IMAGES
 from napari_sam_tune.ui.views.keys_dialog import KeysDialog

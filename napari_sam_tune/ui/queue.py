@@ -16,7 +16,7 @@ from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.images.files import list_images, read_image, read_like
 from napari_sam_tune.core.images.names import absolute
 from napari_sam_tune.core.project.image_files import is_there
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.canvas.looks import OWN
 
 if TYPE_CHECKING:

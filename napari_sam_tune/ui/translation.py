@@ -1,8 +1,8 @@
 """The dock in the language of the computer: English in the code, each other language one file.
 
-Texts go through Qt's translation (`core/wording.py` says how they are written). What Qt's lupdate
-writes, `resources/translations/LANGUAGE.ts`, is read as it is: neither PyQt6 nor PySide6 is sure to
-bring the program that compiles it.
+Texts go through Qt's translation (`core/texts/wording.py` says how they are written). What Qt's
+lupdate writes, `resources/translations/LANGUAGE.ts`, is read as it is: neither PyQt6 nor PySide6 is
+sure to bring the program that compiles it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from qtpy.QtCore import QCoreApplication, QLocale, QTranslator
 
-from napari_sam_tune.core.wording import use_translation
+from napari_sam_tune.core.texts.wording import use_translation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

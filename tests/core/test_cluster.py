@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 
 from napari_sam_tune import Predictor, Project
 from napari_sam_tune.cli import app
-from napari_sam_tune.core import cluster as clusters
 from napari_sam_tune.core.batch import embed
 from napari_sam_tune.core.batch.embed import embed_folder, embed_folder_on
-from napari_sam_tune.core.cluster import open_cluster
+from napari_sam_tune.core.cluster import cluster as clusters
+from napari_sam_tune.core.cluster.cluster import open_cluster
 from napari_sam_tune.core.errors import ClusterError, ImageError, TrainingError
 from napari_sam_tune.core.rounds.messages import RoundCancelled
 from napari_sam_tune.core.rounds.runners import InlineRunner, Runner, make_runner
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from napari_sam_tune.core.cluster import Cluster
+    from napari_sam_tune.core.cluster.cluster import Cluster
 
 distributed = pytest.importorskip("distributed")
 

@@ -36,15 +36,15 @@ from napari_sam_tune.core.errors import (
 )
 from napari_sam_tune.core.models.checkpoints import load_model, starter_path
 from napari_sam_tune.core.models.weights_file import read_info, read_surfaces, read_weights
-from napari_sam_tune.core.plain_text import (
+from napari_sam_tune.core.project.project import NewAnnotation, Project
+from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.core.texts.plain_text import (
     block_in_markdown,
     code_in_markdown,
     from_spreadsheet,
     in_markdown,
     in_spreadsheet,
 )
-from napari_sam_tune.core.project.project import NewAnnotation, Project
-from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.training.settings import read_config, with_settings
 
 if TYPE_CHECKING:

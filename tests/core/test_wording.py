@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 import napari_sam_tune
-from napari_sam_tune.core import wording
+from napari_sam_tune.core.texts import wording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +85,7 @@ def test_no_text_of_the_dock_goes_past_the_translation():
         for literal in _shown(_tree(file))
         if LOOKS_WRITTEN.match(literal.value) and not SAME_EVERYWHERE.fullmatch(literal.value)
     }
-    assert not found, "write them as tr(…), see core/wording.py"
+    assert not found, "write them as tr(…), see core/texts/wording.py"
 
 
 @pytest.mark.parametrize("file", LANGUAGES, ids=lambda file: file.stem)

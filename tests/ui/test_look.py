@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 )
 from walking import faults, unreadable
 
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS
 from napari_sam_tune.ui.recent import Recent
 from napari_sam_tune.ui.views.classes import ClassSnapshot

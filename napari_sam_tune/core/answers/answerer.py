@@ -25,7 +25,7 @@ from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.pixel_classifier.history import LearntHistory
 from napari_sam_tune.core.prompts import ClassGuess, Prompt
 from napari_sam_tune.core.recall.recall import Recall
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -19,7 +19,7 @@ from skimage.graph import route_through_array
 
 from napari_sam_tune.core.errors import PromptError
 from napari_sam_tune.core.images.files import to_rgb8
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.answers.caching import embed_image, open_cache
 from napari_sam_tune.core.answers.predictor import Predictor
-from napari_sam_tune.core.cluster import kept
+from napari_sam_tune.core.cluster.worker import kept
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.exchange.left_out import named
 from napari_sam_tune.core.images.files import content_hash, list_images, read_image
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.cluster import Cluster
+    from napari_sam_tune.core.cluster.cluster import Cluster
     from napari_sam_tune.core.models.base import BaseRef
     from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 

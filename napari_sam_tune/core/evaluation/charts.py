@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from napari_sam_tune.core.evaluation.measuring import IN_WORDS, PROMPTS
-from napari_sam_tune.core.plain_text import visible
 from napari_sam_tune.core.storage.durable import replacing_file
+from napari_sam_tune.core.texts.plain_text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

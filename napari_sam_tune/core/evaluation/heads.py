@@ -18,11 +18,11 @@ from napari_sam_tune.core.evaluation.charts import draw_losses
 from napari_sam_tune.core.evaluation.pictures import overlay
 from napari_sam_tune.core.evaluation.report import METRICS_FILE
 from napari_sam_tune.core.images.files import to_rgb8
-from napari_sam_tune.core.plain_text import in_markdown
 from napari_sam_tune.core.promptless.fit import drawn_labels, labelled_images, measure
 from napari_sam_tune.core.promptless.head import load_head
 from napari_sam_tune.core.promptless.lesson import label_map
 from napari_sam_tune.core.storage.durable import replacing_file
+from napari_sam_tune.core.texts.plain_text import in_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

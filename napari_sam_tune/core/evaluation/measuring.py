@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from napari_sam_tune.core.answers.tuned import open_tuned, use
-from napari_sam_tune.core.cluster import kept
+from napari_sam_tune.core.cluster.worker import kept
 from napari_sam_tune.core.errors import ClusterError
 from napari_sam_tune.core.evaluation.robot import Clicker, Robot
 from napari_sam_tune.core.geometry.windows import bounding_box
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.answers.tuned import TunedWeights
-    from napari_sam_tune.core.cluster import Cluster
+    from napari_sam_tune.core.cluster.cluster import Cluster
     from napari_sam_tune.core.project.project import Annotation
     from napari_sam_tune.core.prompts import Mask, Proposal
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from napari_sam_tune.core.evaluation.charts import GREY, save_figure
-from napari_sam_tune.core.plain_text import visible
+from napari_sam_tune.core.texts.plain_text import visible
 
 if TYPE_CHECKING:
     from pathlib import Path

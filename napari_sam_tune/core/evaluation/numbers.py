@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from napari_sam_tune.core.plain_text import in_spreadsheet
 from napari_sam_tune.core.project.noted import ranges_of
 from napari_sam_tune.core.storage.durable import make_folder, replacing_file
+from napari_sam_tune.core.texts.plain_text import in_spreadsheet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

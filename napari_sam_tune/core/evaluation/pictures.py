@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from napari_sam_tune.core.evaluation.charts import save_figure
 from napari_sam_tune.core.geometry.windows import bounding_box
-from napari_sam_tune.core.plain_text import visible
+from napari_sam_tune.core.texts.plain_text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,8 +12,8 @@ from napari_sam_tune.core.evaluation.comparison import METRICS, by_class, summar
 from napari_sam_tune.core.evaluation.measuring import IN_WORDS, PROMPTS, first_prompt
 from napari_sam_tune.core.evaluation.pictures import Row, draw_before_after
 from napari_sam_tune.core.images.files import to_rgb8
-from napari_sam_tune.core.plain_text import code_in_markdown, in_markdown
 from napari_sam_tune.core.storage.durable import make_folder, replacing_file
+from napari_sam_tune.core.texts.plain_text import code_in_markdown, in_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

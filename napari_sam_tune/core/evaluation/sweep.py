@@ -17,22 +17,22 @@ import numpy as np
 
 from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.answers.tuned import TunedWeights
-from napari_sam_tune.core.cluster import kept
+from napari_sam_tune.core.cluster.worker import kept
 from napari_sam_tune.core.documents import read_json
 from napari_sam_tune.core.errors import ProjectError, SamTuneError, TrainingError
 from napari_sam_tune.core.evaluation.evaluation import choose_objects
 from napari_sam_tune.core.evaluation.measuring import measure
 from napari_sam_tune.core.images.names import absolute
 from napari_sam_tune.core.models.checkpoints import load_base, resolve_device
-from napari_sam_tune.core.plain_text import in_spreadsheet
 from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.core.storage.durable import make_folder, replacing_file
+from napari_sam_tune.core.texts.plain_text import in_spreadsheet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
-    from napari_sam_tune.core.cluster import Cluster
+    from napari_sam_tune.core.cluster.cluster import Cluster
     from napari_sam_tune.core.config import TrainConfig
     from napari_sam_tune.core.training.job import Progress
 

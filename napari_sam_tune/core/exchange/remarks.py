@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.documents import parse_json
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.core.plain_text import visible
 from napari_sam_tune.core.project.review import RESERVED, Review
-from napari_sam_tune.core.wording import mark
+from napari_sam_tune.core.texts.plain_text import visible
+from napari_sam_tune.core.texts.wording import mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

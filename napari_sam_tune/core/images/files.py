@@ -17,7 +17,7 @@ import numpy as np
 
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.images.pictures import open_picture
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator

@@ -20,7 +20,7 @@ from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.images.picture import MOST_BYTES, MOST_PIXELS, Picture
 from napari_sam_tune.core.images.pillow_picture import PillowPicture
 from napari_sam_tune.core.images.tiff_picture import TiffPicture
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

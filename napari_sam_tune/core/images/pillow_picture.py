@@ -9,7 +9,7 @@ import numpy as np
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.geometry.turning import UPRIGHT, orientation_of, turned, turned_shape
 from napari_sam_tune.core.images.picture import MOST_PIXELS, Picture, check_claim
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from typing import IO

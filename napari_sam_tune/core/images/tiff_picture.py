@@ -13,7 +13,7 @@ from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.geometry.turning import UPRIGHT, orientation_of, turned, turned_shape
 from napari_sam_tune.core.images.picture import Picture, check_claim
 from napari_sam_tune.core.images.pillow_picture import PillowPicture
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -36,8 +36,8 @@ from napari_sam_tune.core.models.weights_file import (
     read_info,
     read_weights,
 )
-from napari_sam_tune.core.plain_text import visible
 from napari_sam_tune.core.storage.durable import replacing_file
+from napari_sam_tune.core.texts.plain_text import visible
 
 if TYPE_CHECKING:
     from segment_anything.modeling import Sam

@@ -23,9 +23,9 @@ from napari_sam_tune.core.errors import CheckpointError, CheckpointMissing
 from napari_sam_tune.core.images.surfaces import DESCRIPTION_LENGTH, FamiliarSurfaces
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.finite import NOT_FINITE, is_finite
-from napari_sam_tune.core.plain_text import is_text, visible
 from napari_sam_tune.core.storage.durable import replacing_file
 from napari_sam_tune.core.storage.plain_json import parse_object
+from napari_sam_tune.core.texts.plain_text import is_text, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_tune.core.errors import ProjectError
-from napari_sam_tune.core.plain_text import visible
 from napari_sam_tune.core.project.naming import checked_label
 from napari_sam_tune.core.project.recorded import RecordsOfProject
 from napari_sam_tune.core.project.review import person
+from napari_sam_tune.core.texts.plain_text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

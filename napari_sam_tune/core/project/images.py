@@ -14,7 +14,6 @@ from napari_sam_tune.core.geometry.turning import UPRIGHT
 from napari_sam_tune.core.images.files import content_hash as hash_of
 from napari_sam_tune.core.images.files import list_images, spatial_shape
 from napari_sam_tune.core.images.names import absolute
-from napari_sam_tune.core.plain_text import is_text, visible
 from napari_sam_tune.core.project.announcing import announced
 from napari_sam_tune.core.project.image_files import (
     files_by_content,
@@ -26,6 +25,7 @@ from napari_sam_tune.core.project.image_files import (
     pixels_known,
 )
 from napari_sam_tune.core.project.split import split_group
+from napari_sam_tune.core.texts.plain_text import is_text, visible
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from napari_sam_tune.core.errors import MaskError
-from napari_sam_tune.core.plain_text import is_text, visible
+from napari_sam_tune.core.texts.plain_text import is_text, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -42,7 +42,7 @@ from napari_sam_tune.core.project.review import person
 from napari_sam_tune.core.project.reviewing import ReviewingOfProject
 from napari_sam_tune.core.project.split import Split, place, split_place
 from napari_sam_tune.core.project.versions import WeightsOfProject
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

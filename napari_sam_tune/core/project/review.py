@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from napari_sam_tune.core.errors import ProjectError
-from napari_sam_tune.core.plain_text import is_text
+from napari_sam_tune.core.texts.plain_text import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

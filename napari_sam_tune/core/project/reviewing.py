@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from napari_sam_tune.core.errors import ProjectError
-from napari_sam_tune.core.plain_text import is_text, visible
 from napari_sam_tune.core.project.classes import ClassesOfProject
 from napari_sam_tune.core.project.images import ImagesOfProject
 from napari_sam_tune.core.project.review import (
@@ -15,6 +14,7 @@ from napari_sam_tune.core.project.review import (
     Said,
     person,
 )
+from napari_sam_tune.core.texts.plain_text import is_text, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -11,9 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from napari_sam_tune.core.geometry.turning import UPRIGHT, orientation_of
 from napari_sam_tune.core.geometry.windows import BoundingBox
-from napari_sam_tune.core.plain_text import is_text
 from napari_sam_tune.core.project.split import Split
 from napari_sam_tune.core.prompts import Effort
+from napari_sam_tune.core.texts.plain_text import is_text
 
 Source = Literal["person", "robot", "adopted", "import"]
 _LARGEST: Final = 1e15

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_sam_tune.core.cluster import is_stopped, kept, open_cluster
-from napari_sam_tune.core.cluster import tell as tell_from_afar
+from napari_sam_tune.core.cluster.cluster import open_cluster
+from napari_sam_tune.core.cluster.worker import is_stopped, kept
+from napari_sam_tune.core.cluster.worker import tell as tell_from_afar
 from napari_sam_tune.core.errors import ClusterError, TrainingError
 from napari_sam_tune.core.rounds.messages import RoundCancelled, RoundFailed, tell
 from napari_sam_tune.core.rounds.steps import failure_of, steps_of
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from napari_sam_tune.core.cluster import Cluster, Errand
+    from napari_sam_tune.core.cluster.cluster import Cluster, Errand
     from napari_sam_tune.core.rounds.messages import Job, Message, Terminal
 
 

@@ -13,8 +13,8 @@ from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.promptless.job import HeadJob, KeptHead
 from napari_sam_tune.core.rounds.messages import RoundCancelled, RoundFailed
 from napari_sam_tune.core.rounds.plan import Missing
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.core.training.job import Progress
-from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.models.base import BaseRef

@@ -25,8 +25,8 @@ from napari_sam_tune.core.rounds.plan import (
     what_is_missing,
 )
 from napari_sam_tune.core.rounds.report import Round, RoundReport, report_of
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
-from napari_sam_tune.core.wording import tr
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.config import TrainConfig

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
-from napari_sam_tune.core.cluster import is_place
+from napari_sam_tune.core.cluster.places import is_place
 from napari_sam_tune.core.errors import SamTuneError, TrainingError, WorkerDied
 from napari_sam_tune.core.rounds.cluster_runner import ClusterRunner
 from napari_sam_tune.core.rounds.messages import (

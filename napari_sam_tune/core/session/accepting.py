@@ -10,7 +10,7 @@ from napari_sam_tune.core.errors import MaskError, ProjectError
 from napari_sam_tune.core.project.annotations import NewAnnotation
 from napari_sam_tune.core.prompts import Correction, Effort, as_mask
 from napari_sam_tune.core.session.open_object import OpenObject
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

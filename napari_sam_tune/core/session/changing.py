@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_sam_tune.core.session.deeds import Deed, Undone
-from napari_sam_tune.core.wording import mark, tr
+from napari_sam_tune.core.texts.wording import mark, tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from napari_sam_tune.core.wording import join_names, join_sentences, tr
+from napari_sam_tune.core.texts.wording import join_names, join_sentences, tr
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.models.base import BaseRef

@@ -16,7 +16,7 @@ from napari_sam_tune.core.session.effort_meter import EffortMeter
 from napari_sam_tune.core.session.history import History
 from napari_sam_tune.core.session.open_object import OpenObject
 from napari_sam_tune.core.session.shelf import Shelf
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable

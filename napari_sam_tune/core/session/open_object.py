@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.errors import PromptError
 from napari_sam_tune.core.prompts import Correction, Prompt, Proposal
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.prompts import ClassGuess, Mask, Stroke

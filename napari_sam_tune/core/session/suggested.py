@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.errors import MaskError
 from napari_sam_tune.core.session.open_object import OpenObject
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -25,10 +25,10 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from napari_sam_tune.core.errors import DamagedLogError, ProjectError, StorageError
-from napari_sam_tune.core.plain_text import visible
 from napari_sam_tune.core.storage.durable import Unconfirmed, flush_file, flush_folder, saving
 from napari_sam_tune.core.storage.own_files import open_own, read_own
 from napari_sam_tune.core.storage.plain_json import parse_object, plain
+from napari_sam_tune.core.texts.plain_text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from napari_sam_tune.core.wording import mark
+from napari_sam_tune.core.texts.wording import mark
 from napari_sam_tune.formats.weights.usage import (
     half_names,
     use_exported,

@@ -10,9 +10,9 @@ import yaml
 
 from napari_sam_tune import __version__
 from napari_sam_tune.core.models.weights_file import is_head
-from napari_sam_tune.core.plain_text import block_in_markdown, in_markdown
 from napari_sam_tune.core.project.split import SPLITS
 from napari_sam_tune.core.rounds.report import RoundReport
+from napari_sam_tune.core.texts.plain_text import block_in_markdown, in_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

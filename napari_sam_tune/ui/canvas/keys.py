@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from napari.utils.interactions import Shortcut
 from napari.utils.key_bindings import coerce_keybinding
 
-from napari_sam_tune.core.wording import mark, tr
+from napari_sam_tune.core.texts.wording import mark, tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping

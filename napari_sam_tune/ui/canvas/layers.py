@@ -14,7 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam_tune.core.prompts import rowcol_from_xy, xy_from_rowcol
-from napari_sam_tune.core.wording import mark, tr
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.canvas.looks import (
     CLICK_PIXELS,
     LINE_PIXELS,

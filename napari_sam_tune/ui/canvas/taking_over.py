@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam_tune.core.errors import MaskError
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels

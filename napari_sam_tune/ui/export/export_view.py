@@ -26,7 +26,7 @@ from napari_sam_tune.core.exchange.outgoing import (
     MASK_EXCLUDED,
     NOT_LABELLED,
 )
-from napari_sam_tune.core.wording import join_sentences, tr
+from napari_sam_tune.core.texts.wording import join_sentences, tr
 from napari_sam_tune.formats.registry import FORMATS
 from napari_sam_tune.formats.weights.catalogue import WEIGHTS_FORMATS
 from napari_sam_tune.formats.writer import ExportOptions

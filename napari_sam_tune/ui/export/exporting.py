@@ -15,7 +15,7 @@ from napari_sam_tune.core.errors import ExportCancelled, SamTuneError
 from napari_sam_tune.core.exchange.outgoing import images_out, selection
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.project.project import Project
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.formats.exporting import ExportReport, export
 from napari_sam_tune.formats.registry import format_named
 from napari_sam_tune.ui.export.export_request import MASKS, WEIGHTS, ExportContent, ExportRequest

@@ -12,7 +12,7 @@ import numpy as np
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.files import read_image
 from napari_sam_tune.core.prompts import rowcol_from_xy
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.canvas.looks import BOX_COLOUR, NEGATIVE, POSITIVE
 from napari_sam_tune.ui.files.stack import ImageStack, ShownImage
 

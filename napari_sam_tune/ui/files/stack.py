@@ -14,7 +14,7 @@ from napari.utils.notifications import show_warning
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.files import to_rgb8
 from napari_sam_tune.core.project.class_colours import free_colour
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.canvas.looks import class_colours
 from napari_sam_tune.ui.work.read_image import displayable
 

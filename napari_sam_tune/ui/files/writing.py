@@ -17,7 +17,7 @@ from napari_sam_tune.core.errors import MaskError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL
 from napari_sam_tune.core.exchange.outgoing import labels_out
 from napari_sam_tune.core.project.class_colours import free_colour
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.formats.exporting import export
 from napari_sam_tune.formats.registry import FORMATS, format_named
 from napari_sam_tune.formats.writer import ExportOptions

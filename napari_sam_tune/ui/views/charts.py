@@ -10,7 +10,7 @@ from qtpy.QtCore import QRect, QSize, Qt
 from qtpy.QtGui import QColor, QFontMetrics, QImage, QPainter
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_sam_tune.core.plain_text import visible
+from napari_sam_tune.core.texts.plain_text import visible
 from napari_sam_tune.ui.views.look import ACCENT
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from qtpy.QtCore import QPoint, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QButtonGroup, QColorDialog, QInputDialog, QMenu, QVBoxLayout, QWidget
 
-from napari_sam_tune.core.wording import mark, tr
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.views.row import Row
 from napari_sam_tune.ui.views.style import (
     Button,

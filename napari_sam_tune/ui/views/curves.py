@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pyqtgraph
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_sam_tune.core.wording import mark, tr
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.views.history import fill, table
 from napari_sam_tune.ui.views.learnt_chart import LearntChart, LearntPoint
 from napari_sam_tune.ui.views.style import Text

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from qtpy.QtCore import Signal
 
-from napari_sam_tune.core.wording import mark, tr
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.list_page import ListPage
 from napari_sam_tune.ui.views.reviewing import STATES, ReviewView

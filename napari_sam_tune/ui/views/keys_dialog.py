@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout
 
-from napari_sam_tune.core.wording import mark, tr
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.views.style import Button, Text
 
 if TYPE_CHECKING:

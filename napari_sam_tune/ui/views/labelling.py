@@ -9,7 +9,7 @@ from typing import Literal
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QButtonGroup, QMenu, QVBoxLayout, QWidget
 
-from napari_sam_tune.core.wording import mark, tr
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.views.row import Row
 from napari_sam_tune.ui.views.style import (
     Button,

@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_sam_tune.core.rounds.plan import MASKS_BETWEEN_ROUNDS
-from napari_sam_tune.core.wording import mark, tr
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.views.fields import SpinBox
 from napari_sam_tune.ui.views.learnt_chart import LearntChart, LearntPoint, score_text
 from napari_sam_tune.ui.views.row import Row

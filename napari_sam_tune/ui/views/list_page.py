@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from napari_sam_tune.core.plain_text import visible
 from napari_sam_tune.core.project.noted import ValueRange, ranges_of
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.plain_text import visible
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.line_edit import LineEdit
 from napari_sam_tune.ui.views.row import Row

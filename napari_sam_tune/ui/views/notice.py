@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QToolButton, QVBoxLayout
 
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.views.style import Bar, Button, Text, on_a_button
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_sam_tune.core.wording import mark, tr
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.views.charts import Bar, Bars, Columns, PlaceMap
 from napari_sam_tune.ui.views.look import Look, stylesheet
 from napari_sam_tune.ui.views.style import Button, Section, Text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from qtpy.QtCore import QPoint, Signal
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QWidget
 
-from napari_sam_tune.core.wording import mark, tr
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.views.classes import ask_class, chip
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.list_page import ListPage

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_sam_tune.core.wording import mark, tr
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.canvas.keys import key_text
 from napari_sam_tune.ui.views.classes import ClassView
 from napari_sam_tune.ui.views.helping import HelpingView

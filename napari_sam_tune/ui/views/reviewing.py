@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
-from napari_sam_tune.core.wording import mark, tr
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.line_edit import LineEdit
 from napari_sam_tune.ui.views.look import ACCENT

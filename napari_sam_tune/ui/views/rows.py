@@ -19,7 +19,7 @@ from qtpy.QtCore import (
 from qtpy.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter
 from qtpy.QtWidgets import QAbstractItemView, QListView, QStyledItemDelegate
 
-from napari_sam_tune.core.plain_text import visible
+from napari_sam_tune.core.texts.plain_text import visible
 from napari_sam_tune.ui.views.look import ACCENT
 from napari_sam_tune.ui.views.style import tip
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QFormLayout, QLineEdit, QVBoxLayout
 
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.background import Background
 from napari_sam_tune.ui.faults import explain
 from napari_sam_tune.ui.views.row import Row

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QFormLayout, QVBoxLayout, QWidget
 
 from napari_sam_tune.core.models.catalogue import OFFICIAL, STARTER
 from napari_sam_tune.core.project.folder import is_project
-from napari_sam_tune.core.wording import mark, tr
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.queue import PROJECT_NAME
 from napari_sam_tune.ui.servers import PREFIX, address_of, check_server, load_servers, save_server
 from napari_sam_tune.ui.views.fields import ComboBox

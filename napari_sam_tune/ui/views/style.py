@@ -25,8 +25,8 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
-from napari_sam_tune.core.plain_text import visible
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.plain_text import visible
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent, QResizeEvent

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from napari_sam_tune.core.wording import mark, tr
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.views.fields import ComboBox
 from napari_sam_tune.ui.views.head_view import HeadView
 from napari_sam_tune.ui.views.row import Row

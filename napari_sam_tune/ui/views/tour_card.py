@@ -7,7 +7,7 @@ from typing import Final
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFrame, QVBoxLayout
 
-from napari_sam_tune.core.wording import mark, tr
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.views.row import Row
 from napari_sam_tune.ui.views.style import Button, Text
 

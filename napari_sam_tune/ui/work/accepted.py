@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, Qt, QTimer
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.project.class_colours import CLASS_COLOURS, free_colour
 from napari_sam_tune.core.project.review import ATTRIBUTE_KINDS, Attribute
-from napari_sam_tune.core.wording import join_sentences, tr
+from napari_sam_tune.core.texts.wording import join_sentences, tr
 from napari_sam_tune.ui.canvas.painted import AcceptedObject
 from napari_sam_tune.ui.canvas.taking_over import labels_over, labels_to_masks
 from napari_sam_tune.ui.views.attribute_editor import AttributeEditor, AttributeRow

@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject
 
 from napari_sam_tune.core.errors import PromptError, SamTuneError, StorageError
 from napari_sam_tune.core.prompts import Prompt
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.views.labelling import ObjectSnapshot, Tool
 from napari_sam_tune.ui.work.asking import Asking
 from napari_sam_tune.ui.work.drawing import Drawing

@@ -10,7 +10,7 @@ import numpy as np
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFileDialog
 
-from napari_sam_tune.core.wording import join_sentences, tr
+from napari_sam_tune.core.texts.wording import join_sentences, tr
 from napari_sam_tune.ui.background import Background
 from napari_sam_tune.ui.views.charts import Bar
 from napari_sam_tune.ui.views.look import ACCENT

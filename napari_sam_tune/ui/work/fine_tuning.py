@@ -13,7 +13,7 @@ from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.project.effort import RECALLED
 from napari_sam_tune.core.rounds.plan import AutoRounds
 from napari_sam_tune.core.rounds.report import RoundReport
-from napari_sam_tune.core.wording import mark, tr
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.views.helping import HelpingRow
 from napari_sam_tune.ui.views.history import VersionRow

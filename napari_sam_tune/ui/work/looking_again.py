@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_sam_tune.core.wording import mark, tr
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.views.object_page import DOUBTED, DoubtSnapshot
 

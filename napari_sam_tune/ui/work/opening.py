@@ -11,7 +11,7 @@ from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam_tune.core.errors import SamTuneError, StorageError
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.canvas.looks import OWN
 from napari_sam_tune.ui.canvas.view import covering, fit
 from napari_sam_tune.ui.inference import Kind

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES
 from napari_sam_tune.core.rounds.plan import Missing
-from napari_sam_tune.core.wording import join_names, mark, tr
+from napari_sam_tune.core.texts.wording import join_names, mark, tr
 from napari_sam_tune.ui.views.learnt_chart import score_text
 
 if TYPE_CHECKING:

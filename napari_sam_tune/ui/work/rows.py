@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.project.class_colours import CLASS_COLOURS
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.views.reviewing import STATE_COLOURS, STATES
 from napari_sam_tune.ui.views.rows import ListRow
 

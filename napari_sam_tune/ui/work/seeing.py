@@ -14,7 +14,7 @@ from qtpy.QtCore import QObject, QTimer
 from scipy import ndimage
 
 from napari_sam_tune.core.images.files import to_rgb8
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.canvas.looks import OWN, inherit_place
 from napari_sam_tune.ui.inference import Kind
 

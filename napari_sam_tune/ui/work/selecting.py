@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.canvas.selected import SelectedMasks
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
-from napari_sam_tune.core.wording import tr
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.background import Background
 from napari_sam_tune.ui.views.notice import Notice
 

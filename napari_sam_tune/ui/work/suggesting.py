@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.core.wording import mark, tr
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.inference import Interrupted, Kind
 from napari_sam_tune.ui.views.suggestion_view import SuggestionSnapshot
 from napari_sam_tune.ui.work.surveying import Surveying

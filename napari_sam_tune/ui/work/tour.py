@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_sam_tune.core.wording import mark, tr
+from napari_sam_tune.core.texts.wording import mark, tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.rounds.messages import RoundCancelled, RoundFailed
-from napari_sam_tune.core.wording import join_sentences, mark, tr
+from napari_sam_tune.core.texts.wording import join_sentences, mark, tr
 from napari_sam_tune.ui.views.head_view import HeadSnapshot
 from napari_sam_tune.ui.views.learning import with_time_left
 from napari_sam_tune.ui.views.learnt_chart import score_text

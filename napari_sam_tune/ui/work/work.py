@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam_tune.core.rounds.runners import ProcessRunner
-from napari_sam_tune.core.wording import join_sentences, mark, tr
+from napari_sam_tune.core.texts.wording import join_sentences, mark, tr
 from napari_sam_tune.ui.canvas.gestures import Gestures
 from napari_sam_tune.ui.canvas.keys import KeyMap
 from napari_sam_tune.ui.inference import Kind

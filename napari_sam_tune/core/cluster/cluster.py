@@ -16,46 +16,27 @@ from __future__ import annotations
 
 import queue
 import tempfile
-import threading
 import uuid
 from contextlib import ExitStack, contextmanager, suppress
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from napari_sam_tune.core.errors import ClusterError, SamTuneError
+from napari_sam_tune.core.cluster.places import LOCAL, address_of, start_here
+from napari_sam_tune.core.cluster.worker import do_piece, release, stop_piece
+from napari_sam_tune.core.errors import ClusterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from distributed import Client, Future
 
-T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
+    from napari_sam_tune.core.cluster.worker import Piece
 
-_PACKAGE: Final = "napari-sam-tune"
-LOCAL: Final = "local:"
-CONFIGURED: Final = "dask"
-_SCHEMES: Final = ("tcp://", "tls://", "ucx://", "ws://", "wss://")
+T = TypeVar("T")
+
 _AHEAD: Final = 2
 """Pieces handed out for each worker: one that it does, one that it finds when that is done."""
 _WAIT_SECONDS: Final = 30
-_NO_CTRL_C: Final = """
-import signal
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-"""
-"""Run by workers: Ctrl+C in the terminal is for the program that started them."""
-
-
-class Piece(Protocol[T_co]):
-    """Some work as plain values."""
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """Files and folders without which it cannot be done."""
-
-    def do(self) -> T_co:
-        """Do it, on a worker."""
 
 
 class Cluster:
@@ -135,7 +116,7 @@ class Cluster:
 
     def _submit(self, piece: Piece[T], probe: Path | None, name: str = "") -> Future[T]:
         seen = (*piece.files, *([] if probe is None else [probe]))
-        return self._client.submit(_do, piece, seen, name, version(_PACKAGE), pure=False)
+        return self._client.submit(do_piece, piece, seen, name, release(), pure=False)
 
     def _result(self, future: Future[T]) -> T:
         from concurrent.futures import CancelledError
@@ -162,7 +143,7 @@ class Cluster:
                 raise
             raise ClusterError(
                 f"The cluster {self._name} cannot read what it is given. Start its scheduler and "
-                f"workers where napari-sam-tune[cluster] {version(_PACKAGE)} is installed."
+                f"workers where napari-sam-tune[cluster] {release()} is installed."
             ) from error
         return result
 
@@ -201,14 +182,9 @@ class Errand(Generic[T]):
     def stop(self) -> None:
         """Ask it to stop; whoever follows it hears no more of it."""
         with suppress(Exception):  # workers or a scheduler that are gone have stopped
-            self._cluster._client.run(_stop, self._name, wait=False)
+            self._cluster._client.run(stop_piece, self._name, wait=False)
         with suppress(Exception):
             self._future.cancel()
-
-
-def is_place(where: str) -> bool:
-    """Whether this says where a cluster is, as `open_cluster` takes it."""
-    return where == CONFIGURED or where.startswith((LOCAL, *_SCHEMES))
 
 
 def open_cluster(where: str) -> Cluster:
@@ -232,7 +208,7 @@ def open_cluster(where: str) -> Cluster:
         ) from error
     closing = ExitStack()
     try:
-        address = _start_here(where, closing) if where.startswith(LOCAL) else _address(where)
+        address = start_here(where, closing) if where.startswith(LOCAL) else address_of(where)
         client = closing.enter_context(_connected(address, where))
         _wait_for_a_worker(client, where)
     except BaseException:
@@ -262,64 +238,6 @@ def _wait_for_a_worker(client: Client, where: str) -> None:
         ) from error
 
 
-def _address(where: str) -> str:
-    """Return the address of a scheduler that is somewhere else."""
-    import dask
-
-    address = dask.config.get("scheduler-address", None) if where == CONFIGURED else where
-    if address is None:
-        raise ClusterError(
-            "dask's configuration names no scheduler. Set DASK_SCHEDULER_ADDRESS, or give the "
-            "address itself, such as tcp://workstation:8786."
-        )
-    if not str(address).startswith(_SCHEMES):
-        raise ClusterError(
-            f"{address!r} is no cluster: give the address of a dask scheduler, such as "
-            "tcp://workstation:8786, or local:N for N processes on this machine."
-        )
-    return str(address)
-
-
-def _start_here(where: str, closing: ExitStack) -> Any:
-    """Start workers on this machine, which share its cores."""
-    import logging
-
-    import dask
-    from dask.system import CPU_COUNT
-    from distributed import LocalCluster
-
-    count = where.removeprefix(LOCAL)
-    workers = int(count) if count.isdecimal() else 0
-    if not workers:
-        raise ClusterError(f"{where!r} is no number of processes; give such as local:4.")
-    settings = {
-        # a worker that died is given up for good if it takes longer than this to be back
-        "distributed.deploy.lost-worker-timeout": "10 minutes",
-        # without dask's, by which malloc gives memory back after every operation
-        "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": max(1, CPU_COUNT // workers)},
-        # no pages: they would tell anybody on this machine what is being done
-        "distributed.scheduler.http.routes": [],
-        "distributed.worker.http.routes": [],
-        "distributed.worker.preload": [*dask.config.get("distributed.worker.preload"), _NO_CTRL_C],
-    }
-    closing.enter_context(dask.config.set(settings))
-    try:
-        return closing.enter_context(
-            LocalCluster(
-                n_workers=workers,
-                threads_per_worker=max(1, CPU_COUNT // workers),
-                memory_limit=None,  # as one process has none
-                security=True,  # others may have accounts on this machine
-                dashboard_address=None,
-                # told nothing, the scheduler's web server listens everywhere
-                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
-                silence_logs=logging.ERROR,
-            )
-        )
-    except RuntimeError as error:
-        raise ClusterError(f"{workers} processes could not be started: {error}") from error
-
-
 @contextmanager
 def _probe(folder: Path | None) -> Iterator[Path | None]:
     """Have a file for a while in a folder, by which workers know it from another of its name."""
@@ -328,73 +246,3 @@ def _probe(folder: Path | None) -> Iterator[Path | None]:
         return
     with tempfile.NamedTemporaryFile(prefix=".cluster-", dir=folder) as file:
         yield Path(file.name)
-
-
-# ------------------------------------------------------------------ on a worker
-
-_one_at_a_time = threading.Lock()
-_under_way = ""
-_stopped: set[str] = set()
-_kept: dict[tuple[Any, ...], Any] = {}
-
-
-def _do(piece: Piece[T], seen: tuple[Path, ...], name: str, release: str) -> T:
-    """Do a piece on a worker that sees what it needs.
-
-    A model answers one caller at a time; a worker with several threads gives them all to torch.
-    """
-    import torch
-    from distributed import get_worker
-
-    global _under_way
-    worker = get_worker()
-    if release != version(_PACKAGE):
-        raise ClusterError(
-            f"The worker {worker.address} runs napari-sam-tune {version(_PACKAGE)}, this machine "
-            f"{release}. Install the same release on both."
-        )
-    for path in seen:
-        if not path.exists():
-            raise ClusterError(
-                f"The worker {worker.address} does not see {path}, or another one of that name. "
-                "Workers need the project and the images under the same paths as here: put them in "
-                "a folder that all machines share."
-            )
-    with _one_at_a_time:
-        torch.set_num_threads(worker.state.nthreads)
-        _under_way = name
-        try:
-            return piece.do()
-        except SamTuneError as error:
-            if len(error.args) == 1:
-                error.args = (f"{error.args[0]} (On the worker {worker.address}.)",)
-            raise
-        finally:
-            _under_way = ""
-            _stopped.discard(name)
-
-
-async def _stop(name: str) -> None:
-    _stopped.add(name)  # `async` as dask wants it of what nobody waits for
-
-
-def is_stopped() -> bool:
-    """Whether the piece this worker does is not wanted any more."""
-    return _under_way in _stopped
-
-
-def tell(message: Mapping[str, Any]) -> None:
-    """Say something plain to who follows the piece this worker does; see `Errand.said`."""
-    from distributed import get_worker
-
-    get_worker().log_event(_under_way, {"said": message})  # dask adds who said it
-
-
-def kept(make: Callable[..., T], *arguments: Hashable) -> T:
-    """Return what was made for the piece before if it was made the same way, such as a model."""
-    key = (make, *arguments)
-    if key not in _kept:
-        _kept.clear()  # the old one makes room before the new one is loaded
-        _kept[key] = make(*arguments)
-    found: T = _kept[key]
-    return found

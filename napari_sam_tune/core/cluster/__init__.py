@@ -1,0 +1,1 @@
+"""Beyond one machine: pieces of work on a dask cluster; no other room knows dask."""

@@ -1,0 +1,1 @@
+"""Texts: those of others kept plain, ours in the language of who reads them."""
