@@ -17,6 +17,7 @@ from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.core.promptless.job import HeadJob
 from napari_sam_tune.core.rounds.messages import RoundCancelled, RoundFailed
 from napari_sam_tune.core.rounds.steps import failure_of
+from napari_sam_tune.core.rounds.under_way import require_idle
 from napari_sam_tune.core.training.job import Candidate, Progress
 from napari_sam_tune.service.connection import ServerGone, ServerRefused
 from napari_sam_tune.service.round_bodies import message_of
@@ -67,10 +68,7 @@ class RemoteRunner:
             self._local.start(job, listen)
             return
         with self._lock:
-            if self._is_closed:
-                raise TrainingError("The runner is closed.")
-            if self._is_under_way:
-                raise TrainingError("A round is already under way; wait for it or cancel it.")
+            require_idle(self._is_under_way, is_closed=self._is_closed)
             self._cancelled, self._is_under_way = threading.Event(), True
             self._thread = threading.Thread(
                 target=self._carry_out, args=(job, listen), name="sam-tune round", daemon=True

@@ -26,9 +26,9 @@ from qtpy.QtWidgets import (
     QScrollArea,
     QWidget,
 )
+from quick_rounds import QUICK
 from walking import faults, unreadable
 
-from napari_sam_tune.core.config import GateConfig, TrainConfig
 from napari_sam_tune.ui.export.exporting import Exporting
 from napari_sam_tune.ui.views.learnt_chart import LearntChart
 
@@ -43,19 +43,6 @@ if TYPE_CHECKING:
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 NO_KEY = Qt.KeyboardModifier.NoModifier
-
-# Few, quick steps, and a gate that takes what is better at all: what is tested is the way through.
-QUICK = TrainConfig(
-    steps=8,
-    batch_size=2,
-    corrections=1,
-    robot_clicks=2,
-    judge_objects=4,
-    prompts_per_mask=100,
-    learning_rate=1e-3,
-    look_every=8,
-    gate=GateConfig(confidence=0.51, fewest_objects=1, class_loss=1.0),
-)
 
 
 @dataclass

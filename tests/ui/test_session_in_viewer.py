@@ -12,8 +12,8 @@ from PIL import Image
 from pyqtgraph import PlotDataItem, PlotWidget
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton
+from quick_rounds import QUICK
 
-from napari_sam_tune.core.config import GateConfig, TrainConfig
 from napari_sam_tune.core.errors import StorageError
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.project.project import Project
@@ -21,18 +21,6 @@ from napari_sam_tune.ui.queue import PROJECT_NAME
 from napari_sam_tune.ui.views.learnt_chart import LearntChart
 from napari_sam_tune.ui.views.style import Section
 
-# Few, quick steps, and a gate that takes what is better at all: what is tested is the way through.
-QUICK = TrainConfig(
-    steps=8,
-    batch_size=2,
-    corrections=1,
-    robot_clicks=2,
-    judge_objects=4,
-    prompts_per_mask=100,
-    learning_rate=1e-3,
-    look_every=8,
-    gate=GateConfig(confidence=0.51, fewest_objects=1, class_loss=1.0),
-)
 # what is learnt from is drawn ahead, so not more steps than outlast a test
 ENDLESS = QUICK.model_copy(update={"steps": 2_000, "prompts_per_mask": 1e9})
 

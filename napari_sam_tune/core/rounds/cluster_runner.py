@@ -5,16 +5,17 @@ from __future__ import annotations
 import threading
 import traceback
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.cluster.cluster import open_cluster
 from napari_sam_tune.core.cluster.worker import is_stopped, kept
 from napari_sam_tune.core.cluster.worker import tell as tell_from_afar
-from napari_sam_tune.core.errors import ClusterError, TrainingError
+from napari_sam_tune.core.errors import ClusterError
 from napari_sam_tune.core.rounds.messages import RoundCancelled, RoundFailed, tell
 from napari_sam_tune.core.rounds.steps import failure_of, steps_of
+from napari_sam_tune.core.rounds.under_way import UnderWay, require_idle
 from napari_sam_tune.core.training.job import Progress
 
 if TYPE_CHECKING:
@@ -26,12 +27,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False)
-class _Round:
-    """One round under way."""
+class _Round(UnderWay):
+    """One round under way, and the piece of work that it is to the cluster."""
 
-    listen: Callable[[Message], None]
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    over: threading.Event = field(default_factory=threading.Event)
     errand: Errand[Terminal] | None = None
 
 
@@ -58,10 +56,7 @@ class ClusterRunner:
     def start(self, job: Job, listen: Callable[[Message], None]) -> None:
         """Begin a round and return at once; see `Runner.start`."""
         with self._lock:
-            if self._closed:
-                raise TrainingError("The runner is closed.")
-            if self._round is not None:
-                raise TrainingError("A round is already under way; wait for it or cancel it.")
+            require_idle(self._round, is_closed=self._closed)
             under_way = self._round = self._latest = _Round(listen)
         name = "sam-tune-cluster"
         threading.Thread(target=self._follow, args=(under_way, job), name=name, daemon=True).start()

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from napari_sam_tune.core.cluster.places import is_place
-from napari_sam_tune.core.errors import SamTuneError, TrainingError, WorkerDied
+from napari_sam_tune.core.errors import SamTuneError, WorkerDied
 from napari_sam_tune.core.rounds.cluster_runner import ClusterRunner
 from napari_sam_tune.core.rounds.messages import (
     FailureKind,
@@ -24,6 +23,7 @@ from napari_sam_tune.core.rounds.messages import (
     Terminal,
     tell,
 )
+from napari_sam_tune.core.rounds.under_way import UnderWay, require_idle
 from napari_sam_tune.core.training.job import Progress
 
 if TYPE_CHECKING:
@@ -64,15 +64,6 @@ class Runner(Protocol):
         """While the block runs, training leaves the processor to whoever answers a click."""
 
 
-@dataclass(eq=False)
-class _Round:
-    """One round under way."""
-
-    listen: Callable[[Message], None]
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    over: threading.Event = field(default_factory=threading.Event)
-
-
 class InlineRunner:
     """Runs the round in the thread that starts it: for scripts and tests.
 
@@ -80,7 +71,7 @@ class InlineRunner:
     """
 
     def __init__(self) -> None:
-        self._round: _Round | None = None
+        self._round: UnderWay | None = None
         self._lock = threading.Lock()
 
     def start(self, job: Job, listen: Callable[[Message], None]) -> None:
@@ -88,9 +79,8 @@ class InlineRunner:
         from napari_sam_tune.core.rounds.steps import steps_of
 
         with self._lock:
-            if self._round is not None:
-                raise TrainingError("A round is already under way; wait for it or cancel it.")
-            under_way = self._round = _Round(listen)
+            require_idle(self._round)
+            under_way = self._round = UnderWay(listen)
         try:
             for message in steps_of(job, under_way.cancelled.is_set):
                 if not isinstance(message, Progress):
@@ -139,8 +129,8 @@ class ProcessRunner:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._worker: WorkerProcess | None = None
-        self._round: _Round | None = None
-        self._latest: _Round | None = None
+        self._round: UnderWay | None = None
+        self._latest: UnderWay | None = None
         self._clicks = 0
         self._patience = self.PATIENCE_SECONDS
         self._turned = monotonic()  # when the worker was last stopped or let go
@@ -162,12 +152,9 @@ class ProcessRunner:
     def start(self, job: Job, listen: Callable[[Message], None]) -> None:
         """Begin a round and return at once; see `Runner.start`."""
         with self._lock:
-            if self._closed:
-                raise TrainingError("The runner is closed.")
-            if self._round is not None:
-                raise TrainingError("A round is already under way; wait for it or cancel it.")
+            require_idle(self._round, is_closed=self._closed)
             worker = self._living_worker()
-            self._round = self._latest = _Round(listen)
+            self._round = self._latest = UnderWay(listen)
             worker.send(("run", job))
 
     def cancel(self) -> None:
@@ -260,7 +247,7 @@ class ProcessRunner:
                 ) from error
         return self._worker
 
-    def _end_stuck(self, under_way: _Round, worker: WorkerProcess) -> None:
+    def _end_stuck(self, under_way: UnderWay, worker: WorkerProcess) -> None:
         with self._lock:
             stuck = self._round is under_way
         if stuck:
