@@ -2606,5 +2606,85 @@
         <source>%d %b</source>
         <translation>%m/%d</translation>
     </message>
+    <message>
+        <source>rows</source>
+        <translation>行</translation>
+    </message>
+    <message>
+        <source>columns</source>
+        <translation>列</translation>
+    </message>
+    <message>
+        <source>slices</source>
+        <translation>スライス</translation>
+    </message>
+    <message>
+        <source>time</source>
+        <translation>時間</translation>
+    </message>
+    <message>
+        <source>channels</source>
+        <translation>チャンネル</translation>
+    </message>
+    <message>
+        <source>colours</source>
+        <translation>色</translation>
+    </message>
+    <message>
+        <source>something else</source>
+        <translation>その他</translation>
+    </message>
+    <message>
+        <source>Two axes are {role}: one of them must be something else.</source>
+        <translation>2 つの軸が {role} になっています。一方は別のものにしてください。</translation>
+    </message>
+    <message>
+        <source>An array of {n} axes is not read.</source>
+        <translation>{n} 軸の配列は読み込めません。</translation>
+    </message>
+    <message>
+        <source>Which axes of these {sides} numbers are rows and columns?</source>
+        <translation>この {sides} の数値のうち、行と列はどの軸ですか。</translation>
+    </message>
+    <message>
+        <source>The file does not say what its {n} planes are: slices, moments, channels or colours?</source>
+        <translation>{n} 枚の面が何であるか、ファイルに書かれていません。スライス、時点、チャンネル、色のどれですか。</translation>
+    </message>
+    <message>
+        <source>The file does not say what its {n} planes are: slices, moments or channels?</source>
+        <translation>{n} 枚の面が何であるか、ファイルに書かれていません。スライス、時点、チャンネルのどれですか。</translation>
+    </message>
+    <message>
+        <source>There are {n} axes, not {m}.</source>
+        <translation>軸は {n} 本で、{m} 本ではありません。</translation>
+    </message>
+    <message>
+        <source>{folder} is no OME-Zarr image, or is damaged ({error}).</source>
+        <translation>{folder} は OME-Zarr 画像ではないか、破損しています（{error}）。</translation>
+    </message>
+    <message>
+        <source>Of {n} axes the file names {m}.</source>
+        <translation>{n} 本の軸のうち、ファイルに名前があるのは {m} 本です。</translation>
+    </message>
+    <message>
+        <source>One, two or three channels make a picture, each with its range.</source>
+        <translation>1 つの画像には 1～3 のチャンネルと、それぞれの範囲が必要です。</translation>
+    </message>
+    <message>
+        <source>{path} is {now}, and was {before} when its axes were said. Put the original back, or open it anew.</source>
+        <translation>{path} は {now} ですが、軸を指定したときは {before} でした。元のファイルに戻すか、開き直してください。</translation>
+    </message>
+    <message>
+        <source>{path} has no plane {plane}.</source>
+        <translation>{path} に面 {plane} はありません。</translation>
+    </message>
+    <message>
+        <source>{path} has no such channels.</source>
+        <translation>{path} にそのチャンネルはありません。</translation>
+    </message>
+    <message>
+        <source>{path} has {n} channels. Choose which make the picture, or which of them is it.</source>
+        <translation>{path} には {n} チャンネルあります。画像にするチャンネルを選んでください。</translation>
+    </message>
 </context>
 </TS>

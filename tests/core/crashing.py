@@ -379,6 +379,9 @@ def project_state(folder: Path) -> list[str]:
         said.append(f"image {image.id} {image.split} {shown}")
         if (state := of_images[image.id].state) not in {"to_do", "done"}:
             said.append(f"{image.id} is {state}")
+    for parts in project.things().values():
+        if len(parts) > 1:
+            said.append(f"thing {sorted(_digest(a.mask.tobytes()) for a in parts)}")
     said += [f"done {image_id}" for image_id in project.done_images()]
     said += [f"empty {image_id}" for image_id in project.empty_images()]
     said += [
@@ -458,6 +461,10 @@ def change(folder: Path) -> Iterator[object]:
     yield project.set_review([second, third], state="approved", note="seen")
     yield project.set_review(third, values={"depth": 3})
     yield project.set_image_review("a.png", state="excluded")
+    yield project.add(NewAnnotation("a.png", blob(14), "object 2"), thing=second)
+    before = project.tie([first, third], second)
+    yield before
+    yield project.tie_again(before)
 
 
 def label(folder: Path) -> Iterator[object]:

@@ -63,6 +63,11 @@ class TiffPicture(Picture):
         return (height, width, *colours)
 
     @property
+    def series(self) -> Any:
+        """What tifffile calls it: the series of the largest pages."""
+        return self._series
+
+    @property
     def is_plain(self) -> bool:
         """Whether the first page, taken as it lies there, is the image."""
         return (

@@ -13,6 +13,7 @@ from napari_sam_tune.core.models.base import BASE_VERSION, BaseRef
 from napari_sam_tune.core.project.naming import Naming
 from napari_sam_tune.core.project.review import Attribute, Reviews
 from napari_sam_tune.core.project.split import SPLITS
+from napari_sam_tune.core.project.stacks import Stacks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -140,6 +141,7 @@ class Ledger:
         writers: name of a log to the machine that writes it.
         naming: the classes, and those that masks were given since they were accepted.
         reviews: what was said of images and masks.
+        stacks: which images are planes of one, and which masks are one thing.
         old_logs: name of a log of the first releases to the bytes it had when others went on.
 
     """
@@ -155,6 +157,7 @@ class Ledger:
     promotions: list[Promotion] = field(default_factory=list)
     naming: Naming = field(default_factory=Naming)
     reviews: Reviews = field(default_factory=Reviews)
+    stacks: Stacks = field(default_factory=Stacks)
     place: dict[str, Any] = field(default_factory=dict)
     writers: dict[str, str] = field(default_factory=dict)
     old_logs: dict[str, int] = field(default_factory=dict)
@@ -262,6 +265,10 @@ class Ledger:
             case "attributes":
                 attributes = tuple(Attribute.from_json(_plain(a)) for a in entry["attributes"])
                 self.reviews.attributes[_text(entry["label"])] = attributes
+            case "stack":
+                self.stacks.set_stack(entry)
+            case "things":
+                self.stacks.tie(entry["ties"])
             case _:
                 pass  # written by a later release of the same format, which may add kinds
 

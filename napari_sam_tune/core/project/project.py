@@ -41,6 +41,7 @@ from napari_sam_tune.core.project.ledger import (
 from napari_sam_tune.core.project.review import person
 from napari_sam_tune.core.project.reviewing import ReviewingOfProject
 from napari_sam_tune.core.project.split import Split, place, split_place
+from napari_sam_tune.core.project.stacking import StacksOfProject
 from napari_sam_tune.core.project.versions import WeightsOfProject
 from napari_sam_tune.core.texts.wording import tr
 
@@ -61,7 +62,7 @@ __all__ = [
 ]
 
 
-class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject):
+class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject, StacksOfProject):
     """An open project; get one from `Project.open`. May be used from several threads.
 
     Whatever changes the project returns when the change would survive a kill and a power cut, and
@@ -162,13 +163,17 @@ class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject):
         marked = self._journal.read().marks.get(image_id, (False, False))[1]
         return marked and not self.annotations(image_id)
 
-    def add(self, new: NewAnnotation, *, review: Review | None = None) -> Annotation:
+    def add(
+        self, new: NewAnnotation, *, review: Review | None = None, thing: str | None = None
+    ) -> Annotation:
         """Store an accepted mask; on return it survives a kill and a power cut.
 
         Args:
             new: the mask.
             review: what is said of it from the start, as where it was imported from; None for
                 nothing. It is never without: a kill leaves both or neither.
+            thing: what it is a mask of in this plane, see `thing_of`; None for a thing of its own.
+                It is never without, either.
 
         Raises:
             MaskError: the mask is empty or not of the image's shape, or the class is no text.
@@ -188,6 +193,8 @@ class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject):
         annotation_id = new_id(moment)
         if review is not None and (said := review.fields()):
             self.say_again(objects={annotation_id: said})  # first: alone it says nothing
+        if thing is not None:
+            self.tie_again({annotation_id: thing})  # the same
         store = self._folder.annotations
         if not store.write(annotation_id, bits, attributes, what="The mask"):
             raise ProjectError(f"An annotation {annotation_id} exists already. Accept again.")
