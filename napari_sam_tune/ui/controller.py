@@ -19,6 +19,7 @@ from napari_sam_tune.core.texts.wording import join_sentences, tr
 from napari_sam_tune.ui.background import Background
 from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS
 from napari_sam_tune.ui.canvas.layers import LabellingLayers
+from napari_sam_tune.ui.canvas.own_context import OwnContext
 from napari_sam_tune.ui.faults import explain
 from napari_sam_tune.ui.going_on import GoingOn
 from napari_sam_tune.ui.guiding import Guiding
@@ -89,6 +90,7 @@ class Controller(QObject):
         self.work: Work | None = None
         self._exporting: Exporting | None = None
         self._is_closed = False
+        self._own_context = OwnContext(viewer)
         self._going_on = GoingOn(panel.start, self)
         self._connect_panel()
         self.guiding = Guiding(self.panel, self._preferences, self._open_samples_anew, self)
@@ -283,9 +285,8 @@ class Controller(QObject):
         self.panel.notice.show_notice(Notice(text, "error", remedy=remedy, act=act))
 
     def _on_viewer_layers_changed(self, _: Event | None = None) -> None:
-        count = len(image_layers(self.viewer))
         home = viewer_home(self.viewer, _viewer_home())
-        self.panel.start.show_images_in_viewer(count, home)
+        self.panel.start.show_images_in_viewer(len(image_layers(self.viewer)), home)
 
     # ----------------------------------------------------------------- leaving
 
@@ -311,6 +312,7 @@ class Controller(QObject):
         self._is_closed = True
         self._disconnect_viewer()
         self._stop_work()
+        self._own_context.close()
         self._going_on.close()
         self._background.close()
         self._inference.close(timeout=10.0 if wait else 0.0)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer
-from qtpy.QtOpenGLWidgets import QOpenGLWidget
-from qtpy.QtWidgets import QApplication
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,22 +45,3 @@ class Turns(QObject):
         except Exception:
             self.drop()
             raise
-
-
-@contextmanager
-def undrawn() -> Iterator[None]:
-    """Let canvases show what they show, until the block is through.
-
-    Drawn between layers that are being added after others were removed, Mesa's software renderer
-    crashes with the whole viewer (seen: napari 0.9, vispy 0.17, Mesa's llvmpipe under X).
-    """
-    canvases = [w for w in QApplication.allWidgets() if isinstance(w, QOpenGLWidget)]
-    drawn = [canvas for canvas in canvases if canvas.updatesEnabled()]
-    for canvas in drawn:
-        canvas.setUpdatesEnabled(False)
-    try:
-        yield
-    finally:
-        for canvas in drawn:
-            with suppress(RuntimeError):  # its viewer was closed meanwhile
-                canvas.setUpdatesEnabled(True)

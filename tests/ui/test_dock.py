@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from html import escape
-from time import strftime
 
 import numpy as np
 import pytest
@@ -21,7 +20,6 @@ from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.preferences import PreferencesSource
 from napari_sam_tune.ui.queue import SAMPLE_IMAGES
 from napari_sam_tune.ui.views.keys_dialog import KeysDialog
-from napari_sam_tune.ui.views.recent_row import RecentRow
 from napari_sam_tune.ui.work import others
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
@@ -258,30 +256,6 @@ def test_a_suggested_class_is_seen_and_a_key_wins_over_it(desk, tmp_path):
     assert desk.session.project.annotations()[-1].label == desk.session.state.label == "pore"
 
 
-def test_opening_again_is_where_one_stopped(make_desk, blobs):
-    first = make_desk()
-    first.open(blobs.folder)
-    first.panel.classes.edited.emit("pore", "#00ff00")
-    first.hand.press(Qt.Key.Key_Period)
-    first.wait(lambda: first.session.state.image_id == "part 2.png")
-    first.wait_ready()
-    first.propose((45, 45))
-    first.hand.press(Qt.Key.Key_Q)
-    accepted = first.layers.accepted.data.copy()
-    first.panel.image.leave.emit()
-    assert first.controller.work is None
-    assert [x.name for x in first.viewer.layers] == []
-
-    first.wait(lambda: first.reads(f"1 mask · {strftime('%d %b')}"))
-    row = first.panel.start.findChild(RecentRow)
-    assert not row.findChild(QLabel).pixmap().isNull()  # of the image that was open
-    first.shot("recent")
-    first.resume()
-    assert first.session.state.image_id == "part 2.png"
-    assert first.session.state.label == "pore"
-    assert (first.layers.accepted.data == accepted).all()
-
-
 def test_a_project_is_opened_with_its_images_where_they_are(desk, blobs, tmp_path, monkeypatch):
     """The place is shown before it is used; what is missing is said, and found again."""
     start, home = desk.panel.start, tmp_path / "documents" / "napari-sam-tune" / "viewer.project"
@@ -430,12 +404,8 @@ def test_a_photograph_that_napari_read_is_turned_upright(desk, tmp_path):
     assert desk.layers.accepted.data.any()
 
 
-def test_the_menus_open_the_dock_and_the_samples(make_napari_viewer):
+def test_the_menu_opens_the_samples(make_napari_viewer):
     viewer = make_napari_viewer(show=True)
-    _, panel = viewer.window.add_plugin_dock_widget("napari-sam-tune", "Label and learn")
-    assert not panel.is_working
-    panel.controller.close()
-
     viewer.open_sample("napari-sam-tune", "defects")
     assert len(viewer.layers) >= 4
     shown = [x.name for x in viewer.layers if x.visible]

@@ -252,45 +252,6 @@ def ended(exporting: Exporting, desk_wait) -> str:
     return exporting.dialog.notice.notice.text
 
 
-def test_the_dock_exports_masks_and_weights(desk, blobs, qtbot, tmp_path):
-    desk.open(blobs.folder)
-    mask = np.zeros((192, 192), bool)
-    mask[30:60, 30:60] = True
-    desk.session.adopt(mask)
-    desk.panel.export.click()
-    exporting = desk.panel.findChild(Exporting)
-    dialog = exporting.dialog
-    out = tmp_path / "out.json"
-    dialog.place.setText(str(out))
-    dialog.place.textEdited.emit(str(out))
-    desk.shot("export")
-    assert "Written: out.json, 1 image with 1 object." in ended(exporting, qtbot)
-    assert len(COCO(str(out)).dataset["annotations"]) == 1
-    _shot(dialog, "export_done")
-
-    # It asks before it replaces anything.
-    out.write_text("mine")
-    dialog.export.click()
-    assert "there already" in dialog.notice.notice.text
-    assert out.read_text() == "mine"
-    _shot(dialog, "export_exists")
-    with qtbot.waitSignal(exporting.ended, timeout=120_000):
-        dialog.notice.findChild(QPushButton).click()
-    assert COCO(str(out)).dataset["annotations"]
-
-    dialog.findChild(QTabWidget).setCurrentIndex(WEIGHTS)
-    assert Path(dialog.place.text()).suffix == ".pth"
-    dialog.place.setText(str(tmp_path / "sam.pth"))
-    _shot(dialog, "export_weights")
-    assert "Written: sam.pth" in ended(exporting, qtbot)
-    assert (tmp_path / "sam.pth").stat().st_size > 1e6
-
-    desk.panel.export.click()  # it is open already
-    assert desk.panel.findChildren(Exporting) == [exporting]
-    dialog.close()
-    assert exporting.is_closed
-
-
 def test_the_dialog_says_what_is_lost_and_can_be_cancelled(project, qtbot, tmp_path, monkeypatch):
     hole = disc(SHAPES[2], 30, 40, 12) & ~disc(SHAPES[2], 30, 40, 5)
     project.add(NewAnnotation("2.png", hole, "pore"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import strftime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from qtpy.QtWidgets import (
     QApplication,
     QFileDialog,
     QInputDialog,
+    QLabel,
     QLineEdit,
     QMenu,
     QProgressBar,
@@ -31,6 +33,7 @@ from walking import faults, unreadable
 
 from napari_sam_tune.ui.export.exporting import Exporting
 from napari_sam_tune.ui.views.learnt_chart import LearntChart
+from napari_sam_tune.ui.views.recent_row import RecentRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -194,6 +197,7 @@ def test_the_first_session(
         _learn(me, blobs)
     _review_and_count(me)
     _export(me, blobs, is_whole=is_whole)
+    _come_back(me, blobs)
 
 
 def _begin(me: Person, blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -455,3 +459,27 @@ def _write_to(dialog: ExportDialog, place: Path) -> None:
 
 def _is_idle(dialog: ExportDialog) -> bool:
     return dialog.notice.notice is not None and not dialog.bar.isVisible()
+
+
+def _come_back(me: Person, blobs: Blobs) -> None:
+    """Close the project and go on: the same image, class, masks; one more click."""
+    before = me.session.state.image_id, me.session.state.label
+    accepted = me.layers.accepted.data.copy()
+    me.press("Other images…")
+    assert me.controller.work is None
+    assert me.said == ""
+    assert [layer.name for layer in me.viewer.layers] == []
+    me.wait(lambda: me.panel.start.findChild(RecentRow) is not None)
+    row = me.panel.start.findChild(RecentRow)
+    me.wait(lambda: me.reads(f"6 masks · {strftime('%d %b')}"))
+    assert not row.findChild(QLabel).pixmap().isNull()  # of the image that was open
+    me.looks("go on with")
+    me.click_on(row.open)
+    me.wait_ready()
+    assert (me.session.state.image_id, me.session.state.label) == before
+    assert (me.layers.accepted.data == accepted).all()
+    assert me.reads("2 masks on it")
+    me.looks("gone on")
+    x, y, _ = blobs.discs[2]
+    assert me.propose((x, y)).mask.any()
+    me.looks("gone on, proposal")

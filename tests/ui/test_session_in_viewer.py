@@ -1,17 +1,13 @@
-"""A person's whole session: open, click, correct, accept, learn in a process, swapped weights."""
+"""Beside the whole session in `test_first_session`: rounds that start by themselves, failures."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from functools import partial
 
 import numpy as np
-import pytest
 import torch
-from PIL import Image
-from pyqtgraph import PlotDataItem, PlotWidget
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton
+from qtpy.QtWidgets import QLabel, QPushButton
 from quick_rounds import QUICK
 
 from napari_sam_tune.core.errors import StorageError
@@ -20,44 +16,6 @@ from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.ui.queue import PROJECT_NAME
 from napari_sam_tune.ui.views.learnt_chart import LearntChart
 from napari_sam_tune.ui.views.style import Section
-
-# what is learnt from is drawn ahead, so not more steps than outlast a test
-ENDLESS = QUICK.model_copy(update={"steps": 2_000, "prompts_per_mask": 1e9})
-
-
-def _accept_discs(desk, blobs, images: int = 3) -> None:
-    """Label two discs of each of the first images: click, correct with the brush, accept."""
-    for number in range(images):
-        desk.wait(lambda n=number: desk.session.state.image_id == f"part {n + 1}.png")
-        desk.wait_ready()
-        for x, y, radius in blobs.discs[:2]:
-            desk.propose((x, y))
-            layer = desk.layers.proposal
-            layer.data[:] = 0  # the eraser, in one go
-            layer.brush_size = 3 * radius  # more than is seen: there is something to learn
-            desk.hand.press(Qt.Key.Key_P)
-            desk.hand.click((x, y))
-            desk.hand.press(Qt.Key.Key_Q)
-        if number < images - 1:
-            desk.hand.press(Qt.Key.Key_Period)
-
-
-def _wait_steps(desk) -> None:
-    """Wait until the round under way shows how far it is."""
-    bar = desk.panel.learning.findChild(QProgressBar)
-    desk.wait(lambda: bar.isVisible() and bar.maximum() > 0)
-
-
-def _drawn(desk, what: str) -> list[int]:
-    """Return the steps at which the round's curve has a "loss" or a "score"."""
-    plot = desk.panel.learning.findChild(PlotWidget)
-    if plot is None:
-        return []
-    lines = [item for item in plot.scene().items() if isinstance(item, PlotDataItem)]
-    losses = plot.getPlotItem().listDataItems()
-    (line,) = losses if what == "loss" else [item for item in lines if item not in losses]
-    steps, _ = line.getData()
-    return [] if steps is None else list(steps)
 
 
 def _unfold(desk, title: str) -> None:
@@ -68,78 +26,6 @@ def _go(desk, key: Qt.Key) -> None:
     """Go to another image and wait until the model has it."""
     desk.hand.press(key)
     desk.wait_ready()
-
-
-@pytest.mark.timeout(1200)
-def test_from_opening_a_folder_to_swapped_weights(make_desk, blobs):
-    desk = make_desk(runner="process", config=QUICK)
-    stripes = np.tile(np.repeat(np.uint8([40, 200]), 4), (192, 24))
-    Image.fromarray(stripes).save(blobs.folder / "part of another line.png")
-    desk.shot("start")
-    desk.open(blobs.folder)
-    _accept_discs(desk, blobs)
-    assert len(desk.session.project.annotations()) == 6
-
-    desk.propose((100, 100))
-    before = desk.session.open_object
-    assert before.proposal.weights_version == "base"
-    # what was accepted has been learnt at once, and the dock says what that is worth
-    learnt = desk.label(desk.panel.learning.learnt_line)
-    desk.wait(lambda: "Learnt from 6 masks" in learnt.text() and "score" in learnt.text())
-    assert learnt.isVisible()
-    chart = desk.panel.learning.findChild(LearntChart)
-    gain, last = desk.panel.learning.gain, chart.points[-1]
-    assert gain.isVisible() == (round(last.learnt, 2) > round(last.alone, 2))
-    desk.shot("proposal")
-    desk.hand.press(Qt.Key.Key_T, Qt.KeyboardModifier.ShiftModifier)
-    desk.wait(lambda: desk.session.state.training)
-    details = desk.button(desk.panel.learning, "Details")
-    desk.wait(lambda: details.isVisible())
-    details.click()
-    desk.wait(lambda: len(_drawn(desk, "loss")) > 4)
-    # the score before the first step is in view
-    left, right = desk.panel.learning.findChild(PlotWidget).viewRange()[0]
-    assert left < _drawn(desk, "score")[0] == 0 < right
-    # the viewer answers while the round goes on
-    desk.propose((101, 101))
-    desk.shot("round")
-    clicked = desk.session.open_object
-
-    desk.wait(lambda: not desk.session.state.training)
-    version = desk.session.state.weights_version
-    desk.wait(lambda: desk.work.fine_tuning._shown.outcome != "")
-    version = desk.session.state.weights_version
-    assert version != "base", desk.work.fine_tuning._shown.outcome
-    desk.wait(lambda: desk.session.open_object.proposal.weights_version == version)
-    assert desk.session.open_object.prompt == clicked.prompt
-    assert desk.label(desk.panel.learning, "badge").text() == "version 1"
-    assert len(desk.session.project.annotations()) == 6
-
-    # the mask of the former weights is one key away, and so is the new one
-    new = desk.session.open_object
-    desk.hand.press(Qt.Key.Key_H)
-    assert desk.session.open_object.proposal.weights_version == "base"
-    desk.hand.press(Qt.Key.Key_H)
-    assert (desk.session.open_object.mask == new.mask).all()
-    _unfold(desk, "Is it helping?")
-    desk.shot("after the round")
-
-    # a surface that version 1 has not learnt is the base model's
-    surface_is_new = partial(desk.reads, "surface is new")
-    assert not surface_is_new()
-    _go(desk, Qt.Key.Key_Period)
-    assert desk.propose((100, 100)).proposal.weights_version == "base"
-    desk.wait(surface_is_new)
-    desk.shot("new surface")
-    _go(desk, Qt.Key.Key_Comma)
-    assert desk.propose((130, 50)).proposal.weights_version == version
-    desk.wait(lambda: not surface_is_new())
-
-    desk.panel.history.table.selectRow(1)
-    desk.button(desk.panel.history, "Use this version again").click()
-    desk.wait(lambda: desk.session.predictor.weights.version == "base")
-    assert desk.session.state.weights_version == "base"
-    assert desk.label(desk.panel.learning, "badge").text() == "base model"
 
 
 def test_a_round_starts_by_itself_after_as_many_masks_as_were_asked_for(make_desk, blobs):

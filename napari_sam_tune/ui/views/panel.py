@@ -105,7 +105,8 @@ class Panel(QWidget):
         self.setStyleSheet(stylesheet(look))
 
     def show_start(self) -> None:
-        """Show the empty state."""
+        """Show the empty state; what was said of a project that is closed is true no more."""
+        self.notice.show_notice(None)
         self._show_page(0)
 
     def show_work(self) -> None:

@@ -16,7 +16,7 @@ from napari_sam_tune.ui.canvas.looks import OWN
 from napari_sam_tune.ui.canvas.view import covering, fit
 from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.queue import queued_layer
-from napari_sam_tune.ui.turns import Turns, undrawn
+from napari_sam_tune.ui.turns import Turns
 from napari_sam_tune.ui.views.labelling import ImageSnapshot
 from napari_sam_tune.ui.views.notice import Notice
 from napari_sam_tune.ui.views.style import on_a_button
@@ -204,11 +204,10 @@ class Opening(QObject):
     def _show(self, read: ReadImage) -> Iterator[None]:
         """Show an image; yields after each layer that had to be made."""
         self._place.queue.know(read.queued, read.record.id)
-        with undrawn():
-            layer, is_new = self._layer_of(read)
-            if is_new:
-                yield
-            yield from self._place.layers.open(layer, read.record.shape)
+        layer, is_new = self._layer_of(read)
+        if is_new:
+            yield
+        yield from self._place.layers.open(layer, read.record.shape)
         self._read = read
         if not self._place.preferences.keep_zoom or not self._was_fitted:
             self._was_fitted = True
