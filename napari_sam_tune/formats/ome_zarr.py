@@ -13,11 +13,11 @@ from napari_sam_tune.core.exchange.left_out import FILE, LeftOut
 from napari_sam_tune.core.exchange.remarks import REVIEW, unpacked
 from napari_sam_tune.core.geometry.turning import UPRIGHT
 from napari_sam_tune.core.images.files import list_files
-from napari_sam_tune.core.images.names import composed, only, own_name, paired, stems
+from napari_sam_tune.core.images.names import composed, inside, only, own_name, paired, stems
+from napari_sam_tune.core.images.zarr_levels import Level, described, level_of
 from napari_sam_tune.formats.exported_folder import by_stem, image_of, read_notes
 from napari_sam_tune.formats.label_images import numbered, placed
-from napari_sam_tune.formats.text_files import inside
-from napari_sam_tune.formats.zarr_arrays import Level, described, level_of, opened, values_of
+from napari_sam_tune.formats.zarr_arrays import opened, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -19,6 +19,7 @@ from napari_sam_tune.core.images.names import (
     NamedFile,
     NamedFiles,
     composed,
+    inside,
     only,
     own_name,
     paired,
@@ -27,7 +28,7 @@ from napari_sam_tune.core.images.names import (
 )
 from napari_sam_tune.formats.drawn import drawn
 from napari_sam_tune.formats.exported_folder import Notes, by_stem, image_of, read_notes
-from napari_sam_tune.formats.text_files import inside, lines_of
+from napari_sam_tune.formats.text_files import lines_of
 from napari_sam_tune.formats.yolo_out import FOLDERS, entry
 
 if TYPE_CHECKING:

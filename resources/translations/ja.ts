@@ -2192,6 +2192,10 @@
         <translation>{called}の圧縮方式は、階調をすべて保って読み込めません。`pip install imagecodecs`を実行するか、非圧縮で保存してください。</translation>
     </message>
     <message>
+        <source>{path} was changed while it was open. Open it again.</source>
+        <translation>{path}は開いている間に変更されました。開き直してください。</translation>
+    </message>
+    <message>
         <source>{called} hides far more in its compression than its pixels. It was made to fill the memory, or is damaged: export it again.</source>
         <translation>{called}の圧縮データが画素数に比べて過大です。メモリーを埋めるよう細工されているか、破損しています。書き出し直してください。</translation>
     </message>
@@ -2685,6 +2689,42 @@
     <message>
         <source>{path} has {n} channels. Choose which make the picture, or which of them is it.</source>
         <translation>{path} には {n} チャンネルあります。画像にするチャンネルを選んでください。</translation>
+    </message>
+    <message>
+        <source>{called} claims {width:,} × {height:,} pixels, and {most:,} a side are the most that is read. Cut it into tiles.</source>
+        <translation>{called}は{width:,} × {height:,}画素と記されています。1辺の上限は{most:,}画素です。タイルに分割してください。</translation>
+    </message>
+    <message>
+        <source>Nothing of the window {window} lies inside.</source>
+        <translation>領域{window}は画像の外にあります。</translation>
+    </message>
+    <message>
+        <source>{path} is a folder, and neither a zarr array nor OME-Zarr. Give a file.</source>
+        <translation>{path}はフォルダーで、zarr配列でもOME-Zarrでもありません。ファイルを指定してください。</translation>
+    </message>
+    <message>
+        <source>{path} cannot be read: {error}.</source>
+        <translation>{path}を読み込めません：{error}。</translation>
+    </message>
+    <message>
+        <source>{path} is no image in zarr, or damaged: {error}</source>
+        <translation>{path}はzarrの画像ではないか、破損しています：{error}</translation>
+    </message>
+    <message>
+        <source>There is no image in {path}: it is neither a zarr array nor OME-Zarr 0.4 or 0.5.</source>
+        <translation>{path}に画像がありません。zarr配列でも、OME-Zarr 0.4または0.5でもありません。</translation>
+    </message>
+    <message>
+        <source>{path} is no zarr array, or damaged: {error}.</source>
+        <translation>{path}はzarr配列ではないか、破損しています：{error}。</translation>
+    </message>
+    <message>
+        <source>{path} cannot be read in parts: it holds {dtype} of the shape {shape} in chunks of {megabytes:.0f} MB. Write numbers in two dimensions and smaller chunks.</source>
+        <translation>{path}は部分ごとに読み込めません：形状{shape}の{dtype}で、チャンクは{megabytes:.0f} MBです。2次元の数値を、より小さなチャンクで書き出してください。</translation>
+    </message>
+    <message>
+        <source>The image in {path} has the shape {shape} along {axes}, and one plane is wanted, grey or in colours. Open it in the viewer: there its planes are labelled one by one.</source>
+        <translation>{path}の画像は軸{axes}に沿った形状{shape}です。必要なのはグレースケールまたはカラーの1面です。ビューアーで開くと、面ごとにラベル付けできます。</translation>
     </message>
 </context>
 </TS>

@@ -156,7 +156,7 @@ def read_like(path: str | Path, pixels: Pixels) -> Pixels:
     return upright if upright.ndim == pixels.ndim else pixels
 
 
-def to_rgb8(image: ArrayLike) -> NDArray[np.uint8]:
+def to_rgb8(image: ArrayLike, limits: tuple[float, float] | None = None) -> NDArray[np.uint8]:
     """Turn any image into the 8-bit RGB the encoder wants; the only preprocessing there is.
 
     8-bit values are kept. Anything else is stretched linearly, all channels alike, from the 0.1th
@@ -166,6 +166,7 @@ def to_rgb8(image: ArrayLike) -> NDArray[np.uint8]:
         image: grey (H, W), or (H, W, C) with C of 1, 2 (grey and alpha), 3 or 4 (RGBA), or
             (C, H, W) with C of 1, 3 or 4 where the last axis cannot be channels. bool, integer or
             float of any range; NaN becomes black, infinities black and white. Alpha is dropped.
+        limits: what to stretch from instead, of the image that this is a part of.
 
     Returns:
         (H, W, 3) uint8, C-contiguous. A constant image that is not 8-bit is mid grey.
@@ -188,7 +189,7 @@ def to_rgb8(image: ArrayLike) -> NDArray[np.uint8]:
     elif colour.dtype == np.bool_:
         grey_or_rgb = colour.astype(np.uint8) * np.uint8(255)
     else:
-        grey_or_rgb = _stretched(colour)
+        grey_or_rgb = _stretched(colour, value_range(colour) if limits is None else limits)
     height, width = colour.shape[:2]
     return np.ascontiguousarray(np.broadcast_to(grey_or_rgb, (height, width, 3)))
 
@@ -224,8 +225,8 @@ def _colour_channels(array: Pixels) -> Pixels:
     return array[:, :, : 1 if array.shape[-1] < 3 else 3]
 
 
-def _stretched(colour: Pixels) -> NDArray[np.uint8]:
-    low, high = _range(colour)
+def _stretched(colour: Pixels, limits: tuple[float, float]) -> NDArray[np.uint8]:
+    low, high = limits
     # Half of each end first: the difference of two large floats may overflow.
     span = high / 2 - low / 2
     if span == 0:
@@ -240,7 +241,8 @@ def _stretched(colour: Pixels) -> NDArray[np.uint8]:
     return out
 
 
-def _range(colour: Pixels) -> tuple[float, float]:
+def value_range(colour: Pixels) -> tuple[float, float]:
+    """Return what `to_rgb8` stretches from, of the (H, W, C) colours of an image."""
     # A regular sample tells percentiles well enough, and an 8k × 8k image is sorted in no time.
     stride = max(1, int(np.ceil(np.sqrt(colour.size / _SAMPLES))))
     sample = _finite(colour[::stride, ::stride])

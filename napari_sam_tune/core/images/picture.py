@@ -56,6 +56,10 @@ class Picture(ABC):
         """
 
     @abstractmethod
+    def check_held(self) -> None:
+        """Refuse a picture whose pixels take more memory than is given, see `check_claim`."""
+
+    @abstractmethod
     def read(self, *, indices: bool = False) -> Pixels:
         """Decode the pixels as a viewer shows them: upright, 0 as black.
 

@@ -40,12 +40,15 @@ _BEGINNINGS: Final = {
 
 
 @contextmanager
-def open_picture(source: Path | bytes, name: str | None = None) -> Iterator[Picture]:
+def open_picture(
+    source: Path | bytes, name: str | None = None, *, lazily: bool = False
+) -> Iterator[Picture]:
     """Open a picture; its pixels are decoded when they are asked for, while it is open.
 
     Args:
         source: a PNG, TIFF, JPEG, BMP or WebP file, or all of its bytes.
         name: what the picture is called in errors; None for the file's path.
+        lazily: leave what a TIFF's pixels take to whoever reads them, see `Picture.check_held`.
 
     Raises:
         ImageError: it is missing, no ordinary file, damaged, of another kind whatever its name
@@ -53,11 +56,22 @@ def open_picture(source: Path | bytes, name: str | None = None) -> Iterator[Pict
 
     """
     called = str(source) if name is None and isinstance(source, Path) else name or "The picture"
-    # The decoders raise whatever comes to mind on damaged files (OSError, ValueError, SyntaxError,
-    # struct.error, IndexError, zlib.error …): every one of them means the same to the person.
+    with errors_told(called), _opened(source, called) as file:
+        picture = _picture(file, called)
+        if not lazily:
+            picture.check_held()
+        yield picture
+
+
+@contextmanager
+def errors_told(called: str) -> Iterator[None]:
+    """Say what a decoder stumbled over, as an ImageError.
+
+    They raise whatever comes to mind on damaged files (OSError, ValueError, SyntaxError,
+    struct.error, IndexError, zlib.error …): every one of them means the same to the person.
+    """
     try:
-        with _opened(source, called) as file:
-            yield _picture(file, called)
+        yield
     except (SamTuneError, MemoryError):
         raise
     except PermissionError as error:

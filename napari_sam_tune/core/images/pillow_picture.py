@@ -54,7 +54,7 @@ class PillowPicture(Picture):
                 )
             )
         each = _WIDE_MODES.get(self._image.mode, 2 if is_deep_colour else 1)
-        check_claim(width * height * len(self._image.getbands()) * each, size, called)
+        self._claim = width * height * len(self._image.getbands()) * each, size, called
         self.orientation = UPRIGHT if kind == "TIFF" else _orientation(self._image)
 
     @property
@@ -67,6 +67,10 @@ class PillowPicture(Picture):
     def is_plain(self) -> bool:
         """Whether it is upright."""
         return self.orientation == UPRIGHT
+
+    def check_held(self) -> None:
+        """Refuse a picture of too many bytes."""
+        check_claim(*self._claim)
 
     def _open(self) -> ImageFile:
         from PIL.BmpImagePlugin import BmpImageFile

@@ -34,7 +34,13 @@ _COLOURS: Final = 3
 
 
 class TiffPicture(Picture):
-    """The largest series of a TIFF: what lies before it or beside it is a thumbnail or a label."""
+    """The largest series of a TIFF: what lies before it or beside it is a thumbnail or a label.
+
+    Attributes:
+        every_series: of the file, as tifffile finds them.
+        series: the image among them.
+
+    """
 
     kind = "TIFF"
 
@@ -47,54 +53,54 @@ class TiffPicture(Picture):
             file, name=Path(called).name, _multifile=False, is_mmstack=False, is_ndtiff=False
         )
         len(tiff.pages)  # counts them, and so ends where their chain goes round in a circle
-        self._first = tiff.series[0]
-        self._series = _largest(tiff.series)
-        self._page: Any = self._series.keyframe
+        self.every_series: tuple[Any, ...] = tuple(tiff.series)
+        self._first = self.every_series[0]
+        self.series: Any = _largest(self.every_series)
+        self._page: Any = self.series.keyframe
         tag = self._page.tags.get(_ORIENTATION)
         self.orientation = orientation_of(None if tag is None else tag.value)
-        check_claim(max(self._first.nbytes, self._series.nbytes), size, called)
+
+    def check_held(self) -> None:
+        """Refuse a series of too many bytes."""
+        check_claim(max(self._first.nbytes, self.series.nbytes), self._size, self._called)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(H, W) or (H, W, C), upright, as far as that can be told without the pixels."""
-        sizes = dict(zip(self._axes, self._sizes, strict=True))
+        sizes = dict(zip(self.axes, self.sizes, strict=True))
         height, width = turned_shape((sizes["Y"], sizes["X"]), self.orientation)
         colours = [size for axis, size in sizes.items() if axis not in "YX" and size > 1]
         return (height, width, *colours)
-
-    @property
-    def series(self) -> Any:
-        """What tifffile calls it: the series of the largest pages."""
-        return self._series
 
     @property
     def is_plain(self) -> bool:
         """Whether the first page, taken as it lies there, is the image."""
         return (
             self.orientation == UPRIGHT
-            and self._series is self._first
-            and self._series.axes in ("YX", "YXS")
+            and self.series is self._first
+            and self.series.axes in ("YX", "YXS")
             and self._page.photometric in (_BLACK_IS_ZERO, _RGB)
         )
 
     @cached_property
-    def _sizes(self) -> tuple[int, ...]:
-        return tuple(self._series.shape)
+    def sizes(self) -> tuple[int, ...]:
+        """How long each axis is."""
+        return tuple(self.series.shape)
 
     @cached_property
-    def _axes(self) -> str:
+    def axes(self) -> str:
         """The letters of the axes, one of rows, one of columns, and of colours; see tifffile.
 
         Raises:
             ImageError: there are planes.
 
         """
-        axes = str(self._series.axes)
-        if axes == "QYX" and self._sizes[-1] in (_COLOURS, _COLOURS + 1):
+        axes = str(self.series.axes)
+        if axes == "QYX" and self.sizes[-1] in (_COLOURS, _COLOURS + 1):
             return "YXS"  # colours that were written as if they were columns
         planes = {
             axis: size
-            for axis, size in zip(axes, self._sizes, strict=True)
+            for axis, size in zip(axes, self.sizes, strict=True)
             if size > 1 and axis not in "YXS" and not (axis == "C" and size == _COLOURS)
         }
         if planes or ("C" in axes and self._page.samplesperpixel > 1):
@@ -120,19 +126,15 @@ class TiffPicture(Picture):
 
     def read(self, *, indices: bool = False) -> Pixels:
         """Decode the image of the file for what its tags say of it."""
-        axes = self._axes
-        # what tifffile gives bare of these is not yet colours
-        is_odd = self._page.photometric in _LAB or (
-            self._page.photometric == _YCBCR and self._page.compression == 1
-        )
-        stored = None if is_odd else self._unpacked(self._series)
+        axes = self.axes
+        stored = None if is_odd(self._page) else self._unpacked(self.series)
         if stored is None:
             return self._read_by_pillow(indices=indices)
         others = [place for place, axis in enumerate(axes) if axis not in "YX"]
         order = (axes.index("Y"), axes.index("X"), *others)
-        pixels = stored.reshape(self._sizes).transpose(order)
+        pixels = stored.reshape(self.sizes).transpose(order)
         pixels = pixels.reshape((*pixels.shape[:2], *(n for n in pixels.shape[2:] if n > 1)))
-        return turned(self._as_shown(pixels, indices=indices), self.orientation)
+        return turned(as_shown(pixels, self._page, indices=indices), self.orientation)
 
     def read_as_stored(self) -> Pixels:
         """Decode the first series as it lies there."""
@@ -140,17 +142,6 @@ class TiffPicture(Picture):
         if stored is not None:
             return stored
         return self._by_pillow(0).read()
-
-    def _as_shown(self, pixels: Pixels, *, indices: bool) -> Pixels:
-        """Return colours and brightnesses for what the samples mean."""
-        match int(self._page.photometric):
-            case 0:
-                return _inverted(pixels, self._page.bitspersample)
-            case 3 if not indices and self._page.colormap is not None:
-                return _coloured(pixels, np.asarray(self._page.colormap))
-            case 5 if pixels.ndim == 3 and pixels.shape[-1] > _COLOURS:
-                return _printed(pixels)
-        return pixels
 
     def _unpacked(self, series: Any) -> NDArray[Any] | None:
         """Return a series as tifffile does; None where it needs Pillow to unpack it."""
@@ -165,12 +156,14 @@ class TiffPicture(Picture):
             return None
 
     def _by_pillow(self, page: int) -> PillowPicture:
-        return PillowPicture("TIFF", self._file, self._called, self._size, page=page)
+        picture = PillowPicture("TIFF", self._file, self._called, self._size, page=page)
+        picture.check_held()
+        return picture
 
     def _read_by_pillow(self, *, indices: bool) -> Pixels:
         """Read the page as Pillow does, which turns it by itself, and inverts up to 8 bits."""
         pixels = self._by_pillow(self._page.index).read(indices=indices)
-        if pixels.dtype != self._series.dtype:
+        if pixels.dtype != self.series.dtype:
             raise ImageError(
                 tr(
                     "{called} is compressed in a way that cannot be read here in full depth. Run "
@@ -200,6 +193,38 @@ class TiffPicture(Picture):
                                 called=self._called,
                             )
                         )
+
+
+def as_shown(pixels: Pixels, page: Any, *, indices: bool = False) -> Pixels:
+    """Return colours and brightnesses for what the samples of a page mean.
+
+    Args:
+        pixels: (h, w) or (h, w, C), as tifffile unpacks them.
+        page: whose.
+        indices: give the numbers of a palette's colours, not the colours.
+
+    """
+    match int(page.photometric):
+        case 0:
+            return _inverted(pixels, page.bitspersample)
+        case 3 if not indices and page.colormap is not None:
+            return _coloured(pixels, np.asarray(page.colormap))
+        case 5 if pixels.ndim == 3 and pixels.shape[-1] > _COLOURS:
+            return _printed(pixels)
+    return pixels
+
+
+def is_odd(page: Any) -> bool:
+    """Whether what tifffile gives bare of a page is not yet colours."""
+    return page.photometric in _LAB or (page.photometric == _YCBCR and page.compression == 1)
+
+
+def unpacks_to_less(packed: bytes, page: Any, most: int) -> bool:
+    """Whether a part of a page unpacks to no more than so many bytes, and some."""
+    most = 2 * most + 64 * _STEP
+    if page.compression not in _DEFLATED or len(packed) * _MOST_DEFLATED <= most:
+        return True
+    return _unpacks_to_less(packed, most)
 
 
 def _largest(every: Sequence[Any]) -> Any:

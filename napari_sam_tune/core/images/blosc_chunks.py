@@ -11,9 +11,10 @@ import math
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from napari_sam_tune.core.errors import MaskError
+from napari_sam_tune.core.errors import ImageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     import zarr
@@ -26,15 +27,16 @@ _COPIED: Final = 2
 _METADATA: Final = (".zarray", ".zattrs", "zarr.json")
 
 
-def check_blosc(path: Path, array: zarr.Array[Any]) -> None:
+def check_blosc(path: Path, array: zarr.Array[Any], chunks: Iterable[Path] | None = None) -> None:
     """Refuse an array that Blosc cannot be trusted to unpack.
 
     Args:
         path: the array's folder.
         array: the same, opened.
+        chunks: the files that are to be unpacked; None for all. One that is not there is no fault.
 
     Raises:
-        MaskError: a chunk is damaged (named), or lies where it cannot be looked at.
+        ImageError: a chunk is damaged (named), or lies where it cannot be looked at.
         OSError: a chunk cannot be read.
 
     """
@@ -45,14 +47,14 @@ def check_blosc(path: Path, array: zarr.Array[Any]) -> None:
     if "'blosc'" not in repr(codecs):
         return
     if "'blosc'" in repr(others) or "blosc" not in last.values():
-        raise MaskError(
+        raise ImageError(
             f"{path} is packed by Blosc inside of something else, where it cannot be checked "
             "before it is unpacked. Write it without shards, or packed by zstd."
         )
     nbytes = math.prod(array.chunks) * array.dtype.itemsize
-    for file in path.rglob("*"):
+    for file in path.rglob("*") if chunks is None else chunks:
         if file.name not in _METADATA and file.is_file() and not _is_sound(file, nbytes):
-            raise MaskError(f"{file} is a damaged chunk. Write it again.")
+            raise ImageError(f"{file} is a damaged chunk. Write it again.")
 
 
 def _is_sound(file: Path, nbytes: int) -> bool:

@@ -1,0 +1,469 @@
+"""Images that are read where somebody looks, and never held whole.
+
+`open_image` gives a `LargeImage` where an image has more than `LARGE_PIXELS`, and the pixels
+themselves of all others. Whoever wants part of a large image reads a window of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import operator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import numpy as np
+from PIL import Image
+
+from napari_sam_tune.core.errors import ImageError
+from napari_sam_tune.core.geometry.windows import clipped, resized_shape, shape_of, whole
+from napari_sam_tune.core.images.files import to_rgb8, value_range
+from napari_sam_tune.core.images.large_tiff import tiff_source
+from napari_sam_tune.core.images.large_zarr import ZarrSource, is_zarr
+from napari_sam_tune.core.images.overview import Overview, averaged
+from napari_sam_tune.core.images.pictures import errors_told, open_picture
+from napari_sam_tune.core.images.tiff_picture import TiffPicture
+from napari_sam_tune.core.texts.wording import tr
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.geometry.windows import Shape, Window
+    from napari_sam_tune.core.images.picture import Pixels
+
+LARGE_PIXELS: Final = 64_000_000
+"""An image of more is read in parts."""
+
+_MOST_SIDE: Final = 300_000
+_OVERVIEW_BYTES: Final = 64 << 20
+_OVERVIEW_SIDE: Final = 2048
+"""Copies are made smaller until the longest side is no longer than this."""
+_FIRST_SECONDS, _SECONDS = 0.5, 0.1
+"""What is spent on filling the overview before it is shown: at first, and whenever it is looked at
+again."""
+_ALMOST: Final = 1.02
+"""A copy this much smaller than is wanted will do: sides of copies are rounded."""
+_BLOCKS, _BLOCK = 16, 64
+"""An image is named by this many blocks along either axis, of so many px a side."""
+
+
+class Source(Protocol):
+    """Where the pixels of a large image come from.
+
+    Attributes:
+        shapes: (H, W) of each level that is stored, finest first.
+        channels: () or (C,), as of the arrays.
+        dtype: of the pixels.
+        units: (h, w) of what is unpacked at once, of each level.
+
+    """
+
+    shapes: tuple[Shape, ...]
+    channels: tuple[int, ...]
+    dtype: np.dtype[Any]
+    units: tuple[Shape, ...]
+
+    def read(self, level: int, window: Window) -> Pixels:
+        """Return a window of a level, (h, w) or (h, w, C); it lies inside."""
+
+
+class HeldSource:
+    """An image that is in memory, because its file cannot be read in parts."""
+
+    def __init__(self, pixels: Pixels) -> None:
+        self._pixels = pixels
+        self.shapes: tuple[Shape, ...] = ((pixels.shape[0], pixels.shape[1]),)
+        self.channels, self.dtype = pixels.shape[2:], pixels.dtype
+        self.units: tuple[Shape, ...] = ((256, pixels.shape[1]),)
+
+    def read(self, level: int, window: Window) -> Pixels:
+        """Return a window."""
+        y0, x0, y1, x1 = window
+        return self._pixels[y0:y1, x0:x1]
+
+
+class LargeImage:
+    """An image too large to be held: `read` and `rgb` give windows of it.
+
+    Safe to be read from several threads at once.
+
+    Args:
+        source: its pixels.
+        called: what it is called in errors.
+
+    Attributes:
+        shape: (H, W) or (H, W, C).
+        dtype: of the pixels.
+
+    """
+
+    def __init__(self, source: Source, called: str) -> None:
+        self._source, self._called = source, called
+        height, width = source.shapes[0]
+        if max(height, width) > _MOST_SIDE or 0 in (height, width, *source.channels):
+            raise ImageError(
+                tr(
+                    "{called} claims {width:,} × {height:,} pixels, and {most:,} a side are the "
+                    "most that is read. Cut it into tiles.",
+                    called=called,
+                    width=width,
+                    height=height,
+                    most=_MOST_SIDE,
+                )
+            )
+        self.shape: tuple[int, ...] = (height, width, *source.channels)
+        self.dtype = source.dtype
+
+    @property
+    def ndim(self) -> int:
+        """2, or 3 with colours."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def nbytes(self) -> int:
+        """What its pixels would take in memory."""
+        return self.size * self.dtype.itemsize
+
+    def __array__(self, *_: object, **__: object) -> NDArray[Any]:
+        """Refuse to be held whole: whoever wants that has forgotten to ask for a window."""
+        raise TypeError(f"{self._called} is read in parts: ask for a window of it")
+
+    # ------------------------------------------------------------------ pixels
+
+    def read(self, window: Window, step: int = 1) -> Pixels:
+        """Return a window's pixels.
+
+        Args:
+            window: (y0, x0, y1, x1); what lies outside the image is left out.
+            step: take every so many-th row and column from y0 and x0 on. Where the file has
+                smaller copies of the image they come from the smallest that has as many.
+
+        Returns:
+            (h, w) or (h, w, C) of the image's type, as `images.files.read_image` gives them where
+            the step is 1.
+
+        Raises:
+            ImageError: part of the file is damaged, or it is gone.
+
+        """
+        y0, x0, y1, x1 = clipped(window, self.shape)
+        fits = [n for n, _ in enumerate(self._source.shapes) if max(self._factor(n)) <= step]
+        level = max(fits, default=0)
+        if level == 0:
+            return np.ascontiguousarray(self._source.read(0, (y0, x0, y1, x1))[::step, ::step])
+        down, across = self._factor(level)
+        shape = self._source.shapes[level]
+        rows = np.minimum((np.arange(y0, y1, step) / down).astype(int), shape[0] - 1)
+        columns = np.minimum((np.arange(x0, x1, step) / across).astype(int), shape[1] - 1)
+        if not len(rows) or not len(columns):
+            return np.zeros((len(rows), len(columns), *self.shape[2:]), self.dtype)
+        part = int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+        found = self._source.read(level, part)
+        return found[np.ix_(rows - rows[0], columns - columns[0])]
+
+    def rgb(self, window: Window, side: int | None = None) -> NDArray[np.uint8]:
+        """Return what the encoder wants of a window: 8-bit RGB, see `images.files.to_rgb8`.
+
+        Values of other types are stretched by the range of the image, not of the window, so that a
+        pixel looks the same in every window.
+
+        Args:
+            window: (y0, x0, y1, x1); what lies outside the image is left out.
+            side: the longest side is made no longer than this, by averaging; None keeps it. A much
+                larger window is averaged from copies of the image, and waits until they are read.
+
+        Returns:
+            (h, w, 3) uint8.
+
+        Raises:
+            ImageError: as `read`; or nothing of the window lies inside.
+
+        """
+        window = clipped(window, self.shape)
+        shape = shape_of(window)
+        if min(shape) < 1:
+            raise ImageError(tr("Nothing of the window {window} lies inside.", window=window))
+        if side is None or max(shape) <= side:
+            return to_rgb8(self._source.read(0, window), self.limits)
+        wanted = resized_shape(shape, side)
+        least = min(shape[0] / wanted[0], shape[1] / wanted[1])
+        found, number = (0.0, 0.0), 0
+        for n, level in enumerate(self._levels):
+            if max(level.factor) <= _ALMOST * least and level.factor > found:
+                found, number = level.factor, n
+        level = self._levels[number]
+        y0, x0, y1, x1 = (edge / level.factor[n % 2] for n, edge in enumerate(window))
+        outer = clipped((int(y0), int(x0), int(np.ceil(y1)), int(np.ceil(x1))), level.shape)
+        pixels = to_rgb8(level.whole_window(outer), self.limits)
+        box = [x0 - outer[1], y0 - outer[0], x1 - outer[1], y1 - outer[0]]
+        box[2], box[3] = min(box[2], pixels.shape[1]), min(box[3], pixels.shape[0])
+        size = wanted[1], wanted[0]
+        small = Image.fromarray(pixels).resize(size, Image.Resampling.BOX, tuple(box))  # type: ignore[arg-type]
+        return np.asarray(small)
+
+    @cached_property
+    def limits(self) -> tuple[float, float]:
+        """What values are stretched from: (low, high), see `images.files.to_rgb8`.
+
+        Percentiles of the blocks that name the image; where those are all one value, the least and
+        the largest of all.
+        """
+        blocks = [block.reshape((-1, *self.shape[2:])) for block in self._blocks]
+        sample = np.concatenate(blocks)
+        sample = sample[:, None, None] if sample.ndim == 1 else sample[:, None]
+        low, high = value_range(sample[..., : 1 if sample.shape[-1] < 3 else 3])
+        if low < high or self.dtype in (np.uint8, np.bool_):
+            return low, high
+        smallest = self._levels[-1]
+        pixels = smallest.whole_window((0, 0, smallest.shape[0], smallest.shape[1]))
+        return value_range(pixels[..., None] if pixels.ndim == 2 else pixels)
+
+    # ------------------------------------------------------------------- names
+
+    @cached_property
+    def content_hash(self) -> str:
+        """What an image is known by: 32 hex digits of the SHA-256 of shape, type and some pixels.
+
+        Those of 16 × 16 blocks of 64 × 64 px on a regular grid over all of the image, edges
+        included. The same pixels have the same name whatever file they are in; a change that lies
+        between the blocks is not seen. Never the name that `images.files.content_hash` gives.
+        """
+        dtype = self.dtype.newbyteorder("<")
+        digest = hashlib.sha256(f"blocks {self.shape} {dtype.str}".encode())
+        for block in self._blocks:
+            one = block.astype(np.uint8) if block.dtype == np.bool_ else block
+            digest.update(np.ascontiguousarray(one, one.dtype.newbyteorder("<")).tobytes())
+        return digest.hexdigest()[:32]
+
+    @cached_property
+    def _blocks(self) -> list[Pixels]:
+        starts = []
+        for side in self.shape[:2]:
+            last = max(0, side - _BLOCK)
+            evenly = (round(n * last / (_BLOCKS - 1)) for n in range(_BLOCKS - 1))
+            # so that most lie within one tile of a file
+            starts.append(sorted({*(at - at % _BLOCK for at in evenly), last}))
+        bottom, right = self.shape[:2]
+        found = []
+        for y in starts[0]:
+            if self._source.units[0][1] >= right:  # a strip is unpacked whole: once for all
+                band = self._source.read(0, (y, 0, min(y + _BLOCK, bottom), right))
+                found += [band[:, x : x + _BLOCK].copy() for x in starts[1]]
+                continue
+            found += [
+                self._source.read(0, (y, x, min(y + _BLOCK, bottom), min(x + _BLOCK, right)))
+                for x in starts[1]
+            ]
+        return found
+
+    # ------------------------------------------------------------------ levels
+
+    @property
+    def levels(self) -> list[Level]:
+        """The image in several sizes for a viewer, finest first: arrays that are read by slicing.
+
+        Grey and 8-bit RGB(A) as they are, the rest as 8-bit RGB.
+        """
+        return self._levels
+
+    @cached_property
+    def _levels(self) -> list[Level]:
+        found = [
+            Level(self, shape, self._factor(n), n, None)
+            for n, shape in enumerate(self._source.shapes)
+        ]
+        overview = self._overview
+        if overview is None:
+            return found
+        (down, across), last = self._factor(len(found) - 1), len(found) - 1
+        height, width = self._source.shapes[last]
+        by = 2
+        while by < overview.factors[0]:
+            shape = -(-height // by), -(-width // by)
+            found.append(Level(self, shape, (down * by, across * by), last, by))
+            by *= 2
+        for factor, copy in zip(overview.factors, overview.copies, strict=True):
+            shape = copy.shape[0], copy.shape[1]
+            found.append(Level(self, shape, (down * factor, across * factor), last, factor, copy))
+        return found
+
+    @cached_property
+    def _overview(self) -> Overview | None:
+        """Copies made smaller, where the file has none that are small enough."""
+        last = len(self._source.shapes) - 1
+        shape, factor = self._source.shapes[last], 2
+        if max(shape) <= _OVERVIEW_SIDE:
+            return None
+        each = self.dtype.itemsize * int(np.prod(self._source.channels, dtype=int))
+        while shape[0] * shape[1] * each / factor**2 > _OVERVIEW_BYTES:
+            factor *= 2
+        return Overview(
+            lambda window: self._source.read(last, window),
+            shape,
+            self._source.units[last],
+            factor,
+            self._source.channels,
+            self.dtype,
+        )
+
+    def fill(self, seconds: float) -> bool:
+        """Go on reading what is seen from afar, for about so long; returns whether all is read.
+
+        Raises:
+            ImageError: part of the file is damaged.
+
+        """
+        return self._overview is None or self._overview.fill(seconds=seconds)
+
+    def _factor(self, level: int) -> tuple[float, float]:
+        """Return px of the image to a px of a stored level, (down, across)."""
+        (height, width), (h, w) = self._source.shapes[0], self._source.shapes[level]
+        return height / h, width / w
+
+    # what levels ask
+    def _part(self, level: Level, window: Window, *, wait: bool) -> Pixels:
+        if level.by is None:
+            return self._source.read(level.stored, window)
+        y0, x0, y1, x1 = window
+        below = self._source.shapes[level.stored]
+        outer = clipped((y0 * level.by, x0 * level.by, y1 * level.by, x1 * level.by), below)
+        if level.copy is None:
+            return averaged(self._source.read(level.stored, outer), level.by)
+        overview = self._overview
+        if overview is not None:
+            seconds = _SECONDS if overview.is_begun else _FIRST_SECONDS
+            overview.fill(outer, None if wait else seconds)
+        return level.copy[y0:y1, x0:x1]
+
+
+class Level:
+    """A large image in one size: an array for viewers, read where it is sliced.
+
+    Args:
+        image: whose.
+        pixels: (h, w).
+        factor: (down, across), px of the image to one of its pixels.
+        stored: which of the stored levels it is made of.
+        by: px of that one to one of its pixels; None where it is that.
+        copy: the pixels, where they are held.
+
+    Attributes:
+        shape: (h, w) or (h, w, C).
+        dtype: of the pixels as they are shown.
+
+    """
+
+    def __init__(
+        self,
+        image: LargeImage,
+        pixels: Shape,
+        factor: tuple[float, float],
+        stored: int,
+        by: int | None,
+        copy: Pixels | None = None,
+    ) -> None:
+        self._image = image
+        self.factor, self.stored, self.by, self.copy = factor, stored, by, copy
+        channels = image.shape[2:]
+        self._is_plain = not channels or (channels[0] in (3, 4) and image.dtype == np.uint8)
+        self.shape: tuple[int, ...] = (*pixels, *(channels if self._is_plain else (3,)))
+        self.dtype = image.dtype if self._is_plain else np.dtype(np.uint8)
+
+    @property
+    def ndim(self) -> int:
+        """2, or 3 with colours."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def whole_window(self, window: Window) -> Pixels:
+        """Return a window of it, of the image's own type, when all of it is read."""
+        return self._image._part(self, window, wait=True)
+
+    def __getitem__(self, key: Any) -> Pixels:
+        """Return what numpy would for slices and numbers; of an overview what was read so far."""
+        keys = list(key) if isinstance(key, tuple) else [key]
+        if Ellipsis in keys:
+            at = keys.index(Ellipsis)
+            keys[at : at + 1] = [slice(None)] * (self.ndim - len(keys) + 1)
+        keys += [slice(None)] * (self.ndim - len(keys))
+        (y0, y1, rows), (x0, x1, columns) = (
+            _span(one, side) for one, side in zip(keys[:2], self.shape[:2], strict=True)
+        )
+        if y0 == y1 or x0 == x1:
+            found = np.zeros((y1 - y0, x1 - x0, *self.shape[2:]), self.dtype)
+        else:
+            found = self._image._part(self, (y0, x0, y1, x1), wait=False)
+            found = found if self._is_plain else to_rgb8(found, self._image.limits)
+        return found[(rows, columns, *keys[2:])]
+
+    def __array__(self, dtype: Any = None, **_: object) -> NDArray[Any]:
+        """Return all of it; of the finest ones nobody should ask that."""
+        return np.asarray(self[...], dtype)
+
+
+def _span(key: Any, side: int) -> tuple[int, int, slice | int]:
+    """Return what part of an axis a slice or a number touches, and what it is of that part."""
+    if not isinstance(key, slice):
+        at = range(side)[operator.index(key)]
+        return at, at + 1, 0
+    wanted = range(side)[key]
+    if not wanted:
+        return 0, 0, slice(None)
+    low, high = min(wanted[0], wanted[-1]), max(wanted[0], wanted[-1]) + 1
+    return low, high, slice(None, None, wanted.step)
+
+
+def open_image(path: str | Path) -> Pixels | LargeImage:
+    """Open an image file or a `.zarr`: its pixels, or what they are read by where they are many.
+
+    Args:
+        path: a PNG, TIFF, JPEG, BMP or WebP file, or the folder of a zarr array or of OME-Zarr.
+
+    Returns:
+        What `images.files.read_image` returns, of up to `LARGE_PIXELS`; else a `LargeImage`. Of
+        a file that cannot be read in parts (PNG, JPEG, TIFFs in one strip, turned or in odd
+        colours) the pixels are decoded, and windows are taken of those.
+
+    Raises:
+        ImageError: as `read_image`.
+
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _open_zarr(path)
+    with open_picture(path, lazily=True) as picture:
+        height, width = picture.shape[:2]
+        if height * width <= LARGE_PIXELS:
+            picture.check_held()
+            pixels = picture.read()
+            if pixels.size == 0:
+                raise ImageError(tr("{path} holds no pixels. Export or copy it again.", path=path))
+            return pixels
+        source: Source | None = None
+        if isinstance(picture, TiffPicture):
+            source = tiff_source(path, picture)
+        if source is None:
+            picture.check_held()
+            source = HeldSource(picture.read())
+    return LargeImage(source, str(path))
+
+
+def _open_zarr(path: Path) -> Pixels | LargeImage:
+    if not is_zarr(path):
+        raise ImageError(
+            tr("{path} is a folder, and neither a zarr array nor OME-Zarr. Give a file.", path=path)
+        )
+    with errors_told(str(path)):
+        image = LargeImage(ZarrSource(path), str(path))
+        if image.shape[0] * image.shape[1] <= LARGE_PIXELS:
+            return image.read(whole((image.shape[0], image.shape[1])))
+    return image

@@ -1,0 +1,248 @@
+"""Large images are read in windows, and what a window shows is what the whole image would."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from napari_sam_tune.core.errors import ImageError
+from napari_sam_tune.core.images import large_image
+from napari_sam_tune.core.images.files import read_image, to_rgb8
+from napari_sam_tune.core.images.large_image import LargeImage, open_image
+from napari_sam_tune.core.images.overview import averaged
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_TIFFS: dict[str, dict[str, Any]] = {
+    "mapped": {},
+    "tiled": {"tile": (64, 48)},
+    "strips": {"rowsperstrip": 7, "compression": "zlib"},
+    "packed tiles": {"tile": (32, 64), "compression": "zlib", "predictor": True},
+    "BigTIFF": {"tile": (32, 32), "bigtiff": True, "byteorder": ">"},
+    "colours apart": {"tile": (64, 64), "planarconfig": "separate"},
+    "white is zero": {"tile": (32, 32), "photometric": "miniswhite"},
+    "OME": {"tile": (32, 32), "ome": True},
+    "turned": {"extratags": [(274, 3, 1, 6, True)]},
+}
+_OTHERS = ("PNG", "zarr 2", "zarr 3", "OME-Zarr")
+
+
+@pytest.fixture(autouse=True)
+def few_pixels_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images of these tests are small."""
+    monkeypatch.setattr(large_image, "LARGE_PIXELS", 10_000)
+    monkeypatch.setattr(large_image, "_OVERVIEW_SIDE", 100)
+    monkeypatch.setattr(large_image, "_OVERVIEW_BYTES", 5_000)
+
+
+def _image(seed: int, channels: int, dtype: str) -> np.ndarray:
+    """Return 301 × 257 px of a smooth surface with some noise on it."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[:301, :257]
+    waves = np.sin(y / 23 + seed) * np.cos(x / 31)
+    values = 120 + 90 * waves + random.integers(-9, 10, (301, 257))
+    many = np.stack([values, values[::-1], values[:, ::-1]], axis=-1)[..., :channels]
+    pixels = many[..., 0] if channels == 1 else many
+    if dtype == "bool":
+        return pixels > 120
+    return (pixels * (1 if dtype == "uint8" else 17.25)).astype(dtype)
+
+
+def _written(folder: Path, kind: str, pixels: np.ndarray) -> Path:
+    if kind == "PNG":
+        Image.fromarray(pixels).save(folder / "image.png")
+        return folder / "image.png"
+    bands = pixels if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+    if kind in _OTHERS:
+        path = folder / "image.zarr"
+        if kind != "OME-Zarr":
+            chunks = (*bands.shape[:-2], 50, 60)
+            version = 2 if kind == "zarr 2" else 3
+            array = zarr.create_array(
+                path, shape=bands.shape, chunks=chunks, dtype=bands.dtype, zarr_format=version
+            )
+            array[...] = bands
+            return path
+        group = zarr.create_group(path, zarr_format=3)
+        axes = [{"name": name} for name in "cyx"[-bands.ndim :]]
+        names = []
+        for number, step in enumerate((1, 2, 4)):
+            level = averaged(pixels, step)
+            level = level if level.ndim == 2 else np.moveaxis(level, -1, 0)
+            array = group.create_array(
+                str(number), shape=level.shape, chunks=level.shape, dtype=level.dtype
+            )
+            array[...] = level
+            names.append({"path": str(number)})
+        group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": names}]}
+        return path
+    options = dict(_TIFFS[kind])
+    options.setdefault("photometric", "minisblack" if pixels.ndim == 2 else "rgb")
+    is_apart = options.get("planarconfig") == "separate"
+    path = folder / ("image.ome.tif" if options.get("ome") else "image.tif")
+    tifffile.imwrite(path, bands if is_apart else pixels, **options)
+    return path
+
+
+def _opened(path: Path) -> LargeImage:
+    found = open_image(path)
+    assert isinstance(found, LargeImage)
+    return found
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    kind=st.sampled_from((*_TIFFS, *_OTHERS)),
+    dtype=st.sampled_from(("uint8", "uint16", "float32", "bool")),
+    channels=st.sampled_from((1, 3)),
+    seed=st.integers(0, 9),
+    corners=st.tuples(*[st.integers(0, 301)] * 4),
+    side=st.integers(5, 90),
+    step=st.integers(1, 9),
+)
+def test_windows_are_the_pixels_that_the_whole_image_has(
+    tmp_path_factory: pytest.TempPathFactory,
+    kind: str,
+    dtype: str,
+    channels: int,
+    seed: int,
+    corners: tuple[int, int, int, int],
+    side: int,
+    step: int,
+) -> None:
+    is_odd = (
+        (channels == 3 and (dtype == "bool" or kind == "white is zero"))
+        or (channels == 1 and kind == "colours apart")
+        or (kind == "PNG" and (dtype == "float32" or (dtype != "uint8" and channels == 3)))
+        or ("packed" in kind and dtype in ("float32", "bool"))  # by what is not installed
+        or (kind == "OME" and dtype == "bool")
+    )
+    if is_odd:
+        dtype, channels, kind = "uint16", 1, "tiled"
+    pixels = _image(seed, channels, dtype)
+    path = _written(tmp_path_factory.mktemp("large"), kind, pixels)
+    image = _opened(path)
+    expected = pixels if "arr" in kind else read_image(path)
+
+    assert (image.shape, image.dtype) == (expected.shape, expected.dtype)
+    y0, y1 = sorted(corners[:2])
+    x0, x1 = sorted(corners[2:])
+    part = expected[y0:y1, x0:x1]
+    assert np.array_equal(image.read((y0, x0, y1, x1)), part)
+    strided = image.read((y0, x0, y1, x1), step)
+    assert strided.shape == expected[y0:y1:step, x0:x1:step].shape
+    if kind != "OME-Zarr":
+        assert np.array_equal(strided, expected[y0:y1:step, x0:x1:step])
+    if not part.size:
+        return
+    seen = image.rgb((y0, x0, y1, x1))
+    assert np.array_equal(seen, to_rgb8(part, image.limits))
+    small = image.rgb((y0, x0, y1, x1), side)
+    assert max(small.shape[:2]) == min(side, max(part.shape[:2]))
+    if dtype != "bool" and min(part.shape[:2]) > 20:  # of true and false the mean is not kept
+        again = Image.fromarray(seen).resize(small.shape[1::-1], Image.Resampling.BOX)
+        assert np.abs(np.asarray(again, np.int16) - small).mean() < 8  # of more than 150
+
+
+def test_the_same_pixels_have_the_same_name_whatever_holds_them(tmp_path: Path) -> None:
+    pixels = _image(3, 1, "uint8")
+    names = set()
+    for kind in ("mapped", "packed tiles", "BigTIFF", "OME", "PNG", "zarr 2", "OME-Zarr"):
+        (tmp_path / kind).mkdir()
+        names.add(_opened(_written(tmp_path / kind, kind, pixels)).content_hash)
+    assert len(names) == 1
+    pixels[17, 23] ^= 1
+    assert _opened(_written(tmp_path, "tiled", pixels)).content_hash not in names
+    assert _opened(_written(tmp_path, "tiled", pixels.astype("uint16"))).content_hash not in names
+
+
+def test_what_a_viewer_shows_is_there_at_once_and_whole_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(large_image, "_FIRST_SECONDS", 0)
+    monkeypatch.setattr(large_image, "_SECONDS", 0)
+    pixels = _image(1, 1, "uint16")
+    image = _opened(_written(tmp_path, "tiled", pixels))
+    *finer, coarsest = image.levels
+    assert [level.shape for level in finer][:2] == [(301, 257), (151, 129)]
+    assert np.array_equal(finer[1][20:60, 30:50:2], averaged(pixels, 2)[20:60, 30:50:2])
+    factor = round(coarsest.factor[0])
+    expected = averaged(pixels, factor)
+
+    first = coarsest[...]
+    assert first.shape == expected.shape
+    assert first.all()  # each part stands for its neighbours that are not there yet
+    assert not np.array_equal(first, expected)
+    while not image.fill(0):
+        pass
+    assert np.abs(coarsest[...].astype(int) - expected).max() <= 2  # a mean of rounded means
+    assert image.levels[0][300, -1] == pixels[300, -1]
+
+
+def test_levels_of_the_file_are_read_where_they_are_enough(tmp_path: Path) -> None:
+    pixels = _image(2, 1, "uint8")
+    path = tmp_path / "pyramid.tif"
+    with tifffile.TiffWriter(path) as tiff:
+        tiff.write(pixels, tile=(32, 32), subifds=2, photometric="minisblack")
+        for step in (2, 4):
+            tiff.write(255 - averaged(pixels, step), tile=(32, 32), subfiletype=1)
+    image = _opened(path)
+    assert [level.shape for level in image.levels] == [(301, 257), (151, 129), (76, 65)]
+    whole = (0, 0, 301, 257)
+    assert np.array_equal(image.read(whole, 2), 255 - averaged(pixels, 2))
+    again = to_rgb8(255 - averaged(pixels, 4))
+    assert np.abs(image.rgb(whole, 76).astype(int) - again).mean() < 2
+
+
+def test_what_cannot_be_read_in_parts_is_refused_or_decoded_whole(tmp_path: Path) -> None:
+    def refusal(path: Path) -> str:
+        with pytest.raises(ImageError) as caught:
+            _opened(path).rgb((0, 0, 301, 257))
+        return str(caught.value)
+
+    pixels = _image(2, 1, "uint8")
+    stack = tmp_path / "stack.tif"
+    tifffile.imwrite(stack, np.stack([pixels, pixels]), tile=(64, 64), photometric="minisblack")
+    assert "stack of planes" in refusal(stack)
+
+    # a bomb: a tile that unpacks to 268 MB
+    bomb = tmp_path / "bomb.tif"
+    packed = zlib.compress(bytes(1 << 28), 9)
+    whole = {"shape": pixels.shape, "dtype": "uint8", "photometric": "minisblack"}
+    tifffile.imwrite(bomb, iter([packed]), tile=(304, 304), compression="zlib", **whole)
+    assert "hides far more" in refusal(bomb)
+
+    cut = tmp_path / "cut.tif"
+    tifffile.imwrite(cut, pixels, tile=(64, 64), compression="zlib", photometric="minisblack")
+    cut.write_bytes(cut.read_bytes()[:-9000])
+    assert "damaged" in refusal(cut)
+
+    claims = tmp_path / "claims.zarr"
+    zarr.create_array(claims, shape=(1 << 22, 1 << 22), chunks=(64, 64), dtype="uint8")
+    assert "are the most that is read" in refusal(claims)
+    stacked = tmp_path / "stacked.zarr"
+    zarr.create_array(stacked, shape=(7, 301, 257), chunks=(1, 64, 64), dtype="uint8")
+    assert "7 × 301 × 257 along cyx" in refusal(stacked)
+    chunk = tmp_path / "chunk.zarr"
+    zarr.create_array(chunk, shape=(30_000, 30_000), chunks=(30_000, 30_000), dtype="uint8")
+    assert "in chunks of 900 MB" in refusal(chunk)
+    (tmp_path / "folder").mkdir()
+    assert "neither a zarr array" in refusal(tmp_path / "folder")
+
+    changed = _opened(_written(tmp_path, "tiled", pixels))
+    _written(tmp_path, "BigTIFF", 255 - pixels)
+    with pytest.raises(ImageError, match="was changed while it was open"):
+        changed.read((0, 0, 9, 9))
+    with pytest.raises(TypeError, match="ask for a window"):
+        np.asarray(changed)
