@@ -48,7 +48,7 @@ def axes_of_file(path: str | Path) -> Axes:
     path = Path(path)
     if path.is_dir():
         return axes_of_zarr(path)
-    with open_picture(path) as picture:
+    with open_picture(path, lazily=True) as picture:
         if isinstance(picture, TiffPicture):
             return axes_of_series(picture.series)
         height, width, *colours = picture.shape
@@ -119,8 +119,9 @@ def opened_array(path: Path) -> Iterator[Any]:
     if path.is_dir():
         yield _multiscale(path)[1]
         return
-    with open_picture(path) as picture:
+    with open_picture(path, lazily=True) as picture:
         if not isinstance(picture, TiffPicture):
+            picture.check_held()
             yield picture.read()
             return
         with picture.series.aszarr() as store:
