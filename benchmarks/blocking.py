@@ -331,12 +331,13 @@ def label(person: Person) -> None:
     select, labels = person.work.selecting.select, ("class 1", "class 2") * TIMES
     turn = iter(labels)
 
-    def relabel() -> None:
-        select(ids[:1])
-        person.work.accepted.choose_class(next(turn))
-
-    deeds.do("another class of a mask", relabel, person.is_settled)
-    select(())
+    for _ in range(TIMES):
+        deeds.do("select a mask", partial(select, ids[:1]), person.is_settled, times=1)
+        relabel = partial(person.work.accepted.choose_class, next(turn))
+        deeds.do("another class of a mask", relabel, person.is_settled, times=1)
+        select(())
+    join(deeds, "select a mask")
+    join(deeds, "another class of a mask")
     deeds.do("undo", partial(person.act, "undo"), person.is_settled)
     deeds.do("next image", partial(person.act, "next_image"), person.is_ready, times=2)
     spin(person.is_settled, slowly=False)
@@ -345,9 +346,10 @@ def label(person: Person) -> None:
 
 
 def join(deeds: Deeds, name: str) -> None:
-    """Make the rows of one name, at the end, one."""
+    """Make the rows of one name one, at the end."""
     same = [ticks for row, ticks in deeds.rows if row == name]
-    deeds.rows[-len(same) :] = [(name, [tick for ticks in same for tick in ticks])]
+    others = [row for row in deeds.rows if row[0] != name]
+    deeds.rows[:] = [*others, (name, [tick for ticks in same for tick in ticks])]
 
 
 def jump(person: Person, ids: list[str]) -> None:

@@ -127,6 +127,7 @@ class KeyMap:
         actions: what to call for each name in `DEFAULT_KEYS` but those held.
         held: what to call for each name in `HELD`, with True and, when the key is released, False.
         on_pan: called with True while the pan key is held, False when it is released.
+        layers: those of the plugin on which its keys are bound.
 
     """
 
@@ -138,6 +139,7 @@ class KeyMap:
     def __post_init__(self) -> None:
         self._bound: list[tuple[KeymapProvider, KeyBinding, object]] = []
         self.keys = dict(DEFAULT_KEYS)
+        self.layers: list[KeymapProvider] = []
 
     def bind(self, keys: Mapping[str, str], own_layers: list[KeymapProvider]) -> list[str]:
         """Bind the actions anew.
@@ -151,6 +153,7 @@ class KeyMap:
 
         """
         self.release()
+        self.layers = own_layers
         self.keys, problems = _usable(keys)
         for name, key in self.keys.items():
             for provider in (self.viewer, *own_layers):

@@ -258,8 +258,8 @@ class LabellingLayers:
         if layer is None:
             return  # no image was open yet
         if lines is not None or len(layer.data):
+            self._fit_width(role)  # before there are more lines, which would be drawn twice
             layer.data = np.zeros((0, 2, 2), np.float32) if lines is None else lines
-        self._fit_width(role)
 
     def proposed_mask(self) -> Mask:
         """Return the proposal layer as (H, W) bool, as brush and eraser left it."""
@@ -348,7 +348,8 @@ class LabellingLayers:
         if len(clicks.data):
             clicks.size = CLICK_PIXELS * self.screen_pixel()
         for role in _LINES:
-            self._fit_width(role)
+            if len(self._own[role].data):
+                self._fit_width(role)
         # napari draws contours in whole pixels of the image
         contour = max(1, round(width)) if self._outlined else 0
         for role in _MASKS:
@@ -357,7 +358,7 @@ class LabellingLayers:
 
     def _fit_width(self, role: str) -> None:
         layer, width = self._own[role], _LINES[role] * self.screen_pixel()
-        if len(layer.data) and layer.edge_width != width:
+        if layer.edge_width != width:
             layer.edge_width = width
 
     def screen_pixel(self) -> float:

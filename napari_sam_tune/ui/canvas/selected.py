@@ -41,12 +41,13 @@ class SelectedMasks:
             middle = (coarse - 1) / 2  # of a coarse pixel
             edges[:, 0] += (top + middle, left + middle)
             steps.append(edges)
-        self._layers.selected.visible = True
+        self.mark(visible=True)
         self._layers.show_lines("selected", np.concatenate(steps) if steps else None)
 
     def mark(self, *, visible: bool) -> None:
         """Show the outlines, or hide them for a moment."""
-        if self._layers.is_open:
+        # napari draws a layer anew and its small picture, too, also where it is in view already
+        if self._layers.is_open and self._layers.selected.visible != visible:
             self._layers.selected.visible = visible
 
     def look_at(self, bbox: BoundingBox) -> None:

@@ -46,6 +46,9 @@ class Selecting(QObject):
         self.crop_of: Callable[[Annotation], Mask] = lambda annotation: annotation.cropped_mask
         # what is to be shown once its image is open, and done then
         self._goal: tuple[str, Callable[[], None] | None] | None = None
+        self._soon = QTimer(self)  # in a turn of its own: to show an image takes one already
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self._reach_goal)
         self._blinks_left = 0
         self._blink = QTimer(self)
         self._blink.setInterval(_BLINK_MS)
@@ -57,6 +60,7 @@ class Selecting(QObject):
     def close(self) -> None:
         """Stop listening; take the outlines off the canvas."""
         self._blink.stop()
+        self._soon.stop()
         self._session.object_changed.disconnect(self._on_session_object_changed)
 
     def select(self, ids: Iterable[str]) -> None:
@@ -116,8 +120,13 @@ class Selecting(QObject):
         self._goal = None
 
     def _on_image_opened(self, _: object) -> None:
+        if self._goal is not None:
+            self._soon.start()
+            return
         self.keep_here()
         self.show()
+
+    def _reach_goal(self) -> None:
         goal, self._goal = self._goal, None
         if goal is not None:
             self._arrive(*goal)
@@ -126,6 +135,8 @@ class Selecting(QObject):
         annotation = self._session.project.annotation(annotation_id)
         if annotation.image_id != self._session.state.image_id:
             return
+        if self.ids == (annotation_id,):
+            self.show()
         self.select((annotation_id,))
         self._outlines.look_at(annotation.bbox)
         self._blinks_left = 2 * _BLINKS

@@ -151,7 +151,8 @@ class Work(QObject):
         self.deleteLater()
 
     def _on_image_opened(self, _: object) -> None:
-        self._bind_keys()
+        if self._keys.layers != self.place.layers.all_own:
+            self._bind_keys()
         self._offer_adoption()
 
     def _bind_keys(self) -> None:
