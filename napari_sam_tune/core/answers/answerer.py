@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import ImageRecord, Project
     from napari_sam_tune.core.prompts import Mask, Proposal, ProposalRequest, Stroke
+    from napari_sam_tune.core.recall.recalled import Recalled
     from napari_sam_tune.core.state import SessionState
 
 _log = logging.getLogger(__name__)
@@ -244,6 +245,33 @@ class Answerer:
         if not mask.any():
             raise PromptError(tr("The model found nothing within the loop: click on the object."))
         return mask
+
+    def carry(self, image: NDArray[Any], record: ImageRecord, expected: Recalled) -> Proposal:
+        """Ask about an object of one plane in another; the open image stays open.
+
+        The plane's embedding comes from the cache, or goes there as far as there is room.
+
+        Args:
+            image: the other plane's pixels.
+            record: of it.
+            expected: where the object should be there, and how it should look.
+
+        Raises:
+            ImageError: not an image.
+
+        """
+        rgb = to_rgb8(image)
+        key = self.predictor.weights.encoder_key_for(rgb)
+        embedding = self.embeddings.get(key, record.content_hash)
+        with self.predictor.aside(rgb, embedding):
+            proposal = self.chain.carry(expected, self.instant.prior_on(rgb, record))
+            made = None if embedding is not None else self.predictor.view.embedding
+        if made is not None:
+            try:
+                self.embeddings.put(key, record.content_hash, made)
+            except StorageError as error:  # it is made again when the plane is opened
+                _log.warning("The embedding of %s could not be kept: %s", record.id, error)
+        return proposal
 
     def look_closer(self, proposal: Proposal) -> Proposal | None:
         """Ask once more from close by.

@@ -26,7 +26,10 @@ from napari_sam_tune.core.answers.nearby import (
     said_within,
     window_near,
 )
-from napari_sam_tune.core.geometry.windows import whole
+from napari_sam_tune.core.answers.zoom import window_around
+from napari_sam_tune.core.geometry.windows import grown, whole
+from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.core.recall.recalled import Carried
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,11 +40,14 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.answers.instant_learning import InstantLearning
     from napari_sam_tune.core.answers.links import Prior, Refiner
     from napari_sam_tune.core.answers.predictor import Predictor
-    from napari_sam_tune.core.prompts import Mask, Prompt, Proposal
+    from napari_sam_tune.core.prompts import Mask, Proposal
     from napari_sam_tune.core.recall.recall import Recall
+    from napari_sam_tune.core.recall.recalled import Recalled
     from napari_sam_tune.core.storage.embeddings import Embedding
 
 
+_AROUND: Final = 2
+"""Px that the box around what is expected leaves it to grow."""
 HEEDING: Final[tuple[Refiner, ...]] = (HeedClicks(),)
 CONNECTING: Final[tuple[Refiner, ...]] = (StayNear(), KeepConnected())
 REFINERS: Final = HEEDING + CONNECTING
@@ -142,6 +148,27 @@ class AnswerChain:
         if closer is not None and self.learns:
             self._instant.clicks.note_closer(prompt, closer)
         return closer
+
+    def carry(self, expected: Recalled, learnt: Prior | None) -> Proposal:
+        """Answer where an object of another plane is expected on the open image, from close by.
+
+        Args:
+            expected: where, and how it should look; its box is the prompt.
+            learnt: what the classifier makes of the open image.
+
+        """
+        shape = self._predictor.image_shape
+        box = expected.box(shape)
+        y0, x0, y1, x1 = grown(box, _AROUND)
+        window = window_around(box, shape, self._predictor.input_side)
+        priors = [Carried(expected, learnt if self.learns else None)]
+        prompt = Prompt(box=(x0, y0, x1 - 1, y1 - 1))
+        return self._predictor.propose(
+            prompt,
+            priors=priors,
+            refiners=self.refiners,
+            window=window if self.looks_closer else None,
+        )
 
     def answer_alone(
         self, prompt: Prompt, image: NDArray[np.uint8], embedding: Embedding | None

@@ -324,6 +324,20 @@ class InstantLearning:
         maps = None if mixture.is_none else self.class_maps()
         return None if maps is None else PixelPrior(maps.logits, maps.window, mixture)
 
+    def prior_on(self, rgb: NDArray[np.uint8], record: ImageRecord) -> PixelPrior | None:
+        """What was learnt, about an image that is not open; None where it has no say.
+
+        Args:
+            rgb: (H, W, 3) uint8, the image.
+            record: of it.
+
+        """
+        snapshot = None if self._mixture.is_none else self.snapshot()
+        if snapshot is None:
+            return None
+        maps = snapshot.maps(self._cached(record) or self.extractor.extract(rgb))
+        return PixelPrior(maps.logits, maps.window, self._mixture)
+
     @property
     def _mixture(self) -> Mixture:
         return Mixture(self._learnt.weight, self._learnt.lift)

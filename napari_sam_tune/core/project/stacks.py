@@ -11,13 +11,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.images.axes import Axes, Role
 from napari_sam_tune.core.images.planes import Mix
 from napari_sam_tune.core.texts.plain_text import is_text
 
+if TYPE_CHECKING:
+    from napari_sam_tune.core.project.annotations import Annotation
+
 Plane = tuple[int, ...]
+IN_A_RUN: Final = "carried, in a run"
+"""What records say proposed them, where a run of planes was accepted at once: none by hand."""
+
+
+def is_by_hand(annotation: Annotation) -> bool:
+    """Whether a person looked at a mask and accepted it by itself, and not within a run."""
+    return annotation.suggested_by != IN_A_RUN
 
 
 @dataclass(frozen=True)

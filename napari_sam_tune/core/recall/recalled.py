@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 import torch
 
-from napari_sam_tune.core.geometry.windows import shape_of
+from napari_sam_tune.core.geometry.windows import bounding_box, clipped, moved, shape_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +21,16 @@ CAP: Final = 10.0
 """Logit of what is surely inside; its negative outside."""
 _MODEL_SHARE: Final = 0.7
 """What the model's own logits count beside those recalled, which count whole."""
+
+
+class Learnt(Protocol):
+    """What was learnt at every accept, about one image; see `Prior`."""
+
+    def add(self, logits: Tensor, frame: Frame) -> Tensor:
+        """Return the model's logits and the classifier's."""
+
+    def guide(self, frame: Frame) -> Tensor | None:
+        """Return what is alike."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +83,50 @@ class Recalled:
         row, column = np.unravel_index(surest, self.field.shape)
         inside = bool(seen[row, column] and self.field[row, column] > 0)
         return (float(columns[column]), float(rows[row])) if inside else None
+
+    def box(self, shape: Shape) -> Window:
+        """Return (y0, x0, y1, x1) around what is likely inside, within an image (H, W).
+
+        The field must have as many numbers as `window` has px.
+        """
+        seen = clipped(self.window, shape)
+        top, left = seen[0] - self.window[0], seen[1] - self.window[1]
+        height, width = shape_of(seen)
+        return moved(
+            bounding_box(self.field[top : top + height, left : left + width] > 0), seen[:2]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """What another plane of a stack, and the classifier, say of an object here; see `Prior`.
+
+    Attributes:
+        expected: where the object should be.
+        learnt: what was learnt at every accept says of the image; None where it has no say.
+
+    """
+
+    expected: Recalled
+    learnt: Learnt | None = None
+
+    @property
+    def annotations(self) -> tuple[str, ...]:
+        """The mask it is carried on from."""
+        return self.expected.annotations
+
+    def add(self, logits: Tensor, frame: Frame) -> Tensor:
+        """Return the model's logits (1, K, h, h), the classifier's and what is expected."""
+        own = logits if self.learnt is None else self.learnt.add(logits, frame)
+        return self.expected.add(own, frame)
+
+    def guess(self, frame: Frame) -> Tensor:
+        """Return what is expected, as the mask input."""
+        return self.expected.guess(frame)
+
+    def guide(self, frame: Frame) -> Tensor | None:
+        """Return what the classifier takes for alike."""
+        return None if self.learnt is None else self.learnt.guide(frame)
 
 
 def together(logits: Tensor, recalled: Tensor) -> Tensor:

@@ -36,6 +36,7 @@ class Accepting:
         source: who accepts.
 
     Attributes:
+        source: who accepts.
         changed: fires with the image id whose accepted masks changed.
 
     """
@@ -52,7 +53,7 @@ class Accepting:
         source: Source,
     ) -> None:
         self._project, self._state, self._objects = project, state, objects
-        self._suggested, self._answerer, self._source = suggested, answerer, source
+        self._suggested, self._answerer, self.source = suggested, answerer, source
 
     def accept(self, mask: ArrayLike | None, label: str | None) -> Annotation:
         """See `Session.accept`."""
@@ -67,7 +68,7 @@ class Accepting:
         effort = self._objects.effort.reading(painted)
         if current.suggestion is not None:
             effort += Effort(clicks=1)  # to look and say yes is an action, whatever comes first
-        annotation = self._keep(current, final, label, correction, effort, self._source)
+        annotation = self._keep(current, final, label, correction, effort, self.source)
         if current.suggestion is not None:
             self._suggested.decide(current.suggestion, is_right=True)
         self._objects.effort.reset()
@@ -75,7 +76,7 @@ class Accepting:
         guess = current.class_guess
         if guess is not None and not guess.is_recalled and guess.label != classes.kept:
             self._answerer.classes.add(annotation.id, guess)
-        self._objects.advance(following, added=annotation.id, removed=current.reopened)
+        self._objects.advance(following, added=annotation.id, removed=_replaced(current))
         classes.note_accepted()
         self.tell_changed(self._objects.image_id)
         return annotation
@@ -97,7 +98,7 @@ class Accepting:
         effort: Effort,
         source: Source,
     ) -> Annotation:
-        reopened = current.reopened
+        reopened, suggestion = _replaced(current), current.suggestion
         new = record_of(
             current,
             mask,
@@ -109,7 +110,21 @@ class Accepting:
             source=source,
             superseded=None if reopened is None else self._project.annotation(reopened),
         )
-        annotation = self._project.add(new)
+        return self.keep(new, thing=None if suggestion is None else suggestion.thing)
+
+    @property
+    def label(self) -> str:
+        """The class in use."""
+        return self._state.label
+
+    def keep(self, new: NewAnnotation, *, thing: str | None = None) -> Annotation:
+        """Write one record, of a thing of a stack or of one of its own.
+
+        Raises:
+            MaskError, StorageError: as `Project.add`.
+
+        """
+        annotation = self._project.add(new, thing=thing)
         # From here on the record is on disk; nothing may raise before it is accounted for.
         self._state.masks_since_round += 1
         image = self._project.image(annotation.image_id)
@@ -145,6 +160,12 @@ class Accepting:
         self._answerer.classes.judge_anew()
         for image_id in image_ids:
             self.changed.emit(image_id)
+
+
+def _replaced(current: OpenObject) -> str | None:
+    """Return the record in whose place an object comes."""
+    suggested = None if current.suggestion is None else current.suggestion.replaces
+    return current.reopened or suggested
 
 
 def record_of(
@@ -186,7 +207,7 @@ def record_of(
         predicted_iou=proposal.iou if proposal else None,
         locked=correction.locked if correction else None,
         effort=effort,
-        supersedes=current.reopened,
+        supersedes=None if superseded is None else superseded.id,
         source=source,
         suggested_by=None if suggestion is None else suggestion.origin,
         recalled=proposal.recalled if proposal is not None and proposal.is_recalled else (),

@@ -21,6 +21,7 @@ from napari_sam_tune.core.rounds.learner import Learner
 from napari_sam_tune.core.rounds.plan import AutoRounds
 from napari_sam_tune.core.rounds.runners import Runner, make_runner
 from napari_sam_tune.core.session.accepting import Accepting
+from napari_sam_tune.core.session.carrying_on import CarryingOn
 from napari_sam_tune.core.session.changing import Changing
 from napari_sam_tune.core.session.notice import open_with
 from napari_sam_tune.core.session.objects import Objects
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.session.deeds import Undone
 
 
-class Session(Proposing, Changing):
+class Session(Proposing, Changing, CarryingOn):
     """A person (or a robot) labelling one project with one model.
 
     Args:
@@ -97,6 +98,7 @@ class Session(Proposing, Changing):
     ) -> None:
         # Not above: these work on tensors, and whoever only names a session needs no torch.
         from napari_sam_tune.core.answers.answerer import Answerer
+        from napari_sam_tune.core.stacks.carrying import Carrying
         from napari_sam_tune.core.suggestions.review import Review
 
         self.notice = open_with(project, predictor.ref)
@@ -116,6 +118,7 @@ class Session(Proposing, Changing):
         )
         self.predictor, self.chain = predictor, self.answerer.chain
         self.review = Review(project, self.answerer)
+        self.carrying = Carrying(project, self.answerer)
         self.learner = Learner(
             project,
             self.state,
@@ -170,6 +173,8 @@ class Session(Proposing, Changing):
         self.learner.follow_project()
         self.follow()
         self.objects.open(image_id, self.project.image(image_id).shape)
+        if len(self.review.queue(image_id)):
+            self.suggested.show_new(image_id)
         try:
             self.project.remember(image_id=image_id)
         except StorageError as error:

@@ -36,13 +36,17 @@ class Suggested:
         An object the person has begun stays in front; the suggestions come after it.
         """
         self._review.take(kind, image_id, found)
-        if image_id == self._state.image_id:
-            self._show_next()
+        self.show_new(image_id)
 
     def order(self, *, surest_first: bool) -> None:
         """Ask about the surest suggestion first, or about the most uncertain."""
         self._review.surest_first = surest_first
         if self._state.image_id is not None:
+            self._show_next()
+
+    def show_new(self, image_id: str) -> None:
+        """Show what waits first on an image, where that is the open one, by now."""
+        if image_id == self._state.image_id:
             self._show_next()
 
     def _show_next(self) -> None:

@@ -62,14 +62,24 @@ class SuggestionQueue:
         return len(self._accepted) + len(self._rejected)
 
     def refresh(self, found: Iterable[Suggestion]) -> None:
-        """Put new suggestions in the place of those that wait.
+        """Put new suggestions in the place of those that wait, but for those carried there.
 
         What was rejected stays away, and of several of one object only the best comes in.
         """
-        self._waiting = []
+        self._waiting = [one for one in self._waiting if one.source == "carried"]
         for one in sorted(found, key=lambda one: one.score, reverse=True):
             if not any(one.is_like(other) for other in (*self._rejected, *self._waiting)):
                 self._waiting.append(one)
+
+    def put(self, suggestion: Suggestion) -> None:
+        """Let one more wait, in the place of an earlier one of the same thing."""
+        if suggestion.thing is not None:
+            self.take_out(suggestion.thing)
+        self._waiting.append(suggestion)
+
+    def take_out(self, thing: str) -> None:
+        """Let nothing of a thing wait any more; nobody said anything of it."""
+        self._waiting = [one for one in self._waiting if one.thing != thing]
 
     def accept(self, suggestion: Suggestion) -> None:
         """Take a suggestion out; those of its parts and of what it is part of go as well."""

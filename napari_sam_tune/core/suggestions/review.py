@@ -94,6 +94,16 @@ class Review:
         fresh = SuggestionQueue(self._strictness, surest_first=self._surest_first)
         return self._queues.setdefault(image_id, fresh)
 
+    def of_thing(self, thing: str) -> dict[str, Suggestion]:
+        """Return what waits of a thing of a stack, by image; the most unsure first."""
+        found = [
+            (image_id, one)
+            for image_id, queue in list(self._queues.items())
+            for one in queue.waiting
+            if one.thing == thing
+        ]
+        return dict(sorted(found, key=lambda pair: pair[1].score))
+
     def rejected(self) -> dict[str, tuple[Suggestion, ...]]:
         """Return what a person said no to, by image id; images without are left out."""
         queues = list(self._queues.items())

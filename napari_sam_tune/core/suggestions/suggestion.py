@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project.project import Annotation
     from napari_sam_tune.core.prompts import Mask
 
-SuggestionKind = Literal["head", "everything", "recalled", "similar"]
+SuggestionKind = Literal["head", "everything", "recalled", "similar", "carried"]
 
 
 SAME = 0.5
@@ -36,9 +36,11 @@ class Suggestion:
         label: its class; None where what proposed it knows none.
         score: how good the mask is, as far as what proposed it can tell, from 0 to 1.
         uncertainty: from 0, sure, to 1.
-        source: a trained head, SAM asked everywhere, masks of other images, or what looks like
-            accepted objects.
+        source: a trained head, SAM asked everywhere, masks of other images, what looks like
+            accepted objects, or the mask of a neighbouring plane that was carried on.
         weights_version: of the head, or of the weights in use.
+        thing: what it is a mask of in its plane, see `Project.thing_of`; None for a new thing.
+        replaces: the accepted mask in whose place it comes; None where there is none.
 
     """
 
@@ -50,6 +52,8 @@ class Suggestion:
     uncertainty: float
     source: SuggestionKind
     weights_version: str
+    thing: str | None = None
+    replaces: str | None = None
 
     @property
     def full_mask(self) -> Mask:

@@ -1,0 +1,1 @@
+"""Carrying masks from plane to plane of a stack."""
