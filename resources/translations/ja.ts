@@ -2726,5 +2726,39 @@
         <source>The image in {path} has the shape {shape} along {axes}, and one plane is wanted, grey or in colours. Open it in the viewer: there its planes are labelled one by one.</source>
         <translation>{path}の画像は軸{axes}に沿った形状{shape}です。必要なのはグレースケールまたはカラーの1面です。ビューアーで開くと、面ごとにラベル付けできます。</translation>
     </message>
+    <message>
+        <source>Nothing that was carried waits: carry a mask on first.</source>
+        <translation>引き継いだマスクで待っているものはありません。先にマスクを引き継いでください。</translation>
+    </message>
+    <message numerus="yes">
+        <source>Undone: {n:,} planes wait again.</source>
+        <comment>Undone: the plane waits again.</comment>
+        <translation>
+            <numerusform>元に戻しました: {n:,} 枚の面が再び待っています。</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Done again: {n:,} planes are accepted.</source>
+        <comment>Done again: the plane is accepted.</comment>
+        <translation>
+            <numerusform>やり直しました: {n:,} 枚の面が採用されました。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Undone: the masks are things of their own again.</source>
+        <translation>元に戻しました: マスクは再び別々の物体です。</translation>
+    </message>
+    <message>
+        <source>Done again: the masks are one thing.</source>
+        <translation>やり直しました: マスクは 1 つの物体です。</translation>
+    </message>
+    <message>
+        <source>“{image}” is no plane of a stack whose slices or moments are known. Say in “Axes” which axis they lie along.</source>
+        <translation>「{image}」は、スライスや時点の分かっているスタックの面ではありません。「軸」でどの軸かを指定してください。</translation>
+    </message>
+    <message>
+        <source>The two masks do not lie in one row of planes: nothing is between them.</source>
+        <translation>2 つのマスクは同じ面の並びになく、間には何もありません。</translation>
+    </message>
 </context>
 </TS>
