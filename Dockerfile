@@ -1,4 +1,4 @@
-# The endpoint and its page; the embedded model is inside. docs/serving.md says how it is run.
+# The endpoint and its page; the embedded model is inside. docs/en/how-to/serve.md says how it is run.
 #   docker build -t sam-tune .                       answers on the CPU
 #   docker build -t sam-tune --build-arg TORCH=cu126 .   on an NVIDIA GPU
 FROM python:3.12-slim-bookworm AS build

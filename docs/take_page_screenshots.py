@@ -1,4 +1,4 @@
-"""Take the screenshots of docs/serving.md: a server, and the system's Chromium on a sample.
+"""Take the screenshots of the server's page: a server, and the system's Chromium on a sample.
 
 python docs/take_page_screenshots.py
 """
@@ -7,6 +7,7 @@ python docs/take_page_screenshots.py
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path=program)
             desktop = browser.new_page(viewport={"width": 1366, "height": 768})
             phone = browser.new_page(
-                viewport={"width": 390, "height": 844}, device_scale_factor=2, has_touch=True
+                viewport={"width": 390, "height": 844}, device_scale_factor=1.5, has_touch=True
             )
             for page, name, clicks in (
                 (desktop, "page", [(125, 88), (175, 118)]),
@@ -71,7 +73,8 @@ def main() -> None:
             ):
                 page.goto(place)
                 shots(page, clicks, box=len(clicks) > 1)
-                page.screenshot(path=IMAGES / f"{name}.png")
+                with Image.open(io.BytesIO(page.screenshot())) as seen:
+                    seen.save(IMAGES / f"{name}.webp", quality=85, method=6)
             browser.close()
 
 

@@ -1,170 +1,351 @@
-"""Take the screenshots of the guide: a robot's clicks in a real viewer, on the sample images.
+"""Take the pictures and films of the book: a hand's clicks in a real viewer, on the samples.
 
-xvfb-run -a -s "-screen 0 1600x1000x24" python docs/take_screenshots.py
+    sh tests/on_display.sh python docs/take_screenshots.py [en] [en-dark] [ja]
+
+Learning is shown on photographs that the model does not know: SAM_TUNE_NUCLEI names the folder that
+`benchmarks/nuclei.py` makes. Each look is taken by a process of its own, whose settings and
+documents nobody else sees.
 """
 
-# ruff: noqa: TID251 - a script about the dock
+# ruff: noqa: TID251, S603 - a script about the dock that starts itself
 
 from __future__ import annotations
 
+import csv
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import napari
 import numpy as np
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
-
-from napari_sam_tune.core.config import TrainConfig
-from napari_sam_tune.core.images.files import read_image
-from napari_sam_tune.core.rounds.plan import MASKS_BETWEEN_ROUNDS
-from napari_sam_tune.core.scoring import next_click
-from napari_sam_tune.ui.preferences import PreferencesSource
-from napari_sam_tune.ui.queue import SAMPLE_IMAGES
-from napari_sam_tune.ui.views.start import Choices
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
+    from camera import Camera, Hand
     from numpy.typing import NDArray
 
-    from napari_sam_tune.ui.plugin import LabelAndLearn
-    from napari_sam_tune.ui.work.work import Work
-
-IMAGES = Path(__file__).parent / "images"
-MASKS_NEEDED, CLICKS = 20, 4
-
-
-def spin(until: Callable[[], bool], seconds: float = 600) -> None:
-    """Run the event loop until something is the case."""
-    end = time.monotonic() + seconds
-    while not until():
-        if time.monotonic() > end:
-            raise TimeoutError("the viewer did not get there")
-        QApplication.processEvents()
-        time.sleep(0.005)
-
-
-class Robot:
-    """Clicks like a person who knows the truth."""
-
-    def __init__(self, viewer: napari.Viewer, panel: LabelAndLearn) -> None:
-        self.viewer, self.panel = viewer, panel
-        self._canvas = viewer.window._qt_viewer.canvas
-
-    @property
-    def work(self) -> Work:
-        """What stands behind the panel."""
-        return self.panel.controller.work
-
-    def shot(self, name: str) -> None:
-        """Keep a picture of the window."""
-        for _ in range(30):
-            QApplication.processEvents()
-            time.sleep(0.01)
-        self.viewer.screenshot(str(IMAGES / f"{name}.png"), canvas_only=False, flash=False)
-
-    def objects(self) -> Iterator[NDArray[np.bool_]]:
-        """Yield the true objects of the open image."""
-        stem = Path(self.work.place.queue.current.id).stem
-        (path,) = (SAMPLE_IMAGES.parent / "masks").glob(f"{stem}.*")
-        labels = read_image(path)
-        for value in np.unique(labels[labels > 0]):
-            yield labels == value
-
-    def click(self, truth: NDArray[np.bool_]) -> None:
-        """Click where the mask is most wrong, and wait for the answer."""
-        mask = self.work.place.session.open_object.mask
-        x, y, label = next_click(mask, truth)
-        world = self.work.place.layers.image.data_to_world((y, x))
-        view = self._canvas.view
-        where = (view.transform * view.scene.transform).map([world[1], world[0]])
-        button = Qt.MouseButton.LeftButton if label else Qt.MouseButton.RightButton
-        QTest.mouseClick(
-            self._canvas.native,
-            button,
-            Qt.KeyboardModifier.NoModifier,
-            QPoint(round(where[0]), round(where[1])),
-        )
-        spin(lambda: not self.work.annotating.asking.is_asking)
-
-    def press(self, key: Qt.Key) -> None:
-        """Press a key on the canvas."""
-        QTest.keyClick(self._canvas.native, key)
-
-    def label_image(self) -> None:
-        """Label the open image and go to the next."""
-        for truth in self.objects():
-            for _ in range(CLICKS):
-                self.click(truth)
-            self.press(Qt.Key.Key_Q)
-        self.next_image()
-
-    def next_image(self) -> None:
-        """Go to the next image by key."""
-        before = self.work.place.session.state.image_id
-        self.press(Qt.Key.Key_Period)
-        spin(lambda: self.work.place.session.state.image_id != before)
-        spin(lambda: self.work.opening.is_ready)
+DOCS = Path(__file__).parent
+LOOKS = {"en": ("en", "light"), "en-dark": ("en", "dark"), "ja": ("ja", "light")}
+SIZE = 1080, 760
+CLICKS = 4
 
 
 def main() -> None:
-    """Walk through the guide and keep a picture of each step."""
-    IMAGES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "parts"
-        shutil.copytree(SAMPLE_IMAGES, folder)
-        walk(folder)
+    """Take all looks, or those named."""
+    for look in sys.argv[1:] or LOOKS:
+        with tempfile.TemporaryDirectory() as scratch:
+            home = str(Path(scratch, "ana"))  # paths are in view
+            Path(home).mkdir()
+            environment = {
+                **os.environ,
+                "HOME": home,
+                "NAPARI_CONFIG": str(Path(home, "napari.yaml")),
+                "SAM_TUNE_LOOK": look,
+                "XDG_CONFIG_HOME": str(Path(home, "config")),
+                "XDG_DOCUMENTS_DIR": str(Path(home, "documents")),
+                "XDG_STATE_HOME": str(Path(home, "state")),
+            }
+            subprocess.run([sys.executable, __file__], env=environment, check=True)
 
 
-def walk(folder: Path) -> None:
-    """Take the pictures with `folder` open."""
+def take(look: str) -> None:
+    """Take the pictures of one look, in this process."""
+    import napari
+    from camera import Camera, Hand
+    from napari.settings import get_settings
+
+    from napari_sam_tune.core.config import TrainConfig
+    from napari_sam_tune.ui import translation
+    from napari_sam_tune.ui.preferences import PreferencesSource
+    from napari_sam_tune.ui.queue import SAMPLE_IMAGES
+
+    language, theme = LOOKS[look]
+    translation.languages_of_computer = lambda: [language]
+    get_settings().appearance.theme = theme
     viewer = napari.Viewer(show=True)
     PreferencesSource().save_tour_offered()
-    viewer.window._qt_window.resize(1360, 960)
+    viewer.window._qt_window.resize(*SIZE)
     _, panel = viewer.window.add_plugin_dock_widget("napari-sam-tune", "Label and learn")
     panel.controller._config = TrainConfig()
-    robot = Robot(viewer, panel)
-    robot.shot("start")
-    panel.start.show_choices(Choices(project=folder.parent / "project"))
-    panel.controller.open_folder(folder)
-    spin(lambda: robot.work is not None and robot.work.opening.is_ready)
-    panel.learning.automatic_changed.emit(False, MASKS_BETWEEN_ROUNDS)
-    truth = next(iter(robot.objects()))
-    robot.click(truth)
-    robot.shot("first_click")
-    robot.click(truth)
-    robot.shot("second_click")
-    robot.press(Qt.Key.Key_J)
-    panel.classes.edited.emit("scratch", "")
-    panel.classes.edited.emit("defect", "")
-    robot.label_image()
-    robot.label_image()
-    # the third image is another photograph of the part on the second
-    robot.click(next(iter(robot.objects())))
-    robot.shot("recalled")
-    robot.press(Qt.Key.Key_J)
-    while len(robot.work.place.session.project.annotations()) < MASKS_NEEDED:
-        robot.label_image()
-    robot.click(next(iter(robot.objects())))
-    robot.work.fine_tuning.start()
-    spin(lambda: len(robot.work.fine_tuning._curve.losses) > 6)
-    robot.shot("round")
-    session = robot.work.place.session
-    spin(lambda: not session.state.training)
-    # new weights in use are asked about the open object
-    spin(lambda: session.open_object.proposal.weights_version == session.weights_version)
-    panel.show_folded(())
-    robot.shot("after_round")
-    scroll = panel._tabs.currentWidget().verticalScrollBar()
-    scroll.setValue(scroll.maximum())
-    robot.shot("history")
+    folder = DOCS / "images" if language == "en" else DOCS / language / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    hand = Hand(viewer, panel, SAMPLE_IMAGES.parent / "masks")
+    walk(hand, Camera(hand, folder, "_dark" if theme == "dark" else ""))
     viewer.close()
 
 
+def walk(hand: Hand, camera: Camera) -> None:
+    """Go through the samples as the first tutorial does."""
+    from camera import spin
+
+    from napari_sam_tune.ui.queue import SAMPLE_IMAGES
+
+    camera.still("start")
+    for dock in ("dockLayerList", "dockLayerControls"):
+        getattr(hand.viewer.window._qt_viewer, dock).hide()
+    folder = Path(os.environ["HOME"], "plates")
+    shutil.copytree(SAMPLE_IMAGES, folder)
+    hand.panel.controller.open_folder(folder)
+    spin(lambda: hand.work is not None and hand.work.opening.is_ready)
+    hand.panel.learning.automatic_changed.emit(False, 5)
+    hand.panel.classes.edited.emit("pit", "")
+    pits(hand, camera)
+    if camera.suffix:
+        return
+    scratches(hand, camera)
+    recalled(hand, camera)
+    found(hand, camera)
+    lists(hand, camera)
+    hand.panel.show_page(hand.panel.image.parentWidget())
+    nuclei = os.environ.get("SAM_TUNE_NUCLEI")
+    if nuclei is None:
+        sys.stderr.write("No pictures of learning: SAM_TUNE_NUCLEI names no folder.\n")
+    else:
+        learning(hand, camera, Path(nuclei))
+
+
+def pits(hand: Hand, camera: Camera) -> None:
+    """Click on one pit, draw a box around the other."""
+    left, right = sorted(objects(hand), key=lambda mask: middle(mask)[0])
+    start = 40.0, 150.0
+    hand.point(start)
+    camera.frame(700)
+    camera.way(start, middle(left))
+    hand.click(middle(left))
+    camera.frame(1100, ring=True)
+    camera.still("first_click", pointer=True)
+    hand.press("Q")
+    camera.frame(1200)
+    y, x = np.nonzero(right)
+    corners = (x.min() - 3.0, y.min() - 3.0), (x.max() + 4.0, y.max() + 4.0)
+    camera.way(middle(left), corners[0])
+    hand.trace(list(zip(*(np.linspace(*c, 9) for c in zip(*corners, strict=True)), strict=True)))
+    camera.frame(1200)
+    camera.still("box", pointer=True)
+    hand.press("Q")
+    camera.frame(1600)
+    camera.film("click")
+    next_image(hand)
+
+
+def scratches(hand: Hand, camera: Camera) -> None:
+    """Draw along a scratch; put a click right on another."""
+    from napari_sam_tune.core.evaluation.strokes import centre_line
+    from napari_sam_tune.core.scoring import next_click
+
+    hand.panel.classes.edited.emit("scratch", "")
+    first, *others = sorted(objects(hand), key=lambda mask: -mask.sum())
+    hand.press("Shift+W")
+    camera.frame(900)
+    path = [tuple(map(float, xy)) for xy in centre_line(first)]
+    step = max(1, len(path) // 24)
+    path = [*path[::step], path[-1]]
+    hand.trace(path, lambda: camera.frame(60))
+    camera.frame(1400)
+    camera.still("stroke_still", pointer=True)
+    hand.press("Q")
+    camera.frame(1600)
+    camera.film("stroke")
+    hand.press("Esc")
+    hard = others[0] if others else first
+    hand.click(middle(hard))
+    camera.frame(1200, ring=True)
+    for _ in range(3):
+        x, y, label = next_click(hand.work.place.session.open_object.mask, hard)
+        camera.way(middle(hard), (x, y), 4)
+        hand.click((x, y), inside=bool(label))
+        camera.frame(1000, ring=True)
+    hand.press("Q")
+    camera.frame(1600)
+    camera.film("correction")
+    for truth in others[1:]:
+        label_object(hand, truth)
+    next_image(hand)
+
+
+def recalled(hand: Hand, camera: Camera) -> None:
+    """Click on the second photograph of the plate."""
+    first, *others = sorted(objects(hand), key=lambda mask: -mask.sum())
+    hand.click(middle(first))
+    camera.still("recalled", pointer=True)
+    hand.press("Q")
+    for truth in others:
+        label_object(hand, truth)
+    next_image(hand)
+
+
+def found(hand: Hand, camera: Camera) -> None:
+    """Label more plates, then find all like these on one that nobody has seen."""
+    from camera import spin
+
+    with (hand.truths.parent / "manifest.csv").open(encoding="utf-8") as manifest:
+        classes = {row["stem"]: row["class"] for row in csv.DictReader(manifest)}
+
+    while open_image(hand) != "plate_07.png":
+        hand.panel.classes.edited.emit(classes[Path(open_image(hand)).stem], "")
+        for truth in objects(hand):
+            label_object(hand, truth)
+        next_image(hand)
+    while open_image(hand) != "plate_11.png":
+        next_image(hand, ".")
+    hand.point((40.0, 150.0))
+    camera.frame(900)
+    hand.press("Shift+F")
+    camera.frame(700)
+    session = hand.work.place.session
+    spin(lambda: session.open_object.proposal is not None)
+    hand.wait()
+    camera.still("find_all_still")
+    for _ in objects(hand):
+        if session.open_object.proposal is None:
+            break
+        camera.frame(1600)
+        hand.press("Q")
+        camera.frame(700)
+    camera.frame(1800)
+    camera.film("find_all")
+    hand.press("Shift+F")
+
+
+def lists(hand: Hand, camera: Camera) -> None:
+    """Show the pages with the lists, and the dialogs."""
+    from camera import settle
+
+    from napari_sam_tune.ui.export.exporting import Exporting
+    from napari_sam_tune.ui.views.server_dialog import ServerDialog
+
+    hand.panel.masks._scopes.setCurrentIndex(1)
+    for name, page in (("masks", hand.panel.masks), ("images", hand.panel.images)):
+        hand.panel.show_page(page)
+        hand.panel.masks.scope_chosen.emit()
+        for _ in range(6):
+            settle()
+        camera.still(name)
+    window = hand.viewer.window._qt_window
+    exporting = Exporting(hand.work.place.session.project, window=window)
+    settle()
+    camera.still("export", window=exporting.dialog)
+    exporting.dialog.close()
+    server = ServerDialog(lambda address, token: (address, token), window)
+    server.show()
+    settle()
+    camera.still("server", window=server)
+    server.close()
+
+
+def learning(hand: Hand, camera: Camera, nuclei: Path) -> None:
+    """Label photographs of a surface the model does not know, and see what a round changes."""
+    from camera import settle, spin
+
+    hand.panel.controller.leave()
+    hand.truths = nuclei / "masks"
+    shutil.copytree(nuclei / "images", Path(os.environ["HOME"], "nuclei"))
+    hand.panel.controller.open_folder(Path(os.environ["HOME"], "nuclei"))
+    spin(lambda: hand.work is not None and hand.work.opening.is_ready)
+    hand.panel.learning.automatic_changed.emit(False, 5)
+    hand.panel.classes.edited.emit("nucleus", "")
+    session = hand.work.place.session
+    while session.weights_version == "base":
+        for _ in range(4):
+            for truth in objects(hand):
+                label_object(hand, truth)
+            next_image(hand)
+        hand.click(middle(hardest(hand)))
+        camera.frame(1600, ring=True)
+        hand.work.fine_tuning.start()
+        spin(lambda: len(hand.work.fine_tuning._curve.losses) > 6)
+        camera.frame(1400)
+        show_learning(hand)
+        camera.still("round")
+        camera.frame(1400)
+        spin(lambda: not session.state.training)
+        hand.wait()
+        if session.weights_version == "base":
+            camera.frames, camera.times = [], []
+            hand.press("J")
+    spin(lambda: session.open_object.proposal.weights_version == session.weights_version)
+    hand.wait()
+    camera.frame(2400)
+    camera.still("after_round", pointer=True)
+    for _ in range(2):
+        hand.press("H")
+        camera.frame(1600)
+    camera.film("swap")
+    hand.panel.show_folded(())
+    settle()
+    scroll = hand.panel._tabs.currentWidget().verticalScrollBar()
+    scroll.setValue(scroll.maximum())
+    camera.still("history")
+
+
+def show_learning(hand: Hand) -> None:
+    """Scroll to the section about learning."""
+    area = hand.panel._tabs.currentWidget()
+    scroll = area.verticalScrollBar()
+    there = hand.panel.learning.mapTo(area.widget(), hand.panel.learning.rect().topLeft())
+    scroll.setValue(there.y() - 40)
+
+
+def hardest(hand: Hand) -> NDArray[np.bool_]:
+    """Return the object of the open image on which a first click is worth least."""
+    scores = []
+    for truth in objects(hand):
+        hand.click(middle(truth))
+        mask = hand.work.place.session.open_object.mask
+        scores.append(((mask & truth).sum() / (mask | truth).sum(), truth))
+        hand.press("J")
+    return min(scores, key=lambda scored: scored[0])[1]
+
+
+def open_image(hand: Hand) -> str:
+    """Return the name of the open image."""
+    return str(hand.work.place.queue.current.id)
+
+
+def objects(hand: Hand) -> Iterator[NDArray[np.bool_]]:
+    """Yield the true objects of the open image."""
+    from napari_sam_tune.core.images.files import read_image
+
+    (path,) = hand.truths.glob(f"{Path(open_image(hand)).stem}.*")
+    labels = read_image(path)
+    for value in np.unique(labels[labels > 0]):
+        yield labels == value
+
+
+def middle(mask: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return where somebody would click on an object."""
+    from napari_sam_tune.core.scoring import next_click
+
+    x, y, _ = next_click(None, mask)
+    return float(x), float(y)
+
+
+def label_object(hand: Hand, truth: NDArray[np.bool_]) -> None:
+    """Click where the mask is most wrong, some times, and accept."""
+    from napari_sam_tune.core.scoring import next_click
+
+    for _ in range(CLICKS):
+        mask = hand.work.place.session.open_object.mask
+        x, y, label = next_click(mask, truth)
+        hand.click((float(x), float(y)), inside=bool(label))
+    hand.press("Q")
+
+
+def next_image(hand: Hand, key: str = "K") -> None:
+    """Say that the image is done, or pass it over, and wait for the next."""
+    from camera import spin
+
+    before = hand.work.place.session.state.image_id
+    hand.press(key)
+    spin(lambda: hand.work.place.session.state.image_id != before)
+    spin(lambda: hand.work.opening.is_ready)
+    hand.wait()
+
+
 if __name__ == "__main__":
-    main()
+    chosen = os.environ.get("SAM_TUNE_LOOK")
+    take(chosen) if chosen else main()

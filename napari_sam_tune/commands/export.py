@@ -51,7 +51,7 @@ def masks(
     project: Annotated[Path, typer.Argument(help="Project whose masks are written.")],
     out: Annotated[Path, typer.Option(help="File or folder to write.")],
     form: Annotated[
-        str, typer.Option("--format", help="coco, yolo, labels …; see docs/formats.md.")
+        str, typer.Option("--format", help="coco, yolo, labels …; “Formats of masks” in the book.")
     ] = "coco",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a file, or an earlier export's folder.")

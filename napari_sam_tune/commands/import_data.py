@@ -39,7 +39,8 @@ def import_data(
     format_name: Annotated[
         str,
         typer.Option(
-            "--format", help="folder (images and masks), coco, yolo, voc …; see docs/formats.md."
+            "--format",
+            help="folder (images and masks), coco, yolo, voc …; “Formats of masks” in the book.",
         ),
     ] = "folder",
     source: Annotated[

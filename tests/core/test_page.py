@@ -505,9 +505,9 @@ def test_every_operation_has_examples(client: httpx.Client) -> None:
 def test_the_commands_of_the_docs_work(
     client: httpx.Client, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As they stand in docs/serving.md, but for the port and the name of the weights."""
+    """As they stand in docs/en/how-to/serve.md, but for the port and the name of the weights."""
     monkeypatch.chdir(tmp_path)
-    Path("resources").symlink_to(ROOT / "resources")
+    Path("samples").symlink_to(ROOT / "resources" / "samples")
     Path("token.txt").write_text("a token that nobody asks for here\n")
     ref = predictor.ref
     tensors = {"mask_decoder.iou_token.weight": predictor.sam.mask_decoder.iou_token.weight * 1.1}
@@ -517,7 +517,7 @@ def test_the_commands_of_the_docs_work(
     version = write_weights(folder / "new", tensors, info)
     (folder / "new").rename(folder / f"{version}.safetensors")
 
-    text = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "en" / "how-to" / "serve.md").read_text(encoding="utf-8")
     text = text.replace("http://127.0.0.1:8765", str(client.base_url).rstrip("/"))
     blocks = dict(re.findall(r"<!-- curl ([\w ]+) -->\n```sh\n(.*?)```", text, re.DOTALL))
     assert set(blocks) == {"one shot", "session", "weights", "token", "watching"}

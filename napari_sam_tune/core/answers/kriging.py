@@ -15,7 +15,7 @@ Manduchi 1998). Guides are the image's grey values and what the pixel classifier
 
 Of its kin, backpropagating refinement (f-BRS, Sofiiuk et al. 2020) optimises features until clicks
 are heeded; this is closed, takes a millisecond and knows no model. What it saves is in
-`docs/learning.md`.
+`docs/en/explanation/trials.md`.
 """
 
 from __future__ import annotations

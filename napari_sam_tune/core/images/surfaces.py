@@ -1,8 +1,9 @@
 """The surfaces weights have learnt from; an image of another one is for the base model.
 
-What a round learns of one surface is paid for on others (docs/learning.md). So tuned weights carry
-descriptions of the images they learnt from or were judged on, and answer only on images that look
-like one of them, or where accepted masks showed that they do better (`Predictor.try_loaded`).
+What a round learns of one surface is paid for on others (docs/en/explanation/trials.md). So tuned
+weights carry descriptions of the images they learnt from or were judged on, and answer only on
+images that look like one of them, or where accepted masks showed that they do better
+(`Predictor.try_loaded`).
 
 An image is described by its colours, its contrast, and how strong and how sparse differences
 between neighbouring pixels are, in four directions and around each pixel, at four scales: a

@@ -6,7 +6,7 @@ convolutions a CPU runs quickly. The weights are those of the package
 running. Batch norms are folded into the convolutions before them when weights are read, so that the
 network has convolutions and their biases alone. Never trained on our photographs, it tells apart
 what ImageNet's thousand classes differ by, which is worth twice what made-up pictures teach
-(docs/learning.md).
+(docs/en/explanation/trials.md).
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ class Finder:
         """Return how likely a mask cut to its box is one of those objects, from 0 to 1.
 
         The probability of the mean logit in it: of what a mask was worth, this told most, and more
-        than how well its outline agrees with the map (docs/learning.md).
+        than how well its outline agrees with the map (docs/en/explanation/trials.md).
         """
         cells = self._on_cells(mask, box)
         mean = float((cells * self._maps.logits).sum() / max(float(cells.sum()), 1e-6))

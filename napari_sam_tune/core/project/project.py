@@ -2,7 +2,7 @@
 
 Everything is appended, nothing is overwritten: several programs of one machine may work in one
 project at once, and a crash loses at most the mask that was not accepted yet. Over a network this
-much is up to the server and the client's caches; see "When something goes wrong" in docs/guide.md.
+much is up to the server and the client's caches; see docs/en/explanation/kept.md.
 
     project.json         what this folder is
     log.jsonl            images, split, classes, marks, deletions, promotions, place: one line each,

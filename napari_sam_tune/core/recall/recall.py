@@ -8,7 +8,7 @@ one of them is answered by the model and by what is recalled together (`recalled
 
 Nothing is trained and nothing waits: a mask is recalled as soon as it is accepted. MultiverSeg
 (Wong et al. 2024) has the same aim and learns a network for it; here the images themselves say
-whether they show the same thing. What it saves is in `docs/learning.md`.
+whether they show the same thing. What it saves is in `docs/en/explanation/trials.md`.
 """
 
 from __future__ import annotations

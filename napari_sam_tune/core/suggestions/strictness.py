@@ -19,7 +19,8 @@ class Strictness:
 
     The up-and-down method (Dixon and Mood 1948): it settles where every other find is right. A find
     that is right saves a click or two and a wrong one costs a no, so proposals cost no more than
-    clicking but for the first noes; where few are right soon none is shown (docs/learning.md).
+    clicking but for the first noes; where few are right soon none is shown
+    (docs/en/explanation/trials.md).
     """
 
     def __init__(self) -> None:

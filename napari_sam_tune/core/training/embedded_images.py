@@ -104,7 +104,7 @@ class EmbeddedImages:
         """Return (1, C, h, w) float32 features from the encoder as it is now.
 
         In bf16 where that is faster, unless they must be `exact`: scores of held-out objects differ
-        by .002 on average, far less than the gate takes for noise (docs/learning.md).
+        by .002 on average, far less than the gate takes for noise (docs/en/explanation/trials.md).
 
         Raises:
             ImageError, ProjectError: the image cannot be read.

@@ -68,6 +68,6 @@ def _use_graphs(*lines: str) -> str:
     code = "\n".join([header, "", *loads])
     return (
         "The encoder makes an embedding of an image once, the decoder draws masks from clicks on "
-        "it; docs/weights.md of napari-sam-tune describes their inputs and outputs.\n\n"
+        "it; “Formats of weights” in the book of napari-sam-tune has their inputs and outputs.\n\n"
         f"```python\n{code}\n```"
     )
