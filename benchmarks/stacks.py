@@ -32,7 +32,7 @@ from napari_sam_tune.core.images.axes import axes_of_labels
 from napari_sam_tune.core.project.stacks import Stack
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.scoring import iou, score
-from napari_sam_tune.core.stacks.sureness import GONE, LEAST_SURE
+from napari_sam_tune.core.stacks.sureness import GONE, has_become_unsure
 from napari_sam_tune.starter.defects import MIN_PIXELS, render, truth
 from napari_sam_tune.starter.shapes import crack, outline, pit, rasterise, ring, streak
 from napari_sam_tune.starter.surfaces import power_noise, texture
@@ -211,14 +211,15 @@ def measure(session: Session, things: Masks, clicks: bool) -> Row:
     found: dict[int, NDArray[np.bool_]] = {}
     kept: set[int] = set()
     for direction, _ in _ways(z0):
-        goes_on = True
+        goes_on, before = True, 1.0
         for step in session.carrying.carry(start.id, direction, stops=False):
             z, sure = int(step.image_id[9:-1]), step.suggestion.score
             found[z] = step.suggestion.full_mask
             goes_on = goes_on and sure >= GONE
             if goes_on:
                 kept.add(z)
-            goes_on = goes_on and sure >= LEAST_SURE
+            goes_on = goes_on and not has_become_unsure(before, sure)
+            before = sure
     plain = _plain(session, start.mask)
     nothing = np.zeros((SIDE, SIDE), bool)
     good = [score(found[z], things[z]) for z in kept if things[z].any()]

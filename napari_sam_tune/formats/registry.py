@@ -281,6 +281,16 @@ FORMATS: Final = {
             writer=f"{_HERE}.ome_zarr_out:write_ome_zarr_04",
         ),
         Format(
+            "volumes",
+            mark("label volumes of stacks, TIFF"),
+            writer=f"{_HERE}.volumes_out:write_volumes",
+        ),
+        Format(
+            "volumes-zarr",
+            mark("label volumes of stacks, OME-Zarr"),
+            writer=f"{_HERE}.volumes_out:write_volumes_zarr",
+        ),
+        Format(
             "geojson",
             mark("GeoJSON polygons"),
             reader=f"{_HERE}.geojson:read_geojson",

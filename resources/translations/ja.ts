@@ -2511,6 +2511,14 @@
         <translation>OME-Zarr 0.4ラベル</translation>
     </message>
     <message>
+        <source>label volumes of stacks, TIFF</source>
+        <translation>スタックのラベルボリューム、TIFF</translation>
+    </message>
+    <message>
+        <source>label volumes of stacks, OME-Zarr</source>
+        <translation>スタックのラベルボリューム、OME-Zarr</translation>
+    </message>
+    <message>
         <source>GeoJSON polygons</source>
         <translation>GeoJSONポリゴン</translation>
     </message>
@@ -2759,6 +2767,18 @@
     <message>
         <source>The two masks do not lie in one row of planes: nothing is between them.</source>
         <translation>2 つのマスクは同じ面の並びになく、間には何もありません。</translation>
+    </message>
+    <message>
+        <source>image that is no plane of a stack</source>
+        <translation>スタックの面ではない画像</translation>
+    </message>
+    <message>
+        <source>No labelled image is a plane of a stack, so there is no volume to write. Choose label images, or say in “Axes” which axis of the stack is slices or time.</source>
+        <translation>ラベル付けされた画像にスタックの面がないため、書き出すボリュームがありません。ラベル画像を選ぶか、「軸」でどの軸がスライスか時間かを指定してください。</translation>
+    </message>
+    <message>
+        <source>“{stack}” has two axes that are neither slices nor time, and a volume has one place for such.</source>
+        <translation>「{stack}」にはスライスでも時間でもない軸が 2 つありますが、ボリュームにはその場所が 1 つしかありません。</translation>
     </message>
 </context>
 </TS>

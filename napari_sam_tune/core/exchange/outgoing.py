@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project.project import ImageRecord, Project
     from napari_sam_tune.core.project.review import Review
     from napari_sam_tune.core.project.split import Split
+    from napari_sam_tune.core.project.stacks import Stack
     from napari_sam_tune.core.prompts import Mask
 
     Reviewed = tuple[Annotation, Review]
@@ -75,6 +76,7 @@ class ObjectOut:
         provenance: how it came about; None where that is not known.
         review: what was said of it; None where nothing was.
         number: in the label image it is from, or None.
+        thing: what it is a mask of in its plane, see `Project.thing_of`; None where no plane is.
 
     """
 
@@ -86,6 +88,7 @@ class ObjectOut:
     provenance: Provenance | None = None
     review: Review | None = None
     number: int | None = None
+    thing: str | None = None
 
     @property
     def window(self) -> tuple[slice, slice]:
@@ -115,6 +118,7 @@ class ImageOut:
         review: what was said of it; None where that is not known.
         read: returns the pixels, (H, W) or (H, W, C), as `images.read_image` does; None where
             there are none.
+        stack: what it is a plane of; None of an image by itself.
 
     """
 
@@ -127,6 +131,7 @@ class ImageOut:
     no_defect: bool = False
     review: Review | None = None
     read: Callable[[], NDArray[Any]] | None = None
+    stack: Stack | None = None
 
 
 @dataclass(frozen=True)
@@ -211,24 +216,28 @@ def _chosen(
 def _image_out(
     project: Project, record: ImageRecord, kept: Sequence[Reviewed], review: Review | None
 ) -> ImageOut:
+    stack = project.stack_of(record.id)
     return ImageOut(
         name=record.id,
         shape=record.shape,
-        objects=_Records(kept),
+        objects=_Records(kept, None if stack is None else project.thing_of),
         path=None if record.path is None else Path(os.path.normpath(project.path / record.path)),
         group=record.group,
         split=record.split,
         no_defect=not kept and project.is_empty(record.id),
         review=review,
         read=lambda: project.read_image(record.id),
+        stack=stack,
     )
 
 
 class _Records(Sequence[ObjectOut]):
     """Records of one image; each mask is read when its object is asked for, and not kept."""
 
-    def __init__(self, kept: Sequence[Reviewed]) -> None:
-        self._kept = kept
+    def __init__(
+        self, kept: Sequence[Reviewed], thing_of: Callable[[str], str] | None = None
+    ) -> None:
+        self._kept, self._thing_of = kept, thing_of
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -239,11 +248,13 @@ class _Records(Sequence[ObjectOut]):
     def __getitem__(self, index: slice) -> _Records: ...
     def __getitem__(self, index: int | slice) -> ObjectOut | _Records:
         if isinstance(index, slice):
-            return _Records(self._kept[index])
-        return _object_out(*self._kept[index])
+            return _Records(self._kept[index], self._thing_of)
+        annotation, review = self._kept[index]
+        thing = None if self._thing_of is None else self._thing_of(annotation.id)
+        return _object_out(annotation, review, thing)
 
 
-def _object_out(annotation: Annotation, review: Review) -> ObjectOut:
+def _object_out(annotation: Annotation, review: Review, thing: str | None) -> ObjectOut:
     origin = annotation.origin or ""
     return ObjectOut(
         # An object keeps the id it had in the first project it was a record of.
@@ -260,6 +271,7 @@ def _object_out(annotation: Annotation, review: Review) -> ObjectOut:
             created=annotation.created,
         ),
         review=review if review.says_anything else None,
+        thing=thing,
     )
 
 

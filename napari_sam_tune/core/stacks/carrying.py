@@ -19,7 +19,7 @@ from napari_sam_tune.core.project.stacks import is_by_hand
 from napari_sam_tune.core.recall.signatures import grey_of
 from napari_sam_tune.core.stacks.following import Follower, signed_distance
 from napari_sam_tune.core.stacks.looks import drawn_in
-from napari_sam_tune.core.stacks.sureness import GONE, LEAST_SURE
+from napari_sam_tune.core.stacks.sureness import GONE, has_become_unsure
 from napari_sam_tune.core.suggestions.suggestion import Suggestion
 from napari_sam_tune.core.texts.wording import tr
 
@@ -202,7 +202,7 @@ class Run:
         self.thing = project.thing_of(start.id)
         self.ended: End | None = None
         self._follower: Follower | None = None
-        self._parts = 1
+        self._parts, self._sureness = 1, 1.0
 
     def __iter__(self) -> Iterator[Carried]:
         return self
@@ -236,8 +236,9 @@ class Run:
             self.ended = "vanished"
             return None
         self._ahead.pop(0)
-        if self._stops and found.sureness < LEAST_SURE:
+        if self._stops and has_become_unsure(self._sureness, found.sureness):
             self.ended = "unsure"
+        self._sureness = found.sureness
         was, self._parts = self._parts, found.parts
         others = {things[n]: there[n] for n in there if things[n] != self.thing}
         return Carried(
