@@ -22,6 +22,7 @@ from napari_sam_tune.commands.merge import merge
 from napari_sam_tune.commands.numbers import numbers
 from napari_sam_tune.commands.predict import predict
 from napari_sam_tune.commands.serve import serve
+from napari_sam_tune.commands.share import join, share
 from napari_sam_tune.commands.simulate import simulate
 from napari_sam_tune.commands.starter import starter_app
 from napari_sam_tune.commands.stopping import Stopped, stoppable
@@ -44,6 +45,8 @@ app.command("import")(import_data)
 app.command()(check)
 app.command()(numbers)
 app.command()(merge)
+app.command()(share)
+app.command()(join)
 app.command()(train)
 app.command("config")(print_config)
 app.command()(evaluate)

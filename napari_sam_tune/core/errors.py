@@ -42,6 +42,18 @@ class StorageError(SamTuneError, OSError):
     """The disk refused a write (full, read-only). Nothing is half-written; a retry may work."""
 
 
+class ShareError(SamTuneError):
+    """A shared place refuses, or holds what does not go together with the project."""
+
+
+class ShareInUse(ShareError):
+    """Another program of this computer exchanges the same copy just now."""
+
+
+class ShareUnreachable(ShareError):
+    """A shared place does not answer; a retry may work."""
+
+
 class ClusterError(SamTuneError):
     """A cluster cannot be joined, its workers do not see the files, or it is gone."""
 

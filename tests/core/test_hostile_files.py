@@ -43,7 +43,8 @@ from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.pictures import open_picture
 from napari_sam_tune.core.models.weights_file import read_weights
 from napari_sam_tune.core.project.project import NewAnnotation, Project
-from napari_sam_tune.core.storage.chained_log import ChainedLog, salvage
+from napari_sam_tune.core.storage.chained_log import ChainedLog
+from napari_sam_tune.core.storage.log_lines import salvage
 from napari_sam_tune.core.training.run_folder import RunFolder
 from napari_sam_tune.core.training.settings import read_config, with_settings
 from napari_sam_tune.formats import publishing

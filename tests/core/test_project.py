@@ -449,7 +449,7 @@ def test_projects_from_elsewhere_are_refused(project: Project) -> None:
     marker = project.path / "project.json"
     known = json.loads(marker.read_text())
     for text, message in {
-        json.dumps({**known, "version": 4}): "newer release",
+        json.dumps({**known, "version": 5}): "newer release",
         json.dumps({**known, "format": "sketch"}): "another program",
         "{": "cannot be read",
     }.items():

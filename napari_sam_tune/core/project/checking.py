@@ -21,9 +21,10 @@ from napari_sam_tune.core.project.image_files import is_there
 from napari_sam_tune.core.project.journal import FIRST, LOGS, Journal, is_time
 from napari_sam_tune.core.project.ledger import Ledger
 from napari_sam_tune.core.project.project import Project
-from napari_sam_tune.core.storage.chained_log import ChainedLog, salvage
+from napari_sam_tune.core.storage.chained_log import ChainedLog
 from napari_sam_tune.core.storage.durable import saving
 from napari_sam_tune.core.storage.holding import machine
+from napari_sam_tune.core.storage.log_lines import salvage
 from napari_sam_tune.core.storage.own_files import refuse_link
 
 if TYPE_CHECKING:
@@ -134,7 +135,8 @@ class ProjectCheck:
         for path in [self._folder.log, *self._folder.path.glob(LOGS)]:
             if path.name not in self._damaged_logs:
                 entries += ChainedLog(path).read_new()
-        return _fold(entries)[0]
+        link = self._folder.share_link()
+        return _fold(entries, "" if link is None else link.copy)[0]
 
     def _check_records(self, ledger: Ledger) -> Iterator[Finding]:
         store = self._folder.annotations
@@ -263,15 +265,15 @@ class ProjectCheck:
 _REWRITTEN: Final = f"What can be read of it is written anew; the damaged file goes to {_DAMAGED}/."
 
 
-def _fold(entries: list[dict[str, Any]]) -> tuple[Ledger, list[dict[str, Any]]]:
+def _fold(entries: list[dict[str, Any]], copy: str = "") -> tuple[Ledger, list[dict[str, Any]]]:
     """Return what entries add up to, and those that nobody understands."""
     timed = [entry for entry in entries if is_time(entry.get("time"))]
     dropped = [entry for entry in entries if not is_time(entry.get("time"))]
     timed.sort(key=lambda entry: float(entry["time"]))
     try:
-        return Ledger().with_entries(timed), dropped
+        return Ledger(copy=copy).with_entries(timed), dropped
     except ProjectError:
-        ledger = Ledger()
+        ledger = Ledger(copy=copy)
     for entry in timed:  # slowly, for once
         try:
             ledger = ledger.with_entries([entry])

@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_sam_tune.core.errors import ProjectError, StorageError
 from napari_sam_tune.core.project.journal import FIRST
+from napari_sam_tune.core.project.share_link import KNOWN, ShareLink, read_link
 from napari_sam_tune.core.storage.durable import (
     flush_file,
     flush_folder,
@@ -21,9 +22,10 @@ from napari_sam_tune.core.storage.plain_json import parse_object
 from napari_sam_tune.core.storage.records import RecordStore
 
 FORMAT = "napari-sam-tune project"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """2: logs have checksums, and each machine its own. 3: masks may have got another class than that
-of their record, or be set aside; a project becomes one of it when the first does."""
+of their record, or be set aside; a project becomes one of it when the first does. 4: there are
+copies of the project elsewhere, each with a log of its own; see `share_link`."""
 _AT_FIRST = 2
 _MARKER = "project.json"
 HEADS = "heads"
@@ -57,6 +59,16 @@ class ProjectFolder:
         self.pending = self.path / ".pending"
         self.annotations = RecordStore(self.path / "annotations.zarr", self.pending)
         self.images = RecordStore(self.path / "images.zarr", self.pending)
+        self.known = self.path / KNOWN
+
+    def share_link(self) -> ShareLink | None:
+        """Return where the project is shared, None of one that is not.
+
+        Raises:
+            ProjectError: the file that says so is damaged.
+
+        """
+        return read_link(self.path)
 
     def prepare(self, *, create: bool) -> None:
         """Make the folder a project, or check that it is a whole one.
@@ -184,7 +196,7 @@ class ProjectFolder:
         """
         for part in (
             *(self.annotations.root, self.images.root, self.weights, self.pending),
-            *(self.embeddings, self.path / SIGNATURES, self.path / HEADS),
+            *(self.embeddings, self.path / SIGNATURES, self.path / HEADS, self.known),
         ):
             refuse_link(part)
 

@@ -256,7 +256,11 @@ class ImagesOfProject:
         new_path = self._relative(path)
         if new_path == known.path:
             return known
-        return self._journal.append("relink", image=known.id, path=new_path).images[known.id]
+        return self._say_where(known.id, new_path)
+
+    def _say_where(self, image_id: str, path: str) -> ImageRecord:
+        ledger = self._journal.append("relink", image=image_id, path=path, **self._journal.here)
+        return ledger.images[image_id]
 
     def check_path(self, path: Path) -> None:
         """Refuse an image file whose place no log can hold.
@@ -366,10 +370,24 @@ class ImagesOfProject:
             if same := files.get(record.content_hash):
                 # Of several copies, the one that kept its name.
                 same.sort(key=lambda file: file.name != name_of(record))
-                self._journal.append("relink", image=record.id, path=self._relative(same[0]))
+                self._say_where(record.id, self._relative(same[0]))
                 self._turned_by(record, same[0])
                 found.append(record.id)
         return found
+
+    def has_own_file(self, record: ImageRecord) -> bool:
+        """Tell whether an image's file is where it was, and as it was."""
+        return self._is_there(record)
+
+    def found_at(self, image_id: str, path: Path) -> ImageRecord:
+        """Note where an image's file is, if it is not where it was.
+
+        Raises:
+            ProjectError: the project does not know the image.
+            StorageError: the disk refused.
+
+        """
+        return self._found_again(self.image(image_id), path)
 
     def _is_there(self, record: ImageRecord) -> bool:
         file = self.path / (record.path or "")

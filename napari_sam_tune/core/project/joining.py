@@ -10,6 +10,7 @@ from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.project.annotations import Annotation
 from napari_sam_tune.core.project.announcing import announced
 from napari_sam_tune.core.project.folder import HEADS
+from napari_sam_tune.core.project.journal import is_time
 from napari_sam_tune.core.project.ledger import facts_of, turn_of
 from napari_sam_tune.core.storage.durable import flush_folder, pending_folder, publish_file, saving
 from napari_sam_tune.core.storage.own_files import open_own
@@ -58,6 +59,18 @@ class JoiningOfProject:
                 {"kind": kind, "time": line["time"], "annotation": name} for kind, name in words
             ]
         return lines
+
+    def check_lines(self, lines: list[dict[str, Any]]) -> None:
+        """Refuse lines of another copy's log that nobody would understand; they change nothing.
+
+        Raises:
+            ProjectError: one makes no sense.
+
+        """
+        if not all(is_time(line.get("time")) for line in lines):
+            raise ProjectError("A line has no time of this age.")
+        lines = sorted(lines, key=lambda line: float(line["time"]))
+        self._journal.read().with_entries(lines)
 
     def repeat(self, line: Mapping[str, Any]) -> None:
         """Say what was said in another project, with the time it was said there.

@@ -54,14 +54,19 @@ class Journal:
         folder: the project's folder.
         about_to_write: called with a format of projects before an entry is written that programs
             of earlier formats would not find, or would not understand.
+        copy: which copy of a shared project it is, see `share_link`; it has a log of its own.
 
     """
 
     def __init__(
-        self, folder: Path, about_to_write: Callable[[int], None] = lambda _: None
+        self,
+        folder: Path,
+        about_to_write: Callable[[int], None] = lambda _: None,
+        copy: str = "",
     ) -> None:
         self._folder = folder
         self._about_to_write = about_to_write
+        self._copy = copy
         self._lock = threading.Lock()
         self._damage: DamagedLogError | None = None
         self._assumed: list[dict[str, Any]] = []
@@ -71,7 +76,7 @@ class Journal:
         self._logs: dict[str, ChainedLog] = {}
         self._counts: dict[str, int] = {}
         self._whens: dict[str, float] = {}
-        self._ledger = Ledger()
+        self._ledger = Ledger(copy=self._copy)
         self._shown: Ledger | None = None
         self._last: tuple[float, str, int] = (0.0, "", 0)
 
@@ -245,6 +250,11 @@ class Journal:
                 return self._read()
 
     @property
+    def here(self) -> dict[str, Any]:
+        """What an entry says that is true in this copy of the project alone, such as a path."""
+        return {"copy": self._copy} if self._copy else {}
+
+    @property
     def own_name(self) -> str:
         """Name of the log that this machine writes to."""
         with self._lock:
@@ -253,6 +263,8 @@ class Journal:
     def _own(self) -> ChainedLog:
         """Return this machine's log: the first one, where it made the project, else one more."""
         self._read()
+        if self._copy:
+            return self._log(f"log-{machine()}-{self._copy}.jsonl")
         first = self._log(FIRST)
         is_ours = first.has_checksums and self._ledger.writers.get(FIRST) == machine()
         if first.end.size == 0 or is_ours:

@@ -143,6 +143,8 @@ class Ledger:
         reviews: what was said of images and masks.
         stacks: which images are planes of one, and which masks are one thing.
         old_logs: name of a log of the first releases to the bytes it had when others went on.
+        copy: which copy of a shared project it is for: what is true in another one alone, as where
+            files are and where somebody stopped, is passed over.
 
     """
 
@@ -161,6 +163,7 @@ class Ledger:
     place: dict[str, Any] = field(default_factory=dict)
     writers: dict[str, str] = field(default_factory=dict)
     old_logs: dict[str, int] = field(default_factory=dict)
+    copy: str = ""
 
     @property
     def current_version(self) -> str:
@@ -203,6 +206,8 @@ class Ledger:
                 self._change_base(entry)
             case "image":
                 self._add_image(entry)
+            case "relink" | "place" if entry.get("copy", "") != self.copy:
+                pass
             case "relink":
                 record = self.images[entry["image"]]
                 self.images[record.id] = replace(record, path=_text(entry["path"]))

@@ -6,7 +6,8 @@ much is up to the server and the client's caches; see docs/en/explanation/kept.m
 
     project.json         what this folder is
     log.jsonl            images, split, classes, marks, deletions, promotions, place: one line each,
-                         with a checksum; log-<machine>.jsonl what other machines wrote
+                         with a checksum; log-<machine>.jsonl what other machines wrote,
+                         log-<machine>-<copy>.jsonl what was said in another copy of it
     annotations.zarr/    one array per accepted mask; precious
     images.zarr/         images that exist only as arrays
     weights/             <version>.safetensors
@@ -14,6 +15,7 @@ much is up to the server and the client's caches; see docs/en/explanation/kept.m
     signatures.zarr/     another: what images are recognised by
     learnt.jsonl         what learning at every accept was worth by then; only ever shown
     guessed_classes.jsonl  classes guessed before objects were accepted: how far to trust guesses
+    share.json           where copies of it are exchanged; .share/ what is known to be there
     looked_again.jsonl   how far weights agree with accepted masks
 """
 
@@ -79,7 +81,9 @@ class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject, StacksOfPr
         self.path = folder.path
         self.embeddings_path = folder.embeddings
         self._folder = folder
-        self._journal = Journal(folder.path, about_to_write=folder.raise_format)
+        link = folder.share_link()
+        copy = "" if link is None else link.copy
+        self._journal = Journal(folder.path, about_to_write=folder.raise_format, copy=copy)
         self._table = AnnotationTable(folder.annotations)
         self._table_lock = threading.Lock()
         self._clock = Clock()
@@ -280,7 +284,7 @@ class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject, StacksOfPr
         known = self.place()
         changed = {key: value for key, value in where.items() if known.get(key, ...) != value}
         if changed:
-            self._journal.append("place", place=changed)
+            self._journal.append("place", place=changed, **self._journal.here)
 
     def place(self) -> dict[str, Any]:
         """Return where the person stopped, as `remember` was told."""

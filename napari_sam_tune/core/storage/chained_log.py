@@ -16,7 +16,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import re
 import shutil
 import sys
 import time
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from napari_sam_tune.core.errors import DamagedLogError, ProjectError, StorageError
 from napari_sam_tune.core.storage.durable import Unconfirmed, flush_file, flush_folder, saving
+from napari_sam_tune.core.storage.log_lines import LINE, begins_with_checksums, chained
 from napari_sam_tune.core.storage.own_files import open_own, read_own
 from napari_sam_tune.core.storage.plain_json import parse_object, plain
 from napari_sam_tune.core.texts.plain_text import visible
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_LINE: Final = re.compile(rb'(\{.*),"sum":"([0-9a-f]{8})"\}', re.DOTALL)
 _PATIENCE: Final = 20.0
 """Seconds to wait for another program that is writing; one line takes it milliseconds."""
 
@@ -104,7 +103,7 @@ class ChainedLog:
         except OSError as error:
             raise _unreadable(self.path, error) from error
         if self._end.size == 0:
-            self.has_checksums = _begins_with_checksums(fresh)
+            self.has_checksums = begins_with_checksums(fresh)
         return self._parse(fresh)
 
     def _parse(self, fresh: bytes) -> list[dict[str, Any]]:
@@ -123,7 +122,7 @@ class ChainedLog:
         return entries
 
     def _checked(self, line: bytes, before: int) -> tuple[dict[str, Any], int]:
-        found = _LINE.fullmatch(line)
+        found = LINE.fullmatch(line)
         if found is None:
             raise self._damaged("it has no checksum")
         said, checksum = found.groups()
@@ -228,6 +227,53 @@ class ChainedLog:
                 raise
         self._note_size(self._end.size + len(line))
 
+    def extend(self, content: bytes, start: int) -> None:
+        """Bring a log that is written elsewhere up to what was written there; durably.
+
+        Args:
+            content: whole lines of it, as they are; what is here already is compared with them.
+            start: where in the log they begin, in bytes.
+
+        Raises:
+            DamagedLogError: they do not go on from what is here; the log stays as it was.
+            StorageError: the disk refused; nothing of the lines is left.
+
+        """
+        with self.locked():
+            self.read_new()
+            descriptor, size = self._descriptor, self._end.size
+            if descriptor is None or start > size:
+                raise self._apart(start)
+            here = read_own(self.path)[start:size]
+            both = min(len(here), len(content))
+            if here[:both] != content[:both]:
+                raise self._apart(start)
+            fresh = content[both:]
+            if not fresh:
+                return
+            if start > 0 or begins_with_checksums(content):
+                self._require_chained(fresh)
+            with saving("The log", self.path):
+                os.ftruncate(descriptor, size)  # what a copying that was stopped left
+                try:
+                    if os.write(descriptor, fresh) != len(fresh):
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                    os.fsync(descriptor)
+                except OSError:
+                    os.ftruncate(descriptor, size)
+                    raise
+            self._note_size(size + len(fresh))
+
+    def _require_chained(self, fresh: bytes) -> None:
+        if self.has_checksums and chained(fresh, self._end.checksum) is None:
+            raise self._apart(self._end.size)
+
+    def _apart(self, start: int) -> DamagedLogError:
+        return DamagedLogError(
+            f"{self.path} does not go on from byte {start} as it does elsewhere: two copies of the "
+            "project have written to it, or one was repaired."
+        )
+
     def _note_size(self, size: int) -> None:
         # Not flushed: after a power cut it may be behind the log, which is no harm; never ahead.
         with suppress(OSError):  # the line is safe, and the next one notes more
@@ -265,35 +311,6 @@ class ChainedLog:
             if entries:
                 fresh._mark.replace(self._mark)
             flush_folder(self.path.parent)
-
-
-def salvage(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """Read what can be read of a damaged log, checksums or not.
-
-    Returns:
-        The entries, in the order of their lines, and how many lines are none.
-
-    Raises:
-        ProjectError: it is not a file.
-        OSError: it cannot be read.
-
-    """
-    entries, lost = [], 0
-    for line in read_own(path).split(b"\n"):
-        if not line.strip(b"\0 "):
-            continue
-        found = _LINE.fullmatch(line)
-        try:
-            entries.append(parse_object(line if found is None else found[1] + b"}"))
-        except ValueError:
-            lost += 1
-    return entries, lost
-
-
-def _begins_with_checksums(content: bytes) -> bool:
-    complete = content.split(b"\n")[:-1]  # of a line cut short nothing can be said
-    lines = [line for line in complete if line.strip(b"\0")]
-    return not lines or any(_LINE.fullmatch(line) for line in lines)
 
 
 def _lock(descriptor: int, path: Path) -> None:

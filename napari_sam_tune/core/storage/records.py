@@ -26,7 +26,7 @@ from napari_sam_tune.core.storage.own_files import read_own, refuse_link
 from napari_sam_tune.core.storage.plain_json import parse_object
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -134,6 +134,52 @@ class RecordStore:
         with saving(what, self.root), pending_folder(self.pending) as build:
             _write_array(build, array, attributes, compress=compress)
             return publish_folder(build, self.root / name, durable=durable)
+
+    def adopt(
+        self,
+        name: str,
+        parts: Mapping[str, bytes],
+        *,
+        what: str,
+        check: Callable[[RecordStore], None],
+    ) -> bool:
+        """Put a record in place whose files were written by another store like this.
+
+        Args:
+            name: the record's name, safe as a file name.
+            parts: its files by name, safe likewise.
+            what: what it is, for the error message ("The mask").
+            check: raises if the record, in the store it is given, is not what it should be.
+
+        Returns:
+            False where a record of that name was there already; it is left as it is.
+
+        Raises:
+            StorageError: the disk refused; nothing is half-written.
+            ProjectError: as `check`; nothing is changed.
+
+        """
+        with saving(what, self.root), pending_folder(self.pending) as build:
+            (build / name).mkdir()
+            for part, content in parts.items():
+                (build / name / part).write_bytes(content)
+            check(RecordStore(build, self.pending))
+            return publish_folder(build / name, self.root / name)
+
+    def parts(self, name: str) -> dict[str, bytes]:
+        """Return a record's files by name, as `adopt` takes them.
+
+        Raises:
+            ProjectError: it is not there, or may not be read.
+
+        """
+        folder = self.root / name
+        try:
+            _refuse_links(folder)
+            with os.scandir(folder) as entries:
+                return {entry.name: read_own(folder / entry.name) for entry in entries}
+        except OSError as error:
+            raise ProjectError(f"The record {folder} cannot be read ({error.strerror}).") from error
 
     def attributes(self, name: str) -> dict[str, Any]:
         """Read a record's attributes without importing zarr.

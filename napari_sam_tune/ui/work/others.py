@@ -40,6 +40,11 @@ class Others(QObject):
     def _on_own_change(self, _: str) -> None:
         self._seen = None  # what follows from it is shown already
 
+    def show(self) -> None:
+        """Show what has come, as it is known that something has."""
+        if (image_id := self._session.state.image_id) is not None:
+            self._session.annotations_changed.emit(image_id)
+
     def _look(self) -> None:
         look = partial(_state_of, self._session.project)
         self._background.submit("look", look, self._on_looked, _pass_over)

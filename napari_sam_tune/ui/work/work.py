@@ -26,6 +26,7 @@ from napari_sam_tune.ui.work.reviewing import Reviewing
 from napari_sam_tune.ui.work.seeing import Seeing
 from napari_sam_tune.ui.work.selecting import Selecting
 from napari_sam_tune.ui.work.serving import Serving
+from napari_sam_tune.ui.work.sharing import Sharing
 from napari_sam_tune.ui.work.suggesting import Suggesting
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Work(QObject):
         place: the same.
         opening, selecting, accepted, annotating, reviewing, looking_again, listing,
             counting, suggesting, fine_tuning, preview, seeing, serving,
-            others: the parts.
+            others, sharing: the parts.
         image_removed: emitted when the person took the open image off the viewer.
 
     """
@@ -80,6 +81,7 @@ class Work(QObject):
         self.seeing = Seeing(place, self.opening, self)
         self.serving = Serving(place, self)
         self.others = Others(place, self)
+        self.sharing = Sharing(place, self.others.show, self)
         self._gestures = Gestures(
             self.annotating,
             self.annotating.drawing,
@@ -132,6 +134,7 @@ class Work(QObject):
         self._keys.close()
         for part in (
             self.serving,
+            self.sharing,
             self.others,
             self.listing,
             self.counting,
