@@ -2780,5 +2780,109 @@
         <source>“{stack}” has two axes that are neither slices nor time, and a volume has one place for such.</source>
         <translation>「{stack}」にはスライスでも時間でもない軸が 2 つありますが、ボリュームにはその場所が 1 つしかありません。</translation>
     </message>
+    <message>
+        <source>{path} is not shared. Name a place for it: napari-sam-tune share PROJECT s3://bucket/key</source>
+        <translation>{path}は共有されていません。共有する場所を指定してください: napari-sam-tune share PROJECT s3://bucket/key</translation>
+    </message>
+    <message>
+        <source>Another computer exchanges {path}. If it does not do so any more, run: napari-sam-tune share PROJECT --here</source>
+        <translation>{path}の同期は別のコンピューターが行っています。そのコンピューターでもう行っていない場合は次を実行してください: napari-sam-tune share PROJECT --here</translation>
+    </message>
+    <message>
+        <source>Another project is in {url} now. This copy is as it was; share it somewhere else.</source>
+        <translation>{url}には今、別のプロジェクトがあります。このコピーは元のままです。別の場所で共有してください。</translation>
+    </message>
+    <message>
+        <source>There is no shared project in {url} any more: was it deleted, or is the drive not mounted? This copy is as it was. To put all of it there again, restore {marker} there and delete {known}.</source>
+        <translation>{url}に共有プロジェクトがもうありません。削除されたか、ドライブがマウントされていない可能性があります。このコピーは元のままです。すべてをもう一度そこに置くには、{marker}を元に戻し、{known}を削除してください。</translation>
+    </message>
+    <message>
+        <source>Another program of this computer is exchanging this project just now.</source>
+        <translation>このコンピューターの別のプログラムが今このプロジェクトを同期しています。</translation>
+    </message>
+    <message>
+        <source>Somebody works in this project with a newer release. Update: pip install --upgrade napari-sam-tune</source>
+        <translation>このプロジェクトでは、より新しいバージョンを使っている人がいます。更新してください: pip install --upgrade napari-sam-tune</translation>
+    </message>
+    <message>
+        <source>What is shared and what is here have gone apart: {why} Nothing of it was taken in. Join again in another folder, and merge this one into it.</source>
+        <translation>共有されている内容とここにある内容が食い違っています: {why} 何も取り込んでいません。別のフォルダーで参加し直し、このプロジェクトをそこに統合してください。</translation>
+    </message>
+    <message>
+        <source>{path} is shared in {url} already.</source>
+        <translation>{path}はすでに{url}で共有されています。</translation>
+    </message>
+    <message>
+        <source>There is a shared project in {url} already. To work in it: napari-sam-tune join {url} FOLDER. What {path} holds can then be merged into it.</source>
+        <translation>{url}にはすでに共有プロジェクトがあります。そこで作業するには: napari-sam-tune join {url} FOLDER。その後、{path}の内容をそこに統合できます。</translation>
+    </message>
+    <message>
+        <source>{url} is not empty, so it was left alone. Choose another key.</source>
+        <translation>{url}は空ではないため、何もしていません。別のキーを選んでください。</translation>
+    </message>
+    <message>
+        <source>No project is shared in {url}. Check the address, or share one: napari-sam-tune share PROJECT {url}</source>
+        <translation>{url}で共有されているプロジェクトはありません。アドレスを確認するか、共有を始めてください: napari-sam-tune share PROJECT {url}</translation>
+    </message>
+    <message>
+        <source>{path} is a project of its own. Join in a new folder, and merge this one into it.</source>
+        <translation>{path}は独立したプロジェクトです。新しいフォルダーで参加し、このプロジェクトをそこに統合してください。</translation>
+    </message>
+    <message>
+        <source>{path} is not shared.</source>
+        <translation>{path}は共有されていません。</translation>
+    </message>
+    <message>
+        <source>{log} is not what was put into the shared place: it was repaired, came back from a backup, or another copy of this folder wrote there. Nothing was put there. Join again in another folder, and merge this one into it.</source>
+        <translation>{log}は共有の場所に置いた内容と異なります。修復されたか、バックアップから戻されたか、このフォルダーの別のコピーが書き込みました。何も置いていません。別のフォルダーで参加し直し、このプロジェクトをそこに統合してください。</translation>
+    </message>
+    <message>
+        <source>Sharing a project needs the package obstore: pip install “napari-sam-tune[cloud]”.</source>
+        <translation>プロジェクトの共有にはパッケージobstoreが必要です: pip install “napari-sam-tune[cloud]”</translation>
+    </message>
+    <message>
+        <source>“{name}” in {url} is not as it was written there. Nothing of it was taken in. Delete it there, or restore it from an earlier version.</source>
+        <translation>{url}の「{name}」は書き込まれたときの内容と異なります。その内容は取り込んでいません。そこから削除するか、以前のバージョンから元に戻してください。</translation>
+    </message>
+    <message>
+        <source>There are no credentials for {url}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or install boto3, which knows your AWS profile.</source>
+        <translation>{url}の認証情報がありません。AWS_ACCESS_KEY_IDとAWS_SECRET_ACCESS_KEYを設定するか、AWSプロファイルを読めるboto3をインストールしてください。</translation>
+    </message>
+    <message>
+        <source>There is no bucket of the name in {url}.</source>
+        <translation>{url}の名前のバケットはありません。</translation>
+    </message>
+    <message>
+        <source>{url} refused: these credentials may not read and write there, or have expired. Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the AWS profile.</source>
+        <translation>{url}に拒否されました。この認証情報では読み書きできないか、期限が切れています。AWS_ACCESS_KEY_IDとAWS_SECRET_ACCESS_KEY、またはAWSプロファイルを確認してください。</translation>
+    </message>
+    <message>
+        <source>{url} cannot be used: {why}.</source>
+        <translation>{url}を使用できません: {why}。</translation>
+    </message>
+    <message>
+        <source>{url} does not answer.</source>
+        <translation>{url}が応答しません。</translation>
+    </message>
+    <message>
+        <source>The address of a shared place is s3://bucket/key and nothing else: a project keeps it, so no password belongs in it.</source>
+        <translation>共有の場所のアドレスはs3://bucket/keyだけです。プロジェクトに保存されるため、パスワードを含めないでください。</translation>
+    </message>
+    <message>
+        <source>“{url}” is no shared place: name s3://bucket/key, or a folder that everybody has mounted.</source>
+        <translation>「{url}」は共有の場所ではありません。s3://bucket/key、または全員がマウントしているフォルダーを指定してください。</translation>
+    </message>
+    <message>
+        <source>“{endpoint}” is no address of a store. It begins with https:// or http://, and holds no password.</source>
+        <translation>「{endpoint}」はストアのアドレスではありません。https://またはhttp://で始まり、パスワードを含まないものを指定してください。</translation>
+    </message>
+    <message>
+        <source>The shared folder {path} is not there. Is its drive mounted?</source>
+        <translation>共有フォルダー{path}がありません。ドライブはマウントされていますか?</translation>
+    </message>
+    <message>
+        <source>You can go on: what you accept is safe on this computer, and is exchanged with the others once the shared place is back.</source>
+        <translation>作業は続けられます。確定したマスクはこのコンピューターに安全に保存され、共有の場所が戻りしだい他の人と同期されます。</translation>
+    </message>
 </context>
 </TS>
