@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam_tune.core.errors import MaskError, PromptError
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
+
+    from napari_sam_tune.core.geometry.windows import Window
 
     Mask = NDArray[np.bool_]
 
@@ -60,12 +63,29 @@ def as_mask(mask: ArrayLike, shape: tuple[int, int] | None = None) -> Mask:
         raise MaskError(f"A mask holds booleans or numbers, not {array.dtype}.")
     if array.ndim != 2:
         raise MaskError(f"A mask has two dimensions (height, width); this one has {array.ndim}.")
-    if shape is not None and array.shape != tuple(shape):
+    if shape is not None:
+        _require_shape(array.shape, shape)
+    return array if array.dtype == bool else array != 0
+
+
+def place_mask(mask: ArrayLike | PlacedMask, shape: tuple[int, int]) -> PlacedMask:
+    """Check a mask of an (H, W) image, as `as_mask` does, and return it in its box.
+
+    Raises:
+        MaskError: as `as_mask`.
+    """
+    if not isinstance(mask, PlacedMask):
+        return PlacedMask.of(as_mask(mask, shape))
+    _require_shape(mask.shape, shape)
+    return mask
+
+
+def _require_shape(found: tuple[int, ...], shape: tuple[int, int]) -> None:
+    if found != tuple(shape):
         raise MaskError(
-            f"The mask is {array.shape[0]} × {array.shape[1]} pixels but the image is "
+            f"The mask is {found[0]} × {found[1]} pixels but the image is "
             f"{shape[0]} × {shape[1]}; resize the mask to the image."
         )
-    return array if array.dtype == bool else array != 0
 
 
 @dataclass(frozen=True)
@@ -76,7 +96,7 @@ class Prompt:
         points: (x, y) positions in image pixels; (0, 0) is the centre of the top-left pixel.
         labels: one per point, 1 for "part of the object", 0 for "not part of it".
         box: (x0, y0, x1, y1) in pixels, or None. Corners may come in any order.
-        mask: (H, W) bool, a first guess to start from, or None. Not part of equality.
+        mask: a first guess to start from, (H, W) bool or in its box; or None. Not part of equality.
         strokes: paths of (x, y) drawn before the points, along lines or around objects. No model
             takes them: what they found goes in as `mask`; see `Session.draw`.
 
@@ -89,7 +109,7 @@ class Prompt:
     points: Sequence[Point] = ()
     labels: Sequence[int] = ()
     box: Box | None = None
-    mask: Mask | None = field(default=None, compare=False, repr=False)
+    mask: Mask | PlacedMask | None = field(default=None, compare=False, repr=False)
     strokes: Sequence[Stroke] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
@@ -97,7 +117,7 @@ class Prompt:
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "box", _checked_box(self.box))
-        if self.mask is not None:
+        if self.mask is not None and not isinstance(self.mask, PlacedMask):
             object.__setattr__(self, "mask", as_mask(self.mask))
         object.__setattr__(self, "strokes", _checked_strokes(self.strokes))
         if not self.asks and not self.strokes:
@@ -129,7 +149,7 @@ class Prompt:
                     f"{height} high. Points are (x, y), not (row, column)."
                 )
         if self.mask is not None:
-            as_mask(self.mask, shape)
+            _require_shape(self.mask.shape, shape)
         if self.box is None:
             return self
         x0, y0, x1, y1 = self.box
@@ -272,14 +292,14 @@ class Proposal:
     """The model's answer to a prompt.
 
     Attributes:
-        mask: (H, W) bool, the mask proposed.
+        placed: the mask proposed, in its box; see `mask`.
         iou: the model's own estimate of that mask's IoU.
-        candidates: (mask, iou) pairs, best first; SAM's three for a single point, else one.
+        placed_candidates: (mask, iou) pairs, best first; SAM's three for a single point, else one.
         prompt: the prompt that was answered.
         logits: (K, h, w) float32 low-resolution logits, one per candidate, in their order. They
             may be fed back as the mask input of the next prompt. Empty where undo led back so far
             that only masks were kept.
-        chosen: which candidate `mask` is.
+        chosen: which candidate the mask is.
         weights_version: the weights that answered.
         window: the part (y0, x0, y1, x1) of the image the logits are of, in px, ends excluded;
             None for the whole image. Nothing is drawn outside it.
@@ -289,59 +309,39 @@ class Proposal:
         class_guess: the class that a new object most likely has, as far as that was asked.
     """
 
-    mask: Mask
+    placed: PlacedMask
     iou: float
-    candidates: tuple[tuple[Mask, float], ...]
+    placed_candidates: tuple[tuple[PlacedMask, float], ...]
     prompt: Prompt
     logits: NDArray[np.float32] = field(repr=False)
     weights_version: str
     chosen: int = 0
-    window: tuple[int, int, int, int] | None = None
+    window: Window | None = None
     recalled: tuple[str, ...] = ()
     own_logits: NDArray[np.float16] | None = field(default=None, repr=False)
     from_mask: bool = False
     class_guess: ClassGuess | None = None
 
     @property
+    def mask(self) -> Mask:
+        """The mask proposed, (H, W) bool; drawn each time, and as large as the image."""
+        return self.placed.draw()
+
+    @property
+    def candidates(self) -> tuple[tuple[Mask, float], ...]:
+        """`placed_candidates` with masks (H, W) bool, drawn each time."""
+        return tuple((mask.draw(), iou) for mask, iou in self.placed_candidates)
+
+    @property
     def is_recalled(self) -> bool:
-        """Whether `mask` owes something to earlier masks."""
+        """Whether the mask owes something to earlier masks."""
         return bool(self.recalled) and self.chosen == 0
 
     def choose(self, index: int) -> Proposal:
         """Return the proposal with another candidate on top; `index` wraps around."""
-        index %= len(self.candidates)
-        mask, iou = self.candidates[index]
-        return replace(self, mask=mask, iou=iou, chosen=index)
-
-
-@dataclass(frozen=True, eq=False)
-class Correction:
-    """Pixels a person painted or erased by hand; the model never changes them back.
-
-    Attributes:
-        locked: (H, W) bool, the pixels that were touched.
-        values: (H, W) bool, what they were set to; False wherever `locked` is False.
-    """
-
-    locked: Mask
-    values: Mask
-
-    @classmethod
-    def between(cls, before: Mask, after: Mask, earlier: Correction | None = None) -> Correction:
-        """Lock the pixels that differ between two masks, on top of an earlier correction."""
-        locked = before != after
-        if earlier is not None:
-            locked = locked | earlier.locked
-        return cls(locked=locked, values=after & locked)
-
-    def apply(self, mask: Mask) -> Mask:
-        """Return `mask` with the painted pixels put back."""
-        return np.where(self.locked, self.values, mask)
-
-    @property
-    def painted_pixels(self) -> int:
-        """How many pixels were touched by hand."""
-        return int(np.count_nonzero(self.locked))
+        index %= len(self.placed_candidates)
+        mask, iou = self.placed_candidates[index]
+        return replace(self, placed=mask, iou=iou, chosen=index)
 
 
 @dataclass(frozen=True, eq=False)

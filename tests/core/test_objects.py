@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_sam_tune.core.errors import ProjectError
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.prompts import Prompt, Proposal
 from napari_sam_tune.core.session.objects import Objects
 from napari_sam_tune.core.state import SessionState
@@ -28,7 +29,7 @@ def square(side: int) -> np.ndarray:
 
 
 def answer(*sides: int) -> Proposal:
-    candidates = tuple((square(side), 0.9) for side in sides)
+    candidates = tuple((PlacedMask.of(square(side)), 0.9) for side in sides)
     logits = np.zeros((len(sides), 2, 2), np.float32)
     return Proposal(candidates[0][0], 0.9, candidates, CLICK, logits, "base")
 

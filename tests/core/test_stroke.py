@@ -11,6 +11,7 @@ from scipy import ndimage
 from napari_sam_tune.core.answers.nearby import NEAR, changed_near, clicks_to_heed
 from napari_sam_tune.core.answers.stroke import encloses, inside, snap
 from napari_sam_tune.core.errors import PromptError
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.scoring import iou
 
@@ -38,14 +39,14 @@ def test_the_mask_is_as_wide_as_the_line(half_width, seed, sign, depth) -> None:
     image = rng.normal(120, 4, truth.shape) + sign * 60 * truth
     image = (image * (200 if depth == np.uint16 else 1)).astype(depth)
     hand = ndimage.gaussian_filter1d(rng.normal(0, 6, middle.shape), 8, axis=0)
-    assert iou(snap(image, (middle + hand)[::7].tolist()), truth) > 0.6
+    assert iou(snap(image, (middle + hand)[::7].tolist()).draw(), truth) > 0.6
 
 
 def test_a_long_crack_in_windows_has_no_seam() -> None:
     truth, middle = crack(2400, 2, 0)
     image = (150 - 60 * truth[900:1500]).astype(np.uint8)
     path = [(x, y - 900) for x, y in middle[::20]]
-    assert iou(snap(image, path), truth[900:1500]) > 0.75
+    assert iou(snap(image, path).draw(), truth[900:1500]) > 0.75
 
 
 def test_what_is_no_line_is_said() -> None:
@@ -65,8 +66,8 @@ def test_a_stroke_whose_ends_meet_is_a_loop() -> None:
     assert not encloses([(3, 3), (3, 3)])
     within = inside(loop, (40, 50))
     assert within.shape == (40, 50)
-    assert within[15, 20]
-    assert not within[15, 30]
+    assert within.covers(15, 20)
+    assert not within.covers(15, 30)
 
 
 @settings(max_examples=40, deadline=None)
@@ -81,9 +82,9 @@ def test_a_click_changes_what_was_drawn_near_it_and_as_it_says(before, now, clic
         ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(100, 150)), 6) > 0
         for seed in (before, 100 + now)
     )
-    kept = mask.copy()
-    changed = changed_near(mask, answer, click, adds=adds)
-    assert (mask == kept).all()
+    placed = PlacedMask.of(mask)
+    after = changed_near(placed, PlacedMask.of(answer), click, adds=adds)
+    changed = after.draw()
     other = changed != mask
     rows, columns = np.nonzero(other)
     assert (np.hypot(columns - click[0], rows - click[1]) <= NEAR).all()
@@ -91,5 +92,5 @@ def test_a_click_changes_what_was_drawn_near_it_and_as_it_says(before, now, clic
     x, y = (round(at) for at in click)
     assert changed[min(max(y, 0), 99), min(max(x, 0), 149)] == adds
     prompt = Prompt([(3, 3), click], [1, int(adds)])
-    left = list(clicks_to_heed(changed, prompt))
+    left = list(clicks_to_heed(after, prompt))
     assert left[-1] == ((3, 3), True) if not changed[3, 3] else (click, adds)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from napari_sam_tune import Predictor, Project, Prompt, Session
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.prompts import Proposal
 from napari_sam_tune.core.session import shelf
 from napari_sam_tune.core.session.objects import Objects
@@ -57,7 +58,8 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worked]:
         def watched(value: object) -> object:
             kept = with_own_pages(value)
             if isinstance(kept, Proposal):
-                answered = [mask for mask, _ in kept.candidates] + [kept.logits, kept.own_logits]
+                masks = [mask.cropped for mask, _ in kept.placed_candidates]
+                answered = [*masks, kept.logits, kept.own_logits]
                 arrays.extend(weakref.ref(array) for array in answered if array is not None)
             return kept
 
@@ -135,13 +137,13 @@ def walk(budget: int, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...
 
     def answered(prompt: Prompt) -> None:
         request = objects.request(prompt)
-        candidates = tuple((mask, 0.5) for mask in noise[:3])
+        candidates = tuple((PlacedMask.of(mask), 0.5) for mask in noise[:3])
         logits = np.ones((3, 4, 4), np.float32)
         objects.receive(
-            request, Proposal(noise[0], 0.5, candidates, request.prompt, logits, "base")
+            request, Proposal(candidates[0][0], 0.5, candidates, request.prompt, logits, "base")
         )
 
-    reopened = OpenObject(start=np.zeros(SHAPE, bool), reopened="id")
+    reopened = OpenObject(start=PlacedMask.empty(SHAPE), reopened="id")
     steps: list[Callable[[], object]] = [
         lambda: answered(Prompt([(3, 4)], [1])),
         objects.cycle_candidate,
@@ -158,10 +160,10 @@ def walk(budget: int, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...
     def look() -> None:
         current = objects.current
         said = None if current.prompt is None else current.prompt.to_json()
-        inside = () if current.proposal is None else current.proposal.candidates
+        inside = () if current.proposal is None else current.proposal.placed_candidates
         locked = None if current.correction is None else current.correction.locked
-        arrays = (current.mask, current.start, locked, *(mask for mask, _ in inside))
-        shown.append((said, *(None if a is None else a.tobytes() for a in arrays)))
+        masks = (current.placed, current.start, locked, *(mask for mask, _ in inside))
+        shown.append((said, *(None if m is None else m.draw().tobytes() for m in masks)))
 
     for step, name in product(steps, ("a.png", "b.png")):
         objects.open(name, SHAPE)

@@ -10,6 +10,7 @@ from napari_sam_tune import Predictor, Prompt
 from napari_sam_tune.core.answers.chain import REFINERS
 from napari_sam_tune.core.answers.zoom import holds, window_around, window_for
 from napari_sam_tune.core.geometry.frame import OUTSIDE, Frame
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.geometry.windows import shape_of, whole
 from napari_sam_tune.core.scoring import iou
 
@@ -85,21 +86,23 @@ def test_a_window_is_kept_as_long_as_it_fits():
     mask = np.zeros((1000, 1000), bool)
     mask[500:520, 500:520] = True
     said = Prompt([(510, 510)], [1])
-    window = window_for(mask, said, SIDE, whole(mask.shape))
+    window = window_for(PlacedMask.of(mask), said, SIDE, whole(mask.shape))
     assert max(shape_of(window)) == 128
     mask[500:524, 500:524] = True
-    assert window_for(mask, said, SIDE, window) == window
+    assert window_for(PlacedMask.of(mask), said, SIDE, window) == window
     mask[500:560, 500:560] = True  # reaches its edge
-    assert window_for(mask, said, SIDE, window) != window
+    assert window_for(PlacedMask.of(mask), said, SIDE, window) != window
     mask[100:900, 100:900] = True
-    assert window_for(mask, said, SIDE, window) == whole(mask.shape)
+    assert window_for(PlacedMask.of(mask), said, SIDE, window) == whole(mask.shape)
     assert holds(window, said)
     assert not holds(window, Prompt([(510, 510), (10, 10)], [1, 0]))
 
 
 def test_where_nothing_was_drawn_or_pointed_at_there_is_nothing_to_look_at():
     mask = np.zeros((1000, 1000), bool)
-    assert window_for(mask, Prompt(mask=~mask), SIDE, whole(mask.shape)) == whole(mask.shape)
+    assert window_for(PlacedMask.of(mask), Prompt(mask=~mask), SIDE, whole(mask.shape)) == whole(
+        mask.shape
+    )
 
 
 def test_a_small_object_is_looked_at_closely_and_corrected_there(predictor):

@@ -35,9 +35,10 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.known_images import Refused
     from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.geometry.placed_mask import PlacedMask
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import ImageRecord, Project
-    from napari_sam_tune.core.prompts import Mask, Proposal, ProposalRequest, Stroke
+    from napari_sam_tune.core.prompts import Proposal, ProposalRequest, Stroke
     from napari_sam_tune.core.recall.recalled import Recalled
     from napari_sam_tune.core.state import SessionState
 
@@ -217,13 +218,13 @@ class Answerer:
         """Return the class of earlier masks of the same object, or the one it looks like."""
         if proposal.is_recalled:
             return ClassGuess(self.recall.class_of(proposal.recalled), 1.0, True, is_recalled=True)
-        return self.classes.guess(proposal.mask) if self.chain.learns else None
+        return self.classes.guess(proposal.placed) if self.chain.learns else None
 
     def ask(self, prompt: Prompt, previous: Proposal | None = None) -> Proposal:
         """Ask the model off the record."""
         return self.chain.ask(prompt, previous)
 
-    def draw(self, image_id: str, stroke: Stroke, reach: float) -> Mask:
+    def draw(self, image_id: str, stroke: Stroke, reach: float) -> PlacedMask:
         """Find the line along a stroke, or the object inside it where its ends meet.
 
         Args:
@@ -241,7 +242,7 @@ class Answerer:
             return snap(self._pixels, stroke, reach)
         x, y = zip(*stroke, strict=True)
         proposal = self.chain.answer(Prompt(box=(min(x), min(y), max(x), max(y))))
-        mask: Mask = proposal.mask & inside(stroke, self.predictor.image_shape)
+        mask = proposal.placed & inside(stroke, self.predictor.image_shape)
         if not mask.any():
             raise PromptError(tr("The model found nothing within the loop: click on the object."))
         return mask

@@ -28,7 +28,7 @@ from napari_sam_tune.core.answers.nearby import (
 )
 from napari_sam_tune.core.answers.zoom import window_around
 from napari_sam_tune.core.geometry.windows import grown, whole
-from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.core.prompts import Prompt, place_mask
 from napari_sam_tune.core.recall.recalled import Carried
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.answers.instant_learning import InstantLearning
     from napari_sam_tune.core.answers.links import Prior, Refiner
     from napari_sam_tune.core.answers.predictor import Predictor
-    from napari_sam_tune.core.prompts import Mask, Proposal
+    from napari_sam_tune.core.geometry.placed_mask import PlacedMask
+    from napari_sam_tune.core.prompts import Proposal
     from napari_sam_tune.core.recall.recall import Recall
     from napari_sam_tune.core.recall.recalled import Recalled
     from napari_sam_tune.core.storage.embeddings import Embedding
@@ -109,13 +110,14 @@ class AnswerChain:
         """
         priors = self._priors(prompt) if prior is None else [prior]
         if prompt.mask is not None and corrects_a_stroke(prompt):
-            return self._ask_nearby(prompt, prompt.mask, priors)
+            mask = place_mask(prompt.mask, self._predictor.image_shape)
+            return self._ask_nearby(prompt, mask, priors)
         proposal = self._predictor.propose(prompt, previous, priors=priors, refiners=self.refiners)
         if on_record and self.learns and previous is None:
             self._instant.clicks.note(prompt, proposal, self._predictor.weights.loaded_version)
         return proposal
 
-    def _ask_nearby(self, prompt: Prompt, mask: Mask, priors: Sequence[Prior]) -> Proposal:
+    def _ask_nearby(self, prompt: Prompt, mask: PlacedMask, priors: Sequence[Prior]) -> Proposal:
         """Ask what clicks mean on what was drawn, which changes near them."""
         shape, side = self._predictor.image_shape, self._predictor.input_side
         for click, adds in clicks_to_heed(mask, prompt):
@@ -127,11 +129,11 @@ class AnswerChain:
                 refiners=self.refiners,
                 window=window,
             )
-            mask = changed_near(mask, answer.mask, click, adds=adds)
+            mask = changed_near(mask, answer.placed, click, adds=adds)
         return replace(
             answer,
-            mask=mask,
-            candidates=((mask, answer.iou),),
+            placed=mask,
+            placed_candidates=((mask, answer.iou),),
             prompt=prompt,
             logits=answer.logits[:0],  # they are not this mask's
             own_logits=None,

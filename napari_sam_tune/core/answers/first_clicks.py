@@ -11,6 +11,7 @@ import torch
 
 from napari_sam_tune.core.answers.links import Asked
 from napari_sam_tune.core.geometry.frame import Frame
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.geometry.windows import whole
 from napari_sam_tune.core.pixel_classifier.prior import Mixture
 from napari_sam_tune.core.scoring import TOLERANCE, is_thin, score
@@ -84,7 +85,7 @@ class FirstClick:
         frame = Frame(proposal.window or whole(annotation.shape), side, own.shape[-1])
         middles = torch.from_numpy(frame.to_input(proposal.prompt.points))[None]
         middles = middles + middles.new_tensor(frame.half_pixel)
-        truth = in_own_pages(frame.mask_to_logits(annotation.mask)[0] > 0)
+        truth = in_own_pages(frame.mask_to_logits(annotation.placed)[0] > 0)
         cells_a_pixel = max(frame.input) / max(frame.shape) * frame.grid / side
         return cls(
             annotation.image_id,
@@ -235,12 +236,12 @@ class FirstClicks:
 
 
 def _light(proposal: Proposal) -> Proposal:
-    """Return a proposal without its masks, which are as large as the image."""
+    """Return a proposal without its masks, of which nothing is wanted."""
     own = proposal.own_logits
     return replace(
         proposal,
-        mask=np.zeros((0, 0), bool),
-        candidates=(),
+        placed=PlacedMask.empty(proposal.placed.shape),
+        placed_candidates=(),
         logits=in_own_pages(proposal.logits) if own is None else proposal.logits[:0].copy(),
         own_logits=None if own is None else in_own_pages(own),
     )

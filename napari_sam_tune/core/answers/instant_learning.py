@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 from napari_sam_tune.core.answers.first_clicks import MOST_CLICKS, FirstClicks, choose_mixture
 from napari_sam_tune.core.answers.known_images import Known, known_images
 from napari_sam_tune.core.errors import ImageError, ProjectError, SamTuneError, StorageError
-from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.images.files import to_rgb8
 from napari_sam_tune.core.pixel_classifier.cells import coverage
 from napari_sam_tune.core.pixel_classifier.classifier import PixelClassifier
@@ -31,11 +30,12 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.known_images import Refused
     from napari_sam_tune.core.answers.links import Refiner
+    from napari_sam_tune.core.geometry.placed_mask import PlacedMask
     from napari_sam_tune.core.pixel_classifier.finder import ClassMaps
     from napari_sam_tune.core.pixel_classifier.statistics import Contribution
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import ImageRecord, Project
-    from napari_sam_tune.core.prompts import Mask, Prompt, Proposal
+    from napari_sam_tune.core.prompts import Prompt, Proposal
     from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 
 _log = logging.getLogger(__name__)
@@ -362,17 +362,11 @@ class InstantLearning:
             self._maps = snapshot.maps(self._open[1])
         return self._maps
 
-    def leading_class(self, mask: Mask) -> tuple[str, float] | None:
-        """Return the class of a mask on the open image and its lead; None before two are known.
-
-        Args:
-            mask: (H, W) bool.
-
-        """
+    def leading_class(self, mask: PlacedMask) -> tuple[str, float] | None:
+        """Return the class of a mask on the open image and its lead; None before two are known."""
         maps = self.class_maps()
-        if maps is None or self._open is None or len(maps.classes) < 2 or not mask.any():
+        if maps is None or self._open is None or len(maps.classes) < 2 or mask.bbox is None:
             return None
-        features, box = self._open[1], bounding_box(mask)
-        y0, x0, y1, x1 = box
-        cells = coverage(mask[y0:y1, x0:x1], box, features.cell_size, features.cells)
+        features = self._open[1]
+        cells = coverage(mask.cropped, mask.bbox, features.cell_size, features.cells)
         return maps.lead_in(cells)

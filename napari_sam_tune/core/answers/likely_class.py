@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam_tune.core.answers.instant_learning import InstantLearning
+    from napari_sam_tune.core.geometry.placed_mask import PlacedMask
     from napari_sam_tune.core.project.project import Project
-    from napari_sam_tune.core.prompts import Mask
 
 _LEADS: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 """Those that the least one is chosen from; scores are -1 outside a class and 1 in it."""
@@ -48,14 +48,11 @@ class LikelyClasses:
         self._least: float | None = None
         self._is_judged = False
 
-    def guess(self, mask: Mask) -> ClassGuess | None:
+    def guess(self, mask: PlacedMask) -> ClassGuess | None:
         """Return the class that a mask on the open image most likely has.
 
         To be called by whoever owns the predictor. None where fewer than two classes are known, or
         too little was learnt.
-
-        Args:
-            mask: (H, W) bool.
 
         """
         found = self._instant.leading_class(mask)

@@ -13,13 +13,14 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam_tune.core.answers.zoom import window_around
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.geometry.windows import clipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_sam_tune.core.geometry.windows import Shape, Window
-    from napari_sam_tune.core.prompts import Mask, Point, Prompt
+    from napari_sam_tune.core.prompts import Point, Prompt
 
 NEAR: Final = 48
 """How far from a click a mask changes, in px."""
@@ -33,13 +34,14 @@ def corrects_a_stroke(prompt: Prompt) -> bool:
     return bool(prompt.strokes and prompt.points) and prompt.box is None
 
 
-def clicks_to_heed(mask: Mask, prompt: Prompt) -> Iterator[tuple[Point, bool]]:
+def clicks_to_heed(mask: PlacedMask, prompt: Prompt) -> Iterator[tuple[Point, bool]]:
     """Yield the clicks that a mask does not follow yet, and whether they add; else the last one."""
     clicks = [
         (point, bool(label)) for point, label in zip(prompt.points, prompt.labels, strict=True)
     ]
     height, width = mask.shape
-    is_heeded = [mask[_pixel(y, height), _pixel(x, width)] == adds for (x, y), adds in clicks]
+    inside = [mask.covers(_pixel(y, height), _pixel(x, width)) for (x, y), _ in clicks]
+    is_heeded = [is_in == adds for is_in, (_, adds) in zip(inside, clicks, strict=True)]
     yield from [c for c, heeded in zip(clicks, is_heeded, strict=True) if not heeded] or clicks[-1:]
 
 
@@ -66,27 +68,26 @@ def said_within(prompt: Prompt, window: Window) -> tuple[tuple[Point, ...], tupl
     return tuple(point for point, _ in inside), tuple(label for _, label in inside)
 
 
-def changed_near(mask: Mask, answer: Mask, click: Point, *, adds: bool) -> Mask:
+def changed_near(mask: PlacedMask, answer: PlacedMask, click: Point, *, adds: bool) -> PlacedMask:
     """Return a mask with what an answer has otherwise where a click points at it.
 
     Args:
-        mask: (H, W) bool.
-        answer: the same, of the model.
+        mask: that was drawn.
+        answer: of the model.
         click: (x, y) in px.
         adds: it says "part of the object"; else that what is there is not.
 
     """
-    y0, x0, y1, x1 = _around(click, (mask.shape[0], mask.shape[1]))
-    before, now = mask[y0:y1, x0:x1], answer[y0:y1, x0:x1]
+    y0, x0, y1, x1 = window = _around(click, mask.shape)
+    before, now = mask.crop(window), answer.crop(window)
     rows, columns = np.ogrid[y0:y1, x0:x1]
     away = np.hypot(columns - click[0], rows - click[1])
     other = (now & ~before if adds else before & ~now) & (away <= NEAR)
     parts, _ = ndimage.label(other, _EIGHT_NEIGHBOURS)
     pointed_at = np.unique(parts[other & (away <= _AT)])
     changes = np.isin(parts, pointed_at[pointed_at > 0]) | (away <= _LEAST)
-    changed = mask.copy()
-    changed[y0:y1, x0:x1][changes] = adds
-    return changed
+    changed = PlacedMask.in_window(changes, window, mask.shape)
+    return mask | changed if adds else mask - changed
 
 
 def _around(click: Point, shape: Shape) -> Window:

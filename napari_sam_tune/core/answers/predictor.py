@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.encoding import View
     from napari_sam_tune.core.answers.links import Prior, Refiner
+    from napari_sam_tune.core.geometry.placed_mask import PlacedMask
     from napari_sam_tune.core.geometry.windows import Shape, Window
     from napari_sam_tune.core.models.base import BaseRef
-    from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.recall.recalled import Recalled
     from napari_sam_tune.core.storage.embeddings import Embedding
 
@@ -270,9 +270,9 @@ class Predictor:
             masks = [self._drawn(view, decoded.logits[:, i : i + 1]) for i in range(count)]
             scores = decoded.ious[0].tolist()
         return Proposal(
-            mask=masks[0],
+            placed=masks[0],
             iou=scores[0],
-            candidates=tuple(zip(masks, scores, strict=True)),
+            placed_candidates=tuple(zip(masks, scores, strict=True)),
             prompt=prompt,
             logits=decoded.logits[0].cpu().numpy(),
             weights_version=self.weights.version,
@@ -312,7 +312,7 @@ class Predictor:
         priors, refiners = with_old_keywords(priors, refiners, heed, recalled)
         current = proposal.window or self._open.view.frame.window
         asked = proposal.prompt.clipped(self.image_shape)
-        window = window_for(proposal.mask, asked, self.input_side, current)
+        window = window_for(proposal.placed, asked, self.input_side, current)
         if window == current:
             return None
         brought = [p for p in priors if p.annotations and proposal.is_recalled]
@@ -335,13 +335,13 @@ class Predictor:
                 own = self._redrawn(proposal, proposal.own_logits, view)
                 own[chosen] = decoded.own[0, 0]
                 own_logits = own.to("cpu", torch.float16).numpy()
-        candidates = list(proposal.candidates)
+        candidates = list(proposal.placed_candidates)
         candidates[chosen] = (mask, iou)
         return replace(
             proposal,
-            mask=mask,
+            placed=mask,
             iou=iou,
-            candidates=tuple(candidates),
+            placed_candidates=tuple(candidates),
             logits=logits.cpu().numpy(),
             weights_version=self.weights.version,
             window=None if view is self._open.view else view.frame.window,
@@ -373,15 +373,6 @@ class Predictor:
         source = self.encoder.frame(proposal.window or self._open.view.frame.window)
         return view.frame.redraw(torch.from_numpy(logits).to(self.device), source)
 
-    def _drawn(self, view: View, logits: Tensor) -> Mask:
-        """Return the mask (H, W) of the open image that logits (1, 1, h, h) make.
-
-        One candidate at a time: three floats for each pixel of an 8k × 8k image are 768 MB.
-        """
-        drawn: Mask = (view.frame.upscale(logits)[0, 0] > self.network.mask_threshold).cpu().numpy()
-        if view is self._open.view:
-            return drawn
-        mask = np.zeros(self.image_shape, bool)
-        y0, x0, y1, x1 = view.frame.window
-        mask[y0:y1, x0:x1] = drawn
-        return mask
+    def _drawn(self, view: View, logits: Tensor) -> PlacedMask:
+        """Return the mask of the open image that logits (1, 1, h, h) make."""
+        return view.frame.draw(logits, self.image_shape, self.network.mask_threshold)

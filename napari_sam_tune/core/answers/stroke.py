@@ -18,6 +18,8 @@ from skimage.draw import polygon2mask
 from skimage.graph import route_through_array
 
 from napari_sam_tune.core.errors import PromptError
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
+from napari_sam_tune.core.geometry.windows import clipped
 from napari_sam_tune.core.images.files import to_rgb8
 from napari_sam_tune.core.texts.wording import tr
 
@@ -49,16 +51,13 @@ _NEAR = 7.0
 _PART, _LEAST = 0.5, 1.0
 
 
-def snap(image: NDArray[Any], path: Sequence[Point], reach: float = REACH) -> Mask:
+def snap(image: NDArray[Any], path: Sequence[Point], reach: float = REACH) -> PlacedMask:
     """Return the mask of the line that was drawn along.
 
     Args:
         image: (H, W[, C]), as `to_rgb8` takes it.
         path: at least two (x, y) positions in px, in the order they were drawn.
         reach: how far from it the line may be, in px.
-
-    Returns:
-        (H, W) bool.
 
     Raises:
         PromptError: the path is no line within the image.
@@ -69,14 +68,15 @@ def snap(image: NDArray[Any], path: Sequence[Point], reach: float = REACH) -> Ma
     if len(drawn) < 2:
         raise PromptError(tr("A stroke is drawn along a crack: press, draw, and let go."))
     margin = int(np.ceil(reach * (_BESIDE + 1)))
-    mask = np.zeros((height, width), bool)
+    mask = PlacedMask.empty((height, width))
     for first in range(0, max(1, len(drawn) - margin), _WINDOW - margin):
         piece = drawn[first : first + _WINDOW]
         low = np.maximum(piece.min(axis=0) - margin, 0)
         high = np.minimum(piece.max(axis=0) + margin + 1, (height, width))
-        window = slice(low[0], high[0]), slice(low[1], high[1])
-        grey = to_rgb8(image[window]).mean(axis=-1, dtype=np.float32)
-        mask[window] |= _snap(grey, piece - low, reach)
+        (y0, x0), (y1, x1) = low.tolist(), high.tolist()
+        grey = to_rgb8(image[y0:y1, x0:x1]).mean(axis=-1, dtype=np.float32)
+        found = _snap(grey, piece - low, reach)
+        mask = mask | PlacedMask.in_window(found, (y0, x0, y1, x1), (height, width))
     return mask
 
 
@@ -89,11 +89,16 @@ def encloses(path: Sequence[Point]) -> bool:
     return gap <= _GAP * length and area > _ROUND * length**2
 
 
-def inside(loop: Sequence[Point], shape: tuple[int, int]) -> Mask:
+def inside(loop: Sequence[Point], shape: tuple[int, int]) -> PlacedMask:
     """Return what of an image of (H, W) lies within a loop of (x, y) positions, as a mask."""
     corners = np.array([(y, x) for x, y in loop], float)
-    mask: Mask = polygon2mask(shape, corners)  # type: ignore[no-untyped-call]
-    return mask
+    low, high = np.floor(corners.min(axis=0)).astype(int), np.ceil(corners.max(axis=0)).astype(int)
+    (y0, x0), (y1, x1) = low.tolist(), (high + 1).tolist()
+    y0, x0, y1, x1 = clipped((y0, x0, y1, x1), shape)
+    mask: Mask = polygon2mask(  # type: ignore[no-untyped-call]
+        (y1 - y0, x1 - x0), corners - (y0, x0)
+    )
+    return PlacedMask.in_window(mask, (y0, x0, y1, x1), shape)
 
 
 def _snap(grey: Grey, drawn: NDArray[np.intp], reach: float) -> Mask:

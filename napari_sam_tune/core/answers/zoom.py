@@ -14,8 +14,9 @@ import numpy as np
 from napari_sam_tune.core.geometry.windows import shape_of, whole
 
 if TYPE_CHECKING:
+    from napari_sam_tune.core.geometry.placed_mask import PlacedMask
     from napari_sam_tune.core.geometry.windows import Shape, Window
-    from napari_sam_tune.core.prompts import Mask, Point, Prompt
+    from napari_sam_tune.core.prompts import Point, Prompt
 
 ROOM: Final = 3.0
 """Sides of a window, in those of what is in it."""
@@ -51,17 +52,17 @@ def window_around(content: Window, shape: Shape, side: int) -> Window | None:
     return y0, x0, y1, x1
 
 
-def window_for(mask: Mask, prompt: Prompt, side: int, current: Window) -> Window:
+def window_for(mask: PlacedMask, prompt: Prompt, side: int, current: Window) -> Window:
     """Return where to look at an object: in a window, or in the whole image.
 
     Args:
-        mask: (H, W), what the model drew.
+        mask: what the model drew.
         prompt: what the person said.
         side: of the encoder's input, in px.
         current: where it was looked at; kept as long as it fits, as it is encoded already.
 
     """
-    shape = (mask.shape[0], mask.shape[1])
+    shape = mask.shape
     content = _content(mask, prompt)
     if content is None:
         return current
@@ -91,12 +92,12 @@ def _pointed_at(prompt: Prompt) -> list[Point]:
     return [*prompt.points, *corners]
 
 
-def _content(mask: Mask, prompt: Prompt) -> Window | None:
+def _content(mask: PlacedMask, prompt: Prompt) -> Window | None:
     """Return the smallest window around a mask and what was said; None around nothing."""
     said = np.array(_pointed_at(prompt)).reshape(-1, 2)[:, ::-1].round().astype(int)
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if len(rows):
-        drawn = [[rows[0], columns[0]], [rows[-1], columns[-1]]]
+    if mask.bbox is not None:
+        top, left, bottom, right = mask.bbox
+        drawn = [[top, left], [bottom - 1, right - 1]]
         said = np.concatenate([said, np.array(drawn)])
     if len(said) == 0:
         return None

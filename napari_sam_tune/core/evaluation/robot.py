@@ -120,7 +120,7 @@ class Clicker:
             current, asked, previous = current.asking(prompt)
             answered = session.chain.answer(asked, previous)
             current = current.answer(answered)
-            return answered if current.mask is None else replace(answered, mask=current.mask)
+            return answered if current.placed is None else replace(answered, placed=current.placed)
 
         self.run(propose, target)
 

@@ -17,21 +17,27 @@ from PIL import Image
 from scipy import ndimage
 from torch.nn import functional
 
-from napari_sam_tune.core.geometry.windows import resized_shape, shape_of
+from napari_sam_tune.core.errors import MaskError
+from napari_sam_tune.core.geometry.placed_mask import LARGEST, PlacedMask
+from napari_sam_tune.core.geometry.windows import area, resized_shape, shape_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from torch import Tensor
 
     from napari_sam_tune.core.geometry.windows import BoundingBox, Shape, Window
-    from napari_sam_tune.core.prompts import Mask
 
     Floats = NDArray[np.float32]
+    Mask = NDArray[np.bool_]
 
 MASK_LOGIT: Final = 6.9
 """Logit of a pixel surely inside a mask prompt, about log(.999 / .001); outside is its negative."""
 OUTSIDE: Final = -10.0
 """Logit of what an answer did not see."""
+LARGE: Final = 4
+"""Sides of the encoder's input from which a window is drawn, and averaged, piece by piece."""
+_ROWS: Final = 256
+"""Drawn at a time, of a large window."""
 _REACH: Final = 2
 """Cells of the logits that bilinear interpolation in two steps reaches at most."""
 
@@ -107,14 +113,14 @@ class Frame:
 
     # ----------------------------------------------------- from masks to logits
 
-    def mask_to_logits(self, mask: Mask) -> Floats:
+    def mask_to_logits(self, mask: Mask | PlacedMask) -> Floats:
         """Turn a mask into the logits SAM takes as mask input.
 
         The mask is averaged down into the padded input, so a thin line stays as a lower
         probability, and the probability p becomes log(p / (1 - p)), limited to ± `MASK_LOGIT`.
 
         Args:
-            mask: (H, W) bool, of the whole image.
+            mask: of the whole image, (H, W) bool or in its box.
 
         Returns:
             (1, grid, grid) float32; the padding is outside.
@@ -122,16 +128,38 @@ class Frame:
         """
         y0, x0, y1, x1 = self.window
         height, width = self.input
-        grey = Image.fromarray(mask[y0:y1, x0:x1].astype(np.uint8) * np.uint8(255))
         framed = np.zeros((self.side, self.side), np.float32)
+        if isinstance(mask, PlacedMask):
+            grey, box = self._reduced(mask)
+        else:
+            grey, box = Image.fromarray(mask[y0:y1, x0:x1].astype(np.uint8) * np.uint8(255)), None
         framed[:height, :width] = np.asarray(
-            grey.resize((width, height), Image.Resampling.BILINEAR)
+            grey.resize((width, height), Image.Resampling.BILINEAR, box=box)
         )
         cells = framed.reshape(self.grid, self.cell, self.grid, self.cell)
         inside = cells.mean(axis=(1, 3)) / 255
         probability = np.clip(inside, 1e-3, 1 - 1e-3)
         logits: Floats = np.log(probability / (1 - probability)).astype(np.float32)
         return logits.clip(-MASK_LOGIT, MASK_LOGIT)[None]
+
+    def _reduced(
+        self, mask: PlacedMask
+    ) -> tuple[Image.Image, tuple[float, float, float, float] | None]:
+        """Return the window of a mask in grey, averaged down where it is large, and its extent."""
+        factor = -(-max(self.shape) // (LARGE * self.side))
+        if factor == 1:
+            return Image.fromarray(mask.crop(self.window).astype(np.uint8) * np.uint8(255)), None
+        grey = np.zeros([-(-length // factor) for length in self.shape], np.uint8)
+        seen = mask.within(self.window)
+        if seen.bbox is not None:
+            y0, x0 = (at // factor for at in seen.bbox[:2])
+            y1, x1 = (-(-at // factor) for at in seen.bbox[2:])
+            for row in range(y0, y1):  # one row of blocks at a time
+                lines = seen.crop((row * factor, x0 * factor, (row + 1) * factor, x1 * factor))
+                blocks = lines.reshape(factor, x1 - x0, factor).mean(axis=(0, 2))
+                grey[row, x0:x1] = np.rint(blocks * 255)
+        height, width = (length / factor for length in self.shape)
+        return Image.fromarray(grey), (0.0, 0.0, width, height)
 
     def target(self, cropped: Mask, bbox: BoundingBox) -> Floats:
         """Return what the decoder should draw for an object: (rows, columns) of `valid`, 0 to 1.
@@ -170,6 +198,36 @@ class Frame:
         framed = functional.interpolate(logits, (self.side, self.side), mode="bilinear")
         return functional.interpolate(framed[..., :height, :width], self.shape, mode="bilinear")
 
+    def draw(self, logits: Tensor, shape: Shape, threshold: float = 0.0) -> PlacedMask:
+        """Return the mask of the image that logits (1, 1, h, h) make.
+
+        A large window is drawn where the mask is, some rows at a time.
+
+        Args:
+            logits: of this frame.
+            shape: (H, W) of the image.
+            threshold: what is above it is inside.
+
+        """
+        if max(self.shape) <= LARGE * self.side:
+            drawn: Mask = (self.upscale(logits)[0, 0] > threshold).cpu().numpy()
+            return PlacedMask.in_window(drawn, self.window, shape)
+        plain: Floats = logits[0, 0].float().cpu().numpy()
+        box = self._box_drawn(plain, threshold)
+        if box is None:
+            return PlacedMask.empty(shape)
+        y0, x0, y1, x1 = box
+        if area(box) > LARGEST:
+            raise MaskError(
+                f"The answer is {y1 - y0:,} × {x1 - x0:,} px large, more than a mask holds: click "
+                "on a smaller object, or draw a box around it."
+            )
+        drawn = np.empty(shape_of(box), bool)
+        for row in range(y0, y1, _ROWS):
+            end = min(row + _ROWS, y1)
+            drawn[row - y0 : end - y0] = self.drawn_in(plain, (row, x0, end, x1), threshold)
+        return PlacedMask.in_window(drawn, box, shape)
+
     def drawn_in(self, logits: Floats, box: BoundingBox, threshold: float = 0.0) -> Mask:
         """Return the mask that logits (grid, grid) make inside a box of the window, in image px.
 
@@ -188,17 +246,24 @@ class Frame:
             bbox: of the true object.
 
         """
-        drawn = logits[: self.valid[0], : self.valid[1]] > 0
-        if not drawn.any():
+        drawn = self._box_drawn(logits)
+        if drawn is None:
             return bbox
+        (y0, x0), (y1, x1) = np.minimum(bbox[:2], drawn[:2]), np.maximum(bbox[2:], drawn[2:])
+        return int(y0), int(x0), int(y1), int(x1)
+
+    def _box_drawn(self, logits: Floats, threshold: float = 0.0) -> BoundingBox | None:
+        """Return a box in image pixels that holds all that is drawn; None around nothing."""
+        drawn = logits[: self.valid[0], : self.valid[1]] > threshold
+        if not drawn.any():
+            return None
         ends = []
         for axis in (0, 1):
             seen = np.flatnonzero(drawn.any(axis=1 - axis))
             pixels = self.cell * self.shape[axis] / self.input[axis]
             low = max(int((seen[0] - _REACH) * pixels), 0)
             high = min(int(np.ceil((seen[-1] + 1 + _REACH) * pixels)), self.shape[axis])
-            start = self.window[axis]
-            ends.append((min(bbox[axis], start + low), max(bbox[axis + 2], start + high)))
+            ends.append((self.window[axis] + low, self.window[axis] + high))
         (y0, y1), (x0, x1) = ends
         return y0, x0, y1, x1
 

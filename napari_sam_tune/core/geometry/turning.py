@@ -7,7 +7,6 @@ and 7 are mirrored. "Turned" means as a viewer shows it.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.geometry.windows import BoundingBox
-    from napari_sam_tune.core.prompts import Prompt
 
 _T = TypeVar("_T", bound=np.generic)
 UPRIGHT: Final = 1
@@ -76,22 +74,6 @@ def turned_point(
         x, y = y, x
     height, width = turned_shape(shape, orientation)
     return (width - 1 - x if columns else x), (height - 1 - y if rows else y)
-
-
-def turned_prompt(prompt: Prompt, shape: tuple[int, int], orientation: int) -> Prompt:
-    """Turn clicks, box and strokes of a prompt without a mask; see `turned_point`."""
-    if orientation == UPRIGHT:
-        return prompt
-    points = tuple(turned_point(point, shape, orientation) for point in prompt.points)
-    box = prompt.box
-    if box is not None:
-        corners = [turned_point(corner, shape, orientation) for corner in (box[:2], box[2:])]
-        (xa, ya), (xb, yb) = corners
-        box = min(xa, xb), min(ya, yb), max(xa, xb), max(ya, yb)
-    strokes = tuple(
-        tuple(turned_point(point, shape, orientation) for point in path) for path in prompt.strokes
-    )
-    return replace(prompt, points=points, box=box, strokes=strokes)
 
 
 def unturning(shape: tuple[int, int], orientation: int) -> tuple[float, ...]:

@@ -13,17 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam_tune.core.errors import MaskError, ProjectError
-from napari_sam_tune.core.geometry.turning import (
-    UPRIGHT,
-    turned,
-    turned_box,
-    turned_prompt,
-    turned_shape,
-)
-from napari_sam_tune.core.geometry.windows import bounding_box
+from napari_sam_tune.core.geometry.placed_mask import LARGEST, PlacedMask
+from napari_sam_tune.core.geometry.turning import UPRIGHT, turned, turned_box, turned_shape
+from napari_sam_tune.core.geometry.windows import area, shape_of
 from napari_sam_tune.core.project.naming import checked_label
-from napari_sam_tune.core.project.stored_annotation import Source, read_stored
-from napari_sam_tune.core.prompts import Effort, Prompt, as_mask
+from napari_sam_tune.core.project.stored_annotation import Source, read_stored, turned_prompt
+from napari_sam_tune.core.prompts import Effort, Prompt, place_mask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,14 +40,14 @@ class NewAnnotation:
 
     Attributes:
         image_id: the image, which the project must know.
-        mask: (H, W), nonzero inside; kept exactly: holes, parts, overlaps and all.
+        mask: (H, W), nonzero inside, or in its box; kept exactly: holes, parts, overlaps and all.
         label: the class.
         prompts: the whole prompt of each answered proposal and of each stroke, in order; their
             masks are not kept.
         weights_version: the weights that proposed.
-        proposal_mask: (H, W), the proposal before the person's paint, or None.
+        proposal_mask: the same of the proposal before the person's paint, or None.
         predicted_iou: the model's own estimate for it, or None.
-        locked: (H, W), the pixels a person painted or erased, or None.
+        locked: the same of the pixels a person painted or erased, or None.
         effort: what it cost.
         supersedes: the annotation this is an edit of, or None.
         source: who made it.
@@ -64,13 +59,13 @@ class NewAnnotation:
     """
 
     image_id: str
-    mask: Mask
+    mask: Mask | PlacedMask
     label: str
     prompts: tuple[Prompt, ...] = ()
     weights_version: str = "base"
-    proposal_mask: Mask | None = None
+    proposal_mask: Mask | PlacedMask | None = None
     predicted_iou: float | None = None
-    locked: Mask | None = None
+    locked: Mask | PlacedMask | None = None
     effort: Effort = field(default_factory=Effort)
     supersedes: str | None = None
     source: Source = "person"
@@ -91,8 +86,8 @@ class NewAnnotation:
 
         """
         checked_label(self.label)
-        mask = as_mask(self.mask, shape)
-        if not mask.any():
+        mask = place_mask(self.mask, shape)
+        if mask.bbox is None:
             raise MaskError(
                 "The mask is empty: there is nothing to accept. Click or paint the object, or mark "
                 "the image as “no defect here”."
@@ -100,15 +95,20 @@ class NewAnnotation:
         layers = {_MASK: mask}
         for bit, layer in ((_PROPOSAL, self.proposal_mask), (_LOCKED, self.locked)):
             if layer is not None:
-                layers[bit] = as_mask(layer, shape)
-        # Everything below works on the cut-out: an object is small, its image may be 8k × 8k.
-        boxes = [bounding_box(layer) for layer in layers.values() if layer.any()]
+                layers[bit] = place_mask(layer, shape)
+        boxes = [layer.bbox for layer in layers.values() if layer.bbox is not None]
         y0, x0 = np.min(boxes, axis=0)[:2].tolist()
         y1, x1 = np.max(boxes, axis=0)[2:].tolist()
-        bits = np.zeros((y1 - y0, x1 - x0), np.uint8)
+        crop = y0, x0, y1, x1
+        if area(crop) > LARGEST:
+            raise MaskError(
+                f"What belongs to this object lies up to {max(shape_of(crop)):,} px apart, too far "
+                "for one mask: accept its parts as objects of their own."
+            )
+        bits = np.zeros(shape_of(crop), np.uint8)
         for bit, layer in layers.items():
-            bits |= np.where(layer[y0:y1, x0:x1], bit, np.uint8(0))
-        return bits, self._attributes(shape, bits, boxes[0], (y0, x0, y1, x1))
+            bits |= np.where(layer.crop(crop), bit, np.uint8(0))
+        return bits, self._attributes(shape, bits, mask.bbox, crop)
 
     def _attributes(
         self,
@@ -310,6 +310,16 @@ class Annotation:
 
         """
         return self._full(self._checked_bits(), _MASK)
+
+    @property
+    def placed(self) -> PlacedMask:
+        """The mask exactly as accepted, in its box.
+
+        Raises:
+            ProjectError: its file is gone or damaged.
+
+        """
+        return PlacedMask.in_window(self.cropped_mask, self.bbox, self.shape)
 
     @property
     def cropped_mask(self) -> Mask:

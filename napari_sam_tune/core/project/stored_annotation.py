@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from napari_sam_tune.core.geometry.turning import UPRIGHT, orientation_of
+from napari_sam_tune.core.geometry.turning import UPRIGHT, orientation_of, turned_point
 from napari_sam_tune.core.geometry.windows import BoundingBox
 from napari_sam_tune.core.project.split import Split
-from napari_sam_tune.core.prompts import Effort
+from napari_sam_tune.core.prompts import Effort, Prompt
 from napari_sam_tune.core.texts.plain_text import is_text
 
 Source = Literal["person", "robot", "adopted", "import"]
@@ -85,3 +85,19 @@ def read_stored(attributes: Mapping[str, Any]) -> StoredAnnotation:
         raise ValueError(f"{where}: {first['msg']}") from error
     said.check()
     return said
+
+
+def turned_prompt(prompt: Prompt, shape: tuple[int, int], orientation: int) -> Prompt:
+    """Turn clicks, box and strokes of a prompt without a mask; see `turned_point`."""
+    if orientation == UPRIGHT:
+        return prompt
+    points = tuple(turned_point(point, shape, orientation) for point in prompt.points)
+    box = prompt.box
+    if box is not None:
+        corners = [turned_point(corner, shape, orientation) for corner in (box[:2], box[2:])]
+        (xa, ya), (xb, yb) = corners
+        box = min(xa, xb), min(ya, yb), max(xa, xb), max(ya, yb)
+    strokes = tuple(
+        tuple(turned_point(point, shape, orientation) for point in path) for path in prompt.strokes
+    )
+    return replace(prompt, points=points, box=box, strokes=strokes)

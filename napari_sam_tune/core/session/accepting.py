@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
 from napari_sam_tune.core.errors import MaskError, ProjectError
 from napari_sam_tune.core.project.annotations import NewAnnotation
-from napari_sam_tune.core.prompts import Correction, Effort, as_mask
+from napari_sam_tune.core.prompts import Effort, place_mask
+from napari_sam_tune.core.session.correction import Correction
 from napari_sam_tune.core.session.open_object import OpenObject
 from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from napari_sam_tune.core.answers.answerer import Answerer
+    from napari_sam_tune.core.geometry.placed_mask import PlacedMask
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.project.stored_annotation import Source
@@ -55,15 +57,15 @@ class Accepting:
         self._project, self._state, self._objects = project, state, objects
         self._suggested, self._answerer, self.source = suggested, answerer, source
 
-    def accept(self, mask: ArrayLike | None, label: str | None) -> Annotation:
+    def accept(self, mask: ArrayLike | PlacedMask | None, label: str | None) -> Annotation:
         """See `Session.accept`."""
         current = self._objects.current
-        final = current.mask if mask is None else as_mask(mask, self._objects.shape)
+        final = current.placed if mask is None else place_mask(mask, self._objects.shape)
         if final is None:
             raise MaskError(tr("There is nothing to accept yet: click on an object first."))
         correction = current.correction
         if mask is not None and current.proposal is not None:
-            correction = Correction.between(current.proposal.mask, final)
+            correction = Correction.between(current.proposal.placed, final)
         painted = 0 if correction is None else correction.painted_pixels
         effort = self._objects.effort.reading(painted)
         if current.suggestion is not None:
@@ -81,9 +83,9 @@ class Accepting:
         self.tell_changed(self._objects.image_id)
         return annotation
 
-    def adopt(self, mask: ArrayLike, label: str | None) -> Annotation:
+    def adopt(self, mask: ArrayLike | PlacedMask, label: str | None) -> Annotation:
         """See `Session.adopt`."""
-        final = as_mask(mask, self._objects.shape)
+        final = place_mask(mask, self._objects.shape)
         annotation = self._keep(OpenObject(), final, label, None, Effort(), "adopted")
         self._objects.advance(self._objects.current, added=annotation.id)
         self.tell_changed(self._objects.image_id)
@@ -92,7 +94,7 @@ class Accepting:
     def _keep(
         self,
         current: OpenObject,
-        mask: NDArray[Any],
+        mask: PlacedMask,
         label: str | None,
         correction: Correction | None,
         effort: Effort,
@@ -142,7 +144,7 @@ class Accepting:
                 )
             )
         self._objects.classes.lend(annotation.label)
-        self._objects.advance(OpenObject(start=annotation.mask, reopened=annotation_id))
+        self._objects.advance(OpenObject(start=annotation.placed, reopened=annotation_id))
 
     def exchange(self, *, remove: str | None, restore: str | None) -> None:
         """Take one record out of the project and bring another back, if any."""
@@ -170,7 +172,7 @@ def _replaced(current: OpenObject) -> str | None:
 
 def record_of(
     current: OpenObject,
-    mask: NDArray[Any],
+    mask: PlacedMask,
     *,
     image_id: str,
     label: str,
@@ -184,7 +186,7 @@ def record_of(
 
     Args:
         current: the object.
-        mask: (H, W) bool, what the person settled on.
+        mask: what the person settled on.
         image_id: where it is.
         label: its class.
         version: of the weights in use, for a mask that none proposed.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_sam_tune.core.errors import ProjectError
-from napari_sam_tune.core.prompts import ProposalRequest, as_mask
+from napari_sam_tune.core.prompts import ProposalRequest, place_mask
 from napari_sam_tune.core.session.class_in_use import ClassInUse
 from napari_sam_tune.core.session.deeds import Deeds
 from napari_sam_tune.core.session.effort_meter import EffortMeter
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from napari_sam_tune.core.geometry.placed_mask import PlacedMask
     from napari_sam_tune.core.prompts import Prompt, Proposal, Stroke
     from napari_sam_tune.core.session.deeds import Deed, Undone
     from napari_sam_tune.core.session.history import Step
@@ -193,22 +194,22 @@ class Objects:
         self.deeds.add(deed, next(self._numbers))
         self.publish_steps()
 
-    def paint(self, mask: ArrayLike) -> None:
-        """Take the mask as brush and eraser left it; (H, W) bool."""
-        painted = as_mask(mask, self.shape)
+    def paint(self, mask: ArrayLike | PlacedMask) -> None:
+        """Take the mask as brush and eraser left it; (H, W) bool, or in its box."""
+        painted = place_mask(mask, self.shape)
         self.effort.stroke()
         self.advance(self.current.paint(painted))
 
-    def draw(self, mask: ArrayLike, stroke: Stroke) -> None:
-        """Add the (H, W) mask that a stroke found; one step, and one stroke of effort."""
-        found = as_mask(mask, self.shape)
+    def draw(self, mask: ArrayLike | PlacedMask, stroke: Stroke) -> None:
+        """Add the mask that a stroke found; one step, and one stroke of effort."""
+        found = place_mask(mask, self.shape)
         self.effort.stroke()
         self.advance(self.current.draw(found, stroke))
 
     def cycle_candidate(self) -> None:
         """Show the model's next candidate for a single point, if it made several."""
         proposal = self.current.proposal
-        if proposal is not None and len(proposal.candidates) > 1:
+        if proposal is not None and len(proposal.placed_candidates) > 1:
             self.advance(replace(self.current, proposal=proposal.choose(proposal.chosen + 1)))
 
     def take_back(self) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.errors import PromptError
-from napari_sam_tune.core.prompts import Correction, Prompt, Proposal
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
+from napari_sam_tune.core.prompts import Prompt, Proposal
+from napari_sam_tune.core.session.correction import Correction
 from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ class OpenObject:
     Attributes:
         prompt: all that was said so far, or None.
         proposal: the model's last answer, or None while it is awaited.
-        start: (H, W) bool mask that was re-opened for correction, or None.
+        start: the mask that was re-opened for correction, or None.
         correction: pixels painted by hand, or None.
         answered: the prompts the model answered, and those of strokes, in order, without mask
             arrays.
@@ -33,7 +36,7 @@ class OpenObject:
 
     prompt: Prompt | None = None
     proposal: Proposal | None = None
-    start: Mask | None = None
+    start: PlacedMask | None = None
     correction: Correction | None = None
     answered: tuple[Prompt, ...] = ()
     reopened: str | None = None
@@ -43,12 +46,17 @@ class OpenObject:
     @classmethod
     def suggested(cls, suggestion: Suggestion) -> OpenObject:
         """Return a suggestion as an object to be accepted, corrected or rejected."""
-        return cls(start=suggestion.full_mask, suggestion=suggestion)
+        return cls(start=suggestion.placed, suggestion=suggestion)
 
     @property
     def mask(self) -> Mask | None:
-        """The (H, W) mask shown: the proposal, or the mask re-opened, under the paint."""
-        below = self.start if self.proposal is None else self.proposal.mask
+        """`placed` as (H, W) bool; drawn each time, and as large as the image."""
+        return None if self.placed is None else self.placed.draw()
+
+    @cached_property
+    def placed(self) -> PlacedMask | None:
+        """The mask shown: the proposal, or the mask re-opened, under the paint."""
+        below = self._below
         if below is None or self.correction is None:
             return below
         return self.correction.apply(below)
@@ -56,7 +64,7 @@ class OpenObject:
     @property
     def is_empty(self) -> bool:
         """Nothing was said, painted or re-opened yet."""
-        return self.prompt is None and self.mask is None
+        return self.prompt is None and self.placed is None
 
     @property
     def is_untouched(self) -> bool:
@@ -74,11 +82,16 @@ class OpenObject:
         return () if self.prompt is None else tuple(self.prompt.strokes)
 
     @property
-    def proposed(self) -> Mask | None:
+    def proposed(self) -> PlacedMask | None:
         """The mask the model proposed last, before any paint; asked or not."""
         if self.proposal is not None:
-            return self.proposal.mask
-        return None if self.suggestion is None else self.suggestion.full_mask
+            return self.proposal.placed
+        return None if self.suggestion is None else self.suggestion.placed
+
+    @property
+    def _below(self) -> PlacedMask | None:
+        """What the paint lies on."""
+        return self.start if self.proposal is None else self.proposal.placed
 
     @property
     def awaiting(self) -> bool:
@@ -101,7 +114,7 @@ class OpenObject:
         """
         if prompt.strokes not in ((), self.strokes):
             raise PromptError(tr("Strokes are drawn one by one, with Session.draw."))
-        prompt, mask = replace(prompt, strokes=self.strokes), self.mask
+        prompt, mask = replace(prompt, strokes=self.strokes), self.placed
         answered = self.answered[-1] if self.answered else None  # what the proposal is about
         last = self.proposal
         has_logits = last is not None and last.logits.size > 0  # none after undoing very much
@@ -122,9 +135,9 @@ class OpenObject:
         guess = proposal.class_guess if is_first else self.class_guess
         return replace(self, proposal=proposal, answered=answered, class_guess=guess)
 
-    def draw(self, mask: Mask, stroke: Stroke) -> OpenObject:
+    def draw(self, mask: PlacedMask, stroke: Stroke) -> OpenObject:
         """Return the object with what a stroke found added; clicks correct it from there."""
-        below = self.mask
+        below = self.placed
         said = Prompt(strokes=(*self.strokes, stroke))  # clicks before it are in the mask
         return replace(
             self,
@@ -134,14 +147,12 @@ class OpenObject:
             answered=(*self.answered, said),
         )
 
-    def paint(self, mask: Mask) -> OpenObject:
+    def paint(self, mask: PlacedMask) -> OpenObject:
         """Return the object as the brush left it; the pixels that changed are locked."""
-        before = self.mask
-        before = ~mask & mask if before is None else before
-        below = self.start if self.proposal is None else self.proposal.mask
+        before = PlacedMask.empty(mask.shape) if self.placed is None else self.placed
         return replace(
             self,
-            start=before if below is None else self.start,
+            start=before if self._below is None else self.start,
             correction=Correction.between(before, mask, self.correction),
         )
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from napari_sam_tune.core.geometry.windows import bounding_box, shape_of
-from napari_sam_tune.core.prompts import Correction, Prompt, Proposal
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
+from napari_sam_tune.core.geometry.windows import shape_of
+from napari_sam_tune.core.prompts import Prompt, Proposal
+from napari_sam_tune.core.session.correction import Correction
 from napari_sam_tune.core.storage.own_pages import in_own_pages
 
 if TYPE_CHECKING:
@@ -17,8 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.geometry.windows import BoundingBox
-    from napari_sam_tune.core.prompts import Mask
+    from napari_sam_tune.core.geometry.windows import BoundingBox, Shape
 
 WithPixels = Proposal | Correction | Prompt
 """Of these, with all that is in them, masks are packed and logits dropped."""
@@ -30,28 +31,24 @@ _QUICKEST: Final = 1
 
 @dataclass(frozen=True)
 class _PackedMask:
-    """A mask as the bits of its bounding box, deflated; `bbox` is None where it is empty."""
+    """A mask in its box as bits, deflated; `bbox` is None where it is empty."""
 
-    shape: tuple[int, int]
+    shape: Shape
     bbox: BoundingBox | None
     bits: bytes
 
     @classmethod
-    def of(cls, mask: Mask) -> _PackedMask:
-        if not mask.any():
-            return cls(mask.shape, None, b"")
-        y0, x0, y1, x1 = bbox = bounding_box(mask)
-        bits = np.packbits(mask[y0:y1, x0:x1]).tobytes()
-        return cls(mask.shape, bbox, zlib.compress(bits, _QUICKEST))
+    def of(cls, mask: PlacedMask) -> _PackedMask:
+        bits = np.packbits(mask.cropped).tobytes()
+        return cls(mask.shape, mask.bbox, zlib.compress(bits, _QUICKEST))
 
-    def unpack(self) -> Mask:
-        mask = np.zeros(self.shape, bool)
-        if self.bbox is not None:
-            (y0, x0, y1, x1), (height, width) = self.bbox, shape_of(self.bbox)
-            bits = np.frombuffer(zlib.decompress(self.bits), np.uint8)
-            inside = np.unpackbits(bits, count=height * width).reshape(height, width)
-            mask[y0:y1, x0:x1] = inside
-        return mask
+    def unpack(self) -> PlacedMask:
+        if self.bbox is None:
+            return PlacedMask.empty(self.shape)
+        height, width = shape_of(self.bbox)
+        bits = np.frombuffer(zlib.decompress(self.bits), np.uint8)
+        inside = np.unpackbits(bits, count=height * width).view(bool).reshape(height, width)
+        return PlacedMask.in_window(inside, self.bbox, self.shape)
 
 
 @dataclass(frozen=True)
@@ -64,9 +61,12 @@ class _Packed:
 
 def pack(value: Any) -> Any:
     """Return a value with all masks in it packed, and arrays of numbers emptied."""
+    if isinstance(value, PlacedMask):
+        return _PackedMask.of(value)
     if isinstance(value, np.ndarray):
-        is_mask = value.dtype == bool
-        return _PackedMask.of(value) if is_mask else np.empty((0,) * value.ndim, value.dtype)
+        if value.dtype == bool:  # a prompt's, given as an array
+            return _PackedMask.of(PlacedMask.of(value))
+        return np.empty((0,) * value.ndim, value.dtype)
     if isinstance(value, tuple):
         return tuple(map(pack, value))
     if isinstance(value, WithPixels):
@@ -98,6 +98,8 @@ def with_own_pages(value: Any, moved: dict[int, NDArray[Any]] | None = None) -> 
         if value.nbytes >= _LARGE and id(value) not in moved:
             moved[id(value)] = in_own_pages(value)
         return moved.get(id(value), value)
+    if isinstance(value, PlacedMask):
+        return replace(value, cropped=with_own_pages(value.cropped, moved))
     if isinstance(value, tuple):
         return tuple(with_own_pages(part, moved) for part in value)
     if isinstance(value, WithPixels):
@@ -112,7 +114,9 @@ def size_of(value: Any) -> int:
 
 
 def _arrays_in(value: Any) -> Iterator[NDArray[Any]]:
-    if isinstance(value, np.ndarray):
+    if isinstance(value, PlacedMask):
+        yield value.cropped
+    elif isinstance(value, np.ndarray):
         yield value
     elif isinstance(value, tuple):
         for part in value:

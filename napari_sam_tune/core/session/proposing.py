@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from napari_sam_tune.core.answers.answerer import Answerer
+    from napari_sam_tune.core.geometry.placed_mask import PlacedMask
     from napari_sam_tune.core.pixel_classifier.survey import SurveyStep, Unread
     from napari_sam_tune.core.prompts import Mask, Point, Proposal
     from napari_sam_tune.core.rounds.learner import Learner
@@ -62,8 +63,8 @@ class Proposing:
         if closer is not None:
             self.objects.receive_closer(request, closer)
             proposal = closer
-        shown = self.open_object.mask
-        return proposal if shown is None else replace(proposal, mask=shown)
+        shown = self.open_object.placed
+        return proposal if shown is None else replace(proposal, placed=shown)
 
     def draw(self, path: Sequence[Point], reach: float = REACH) -> Mask:
         """Draw along a line, or around an object; what is found joins the mask.
@@ -88,11 +89,15 @@ class Proposing:
         with self.learner.runner.stepping_aside():
             found = self.answerer.draw(image_id, stroke, reach)
         self.objects.draw(found, stroke)
-        mask = self.open_object.mask
-        return found if mask is None else mask
+        return (self.open_object.placed or found).draw()
 
-    def paint(self, mask: ArrayLike) -> None:
-        """Take the mask as brush and eraser left it; (H, W) bool. The changes are locked."""
+    def paint(self, mask: ArrayLike | PlacedMask) -> None:
+        """Take the mask as brush and eraser left it; the changes are locked.
+
+        Args:
+            mask: (H, W) bool, or in its box.
+
+        """
         self.objects.paint(mask)
 
     def cycle_candidate(self) -> None:

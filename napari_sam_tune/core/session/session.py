@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.geometry.placed_mask import PlacedMask
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import ImageRecord, Project
     from napari_sam_tune.core.project.stored_annotation import Source
@@ -183,11 +184,14 @@ class Session(Proposing, Changing, CarryingOn):
 
     # ------------------------------------------------------------- accepting
 
-    def accept(self, mask: ArrayLike | None = None, label: str | None = None) -> Annotation:
+    def accept(
+        self, mask: ArrayLike | PlacedMask | None = None, label: str | None = None
+    ) -> Annotation:
         """Keep the object; returns when the record would survive a kill and a power cut.
 
         Args:
-            mask: (H, W) bool the person settled on; None takes the proposal as corrected.
+            mask: what the person settled on, (H, W) bool or in its box; None takes the proposal as
+                corrected.
             label: its class; None takes `state.label`.
 
         Raises:
@@ -200,7 +204,7 @@ class Session(Proposing, Changing, CarryingOn):
         self.learner.start_if_due(0.0)
         return annotation
 
-    def adopt(self, mask: ArrayLike, label: str | None = None) -> Annotation:
+    def adopt(self, mask: ArrayLike | PlacedMask, label: str | None = None) -> Annotation:
         """Take over a mask made elsewhere as it is, without prompts.
 
         Raises:

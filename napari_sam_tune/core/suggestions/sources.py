@@ -15,7 +15,8 @@ from scipy import ndimage
 from segment_anything import SamAutomaticMaskGenerator, SamPredictor
 
 from napari_sam_tune.core.exchange.labelled_images import SMALLEST_OBJECT
-from napari_sam_tune.core.geometry.windows import bounding_box, resized_shape
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
+from napari_sam_tune.core.geometry.windows import resized_shape
 from napari_sam_tune.core.pixel_classifier.finder import Finder
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.suggestions.strictness import LEAST
@@ -193,10 +194,10 @@ def suggest_recalled(
         if centre is None:  # it lies beside the image
             continue
         proposal = chain.ask(Prompt((centre,), (1,)), prior=one)
-        if np.count_nonzero(proposal.mask) >= SMALLEST_OBJECT:
+        if proposal.placed.area >= SMALLEST_OBJECT:
             suggestions.append(
                 Suggestion(
-                    **_cut(proposal.mask),
+                    **_cut(proposal.placed),
                     label=one.label,
                     score=one.score,
                     uncertainty=1 - one.score,
@@ -240,10 +241,10 @@ def suggest_similar(
             break
         checkpoint()
         proposal = chain.answer(Prompt((place,), (1,)))
-        area = np.count_nonzero(proposal.mask)
-        if not SMALLEST_OBJECT <= area <= _LARGEST * proposal.mask.size:
+        height, width = shape
+        if not SMALLEST_OBJECT <= proposal.placed.area <= _LARGEST * height * width:
             continue
-        cut = _cut(proposal.mask)
+        cut = _cut(proposal.placed)
         score = finder.likeness(cut["mask"], cut["bbox"])
         likeliest = finder.class_of(cut["mask"], cut["bbox"])
         finder.cover(cut["mask"], cut["bbox"])
@@ -269,7 +270,7 @@ def _from_everything(
         return None
     score = float(np.clip(drawn["predicted_iou"], 0, 1))
     return Suggestion(
-        **_cut(mask),
+        **_cut(PlacedMask.of(mask)),
         label=None,
         score=score,
         uncertainty=float(1 - score * np.clip(drawn["stability_score"], 0, 1)),
@@ -284,11 +285,10 @@ class _Cut(TypedDict):
     shape: tuple[int, int]
 
 
-def _cut(mask: Mask) -> _Cut:
-    """Cut a mask (H, W) to its box."""
-    y0, x0, y1, x1 = bbox = bounding_box(mask)
-    height, width = mask.shape
-    return {"mask": mask[y0:y1, x0:x1].copy(), "bbox": bbox, "shape": (height, width)}
+def _cut(mask: PlacedMask) -> _Cut:
+    """Return a mask that is not empty as a suggestion has it."""
+    bbox = mask.bbox or (0, 0, 0, 0)
+    return {"mask": mask.cropped, "bbox": bbox, "shape": mask.shape}
 
 
 def _without_islands(mask: Mask) -> Mask:

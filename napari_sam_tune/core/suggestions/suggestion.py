@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -56,12 +58,14 @@ class Suggestion:
     replaces: str | None = None
 
     @property
+    def placed(self) -> PlacedMask:
+        """The mask, in its box."""
+        return PlacedMask.in_window(self.mask, self.bbox, self.shape)
+
+    @property
     def full_mask(self) -> Mask:
-        """The mask in its image, (H, W) bool."""
-        full = np.zeros(self.shape, bool)
-        y0, x0, y1, x1 = self.bbox
-        full[y0:y1, x0:x1] = self.mask
-        return full
+        """The mask in its image, (H, W) bool: as large as the image."""
+        return self.placed.draw()
 
     @property
     def origin(self) -> str:

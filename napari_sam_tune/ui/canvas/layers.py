@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer, Points, Vectors
     from numpy.typing import NDArray
 
+    from napari_sam_tune.core.geometry.placed_mask import PlacedMask
     from napari_sam_tune.core.prompts import Box, Mask, Point, Prompt
     from napari_sam_tune.ui.canvas.painted import AcceptedObject
 
@@ -194,11 +195,10 @@ class LabellingLayers:
             return None
         return xy_from_rowcol((row, column))
 
-    def world_of(self, mask: Mask) -> tuple[float, ...]:
+    def world_of(self, mask: PlacedMask) -> tuple[float, ...]:
         """Return the world position of the first pixel of a mask."""
         plane = self.viewer.dims.current_step[: self.image.ndim - 2]
-        place = np.unravel_index(int(mask.argmax()), mask.shape)
-        return tuple(self.image.data_to_world((*plane, *place)))
+        return tuple(self.image.data_to_world((*plane, *mask.first)))
 
     def box_between(self, start: Sequence[float], end: Sequence[float]) -> Box:
         """Return the box (x0, y0, x1, y1) between two world positions, in the image's pixels."""

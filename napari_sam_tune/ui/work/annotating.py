@@ -133,7 +133,7 @@ class Annotating(QObject):
             return
         label = 0 if negative != self._negative else 1
         prompt = self.asking.said
-        if label == 0 and prompt is None and self._session.open_object.mask is None:
+        if label == 0 and prompt is None and self._session.open_object.placed is None:
             self._place.tell(tr("Click on the defect first; then take away what does not belong."))
             return
         self.asking.ask(
@@ -202,12 +202,12 @@ class Annotating(QObject):
         if self._picking is not None:
             self._picking = None
             self.refresh()
-            if not self.asking.is_asking and self._session.open_object.mask is None:
+            if not self.asking.is_asking and self._session.open_object.placed is None:
                 return
         self.asking.after_answer(self._accept_what_is_seen)
 
     def _accept_what_is_seen(self) -> bool:
-        mask, layers = self._session.open_object.mask, self._place.layers
+        mask, layers = self._session.open_object.placed, self._place.layers
         if mask is not None and not self._opening.require_seen(layers.world_of(mask)):
             return False
         return self._do(self._accept)
@@ -377,9 +377,9 @@ class Annotating(QObject):
     def _can_accept(self, current: OpenObject) -> bool:
         """Whether there is a mask, and it is seen."""
         layers = self._place.layers
-        if current.mask is None or not current.mask.any() or not layers.is_open:
+        if current.placed is None or not current.placed.any() or not layers.is_open:
             return False
-        return self._opening.is_seen(layers.world_of(current.mask))
+        return self._opening.is_seen(layers.world_of(current.placed))
 
     def _count_accepted(self, *_: object) -> None:
         image_id = self._session.state.image_id

@@ -14,7 +14,8 @@ from napari_sam_tune.ui.inference import Kind
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_sam_tune.core.prompts import Mask, Prompt, Proposal, ProposalRequest, Stroke
+    from napari_sam_tune.core.geometry.placed_mask import PlacedMask
+    from napari_sam_tune.core.prompts import Prompt, Proposal, ProposalRequest, Stroke
     from napari_sam_tune.ui.work.opening import Opening
     from napari_sam_tune.ui.work.workplace import Workplace
 
@@ -83,7 +84,7 @@ class Asking(QObject):
             return
         self._ask(prompt, [])
 
-    def draw(self, stroke: Stroke, find: Callable[[], Mask]) -> None:
+    def draw(self, stroke: Stroke, find: Callable[[], PlacedMask]) -> None:
         """Add the mask of a stroke, found on the model's thread; clicks meanwhile follow it."""
         self.compared = None
         self._place.inference.forget(Kind.CLOSER)
@@ -95,7 +96,7 @@ class Asking(QObject):
         self._place.inference.submit(Kind.PROPOSE, find, done, self._on_not_drawn)
         self.changed.emit()
 
-    def _on_drawn(self, question: _Question, stroke: Stroke, mask: Mask) -> None:
+    def _on_drawn(self, question: _Question, stroke: Stroke, mask: PlacedMask) -> None:
         self._question = None
         self._session.objects.draw(mask, stroke)
         self._go_on(question)

@@ -14,7 +14,8 @@ from napari_sam_tune.core.prompts import Prompt
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_sam_tune.core.prompts import Mask, Stroke
+    from napari_sam_tune.core.geometry.placed_mask import PlacedMask
+    from napari_sam_tune.core.prompts import Stroke
     from napari_sam_tune.ui.work.asking import Asking
     from napari_sam_tune.ui.work.opening import Opening
     from napari_sam_tune.ui.work.workplace import Workplace
@@ -57,7 +58,7 @@ class Drawing(QObject):
         reach = max(REACH, _HAND * place.layers.screen_pixel())
         self._asking.draw(stroke, partial(self._find, image_id, stroke, reach))
 
-    def _find(self, image_id: str, stroke: Stroke, reach: float) -> Mask:
+    def _find(self, image_id: str, stroke: Stroke, reach: float) -> PlacedMask:
         """Return the mask of a stroke; runs on the thread that owns the model."""
         session = self._place.session
         session.answerer.apply_swap()
