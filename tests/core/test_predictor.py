@@ -72,7 +72,7 @@ def assert_equal(proposal, expected):
     np.testing.assert_array_equal([mask for mask, _ in proposal.candidates], masks)
     np.testing.assert_array_equal([iou for _, iou in proposal.candidates], ious)
     np.testing.assert_array_equal(proposal.logits, logits)
-    assert proposal.mask is proposal.candidates[0][0]
+    assert proposal.placed is proposal.placed_candidates[0][0]
     assert proposal.iou == proposal.candidates[0][1]
 
 
