@@ -353,6 +353,7 @@ class ProposalRequest:
         generation: of the object asked about; an answer is stale once that has gone on.
         prompt: the whole prompt, with the painted mask in place.
         previous: the proposal whose logits go along, or None.
+        seen: the part of the image on the person's screen, where that is known.
 
     """
 
@@ -360,6 +361,7 @@ class ProposalRequest:
     generation: int
     prompt: Prompt
     previous: Proposal | None
+    seen: Window | None = None
 
 
 @dataclass(frozen=True)

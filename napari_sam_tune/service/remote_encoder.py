@@ -20,7 +20,7 @@ from safetensors.numpy import load
 
 from napari_sam_tune.core.answers.encoding import Encoder, View
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.core.geometry.windows import whole
+from napari_sam_tune.core.images.rgb_source import RgbSource, rgb_source, whole_image
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.models.weights_file import content_version, pack_weights
 from napari_sam_tune.service.connection import ServerGone, ServerRefused
@@ -73,7 +73,7 @@ class RemoteEncoder(Encoder):
 
     def encode(
         self,
-        rgb: NDArray[np.uint8],
+        image: NDArray[np.uint8] | RgbSource,
         window: Window | None = None,
         *,
         keeps_stages: bool = False,
@@ -86,7 +86,8 @@ class RemoteEncoder(Encoder):
         """
         if monotonic() >= self._again:
             try:
-                return self._encode_there(rgb, window or whole((rgb.shape[0], rgb.shape[1])))
+                source = rgb_source(image)
+                return self._encode_there(source, window or whole_image(source))
             except ServerGone:
                 self._again = monotonic() + AGAIN_SECONDS
             except ServerRefused as refused:
@@ -94,11 +95,10 @@ class RemoteEncoder(Encoder):
                     raise
                 self._again = monotonic() + AGAIN_SECONDS
                 self._connection.tell_reached(False)
-        return super().encode(rgb, window, keeps_stages=keeps_stages)
+        return super().encode(image, window, keeps_stages=keeps_stages)
 
-    def _encode_there(self, rgb: NDArray[np.uint8], window: Window) -> View:
-        y0, x0, y1, x1 = window
-        pixels = self.input_pixels(rgb[y0:y1, x0:x1])
+    def _encode_there(self, source: RgbSource, window: Window) -> View:
+        pixels = self.window_pixels(source, window)
         file = io.BytesIO()
         Image.fromarray(pixels[0].permute(1, 2, 0).numpy()).save(file, "PNG", compress_level=1)
         version = self._version_there()

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from napari_sam_tune.core.answers.caching import embed_image, open_cache
+from napari_sam_tune.core.answers.caching import WindowCache, embed_image, open_cache
 from napari_sam_tune.core.answers.chain import AnswerChain
+from napari_sam_tune.core.answers.encoding import is_large
 from napari_sam_tune.core.answers.instant_learning import InstantLearning
 from napari_sam_tune.core.answers.likely_class import LikelyClasses
 from napari_sam_tune.core.answers.look_again import LookAgain
 from napari_sam_tune.core.answers.stroke import encloses, inside, snap
 from napari_sam_tune.core.errors import ImageError, PromptError, SamTuneError, StorageError
-from napari_sam_tune.core.images.files import content_hash, to_rgb8
+from napari_sam_tune.core.images.files import content_hash, spatial_shape
+from napari_sam_tune.core.images.rgb_source import HeldRgb, RgbSource, glance, rgb_source
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.pixel_classifier.history import LearntHistory
 from napari_sam_tune.core.prompts import ClassGuess, Prompt
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.prompts import Proposal, ProposalRequest, Stroke
     from napari_sam_tune.core.recall.recalled import Recalled
     from napari_sam_tune.core.state import SessionState
+
+    Pixels = NDArray[Any] | RgbSource
 
 _log = logging.getLogger(__name__)
 
@@ -87,7 +91,7 @@ class Answerer:
         self._project, self.predictor, self._state = project, predictor, state
         self._stepping_aside, self._failed = stepping_aside, failed
         self._open: ImageRecord | None = None
-        self._pixels: NDArray[Any] = np.empty((0, 0))  # of the open image, as deep as they came
+        self._pixels: Pixels = np.empty((0, 0))  # of the open image, as deep as they came
         self._surfaces_from: str | None = None  # the version whose descriptions are known
         self.embeddings = open_cache(project)
         annotated = {annotation.image_id for annotation in project.annotations()}
@@ -115,7 +119,7 @@ class Answerer:
             project, predictor, self.chain, self.embeddings, project.path / "looked_again.jsonl"
         )
 
-    def open(self, image: NDArray[Any], record: ImageRecord) -> None:
+    def open(self, image: Pixels, record: ImageRecord) -> None:
         """Make an image the model's open one, and say so where its embedding cannot be kept.
 
         Raises:
@@ -129,7 +133,7 @@ class Answerer:
 
     def encode(
         self,
-        image: NDArray[Any],
+        image: Pixels,
         record: ImageRecord,
         stage: Callable[[int, int], None] = lambda step, count: None,
     ) -> None:
@@ -138,7 +142,7 @@ class Answerer:
         Its embedding comes from the cache, or goes there.
 
         Args:
-            image: its pixels.
+            image: its pixels, or where they are read.
             record: the project's.
             stage: told which step of how many begins, from 1.
 
@@ -149,40 +153,45 @@ class Answerer:
         """
         stage(1, 4)
         self._follow_surfaces()
-        rgb = to_rgb8(image)
-        key = self.predictor.weights.encoder_key_for(rgb)
+        source = rgb_source(image)
+        key = self.predictor.weights.encoder_key_for(glance(source))
         embedding = self.embeddings.get(key, record.content_hash)
-        self.predictor.set_image(rgb, embedding)
+        kept = WindowCache(self.embeddings, key, record.content_hash)
+        self.predictor.set_image(source, embedding, kept)
         self._open, self._pixels = record, image
         self._tell_surface()
         stage(2, 4)
-        if self.chain.recalls:
-            self.recall.look(rgb, record)
+        if self.chain.recalls and isinstance(source, HeldRgb):
+            self.recall.look(source.pixels, record)
         else:
-            self.recall.forget()
+            self.recall.forget()  # what is not held whole is not compared with other photographs
         stage(3, 4)
-        self._look_at_features(rgb, record)
+        self._look_at_features(record)
         stage(4, 4)
-        if embedding is None:
+        if embedding is None and not self.predictor.opened.is_large:
             self.embeddings.put(key, record.content_hash, self.predictor.view.embedding)
 
-    def _look_at_features(self, rgb: NDArray[np.uint8], record: ImageRecord) -> None:
+    def _look_at_features(self, record: ImageRecord) -> None:
         """Have the image's features; without them the model answers by itself."""
         self.instant.forget()
         if self.chain.learns:
             try:
-                self.instant.look(rgb, record, self.predictor.view.stages)
+                self.instant.look(self.predictor.opened, record)
             except SamTuneError as error:
                 _log.warning("Nothing learnt bears on %s: %s", record.id, error)
 
-    def encode_ahead(self, image: NDArray[Any]) -> None:
-        """Prepare an image that may be opened later.
+    def encode_ahead(self, image: Pixels) -> None:
+        """Prepare an image that may be opened later; a large one is when somebody looks at it.
 
         Raises:
             ImageError: not an image.
             StorageError: what was prepared could not be kept.
 
         """
+        if isinstance(image, RgbSource) or is_large(
+            spatial_shape(image), self.predictor.input_side
+        ):
+            return
         extractor = self.instant.extractor
         embed_image(self.predictor, extractor, self.embeddings, image, content_hash(image))
 
@@ -209,7 +218,9 @@ class Answerer:
 
         """
         self.require_open(request.image_id)
-        proposal = self.chain.ask(request.prompt, request.previous, on_record=True)
+        proposal = self.chain.ask(
+            request.prompt, request.previous, seen=request.seen, on_record=True
+        )
         if request.previous is None and request.prompt.mask is None:
             proposal = replace(proposal, class_guess=self._class_of(proposal))
         return proposal
@@ -335,13 +346,13 @@ class Answerer:
         predictor = self.predictor
         try:
             record = self._project.image(annotation.image_id)
-            rgb = to_rgb8(self._project.read_image(record.id))
-            key = predictor.weights.encoder_key_for(rgb)
+            source = rgb_source(self._project.read_image(record.id))
+            key = predictor.weights.encoder_key_for(glance(source))
             embedding = self.embeddings.get(key, record.content_hash)
             if embedding is None and not predictor.encodes_fast:
                 self.instant.clicks.give_up(annotation)
                 return
-            proposal = self.chain.answer_alone(annotation.prompts[0], rgb, embedding)
+            proposal = self.chain.answer_alone(annotation.prompts[0], source, embedding)
             self.instant.note_answered(annotation, proposal, predictor.weights.loaded_version)
         except SamTuneError as error:
             _log.warning("How much was learnt is judged without %s: %s", annotation.id, error)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
+from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.files import to_rgb8
 from napari_sam_tune.core.pixel_classifier.features import KEY as FEATURES
 from napari_sam_tune.core.storage.embeddings import EmbeddingCache
@@ -12,13 +14,47 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.geometry.windows import Window
     from napari_sam_tune.core.pixel_classifier.features import FeatureExtractor
     from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.storage.embeddings import Embedding
+
+_log = logging.getLogger(__name__)
 
 
 def open_cache(project: Project) -> EmbeddingCache:
     """Return the cache of a project: embeddings of its images, and features, which never change."""
     return EmbeddingCache(project.embeddings_path, constant_keys=[FEATURES])
+
+
+class WindowCache:
+    """Windows of a large image that were encoded, beside the embeddings of images.
+
+    Kept for want of nothing better to do with the disk: whatever goes wrong, they are made anew.
+
+    Args:
+        cache: where they are kept.
+        key: names the encoder's weights and preprocessing.
+        image_hash: of the image.
+
+    """
+
+    def __init__(self, cache: EmbeddingCache, key: str, image_hash: str) -> None:
+        self._cache, self._key, self._image_hash = cache, key, image_hash
+
+    def _name(self, window: Window) -> str:
+        return f"{self._image_hash}-{'-'.join(map(str, window))}"
+
+    def get(self, window: Window) -> Embedding | None:
+        """Return what was kept of a window, or None."""
+        return self._cache.get(self._key, self._name(window))
+
+    def put(self, window: Window, embedding: Embedding) -> None:
+        """Keep a window; a full disk is said where masks are kept."""
+        try:
+            self._cache.put(self._key, self._name(window), embedding)
+        except SamTuneError as error:
+            _log.warning("A window's embedding could not be kept: %s", error)
 
 
 def embed_image(

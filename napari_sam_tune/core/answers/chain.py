@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.answers.links import Prior, Refiner
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.geometry.placed_mask import PlacedMask
-    from napari_sam_tune.core.prompts import Proposal
+    from napari_sam_tune.core.geometry.windows import Window
+    from napari_sam_tune.core.images.rgb_source import RgbSource
+    from napari_sam_tune.core.prompts import Prompt, Proposal
     from napari_sam_tune.core.recall.recall import Recall
     from napari_sam_tune.core.recall.recalled import Recalled
     from napari_sam_tune.core.storage.embeddings import Embedding
@@ -85,9 +87,11 @@ class AnswerChain:
         self.heeds, self.connects, self.recalls = heeds, connects, recalls
         self.learns, self.looks_closer = learns, looks_closer
 
-    def answer(self, prompt: Prompt, previous: Proposal | None = None) -> Proposal:
+    def answer(
+        self, prompt: Prompt, previous: Proposal | None = None, *, seen: Window | None = None
+    ) -> Proposal:
         """Ask, and look closer where that is of use; see `Predictor.propose`."""
-        proposal = self.ask(prompt, previous)
+        proposal = self.ask(prompt, previous, seen=seen)
         return self.ask_closer(proposal) or proposal
 
     def ask(
@@ -96,6 +100,7 @@ class AnswerChain:
         previous: Proposal | None = None,
         *,
         prior: Prior | None = None,
+        seen: Window | None = None,
         on_record: bool = False,
     ) -> Proposal:
         """Ask without looking closer; see `Predictor.propose`.
@@ -104,6 +109,7 @@ class AnswerChain:
             prompt: the whole prompt.
             previous: the proposal being corrected.
             prior: in place of those that are on.
+            seen: the part of the image on the screen.
             on_record: a person asks: should the object be accepted, what the model itself answered
                 will tell how much the classifier helps.
 
@@ -112,7 +118,9 @@ class AnswerChain:
         if prompt.mask is not None and corrects_a_stroke(prompt):
             mask = place_mask(prompt.mask, self._predictor.image_shape)
             return self._ask_nearby(prompt, mask, priors)
-        proposal = self._predictor.propose(prompt, previous, priors=priors, refiners=self.refiners)
+        proposal = self._predictor.propose(
+            prompt, previous, priors=priors, refiners=self.refiners, seen=seen
+        )
         if on_record and self.learns and previous is None:
             self._instant.clicks.note(prompt, proposal, self._predictor.weights.loaded_version)
         return proposal
@@ -141,12 +149,16 @@ class AnswerChain:
         )
 
     def ask_closer(self, proposal: Proposal) -> Proposal | None:
-        """Ask once more from close by; None where that is switched off or of no use."""
+        """Ask once more from close by; None where that is switched off or of no use.
+
+        In a large image, also from farther off where the answer runs against its window's border.
+        """
         prompt = proposal.prompt
-        if not self.looks_closer or corrects_a_stroke(prompt):
+        if corrects_a_stroke(prompt):
             return None
         priors = [p for p in self._priors(prompt) if proposal.is_recalled or not p.annotations]
-        closer = self._predictor.look_closer(proposal, priors=priors, refiners=self.refiners)
+        look = self._predictor.look_closer if self.looks_closer else self._predictor.look_wider
+        closer = look(proposal, priors=priors, refiners=self.refiners)
         if closer is not None and self.learns:
             self._instant.clicks.note_closer(prompt, closer)
         return closer
@@ -173,7 +185,7 @@ class AnswerChain:
         )
 
     def answer_alone(
-        self, prompt: Prompt, image: NDArray[np.uint8], embedding: Embedding | None
+        self, prompt: Prompt, image: NDArray[np.uint8] | RgbSource, embedding: Embedding | None
     ) -> Proposal:
         """Answer a first prompt about any image without priors, closely where that is on.
 
@@ -181,16 +193,15 @@ class AnswerChain:
 
         Args:
             prompt: the whole prompt.
-            image: (H, W, 3) uint8.
+            image: (H, W, 3) uint8, or an image that is read in windows.
             embedding: of it, from the cache; else it is encoded.
 
         """
         refiners = self.refiners
         with self._predictor.aside(image, embedding):
             proposal = self._predictor.propose(prompt, refiners=refiners)
-            closer = None
-            if self.looks_closer:
-                closer = self._predictor.look_closer(proposal, refiners=refiners)
+            look = self._predictor.look_closer if self.looks_closer else self._predictor.look_wider
+            closer = look(proposal, refiners=refiners)
         return closer or proposal
 
     def _priors(self, prompt: Prompt) -> list[Prior]:

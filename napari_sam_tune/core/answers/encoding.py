@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 import torch
@@ -12,8 +12,15 @@ from PIL import Image
 from torch.nn import functional
 
 from napari_sam_tune.core.errors import ImageError
-from napari_sam_tune.core.geometry.frame import Frame
-from napari_sam_tune.core.geometry.windows import resized_shape, whole
+from napari_sam_tune.core.geometry.frame import LARGE, Frame
+from napari_sam_tune.core.geometry.windows import resized_shape, shape_of, whole
+from napari_sam_tune.core.images.rgb_source import (
+    RgbSource,
+    glance,
+    rgb_source,
+    shape_of_image,
+    whole_image,
+)
 from napari_sam_tune.core.storage.embeddings import Embedding
 from napari_sam_tune.core.storage.own_pages import in_own_pages
 
@@ -30,6 +37,10 @@ PREPROCESSING_VERSION: Final = 1
 """Raised when `to_rgb8` or the resizing changes what the encoder sees: old embeddings go stale."""
 KEPT_VIEWS: Final = 4
 """Crops of the open image that stay encoded: the person goes back and forth between objects."""
+KEPT_OF_LARGE: Final = 12
+"""The same of a large image, of which all is seen in crops."""
+_FINER: Final = 2
+"""Sides of the encoder's input to which a large window is averaged before it is resized."""
 _FAINTEST: Final = 4.0
 """Standard deviation of grey values, of 255, below which they are noise."""
 
@@ -90,23 +101,29 @@ class Encoder:
         small = Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR)
         return torch.from_numpy(np.array(small)).permute(2, 0, 1).contiguous()[None]
 
+    def window_pixels(self, image: RgbSource, window: Window) -> Tensor:
+        """Return what `input_pixels` makes of a window of an image."""
+        is_large = max(shape_of(window)) > LARGE * self.side
+        return self.input_pixels(image.rgb(window, _FINER * self.side if is_large else None))
+
     def encode(
         self,
-        rgb: NDArray[np.uint8],
+        image: NDArray[np.uint8] | RgbSource,
         window: Window | None = None,
         *,
         keeps_stages: bool = False,
     ) -> View:
-        """Encode (H, W, 3) uint8, or a window of it.
+        """Encode an image, or a window of it.
 
         Args:
-            rgb: the image.
+            image: (H, W, 3) uint8, or what gives windows as such.
             window: of it; None for all.
             keeps_stages: keep what an ImageNet trunk saw, for the pixel classifier.
 
         """
-        y0, x0, y1, x1 = seen = window or whole((rgb.shape[0], rgb.shape[1]))
-        pixels = self.input_pixels(rgb[y0:y1, x0:x1])
+        source = rgb_source(image)
+        seen = window or whole_image(source)
+        pixels = self.window_pixels(source, seen)
         with torch.inference_mode():
             framed, stages = self._network.preprocess(pixels), None
             if keeps_stages:
@@ -117,14 +134,21 @@ class Encoder:
             stages = {stride: _kept(stage) for stride, stage in stages.items()}
         return replace(self.view(self.frame(seen), features, pixels), stages=stages)
 
-    def restore(self, embedding: Embedding, rgb: NDArray[np.uint8]) -> View:
-        """Return what `encode` made of (H, W, 3) uint8, from the cache.
+    def restore(
+        self,
+        embedding: Embedding,
+        image: NDArray[np.uint8] | RgbSource,
+        window: Window | None = None,
+    ) -> View:
+        """Return what `encode` made of an image, or of a window of it, from the cache.
 
         Raises:
             ImageError: the embedding is of an image of another size, or of another model.
 
         """
-        shape = rgb.shape[0], rgb.shape[1]
+        source = rgb_source(image)
+        seen = window or whole_image(source)
+        shape = shape_of(seen)
         wanted = self._network.embedding_shape
         if tuple(embedding.original_size) != shape or embedding.features.shape != wanted:
             raise ImageError(
@@ -134,7 +158,7 @@ class Encoder:
             )
         half = np.ascontiguousarray(embedding.features)
         features = torch.from_numpy(half).to(self._network.device).float()[None]
-        return self.view(self.frame(whole(shape)), features, self.input_pixels(rgb))
+        return self.view(self.frame(seen), features, self.window_pixels(source, seen))
 
     def view(self, frame: Frame, features: Tensor, pixels: Tensor) -> View:
         """Put together what is known of a window: `features` are the network's, on its device."""
@@ -149,38 +173,97 @@ def _kept(tensor: Tensor) -> Tensor:
     return torch.from_numpy(in_own_pages(tensor.numpy()))
 
 
+class KeptViews(Protocol):
+    """Where windows of an image stay encoded for longer than it is open."""
+
+    def get(self, window: Window) -> Embedding | None:
+        """Return what was kept of a window, or None."""
+        ...
+
+    def put(self, window: Window, embedding: Embedding) -> None:
+        """Keep a window."""
+        ...
+
+
 class OpenImage:
     """The image that prompts are about, and what was encoded of it.
 
+    A large one is encoded where somebody looks, and as a whole only for what fills much of it.
+
     Args:
         encoder: of windows.
-        rgb: (H, W, 3), its pixels.
-        view: all of it.
+        source: its pixels.
+        view: all of it; None: encoded once it is asked for.
+        keeps_stages: see `Encoder.encode`.
+        kept: windows of a large image that were encoded before.
 
     Attributes:
-        rgb, view: see above.
+        source: see above.
+        rgb: (h, w, 3), what it looks like, see `glance`.
 
     """
 
-    def __init__(self, encoder: Encoder, rgb: NDArray[np.uint8], view: View) -> None:
-        self._encoder, self.rgb, self.view = encoder, rgb, view
+    def __init__(
+        self,
+        encoder: Encoder,
+        source: RgbSource,
+        view: View | None = None,
+        *,
+        keeps_stages: bool = False,
+        kept: KeptViews | None = None,
+    ) -> None:
+        self._encoder, self.source, self._whole = encoder, source, view
+        self.rgb = glance(source)
+        self._keeps_stages, self._kept = keeps_stages, kept
         self._closer: OrderedDict[Window, View] = OrderedDict()
 
     @property
     def shape(self) -> Shape:
         """(H, W) in px."""
-        return self.view.frame.shape
+        return shape_of_image(self.source)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether windows of it are looked at, and not all of it at once."""
+        return is_large(self.shape, self._encoder.side)
+
+    @property
+    def view(self) -> View:
+        """All of it, as the encoder sees it."""
+        if self._whole is None:
+            self._whole = self._encode(whole(self.shape))
+        return self._whole
+
+    def holds(self, window: Window) -> bool:
+        """Whether a window is encoded already."""
+        return window in self._closer
 
     def view_of(self, window: Window | None) -> View:
         """Return a window as the encoder sees it, encoding it if need be; None is all."""
-        if window is None or window == self.view.frame.window:
+        if window is None or window == whole(self.shape):
             return self.view
         if window not in self._closer:
-            self._closer[window] = self._encoder.encode(self.rgb, window)
-            while len(self._closer) > KEPT_VIEWS:
+            self._closer[window] = self._encode(window)
+            while len(self._closer) > (KEPT_OF_LARGE if self.is_large else KEPT_VIEWS):
                 self._closer.popitem(last=False)
         self._closer.move_to_end(window)
         return self._closer[window]
+
+    def _encode(self, window: Window) -> View:
+        kept = self._kept if self.is_large else None
+        embedding = None if kept is None else kept.get(window)
+        if embedding is not None:
+            return self._encoder.restore(embedding, self.source, window)
+        keeps_stages = self._keeps_stages and self.is_large
+        view = self._encoder.encode(self.source, window, keeps_stages=keeps_stages)
+        if kept is not None:
+            kept.put(window, view.embedding)
+        return view
+
+
+def is_large(shape: Shape, side: int) -> bool:
+    """Whether an image (H, W) is looked at in windows, by a model of an input of that side."""
+    return max(shape) > LARGE * side
 
 
 def shades_of(pixels: Tensor, frame: Frame) -> Tensor:

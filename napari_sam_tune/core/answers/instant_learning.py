@@ -24,10 +24,9 @@ from napari_sam_tune.core.pixel_classifier.prior import Mixture, PixelPrior
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import numpy as np
     import torch
-    from numpy.typing import NDArray
 
+    from napari_sam_tune.core.answers.encoding import OpenImage
     from napari_sam_tune.core.answers.known_images import Refused
     from napari_sam_tune.core.answers.links import Refiner
     from napari_sam_tune.core.geometry.placed_mask import PlacedMask
@@ -93,18 +92,12 @@ class InstantLearning:
 
     # ------------------------------------------------------------- the image
 
-    def look(
-        self,
-        rgb: NDArray[np.uint8],
-        record: ImageRecord,
-        stages: Mapping[int, torch.Tensor] | None = None,
-    ) -> None:
+    def look(self, opened: OpenImage, record: ImageRecord) -> None:
         """Make an image the open one; its features come from the cache or go there.
 
         Args:
-            rgb: (H, W, 3) uint8, the image.
+            opened: the image; what the model's own trunk saw in it need not be looked for again.
             record: of it.
-            stages: what the model's own trunk saw in it, see `FeatureExtractor.extract`.
 
         Raises:
             StorageError: they could not be kept; the image is open all the same.
@@ -112,8 +105,10 @@ class InstantLearning:
         """
         self.clicks.forget_asked()
         self._maps = None
+        if opened.is_large:
+            return
         known = self._cached(record)
-        self._open = record, known or self.extractor.extract(rgb, stages)
+        self._open = record, known or self.extractor.extract(opened.rgb, opened.view.stages)
         if known is None:
             self._cache.put(KEY, record.content_hash, self._open[1].packed())
 

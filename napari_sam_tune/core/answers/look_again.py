@@ -10,12 +10,15 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
+from napari_sam_tune.core.answers.encoding import is_large
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.core.images.files import to_rgb8
+from napari_sam_tune.core.geometry.windows import grown
+from napari_sam_tune.core.images.rgb_source import glance, rgb_source
 from napari_sam_tune.core.prompts import Prompt
-from napari_sam_tune.core.scoring import is_thin, score
+from napari_sam_tune.core.scoring import TOLERANCE, is_thin, score
 from napari_sam_tune.core.storage.side_log import SideLog
 
 if TYPE_CHECKING:
@@ -131,18 +134,21 @@ class LookAgain:
 
     def _opened(self, image_id: str) -> tuple[Any, Any]:
         record = self._project.image(image_id)
-        rgb = to_rgb8(self._project.read_image(image_id))
-        key = self._predictor.weights.encoder_key_for(rgb)
+        source = rgb_source(self._project.read_image(image_id))
+        key = self._predictor.weights.encoder_key_for(glance(source))
         embedding = self._cache.get(key, record.content_hash)
-        if embedding is None:
-            with self._predictor.aside(rgb, None):
+        if embedding is None and not is_large(record.shape, self._predictor.input_side):
+            with self._predictor.aside(source, None):
                 embedding = self._predictor.view.embedding
             self._cache.put(key, record.content_hash, embedding)
-        return rgb, embedding
+        return source, embedding
 
-    def _asked(self, annotation: Annotation, rgb: Any, embedding: Any) -> float:
-        answer = self._chain.answer_alone(_prompt_for(annotation), rgb, embedding)
-        return score(answer.mask, annotation.mask, thin=is_thin(annotation.cropped_mask))
+    def _asked(self, annotation: Annotation, source: Any, embedding: Any) -> float:
+        answer = self._chain.answer_alone(_prompt_for(annotation), source, embedding)
+        truth = annotation.placed
+        y0, x0, y1, x1 = (answer.placed | truth).bbox or annotation.bbox
+        near = grown((y0, x0, y1, x1), ceil(TOLERANCE) + 1)
+        return score(answer.placed.crop(near), truth.crop(near), thin=is_thin(truth.cropped))
 
 
 def _prompt_for(annotation: Annotation) -> Prompt:

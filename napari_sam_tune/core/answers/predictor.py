@@ -15,16 +15,22 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from napari_sam_tune.core.answers.decoding import Decoder, Question, about_a_mask
-from napari_sam_tune.core.answers.encoding import Encoder, OpenImage
+from napari_sam_tune.core.answers.encoding import Encoder, OpenImage, is_large
 from napari_sam_tune.core.answers.old_keywords import with_old_keywords
 from napari_sam_tune.core.answers.weights_in_use import WeightsInUse
-from napari_sam_tune.core.answers.zoom import holds, window_for
+from napari_sam_tune.core.answers.zoom import (
+    first_window,
+    holds,
+    runs_over,
+    wider_window,
+    window_for,
+)
 from napari_sam_tune.core.errors import CheckpointError, SamTuneError
-from napari_sam_tune.core.images.files import to_rgb8
+from napari_sam_tune.core.geometry.windows import whole
+from napari_sam_tune.core.images.rgb_source import RgbSource, glance, rgb_source, shape_of_image
 from napari_sam_tune.core.models.checkpoints import (
     LoadedModel,
     load_model,
@@ -36,11 +42,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import ArrayLike, NDArray
     from segment_anything.modeling import Sam
     from torch import Tensor
 
-    from napari_sam_tune.core.answers.encoding import View
+    from napari_sam_tune.core.answers.encoding import KeptViews, View
     from napari_sam_tune.core.answers.links import Prior, Refiner
     from napari_sam_tune.core.geometry.placed_mask import PlacedMask
     from napari_sam_tune.core.geometry.windows import Shape, Window
@@ -134,36 +141,52 @@ class Predictor:
             raise SamTuneError("No image is open: call set_image first.")
         return self._opened
 
-    def encode(self, image: ArrayLike) -> View:
-        """Encode an image, for the cache; the open image stays open.
+    def encode(self, image: ArrayLike | RgbSource) -> View:
+        """Encode all of an image, for the cache; the open image stays open.
 
         Args:
-            image: (H, W[, C]) array as `to_rgb8` takes it.
+            image: (H, W[, C]) array as `to_rgb8` takes it, or an image that is read in windows.
 
         Raises:
             ImageError: not an image.
 
         """
-        return self._encoded(to_rgb8(np.asarray(image)))
+        return self._encoded(rgb_source(image))
 
-    def set_image(self, image: ArrayLike, embedding: Embedding | None = None) -> None:
+    def set_image(
+        self,
+        image: ArrayLike | RgbSource,
+        embedding: Embedding | None = None,
+        kept: KeptViews | None = None,
+    ) -> None:
         """Open an image; the next prompts are about it.
 
+        A large one, of more than four sides of the encoder's input, is encoded where it is asked
+        about, in windows.
+
         Args:
-            image: (H, W[, C]) array as `to_rgb8` takes it.
+            image: (H, W[, C]) array as `to_rgb8` takes it, or an image that is read in windows.
             embedding: of the same image under its `weights.encoder_key_for`, from the cache; the
                 encoder is not run then.
+            kept: windows of a large image that were encoded before, under the same key.
 
         Raises:
             ImageError: not an image, or the embedding is of one of another size.
 
         """
-        rgb = to_rgb8(np.asarray(image))
+        source = rgb_source(image)
+        rgb = glance(source)
         weights = self.weights.for_image(rgb)
         # should it not open, the image before stays open
-        view = self._encoded(rgb) if embedding is None else self.encoder.restore(embedding, rgb)
+        if embedding is not None:
+            view = self.encoder.restore(embedding, source)
+        elif is_large(shape_of_image(source), self.input_side):
+            view = None
+        else:
+            view = self._encoded(source)
         self.weights.use(weights, rgb)
-        self._opened = OpenImage(self.encoder, rgb, view)
+        keeps_stages = self.weights.has_imagenet_trunk
+        self._opened = OpenImage(self.encoder, source, view, keeps_stages=keeps_stages, kept=kept)
 
     @property
     def opened(self) -> OpenImage:
@@ -185,13 +208,15 @@ class Predictor:
         self.weights.use(self.weights.for_image(opened.rgb), opened.rgb)
         self._opened = opened
 
-    def _encoded(self, rgb: NDArray[np.uint8]) -> View:
-        """Encode (H, W, 3) uint8 with the weights that are for it."""
-        with self.weights.lent(self.weights.for_image(rgb)):
-            return self.encoder.encode(rgb, keeps_stages=self.weights.has_imagenet_trunk)
+    def _encoded(self, source: RgbSource) -> View:
+        """Encode all of an image with the weights that are for it."""
+        with self.weights.lent(self.weights.for_image(glance(source))):
+            return self.encoder.encode(source, keeps_stages=self.weights.has_imagenet_trunk)
 
     @contextmanager
-    def aside(self, image: ArrayLike, embedding: Embedding | None = None) -> Iterator[None]:
+    def aside(
+        self, image: ArrayLike | RgbSource, embedding: Embedding | None = None
+    ) -> Iterator[None]:
         """Have another image open for a while; the one before comes back as it was.
 
         Args:
@@ -218,6 +243,7 @@ class Predictor:
         priors: Sequence[Prior] = (),
         refiners: Sequence[Refiner] = (),
         window: Window | None = None,
+        seen: Window | None = None,
         heed: bool | None = None,
         recalled: Recalled | None = None,
     ) -> Proposal:
@@ -226,7 +252,8 @@ class Predictor:
         A single point, alone, is ambiguous: SAM's three candidates come back, best first.
         Anything more gets one. A mask in the prompt is the mask input (`Frame.mask_to_logits`),
         and goes before the previous proposal's logits. A proposal that looked closer is corrected
-        where it looked, as long as all that was said lies there.
+        where it looked, as long as all that was said lies there. Of a large image a window around
+        what was said is looked at, see `zoom.first_window`.
 
         Args:
             prompt: the whole prompt; what lies over the image's edge is clipped.
@@ -238,6 +265,7 @@ class Predictor:
                 answer is SAM's own.
             window: where to look, if all that was said lies there; None: at all of the image, or
                 where the previous proposal looked.
+            seen: the part of a large image that is on the screen: what is meant is about so large.
             heed: deprecated, `refiners=[HeedClicks()]` says the same.
             recalled: deprecated, `priors=[recalled]` says the same.
 
@@ -255,7 +283,10 @@ class Predictor:
             previous = None  # its logits speak of masks that are not meant after all
         if window is None and previous is not None and asked.mask is None:
             window = previous.window
-        view = self._open.view_of(window if window is not None and holds(window, asked) else None)
+        if window is None or not holds(window, asked):
+            drawn = None if previous is None else previous.placed
+            window = first_window(asked, self.image_shape, self.input_side, drawn, seen)
+        view = self._open.view_of(window)
         question = Question(asked, priors, refiners)
         mask_input = self._mask_input(asked, previous, view)
         if mask_input is not None:
@@ -276,7 +307,7 @@ class Predictor:
             prompt=prompt,
             logits=decoded.logits[0].cpu().numpy(),
             weights_version=self.weights.version,
-            window=None if view is self._open.view else view.frame.window,
+            window=self._part(view),
             recalled=() if question.brought is None else question.brought.annotations,
             own_logits=decoded.own[0].to("cpu", torch.float16).numpy(),
             from_mask=question.painted is not None,
@@ -293,7 +324,9 @@ class Predictor:
     ) -> Proposal | None:
         """Answer a proposal's prompt once more, from a crop around the object if it is small.
 
-        The proposal's logits go along as the mask input. Other candidates stay as they are.
+        The proposal's logits go along as the mask input. Other candidates stay as they are. Where
+        the answer runs against the border of a window of a large image it is asked for anew from a
+        wider one first, see `look_wider`.
 
         Args:
             proposal: about the open image, from the weights in use.
@@ -310,15 +343,52 @@ class Predictor:
 
         """
         priors, refiners = with_old_keywords(priors, refiners, heed, recalled)
-        current = proposal.window or self._open.view.frame.window
+        wider = self.look_wider(proposal, priors=priors, refiners=refiners)
+        proposal = wider or proposal
+        current = proposal.window or whole(self.image_shape)
         asked = proposal.prompt.clipped(self.image_shape)
         window = window_for(proposal.placed, asked, self.input_side, current)
         if window == current:
-            return None
+            return wider
         brought = [p for p in priors if p.annotations and proposal.is_recalled]
         general = [prior for prior in priors if not prior.annotations]
         question = Question(asked, brought or general, refiners)
         return self._closer(proposal, self._open.view_of(window), question)
+
+    def look_wider(
+        self,
+        proposal: Proposal,
+        *,
+        priors: Sequence[Prior] = (),
+        refiners: Sequence[Refiner] = (),
+    ) -> Proposal | None:
+        """Answer a proposal's prompt anew where it runs against its window's border.
+
+        In wider and wider windows, all of the image in the end. What the model saw of the object so
+        far says nothing of where it ends, so that no logits go along.
+
+        Args:
+            proposal: about the open image, from the weights in use.
+            priors: those the proposal was made with.
+            refiners: as in `propose`.
+
+        Returns:
+            The wider answer, or None where the proposal lies within its window.
+
+        Raises:
+            SamTuneError: no image is open.
+
+        """
+        shape, wider, current = self.image_shape, None, proposal
+        while self._open.is_large and current.window is not None:
+            if not runs_over(current.placed, current.window):
+                break
+            content = current.placed.bbox or current.window
+            window = wider_window(content, current.window, shape, self.input_side)
+            wider = current = self.propose(
+                proposal.prompt, priors=priors, refiners=refiners, window=window
+            )
+        return wider
 
     def _closer(self, proposal: Proposal, view: View, question: Question) -> Proposal:
         """Put another answer, from another view, in the place of a proposal's chosen one."""
@@ -344,7 +414,7 @@ class Predictor:
             placed_candidates=tuple(candidates),
             logits=logits.cpu().numpy(),
             weights_version=self.weights.version,
-            window=None if view is self._open.view else view.frame.window,
+            window=self._part(view),
             own_logits=own_logits,
         )
 
@@ -362,7 +432,7 @@ class Predictor:
                     f"The previous proposal's logits are {logits.shape[1:]}, made by another model "
                     f"than this one ({grid}, {grid}); propose without it."
                 )
-            if (previous.window or self._open.view.frame.window) != view.frame.window:
+            if (previous.window or whole(self.image_shape)) != view.frame.window:
                 return self._redrawn(previous, previous.logits, view)[None, chosen : chosen + 1]
         else:
             return None
@@ -370,8 +440,13 @@ class Predictor:
 
     def _redrawn(self, proposal: Proposal, logits: NDArray[np.floating[Any]], view: View) -> Tensor:
         """Return a proposal's logits (K, h, h) as they would be in another view."""
-        source = self.encoder.frame(proposal.window or self._open.view.frame.window)
+        source = self.encoder.frame(proposal.window or whole(self.image_shape))
         return view.frame.redraw(torch.from_numpy(logits).to(self.device), source)
+
+    def _part(self, view: View) -> Window | None:
+        """Return the window of a view; None where that is all of the image."""
+        window = view.frame.window
+        return None if window == whole(self.image_shape) else window
 
     def _drawn(self, view: View, logits: Tensor) -> PlacedMask:
         """Return the mask of the open image that logits (1, 1, h, h) make."""

@@ -21,6 +21,7 @@ from napari_sam_tune.core.errors import PromptError
 from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.geometry.windows import clipped
 from napari_sam_tune.core.images.files import to_rgb8
+from napari_sam_tune.core.images.rgb_source import RgbSource
 from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
@@ -51,11 +52,13 @@ _NEAR = 7.0
 _PART, _LEAST = 0.5, 1.0
 
 
-def snap(image: NDArray[Any], path: Sequence[Point], reach: float = REACH) -> PlacedMask:
+def snap(
+    image: NDArray[Any] | RgbSource, path: Sequence[Point], reach: float = REACH
+) -> PlacedMask:
     """Return the mask of the line that was drawn along.
 
     Args:
-        image: (H, W[, C]), as `to_rgb8` takes it.
+        image: (H, W[, C]), as `to_rgb8` takes it, or an image that is read in windows.
         path: at least two (x, y) positions in px, in the order they were drawn.
         reach: how far from it the line may be, in px.
 
@@ -74,9 +77,10 @@ def snap(image: NDArray[Any], path: Sequence[Point], reach: float = REACH) -> Pl
         low = np.maximum(piece.min(axis=0) - margin, 0)
         high = np.minimum(piece.max(axis=0) + margin + 1, (height, width))
         (y0, x0), (y1, x1) = low.tolist(), high.tolist()
-        grey = to_rgb8(image[y0:y1, x0:x1]).mean(axis=-1, dtype=np.float32)
-        found = _snap(grey, piece - low, reach)
-        mask = mask | PlacedMask.in_window(found, (y0, x0, y1, x1), (height, width))
+        window = y0, x0, y1, x1
+        seen = image.rgb(window) if isinstance(image, RgbSource) else to_rgb8(image[y0:y1, x0:x1])
+        found = _snap(seen.mean(axis=-1, dtype=np.float32), piece - low, reach)
+        mask = mask | PlacedMask.in_window(found, window, (height, width))
     return mask
 
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from napari_sam_tune.core.geometry.frame import LARGE
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.geometry.windows import shape_of, whole
+from napari_sam_tune.core.prompts import place_mask
 
 if TYPE_CHECKING:
-    from napari_sam_tune.core.geometry.placed_mask import PlacedMask
     from napari_sam_tune.core.geometry.windows import Shape, Window
     from napari_sam_tune.core.prompts import Point, Prompt
 
@@ -24,6 +26,14 @@ MOST_MAGNIFIED: Final = 4
 """At most so many px of the encoder's input show one px of the image."""
 LARGEST: Final = 0.45
 """Share of an image's longer side above which a window shows too little more than the image."""
+DEFAULT_LEVEL: Final = 1
+"""Doublings of the encoder's side at which a click is answered, where nobody says what is seen."""
+AROUND: Final = 2
+"""Sides of a first window, in those of what was said, at least."""
+WIDER: Final = 4
+"""Sides of a window, in those of one whose answer ran against its border."""
+_AT_BORDER: Final = 0.01
+"""Share of a window's side from its border at which an answer runs against it."""
 _MARGIN: Final = 0.12
 """Share of a window that must stay free around its content, or another one is chosen."""
 _LOOSE: Final = 1.8
@@ -78,6 +88,79 @@ def window_for(mask: PlacedMask, prompt: Prompt, side: int, current: Window) -> 
         for axis, end in enumerate(shape)
     )
     return current if fits else best
+
+
+def first_window(
+    prompt: Prompt,
+    shape: Shape,
+    side: int,
+    drawn: PlacedMask | None = None,
+    seen: Window | None = None,
+) -> Window:
+    """Return where to look first: all of an image, or a window of a large one.
+
+    Windows are of few sizes and lie on a grid, so that questions about neighbours share them.
+
+    Args:
+        prompt: what the person said.
+        shape: (H, W) of the image.
+        side: of the encoder's input, in px.
+        drawn: what was drawn of the object before.
+        seen: the part of the image on the screen; without a box the object is about so large.
+
+    """
+    mask = drawn if prompt.mask is None else place_mask(prompt.mask, shape)
+    content = _content(PlacedMask.empty(shape) if mask is None else mask, prompt)
+    if max(shape) <= LARGE * side or content is None:
+        return whole(shape)
+    extent = max(shape_of(content))
+    least = int(np.ceil(np.log2(max(AROUND * extent / side, 1))))
+    if seen is not None:
+        level = round(np.log2(max(max(shape_of(seen)) / side, 1)))
+    else:
+        level = 0 if extent > 1 else DEFAULT_LEVEL
+    return window_on_grid(content, side << max(least, level), shape)
+
+
+def wider_window(content: Window, current: Window, shape: Shape, side: int) -> Window:
+    """Return a window of the grid around what runs against the border of another one."""
+    wanted = max(AROUND * max(shape_of(content)), WIDER * max(shape_of(current)))
+    return window_on_grid(content, side << int(np.ceil(np.log2(max(wanted / side, 1)))), shape)
+
+
+def window_on_grid(content: Window, length: int, shape: Shape) -> Window:
+    """Return the square of a side, by half of which squares lie apart, that is best for a content.
+
+    At the image's border it lies against it; all of the image in place of much of it.
+
+    Args:
+        content: no larger than half of it.
+        length: its side, in px.
+        shape: (H, W) of the image.
+
+    """
+    if length > LARGEST * max(shape):
+        return whole(shape)
+    step = length // 2
+    bounds = []
+    for axis in (0, 1):
+        middle = (content[axis] + content[axis + 2]) / 2
+        low = round((middle - length / 2) / step) * step
+        low = min(max(low, 0), max(shape[axis] - length, 0))
+        bounds.append((low, min(low + length, shape[axis])))
+    (y0, y1), (x0, x1) = bounds
+    return y0, x0, y1, x1
+
+
+def runs_over(mask: PlacedMask, window: Window) -> bool:
+    """Whether a mask drawn in a window goes on beyond it, as far as can be told."""
+    if mask.bbox is None:
+        return False
+    near = _AT_BORDER * max(shape_of(window))
+    return any(
+        abs(mask.bbox[edge] - window[edge]) <= near and window[edge] != end
+        for edge, end in enumerate((0, 0, *mask.shape))
+    )
 
 
 def holds(window: Window, prompt: Prompt) -> bool:

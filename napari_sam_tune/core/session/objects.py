@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from napari_sam_tune.core.geometry.placed_mask import PlacedMask
+    from napari_sam_tune.core.geometry.windows import Window
     from napari_sam_tune.core.prompts import Prompt, Proposal, Stroke
     from napari_sam_tune.core.session.deeds import Deed, Undone
     from napari_sam_tune.core.session.history import Step
@@ -59,6 +60,7 @@ class Objects:
         self._shelf = Shelf()
         self._numbers = count(1)
         self._histories: dict[str, History] = {}
+        self._seen: Window | None = None  # of the open image
         self._generation = 0  # of the newest question, and of what ended it since
 
     # ---------------------------------------------------------------- images
@@ -66,6 +68,7 @@ class Objects:
     def open(self, image_id: str, shape: tuple[int, int]) -> None:
         """Make an image of (H, W) px the open one; what was worked at there comes back."""
         self._generation += 1
+        self._seen = None
         if self._state.image_id is not None:
             self._history.put_away()
         self._histories.setdefault(image_id, History(shape, self._shelf, self._numbers))
@@ -112,8 +115,13 @@ class Objects:
 
     # ------------------------------------------------------------- questions
 
-    def request(self, prompt: Prompt) -> ProposalRequest:
+    def request(self, prompt: Prompt, seen: Window | None = None) -> ProposalRequest:
         """Take what was said of the object, as a question to the model.
+
+        Args:
+            prompt: all that was said.
+            seen: the part of the image on the screen: in a large one, what is meant is about so
+                large. It stands until another is given.
 
         Raises:
             PromptError: as `OpenObject.asking`, or the prompt lies outside the image.
@@ -125,6 +133,7 @@ class Objects:
         after, asked, previous = before.asking(prompt)
         self.effort.said(prompt, before.prompt)
         self.advance(after)
+        self._seen = seen or self._seen
         return self._requested(asked, previous)
 
     def request_again(self) -> ProposalRequest:
@@ -142,7 +151,7 @@ class Objects:
 
     def _requested(self, asked: Prompt, previous: Proposal | None) -> ProposalRequest:
         self._generation += 1
-        return ProposalRequest(self.image_id, self._generation, asked, previous)
+        return ProposalRequest(self.image_id, self._generation, asked, previous, self._seen)
 
     def receive(self, request: ProposalRequest, proposal: Proposal) -> bool:
         """Take the model's answer in. Returns False, changing nothing, for a stale one."""

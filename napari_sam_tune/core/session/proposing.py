@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.answerer import Answerer
     from napari_sam_tune.core.geometry.placed_mask import PlacedMask
+    from napari_sam_tune.core.geometry.windows import Window
     from napari_sam_tune.core.pixel_classifier.survey import SurveyStep, Unread
     from napari_sam_tune.core.prompts import Mask, Point, Proposal
     from napari_sam_tune.core.rounds.learner import Learner
@@ -41,15 +42,20 @@ class Proposing:
         """The object in progress on the open image."""
         return self.objects.current
 
-    def propose(self, prompt: Prompt) -> Proposal:
+    def propose(self, prompt: Prompt, seen: Window | None = None) -> Proposal:
         """Answer a prompt now; painted pixels are kept, earlier logits go along by themselves.
+
+        Args:
+            prompt: all that was said of the object.
+            seen: the part (y0, x0, y1, x1) of the image that the person looks at; in a large image
+                it says how large what is meant may be.
 
         Raises:
             PromptError: the prompt lies outside the image.
             ProjectError: no image is open.
 
         """
-        request = self.objects.request(prompt)
+        request = self.objects.request(prompt, seen)
         try:
             self.answerer.apply_swap()
             self.answerer.learn()
