@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
+from napari_sam_tune.core.geometry.windows import area, clipped
 from napari_sam_tune.core.prompts import rowcol_from_xy, xy_from_rowcol
 from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.canvas.looks import (
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.geometry.placed_mask import PlacedMask
+    from napari_sam_tune.core.geometry.windows import Window
     from napari_sam_tune.core.prompts import Box, Mask, Point, Prompt
     from napari_sam_tune.ui.canvas.painted import AcceptedObject
 
@@ -360,6 +362,15 @@ class LabellingLayers:
         layer, width = self._own[role], _LINES[role] * self.screen_pixel()
         if layer.edge_width != width:
             layer.edge_width = width
+
+    def seen_window(self) -> Window | None:
+        """Return the part of the image that is on the screen; None before anything is drawn."""
+        corners = np.asarray(self.image.corner_pixels, float)[:, -2:]
+        if self.image.multiscale:
+            corners *= np.asarray(self.image.downsample_factors)[self.image.data_level][-2:]
+        (y0, x0), (y1, x1) = corners.astype(int).tolist()
+        window = clipped((y0, x0, y1, x1), self.shape)
+        return window if area(window) else None
 
     def screen_pixel(self) -> float:
         """Return how many pixels of the image a pixel of the screen is wide."""

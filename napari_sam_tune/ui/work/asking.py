@@ -130,7 +130,8 @@ class Asking(QObject):
 
     def _ask(self, prompt: Prompt, then: list[Callable[[], object]]) -> None:
         try:
-            request = self._session.objects.request(prompt)
+            seen = self._place.layers.seen_window()
+            request = self._session.objects.request(prompt, seen)
         except SamTuneError as error:
             self._place.layers.show_prompt(self._session.open_object.prompt)
             self._place.complain(error)
