@@ -234,9 +234,9 @@ class OpenImage:
             self._whole = self._encode(whole(self.shape))
         return self._whole
 
-    def holds(self, window: Window) -> bool:
-        """Whether a window is encoded already."""
-        return window in self._closer
+    def stages_of(self, window: Window) -> Mapping[int, Tensor] | None:
+        """Return what an ImageNet trunk saw of a window, if that is known; see `View.stages`."""
+        return self._closer[window].stages if window in self._closer else None
 
     def view_of(self, window: Window | None) -> View:
         """Return a window as the encoder sees it, encoding it if need be; None is all."""

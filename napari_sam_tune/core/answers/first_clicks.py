@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sam_tune.core.answers.links import Refiner
+    from napari_sam_tune.core.geometry.windows import BoundingBox
     from napari_sam_tune.core.pixel_classifier.prior import PixelPrior
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import Project
@@ -49,6 +50,7 @@ class FirstClick:
 
     Attributes:
         image_id: where it is.
+        box: around it, (y0, x0, y1, x1) in px of the image.
         own: (h, h) float16 logits of the candidate shown, before priors and refiners; of a closer
             look those that the coarse answer, priors included, led to.
         frame: where the part of the image lies that they are of.
@@ -61,6 +63,7 @@ class FirstClick:
     """
 
     image_id: str
+    box: BoundingBox
     own: NDArray[np.float16]
     frame: Frame
     asked: Asked
@@ -89,6 +92,7 @@ class FirstClick:
         cells_a_pixel = max(frame.input) / max(frame.shape) * frame.grid / side
         return cls(
             annotation.image_id,
+            annotation.bbox,
             own,
             frame,
             Asked(side, middles, torch.tensor([proposal.prompt.labels])),

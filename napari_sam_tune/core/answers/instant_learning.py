@@ -8,15 +8,27 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from dataclasses import replace
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from napari_sam_tune.core.answers.encoding import is_large
 from napari_sam_tune.core.answers.first_clicks import MOST_CLICKS, FirstClicks, choose_mixture
 from napari_sam_tune.core.answers.known_images import Known, known_images
-from napari_sam_tune.core.errors import ImageError, ProjectError, SamTuneError, StorageError
-from napari_sam_tune.core.images.files import to_rgb8
-from napari_sam_tune.core.pixel_classifier.cells import coverage
+from napari_sam_tune.core.answers.scenes import (
+    Scene,
+    SceneFeatures,
+    ScenePrior,
+    in_scenes,
+    level_of,
+    scene_window,
+    window_learnt_in,
+)
+from napari_sam_tune.core.errors import ImageError, SamTuneError
+from napari_sam_tune.core.geometry.windows import whole
 from napari_sam_tune.core.pixel_classifier.classifier import PixelClassifier
-from napari_sam_tune.core.pixel_classifier.features import KEY, FeatureExtractor, PixelFeatures
+from napari_sam_tune.core.pixel_classifier.features import FeatureExtractor
 from napari_sam_tune.core.pixel_classifier.finder import Snapshot
 from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES, Learnt
 from napari_sam_tune.core.pixel_classifier.prior import Mixture, PixelPrior
@@ -27,9 +39,11 @@ if TYPE_CHECKING:
     import torch
 
     from napari_sam_tune.core.answers.encoding import OpenImage
+    from napari_sam_tune.core.answers.first_clicks import FirstClick
     from napari_sam_tune.core.answers.known_images import Refused
-    from napari_sam_tune.core.answers.links import Refiner
+    from napari_sam_tune.core.answers.links import Prior, Refiner
     from napari_sam_tune.core.geometry.placed_mask import PlacedMask
+    from napari_sam_tune.core.geometry.windows import Window
     from napari_sam_tune.core.pixel_classifier.finder import ClassMaps
     from napari_sam_tune.core.pixel_classifier.statistics import Contribution
     from napari_sam_tune.core.project.annotations import Annotation
@@ -41,6 +55,8 @@ _log = logging.getLogger(__name__)
 
 _KEPT: Final = 40
 """Images whose part in the sums is kept; of others it is computed anew to be taken out."""
+_MAPS: Final = 12
+"""Windows of the open image whose maps are kept."""
 _AT_ONCE: Final = 20
 """Images learnt in one go; of a project just opened the others come the next times."""
 
@@ -79,13 +95,14 @@ class InstantLearning:
         self.extractor = FeatureExtractor(device)
         self.clicks = FirstClicks(project, side)
         self._classifier = PixelClassifier()
-        self._known: dict[str, Known] = {}
+        self._side = side
+        self._known: dict[Scene, Known] = {}
         self._moves_seen = set(project.class_moves())
-        self._unreadable: set[str] = set()
-        self._contributions: OrderedDict[str, Contribution] = OrderedDict()
-        self._open: tuple[ImageRecord, PixelFeatures] | None = None
+        self._unreadable: set[Scene] = set()
+        self._contributions: OrderedDict[Scene, Contribution] = OrderedDict()
+        self._features = SceneFeatures(project, cache, self.extractor)
         self._snapshot: Snapshot | None = None
-        self._maps: ClassMaps | None = None  # of the open image
+        self._maps: dict[Window | None, ClassMaps] = {}  # of the open image, or windows of it
         self._learnt = resumed or Learnt()
         self._fewest_clicks = min(self._learnt.judged, MOST_CLICKS) // 2
         self._is_settled = True
@@ -103,45 +120,14 @@ class InstantLearning:
             StorageError: they could not be kept; the image is open all the same.
 
         """
-        self.clicks.forget_asked()
-        self._maps = None
-        if opened.is_large:
-            return
-        known = self._cached(record)
-        self._open = record, known or self.extractor.extract(opened.rgb, opened.view.stages)
-        if known is None:
-            self._cache.put(KEY, record.content_hash, self._open[1].packed())
+        self.forget()
+        self._features.look(opened, record)
 
     def forget(self) -> None:
         """Have no image open."""
-        self._open = self._maps = None
+        self._features.forget()
+        self._maps.clear()
         self.clicks.forget_asked()
-
-    @property
-    def _open_id(self) -> str | None:
-        return None if self._open is None else self._open[0].id
-
-    def _cached(self, record: ImageRecord) -> PixelFeatures | None:
-        embedding = self._cache.get(KEY, record.content_hash)
-        return None if embedding is None else PixelFeatures.unpacked(embedding)
-
-    def _features(self, record: ImageRecord) -> PixelFeatures | None:
-        """Features of any image; None where it cannot be read."""
-        if self._open is not None and self._open[0].id == record.id:
-            return self._open[1]
-        known = self._cached(record)
-        if known is not None:
-            return known
-        try:
-            features = self.extractor.extract(to_rgb8(self._project.read_image(record.id)))
-        except (ProjectError, ImageError) as error:
-            _log.warning("Nothing is learnt from %s: %s", record.id, error)
-            return None
-        try:
-            self._cache.put(KEY, record.content_hash, features.packed())
-        except StorageError as error:
-            _log.warning("The features of %s could not be kept: %s", record.id, error)
-        return features
 
     # ------------------------------------------------------------- learning
 
@@ -154,19 +140,21 @@ class InstantLearning:
         """
         self._follow_classes()
         changed, now = self._changed()
-        changed.sort(key=lambda image_id: image_id != self._open_id)
-        for image_id in changed[:_AT_ONCE]:
-            if image_id != self._open_id:  # what was just accepted is learnt at once
+        changed.sort(key=lambda scene: scene.image_id != self._features.open_id)
+        for scene in changed[:_AT_ONCE]:
+            if scene.image_id != self._features.open_id:  # what was just accepted is learnt at once
                 checkpoint()
             try:
-                self._replace(image_id, self._known.get(image_id), now.get(image_id))
+                self._replace(scene, self._known.get(scene), now.get(scene))
             except SamTuneError as error:  # one damaged mask must not keep the others from counting
-                _log.warning("Nothing more is learnt from %s: %s", image_id, error)
-                self._unreadable.add(image_id)
-            self._snapshot, self._maps, self._is_settled = None, None, False
+                _log.warning("Nothing more is learnt from %s: %s", scene.name, error)
+                self._unreadable.add(scene)
+            self._snapshot, self._is_settled = None, False
+            self._maps.clear()
         if changed:
-            here = self._known.get(self._open_id or "", Known())
-            self.clicks.follow(self._learnt_masks(), here.annotations)
+            known = self._known.items()
+            here = [k.annotations for s, k in known if s.image_id == self._features.open_id]
+            self.clicks.follow(self._learnt_masks(), chain.from_iterable(here))
 
     def _follow_classes(self) -> None:
         """Call classes in the sums as they are called now; nothing need be learnt anew for that."""
@@ -175,46 +163,48 @@ class InstantLearning:
             if key in self._moves_seen or old == new:
                 continue
             self._classifier.rename_class(old, new)
-            for image_id, known in self._known.items():
-                self._known[image_id] = known.renamed(old, new)
-            for image_id, contribution in self._contributions.items():
-                self._contributions[image_id] = contribution.renamed(old, new)
-            self._snapshot = self._maps = None
+            for scene, known in self._known.items():
+                self._known[scene] = known.renamed(old, new)
+            for scene, contribution in self._contributions.items():
+                self._contributions[scene] = contribution.renamed(old, new)
+            self._snapshot = None
+            self._maps.clear()
         self._moves_seen = set(moves)
 
-    def _changed(self) -> tuple[list[str], dict[str, Known]]:
-        """Images of which something else is known than was learnt, and what is known of all."""
-        now = known_images(self._project, self._rejected())
+    def _changed(self) -> tuple[list[Scene], dict[Scene, Known]]:
+        """Scenes of which something else is known than was learnt, and what is known of all."""
+        known = known_images(self._project, self._rejected())
+        now = in_scenes(known, self._project, self._side)
         changed = [
-            image_id
-            for image_id in {**self._known, **now}
-            if self._known.get(image_id) != now.get(image_id) and image_id not in self._unreadable
+            scene
+            for scene in {**self._known, **now}
+            if self._known.get(scene) != now.get(scene) and scene not in self._unreadable
         ]
         return changed, now
 
-    def _replace(self, image_id: str, before: Known | None, now: Known | None) -> None:
-        """Take out of the sums what was known of an image, and put in what is known now."""
-        record = self._project.image(image_id)
-        features = self._features(record)
+    def _replace(self, scene: Scene, before: Known | None, now: Known | None) -> None:
+        """Take out of the sums what was known of a scene, and put in what is known now."""
+        record = self._project.image(scene.image_id)
+        features = self._features.of(scene)
         if features is None:
-            self._unreadable.add(image_id)
+            self._unreadable.add(scene)
             return
-        old, contribution = self._contributions.get(image_id), None
+        old, contribution = self._contributions.get(scene), None
         if before is not None and old is None:
-            old = before.contribution(self._project, record, features)
+            old = before.contribution(self._project, record, features, scene.window)
         if now is not None:
-            contribution = now.contribution(self._project, record, features)
+            contribution = now.contribution(self._project, record, features, scene.window)
         # from here on nothing can fail
         if old is not None:
-            self._classifier.subtract(image_id, old)
-            self._contributions.pop(image_id, None)
-            del self._known[image_id]
+            self._classifier.subtract(scene.name, old)
+            self._contributions.pop(scene, None)
+            del self._known[scene]
         if now is not None and contribution is not None:
-            self._classifier.add(image_id, contribution)
-            self._contributions[image_id] = contribution
+            self._classifier.add(scene.name, contribution)
+            self._contributions[scene] = contribution
             while len(self._contributions) > _KEPT:
                 self._contributions.popitem(last=False)
-            self._known[image_id] = now
+            self._known[scene] = now
 
     # ------------------------------------------------------------ first clicks
 
@@ -238,7 +228,8 @@ class InstantLearning:
         self._is_settled = False
 
     def _learnt_masks(self) -> list[str]:
-        return [name for known in self._known.values() for name in known.annotations]
+        names = (name for known in self._known.values() for name in known.annotations)
+        return list(dict.fromkeys(names))
 
     # -------------------------------------------------------------- settling
 
@@ -260,21 +251,23 @@ class InstantLearning:
         if self._is_settled:
             return
         self._classifier.calibrate()
-        self._snapshot = self._maps = None
+        self._snapshot = None
+        self._maps.clear()
         if len(self.clicks) < self._fewest_clicks:
             return
         self._fewest_clicks = 0
-        images = {click.image_id for click in self.clicks}
-        if self._classifier.images < LEAST_IMAGES or len(images) < LEAST_IMAGES:
-            images = set()
+        scenes = {click: self._scene_of(click) for click in self.clicks}
+        several = set(scenes.values())
+        if self._classifier.images < LEAST_IMAGES or len(several) < LEAST_IMAGES:
+            several = set()
         left_out = {}
-        for image_id in images:
+        for scene in several:
             checkpoint()
-            left_out[image_id] = self._left_out(image_id)
+            left_out[scene] = self._left_out(scene)
         clicks = [
             (click, prior)
-            for click in self.clicks
-            if (prior := left_out.get(click.image_id)) is not None
+            for click, scene in scenes.items()
+            if (prior := left_out.get(scene)) is not None
         ]
         choice = choose_mixture(clicks, self._mixture, refiners, checkpoint)
         self._learnt = Learnt(
@@ -289,14 +282,23 @@ class InstantLearning:
         )
         self._is_settled = True
 
-    def _left_out(self, image_id: str) -> PixelPrior | None:
-        """What the classifier would say of an image whose fold it had not seen."""
-        features = self._features(self._project.image(image_id))
+    def _scene_of(self, click: FirstClick) -> Scene:
+        """Return where the object that was clicked was learnt from."""
+        shape = self._project.image(click.image_id).shape
+        if not is_large(shape, self._side):
+            return Scene(click.image_id)
+        length = self._side << level_of(click.box, self._side)
+        return Scene(click.image_id, scene_window(click.box, length, shape))
+
+    def _left_out(self, scene: Scene) -> PixelPrior | None:
+        """What the classifier would say of a scene whose fold it had not seen."""
+        features = self._features.of(scene)
         if features is None:
             return None
-        solution = self._classifier.solve(without=self._classifier.fold_of(image_id))
+        solution = self._classifier.solve(without=self._classifier.fold_of(scene.name))
         scores = features.scores(solution)[..., 0]
-        return PixelPrior(self._classifier.calibration.logits(scores), features.window)
+        logits = self._classifier.calibration.logits(scores)
+        return PixelPrior(logits, features.window_from(scene.window))
 
     # --------------------------------------------------------------- answers
 
@@ -305,7 +307,7 @@ class InstantLearning:
         """What it is worth, as far as that can be told."""
         return self._learnt
 
-    def prior(self, prompt: Prompt) -> PixelPrior | None:
+    def prior(self, prompt: Prompt) -> Prior | None:
         """What was learnt, about the open image; None where it has no say.
 
         Args:
@@ -316,8 +318,19 @@ class InstantLearning:
         mixture = self._mixture
         if prompt.box is not None:
             mixture = Mixture(mixture.weight / 2)
-        maps = None if mixture.is_none else self.class_maps()
-        return None if maps is None else PixelPrior(maps.logits, maps.window, mixture)
+        opened = self._features.opened
+        if mixture.is_none or opened is None or self.snapshot() is None:
+            return None
+        if opened.is_large:
+            return ScenePrior(partial(self._prior_in, mixture))
+        return self._prior_in(mixture, None)
+
+    def _prior_in(self, mixture: Mixture, window: Window | None) -> PixelPrior:
+        """What was learnt, about the open image, or a window of it."""
+        maps = self.class_maps(window)
+        if maps is None:
+            raise ImageError("The image could not be read: what was learnt says nothing of it.")
+        return PixelPrior(maps.logits, maps.window, mixture)
 
     def prior_on(self, rgb: NDArray[np.uint8], record: ImageRecord) -> PixelPrior | None:
         """What was learnt, about an image that is not open; None where it has no say.
@@ -344,24 +357,38 @@ class InstantLearning:
         if self._snapshot is None:
             classes = tuple(self._classifier.classes)
             solution = self._classifier.solve(classes)
-            images = frozenset(self._known)
+            images = frozenset(scene.image_id for scene in self._known)
             self._snapshot = Snapshot(solution, classes, self._classifier.calibration, images)
         return self._snapshot
 
-    def class_maps(self) -> ClassMaps | None:
-        """What the classifier makes of the open image, class by class; None before it can."""
-        snapshot = self.snapshot()
-        if self._open is None or snapshot is None:
+    def class_maps(self, window: Window | None = None) -> ClassMaps | None:
+        """What the classifier makes of the open image, class by class; None before it can.
+
+        Args:
+            window: of a large image, what to look at; the maps are of a window around it.
+
+        """
+        snapshot, opened = self.snapshot(), self._features.opened
+        if opened is None or snapshot is None:
             return None
-        if self._maps is None:
-            self._maps = snapshot.maps(self._open[1])
-        return self._maps
+        seen = None
+        if opened.is_large:
+            seen = window_learnt_in(window or whole(opened.shape), opened.shape, self._side)
+        if seen not in self._maps:
+            features = self._features.of(Scene(self._features.open_id or "", seen))
+            if features is None:
+                return None
+            maps = snapshot.maps(features)
+            self._maps[seen] = replace(maps, window=features.window_from(seen))
+            while len(self._maps) > _MAPS:
+                del self._maps[next(iter(self._maps))]
+        return self._maps[seen]
 
     def leading_class(self, mask: PlacedMask) -> tuple[str, float] | None:
         """Return the class of a mask on the open image and its lead; None before two are known."""
-        maps = self.class_maps()
-        if maps is None or self._open is None or len(maps.classes) < 2 or mask.bbox is None:
+        if mask.bbox is None:
             return None
-        features = self._open[1]
-        cells = coverage(mask.cropped, mask.bbox, features.cell_size, features.cells)
-        return maps.lead_in(cells)
+        maps = self.class_maps(mask.bbox)
+        if maps is None or len(maps.classes) < 2:
+            return None
+        return maps.lead_in(maps.cells_of(mask.cropped, mask.bbox))

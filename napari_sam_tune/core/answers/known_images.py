@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.pixel_classifier.statistics import contribution_of, known_cells
+from napari_sam_tune.core.prompts import Prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from napari_sam_tune.core.geometry.windows import BoundingBox
+    from napari_sam_tune.core.geometry.windows import BoundingBox, Shape, Window
     from napari_sam_tune.core.pixel_classifier.features import PixelFeatures
     from napari_sam_tune.core.pixel_classifier.statistics import Contribution
+    from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import ImageRecord, Project
     from napari_sam_tune.core.prompts import Mask
 
@@ -59,9 +62,19 @@ class Known:
         return replace(self, masks=masks)
 
     def contribution(
-        self, project: Project, record: ImageRecord, features: PixelFeatures
+        self,
+        project: Project,
+        record: ImageRecord,
+        features: PixelFeatures,
+        window: Window | None = None,
     ) -> Contribution:
         """Return what it says of the image's pixels, by the classes of then.
+
+        Args:
+            project: where the masks are.
+            record: of the image.
+            features: of it, or of the window.
+            window: what of a large image is meant; None: all of it.
 
         Raises:
             ProjectError: a mask is damaged.
@@ -69,14 +82,56 @@ class Known:
         """
         annotations = [replace(project.annotation(i), label=label) for i, label in self.masks]
         aside = [project.annotation(name) for name in self.set_aside]
+        rejected = [(one.mask, one.bbox) for one in self.rejected]
+        unknown = [(one.cropped_mask, one.bbox) for one in aside]
+        known: Sequence[Annotation | _Part] = annotations
+        name = record.content_hash
+        if window is not None:
+            known = [p for p in (_Part.of(a, window) for a in annotations) if p is not None]
+            rejected = list(_within(rejected, record.shape, window))
+            unknown = list(_within(unknown, record.shape, window))
+            name = f"{name} {window}"
         cells = known_cells(
-            features,
-            annotations,
-            is_done=self.is_done,
-            rejected=[(one.mask, one.bbox) for one in self.rejected],
-            unknown=[(one.cropped_mask, one.bbox) for one in aside],
+            features, known, is_done=self.is_done, rejected=rejected, unknown=unknown
         )
-        return contribution_of(features, cells, record.content_hash)
+        return contribution_of(features, cells, name)
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """What of an accepted mask lies in a window, as if that were the image."""
+
+    label: str
+    bbox: BoundingBox
+    cropped_mask: Mask
+    prompts: tuple[Prompt, ...]
+
+    @classmethod
+    def of(cls, annotation: Annotation, window: Window) -> _Part | None:
+        """Return it; None where nothing does."""
+        mask = annotation.placed.within(window)
+        if mask.bbox is None:
+            return None
+        said = annotation.prompts[-1:]
+        y0, x0, y1, x1 = window
+        clicks = [
+            ((x - x0, y - y0), label)
+            for prompt in said
+            for (x, y), label in zip(prompt.points, prompt.labels, strict=True)
+            if x0 <= x < x1 and y0 <= y < y1
+        ]
+        prompts = (Prompt([p for p, _ in clicks], [s for _, s in clicks]),) if clicks else ()
+        return cls(annotation.label, mask.bbox, mask.cropped, prompts)
+
+
+def _within(
+    masks: Iterable[tuple[Mask, BoundingBox]], shape: Shape, window: Window
+) -> Iterator[tuple[Mask, BoundingBox]]:
+    """Yield what of masks, each cut to its box, lies in a window, as if that were the image."""
+    for mask, box in masks:
+        part = PlacedMask.in_window(mask, box, shape).within(window)
+        if part.bbox is not None:
+            yield part.cropped, part.bbox
 
 
 def known_images(project: Project, rejected: Mapping[str, tuple[Refused, ...]]) -> dict[str, Known]:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from napari_sam_tune.core.geometry.windows import Window
+
     Floats = NDArray[np.float32]
 
 SIDE: Final = 512
@@ -80,6 +82,13 @@ class PixelFeatures:
         """The part of the image that its cells cover, in px; it may reach a little beyond."""
         (rows, columns), (height, width) = self.cells, self.cell_size
         return 0.0, 0.0, rows * height, columns * width
+
+    def window_from(self, window: Window | None) -> tuple[float, float, float, float]:
+        """Return `window` where the features are of a window of a large image; None: of all."""
+        if window is None:
+            return self.window
+        (y0, x0, y1, x1), (top, left, _, _) = self.window, window
+        return y0 + top, x0 + left, y1 + top, x1 + left
 
     def means(self) -> Floats:
         """Return (CHANNELS,) float32: the mean of each feature over the image, as deviations."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import ndimage
 
+from napari_sam_tune.core.geometry.windows import clipped
 from napari_sam_tune.core.pixel_classifier.cells import coverage
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class ClassMaps:
         logits: (rows, columns) float32, of an object of any class.
         classes: names.
         scores: (rows, columns, K) float32 of each class, comparable with each other alone.
-        window: (0, 0, y1, x1) in image px that the cells cover.
+        window: (y0, x0, y1, x1) in image px that the cells cover; y0 and x0 are whole.
 
     """
 
@@ -45,6 +46,30 @@ class ClassMaps:
     classes: tuple[str, ...]
     scores: Floats
     window: tuple[float, float, float, float]
+
+    @property
+    def cell_size(self) -> tuple[float, float]:
+        """Height and width of a cell, in px of the image."""
+        y0, x0, y1, x1 = self.window
+        rows, columns = self.logits.shape
+        return (y1 - y0) / rows, (x1 - x0) / columns
+
+    def cells_of(self, mask: Mask, box: BoundingBox) -> Floats:
+        """Return the share of each cell that a mask cut to its box covers; what lies outside not.
+
+        Args:
+            mask: (h, w) bool.
+            box: (y0, x0, y1, x1) in px of the image, ends excluded.
+
+        """
+        y0, x0, y1, x1 = (round(at) for at in self.window)
+        moved = box[0] - y0, box[1] - x0, box[2] - y0, box[3] - x0
+        seen = clipped(moved, (y1 - y0, x1 - x0))
+        rows, columns = (slice(seen[a] - moved[a], seen[a + 2] - moved[a]) for a in (0, 1))
+        cells = self.logits.shape[0], self.logits.shape[1]
+        if not mask[rows, columns].size:
+            return np.zeros(cells, np.float32)
+        return coverage(mask[rows, columns], seen, self.cell_size, cells)
 
     def class_in(self, cells: Floats) -> str | None:
         """Return the class whose scores are highest in (rows, columns) cells by their weights."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 import torch
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.geometry.windows import BoundingBox
     from napari_sam_tune.core.pixel_classifier.features import PixelFeatures
-    from napari_sam_tune.core.project.annotations import Annotation
-    from napari_sam_tune.core.prompts import Mask
+    from napari_sam_tune.core.prompts import Mask, Prompt
 
     Numbers = NDArray[np.float64]
 
@@ -43,6 +42,30 @@ _RING: Final = (1.5, 8.0)
 """Cells from a mask within which an image that is not done is background."""
 _SAMPLE: Final = 150
 """Cells of objects, and as many of the background, that are kept of an image to calibrate by."""
+
+
+class LabelledMask(Protocol):
+    """An accepted mask, as far as it is learnt from."""
+
+    @property
+    def label(self) -> str:
+        """Its class."""
+        ...
+
+    @property
+    def bbox(self) -> BoundingBox:
+        """(y0, x0, y1, x1) in px of what the features are of, ends excluded."""
+        ...
+
+    @property
+    def cropped_mask(self) -> Mask:
+        """Bool, cut to `bbox`."""
+        ...
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """What was said of it; the last one counts."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +84,7 @@ class KnownCells:
 
 def known_cells(
     features: PixelFeatures,
-    annotations: Sequence[Annotation],
+    annotations: Sequence[LabelledMask],
     *,
     is_done: bool,
     rejected: Iterable[tuple[Mask, BoundingBox]] = (),
@@ -87,7 +110,7 @@ def known_cells(
 
 def _cells_of_masks(
     features: PixelFeatures,
-    annotations: Sequence[Annotation],
+    annotations: Sequence[LabelledMask],
     *,
     is_done: bool,
     rejected: Iterable[tuple[Mask, BoundingBox]],
