@@ -623,9 +623,9 @@ def test_a_16_bit_image_is_converted_once(
     converted: list[tuple[int, ...]] = []
     stretched = files._stretched
 
-    def count(colour: np.ndarray) -> np.ndarray:
+    def count(colour: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
         converted.append(colour.shape)
-        return stretched(colour)
+        return stretched(colour, limits)
 
     monkeypatch.setattr(files, "_stretched", count)
     session.open_image(blobs().astype(np.uint16) * 200, "deep.tif")

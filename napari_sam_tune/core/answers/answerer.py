@@ -21,7 +21,7 @@ from napari_sam_tune.core.answers.likely_class import LikelyClasses
 from napari_sam_tune.core.answers.look_again import LookAgain
 from napari_sam_tune.core.answers.stroke import encloses, inside, snap
 from napari_sam_tune.core.errors import ImageError, PromptError, SamTuneError, StorageError
-from napari_sam_tune.core.images.files import content_hash, spatial_shape
+from napari_sam_tune.core.images.files import content_hash, spatial_shape, to_rgb8
 from napari_sam_tune.core.images.rgb_source import HeldRgb, RgbSource, glance, rgb_source
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.pixel_classifier.history import LearntHistory
@@ -277,7 +277,8 @@ class Answerer:
         embedding = self.embeddings.get(key, record.content_hash)
         with self.predictor.aside(rgb, embedding):
             proposal = self.chain.carry(expected, self.instant.prior_on(rgb, record))
-            made = None if embedding is not None else self.predictor.view.embedding
+            is_known = embedding is not None or self.predictor.opened.is_large
+            made = None if is_known else self.predictor.view.embedding
         if made is not None:
             try:
                 self.embeddings.put(key, record.content_hash, made)

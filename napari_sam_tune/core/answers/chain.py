@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.geometry.placed_mask import PlacedMask
     from napari_sam_tune.core.geometry.windows import Window
     from napari_sam_tune.core.images.rgb_source import RgbSource
-    from napari_sam_tune.core.prompts import Prompt, Proposal
+    from napari_sam_tune.core.prompts import Proposal
     from napari_sam_tune.core.recall.recall import Recall
     from napari_sam_tune.core.recall.recalled import Recalled
     from napari_sam_tune.core.storage.embeddings import Embedding

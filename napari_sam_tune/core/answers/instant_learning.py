@@ -36,7 +36,9 @@ from napari_sam_tune.core.pixel_classifier.prior import Mixture, PixelPrior
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
     from napari_sam_tune.core.answers.encoding import OpenImage
     from napari_sam_tune.core.answers.first_clicks import FirstClick
@@ -341,9 +343,9 @@ class InstantLearning:
 
         """
         snapshot = None if self._mixture.is_none else self.snapshot()
-        if snapshot is None:
+        if snapshot is None or is_large(record.shape, self._side):
             return None
-        maps = snapshot.maps(self._cached(record) or self.extractor.extract(rgb))
+        maps = snapshot.maps(self._features.of_pixels(rgb, record))
         return PixelPrior(maps.logits, maps.window, self._mixture)
 
     @property

@@ -27,6 +27,7 @@ from napari_sam_tune.core.pixel_classifier.features import KEY, SIDE, PixelFeatu
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_sam_tune.core.answers.encoding import OpenImage
@@ -248,6 +249,10 @@ class SceneFeatures:
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return features
+
+    def of_pixels(self, rgb: NDArray[np.uint8], record: ImageRecord) -> PixelFeatures:
+        """Return features of (H, W, 3) pixels of an image that is not open; they are not kept."""
+        return self._cached(record.content_hash) or self._extractor.extract(rgb)
 
     def _made(self, scene: Scene, opened: OpenImage | None) -> PixelFeatures:
         window = scene.window
