@@ -241,7 +241,9 @@ def first_click(own, radius=40):
     frame = Frame((0, 0, 256, 256), 512, 256)
     truth = radius > APART
     click = Asked(512, torch.tensor([[[256.0, 256.0]]]), torch.tensor([[1]]))
-    return FirstClick("a", np.float16(own), frame, click, truth, "base", False, 2.0)
+    return FirstClick(
+        "a", (0, 0, 256, 256), np.float16(own), frame, click, truth, "base", False, 2.0
+    )
 
 
 def test_masks_accepted_closer_are_drawn_closer():
@@ -422,7 +424,7 @@ def test_all_like_what_was_accepted_is_found_and_nothing_twice(labelled_session)
     assert all(s.label == "defect" and s.source == "similar" for s in suggestions)
     assert all(iou(s.full_mask, truths[0]) < 0.3 for s in suggestions)
     rejected = session.open_object.suggestion
-    height, width = session.answerer.instant._open[1].cell_size
+    height, width = session.answerer.instant.class_maps().cell_size
     y, x = (values[0] for values in np.nonzero(rejected.full_mask))
     cell = int(y / height), int(x / width)
     before = session.answerer.instant.class_maps().logits[cell]
@@ -624,7 +626,9 @@ def test_a_renamed_class_is_called_so_in_the_sums_and_nothing_is_learnt_anew(tmp
     living = fresh()
     replaced = []
     real = living._replace
-    monkeypatch.setattr(living, "_replace", lambda i, *more: (replaced.append(i), real(i, *more)))
+    monkeypatch.setattr(
+        living, "_replace", lambda i, *more: (replaced.append(i.name), real(i, *more))
+    )
     key = project.rename_class("scratch", "Kratzer")
     assert not living.is_up_to_date
     living.follow()
