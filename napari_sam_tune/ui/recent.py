@@ -13,6 +13,8 @@ import platformdirs
 from PIL import Image
 
 from napari_sam_tune.core.project.folder import is_project
+from napari_sam_tune.core.texts.wording import tr
+from napari_sam_tune.ui.queue import SAMPLE_IMAGES
 from napari_sam_tune.ui.thumbnails import thumbnail_of_image
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ class Recent:
     @property
     def name(self) -> str:
         """What a person knows it by: the folder of its images, else its own name."""
+        if self.folder == SAMPLE_IMAGES:
+            return tr("Sample images")
         return (self.folder or self.project).name
 
     @property

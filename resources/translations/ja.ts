@@ -2884,5 +2884,9 @@
         <source>You can go on: what you accept is safe on this computer, and is exchanged with the others once the shared place is back.</source>
         <translation>作業は続けられます。確定したマスクはこのコンピューターに安全に保存され、共有の場所が戻りしだい他の人と同期されます。</translation>
     </message>
+    <message>
+        <source>Sample images</source>
+        <translation>サンプル画像</translation>
+    </message>
 </context>
 </TS>

@@ -91,9 +91,9 @@ class Bars(_Chart):
     def paintEvent(self, _: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         """Draw the bars."""
         painter = QPainter(self)
-        line, width, metrics = self._line(), self.width(), QFontMetrics(self.font())
+        line, width, metrics = self._line(), self.width(), painter.fontMetrics()
         names = max((metrics.horizontalAdvance(visible(b.name)) for b in self.bars), default=0)
-        names = min(names + _GAP, width // 3)
+        names = min(names + 1 + _GAP, width // 3)  # a text as wide as its place may be cut
         ends = max((metrics.horizontalAdvance(b.said) for b in self.bars), default=0) + _GAP
         for number, bar in enumerate(self.bars):
             top = number * line

@@ -105,6 +105,8 @@ def table(*columns: str) -> QTableWidget:
     widget.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
     header = widget.horizontalHeader()
     header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+    # the first says what a row is about; figures beside it are short
+    header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
     header.setTextElideMode(Qt.TextElideMode.ElideRight)
     for column, text in enumerate(columns):
         widget.horizontalHeaderItem(column).setToolTip(text)

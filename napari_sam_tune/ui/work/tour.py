@@ -27,6 +27,8 @@ class _Step:
 class Tour(QObject):
     """Follows a person at work on the samples; passes a step as soon as it is done.
 
+    The last says to go on like this: it goes with the next mask that is accepted.
+
     Args:
         work: on the samples, whose first image has two pits that one click each finds.
         card: shows the steps.
@@ -43,6 +45,7 @@ class Tour(QObject):
         self._work, self._card, self._at = work, card, 0
         self.session = work.place.session
         self._before = len(self.session.project.annotations())
+        self._accepted_then = 0  # when the step began
         self._first = work.place.queue.images[0].id
         card.left.connect(self.end)
         self.session.object_changed.connect(self._look)
@@ -76,7 +79,10 @@ class Tour(QObject):
     def _look(self, *_: object) -> None:
         while self._at < len(_STEPS) - 1 and _STEPS[self._at].is_done(self):
             self._at += 1
+            self._accepted_then = self.accepted
             self._show()
+        if self._at == len(_STEPS) - 1 and self.accepted > self._accepted_then:
+            self.end()
 
     def _show(self) -> None:
         text = tr(_STEPS[self._at].text).format(**self._work.place.panel.keys)
