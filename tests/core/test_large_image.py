@@ -13,11 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from napari_sam_tune.core.errors import ImageError
+from napari_sam_tune.core.errors import ImageError, ProjectError
 from napari_sam_tune.core.images import large_image
-from napari_sam_tune.core.images.files import read_image, to_rgb8
-from napari_sam_tune.core.images.large_image import LargeImage, open_image
+from napari_sam_tune.core.images.files import content_hash, read_image, to_rgb8
+from napari_sam_tune.core.images.large_image import LargeImage, as_large, open_image
 from napari_sam_tune.core.images.overview import averaged
+from napari_sam_tune.core.project.project import Project
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -246,3 +247,36 @@ def test_what_cannot_be_read_in_parts_is_refused_or_decoded_whole(tmp_path: Path
         changed.read((0, 0, 9, 9))
     with pytest.raises(TypeError, match="ask for a window"):
         np.asarray(changed)
+
+
+def test_a_project_knows_a_large_image_by_what_is_in_it(tmp_path: Path) -> None:
+    pixels = _image(4, 1, "uint8")
+    folder = tmp_path / "images"
+    folder.mkdir()
+    file = _written(folder, "tiled", pixels)
+    project = Project.open(tmp_path / "work.project")
+    # as a release before this one registered it: by all of its pixels
+    project.add_image("early", shape=(301, 257), content_hash=content_hash(pixels), path=file)
+    record = project.register(_opened(file), "late", path=file)
+
+    for image_id in ("early", "late"):
+        image = project.open_image(image_id)
+        assert isinstance(image, LargeImage)
+        assert np.array_equal(image.read((7, 8, 30, 50)), pixels[7:30, 8:50])
+        assert np.array_equal(project.read_image(image_id), pixels)
+    with pytest.raises(ProjectError, match="Save it as TIFF or OME-Zarr"):
+        project.register(_opened(file), "nowhere")
+    kept = project.register(as_large(pixels.copy()), "kept")
+    assert kept.path is None
+    assert np.array_equal(project.read_image("kept"), pixels)
+
+    file.unlink()
+    with pytest.raises(ProjectError, match="not at"):
+        project.open_image("late")
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    _written(moved, "OME-Zarr", pixels)
+    assert project.relink(moved) == ["early", "late"]
+    assert project.image("late").path == "../moved/image.zarr"
+    assert project.image("late").content_hash == record.content_hash
+    assert np.array_equal(project.read_image("late"), pixels)

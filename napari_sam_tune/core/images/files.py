@@ -20,7 +20,7 @@ from napari_sam_tune.core.images.pictures import open_picture
 from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -280,8 +280,17 @@ def content_hash(image: ArrayLike, among: Container[str | None] = ()) -> str:
 
 
 def _hash(array: Pixels) -> str:
-    array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    digest = hashlib.sha256(f"{array.shape} {array.dtype.str}".encode())
-    digest.update(struct.pack("<q", array.size))
-    digest.update(array.reshape(-1).view(np.uint8).data if array.size else b"")
+    return hash_of_bands(array.shape, array.dtype, [array])
+
+
+def hash_of_bands(
+    shape: tuple[int, ...], dtype: np.dtype[np.generic], bands: Iterable[Pixels]
+) -> str:
+    """Return the `content_hash` of an image that is given a few rows at a time."""
+    dtype = dtype.newbyteorder("<")
+    digest = hashlib.sha256(f"{shape} {dtype.str}".encode())
+    digest.update(struct.pack("<q", int(np.prod(shape, dtype=np.int64))))
+    for band in bands:
+        array = np.ascontiguousarray(band, dtype)
+        digest.update(array.reshape(-1).view(np.uint8).data if array.size else b"")
     return digest.hexdigest()[:32]

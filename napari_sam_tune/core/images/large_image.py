@@ -17,16 +17,19 @@ from PIL import Image
 
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.geometry.windows import clipped, resized_shape, shape_of, whole
-from napari_sam_tune.core.images.files import to_rgb8, value_range
+from napari_sam_tune.core.images.files import content_hash, hash_of_bands, to_rgb8, value_range
 from napari_sam_tune.core.images.large_tiff import tiff_source
 from napari_sam_tune.core.images.large_zarr import ZarrSource, is_zarr
 from napari_sam_tune.core.images.overview import Overview, averaged
+from napari_sam_tune.core.images.picture import MOST_BYTES
 from napari_sam_tune.core.images.pictures import errors_told, open_picture
 from napari_sam_tune.core.images.tiff_picture import TiffPicture
 from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Collection
+
+    from numpy.typing import ArrayLike, NDArray
 
     from napari_sam_tune.core.geometry.windows import Shape, Window
     from napari_sam_tune.core.images.picture import Pixels
@@ -43,6 +46,8 @@ _FIRST_SECONDS, _SECONDS = 0.5, 0.1
 again."""
 _ALMOST: Final = 1.02
 """A copy this much smaller than is wanted will do: sides of copies are rounded."""
+_DIGITS: Final = 40
+_BAND_BYTES: Final = 64 << 20
 _BLOCKS, _BLOCK = 16, 64
 """An image is named by this many blocks along either axis, of so many px a side."""
 
@@ -68,10 +73,18 @@ class Source(Protocol):
 
 
 class HeldSource:
-    """An image that is in memory, because its file cannot be read in parts."""
+    """An image that is in memory, such as one whose file cannot be read in parts.
+
+    Args:
+        pixels: (H, W) or (H, W, C).
+
+    Attributes:
+        pixels: the same.
+
+    """
 
     def __init__(self, pixels: Pixels) -> None:
-        self._pixels = pixels
+        self.pixels = pixels
         self.shapes: tuple[Shape, ...] = ((pixels.shape[0], pixels.shape[1]),)
         self.channels, self.dtype = pixels.shape[2:], pixels.dtype
         self.units: tuple[Shape, ...] = ((256, pixels.shape[1]),)
@@ -79,7 +92,7 @@ class HeldSource:
     def read(self, level: int, window: Window) -> Pixels:
         """Return a window."""
         y0, x0, y1, x1 = window
-        return self._pixels[y0:y1, x0:x1]
+        return self.pixels[y0:y1, x0:x1]
 
 
 class LargeImage:
@@ -125,6 +138,11 @@ class LargeImage:
         return int(np.prod(self.shape, dtype=np.int64))
 
     @property
+    def held(self) -> Pixels | None:
+        """All its pixels, where they are in memory; else None."""
+        return self._source.pixels if isinstance(self._source, HeldSource) else None
+
+    @property
     def nbytes(self) -> int:
         """What its pixels would take in memory."""
         return self.size * self.dtype.itemsize
@@ -165,6 +183,25 @@ class LargeImage:
         part = int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
         found = self._source.read(level, part)
         return found[np.ix_(rows - rows[0], columns - columns[0])]
+
+    def whole(self) -> Pixels:
+        """Return all its pixels.
+
+        Raises:
+            ImageError: they are more than may be held, or as `read`.
+
+        """
+        if self.nbytes > MOST_BYTES:
+            raise ImageError(
+                tr(
+                    "{called} holds {gigabytes:.1f} GB of pixels, and {most:.1f} GB are the most "
+                    "that is read at once.",
+                    called=self._called,
+                    gigabytes=self.nbytes / 1e9,
+                    most=MOST_BYTES / 1e9,
+                )
+            )
+        return self.read((0, 0, self.shape[0], self.shape[1]))
 
     def rgb(self, window: Window, side: int | None = None) -> NDArray[np.uint8]:
         """Return what the encoder wants of a window: 8-bit RGB, see `images.files.to_rgb8`.
@@ -227,18 +264,41 @@ class LargeImage:
 
     @cached_property
     def content_hash(self) -> str:
-        """What an image is known by: 32 hex digits of the SHA-256 of shape, type and some pixels.
+        """What an image is known by: 40 hex digits of the SHA-256 of shape, type and some pixels.
 
         Those of 16 × 16 blocks of 64 × 64 px on a regular grid over all of the image, edges
         included. The same pixels have the same name whatever file they are in; a change that lies
-        between the blocks is not seen. Never the name that `images.files.content_hash` gives.
+        between the blocks is not seen. Names that `images.files.content_hash` gives are shorter.
         """
         dtype = self.dtype.newbyteorder("<")
         digest = hashlib.sha256(f"blocks {self.shape} {dtype.str}".encode())
         for block in self._blocks:
             one = block.astype(np.uint8) if block.dtype == np.bool_ else block
             digest.update(np.ascontiguousarray(one, one.dtype.newbyteorder("<")).tobytes())
-        return digest.hexdigest()[:32]
+        return digest.hexdigest()[:_DIGITS]
+
+    def name_among(self, names: Collection[str | None]) -> str:
+        """Return what it is called among names that images have: its `content_hash` or another.
+
+        Early releases held large images whole, and named them by all pixels. To find out whether
+        one of these names is meant, all pixels are read.
+
+        Raises:
+            ImageError: as `read`.
+
+        """
+        is_early = any(name is not None and len(name) < _DIGITS for name in names)
+        if self.content_hash in names or not is_early or self.nbytes > MOST_BYTES:
+            return self.content_hash
+        return self._early_name if self._early_name in names else self.content_hash
+
+    @cached_property
+    def _early_name(self) -> str:
+        """What `images.files.content_hash` calls it."""
+        rows = max(1, _BAND_BYTES // (self.nbytes // self.shape[0]))
+        height, width = self.shape[:2]
+        bands = (self.read((y, 0, y + rows, width)) for y in range(0, height, rows))
+        return hash_of_bands(self.shape, self.dtype, bands)
 
     @cached_property
     def _blocks(self) -> list[Pixels]:
@@ -420,6 +480,26 @@ def _span(key: Any, side: int) -> tuple[int, int, slice | int]:
         return 0, 0, slice(None)
     low, high = min(wanted[0], wanted[-1]), max(wanted[0], wanted[-1]) + 1
     return low, high, slice(None, None, wanted.step)
+
+
+def name_of_image(image: ArrayLike | LargeImage, among: Collection[str | None] = ()) -> str:
+    """Return what an image is known by, whether it is large or not.
+
+    Args:
+        image: the array as given or as `read_image` returns it, or an image that is read in parts.
+        among: names that images have already; see `content_hash` and `LargeImage.name_among`.
+
+    """
+    large = image if isinstance(image, LargeImage) else as_large(np.asarray(image))
+    return content_hash(image, among) if large is None else large.name_among(among)
+
+
+def as_large(pixels: Pixels) -> LargeImage | None:
+    """Return an array as a `LargeImage` over it; None where it is none, or none that large."""
+    is_image = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[-1] <= 4)
+    if not is_image or pixels.shape[0] * pixels.shape[1] <= LARGE_PIXELS:
+        return None
+    return LargeImage(HeldSource(pixels), tr("The image"))
 
 
 def open_image(path: str | Path) -> Pixels | LargeImage:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import zarr
 
+from napari_sam_tune.core.documents import read_json
 from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.images.blosc_chunks import check_blosc
+from napari_sam_tune.core.images.files import list_files
 from napari_sam_tune.core.images.zarr_levels import Level, described, levels_of
 from napari_sam_tune.core.texts.wording import tr
 
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 _MOST_AT_ONCE: Final = 256 << 20
 """Bytes of a chunk: it is unpacked whole, however small the window."""
 _COLOURS: Final = (3, 4)
-_GROUPS: Final = (".zgroup", ".zarray", "zarr.json")
+_METADATA: Final = (".zgroup", ".zarray", "zarr.json")
+_DESCRIPTIONS: Final = ("zarr.json", ".zattrs")
 
 
 class ZarrSource:
@@ -85,7 +88,37 @@ class ZarrSource:
 
 def is_zarr(path: Path) -> bool:
     """Whether a folder is a zarr group or array."""
-    return path.is_dir() and any((path / name).is_file() for name in _GROUPS)
+    return path.is_dir() and any((path / name).is_file() for name in _METADATA)
+
+
+def list_zarr_images(folder: Path, *, recursive: bool = False) -> list[Path]:
+    """List the `.zarr` folders that say of themselves that they are images; see `list_files`.
+
+    Raises:
+        ImageError: the folder cannot be read.
+
+    """
+    found = list_files(folder, {".zarr"}, recursive=recursive, folders=True)
+    return [path for path in found if _says_image(path)]
+
+
+def _says_image(path: Path) -> bool:
+    """Whether a `.zarr` is an array, or a group with an image in it."""
+    try:
+        if (path / ".zarray").is_file():
+            return True
+        file = next((f for name in _DESCRIPTIONS if (f := path / name).is_file()), None)
+        said = {} if file is None else read_json(file)
+    except (SamTuneError, OSError):
+        return False
+    attributes = said.get("attributes", said)
+    attributes = attributes if isinstance(attributes, dict) else {}
+    ome = attributes.get("ome")
+    return (
+        said.get("node_type") == "array"
+        or "multiscales" in attributes
+        or (isinstance(ome, dict) and "multiscales" in ome)
+    )
 
 
 def _levels(path: Path) -> tuple[Level, ...]:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.geometry.turning import turned_shape
 from napari_sam_tune.core.images.files import content_hash as hash_of
-from napari_sam_tune.core.images.files import read_image, spatial_shape
+from napari_sam_tune.core.images.files import list_images, spatial_shape
+from napari_sam_tune.core.images.large_image import LargeImage, name_of_image, open_image
+from napari_sam_tune.core.images.large_zarr import is_zarr, list_zarr_images
 from napari_sam_tune.core.images.pictures import open_picture
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Collection
 
     from numpy.typing import NDArray
 
@@ -32,10 +34,24 @@ def files_by_content(files: list[Path], lost: list[ImageRecord]) -> dict[str, li
     return found
 
 
+def list_all_images(folder: str | Path, *, recursive: bool = False) -> list[Path]:
+    """List the images of a folder, files and `.zarr`; see `list_images`.
+
+    Raises:
+        ImageError: the folder cannot be read.
+
+    """
+    files = list_images(folder, recursive=recursive)
+    return files + list_zarr_images(Path(folder), recursive=recursive)
+
+
 def is_there(file: Path) -> bool:
-    """Tell whether there is a file; what lies in a folder that may not be read is not there."""
+    """Tell whether there is an image's file, or its `.zarr`.
+
+    What lies in a folder that may not be read is not there.
+    """
     try:
-        return file.is_file()
+        return file.is_file() or is_zarr(file)
     except PermissionError:
         return False
 
@@ -45,17 +61,23 @@ def name_of(record: ImageRecord) -> str:
     return Path(record.path or "").name
 
 
-def hash_of_file(file: Path, among: Container[str | None]) -> str | None:
-    """Return the `content_hash` of a file as it is read; None where it is no image."""
+def hash_of_file(file: Path, among: Collection[str | None]) -> str | None:
+    """Return what a file as it is read is known by; None where it is no image."""
     try:
-        return hash_of(read_image(file), among)
+        return name_of_image(open_image(file), among)
     except ImageError:
         return None  # not an image after all: it cannot be the one looked for
 
 
-def hashes_of_file(file: Path, among: Container[str | None]) -> set[str]:
+def hashes_of_file(file: Path, among: Collection[str | None]) -> set[str]:
     """Return all that a project may know a file's pixels by: as they are read, and were once."""
-    known = hash_of_file(file, among)
+    try:
+        image = open_image(file)
+        known = name_of_image(image, among)
+    except ImageError:
+        image, known = None, None
+    if known is not None and (file.is_dir() or isinstance(image, LargeImage)):
+        return {known}
     try:
         with open_picture(file) as picture:
             earlier = None if picture.is_plain else hash_of(picture.read_as_stored(), among)
@@ -104,8 +126,8 @@ def look_at(record: ImageRecord, file: Path) -> Look:
     )
 
 
-def pixels_known(record: ImageRecord, file: Path) -> NDArray[Any] | None:
-    """Read a file as the project knows it; None where it holds other pixels by now.
+def image_known(record: ImageRecord, file: Path) -> NDArray[Any] | LargeImage | None:
+    """Open a file as the project knows it; None where it holds other pixels by now.
 
     Of what the first releases took for an image and this one would not (a stack of three planes, a
     thumbnail before the image), the masks still need what they were made on.
@@ -116,14 +138,14 @@ def pixels_known(record: ImageRecord, file: Path) -> NDArray[Any] | None:
     """
     refused, own = None, {record.content_hash}
     try:
-        pixels: NDArray[Any] = read_image(file)
-        if hash_of(pixels, own) == record.content_hash:
-            return pixels
+        image = open_image(file)
+        if name_of_image(image, own) == record.content_hash:
+            return image
     except ImageError as error:
         refused = error
-    if record.turn is None:
+    if record.turn is None and not file.is_dir():
         with open_picture(file) as picture:
-            pixels = picture.read_as_stored()
+            pixels: NDArray[Any] = picture.read_as_stored()
         if hash_of(pixels, own) == record.content_hash:
             return pixels
     if refused is not None:

@@ -11,18 +11,19 @@ import numpy as np
 
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.geometry.turning import UPRIGHT
-from napari_sam_tune.core.images.files import content_hash as hash_of
-from napari_sam_tune.core.images.files import list_images, spatial_shape
+from napari_sam_tune.core.images.files import spatial_shape
+from napari_sam_tune.core.images.large_image import LargeImage, as_large, name_of_image
 from napari_sam_tune.core.images.names import absolute
 from napari_sam_tune.core.project.announcing import announced
 from napari_sam_tune.core.project.image_files import (
     files_by_content,
     hash_of_file,
     hashes_of_file,
+    image_known,
     is_there,
+    list_all_images,
     look_at,
     name_of,
-    pixels_known,
 )
 from napari_sam_tune.core.project.split import split_group
 from napari_sam_tune.core.texts.plain_text import is_text, visible
@@ -63,7 +64,7 @@ class ImagesOfProject:
 
     def register(
         self,
-        image: ArrayLike,
+        image: ArrayLike | LargeImage,
         image_id: str,
         *,
         path: Path | str | None = None,
@@ -73,7 +74,8 @@ class ImagesOfProject:
         """Make an image that was read known to the project. See `add_image`.
 
         Args:
-            image: (H, W), (H, W, C) or (C, H, W) array of any dtype.
+            image: (H, W), (H, W, C) or (C, H, W) array of any dtype, or a large image. One that
+                is not held in memory needs a file.
             image_id: its name in the project.
             path: the file it came from. Without one, or where the file holds other pixels (a
                 channel was taken of it, or a filter went over it), the array is copied into the
@@ -83,9 +85,12 @@ class ImagesOfProject:
             stratum: the class to balance the split by.
 
         """
-        pixels = np.asarray(image)
-        height, width = spatial_shape(pixels)
-        named = self.content_of(pixels, image_id)
+        if isinstance(image, LargeImage):
+            pixels, (height, width) = image.held, image.shape[:2]
+        else:
+            pixels = np.asarray(image)
+            height, width = spatial_shape(pixels)
+        named = self.content_of(image, image_id)
         known = self._journal.read().images.get(image_id)
         if known is not None and known.earlier == named:
             return known  # as it was before it was turned; see `upright`
@@ -102,23 +107,25 @@ class ImagesOfProject:
         )
         return record if path is not None else self._with_own_pixels(record, pixels)
 
-    def content_of(self, image: ArrayLike, image_id: str) -> str:
+    def content_of(self, image: ArrayLike | LargeImage, image_id: str) -> str:
         """Return an image's `content_hash`, as the project has it where it knows the image."""
         known = self._journal.read().images.get(image_id)
-        return hash_of(image, () if known is None else (known.content_hash, known.earlier))
+        return name_of_image(image, () if known is None else (known.content_hash, known.earlier))
 
-    def upright(self, image: NDArray[Any], record: ImageRecord) -> NDArray[Any]:
+    def upright(
+        self, image: NDArray[Any] | LargeImage, record: ImageRecord
+    ) -> NDArray[Any] | LargeImage:
         """Return a registered image as the project knows it, where it is given as it was before.
 
         Raises:
             ProjectError, ImageError: as `read_image`.
 
         """
-        if record.earlier is None or hash_of(image, {record.earlier}) != record.earlier:
+        if record.earlier is None or name_of_image(image, {record.earlier}) != record.earlier:
             return image
-        return self.read_image(record.id)
+        return self.open_image(record.id)
 
-    def _with_own_pixels(self, record: ImageRecord, pixels: NDArray[Any]) -> ImageRecord:
+    def _with_own_pixels(self, record: ImageRecord, pixels: NDArray[Any] | None) -> ImageRecord:
         """Keep an image's pixels where the file on record, if it is there, holds others."""
         if record.path is None or not is_there(self.path / record.path):
             return record
@@ -144,7 +151,7 @@ class ImagesOfProject:
         Args:
             image_id: any text.
             shape: (H, W) in pixels.
-            content_hash: `images.content_hash` of the pixels as `read_image` returns them.
+            content_hash: `name_of_image` of the pixels as `open_image` returns them.
             path: its file; kept relative to the project.
             array: its pixels, copied into the project; needed where there is no file.
             group: images that must not be split between training and judging; default its own.
@@ -205,10 +212,11 @@ class ImagesOfProject:
     def _copy_image(self, image_id: str, content_hash: str, array: ArrayLike | None) -> None:
         if array is None:
             raise ProjectError(
-                f"The image “{image_id}” has neither a file nor pixels; give `path` or `array`."
+                f"The image “{image_id}” has no file, and its pixels are not at hand, or too many "
+                "to be copied into the project. Save it as TIFF or OME-Zarr, and open that."
             )
         pixels = np.asarray(array)
-        if hash_of(pixels, {content_hash}) != content_hash:
+        if name_of_image(pixels, {content_hash}) != content_hash:
             raise ProjectError(f"The pixels of “{image_id}” do not have the content hash given.")
         self._folder.images.create()
         attributes = {"content_hash": content_hash}
@@ -307,10 +315,24 @@ class ImagesOfProject:
         return known
 
     def read_image(self, image_id: str) -> NDArray[Any]:
-        """Read an image's pixels as they were when it was registered.
+        """Read all of an image's pixels as they were when it was registered.
 
         Returns:
             (H, W) or (H, W, C), as `images.read_image` returns it.
+
+        Raises:
+            ProjectError, ImageError: as `open_image`; or it is too large to be held.
+
+        """
+        image = self.open_image(image_id)
+        return image.whole() if isinstance(image, LargeImage) else image
+
+    def open_image(self, image_id: str) -> NDArray[Any] | LargeImage:
+        """Open an image as it was when it was registered.
+
+        Returns:
+            As `images.open_image` returns it: its pixels, or where they are many, what they are
+            read by.
 
         Raises:
             ProjectError: the project does not know it, or its file was moved or changed, or its
@@ -327,27 +349,27 @@ class ImagesOfProject:
                 f"The image “{image_id}” is not at {file} any more: it was moved or renamed, or "
                 "its folder may not be read. Show the project its new folder (relink)."
             )
-        pixels = pixels_known(record, file)
-        if pixels is None:
+        image = image_known(record, file)
+        if image is None:
             raise ProjectError(
                 f"The file {file} was changed since its masks were made: the pixels differ. Put "
                 "the original back, or show the project where it is (relink)."
             )
-        return pixels
+        return image
 
-    def _own_pixels(self, record: ImageRecord) -> NDArray[Any]:
+    def _own_pixels(self, record: ImageRecord) -> NDArray[Any] | LargeImage:
         """Read pixels kept in the project; zarr reads a chunk that is missing as zeros."""
         try:
             pixels = self._folder.images.read(record.content_hash)
         except ProjectError as error:
             raise ProjectError(f"The image “{record.id}” cannot be read. {error}") from error
-        if hash_of(pixels, {record.content_hash}) != record.content_hash:
+        if name_of_image(pixels, {record.content_hash}) != record.content_hash:
             raise ProjectError(
                 f"The pixels of the image “{record.id}” in {self._folder.images.root} are damaged: "
                 "they are not those its masks were made on. Restore the record "
                 f"{record.content_hash} from a backup."
             )
-        return pixels
+        return as_large(pixels) or pixels
 
     def relink(self, folder: str | Path) -> list[str]:
         """Find images that were moved, by their content, whatever they are called now.
@@ -364,7 +386,7 @@ class ImagesOfProject:
 
         """
         lost = [record for record in self.images() if record.path and not self._is_there(record)]
-        files = files_by_content(list_images(folder, recursive=True), lost)
+        files = files_by_content(list_all_images(folder, recursive=True), lost)
         found = []
         for record in lost:
             if same := files.get(record.content_hash):

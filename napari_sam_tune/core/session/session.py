@@ -16,6 +16,7 @@ from psygnal import Signal
 
 from napari_sam_tune.core.config import TrainConfig
 from napari_sam_tune.core.errors import StorageError
+from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.project.effort import EffortRow, EffortTally
 from napari_sam_tune.core.rounds.learner import Learner
 from napari_sam_tune.core.rounds.plan import AutoRounds
@@ -161,11 +162,11 @@ class Session(Proposing, Changing, CarryingOn):
         See `Project.register` for the arguments.
         """
         record = self.project.register(image, image_id, path=path, group=group, stratum=stratum)
-        image = self.project.upright(image, record)
+        upright = self.project.upright(image, record)
         self.answerer.learn()
         self.answerer.settle()
         self.answerer.apply_swap()
-        self.answerer.open(image, record)
+        self.answerer.open(upright.whole() if isinstance(upright, LargeImage) else upright, record)
         self.show(image_id)
         return record
 
