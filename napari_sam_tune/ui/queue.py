@@ -13,9 +13,16 @@ import numpy as np
 from napari.layers import Image
 
 from napari_sam_tune.core.errors import ImageError
-from napari_sam_tune.core.images.files import list_images, read_image, read_like
+from napari_sam_tune.core.images.files import read_like
+from napari_sam_tune.core.images.large_image import (
+    LARGE_PIXELS,
+    LargeImage,
+    as_large,
+    open_image,
+)
+from napari_sam_tune.core.images.large_source import SlicedSource
 from napari_sam_tune.core.images.names import absolute
-from napari_sam_tune.core.project.image_files import is_there
+from napari_sam_tune.core.project.image_files import is_there, list_all_images
 from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.canvas.looks import OWN
 
@@ -49,10 +56,10 @@ class QueuedImage:
     path: Path | None = None
     layer: Image | None = None
     plane: tuple[int, ...] = ()
-    read_kept: Callable[[], NDArray[Any]] | None = None
+    read_kept: Callable[[], NDArray[Any] | LargeImage] | None = None
 
-    def read(self) -> NDArray[Any]:
-        """Return the pixels, (H, W) or (H, W, C); may take a while.
+    def read(self) -> NDArray[Any] | LargeImage:
+        """Return the pixels, (H, W) or (H, W, C), or what many are read by; may take a while.
 
         Raises:
             ImageError: the file cannot be read.
@@ -61,13 +68,31 @@ class QueuedImage:
         if self.read_kept is not None:
             return self.read_kept()
         if self.layer is not None:
+            large = self._large_layer(self.layer)
+            if large is not None:
+                return large
             data = self.layer.data[0] if self.layer.multiscale else self.layer.data
             pixels = np.asarray(data[self.plane] if self.plane else data)
             # napari's own readers turn no photograph upright
             return pixels if self.path is None else read_like(self.path, pixels)
         if self.path is None:
             raise ImageError(tr("{id} has neither a file nor a layer.", id=self.id))
-        return read_image(self.path)
+        return open_image(self.path)
+
+    def _large_layer(self, layer: Image) -> LargeImage | None:
+        """Return what a layer of many pixels is read by; its file, where that is the same."""
+        levels = list(layer.data) if layer.multiscale else [layer.data]
+        rows = len(self.plane)
+        shape = tuple(levels[0].shape[rows:])
+        if shape[0] * shape[1] <= LARGE_PIXELS:
+            return None
+        if self.path is not None:
+            image = open_image(self.path)
+            if isinstance(image, LargeImage) and image.shape == shape:
+                return image
+        if isinstance(levels[0], np.ndarray):
+            return as_large(levels[0][self.plane])
+        return LargeImage(SlicedSource(levels, self.plane, shape[2:]), layer.name)
 
 
 class ImageQueue:
@@ -161,11 +186,11 @@ def folder_queue(folder: Path) -> ImageQueue:
         ImageError: the folder cannot be read or holds no image.
 
     """
-    paths = list_images(folder)
+    paths = list_all_images(folder)
     if not paths:
         raise ImageError(
             tr(
-                "There is no image in {folder}. PNG, JPEG, TIFF, BMP and WebP files are looked "
+                "There is no image in {folder}. PNG, JPEG, TIFF, BMP, WebP and OME-Zarr are looked "
                 "for; choose the folder they are in.",
                 folder=folder,
             )
@@ -222,13 +247,13 @@ def project_queue(project: Project, folder: Path | None) -> ImageQueue:
     """
     beside = project.path.parent if project.path.name == PROJECT_NAME else None
     folder = folder or beside
-    paths = list_images(folder) if folder is not None and folder.is_dir() else []
+    paths = list_all_images(folder) if folder is not None and folder.is_dir() else []
     images = [QueuedImage(path.name, path=path) for path in paths]
     there, missing = {absolute(path) for path in paths}, []
     names = {image.id for image in images}
     for record in project.images():
         if record.path is None:
-            kept = partial(project.read_image, record.id)
+            kept = partial(project.open_image, record.id)
             images.append(QueuedImage(record.id, read_kept=kept))
             continue
         file = absolute(project.path / record.path)
@@ -293,7 +318,7 @@ def _file_of(layer: Image) -> Path | None:
     The pixels of what has no file are copied into the project.
     """
     path = Path(layer.source.path) if layer.source.path and layer.ndim == 2 else None
-    return path if path is not None and path.is_file() else None
+    return path if path is not None and is_there(path) else None
 
 
 def _free_name(name: str, taken: set[str]) -> str:

@@ -20,6 +20,8 @@ from napari_sam_tune.ui.thumbnails import thumbnail_of_image
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_sam_tune.core.images.large_image import LargeImage
+
 _MOST_KEPT = 5
 _log = logging.getLogger(__name__)
 
@@ -80,7 +82,7 @@ def forget_recent(recent: Recent) -> None:
     _remove_picture(recent)
 
 
-def save_picture(recent: Recent, pixels: NDArray[Any]) -> None:
+def save_picture(recent: Recent, pixels: NDArray[Any] | LargeImage) -> None:
     """Keep a thumbnail of an image of a project, any that `to_rgb8` takes."""
     try:
         recent.picture.parent.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ from qtpy.QtGui import QColor, QImage
 from scipy import ndimage
 
 from napari_sam_tune.core.images.files import to_rgb8
+from napari_sam_tune.core.images.large_image import LargeImage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -113,31 +114,36 @@ def as_qimage(pixels: NDArray[np.uint8]) -> QImage:
     return QImage(data.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
 
 
-def thumbnail_of_image(pixels: NDArray[Any], side: int = SIDE) -> NDArray[np.uint8]:
+def thumbnail_of_image(pixels: NDArray[Any] | LargeImage, side: int = SIDE) -> NDArray[np.uint8]:
     """Return any image that `to_rgb8` takes made small, RGB, at most `side` pixels each way."""
+    if isinstance(pixels, LargeImage):
+        return _small(pixels.glance(2 * side), side)
     return _small(_channels_last(pixels), side)
 
 
 def thumbnail_of_object(
-    pixels: NDArray[Any], mask: Mask, bbox: BoundingBox, colour: str, side: int = SIDE
+    pixels: NDArray[Any] | LargeImage, mask: Mask, bbox: BoundingBox, colour: str, side: int = SIDE
 ) -> NDArray[np.uint8]:
     """Return an object in its surroundings, with its outline in a colour.
 
     Args:
-        pixels: of its image, of any shape `to_rgb8` takes.
+        pixels: its image, of any shape `to_rgb8` takes.
         mask: cut to `bbox`.
         bbox: (y0, x0, y1, x1).
         colour: "#rrggbb".
         side: of the thumbnail, at most.
 
     """
-    pixels = _channels_last(pixels)
+    image = pixels if isinstance(pixels, LargeImage) else _channels_last(pixels)
     y0, x0, y1, x1 = bbox
-    height, width = pixels.shape[:2]
+    height, width = image.shape[:2]
     margin = max(_LEAST_MARGIN, round(_MARGIN * max(y1 - y0, x1 - x0)))
     top, left = max(0, y0 - margin), max(0, x0 - margin)
     bottom, right = min(height, y1 + margin), min(width, x1 + margin)
-    picture = _small(pixels[top:bottom, left:right], side)
+    if isinstance(image, LargeImage):
+        picture = _small(image.rgb((top, left, bottom, right), 2 * side), side)
+    else:
+        picture = _small(image[top:bottom, left:right], side)
     # where each pixel of the thumbnail lies in the mask
     rows = (np.arange(picture.shape[0]) + 0.5) * (bottom - top) / picture.shape[0] + top - y0
     columns = (np.arange(picture.shape[1]) + 0.5) * (right - left) / picture.shape[1] + left - x0

@@ -468,8 +468,8 @@
         <translation>{id}にはファイルもレイヤーもありません。</translation>
     </message>
     <message>
-        <source>There is no image in {folder}. PNG, JPEG, TIFF, BMP and WebP files are looked for; choose the folder they are in.</source>
-        <translation>{folder}に画像がありません。対象はPNG・JPEG・TIFF・BMP・WebPファイルです。画像のあるフォルダーを選んでください。</translation>
+        <source>There is no image in {folder}. PNG, JPEG, TIFF, BMP, WebP and OME-Zarr are looked for; choose the folder they are in.</source>
+        <translation>{folder}に画像がありません。対象はPNG・JPEG・TIFF・BMP・WebP・OME-Zarrです。画像のあるフォルダーを選んでください。</translation>
     </message>
     <message>
         <source>There is no image in the viewer. Drag one in, or choose a folder of images.</source>
@@ -1758,6 +1758,10 @@
         <translation>「別の案」でほかを表示</translation>
     </message>
     <message>
+        <source>Zoom in to paint: a pixel of the screen is {n} pixels of the image here.</source>
+        <translation>塗るには拡大してください。ここでは画面の1画素が画像の{n}画素に当たります。</translation>
+    </message>
+    <message>
         <source>Here “{name}” lies over the image that is open. Label this image?</source>
         <translation>開いている画像に「{name}」が重なっています。こちらをラベル付けしますか？</translation>
     </message>
@@ -2019,6 +2023,10 @@
     <message>
         <source>{expected} on {finds} of {images}</source>
         <translation>{images}中{finds}枚に{expected}</translation>
+    </message>
+    <message>
+        <source>{id} is too large to be looked through unopened.</source>
+        <translation>{id}は大きすぎるため、開かずに調べることはできません。</translation>
     </message>
     <message>
         <source>Click in the middle of the dark spot below the number CP-0401, at its left. It is a pit, and the model proposes its outline.</source>
@@ -2703,8 +2711,16 @@
         <translation>{called}は{width:,} × {height:,}画素と記されています。1辺の上限は{most:,}画素です。タイルに分割してください。</translation>
     </message>
     <message>
+        <source>{called} holds {gigabytes:.1f} GB of pixels, and {most:.1f} GB are the most that is read at once.</source>
+        <translation>{called}の画素データは{gigabytes:.1f} GBあります。一度に読み込める上限は{most:.1f} GBです。</translation>
+    </message>
+    <message>
         <source>Nothing of the window {window} lies inside.</source>
         <translation>領域{window}は画像の外にあります。</translation>
+    </message>
+    <message>
+        <source>The image</source>
+        <translation>画像</translation>
     </message>
     <message>
         <source>{path} is a folder, and neither a zarr array nor OME-Zarr. Give a file.</source>

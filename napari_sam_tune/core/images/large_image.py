@@ -6,18 +6,19 @@ themselves of all others. Whoever wants part of a large image reads a window of 
 
 from __future__ import annotations
 
-import hashlib
-import operator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from PIL import Image
 
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.geometry.windows import clipped, resized_shape, shape_of, whole
+from napari_sam_tune.core.images.blocks import DIGITS, blocks_of, name_of_blocks, sample_of
 from napari_sam_tune.core.images.files import content_hash, hash_of_bands, to_rgb8, value_range
+from napari_sam_tune.core.images.large_level import Form, Level
+from napari_sam_tune.core.images.large_source import HeldSource, Source
 from napari_sam_tune.core.images.large_tiff import tiff_source
 from napari_sam_tune.core.images.large_zarr import ZarrSource, is_zarr
 from napari_sam_tune.core.images.overview import Overview, averaged
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_sam_tune.core.geometry.windows import Shape, Window
+    from napari_sam_tune.core.geometry.windows import Window
     from napari_sam_tune.core.images.picture import Pixels
 
 LARGE_PIXELS: Final = 64_000_000
@@ -46,53 +47,7 @@ _FIRST_SECONDS, _SECONDS = 0.5, 0.1
 again."""
 _ALMOST: Final = 1.02
 """A copy this much smaller than is wanted will do: sides of copies are rounded."""
-_DIGITS: Final = 40
 _BAND_BYTES: Final = 64 << 20
-_BLOCKS, _BLOCK = 16, 64
-"""An image is named by this many blocks along either axis, of so many px a side."""
-
-
-class Source(Protocol):
-    """Where the pixels of a large image come from.
-
-    Attributes:
-        shapes: (H, W) of each level that is stored, finest first.
-        channels: () or (C,), as of the arrays.
-        dtype: of the pixels.
-        units: (h, w) of what is unpacked at once, of each level.
-
-    """
-
-    shapes: tuple[Shape, ...]
-    channels: tuple[int, ...]
-    dtype: np.dtype[Any]
-    units: tuple[Shape, ...]
-
-    def read(self, level: int, window: Window) -> Pixels:
-        """Return a window of a level, (h, w) or (h, w, C); it lies inside."""
-
-
-class HeldSource:
-    """An image that is in memory, such as one whose file cannot be read in parts.
-
-    Args:
-        pixels: (H, W) or (H, W, C).
-
-    Attributes:
-        pixels: the same.
-
-    """
-
-    def __init__(self, pixels: Pixels) -> None:
-        self.pixels = pixels
-        self.shapes: tuple[Shape, ...] = ((pixels.shape[0], pixels.shape[1]),)
-        self.channels, self.dtype = pixels.shape[2:], pixels.dtype
-        self.units: tuple[Shape, ...] = ((256, pixels.shape[1]),)
-
-    def read(self, level: int, window: Window) -> Pixels:
-        """Return a window."""
-        y0, x0, y1, x1 = window
-        return self.pixels[y0:y1, x0:x1]
 
 
 class LargeImage:
@@ -226,7 +181,7 @@ class LargeImage:
         if min(shape) < 1:
             raise ImageError(tr("Nothing of the window {window} lies inside.", window=window))
         if side is None or max(shape) <= side:
-            return to_rgb8(self._source.read(0, window), self.limits)
+            return self.rgb8(self._source.read(0, window))
         wanted = resized_shape(shape, side)
         least = min(shape[0] / wanted[0], shape[1] / wanted[1])
         found, number = (0.0, 0.0), 0
@@ -236,7 +191,7 @@ class LargeImage:
         level = self._levels[number]
         y0, x0, y1, x1 = (edge / level.factor[n % 2] for n, edge in enumerate(window))
         outer = clipped((int(y0), int(x0), int(np.ceil(y1)), int(np.ceil(x1))), level.shape)
-        pixels = to_rgb8(level.whole_window(outer), self.limits)
+        pixels = self.rgb8(level.whole_window(outer))
         box = [x0 - outer[1], y0 - outer[0], x1 - outer[1], y1 - outer[0]]
         box[2], box[3] = min(box[2], pixels.shape[1]), min(box[3], pixels.shape[0])
         size = wanted[1], wanted[0]
@@ -250,10 +205,7 @@ class LargeImage:
         Percentiles of the blocks that name the image; where those are all one value, the least and
         the largest of all.
         """
-        blocks = [block.reshape((-1, *self.shape[2:])) for block in self._blocks]
-        sample = np.concatenate(blocks)
-        sample = sample[:, None, None] if sample.ndim == 1 else sample[:, None]
-        low, high = value_range(sample[..., : 1 if sample.shape[-1] < 3 else 3])
+        low, high = value_range(sample_of(self._blocks))
         if low < high or self.dtype in (np.uint8, np.bool_):
             return low, high
         smallest = self._levels[-1]
@@ -270,12 +222,7 @@ class LargeImage:
         included. The same pixels have the same name whatever file they are in; a change that lies
         between the blocks is not seen. Names that `images.files.content_hash` gives are shorter.
         """
-        dtype = self.dtype.newbyteorder("<")
-        digest = hashlib.sha256(f"blocks {self.shape} {dtype.str}".encode())
-        for block in self._blocks:
-            one = block.astype(np.uint8) if block.dtype == np.bool_ else block
-            digest.update(np.ascontiguousarray(one, one.dtype.newbyteorder("<")).tobytes())
-        return digest.hexdigest()[:_DIGITS]
+        return name_of_blocks(self._blocks, self.shape, self.dtype)
 
     def name_among(self, names: Collection[str | None]) -> str:
         """Return what it is called among names that images have: its `content_hash` or another.
@@ -287,7 +234,7 @@ class LargeImage:
             ImageError: as `read`.
 
         """
-        is_early = any(name is not None and len(name) < _DIGITS for name in names)
+        is_early = any(name is not None and len(name) < DIGITS for name in names)
         if self.content_hash in names or not is_early or self.nbytes > MOST_BYTES:
             return self.content_hash
         return self._early_name if self._early_name in names else self.content_hash
@@ -302,24 +249,7 @@ class LargeImage:
 
     @cached_property
     def _blocks(self) -> list[Pixels]:
-        starts = []
-        for side in self.shape[:2]:
-            last = max(0, side - _BLOCK)
-            evenly = (round(n * last / (_BLOCKS - 1)) for n in range(_BLOCKS - 1))
-            # so that most lie within one tile of a file
-            starts.append(sorted({*(at - at % _BLOCK for at in evenly), last}))
-        bottom, right = self.shape[:2]
-        found = []
-        for y in starts[0]:
-            if self._source.units[0][1] >= right:  # a strip is unpacked whole: once for all
-                band = self._source.read(0, (y, 0, min(y + _BLOCK, bottom), right))
-                found += [band[:, x : x + _BLOCK].copy() for x in starts[1]]
-                continue
-            found += [
-                self._source.read(0, (y, x, min(y + _BLOCK, bottom), min(x + _BLOCK, right)))
-                for x in starts[1]
-            ]
-        return found
+        return blocks_of(self._source)
 
     # ------------------------------------------------------------------ levels
 
@@ -333,23 +263,23 @@ class LargeImage:
 
     @cached_property
     def _levels(self) -> list[Level]:
-        found = [
-            Level(self, shape, self._factor(n), n, None)
-            for n, shape in enumerate(self._source.shapes)
-        ]
+        last = len(self._source.shapes) - 1
+        kinds: list[tuple[int, int, Pixels | None]] = [(n, 1, None) for n in range(last + 1)]
         overview = self._overview
-        if overview is None:
-            return found
-        (down, across), last = self._factor(len(found) - 1), len(found) - 1
-        height, width = self._source.shapes[last]
-        by = 2
-        while by < overview.factors[0]:
-            shape = -(-height // by), -(-width // by)
-            found.append(Level(self, shape, (down * by, across * by), last, by))
-            by *= 2
-        for factor, copy in zip(overview.factors, overview.copies, strict=True):
-            shape = copy.shape[0], copy.shape[1]
-            found.append(Level(self, shape, (down * factor, across * factor), last, factor, copy))
+        if overview is not None:
+            by = 2
+            while by < overview.factors[0]:
+                kinds.append((last, by, None))
+                by *= 2
+            copies = zip(overview.factors, overview.copies, strict=True)
+            kinds += [(last, factor, copy) for factor, copy in copies]
+        found = []
+        for stored, by, copy in kinds:
+            (height, width), (down, across) = self._source.shapes[stored], self._factor(stored)
+            form = Form((-(-height // by), -(-width // by)), self.shape[2:], self.dtype)
+            factor = down * by, across * by
+            part = partial(self._part_of_level, stored, by, copy)
+            found.append(Level(form, factor, part, self.rgb8))
         return found
 
     @cached_property
@@ -385,101 +315,36 @@ class LargeImage:
         (height, width), (h, w) = self._source.shapes[0], self._source.shapes[level]
         return height / h, width / w
 
-    # what levels ask
-    def _part(self, level: Level, window: Window, *, wait: bool) -> Pixels:
-        if level.by is None:
-            return self._source.read(level.stored, window)
+    def _part_of_level(
+        self, stored: int, by: int, copy: Pixels | None, window: Window, *, wait: bool
+    ) -> Pixels:
+        """Return a window of a level; of an overview all of it, or what was read so far."""
+        if by == 1:
+            return self._source.read(stored, window)
         y0, x0, y1, x1 = window
-        below = self._source.shapes[level.stored]
-        outer = clipped((y0 * level.by, x0 * level.by, y1 * level.by, x1 * level.by), below)
-        if level.copy is None:
-            return averaged(self._source.read(level.stored, outer), level.by)
+        below = (y0 * by, x0 * by, y1 * by, x1 * by)
+        outer = clipped(below, self._source.shapes[stored])
+        if copy is None:
+            return averaged(self._source.read(stored, outer), by)
         overview = self._overview
         if overview is not None:
             seconds = _SECONDS if overview.is_begun else _FIRST_SECONDS
             overview.fill(outer, None if wait else seconds)
-        return level.copy[y0:y1, x0:x1]
+        return copy[y0:y1, x0:x1]
 
+    def glance(self, side: int) -> NDArray[np.uint8]:
+        """Return all of it as 8-bit RGB of about so many px at most, as far as it was read.
 
-class Level:
-    """A large image in one size: an array for viewers, read where it is sliced.
+        Of what nobody has looked at yet, a part is read in half a second.
+        """
+        level = next((one for one in reversed(self._levels) if max(one.shape[:2]) >= side), None)
+        found = (level or self._levels[0])[...]
+        step = max(1, max(found.shape[:2]) // side)
+        return self.rgb8(found[::step, ::step])
 
-    Args:
-        image: whose.
-        pixels: (h, w).
-        factor: (down, across), px of the image to one of its pixels.
-        stored: which of the stored levels it is made of.
-        by: px of that one to one of its pixels; None where it is that.
-        copy: the pixels, where they are held.
-
-    Attributes:
-        shape: (h, w) or (h, w, C).
-        dtype: of the pixels as they are shown.
-
-    """
-
-    def __init__(
-        self,
-        image: LargeImage,
-        pixels: Shape,
-        factor: tuple[float, float],
-        stored: int,
-        by: int | None,
-        copy: Pixels | None = None,
-    ) -> None:
-        self._image = image
-        self.factor, self.stored, self.by, self.copy = factor, stored, by, copy
-        channels = image.shape[2:]
-        self._is_plain = not channels or (channels[0] in (3, 4) and image.dtype == np.uint8)
-        self.shape: tuple[int, ...] = (*pixels, *(channels if self._is_plain else (3,)))
-        self.dtype = image.dtype if self._is_plain else np.dtype(np.uint8)
-
-    @property
-    def ndim(self) -> int:
-        """2, or 3 with colours."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """How many numbers it has."""
-        return int(np.prod(self.shape, dtype=np.int64))
-
-    def whole_window(self, window: Window) -> Pixels:
-        """Return a window of it, of the image's own type, when all of it is read."""
-        return self._image._part(self, window, wait=True)
-
-    def __getitem__(self, key: Any) -> Pixels:
-        """Return what numpy would for slices and numbers; of an overview what was read so far."""
-        keys = list(key) if isinstance(key, tuple) else [key]
-        if Ellipsis in keys:
-            at = keys.index(Ellipsis)
-            keys[at : at + 1] = [slice(None)] * (self.ndim - len(keys) + 1)
-        keys += [slice(None)] * (self.ndim - len(keys))
-        (y0, y1, rows), (x0, x1, columns) = (
-            _span(one, side) for one, side in zip(keys[:2], self.shape[:2], strict=True)
-        )
-        if y0 == y1 or x0 == x1:
-            found = np.zeros((y1 - y0, x1 - x0, *self.shape[2:]), self.dtype)
-        else:
-            found = self._image._part(self, (y0, x0, y1, x1), wait=False)
-            found = found if self._is_plain else to_rgb8(found, self._image.limits)
-        return found[(rows, columns, *keys[2:])]
-
-    def __array__(self, dtype: Any = None, **_: object) -> NDArray[Any]:
-        """Return all of it; of the finest ones nobody should ask that."""
-        return np.asarray(self[...], dtype)
-
-
-def _span(key: Any, side: int) -> tuple[int, int, slice | int]:
-    """Return what part of an axis a slice or a number touches, and what it is of that part."""
-    if not isinstance(key, slice):
-        at = range(side)[operator.index(key)]
-        return at, at + 1, 0
-    wanted = range(side)[key]
-    if not wanted:
-        return 0, 0, slice(None)
-    low, high = min(wanted[0], wanted[-1]), max(wanted[0], wanted[-1]) + 1
-    return low, high, slice(None, None, wanted.step)
+    def rgb8(self, pixels: Pixels) -> NDArray[np.uint8]:
+        """Return pixels of the image, (h, w[, C]), as 8-bit RGB by the range of all of it."""
+        return to_rgb8(pixels, self.limits)
 
 
 def name_of_image(image: ArrayLike | LargeImage, among: Collection[str | None] = ()) -> str:

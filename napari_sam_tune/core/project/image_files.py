@@ -76,7 +76,10 @@ def hashes_of_file(file: Path, among: Collection[str | None]) -> set[str]:
         known = name_of_image(image, among)
     except ImageError:
         image, known = None, None
-    if known is not None and (file.is_dir() or isinstance(image, LargeImage)):
+    if isinstance(image, LargeImage):
+        own = image.content_hash
+        return {own, image.name_among([name for name in among if name != own])}
+    if known is not None and file.is_dir():
         return {known}
     try:
         with open_picture(file) as picture:

@@ -8,12 +8,10 @@ colours), `box` (Vectors), `proposal` (a Labels layer that napari's own brush an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 
-from napari_sam_tune.core.geometry.windows import area, clipped
 from napari_sam_tune.core.prompts import rowcol_from_xy, xy_from_rowcol
 from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.canvas.looks import (
@@ -23,27 +21,24 @@ from napari_sam_tune.ui.canvas.looks import (
     NEGATIVE,
     OWN,
     POSITIVE,
-    class_colours,
     inherit_place,
     outline,
+    place_window,
 )
-from napari_sam_tune.ui.canvas.painted import Painted, rows_of
+from napari_sam_tune.ui.canvas.masks import MASKS, MasksOnCanvas
+from napari_sam_tune.ui.canvas.pane import pane_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from napari.components import ViewerModel
-    from napari.layers import Image, Labels, Layer, Points, Vectors
+    from napari.layers import Image, Layer, Points, Vectors
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.geometry.placed_mask import PlacedMask
-    from napari_sam_tune.core.geometry.windows import Window
-    from napari_sam_tune.core.prompts import Box, Mask, Point, Prompt
-    from napari_sam_tune.ui.canvas.painted import AcceptedObject
+    from napari_sam_tune.core.prompts import Box, Point, Prompt
 
-_COLOURS_AHEAD = 16
-_BYTE = 256  # numbers that fit into one, 0 for no object among them
-_MASKS, _MARKERS = ("accepted", "proposal"), ("box", "clicks", "preview")
+_MARKERS = ("box", "clicks", "preview")
 _LINES = {"box": LINE_PIXELS, "preview": LINE_PIXELS, "selected": 1.5 * LINE_PIXELS}
 _NAMES = {
     "accepted": mark("accepted"),
@@ -56,7 +51,7 @@ _NAMES = {
 """Of the layers, by role."""
 
 
-class LabellingLayers:
+class LabellingLayers(MasksOnCanvas):
     """The plugin's layers on one viewer.
 
     Args:
@@ -65,18 +60,13 @@ class LabellingLayers:
     Attributes:
         image: the open image's layer, or None.
         shape: (H, W) of the open image.
+        pane: the part of it that the layers of masks hold.
 
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
-        self.viewer = viewer
-        self.image: Any = None
-        self.shape = (0, 0)
-        self._own: dict[str, Layer] = {}
+        super().__init__(viewer)
         self._prompt: Prompt | None = None  # what clicks and box show
-        self._ids: list[str] = []
-        self._painted = Painted(np.zeros((0, 0), np.uint8))  # on the accepted layer
-        self._colours: list[str] = []  # of the accepted objects and some more
         self._outlined = False
         viewer.scene.camera.events.zoom.connect(self._follow_zoom)
 
@@ -96,26 +86,37 @@ class LabellingLayers:
 
         """
         self._forget_removed()
-        self.image, self.shape, self._ids = image, shape, []
+        self.image, self.shape, self._objects = image, shape, []
         self._lift_above(image)
+        self.pane = pane_for(shape, self.seen_window(), self.screen_pixel())
         for role, make in MAKERS.items():
             layer = self._own.get(role) or make()
-            if role in _MASKS and layer.data.shape != shape:
-                layer.data = np.zeros(shape, layer.data.dtype)
+            if role in MASKS and layer.data.shape != self.pane.shape:
+                layer.data = np.zeros(self.pane.shape, layer.data.dtype)
             if role in self._own:
-                inherit_place(layer, image)
+                self._put(role, layer)
             else:
                 self._add(role, layer)
                 yield
-        if self.accepted.data is not self._painted.numbers:
-            self._painted = Painted(self.accepted.data)
-        self.accepted.editable = False  # napari makes a layer editable again with its data
+        self._begin_pane()
         self.show_proposal(None)
         self.show_prompt(None)
         self.show_preview(None)
         self.proposal.mode = "pan_zoom"
         self.viewer.layers.selection.active = self.proposal
         self._follow_zoom()
+
+    def follow_view(self) -> None:
+        """Let the masks of a large image be shown where the person looks now."""
+        if self.is_open and self._follow_view():
+            self._follow_zoom()
+
+    def _put(self, role: str, layer: Layer) -> None:
+        """Put a layer over the image, or over the part of it that it holds."""
+        if role in MASKS:
+            place_window(layer, self.image, self.pane.window, self.pane.step)
+        else:
+            inherit_place(layer, self.image)
 
     def _lift_above(self, image: Image) -> None:
         """Keep the image just below what is laid over it, where it came later."""
@@ -137,7 +138,7 @@ class LabellingLayers:
     def close(self) -> None:
         """Take the plugin's layers off the viewer; the images stay."""
         self.viewer.scene.camera.events.zoom.disconnect(self._follow_zoom)
-        own, self._own, self.image, self._ids = list(self._own.values()), {}, None, []
+        own, self._own, self.image, self._objects = list(self._own.values()), {}, None, []
         for layer in own:
             if layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
@@ -148,16 +149,6 @@ class LabellingLayers:
         layers = self.viewer.layers
         wanted = [self.image, *self._own.values()]
         return self._own.keys() >= MAKERS.keys() and all(layer in layers for layer in wanted)
-
-    @property
-    def proposal(self) -> Labels:
-        """The layer whose paint corrects the proposal."""
-        return self._own["proposal"]
-
-    @property
-    def accepted(self) -> Labels:
-        """The layer of accepted masks; value n is the n-th object."""
-        return self._own["accepted"]
 
     @property
     def selected(self) -> Vectors:
@@ -183,19 +174,11 @@ class LabellingLayers:
     def _add(self, role: str, layer: Layer) -> None:
         layer.name = tr(_NAMES[role])
         layer.metadata[OWN] = role
-        inherit_place(layer, self.image)
+        self._put(role, layer)
         self.viewer.layers.append(layer)
         self._own[role] = layer
 
     # ------------------------------------------------------------ coordinates
-
-    def xy_at(self, world: Sequence[float]) -> Point | None:
-        """Return (x, y) in the image's pixels for a world position, or None outside of it."""
-        row, column = self.image.world_to_data(world)[-2:]
-        height, width = self.shape
-        if not (-0.5 <= row <= height - 0.5 and -0.5 <= column <= width - 0.5):
-            return None
-        return xy_from_rowcol((row, column))
 
     def world_of(self, mask: PlacedMask) -> tuple[float, ...]:
         """Return the world position of the first pixel of a mask."""
@@ -212,42 +195,14 @@ class LabellingLayers:
         """Return world positions as (x, y) in the image's pixels, also outside of it."""
         return [xy_from_rowcol(self.image.world_to_data(world)[-2:]) for world in worlds]
 
-    def id_at(self, world: Sequence[float]) -> str | None:
-        """Return the id of the accepted object at a world position."""
-        xy = self.xy_at(world)
-        if xy is None:
-            return None
-        row, column = np.clip(np.rint(rowcol_from_xy(xy)).astype(int), 0, np.array(self.shape) - 1)
-        value = int(self.accepted.data[row, column])
-        return self._ids[value - 1] if value else None
-
-    def box_of_object(self, world: Sequence[float]) -> tuple[int, int, int, int] | None:
-        """Return (y0, x0, y1, x1) of the object in progress, else of the accepted one there."""
-        shown = self.proposal.data != 0
-        if not shown.any():
-            under = self.id_at(world)
-            if under is None:
-                return None
-            shown = self.accepted.data == self._ids.index(under) + 1
-        found = ndimage.find_objects(shown.astype(np.uint8))
-        rows, columns = found[0]
-        return rows.start, columns.start, rows.stop, columns.stop
-
     # ---------------------------------------------------------------- showing
 
-    def show_proposal(self, mask: Mask | None) -> None:
-        """Show the mask of the object in progress, or none."""
-        data = self.proposal.data
-        # of some rows alone: a copy of all of a large image takes longer than a frame
-        rows = rows_of(data, mask)
-        wanted = np.zeros_like(data[rows]) if mask is None else mask[rows]
-        if not np.array_equal(data[rows], wanted):
-            np.copyto(data[rows], wanted)
-            self.proposal.refresh(extent=False)
-
-    def show_preview(self, mask: Mask | None) -> None:
+    def show_preview(self, placed: PlacedMask | None) -> None:
         """Show the outline a click would give, or none."""
-        self.show_lines("preview", None if mask is None else outline(mask))
+        lines = None if placed is None else outline(placed.cropped)
+        if lines is not None and placed is not None and placed.bbox is not None:
+            lines[:, 0] += placed.bbox[:2]
+        self.show_lines("preview", lines)
 
     def show_path(self, path: Sequence[Point]) -> None:
         """Show a stroke while it is drawn, through at least two (x, y) positions."""
@@ -262,10 +217,6 @@ class LabellingLayers:
         if lines is not None or len(layer.data):
             self._fit_width(role)  # before there are more lines, which would be drawn twice
             layer.data = np.zeros((0, 2, 2), np.float32) if lines is None else lines
-
-    def proposed_mask(self) -> Mask:
-        """Return the proposal layer as (H, W) bool, as brush and eraser left it."""
-        return np.asarray(self.proposal.data != 0)
 
     def show_prompt(self, prompt: Prompt | None) -> None:
         """Show the clicks and the box of the object in progress."""
@@ -298,30 +249,6 @@ class LabellingLayers:
         sides = np.roll(corners, -1, axis=0) - corners
         self.show_lines("box", np.stack([corners, sides], axis=1))
 
-    def show_accepted(self, objects: Sequence[AcceptedObject], *, cover: bool = False) -> None:
-        """Show the accepted objects, oldest first.
-
-        Args:
-            objects: in the order they were accepted.
-            cover: whether later masks cover their neighbours, or stop at them.
-
-        """
-        # napari works out the colour of every number there may be: of 256 that takes no time
-        dtype = np.dtype(np.uint8 if len(objects) < _BYTE else np.uint16)
-        if self.accepted.data.dtype != dtype:
-            self._painted = Painted(np.zeros(self.shape, dtype))
-            self.accepted.data = self._painted.numbers
-            self.accepted.editable = False  # napari makes a layer editable again with its data
-        is_other = self._painted.paint(objects, cover=cover)
-        self._ids = [shown.id for shown in objects]
-        colours = [shown.colour for shown in objects]
-        if colours != self._colours[: len(colours)]:
-            # with room for the next ones: napari takes long to take in other colours
-            self._colours = [*colours, *colours[-1:] * _COLOURS_AHEAD]
-            self.accepted.colormap = class_colours(self._colours)
-        if is_other:
-            self.accepted.refresh(extent=False)
-
     def switch_markers(self) -> bool:
         """Hide clicks, box and preview, or show them again; returns whether they are shown."""
         markers = [self._own[role] for role in _MARKERS if role in self._own]
@@ -338,23 +265,23 @@ class LabellingLayers:
 
     def hide_masks(self, hidden: bool) -> None:
         """Let the image be seen without masks, or with them again."""
-        for role in _MASKS:
+        for role in MASKS:
             self._own[role].visible = not hidden
 
     def _follow_zoom(self, _: object = None) -> None:
         """Keep marks and lines as wide on the screen as they were."""
         if not self.is_open:
             return
-        width = LINE_PIXELS * self.screen_pixel()
+        width = LINE_PIXELS * self.screen_pixel() / self.pane.step
         clicks = self._own["clicks"]
         if len(clicks.data):
             clicks.size = CLICK_PIXELS * self.screen_pixel()
         for role in _LINES:
             if len(self._own[role].data):
                 self._fit_width(role)
-        # napari draws contours in whole pixels of the image
+        # napari draws contours in whole pixels of the layer
         contour = max(1, round(width)) if self._outlined else 0
-        for role in _MASKS:
+        for role in MASKS:
             if self._own[role].contour != contour:
                 self._own[role].contour = contour
 
@@ -362,17 +289,3 @@ class LabellingLayers:
         layer, width = self._own[role], _LINES[role] * self.screen_pixel()
         if layer.edge_width != width:
             layer.edge_width = width
-
-    def seen_window(self) -> Window | None:
-        """Return the part of the image that is on the screen; None before anything is drawn."""
-        corners = np.asarray(self.image.corner_pixels, float)[:, -2:]
-        if self.image.multiscale:
-            corners *= np.asarray(self.image.downsample_factors)[self.image.data_level][-2:]
-        (y0, x0), (y1, x1) = corners.astype(int).tolist()
-        window = clipped((y0, x0, y1, x1), self.shape)
-        return window if area(window) else None
-
-    def screen_pixel(self) -> float:
-        """Return how many pixels of the image a pixel of the screen is wide."""
-        scale = float(np.abs(self.image.scale[-1])) or 1.0
-        return 1 / max(self.viewer.scene.camera.zoom, 1e-6) / scale

@@ -7,16 +7,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Labels, Points, Vectors
+from napari.layers import Image, Labels, Points, Vectors
 from napari.utils.colormaps import DirectLabelColormap
 from scipy import ndimage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from napari.layers import Image, Layer
+    from napari.layers import Layer
     from numpy.typing import NDArray
 
+    from napari_sam_tune.core.images.large_image import LargeImage
     from napari_sam_tune.core.prompts import Mask
 
 OWN = "napari_sam_tune"
@@ -89,6 +90,23 @@ def outline(mask: Mask) -> NDArray[np.float32]:
     return np.stack([starts, steps], axis=1).astype(np.float32)
 
 
+def large_layer(image: LargeImage, name: str) -> Image:
+    """Return a layer that shows a large image in as many pixels as it takes."""
+    levels, is_grey = image.levels, image.levels[0].ndim == 2
+    limits = None
+    if is_grey and image.dtype != np.bool_:
+        limits = (0, 255) if image.dtype == np.uint8 else image.limits
+        limits = limits if limits[0] < limits[1] else (limits[0], limits[0] + 1)
+    return Image(
+        levels,
+        name=name,
+        multiscale=True,
+        rgb=not is_grey,
+        contrast_limits=limits,
+        metadata={OWN: "image"},
+    )
+
+
 def inherit_place(layer: Layer, image: Image) -> None:
     """Put a two-dimensional layer where the last two dimensions of `image` are.
 
@@ -107,6 +125,25 @@ def inherit_place(layer: Layer, image: Image) -> None:
     affine = image.affine.affine_matrix[-3:, -3:]
     if not np.array_equal(layer.affine.affine_matrix, affine):
         layer.affine = affine
+
+
+def place_window(layer: Layer, image: Image, window: tuple[int, int, int, int], step: int) -> None:
+    """Put a two-dimensional layer over a window of `image`, so many px to one of its own.
+
+    Args:
+        layer: with an array of the window.
+        image: what it lies over.
+        window: (y0, x0, y1, x1) in px of the image.
+        step: px of the image to a px of the layer.
+
+    """
+    inherit_place(layer, image)
+    if step == 1 and window[:2] == (0, 0):
+        return
+    scale, shift = np.asarray(image.scale[-2:]), np.array(window[:2]) + (step - 1) / 2
+    turned = np.asarray(image.rotate)[-2:, -2:]
+    layer.translate = np.asarray(image.translate)[-2:] + turned @ (shift * scale)
+    layer.scale = scale * step
 
 
 # From below; the order in which they are laid over the image.

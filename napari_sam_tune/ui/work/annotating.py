@@ -15,7 +15,7 @@ from napari_sam_tune.ui.views.labelling import ObjectSnapshot, Tool
 from napari_sam_tune.ui.work.asking import Asking
 from napari_sam_tune.ui.work.drawing import Drawing
 from napari_sam_tune.ui.work.learning_at_once import learn_at_once
-from napari_sam_tune.ui.work.object_words import headline
+from napari_sam_tune.ui.work.object_words import headline, too_far_to_paint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -303,6 +303,9 @@ class Annotating(QObject):
     def set_tool(self, tool: str) -> None:
         """Let the mouse click, draw strokes, paint or erase."""
         self._place.touch()
+        if tool in _TOOLS.values() and (far := too_far_to_paint(self._place.layers)):
+            self._place.tell(far)
+            return
         self._set_tool(tool)
 
     def _switch_stroke(self) -> None:
@@ -348,7 +351,7 @@ class Annotating(QObject):
         if not layers.is_open:
             return
         layers.show_prompt(current.prompt)
-        layers.show_proposal(current.mask)
+        layers.show_proposal(current.placed)
         self.refresh()
 
     def refresh(self, *_: object) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.geometry.windows import area
 from napari_sam_tune.ui.inference import Kind
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class Asking(QObject):
     def _ask(self, prompt: Prompt, then: list[Callable[[], object]]) -> None:
         try:
             seen = self._place.layers.seen_window()
-            request = self._session.objects.request(prompt, seen)
+            request = self._session.objects.request(prompt, seen if area(seen) else None)
         except SamTuneError as error:
             self._place.layers.show_prompt(self._session.open_object.prompt)
             self._place.complain(error)

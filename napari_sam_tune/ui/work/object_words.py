@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.prompts import Proposal
     from napari_sam_tune.core.session.open_object import OpenObject
+    from napari_sam_tune.ui.canvas.layers import LabellingLayers
 
 
 def headline(current: OpenObject, project: Project, image_id: str | None, done_key: str) -> str:
@@ -55,3 +56,13 @@ def _recalled(proposal: Proposal, project: Project) -> str:
         return said
     other = tr("Next guess shows others")
     return f"{said} · {other}"
+
+
+def too_far_to_paint(layers: LabellingLayers) -> str:
+    """Say that one has to zoom in to paint; "" where one can."""
+    if not layers.is_open or layers.pane.step == 1:
+        return ""
+    return tr(
+        "Zoom in to paint: a pixel of the screen is {n} pixels of the image here.",
+        n=round(layers.screen_pixel()),
+    )

@@ -11,8 +11,9 @@ from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam_tune.core.errors import SamTuneError, StorageError
+from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.texts.wording import tr
-from napari_sam_tune.ui.canvas.looks import OWN
+from napari_sam_tune.ui.canvas.looks import OWN, large_layer
 from napari_sam_tune.ui.canvas.view import covering, fit
 from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.queue import queued_layer
@@ -212,6 +213,7 @@ class Opening(QObject):
         if not self._place.preferences.keep_zoom or not self._was_fitted:
             self._was_fitted = True
             fit(self._place.viewer, layer, read.record.shape)
+        self._place.layers.follow_view()
         self._place.session.show(read.record.id)
         self._place.settle()
         self._correct_layer(read)
@@ -278,7 +280,10 @@ class Opening(QObject):
                 viewer.dims.current_step = steps
             return queued.layer, False
         before = self._shown
-        self._show_pixels(displayable(read.pixels), queued.id)
+        if isinstance(read.pixels, LargeImage):
+            self._show_in(large_layer(read.pixels, queued.id))
+        else:
+            self._show_pixels(displayable(read.pixels), queued.id)
         return self._shown, self._shown is not before
 
     def _correct_layer(self, read: ReadImage) -> None:
@@ -296,18 +301,24 @@ class Opening(QObject):
 
     def _show_pixels(self, pixels: NDArray[Any], name: str) -> None:
         """Show the pixels in the layer of the image before, if it is of the same kind."""
-        shown, layers = self._shown, self._place.viewer.layers
-        if shown is None or shown not in layers or shown.rgb != (pixels.ndim == 3):
-            new = Image(pixels, name=name, rgb=pixels.ndim == 3, metadata={OWN: "image"})
-            layers.insert(0 if shown is None or shown not in layers else layers.index(shown), new)
-            self._shown = new
-            if shown is not None and shown in layers:
-                self._place.layers.image = new  # the old one goes on purpose
-                layers.remove(shown)
+        shown, rgb = self._shown, pixels.ndim == 3
+        is_there = shown is not None and shown in self._place.viewer.layers
+        if shown is None or not is_there or shown.multiscale or shown.rgb != rgb:
+            self._show_in(Image(pixels, name=name, rgb=rgb, metadata={OWN: "image"}))
             return
         shown.data, shown.name = pixels, name
         if not shown.rgb:
             shown.reset_contrast_limits()
+
+    def _show_in(self, new: Image) -> None:
+        """Let a layer take the place of the one before."""
+        shown, layers = self._shown, self._place.viewer.layers
+        is_there = shown is not None and shown in layers
+        layers.insert(layers.index(shown) if is_there else 0, new)
+        self._shown = new
+        if is_there:
+            self._place.layers.image = new  # the old one goes on purpose
+            layers.remove(shown)
 
     def _remove_shown(self) -> None:
         if self._shown is not None and self._shown in self._place.viewer.layers:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qtpy.QtGui import QImage
 
+    from napari_sam_tune.core.images.large_image import LargeImage
     from napari_sam_tune.ui.views.rows import ListRow
     from napari_sam_tune.ui.work.opening import Opening
     from napari_sam_tune.ui.work.read_image import ReadImage
@@ -37,7 +38,9 @@ class Pictures(QObject):
         self._thumbnails = Thumbnails(self)
         self._thumbnails.made.connect(self.made)
         self._open: ReadImage | None = None
-        self._last: tuple[str, NDArray[Any]] | None = None  # read for masks of other images
+        self._last: tuple[str, NDArray[Any] | LargeImage] | None = (
+            None  # read for masks of other images
+        )
         opening.opened.connect(self._on_image_opened)
 
     def close(self) -> None:
@@ -65,12 +68,12 @@ class Pictures(QObject):
         pixels = self._pixels(mask.image_id)
         return thumbnail_of_object(pixels, mask.cropped_mask, mask.bbox, colour)
 
-    def _pixels(self, image_id: str) -> NDArray[Any]:
+    def _pixels(self, image_id: str) -> NDArray[Any] | LargeImage:
         read = self._open
         if read is not None and read.record.id == image_id:
             return read.pixels
         if self._last is None or self._last[0] != image_id:
-            self._last = image_id, self._project.read_image(image_id)
+            self._last = image_id, self._project.open_image(image_id)
         return self._last[1]
 
     def _on_image_opened(self, read: ReadImage) -> None:

@@ -14,7 +14,8 @@ from napari_sam_tune.ui.inference import Kind
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from napari_sam_tune.core.prompts import Mask, Point
+    from napari_sam_tune.core.geometry.placed_mask import PlacedMask
+    from napari_sam_tune.core.prompts import Point
     from napari_sam_tune.ui.work.annotating import Annotating
     from napari_sam_tune.ui.work.opening import Opening
     from napari_sam_tune.ui.work.workplace import Workplace
@@ -67,15 +68,17 @@ class Preview(QObject):
         work = partial(self._propose_on_thread, image_id, xy)
         place.inference.submit(Kind.PREVIEW, work, self._on_proposed, self._on_failed)
 
-    def _propose_on_thread(self, image_id: str | None, xy: Point) -> tuple[Mask | None, float]:
+    def _propose_on_thread(
+        self, image_id: str | None, xy: Point
+    ) -> tuple[PlacedMask | None, float]:
         answerer = self._place.session.answerer
         if answerer.open_id != image_id:
             return None, 0.0
         start = perf_counter()
         proposal = answerer.ask(Prompt(points=(xy,), labels=(1,)))
-        return proposal.mask, perf_counter() - start
+        return proposal.placed, perf_counter() - start
 
-    def _on_proposed(self, answer: tuple[Mask | None, float]) -> None:
+    def _on_proposed(self, answer: tuple[PlacedMask | None, float]) -> None:
         mask, seconds = answer
         self._slow_answers = self._slow_answers + 1 if seconds > _SLOWEST_SECONDS else 0
         if self._place.session.open_object.is_empty:

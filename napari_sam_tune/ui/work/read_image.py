@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_tune.core.images.files import content_hash, spatial_shape, to_rgb8
+from napari_sam_tune.core.images.files import spatial_shape, to_rgb8
+from napari_sam_tune.core.images.large_image import LargeImage, name_of_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +25,7 @@ class ReadImage:
 
     Attributes:
         queued: where it came from.
-        pixels: (H, W) or (H, W, C).
+        pixels: (H, W) or (H, W, C), or what many are read by.
         record: the project's.
         crops: cropped masks of its accepted objects by annotation id.
         is_otherwise: its layer shows other pixels, as napari's own readers see its file.
@@ -32,7 +33,7 @@ class ReadImage:
     """
 
     queued: QueuedImage
-    pixels: NDArray[Any]
+    pixels: NDArray[Any] | LargeImage
     record: ImageRecord
     crops: dict[str, Mask]
     is_otherwise: bool
@@ -53,22 +54,24 @@ def read_queued(session: Session, queued: QueuedImage) -> ReadImage:
 
     """
     pixels, project = queued.read(), session.project
-    names = {name for r in project.images() for name in (r.content_hash, r.earlier)}
-    content = content_hash(pixels, names)
+    shape = pixels.shape[:2] if isinstance(pixels, LargeImage) else spatial_shape(pixels)
+    alike = [r for r in project.images() if r.shape == shape or r.shape == shape[::-1]]
+    content = name_of_image(pixels, {n for r in alike for n in (r.content_hash, r.earlier)})
     known = _known(project, queued.id, content)
     if known is not None:
         record, pixels = known, project.upright(pixels, known)
     elif queued.layer is None and queued.path is not None:  # just read from there
-        height, width = spatial_shape(pixels)
         record = project.add_image(
             queued.id,
-            shape=(height, width),
+            shape=(shape[0], shape[1]),
             content_hash=content,
             path=queued.path,
         )
     else:
         record = project.register(pixels, queued.id, path=queued.path)
         pixels = project.upright(pixels, record)
+    if isinstance(pixels, LargeImage):
+        pixels.glance(1)  # what is seen first is read here, and not where the viewer waits for it
     crops = {a.id: a.cropped_mask for a in session.project.annotations(record.id)}
     return ReadImage(queued, pixels, record, crops, _is_otherwise(queued, pixels))
 
@@ -81,9 +84,9 @@ def _known(project: Project, image_id: str, content: str) -> ImageRecord | None:
     return next((r for r in records if content in (r.content_hash, r.earlier)), None)
 
 
-def _is_otherwise(queued: QueuedImage, pixels: NDArray[Any]) -> bool:
+def _is_otherwise(queued: QueuedImage, pixels: NDArray[Any] | LargeImage) -> bool:
     layer = queued.layer
-    if layer is None or queued.path is None or layer.multiscale:
+    if isinstance(pixels, LargeImage) or layer is None or queued.path is None or layer.multiscale:
         return False
     may_be_nan = pixels.dtype.kind == "f"
     return not np.array_equal(layer.data, pixels, equal_nan=may_be_nan)

@@ -14,8 +14,9 @@ from qtpy.QtCore import QObject, QTimer
 from scipy import ndimage
 
 from napari_sam_tune.core.images.files import to_rgb8
+from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.texts.wording import tr
-from napari_sam_tune.ui.canvas.looks import OWN, inherit_place
+from napari_sam_tune.ui.canvas.looks import OWN, place_window
 from napari_sam_tune.ui.inference import Kind
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Seeing(QObject):
     def __init__(self, place: Workplace, opening: Opening, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._place = place
-        self._pixels: NDArray[np.generic] | None = None
+        self._pixels: NDArray[np.generic] | LargeImage | None = None
         self._contrast: Image | None = None
         self._view_before: tuple[tuple[float, ...], float] | None = None
         self._rest = QTimer(self)
@@ -116,17 +117,10 @@ class Seeing(QObject):
         """Show what is seen with an even contrast; found on the thread beside this one."""
         if self._pixels is None or not self._place.layers.is_open:
             return
-        window = self._seen()
+        window = self._place.layers.seen_window()
         work = partial(even_contrast, self._pixels, window)
         done = partial(self._show_contrast, window)
         self._place.inference.submit(Kind.CONTRAST, work, done, self._place.complain)
-
-    def _seen(self) -> tuple[int, int, int, int]:
-        """Return what is seen of the image as (y0, x0, y1, x1)."""
-        layers = self._place.layers
-        height, width = layers.shape
-        (y0, x0), (y1, x1) = np.asarray(layers.proposal.corner_pixels)[:, -2:]
-        return max(0, int(y0)), max(0, int(x0)), min(height, int(y1) + 1), min(width, int(x1) + 1)
 
     def _show_contrast(self, window: tuple[int, int, int, int], grey: NDArray[np.uint8]) -> None:
         layers, viewer = self._place.layers, self._place.viewer
@@ -138,14 +132,8 @@ class Seeing(QObject):
             self._contrast.contrast_limits = (0, 255)
             viewer.layers.insert(viewer.layers.index(layers.image) + 1, self._contrast)
             viewer.layers.selection.active = active
-        layer, step = self._contrast, _step(window)
-        layer.data = grey
-        inherit_place(layer, layers.image)
-        scale = np.asarray(layers.image.scale[-2:])
-        shift = np.array(window[:2]) + (step - 1) / 2
-        turned = np.asarray(layers.image.rotate)[-2:, -2:]
-        layer.translate = np.asarray(layers.image.translate)[-2:] + turned @ (shift * scale)
-        layer.scale = scale * step
+        self._contrast.data = grey
+        place_window(self._contrast, layers.image, window, _step(window))
 
     def _take_contrast_away(self) -> None:
         layer, self._contrast = self._contrast, None
@@ -182,20 +170,26 @@ class Seeing(QObject):
 
 
 def even_contrast(
-    pixels: NDArray[np.generic], window: tuple[int, int, int, int]
+    pixels: NDArray[np.generic] | LargeImage, window: tuple[int, int, int, int]
 ) -> NDArray[np.uint8]:
     """Return a window of an image, grey, its contrast the same in every part.
 
     Each pixel is seen against the mean and the spread of what lies around it.
 
     Args:
-        pixels: (H, W) or (H, W, C).
+        pixels: (H, W) or (H, W, C), or what many are read by.
         window: (y0, x0, y1, x1), ends excluded.
 
     """
     y0, x0, y1, x1 = window
     step = _step(window)
-    seen = pixels[y0:y1:step, x0:x1:step]
+    if isinstance(pixels, LargeImage):
+        if y0 >= y1 or x0 >= x1:
+            return np.zeros((0, 0), np.uint8)
+        side = -(-max(y1 - y0, x1 - x0) // step)
+        seen: NDArray[np.generic] = pixels.rgb((y0, x0, y1, x1), side)
+    else:
+        seen = pixels[y0:y1:step, x0:x1:step]
     if 0 in seen.shape:
         return np.zeros(seen.shape[:2], np.uint8)
     grey = to_rgb8(seen).mean(axis=-1, dtype=np.float32)

@@ -90,8 +90,8 @@ class Tour(QObject):
 
 
 def _has_mask(tour: Tour) -> bool:
-    mask = tour.session.open_object.mask
-    return mask is not None and bool(mask.any())
+    placed = tour.session.open_object.placed
+    return placed is not None and placed.any()
 
 
 _STEPS: Final = (

@@ -17,6 +17,7 @@ from napari_sam_tune.ui.work.accepted import Accepted
 from napari_sam_tune.ui.work.annotating import Annotating
 from napari_sam_tune.ui.work.counting import Counting
 from napari_sam_tune.ui.work.fine_tuning import FineTuning
+from napari_sam_tune.ui.work.following import Following
 from napari_sam_tune.ui.work.listing import Listing
 from napari_sam_tune.ui.work.looking_again import LookingAgain
 from napari_sam_tune.ui.work.opening import Opening
@@ -79,6 +80,7 @@ class Work(QObject):
         self.fine_tuning = FineTuning(place, self.annotating, self)
         self.preview = Preview(place, self.opening, self.annotating, self)
         self.seeing = Seeing(place, self.opening, self)
+        self.following = Following(place, self.opening, self)
         self.serving = Serving(place, self)
         self.others = Others(place, self)
         self.sharing = Sharing(place, self.others.show, self)
@@ -141,6 +143,7 @@ class Work(QObject):
             self.reviewing,
             self.looking_again,
             self.selecting,
+            self.following,
             self.seeing,
             self.preview,
             self.fine_tuning,

@@ -1,0 +1,114 @@
+"""A large image in the dock: seen in windows, clicked at native resolution, painted, accepted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_sam_tune.core.images.large_image import LargeImage
+from napari_sam_tune.ui.inference import Kind
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Desk
+
+_SIDE, _TILE = 9000, 500
+_DISC = 4321, 5678, 9
+"""(x, y, radius)."""
+
+
+@pytest.fixture
+def line_scan(tmp_path: Path) -> Path:
+    """One 9,000 × 9,000 tiled TIFF: a surface, and on it a disc of 19 px."""
+    rng = np.random.default_rng(0)
+    surface = [rng.normal(90, 6, (_TILE, _TILE)).astype(np.uint8) for _ in range(3)]
+    x, y, radius = _DISC
+    column, row = x // _TILE, y // _TILE
+    rows, columns = np.mgrid[row * _TILE : (row + 1) * _TILE, column * _TILE : (column + 1) * _TILE]
+    defect = surface[0].copy()
+    defect[(columns - x) ** 2 + (rows - y) ** 2 <= radius**2] += 100
+    count = _SIDE // _TILE
+    rows_of_tiles = [
+        np.concatenate(
+            [
+                defect if (row, column) == (r, c) else surface[(r * count + c) % 3]
+                for c in range(count)
+            ],
+            axis=1,
+        )
+        for r in range(count)
+    ]
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    whole = np.concatenate(rows_of_tiles)
+    tifffile.imwrite(folder / "scan.tif", whole, tile=(512, 512), photometric="minisblack")
+    return folder
+
+
+def test_a_defect_of_a_large_scan_is_labelled_where_it_is_seen(desk: Desk, line_scan: Path) -> None:
+    desk.open(line_scan)
+    layers, camera = desk.layers, desk.viewer.scene.camera
+    image = desk.work.place.layers.image
+    assert isinstance(desk.work.opening._read.pixels, LargeImage)
+    assert image.multiscale
+    assert layers.pane.step > 1  # all of it is in view: nothing holds it pixel by pixel
+    assert max(layer.data.nbytes for layer in (layers.proposal, layers.accepted)) < 16e6
+    desk.shot("large 1 all of it")
+
+    # from afar nobody paints
+    desk.work.annotating.set_tool("brush")
+    assert "Zoom in to paint" in desk.said
+    assert str(layers.proposal.mode) == "pan_zoom"
+
+    x, y, radius = _DISC
+    camera.center, camera.zoom = (y, x), 4
+    desk.wait(lambda: layers.pane.step == 1)
+    y0, x0, y1, x1 = layers.seen_window()
+    assert y0 < y < y1
+    assert x0 < x < x1
+    assert y1 - y0 < 600
+    desk.shot("large 2 close")
+    desk.propose((x, y))
+    desk.wait(lambda: not desk.is_busy(Kind.CLOSER))
+    found = desk.session.open_object.placed
+    rows, columns = np.mgrid[y - 40 : y + 41, x - 40 : x + 41]
+    truth = (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
+    seen = found.crop((y - 40, x - 40, y + 41, x + 41))
+    assert (truth & seen).sum() / (truth | seen).sum() > 0.7
+    # what is shown is that mask, pixel by pixel
+    top, left = layers.pane.window[:2]
+    shown = np.argwhere(layers.proposal.data) + (top, left)
+    assert np.array_equal(shown, np.argwhere(found.cropped) + found.bbox[:2])
+    desk.shot("large 3 proposed")
+
+    # a stroke of the brush is kept, and what was there too
+    desk.work.annotating.set_tool("brush")
+    layers.proposal.brush_size = 3
+    desk.hand.drag((x + 20, y), (x + 26, y))
+    desk.wait(lambda: desk.session.open_object.placed.covers(y, x + 23))
+    assert desk.session.open_object.placed.covers(y, x)
+    desk.session.undo()
+
+    desk.work.annotating.set_tool("click")
+    desk.work.annotating.actions["accept"]()
+    desk.wait(lambda: len(desk.session.project.annotations()) == 1)
+    (accepted,) = desk.session.project.annotations()
+    assert accepted.bbox == found.bbox
+    world = image.data_to_world((y, x))
+    assert layers.id_at(world) == accepted.id
+    desk.shot("large 4 accepted")
+
+    # from afar it is still there to be seen, and elsewhere it is not in the way
+    camera.center, camera.zoom = (4500, 4500), 0.08
+    desk.wait(lambda: layers.pane.step > 1)
+    assert layers.accepted.data.any()
+    assert layers.id_at(world) == accepted.id
+    desk.shot("large 5 from afar")
+    camera.center, camera.zoom = (1000, 1000), 2
+    desk.wait(lambda: layers.pane.step == 1)
+    assert not layers.accepted.data.any()
+    assert layers.id_at(world) == accepted.id
