@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_sam_tune.core.config import TrainConfig
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.ui.controller import Controller
 from napari_sam_tune.ui.views.panel import Panel
 from napari_sam_tune.ui.views.start import Choices
@@ -141,7 +142,7 @@ def run(folder: Path, model: str, seconds: float) -> list[tuple[str, np.ndarray]
 
     def redraw() -> None:
         x, y = rng.integers(60, SIDE - 60, 2)
-        work.place.layers.show_proposal(np.hypot(columns - x, rows - y) < 40)
+        work.place.layers.show_proposal(PlacedMask.of(np.hypot(columns - x, rows - y) < 40))
 
     def click() -> None:
         if next(turn) % 4 == 3:

@@ -81,7 +81,7 @@ def test_a_defect_of_a_large_scan_is_labelled_where_it_is_seen(desk: Desk, line_
     assert (truth & seen).sum() / (truth | seen).sum() > 0.7
     # what is shown is that mask, pixel by pixel
     top, left = layers.pane.window[:2]
-    shown = np.argwhere(layers.proposal.data) + (top, left)
+    shown = np.argwhere(layers.proposal.data) + np.array([top, left])
     assert np.array_equal(shown, np.argwhere(found.cropped) + found.bbox[:2])
     desk.shot("large 3 proposed")
 

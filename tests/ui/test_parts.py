@@ -12,6 +12,7 @@ from napari.utils.shortcuts import default_shortcuts
 from npe2 import PluginManifest
 
 from napari_sam_tune.core.errors import ImageError, StorageError
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS, HELD, KEY_TITLES, KeyMap
 from napari_sam_tune.ui.canvas.layers import LabellingLayers
@@ -82,13 +83,13 @@ def test_prompt_and_proposal_are_shown_and_taken_away(viewer, layers):
     mask = np.zeros((40, 60), bool)
     mask[3:9, 4:8] = True
     layers.show_prompt(Prompt(points=((5, 6), (9, 3)), labels=(1, 0), box=(1, 2, 30, 35)))
-    layers.show_proposal(mask)
+    layers.show_proposal(PlacedMask.of(mask))
     clicks, box = viewer.layers["clicks"], viewer.layers["box"]
     assert clicks.data.tolist() == [[6, 5], [3, 9]]
     assert clicks.face_color[0].tolist() != clicks.face_color[1].tolist()
     assert box.data[:, 0].tolist() == [[2, 1], [2, 30], [35, 30], [35, 1]]
     assert box.data.sum(axis=1)[0].tolist() == [2, 30]
-    assert (layers.proposed_mask() == mask).all()
+    assert layers.proposed_mask() == PlacedMask.of(mask)
     layers.show_prompt(None)
     layers.show_proposal(None)
     assert len(clicks.data) == len(box.data) == 0

@@ -16,7 +16,6 @@ from psygnal import Signal
 
 from napari_sam_tune.core.config import TrainConfig
 from napari_sam_tune.core.errors import StorageError
-from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.project.effort import EffortRow, EffortTally
 from napari_sam_tune.core.rounds.learner import Learner
 from napari_sam_tune.core.rounds.plan import AutoRounds
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.geometry.placed_mask import PlacedMask
+    from napari_sam_tune.core.images.large_image import LargeImage
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import ImageRecord, Project
     from napari_sam_tune.core.project.stored_annotation import Source
@@ -150,7 +150,7 @@ class Session(Proposing, Changing, CarryingOn):
 
     def open_image(
         self,
-        image: NDArray[Any],
+        image: NDArray[Any] | LargeImage,
         image_id: str,
         *,
         path: Path | str | None = None,
@@ -166,7 +166,7 @@ class Session(Proposing, Changing, CarryingOn):
         self.answerer.learn()
         self.answerer.settle()
         self.answerer.apply_swap()
-        self.answerer.open(upright.whole() if isinstance(upright, LargeImage) else upright, record)
+        self.answerer.open(upright, record)
         self.show(image_id)
         return record
 
