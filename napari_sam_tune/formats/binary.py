@@ -20,6 +20,7 @@ from napari_sam_tune.core.texts.plain_text import in_spreadsheet
 from napari_sam_tune.formats.csv_list import images_of, masked_image
 from napari_sam_tune.formats.exported_folder import read_notes
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
+from napari_sam_tune.formats.label_images_out import check_drawn
 from napari_sam_tune.formats.yolo_out import FOLDERS
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def write_binary(
         table.writerow(_COLUMNS)
         for image in images:
             stem = folder.add(image)
+            check_drawn(image)
             of_image = (image.group or "", FOLDERS[image.split] if image.split else "")
             for number, found in enumerate(image.objects, start=1):
                 name = f"masks/{stem}/{number}.png"

@@ -21,6 +21,7 @@ from PIL import Image
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.files import IMAGE_SUFFIXES
+from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.images.names import composed
 from napari_sam_tune.core.images.pictures import open_picture
 from napari_sam_tune.core.texts.plain_text import in_spreadsheet
@@ -149,13 +150,16 @@ class ExportedFolder:
         # that was labelled does not leave.
         pixels = image.read()
         if image.path is None:
-            return self._write_image(pixels, name)
-        with open_picture(image.path) as picture:
+            return self._write_image(_held(pixels), name)
+        if image.path.is_dir():
+            shutil.copytree(image.path, self.file(f"{name}.zarr"))
+            return f"{name}.zarr"
+        with open_picture(image.path, lazily=isinstance(pixels, LargeImage)) as picture:
             is_plain = picture.is_plain
         # Whoever reads it must see what was labelled, upright, whether or not it asks for tags; and
         # the very same pixels, by which the project knows the image when it comes back.
         if not is_plain:
-            return self._write_image(pixels, name)
+            return self._write_image(_held(pixels), name)
         suffixed = name + _suffix(image.path, image.name)
         shutil.copyfile(image.path, self.file(suffixed))
         return suffixed
@@ -174,6 +178,11 @@ class ExportedFolder:
                 planarconfig="contig" if pixels.ndim == 3 else None,
             )
         return suffixed
+
+
+def _held(pixels: NDArray[Any] | LargeImage) -> NDArray[Any]:
+    """Return all pixels of an image of which no copy of a file will do."""
+    return pixels.whole() if isinstance(pixels, LargeImage) else pixels
 
 
 def _said(review: Review | None) -> tuple[str, ...]:

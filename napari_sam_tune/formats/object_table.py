@@ -11,19 +11,22 @@ from skimage.measure import regionprops
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.files import spatial_shape
+from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.texts.plain_text import in_spreadsheet
 from napari_sam_tune.core.texts.wording import mark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.exchange.outgoing import ImageOut, ObjectOut
+    from napari_sam_tune.core.geometry.windows import BoundingBox
     from napari_sam_tune.formats.writer import ExportOptions
 
     Row = dict[str, object]
+    Brightness = Callable[[BoundingBox], NDArray[Any]]
 
 # as skimage.measure.regionprops defines them; areas and lengths in the unit given
 _SHAPE: Final = (
@@ -69,8 +72,8 @@ def write_table(
     return +losses
 
 
-def _grey(image: ImageOut, losses: Counter[str]) -> NDArray[Any] | None:
-    """Return (H, W) brightness, or None for an image that was moved or changed or has no pixels."""
+def _grey(image: ImageOut, losses: Counter[str]) -> Brightness | None:
+    """Return how bright it is, or None for an image that was moved, changed or has no pixels."""
     if not image.objects:
         return None
     try:
@@ -78,23 +81,29 @@ def _grey(image: ImageOut, losses: Counter[str]) -> NDArray[Any] | None:
     except SamTuneError:
         pixels = None
     if pixels is None:
-        is_there = image.path is not None and image.path.is_file()
+        is_there = image.path is not None and image.path.exists()
         losses[_ANOTHER_FILE if is_there else _NOT_FOUND] += 1
         return None
+    if isinstance(pixels, LargeImage):
+        return lambda box: _mean(pixels.read(box))
+    upright = pixels.ndim == 2 or pixels.shape[:2] == spatial_shape(pixels)
+    grey = _mean(pixels if upright else np.moveaxis(pixels, 0, -1))
+    return lambda box: grey[box[0] : box[2], box[1] : box[3]]
+
+
+def _mean(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return (h, w) brightness of (h, w) or (h, w, C)."""
     if pixels.ndim == 2:
         return pixels
-    channels = pixels if pixels.shape[:2] == spatial_shape(pixels) else np.moveaxis(pixels, 0, -1)
-    return np.asarray(channels[..., : 3 if channels.shape[-1] >= 3 else 1].mean(axis=-1))
+    return np.asarray(pixels[..., : 3 if pixels.shape[-1] >= 3 else 1].mean(axis=-1))
 
 
-def _row(
-    image: ImageOut, found: ObjectOut, grey: NDArray[Any] | None, options: ExportOptions
-) -> Row:
+def _row(image: ImageOut, found: ObjectOut, grey: Brightness | None, options: ExportOptions) -> Row:
     y0, x0, y1, x1 = found.bbox
     # regionprops_table would measure each object twice, once to learn the types of its columns
     (region,) = regionprops(  # type: ignore[no-untyped-call]
         found.mask.astype(np.uint8),
-        None if grey is None else grey[found.window],
+        None if grey is None else grey(found.bbox),
         spacing=(options.pixel_size, options.pixel_size),
     )
     names = _SHAPE if grey is None else (*_SHAPE, *_BRIGHTNESS)

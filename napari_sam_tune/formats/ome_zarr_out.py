@@ -17,8 +17,16 @@ from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.evaluation.pictures import rgb
 from napari_sam_tune.core.exchange.remarks import REVIEW, packed
 from napari_sam_tune.core.images.files import spatial_shape
+from napari_sam_tune.core.images.large_image import LARGE_PIXELS, LargeImage
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
-from napari_sam_tune.formats.label_images_out import numbers_of, paint, wide
+from napari_sam_tune.formats.label_images_out import (
+    Painting,
+    checked_values,
+    numbers_of,
+    paint,
+    tiled,
+    wide,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -88,26 +96,58 @@ def _write_one(
     described = _multiscale(LABELS, ("y", "x"), options, version)
     described |= _image_label(image, classes, version)
     group = listed.create_group(LABELS, attributes=_wrapped(described, version))
-    _create(group, paint(image, wide(image), losses), ("y", "x"), version)
+    if image.shape[0] * image.shape[1] <= LARGE_PIXELS:
+        _create(group, paint(image, wide(image), losses), ("y", "x"), version)
+        return
+    dtype = wide(image)
+    painting = Painting(image, checked_values(image, dtype), dtype)
+    array = _empty(group, image.shape, np.dtype(dtype), ("y", "x"), version)
+    for y0, x0, y1, x1 in tiled(image.shape, _CHUNK):
+        array[y0:y1, x0:x1] = painting.window((y0, x0, y1, x1))
+    painting.count_losses(losses)
 
 
-def _pixels(image: ImageOut) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Return the pixels, channels first, and their axes."""
+def _pixels(image: ImageOut) -> tuple[NDArray[Any] | LargeImage, tuple[str, ...]]:
+    """Return the pixels and their axes; where there are not too many, channels first."""
     if image.read is None:
         raise SamTuneError(f"{image.name} has no pixels to copy; export without images.")
     pixels = image.read()
     if pixels.ndim == 2:
         return pixels, ("y", "x")
+    if isinstance(pixels, LargeImage):
+        return pixels, ("c", "y", "x")
     if pixels.shape[:2] == spatial_shape(pixels):
         pixels = np.moveaxis(pixels, -1, 0)
     return np.ascontiguousarray(pixels), ("c", "y", "x")
 
 
-def _create(group: zarr.Group, array: NDArray[Any], axes: Sequence[str], version: Version) -> None:
-    group.create_array(
+def _create(
+    group: zarr.Group, pixels: NDArray[Any] | LargeImage, axes: Sequence[str], version: Version
+) -> None:
+    if isinstance(pixels, LargeImage):
+        height, width = pixels.shape[:2]
+        shape = (*pixels.shape[2:], height, width)
+        array = _empty(group, shape, pixels.dtype, axes, version)
+        for y0, x0, y1, x1 in tiled((height, width), _CHUNK):
+            part = pixels.read((y0, x0, y1, x1))
+            array[..., y0:y1, x0:x1] = part if part.ndim == 2 else np.moveaxis(part, -1, 0)
+        return
+    array = _empty(group, pixels.shape, pixels.dtype, axes, version)
+    array[...] = pixels
+
+
+def _empty(
+    group: zarr.Group,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    axes: Sequence[str],
+    version: Version,
+) -> zarr.Array[Any]:
+    return group.create_array(
         "0",
-        data=array,
-        chunks=tuple(min(max(side, 1), _CHUNK) for side in array.shape),
+        shape=shape,
+        dtype=dtype,
+        chunks=tuple(min(max(side, 1), _CHUNK) for side in shape),
         chunk_key_encoding={"name": "v2" if version == "0.4" else "default", "separator": "/"},
         dimension_names=None if version == "0.4" else axes,
     )

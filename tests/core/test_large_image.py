@@ -14,11 +14,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from napari_sam_tune.core.errors import ImageError, ProjectError
+from napari_sam_tune.core.exchange.outgoing import images_out, selection
 from napari_sam_tune.core.images import large_image
 from napari_sam_tune.core.images.files import content_hash, read_image, to_rgb8
 from napari_sam_tune.core.images.large_image import LargeImage, as_large, open_image
 from napari_sam_tune.core.images.overview import averaged
-from napari_sam_tune.core.project.project import Project
+from napari_sam_tune.core.project.project import NewAnnotation, Project
+from napari_sam_tune.formats import label_images_out, ome_zarr_out
+from napari_sam_tune.formats.exporting import export
+from napari_sam_tune.formats.registry import format_named
+from napari_sam_tune.formats.writer import ExportOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -280,3 +285,48 @@ def test_a_project_knows_a_large_image_by_what_is_in_it(tmp_path: Path) -> None:
     assert project.image("late").path == "../moved/image.zarr"
     assert project.image("late").content_hash == record.content_hash
     assert np.array_equal(project.read_image("late"), pixels)
+
+
+@pytest.mark.parametrize("name", ["labels-tiff", "semantic-tiff", "ome-zarr", "table"])
+def test_what_goes_out_of_a_large_image_is_what_goes_out_of_a_small_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    pixels = _image(6, 3, "uint8")
+    file = _written(tmp_path, "tiled", pixels)
+    project = Project.open(tmp_path / "work.project")
+    project.add_image("image.tif", shape=(301, 257), content_hash=content_hash(pixels), path=file)
+    rows, columns = np.mgrid[:301, :257]
+    for y, x, radius in ((40, 50, 30), (60, 70, 25), (62, 72, 4), (250, 200, 60), (62, 72, 9)):
+        mask = (rows - y) ** 2 + (columns - x) ** 2 <= radius**2
+        project.add(NewAnnotation("image.tif", mask, "pit" if radius < 20 else "dent"))
+
+    written = []
+    for limit in (1e9, 10_000):
+        for module in (label_images_out, ome_zarr_out, large_image):
+            monkeypatch.setattr(module, "LARGE_PIXELS", limit)
+        out = tmp_path / f"out {limit:.0f}"
+        if name == "table":
+            out = out.with_suffix(".csv")
+        options = ExportOptions(copy_images=name == "ome-zarr")
+        report = export(
+            format_named(name),
+            images_out(project),
+            selection(project).classes,
+            out,
+            options=options,
+        )
+        written.append((_read(out), report.losses))
+    (one, lost), (other, lost_of_other) = written
+    assert lost == lost_of_other
+    assert len(one) == len(other) > 0
+    assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def _read(out: Path) -> list[Any]:
+    """Return what is in a file, or in all files of a folder, by their names."""
+    if out.is_file():
+        return out.read_text(encoding="utf-8").splitlines()
+    tiffs = [tifffile.imread(path) for path in sorted(out.rglob("*.tif"))]
+    names = ("0", "labels/objects/0")
+    zarrs = [zarr.open_array(path / name) for path in out.glob("*.zarr") for name in names]
+    return tiffs + [array[...] for array in zarrs]

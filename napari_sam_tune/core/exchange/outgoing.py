@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.geometry.windows import BoundingBox
+    from napari_sam_tune.core.images.large_image import LargeImage
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import ImageRecord, Project
     from napari_sam_tune.core.project.review import Review
@@ -116,8 +117,8 @@ class ImageOut:
         split: what it is for; None where that was not decided.
         no_defect: somebody looked at it and found nothing.
         review: what was said of it; None where that is not known.
-        read: returns the pixels, (H, W) or (H, W, C), as `images.read_image` does; None where
-            there are none.
+        read: returns the pixels, (H, W) or (H, W, C), or what many are read by, as
+            `images.open_image` does; None where there are none.
         stack: what it is a plane of; None of an image by itself.
 
     """
@@ -130,7 +131,7 @@ class ImageOut:
     split: Split | None = None
     no_defect: bool = False
     review: Review | None = None
-    read: Callable[[], NDArray[Any]] | None = None
+    read: Callable[[], NDArray[Any] | LargeImage] | None = None
     stack: Stack | None = None
 
 
@@ -226,7 +227,7 @@ def _image_out(
         split=record.split,
         no_defect=not kept and project.is_empty(record.id),
         review=review,
-        read=lambda: project.read_image(record.id),
+        read=lambda: project.open_image(record.id),
         stack=stack,
     )
 
@@ -281,7 +282,7 @@ def labels_out(
     *,
     classes: Mapping[int, str] | None = None,
     path: Path | None = None,
-    read: Callable[[], NDArray[Any]] | None = None,
+    read: Callable[[], NDArray[Any] | LargeImage] | None = None,
 ) -> ImageOut:
     """Make a label array, such as a napari Labels layer's data, an image to write.
 

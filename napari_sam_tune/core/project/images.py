@@ -212,8 +212,8 @@ class ImagesOfProject:
     def _copy_image(self, image_id: str, content_hash: str, array: ArrayLike | None) -> None:
         if array is None:
             raise ProjectError(
-                f"The image “{image_id}” has no file, and its pixels are not at hand, or too many "
-                "to be copied into the project. Save it as TIFF or OME-Zarr, and open that."
+                f"The image “{image_id}” has neither a file nor pixels that can be copied into the "
+                "project. Save it as TIFF or OME-Zarr, and open that."
             )
         pixels = np.asarray(array)
         if name_of_image(pixels, {content_hash}) != content_hash:
