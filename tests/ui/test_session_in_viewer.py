@@ -83,7 +83,7 @@ def test_a_full_disk_keeps_the_mask_and_a_retry_works(desk, blobs, monkeypatch):
     mask = desk.session.open_object.mask
     add = desk.session.project.add
 
-    def full(_):
+    def full(*_, **__):
         raise StorageError("The mask could not be saved: the disk is full.")
 
     monkeypatch.setattr(desk.session.project, "add", full)
