@@ -1818,6 +1818,10 @@
         <translation>マスク{masks:,}個から学習しました。画像{images}枚で最初のクリックをすると、効果がわかります。</translation>
     </message>
     <message>
+        <source>Learnt from {masks:,} masks. It makes no difference yet: a first click scores {without} either way.</source>
+        <translation>マスク{masks:,}個を学習しました。まだ差はありません（最初のクリックのスコアはどちらも{without}）。</translation>
+    </message>
+    <message>
         <source>Learnt from {masks:,} masks. It does not help here yet, so the model answers alone (a first click scores {without}).</source>
         <translation>マスク{masks:,}個から学習しました。まだ効果がないため、モデルのみで応答します（最初のクリックのスコア{without}）。</translation>
     </message>
@@ -2210,6 +2214,18 @@
     <message>
         <source>Nothing can be saved in {path} ({why}). Its masks can be looked at and exported, but none can be accepted: mend that, or copy the project elsewhere.</source>
         <translation>{path}に保存できません（{why}）。マスクの表示とエクスポートはできますが、確定はできません。原因を直すか、プロジェクトを別の場所にコピーしてください。</translation>
+    </message>
+    <message>
+        <source>“{image_id}” has accepted masks, so it is not without defects. Delete them first.</source>
+        <translation>「{image_id}」には確定済みのマスクがあるため、欠陥なしにはできません。先にマスクを削除してください。</translation>
+    </message>
+    <message>
+        <source>The mask</source>
+        <translation>マスク</translation>
+    </message>
+    <message>
+        <source>An annotation {annotation_id} exists already. Accept again.</source>
+        <translation>アノテーション{annotation_id}はすでにあります。もう一度確定してください。</translation>
     </message>
     <message>
         <source>The finder is being trained already; wait for it or cancel it.</source>
@@ -2903,6 +2919,480 @@
     <message>
         <source>Sample images</source>
         <translation>サンプル画像</translation>
+    </message>
+    <message>
+        <source>torch {torch} and torchvision {torchvision} were not built for each other, so no model can be loaded. Reinstall both together: pip install --force-reinstall torch torchvision (add the --index-url you installed torch from, for CUDA builds). [{error}]</source>
+        <translation>torch {torch}とtorchvision {torchvision}の組み合わせが合わないため、モデルを読み込めません。両方を一緒に再インストールしてください：pip install --force-reinstall torch torchvision（CUDA版は、torchのインストール時と同じ--index-urlを付けます）。[{error}]</translation>
+    </message>
+    <message>
+        <source>{name} holds no image encoder, so it is not a whole SAM (first entry: {first}). A weights file made by a round belongs to its project.</source>
+        <translation>{name}には画像エンコーダーがなく、完全なSAMではありません（最初の項目：{first}）。学習で作られた重みファイルは、そのプロジェクトで使ってください。</translation>
+    </message>
+    <message>
+        <source>{name} is a SAM of an unknown kind; known are {names}.</source>
+        <translation>{name}は未対応の種類のSAMです。対応しているのは{names}です。</translation>
+    </message>
+    <message>
+        <source>{name} does not fit {architecture}: {problems}{more}.</source>
+        <translation>{name}は{architecture}に合いません：{problems}{more}。</translation>
+    </message>
+    <message>
+        <source>By hand: download {url} ({size}) and put it at {path} (SHA-256 {sha256}).</source>
+        <translation>手動の場合：{url}（{size}）をダウンロードし、{path}に置いてください（SHA-256：{sha256}）。</translation>
+    </message>
+    <message>
+        <source>{device!r} is not a device; use auto, cpu, cuda, cuda:N or mps.</source>
+        <translation>{device!r}というデバイスはありません。auto、cpu、cuda、cuda:N、mpsのいずれかを使ってください。</translation>
+    </message>
+    <message>
+        <source>This machine has no {device} device that torch {version} can use; choose auto or cpu.</source>
+        <translation>このコンピューターには、torch {version}で使える{device}デバイスがありません。autoまたはcpuを選んでください。</translation>
+    </message>
+    <message>
+        <source>{name} builds on weights that build on others, and so on without an end. Name the model it was tuned from, as a whole.</source>
+        <translation>{name}の元の重みをたどると終わりがありません。調整元のモデル全体を指定してください。</translation>
+    </message>
+    <message>
+        <source>napari-sam-tune comes with another edition of its model than these weights or this project build on ({now} instead of {then}, SHA-256). Open the project in the dock, or run `napari-sam-tune embed` on it: either goes on with the new edition, and no record is lost. The weights themselves need the former edition’s file.</source>
+        <translation>付属モデルの版が、この重みまたはプロジェクトの元の版と異なります（SHA-256：{then}ではなく{now}）。プロジェクトをドックで開くか、`napari-sam-tune embed`を実行すると、新しい版で続けられ、記録は失われません。重み自体には以前の版のファイルが必要です。</translation>
+    </message>
+    <message>
+        <source>The base model {name} is not the file this project was begun with (SHA-256 {now} instead of {then}). Put the original file back.</source>
+        <translation>ベースモデル{name}は、このプロジェクトを始めたときのファイルではありません（SHA-256：{then}ではなく{now}）。元のファイルに戻してください。</translation>
+    </message>
+    <message>
+        <source>The starter&apos;s weights are missing from this installation ({path}). Reinstall napari-sam-tune; a git checkout on Windows needs symlinks enabled.</source>
+        <translation>内蔵モデルの重みが見つかりません（{path}）。napari-sam-tuneを再インストールしてください。Windowsのgitでは、シンボリックリンクを有効にする必要があります。</translation>
+    </message>
+    <message>
+        <source>{name} is not on this machine yet. Ask for it to be downloaded ({size}; download=True). {by_hand}</source>
+        <translation>{name}はまだこのコンピューターにありません。ダウンロードしてください（{size}、download=True）。{by_hand}</translation>
+    </message>
+    <message>
+        <source>There is no weights file {path}, and no model of that name; the names are {names} (kept in {folder}).</source>
+        <translation>重みファイル{path}も、その名前のモデルもありません。モデル名は{names}です（保存先：{folder}）。</translation>
+    </message>
+    <message>
+        <source>a folder</source>
+        <translation>フォルダー</translation>
+    </message>
+    <message>
+        <source>a pipe or a device</source>
+        <translation>パイプまたはデバイス</translation>
+    </message>
+    <message>
+        <source>{path} is {what}; give a .pth or .safetensors file.</source>
+        <translation>{path}は{what}です。.pthまたは.safetensorsファイルを指定してください。</translation>
+    </message>
+    <message>
+        <source>{path} is damaged or not the published {name} (its SHA-256 is {sha256}). Delete it and download it again. {by_hand}</source>
+        <translation>{path}は破損しているか、公開されている{name}ではありません（SHA-256：{sha256}）。削除して、もう一度ダウンロードしてください。{by_hand}</translation>
+    </message>
+    <message>
+        <source>{name} could not be downloaded: {why} Check the connection (behind a proxy, set HTTPS_PROXY) and ask again: it goes on where it stopped. {by_hand}</source>
+        <translation>{name}をダウンロードできませんでした：{why}接続を確認し（プロキシ経由ではHTTPS_PROXYを設定）、もう一度実行してください。続きから再開します。{by_hand}</translation>
+    </message>
+    <message>
+        <source>What arrived for {name} is not the published file (its SHA-256 differs), so it was thrown away. Ask again, or: {by_hand}</source>
+        <translation>受信した{name}は公開ファイルと異なる（SHA-256が違う）ため、破棄しました。もう一度実行してください。{by_hand}</translation>
+    </message>
+    <message>
+        <source>the server answered {code} ({reason}).</source>
+        <translation>サーバーの応答は{code}（{reason}）でした。</translation>
+    </message>
+    <message>
+        <source>no connection ({error}).</source>
+        <translation>接続できません（{error}）。</translation>
+    </message>
+    <message>
+        <source>The disk that holds {folder} is full. Free some space and ask again.</source>
+        <translation>{folder}のあるディスクがいっぱいです。空きを作って、もう一度実行してください。</translation>
+    </message>
+    <message>
+        <source>Cannot write to {folder} ({error}). Set SAM_TUNE_CHECKPOINTS to a folder that can be written to.</source>
+        <translation>{folder}に書き込めません（{error}）。SAM_TUNE_CHECKPOINTSに、書き込めるフォルダーを設定してください。</translation>
+    </message>
+    <message>
+        <source>{name} does not say which base model it belongs to. Was it written by `napari-sam-tune train` or by a round?</source>
+        <translation>{name}には、元になったベースモデルの情報がありません。`napari-sam-tune train`または学習で作られたファイルですか。</translation>
+    </message>
+    <message>
+        <source>{path} is a folder, a pipe or a device: give a weights file.</source>
+        <translation>{path}はフォルダー、パイプまたはデバイスです。重みファイルを指定してください。</translation>
+    </message>
+    <message>
+        <source>The weights file {path} is missing.</source>
+        <translation>重みファイル{path}がありません。</translation>
+    </message>
+    <message>
+        <source>{name} is truncated, damaged or not a weights file: {error}.</source>
+        <translation>{name}は途中で切れているか、破損しているか、重みファイルではありません：{error}。</translation>
+    </message>
+    <message>
+        <source>No weights file can be named {path}.</source>
+        <translation>{path}という名前の重みファイルは使えません。</translation>
+    </message>
+    <message>
+        <source>{name} was not written by a round (it does not say what it holds). A whole model is loaded by its path as the base model instead.</source>
+        <translation>{name}は学習で作られたファイルではありません（内容の情報がありません）。モデル全体は、ベースモデルとしてパスで読み込んでください。</translation>
+    </message>
+    <message>
+        <source>{name} is damaged, or was not written by this program: {why}. Copy or download it again.</source>
+        <translation>{name}は破損しているか、このプログラムで作られたものではありません：{why}。コピーまたはダウンロードをやり直してください。</translation>
+    </message>
+    <message>
+        <source>These weights do not fit: {problems}{more}.</source>
+        <translation>この重みは合いません：{problems}{more}。</translation>
+    </message>
+    <message>
+        <source>The mask is empty: there is nothing to accept. Click or paint the object, or mark the image as “no defect here”.</source>
+        <translation>マスクが空のため、確定できません。対象をクリックするか塗るか、画像を「欠陥なし」にしてください。</translation>
+    </message>
+    <message>
+        <source>The class is called “{name}” already.</source>
+        <translation>クラス名はすでに「{name}」です。</translation>
+    </message>
+    <message>
+        <source>A class needs a name.</source>
+        <translation>クラスには名前が必要です。</translation>
+    </message>
+    <message>
+        <source>The project has no class “{name}”.</source>
+        <translation>プロジェクトにクラス「{name}」はありません。</translation>
+    </message>
+    <message numerus="yes">
+        <source>“{name}” is the class of {n:,} accepted masks. Merge it with another class instead, or give these masks another class first.</source>
+        <comment>“{name}” is the class of an accepted mask. Merge it with another class instead, or give this mask another class first.</comment>
+        <translation>
+            <numerusform>「{name}」は確定済みのマスク{n:,}個のクラスです。別のクラスに統合するか、先にこれらのマスクのクラスを変更してください。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Two attributes are called “{name}”.</source>
+        <translation>「{name}」という属性が2つあります。</translation>
+    </message>
+    <message>
+        <source>{filename} may not be read. Check its permissions.</source>
+        <translation>{filename}を読み込む権限がありません。アクセス権を確認してください。</translation>
+    </message>
+    <message>
+        <source>{path} is a file. A project is a folder: choose another name.</source>
+        <translation>{path}はファイルです。プロジェクトはフォルダーなので、別の名前を選んでください。</translation>
+    </message>
+    <message>
+        <source>{path} was a project but its project.json is missing. Restore it from a backup; the masks in annotations.zarr are still there.</source>
+        <translation>{path}はプロジェクトでしたが、project.jsonがありません。バックアップから復元してください。annotations.zarrのマスクは残っています。</translation>
+    </message>
+    <message>
+        <source>{path} is not a project and is not empty, so it was left alone. Choose a new or empty folder for the project.</source>
+        <translation>{path}はプロジェクトではなく、空でもないため、変更しませんでした。プロジェクトには新しいフォルダーか空のフォルダーを選んでください。</translation>
+    </message>
+    <message>
+        <source>There is no project in {path}. Check the path.</source>
+        <translation>{path}にプロジェクトはありません。パスを確認してください。</translation>
+    </message>
+    <message>
+        <source>The new project</source>
+        <translation>新しいプロジェクト</translation>
+    </message>
+    <message>
+        <source>The project</source>
+        <translation>プロジェクト</translation>
+    </message>
+    <message>
+        <source>{marker} cannot be read ({error}). Restore it from a backup.</source>
+        <translation>{marker}を読み込めません（{error}）。バックアップから復元してください。</translation>
+    </message>
+    <message>
+        <source>{path} belongs to another program ({program!a}).</source>
+        <translation>{path}は別のプログラムのものです（{program!a}）。</translation>
+    </message>
+    <message>
+        <source>{path} was made by a newer release (project format {version}, this release knows {known}). Update: pip install --upgrade napari-sam-tune</source>
+        <translation>{path}は新しいバージョンで作られています（プロジェクト形式{version}、このバージョンは{known}まで対応）。更新してください：pip install --upgrade napari-sam-tune</translation>
+    </message>
+    <message>
+        <source>Parts of the project {path} are missing: {missing}. Restore them from a backup, or start a new project in another folder.</source>
+        <translation>プロジェクト{path}の一部がありません：{missing}。バックアップから復元するか、別のフォルダーで新しいプロジェクトを始めてください。</translation>
+    </message>
+    <message>
+        <source>“{name}” is no text in Unicode, so no project can hold that name. Rename the file or the folder.</source>
+        <translation>「{name}」はUnicodeのテキストではないため、プロジェクトで使えません。ファイル名またはフォルダー名を変更してください。</translation>
+    </message>
+    <message>
+        <source>The project has no image “{image_id}”. Open it first.</source>
+        <translation>プロジェクトに画像「{image_id}」はありません。先に開いてください。</translation>
+    </message>
+    <message>
+        <source>The project knows another image by the name “{image_id}”: the pixels differ. Rename the image, or restore the one that was annotated.</source>
+        <translation>プロジェクトには「{image_id}」という名前の別の画像があります（画素が異なります）。画像の名前を変えるか、アノテーションした画像に戻してください。</translation>
+    </message>
+    <message>
+        <source>The image “{image_id}” is not at {file} any more: it was moved or renamed, or its folder may not be read. Show the project its new folder (relink).</source>
+        <translation>画像「{image_id}」は{file}にありません。移動または改名されたか、フォルダーを読み込めません。プロジェクトに新しいフォルダーを指定してください（relink）。</translation>
+    </message>
+    <message>
+        <source>The file {file} was changed since its masks were made: the pixels differ. Put the original back, or show the project where it is (relink).</source>
+        <translation>ファイル{file}は、マスクの作成後に変更されています（画素が異なります）。元のファイルに戻すか、その場所をプロジェクトに指定してください（relink）。</translation>
+    </message>
+    <message>
+        <source>The image “{image_id}” cannot be read. {error}</source>
+        <translation>画像「{image_id}」を読み込めません。{error}</translation>
+    </message>
+    <message>
+        <source>The pixels of the image “{image_id}” in {folder} are damaged: they are not those its masks were made on. Restore the record {record} from a backup.</source>
+        <translation>{folder}にある画像「{image_id}」の画素は破損しており、マスクを作成したときのものではありません。記録{record}をバックアップから復元してください。</translation>
+    </message>
+    <message>
+        <source>The image</source>
+        <translation>画像</translation>
+    </message>
+    <message>
+        <source>{path} holds an entry that cannot be understood, without a time of this age: {entry}. Was it edited by hand?</source>
+        <translation>{path}に、時刻が正しくない読み取れない項目があります：{entry}。手作業で編集しましたか。</translation>
+    </message>
+    <message>
+        <source>{path} has {size} bytes and once had {once}: its end is missing. Restore it from a backup, or see what can be saved: napari-sam-tune check {folder}</source>
+        <translation>{path}は以前{once}バイトありましたが、現在は{size}バイトで、末尾が失われています。バックアップから復元するか、救える内容を確認してください：napari-sam-tune check {folder}</translation>
+    </message>
+    <message>
+        <source>A class is named by a text in Unicode; {label} is none.</source>
+        <translation>クラス名にはUnicodeのテキストを使います。{label}は使えません。</translation>
+    </message>
+    <message>
+        <source>“{name}” is a number; {value!r} is none.</source>
+        <translation>「{name}」は数値です。{value!r}は数値ではありません。</translation>
+    </message>
+    <message>
+        <source>“{name}” is a text; {value!r} is none.</source>
+        <translation>「{name}」はテキストです。{value!r}はテキストではありません。</translation>
+    </message>
+    <message>
+        <source>“{name}” is one of {choices}; {value!r} is none of them.</source>
+        <translation>「{name}」は{choices}のいずれかです。{value!r}は含まれません。</translation>
+    </message>
+    <message>
+        <source>An attribute, and each of its choices, needs a name.</source>
+        <translation>属性とその選択肢には、それぞれ名前が必要です。</translation>
+    </message>
+    <message>
+        <source>Exports keep the name “{name}” for something else: call the attribute otherwise.</source>
+        <translation>「{name}」は書き出しで別の用途に使われます。属性に別の名前を付けてください。</translation>
+    </message>
+    <message>
+        <source>“{kind}” is none of {kinds}.</source>
+        <translation>「{kind}」は{kinds}のいずれでもありません。</translation>
+    </message>
+    <message>
+        <source>“{name}”: a choice needs something to choose from, and nothing else does.</source>
+        <translation>「{name}」：選択肢は「選択」の属性だけに必要です。</translation>
+    </message>
+    <message>
+        <source>This project builds on the model {recorded}, not on {model}: its weights versions would not fit. Choose that model, or start a new project.</source>
+        <translation>このプロジェクトのモデルは{model}ではなく{recorded}のため、重みのバージョンが合いません。そのモデルを選ぶか、新しいプロジェクトを始めてください。</translation>
+    </message>
+    <message>
+        <source>Another program has just begun this project with the model {model}. Choose that model, or start a new project.</source>
+        <translation>別のプログラムが、このプロジェクトをモデル{model}で始めたところです。そのモデルを選ぶか、新しいプロジェクトを始めてください。</translation>
+    </message>
+    <message>
+        <source>The weights</source>
+        <translation>重み</translation>
+    </message>
+    <message>
+        <source>“base” is the model itself; the project keeps no copy of it.</source>
+        <translation>「base」はモデル自体です。プロジェクトにその複製は保存されません。</translation>
+    </message>
+    <message>
+        <source>The weights version {version} is not in {folder}. Restore the file from a backup, or roll back to another version.</source>
+        <translation>重みのバージョン{version}が{folder}にありません。バックアップから復元するか、別のバージョンに戻してください。</translation>
+    </message>
+    <message>
+        <source>The weights version {version} was trained on another base model than {model}. Open the project with that model’s file to use it.</source>
+        <translation>重みのバージョン{version}は、{model}とは別のベースモデルで学習されています。使うには、そのモデルのファイルでプロジェクトを開いてください。</translation>
+    </message>
+    <message>
+        <source>napari-sam-tune comes with a better model now than this project was labelled with.</source>
+        <translation>napari-sam-tuneの付属モデルは、このプロジェクトのラベル付けに使ったものより良くなりました。</translation>
+    </message>
+    <message>
+        <source>The model is “{name}” now, another than this project was labelled with.</source>
+        <translation>現在のモデルは「{name}」で、このプロジェクトのラベル付けに使ったものとは異なります。</translation>
+    </message>
+    <message>
+        <source>All masks and records are kept, and the versions that build on it are at hand again.</source>
+        <translation>マスクと記録はすべて保持され、このモデルを元にしたバージョンが再び使えます。</translation>
+    </message>
+    <message>
+        <source>All masks and records are kept; press “Learn now” to train it on them.</source>
+        <translation>マスクと記録はすべて保持されます。「今すぐ学習」を押すと、それらで学習します。</translation>
+    </message>
+    <message numerus="yes">
+        <source>The {n} versions trained on the model before rest: to use them again, open the project with that model’s file.</source>
+        <comment>The version trained on the model before rests: to use it again, open the project with that model’s file.</comment>
+        <translation>
+            <numerusform>以前のモデルで学習した{n}個のバージョンは休止します。再び使うには、そのモデルのファイルでプロジェクトを開いてください。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>none</source>
+        <translation>なし</translation>
+    </message>
+    <message>
+        <source>“{name}” (SHA-256 {sha256}…)</source>
+        <translation>「{name}」（SHA-256：{sha256}…）</translation>
+    </message>
+    <message>
+        <source>There is no image with accepted masks to learn from; label a few images first.</source>
+        <translation>学習に使える、確定済みのマスクがある画像がありません。先に数枚の画像にラベルを付けてください。</translation>
+    </message>
+    <message>
+        <source>{path} once had {once} bytes, of which {size} can be read: its end is missing. If the folder is being synchronised, wait until that is done. Otherwise restore the file from a backup, or see what can be saved: {command}</source>
+        <translation>{path}は以前{once}バイトありましたが、読み込めるのは{size}バイトで、末尾が失われています。フォルダーの同期中であれば、終わるまで待ってください。そうでなければ、バックアップから復元するか、救える内容を確認してください：{command}</translation>
+    </message>
+    <message>
+        <source>{path} has become shorter: it was replaced or cut while the project was open. Close the project and open it again, or see: {command}</source>
+        <translation>{path}が短くなりました。プロジェクトを開いている間に置き換えられたか、切り詰められています。プロジェクトを閉じて開き直すか、次で確認してください：{command}</translation>
+    </message>
+    <message>
+        <source>it has no checksum</source>
+        <translation>チェックサムがありません</translation>
+    </message>
+    <message>
+        <source>its checksum does not fit what stands before it</source>
+        <translation>チェックサムがそれまでの内容と合いません</translation>
+    </message>
+    <message>
+        <source>it is not text that this program writes</source>
+        <translation>このプログラムが書くテキストではありません</translation>
+    </message>
+    <message>
+        <source>Line {line} of {path} is damaged: {why}. It says which images, classes and deletions there are, so the project is not opened without it. Restore the file from a backup, or see what can be saved: {command}</source>
+        <translation>{path}の{line}行目が破損しています：{why}。画像・クラス・削除の記録なので、これなしではプロジェクトを開けません。バックアップから復元するか、救える内容を確認してください：{command}</translation>
+    </message>
+    <message>
+        <source>The change</source>
+        <translation>変更</translation>
+    </message>
+    <message>
+        <source>The change was not saved: it holds a name that is no text in Unicode. Rename what is called so: {name}</source>
+        <translation>変更を保存できませんでした。Unicodeのテキストではない名前が含まれています。次の名前を変更してください：{name}</translation>
+    </message>
+    <message>
+        <source>The log</source>
+        <translation>ログ</translation>
+    </message>
+    <message>
+        <source>{path} does not go on from byte {start} as it does elsewhere: two copies of the project have written to it, or one was repaired.</source>
+        <translation>{path}の{start}バイト目以降が、ほかの場所のものと異なります。プロジェクトの2つのコピーが書き込んだか、一方が修復されています。</translation>
+    </message>
+    <message>
+        <source>The change was not saved: another program has held {path} for {seconds:.0f} seconds. Close it, or wait, and try again.</source>
+        <translation>変更を保存できませんでした。別のプログラムが{path}を{seconds:.0f}秒間使用しています。そのプログラムを閉じるか、待ってから、もう一度試してください。</translation>
+    </message>
+    <message>
+        <source>Check its permissions.</source>
+        <translation>アクセス権を確認してください。</translation>
+    </message>
+    <message>
+        <source>Restore it from a backup.</source>
+        <translation>バックアップから復元してください。</translation>
+    </message>
+    <message>
+        <source>{path} cannot be read ({error}); it says which images and versions there are. {remedy}</source>
+        <translation>{path}を読み込めません（{error}）。画像とバージョンの記録です。{remedy}</translation>
+    </message>
+    <message>
+        <source>{what} was not saved in {where}: {why} Nothing is half-written.</source>
+        <translation>{what}を{where}に保存できませんでした：{why}書きかけのものはありません。</translation>
+    </message>
+    <message>
+        <source>{what} is in {where}, but the disk did not confirm it (the system says “{error}”): a power cut might undo it. Check the disk and look again.</source>
+        <translation>{what}は{where}にありますが、ディスクが書き込みを確認していません（システムの応答：「{error}」）。停電で失われる可能性があります。ディスクを確認し、見直してください。</translation>
+    </message>
+    <message>
+        <source>the disk is full. Free some space and try again.</source>
+        <translation>ディスクがいっぱいです。空きを作って、もう一度試してください。</translation>
+    </message>
+    <message>
+        <source>the folder cannot be written to. Check its permissions and try again.</source>
+        <translation>フォルダーに書き込めません。アクセス権を確認して、もう一度試してください。</translation>
+    </message>
+    <message>
+        <source>the folder is gone. Put it back and try again.</source>
+        <translation>フォルダーがなくなっています。元に戻して、もう一度試してください。</translation>
+    </message>
+    <message>
+        <source>the system says “{error}”. Check the disk and try again.</source>
+        <translation>システムの応答：「{error}」。ディスクを確認して、もう一度試してください。</translation>
+    </message>
+    <message>
+        <source>{what} was not saved: {path} is no folder, or lies in something that is none. Choose another one.</source>
+        <translation>{what}を保存できませんでした。{path}またはその上位はフォルダーではありません。別のフォルダーを選んでください。</translation>
+    </message>
+    <message>
+        <source>{what} was not saved in {path}: {why}</source>
+        <translation>{what}を{path}に保存できませんでした：{why}</translation>
+    </message>
+    <message>
+        <source>the disk is full</source>
+        <translation>ディスクがいっぱいです</translation>
+    </message>
+    <message>
+        <source>{name} could not be written to {folder}: {why}. Nothing was changed; free some space or choose another folder and try again.</source>
+        <translation>{name}を{folder}に書き込めませんでした：{why}。何も変更されていません。空きを作るか別のフォルダーを選んで、もう一度試してください。</translation>
+    </message>
+    <message>
+        <source>The project&apos;s store</source>
+        <translation>プロジェクトの保存先</translation>
+    </message>
+    <message>
+        <source>{folder} cannot be read ({error}). Was the project moved or deleted while it was open?</source>
+        <translation>{folder}を読み込めません（{error}）。プロジェクトを開いている間に移動または削除しましたか。</translation>
+    </message>
+    <message>
+        <source>The record {folder} cannot be read ({error}).</source>
+        <translation>記録{folder}を読み込めません（{error}）。</translation>
+    </message>
+    <message>
+        <source>The record {folder} is damaged or gone: {error}.</source>
+        <translation>記録{folder}は破損しているか、なくなっています：{error}。</translation>
+    </message>
+    <message>
+        <source>The record {folder} is damaged: it has no attributes.</source>
+        <translation>記録{folder}は破損しています：属性がありません。</translation>
+    </message>
+    <message>
+        <source>The record {folder} is gone. Restore it from a backup.</source>
+        <translation>記録{folder}がありません。バックアップから復元してください。</translation>
+    </message>
+    <message>
+        <source>The record {folder} is damaged ({error}). Restore it from a backup.</source>
+        <translation>記録{folder}は破損しています（{error}）。バックアップから復元してください。</translation>
+    </message>
+    <message>
+        <source>The record {folder} may not be read. Check its permissions.</source>
+        <translation>記録{folder}を読み込む権限がありません。アクセス権を確認してください。</translation>
+    </message>
+    <message>
+        <source>{path} is no file, as a record’s parts are.</source>
+        <translation>{path}は、記録を構成するファイルではありません。</translation>
+    </message>
+    <message>
+        <source>Too little was accepted yet to find all like it: accept masks on {images} images first.</source>
+        <translation>似たものをすべて探すには、確定済みのマスクが足りません。先に{images}枚の画像でマスクを確定してください。</translation>
+    </message>
+    <message>
+        <source>Only all like what was accepted can be looked for by class: leave the class out, or choose “similar”.</source>
+        <translation>クラスを指定して探せるのは、確定済みのマスクに似たものだけです。クラスの指定をやめるか、「similar」を選んでください。</translation>
+    </message>
+    <message>
+        <source>No mask of “{label}” was accepted yet, so nothing like it can be found. There are masks of: {classes}.</source>
+        <translation>「{label}」のマスクはまだ確定されていないため、似たものを探せません。マスクのあるクラス：{classes}。</translation>
+    </message>
+    <message>
+        <source>This project has no trained finder yet, which would propose by itself what looks like your masks. Choose “Trained finder” in the dock and press “Train it”, or let “Anything that stands out” propose.</source>
+        <translation>このプロジェクトには、マスクに似たものを自動で提案する検出器がまだありません。ドックで「学習済み検出器」を選んで「検出器を学習」を押すか、「目立つものすべて」に提案させてください。</translation>
     </message>
 </context>
 </TS>

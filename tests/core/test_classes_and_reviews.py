@@ -149,7 +149,7 @@ def test_a_class_with_masks_is_not_removed(project: Project) -> None:
     project.set_class("pore", "#111111")
     project.set_class("crack", "#222222")
     pore = add(project, "pore")
-    with pytest.raises(ProjectError, match=r"1 accepted mask.*Merge it"):
+    with pytest.raises(ProjectError, match=r"an accepted mask.*Merge it"):
         project.remove_class("pore")
     with pytest.raises(ProjectError, match="no class “Riss”"):
         project.rename_class("Riss", "crack")

@@ -650,4 +650,10 @@ def test_in_another_language_nothing_that_is_shown_stays_english(untranslated, m
     look("an approval is taken back")
     desk.controller.guiding.show_keys()
     look("the page of the keys")
+    project = desk.session.project.path
+    desk.controller.leave()
+    (project / "project.json").unlink()
+    desk.panel.start.project_chosen.emit(project)
+    desk.wait(lambda: "project.jsonがありません" in desk.said)
+    look("a damaged project")
     assert not found

@@ -13,6 +13,7 @@ import torch
 from napari_sam_tune.core.errors import CheckpointError, SamTuneError
 from napari_sam_tune.core.models.catalogue import ARCHITECTURES, MODEL_NAMES
 from napari_sam_tune.core.models.finite import NOT_FINITE, is_finite
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,10 +38,15 @@ def segment_anything() -> Any:
         if "torchvision" not in str(error) and "torchvision" not in _trail(error):
             raise
         raise SamTuneError(
-            f"torch {metadata.version('torch')} and torchvision {metadata.version('torchvision')} "
-            "were not built for each other, so no model can be loaded. Reinstall both together: "
-            "pip install --force-reinstall torch torchvision (add the --index-url you installed "
-            f"torch from, for CUDA builds). [{error}]"
+            tr(
+                "torch {torch} and torchvision {torchvision} were not built for each other, "
+                "so no model can be loaded. Reinstall both together: pip install "
+                "--force-reinstall torch torchvision (add the --index-url you installed torch "
+                "from, for CUDA builds). [{error}]",
+                torch=metadata.version("torch"),
+                torchvision=metadata.version("torchvision"),
+                error=error,
+            )
         ) from error
 
 
@@ -65,11 +71,19 @@ def detect_architecture(state: Mapping[str, torch.Tensor], path: Path) -> str:
             return kind.name
     if not any(name.startswith("image_encoder.") for name in state):
         raise CheckpointError(
-            f"{path.name} holds no image encoder, so it is not a whole SAM (first entry: "
-            f"{next(iter(state))}). A weights file made by a round belongs to its project."
+            tr(
+                "{name} holds no image encoder, so it is not a whole SAM (first entry: "
+                "{first}). A weights file made by a round belongs to its project.",
+                name=path.name,
+                first=next(iter(state)),
+            )
         )
     raise CheckpointError(
-        f"{path.name} is a SAM of an unknown kind; known are {', '.join(MODEL_NAMES)}."
+        tr(
+            "{name} is a SAM of an unknown kind; known are {names}.",
+            name=path.name,
+            names=", ".join(MODEL_NAMES),
+        )
     )
 
 
@@ -144,5 +158,11 @@ def _refuse_for(problems: list[str], path: Path, architecture: str) -> None:
     if problems:
         more = f" and {len(problems) - 4} more" if len(problems) > 4 else ""
         raise CheckpointError(
-            f"{path.name} does not fit {architecture}: {'; '.join(problems[:4])}{more}."
+            tr(
+                "{name} does not fit {architecture}: {problems}{more}.",
+                name=path.name,
+                architecture=architecture,
+                problems="; ".join(problems[:4]),
+                more=more,
+            )
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.errors import CheckpointError
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,9 +129,12 @@ class OfficialCheckpoint:
     @property
     def by_hand(self) -> str:
         """How to get the file without this program, in one sentence."""
-        return (
-            f"By hand: download {self.url} ({self.size}) and put it at {self.path} "
-            f"(SHA-256 {self.sha256})."
+        return tr(
+            "By hand: download {url} ({size}) and put it at {path} (SHA-256 {sha256}).",
+            url=self.url,
+            size=self.size,
+            path=self.path,
+            sha256=self.sha256,
         )
 
 

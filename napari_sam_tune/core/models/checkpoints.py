@@ -38,6 +38,7 @@ from napari_sam_tune.core.models.weights_file import (
 )
 from napari_sam_tune.core.storage.durable import replacing_file
 from napari_sam_tune.core.texts.plain_text import visible
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from segment_anything.modeling import Sam
@@ -103,15 +104,19 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
         resolved = torch.device(device)
     except RuntimeError as error:
         raise SamTuneError(
-            f"{device!r} is not a device; use auto, cpu, cuda, cuda:N or mps."
+            tr("{device!r} is not a device; use auto, cpu, cuda, cuda:N or mps.", device=device)
         ) from error
     there = {"cpu": True, "cuda": cuda, "mps": mps}.get(resolved.type, False)
     if there and resolved.type == "cuda":
         there = (resolved.index or 0) < torch.cuda.device_count()
     if not there:
         raise SamTuneError(
-            f"This machine has no {device} device that torch {torch.__version__} can use; "
-            "choose auto or cpu."
+            tr(
+                "This machine has no {device} device that torch {version} can use; choose "
+                "auto or cpu.",
+                device=device,
+                version=torch.__version__,
+            )
         )
     return resolved
 
@@ -179,8 +184,11 @@ def _check_bases(path: Path) -> None:
             return
         below = _find(base_named_in(read_info(below), below).name, download=False, progress=None)
     raise CheckpointError(
-        f"{path.name} builds on weights that build on others, and so on without an end. Name the "
-        "model it was tuned from, as a whole."
+        tr(
+            "{name} builds on weights that build on others, and so on without an end. Name "
+            "the model it was tuned from, as a whole.",
+            name=path.name,
+        )
     )
 
 
@@ -211,16 +219,25 @@ def load_base(ref: BaseRef, device: str | torch.device = "cpu") -> LoadedModel:
     model = load_model(ref.name, device)
     if model.ref.sha256 != ref.sha256 and ref.name == STARTER:
         raise CheckpointError(
-            "napari-sam-tune comes with another edition of its model than these weights or this "
-            f"project build on ({model.ref.sha256[:12]} instead of {ref.sha256[:12]}, SHA-256). "
-            "Open the project in the dock, or run `napari-sam-tune embed` on it: either goes on "
-            "with the new edition, and no record is lost. The weights themselves need the former "
-            "edition’s file."
+            tr(
+                "napari-sam-tune comes with another edition of its model than these weights "
+                "or this project build on ({now} instead of {then}, SHA-256). Open the "
+                "project in the dock, or run `napari-sam-tune embed` on it: either goes on "
+                "with the new edition, and no record is lost. The weights themselves need the "
+                "former edition’s file.",
+                now=model.ref.sha256[:12],
+                then=ref.sha256[:12],
+            )
         )
     if model.ref.sha256 != ref.sha256:
         raise CheckpointError(
-            f"The base model {ref.name} is not the file this project was begun with (SHA-256 "
-            f"{model.ref.sha256} instead of {ref.sha256}). Put the original file back."
+            tr(
+                "The base model {name} is not the file this project was begun with (SHA-256 "
+                "{now} instead of {then}). Put the original file back.",
+                name=ref.name,
+                now=model.ref.sha256,
+                then=ref.sha256,
+            )
         )
     return model
 
@@ -238,8 +255,12 @@ def _find(name_or_path: str | Path, download: bool, progress: DownloadProgress |
         path = starter_path()
         if not path.exists():
             raise CheckpointMissing(
-                f"The starter's weights are missing from this installation ({path}). Reinstall "
-                "napari-sam-tune; a git checkout on Windows needs symlinks enabled."
+                tr(
+                    "The starter's weights are missing from this installation ({path}). "
+                    "Reinstall napari-sam-tune; a git checkout on Windows needs symlinks "
+                    "enabled.",
+                    path=path,
+                )
             )
         return path
     if name in OFFICIAL:
@@ -247,8 +268,13 @@ def _find(name_or_path: str | Path, download: bool, progress: DownloadProgress |
             return download_checkpoint(name, progress)
         if not OFFICIAL[name].path.exists():
             raise CheckpointMissing(
-                f"{name} is not on this machine yet. Ask for it to be downloaded "
-                f"({OFFICIAL[name].size}; download=True). {OFFICIAL[name].by_hand}"
+                tr(
+                    "{name} is not on this machine yet. Ask for it to be downloaded ({size}; "
+                    "download=True). {by_hand}",
+                    name=name,
+                    size=OFFICIAL[name].size,
+                    by_hand=OFFICIAL[name].by_hand,
+                )
             )
         return OFFICIAL[name].path
     try:
@@ -258,12 +284,19 @@ def _find(name_or_path: str | Path, download: bool, progress: DownloadProgress |
         path, is_there = Path(name[:100]), False
     if not is_there:
         raise CheckpointMissing(
-            f"There is no weights file {visible(path)}, and no model of that name; the names are "
-            f"{', '.join(MODEL_NAMES)} (kept in {checkpoint_folder()})."
+            tr(
+                "There is no weights file {path}, and no model of that name; the names are "
+                "{names} (kept in {folder}).",
+                path=visible(path),
+                names=", ".join(MODEL_NAMES),
+                folder=checkpoint_folder(),
+            )
         )
     if not path.is_file():
-        what = "a folder" if path.is_dir() else "a pipe or a device"
-        raise CheckpointError(f"{path} is {what}; give a .pth or .safetensors file.")
+        what = tr("a folder") if path.is_dir() else tr("a pipe or a device")
+        raise CheckpointError(
+            tr("{path} is {what}; give a .pth or .safetensors file.", path=path, what=what)
+        )
     return path
 
 
@@ -271,8 +304,14 @@ def _check_official(name: str, path: Path, sha256: str) -> None:
     """Refuse a file that lies in an official one's place but is not it."""
     if name in OFFICIAL and sha256 != OFFICIAL[name].sha256:
         raise CheckpointError(
-            f"{path} is damaged or not the published {name} (its SHA-256 is {sha256}). Delete it "
-            f"and download it again. {OFFICIAL[name].by_hand}"
+            tr(
+                "{path} is damaged or not the published {name} (its SHA-256 is {sha256}). "
+                "Delete it and download it again. {by_hand}",
+                path=path,
+                name=name,
+                sha256=sha256,
+                by_hand=OFFICIAL[name].by_hand,
+            )
         )
 
 
@@ -288,7 +327,9 @@ def _sha256(path: Path, size: int, mtime: int) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
+        raise CheckpointError(
+            tr("{path} cannot be read: {error}.", path=path, error=error.strerror)
+        ) from error
 
 
 def sam_state_dict(sam: Sam) -> State:

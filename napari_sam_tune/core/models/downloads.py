@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.errors import CheckpointError, CheckpointMissing, StorageError
 from napari_sam_tune.core.models.catalogue import official
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,16 +56,24 @@ def download_checkpoint(name: str, progress: DownloadProgress | None = None) -> 
         )
     except requests.RequestException as error:
         raise CheckpointMissing(
-            f"{name} could not be downloaded: {_plain(error)} Check the connection (behind a "
-            f"proxy, set HTTPS_PROXY) and ask again: it goes on where it stopped. "
-            f"{checkpoint.by_hand}"
+            tr(
+                "{name} could not be downloaded: {why} Check the connection (behind a proxy, "
+                "set HTTPS_PROXY) and ask again: it goes on where it stopped. {by_hand}",
+                name=name,
+                why=_plain(error),
+                by_hand=checkpoint.by_hand,
+            )
         ) from error
     except OSError as error:
         raise StorageError(_disk(target.parent, error)) from error
     except ValueError as error:
         raise CheckpointError(
-            f"What arrived for {name} is not the published file (its SHA-256 differs), so it was "
-            f"thrown away. Ask again, or: {checkpoint.by_hand}"
+            tr(
+                "What arrived for {name} is not the published file (its SHA-256 differs), so "
+                "it was thrown away. Ask again, or: {by_hand}",
+                name=name,
+                by_hand=checkpoint.by_hand,
+            )
         ) from error
     return target
 
@@ -117,14 +126,22 @@ def _plain(error: Exception) -> str:
     """Say why the network failed without the traceback-like text of urllib3."""
     response = getattr(error, "response", None)
     if response is not None:
-        return f"the server answered {response.status_code} ({response.reason})."
-    return f"no connection ({type(error).__name__})."
+        return tr(
+            "the server answered {code} ({reason}).",
+            code=response.status_code,
+            reason=response.reason,
+        )
+    return tr("no connection ({error}).", error=type(error).__name__)
 
 
 def _disk(folder: Path, error: OSError) -> str:
     if error.errno == errno.ENOSPC:
-        return f"The disk that holds {folder} is full. Free some space and ask again."
-    return (
-        f"Cannot write to {folder} ({error.strerror}). Set SAM_TUNE_CHECKPOINTS to a folder that "
-        "can be written to."
+        return tr(
+            "The disk that holds {folder} is full. Free some space and ask again.", folder=folder
+        )
+    return tr(
+        "Cannot write to {folder} ({error}). Set SAM_TUNE_CHECKPOINTS to a folder that can be "
+        "written to.",
+        folder=folder,
+        error=error.strerror,
     )

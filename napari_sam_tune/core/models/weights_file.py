@@ -26,6 +26,7 @@ from napari_sam_tune.core.models.finite import NOT_FINITE, is_finite
 from napari_sam_tune.core.storage.durable import replacing_file
 from napari_sam_tune.core.storage.plain_json import parse_object
 from napari_sam_tune.core.texts.plain_text import is_text, visible
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -162,8 +163,11 @@ def base_named_in(info: Mapping[str, Any], path: Path) -> BaseRef:
         return BaseRef(str(base["name"]), str(base["sha256"]))
     except (KeyError, TypeError) as error:
         raise CheckpointError(
-            f"{Path(path).name} does not say which base model it belongs to. Was it written by "
-            "`napari-sam-tune train` or by a round?"
+            tr(
+                "{name} does not say which base model it belongs to. Was it written by "
+                "`napari-sam-tune train` or by a round?",
+                name=Path(path).name,
+            )
         ) from error
 
 
@@ -171,26 +175,37 @@ def base_named_in(info: Mapping[str, Any], path: Path) -> BaseRef:
 def _opened(path: Path) -> Iterator[Any]:
     file_path = Path(path)
     if file_path.exists() and not file_path.is_file():  # a pipe would keep us waiting
-        raise CheckpointError(f"{path} is a folder, a pipe or a device: give a weights file.")
+        raise CheckpointError(
+            tr("{path} is a folder, a pipe or a device: give a weights file.", path=path)
+        )
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             yield file
     except FileNotFoundError as error:
-        raise CheckpointMissing(f"The weights file {path} is missing.") from error
+        raise CheckpointMissing(tr("The weights file {path} is missing.", path=path)) from error
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
-            f"{Path(path).name} is truncated, damaged or not a weights file: {error}."
+            tr(
+                "{name} is truncated, damaged or not a weights file: {error}.",
+                name=Path(path).name,
+                error=error,
+            )
         ) from error
     except UnicodeEncodeError as error:
-        raise CheckpointMissing(f"No weights file can be named {visible(path)}.") from error
+        raise CheckpointMissing(
+            tr("No weights file can be named {path}.", path=visible(path))
+        ) from error
 
 
 def _info(file: Any, path: Path) -> dict[str, Any]:
     said = (file.metadata() or {}).get(INFO_KEY)
     if said is None:
         raise CheckpointError(
-            f"{Path(path).name} was not written by a round (it does not say what it holds). A "
-            "whole model is loaded by its path as the base model instead."
+            tr(
+                "{name} was not written by a round (it does not say what it holds). A whole "
+                "model is loaded by its path as the base model instead.",
+                name=Path(path).name,
+            )
         )
     try:
         info = parse_object(said.encode())
@@ -203,8 +218,12 @@ def _info(file: Any, path: Path) -> dict[str, Any]:
 
 def _damaged(path: Path, why: object) -> CheckpointError:
     return CheckpointError(
-        f"{Path(path).name} is damaged, or was not written by this program: {why}. Copy or "
-        "download it again."
+        tr(
+            "{name} is damaged, or was not written by this program: {why}. Copy or download "
+            "it again.",
+            name=Path(path).name,
+            why=why,
+        )
     )
 
 
@@ -259,7 +278,13 @@ def check_weights(model: Module, tensors: Mapping[str, Tensor]) -> dict[str, Ten
             problems.append(f"{name} holds {NOT_FINITE}")
     if problems:
         more = f" and {len(problems) - 4} more" if len(problems) > 4 else ""
-        raise CheckpointError(f"These weights do not fit: {'; '.join(problems[:4])}{more}.")
+        raise CheckpointError(
+            tr(
+                "These weights do not fit: {problems}{more}.",
+                problems="; ".join(problems[:4]),
+                more=more,
+            )
+        )
     return {name: own[name] for name in tensors}
 
 

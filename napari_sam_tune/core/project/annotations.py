@@ -19,6 +19,7 @@ from napari_sam_tune.core.geometry.windows import area, shape_of
 from napari_sam_tune.core.project.naming import checked_label
 from napari_sam_tune.core.project.stored_annotation import Source, read_stored, turned_prompt
 from napari_sam_tune.core.prompts import Effort, Prompt, place_mask
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,8 +90,10 @@ class NewAnnotation:
         mask = place_mask(self.mask, shape)
         if mask.bbox is None:
             raise MaskError(
-                "The mask is empty: there is nothing to accept. Click or paint the object, or mark "
-                "the image as “no defect here”."
+                tr(
+                    "The mask is empty: there is nothing to accept. Click or paint the object, or "
+                    "mark the image as “no defect here”."
+                )
             )
         layers = {_MASK: mask}
         for bit, layer in ((_PROPOSAL, self.proposal_mask), (_LOCKED, self.locked)):

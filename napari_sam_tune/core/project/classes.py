@@ -11,6 +11,7 @@ from napari_sam_tune.core.project.naming import checked_label
 from napari_sam_tune.core.project.recorded import RecordsOfProject
 from napari_sam_tune.core.project.review import person
 from napari_sam_tune.core.texts.plain_text import visible
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -143,11 +144,11 @@ class ClassesOfProject(RecordsOfProject):
         checked_label(new)
         annotations = self.annotations()
         if old == new:
-            raise ProjectError(f"The class is called “{visible(old)}” already.")
+            raise ProjectError(tr("The class is called “{name}” already.", name=visible(old)))
         if not new.strip():
-            raise ProjectError("A class needs a name.")
+            raise ProjectError(tr("A class needs a name."))
         if old not in self.classes() and not any(a.label == old for a in annotations):
-            raise ProjectError(f"The project has no class “{visible(old)}”.")
+            raise ProjectError(tr("The project has no class “{name}”.", name=visible(old)))
         key, latest = secrets.token_hex(6), _latest(annotations)
         self._journal.append("rename_class", after=latest, key=key, old=old, new=new, by=person())
         return key
@@ -176,12 +177,18 @@ class ClassesOfProject(RecordsOfProject):
 
         """
         if name not in self.classes():
-            raise ProjectError(f"The project has no class “{visible(name)}”.")
+            raise ProjectError(tr("The project has no class “{name}”.", name=visible(name)))
         masks = sum(annotation.label == name for annotation in self.annotations())
         if masks:
             raise ProjectError(
-                f"“{visible(name)}” is the class of {masks} accepted mask(s). Merge it with "
-                "another class instead, or give these masks another class first."
+                tr(
+                    "“{name}” is the class of {n:,} accepted masks. Merge it with another class "
+                    "instead, or give these masks another class first.",
+                    "“{name}” is the class of an accepted mask. Merge it with another class "
+                    "instead, or give this mask another class first.",
+                    n=masks,
+                    name=visible(name),
+                )
             )
         self._journal.append("remove_class", name=name, by=person())
 
@@ -205,7 +212,7 @@ class ClassesOfProject(RecordsOfProject):
             attribute.check()
         names = [attribute.name for attribute in attributes]
         if twice := {name for name in names if names.count(name) > 1}:
-            raise ProjectError(f"Two attributes are called “{visible(min(twice))}”.")
+            raise ProjectError(tr("Two attributes are called “{name}”.", name=visible(min(twice))))
         if tuple(attributes) != self.attributes(label):
             said = [attribute.to_json() for attribute in attributes]
             self._journal.append("attributes", label=label, attributes=said)

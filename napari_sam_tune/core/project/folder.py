@@ -20,6 +20,7 @@ from napari_sam_tune.core.storage.durable import (
 from napari_sam_tune.core.storage.own_files import read_own, refuse_link
 from napari_sam_tune.core.storage.plain_json import parse_object
 from napari_sam_tune.core.storage.records import RecordStore
+from napari_sam_tune.core.texts.wording import mark, tr
 
 FORMAT = "napari-sam-tune project"
 FORMAT_VERSION = 4
@@ -89,29 +90,35 @@ class ProjectFolder:
             self._check_parts()
         except PermissionError as error:
             raise ProjectError(
-                f"{error.filename} may not be read. Check its permissions."
+                tr("{filename} may not be read. Check its permissions.", filename=error.filename)
             ) from error
 
     def _refuse_what_is_not_empty(self, *, create: bool) -> None:
         if self.path.exists() and not self.path.is_dir():
             raise ProjectError(
-                f"{self.path} is a file. A project is a folder: choose another name."
+                tr("{path} is a file. A project is a folder: choose another name.", path=self.path)
             )
         there = {entry.name for entry in self.path.iterdir()} if self.path.is_dir() else set()
         there -= _LEFT_BY_SYSTEMS
         own = {self.log.name, self.annotations.root.name, self.pending.name}
         if there & own and not self._is_unfinished(there - own):
             raise ProjectError(
-                f"{self.path} was a project but its project.json is missing. Restore it from a "
-                "backup; the masks in annotations.zarr are still there."
+                tr(
+                    "{path} was a project but its project.json is missing. Restore it from a "
+                    "backup; the masks in annotations.zarr are still there.",
+                    path=self.path,
+                )
             )
         if there - own:
             raise ProjectError(
-                f"{self.path} is not a project and is not empty, so it was left alone. Choose a "
-                "new or empty folder for the project."
+                tr(
+                    "{path} is not a project and is not empty, so it was left alone. Choose a "
+                    "new or empty folder for the project.",
+                    path=self.path,
+                )
             )
         if not create:
-            raise ProjectError(f"There is no project in {self.path}. Check the path.")
+            raise ProjectError(tr("There is no project in {path}. Check the path.", path=self.path))
 
     def _is_unfinished(self, foreign: set[str]) -> bool:
         """Tell whether a process died while it made this project, before anything was in it."""
@@ -124,7 +131,7 @@ class ProjectFolder:
 
     def _create(self) -> None:
         try:
-            with saving("The new project", self.path):
+            with saving(mark("The new project"), self.path):
                 self.path.mkdir(parents=True, exist_ok=True)
                 self.annotations.create()
                 self.log.touch()
@@ -154,7 +161,7 @@ class ProjectFolder:
         """
         marker = self._read_marker()
         if marker["version"] < version:
-            with saving("The project", self.path):
+            with saving(mark("The project"), self.path):
                 self.write_marker(marker.get("created", time.time()), version)
 
     def _read_marker(self) -> dict[str, Any]:
@@ -177,14 +184,29 @@ class ProjectFolder:
             raise
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise ProjectError(
-                f"{self.marker} cannot be read ({error}). Restore it from a backup."
+                tr(
+                    "{marker} cannot be read ({error}). Restore it from a backup.",
+                    marker=self.marker,
+                    error=error,
+                )
             ) from error
         if not known:
-            raise ProjectError(f"{self.path} belongs to another program ({marker['format']!a}).")
+            raise ProjectError(
+                tr(
+                    "{path} belongs to another program ({program!a}).",
+                    path=self.path,
+                    program=marker["format"],
+                )
+            )
         if version > FORMAT_VERSION:
             raise ProjectError(
-                f"{self.path} was made by a newer release (project format {version}, this release "
-                f"knows {FORMAT_VERSION}). Update: pip install --upgrade napari-sam-tune"
+                tr(
+                    "{path} was made by a newer release (project format {version}, this "
+                    "release knows {known}). Update: pip install --upgrade napari-sam-tune",
+                    path=self.path,
+                    version=version,
+                    known=FORMAT_VERSION,
+                )
             )
 
     def refuse_links(self) -> None:
@@ -209,8 +231,12 @@ class ProjectFolder:
         missing = [name for name, there in parts.items() if not there]
         if missing:
             raise ProjectError(
-                f"Parts of the project {self.path} are missing: {'; '.join(missing)}. Restore them "
-                "from a backup, or start a new project in another folder."
+                tr(
+                    "Parts of the project {path} are missing: {missing}. Restore them from a "
+                    "backup, or start a new project in another folder.",
+                    path=self.path,
+                    missing="; ".join(missing),
+                )
             )
 
     def why_read_only(self) -> str | None:

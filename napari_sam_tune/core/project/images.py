@@ -14,6 +14,7 @@ from napari_sam_tune.core.geometry.turning import UPRIGHT
 from napari_sam_tune.core.images.files import spatial_shape
 from napari_sam_tune.core.images.large_image import LargeImage, as_large, name_of_image
 from napari_sam_tune.core.images.names import absolute
+from napari_sam_tune.core.project import image_faults
 from napari_sam_tune.core.project.announcing import announced
 from napari_sam_tune.core.project.image_files import (
     files_by_content,
@@ -26,7 +27,8 @@ from napari_sam_tune.core.project.image_files import (
     name_of,
 )
 from napari_sam_tune.core.project.split import split_group
-from napari_sam_tune.core.texts.plain_text import is_text, visible
+from napari_sam_tune.core.texts.plain_text import is_text
+from napari_sam_tune.core.texts.wording import mark
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -49,10 +51,7 @@ def check_texts(*names: object) -> None:
     """
     for name in names:
         if name is not None and not is_text(name):
-            raise ProjectError(
-                f"“{visible(name)}” is no text in Unicode, so no project can hold that name. "
-                "Rename the file or the folder."
-            )
+            raise image_faults.no_text(name)
 
 
 class ImagesOfProject:
@@ -189,10 +188,7 @@ class ImagesOfProject:
         if known.content_hash != content_hash and path is not None:
             known = self._turned_by(known, Path(path))
         if known.content_hash != content_hash:
-            raise ProjectError(
-                f"The project knows another image by the name “{image_id}”: the pixels differ. "
-                "Rename the image, or restore the one that was annotated."
-            )
+            raise image_faults.name_taken(image_id)
         return self._found_again(known, path)
 
     def _append_image(self, entry: dict[str, Any]) -> ImageRecord:
@@ -220,7 +216,7 @@ class ImagesOfProject:
             raise ProjectError(f"The pixels of “{image_id}” do not have the content hash given.")
         self._folder.images.create()
         attributes = {"content_hash": content_hash}
-        self._folder.images.write(content_hash, pixels, attributes, what="The image")
+        self._folder.images.write(content_hash, pixels, attributes, what=mark("The image"))
 
     def turn_old_images(self) -> None:
         """Find out which images, known since before images were turned, look different now.
@@ -311,7 +307,7 @@ class ImagesOfProject:
         """
         known = self._journal.read().images.get(image_id)
         if known is None:
-            raise ProjectError(f"The project has no image “{image_id}”. Open it first.")
+            raise image_faults.unknown(image_id)
         return known
 
     def read_image(self, image_id: str) -> NDArray[Any]:
@@ -345,16 +341,10 @@ class ImagesOfProject:
             return self._own_pixels(record)
         file = self.path / record.path
         if not is_there(file):
-            raise ProjectError(
-                f"The image “{image_id}” is not at {file} any more: it was moved or renamed, or "
-                "its folder may not be read. Show the project its new folder (relink)."
-            )
+            raise image_faults.gone(image_id, file)
         image = image_known(record, file)
         if image is None:
-            raise ProjectError(
-                f"The file {file} was changed since its masks were made: the pixels differ. Put "
-                "the original back, or show the project where it is (relink)."
-            )
+            raise image_faults.changed(file)
         return image
 
     def _own_pixels(self, record: ImageRecord) -> NDArray[Any] | LargeImage:
@@ -362,13 +352,9 @@ class ImagesOfProject:
         try:
             pixels = self._folder.images.read(record.content_hash)
         except ProjectError as error:
-            raise ProjectError(f"The image “{record.id}” cannot be read. {error}") from error
+            raise image_faults.unreadable(record.id, error) from error
         if name_of_image(pixels, {record.content_hash}) != record.content_hash:
-            raise ProjectError(
-                f"The pixels of the image “{record.id}” in {self._folder.images.root} are damaged: "
-                "they are not those its masks were made on. Restore the record "
-                f"{record.content_hash} from a backup."
-            )
+            raise image_faults.damaged(record, self._folder.images.root)
         return as_large(pixels) or pixels
 
     def relink(self, folder: str | Path) -> list[str]:

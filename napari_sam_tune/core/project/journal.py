@@ -16,6 +16,7 @@ from napari_sam_tune.core.errors import DamagedLogError, ProjectError
 from napari_sam_tune.core.project.ledger import SINCE_3, Ledger
 from napari_sam_tune.core.storage.chained_log import ChainedLog
 from napari_sam_tune.core.storage.holding import machine
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,8 +164,12 @@ class Journal:
                 moment: Any = entry.get("time")
                 if type(moment) not in {int, float} or not 0 <= moment < _LATEST:
                     raise ProjectError(
-                        f"{log.path} holds an entry that cannot be understood, without a time of "
-                        f"this age: {str(entry)[:200]}. Was it edited by hand?"
+                        tr(
+                            "{path} holds an entry that cannot be understood, without a time "
+                            "of this age: {entry}. Was it edited by hand?",
+                            path=log.path,
+                            entry=str(entry)[:200],
+                        )
                     )
                 when = max(float(moment), self._whens.get(name, 0.0))
                 number = self._counts.get(name, 0) + 1
@@ -195,9 +200,15 @@ class Journal:
             for name, size in ledger.old_logs.items():
                 if self._log(name).end.size < size:
                     raise DamagedLogError(
-                        f"{self._folder / name} has {self._log(name).end.size} bytes and once had "
-                        f"{size}: its end is missing. Restore it from a backup, or see what can be "
-                        f"saved: napari-sam-tune check {self._folder}"
+                        tr(
+                            "{path} has {size} bytes and once had {once}: its end is missing. "
+                            "Restore it from a backup, or see what can be saved: "
+                            "napari-sam-tune check {folder}",
+                            path=self._folder / name,
+                            size=self._log(name).end.size,
+                            once=size,
+                            folder=self._folder,
+                        )
                     )
 
     @property

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from napari_sam_tune.core.errors import MaskError
 from napari_sam_tune.core.texts.plain_text import is_text, visible
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -297,5 +298,10 @@ def checked_label(label: object) -> str:
 
     """
     if not is_text(label):
-        raise MaskError(f"A class is named by a text in Unicode; {visible(repr(label))} is none.")
+        raise MaskError(
+            tr(
+                "A class is named by a text in Unicode; {label} is none.",
+                label=visible(repr(label)),
+            )
+        )
     return str(label)

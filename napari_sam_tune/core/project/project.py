@@ -45,7 +45,7 @@ from napari_sam_tune.core.project.reviewing import ReviewingOfProject
 from napari_sam_tune.core.project.split import Split, place, split_place
 from napari_sam_tune.core.project.stacking import StacksOfProject
 from napari_sam_tune.core.project.versions import WeightsOfProject
-from napari_sam_tune.core.texts.wording import tr
+from napari_sam_tune.core.texts.wording import mark, tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -140,7 +140,11 @@ class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject, StacksOfPr
         self.image(image_id)
         if empty and self.annotations(image_id):
             raise ProjectError(
-                f"“{image_id}” has accepted masks, so it is not without defects. Delete them first."
+                tr(
+                    "“{image_id}” has accepted masks, so it is not without defects. Delete "
+                    "them first.",
+                    image_id=image_id,
+                )
             )
         self._journal.append("mark", image=image_id, done=done, empty=empty, by=person())
 
@@ -200,8 +204,13 @@ class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject, StacksOfPr
         if thing is not None:
             self.tie_again({annotation_id: thing})  # the same
         store = self._folder.annotations
-        if not store.write(annotation_id, bits, attributes, what="The mask"):
-            raise ProjectError(f"An annotation {annotation_id} exists already. Accept again.")
+        if not store.write(annotation_id, bits, attributes, what=mark("The mask")):
+            raise ProjectError(
+                tr(
+                    "An annotation {annotation_id} exists already. Accept again.",
+                    annotation_id=annotation_id,
+                )
+            )
         annotation = Annotation.from_record(annotation_id, attributes, store)
         with self._table_lock:
             self._table.add(annotation)

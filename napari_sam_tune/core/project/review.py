@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.texts.plain_text import is_text
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -123,12 +124,21 @@ class Attribute:
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             if is_number and math.isfinite(float(value)):  # type: ignore[arg-type]
                 return float(value)  # type: ignore[arg-type]
-            raise ProjectError(f"“{self.name}” is a number; {value!r} is none.")
+            raise ProjectError(
+                tr("“{name}” is a number; {value!r} is none.", name=self.name, value=value)
+            )
         if not is_text(value):
-            raise ProjectError(f"“{self.name}” is a text; {value!r} is none.")
+            raise ProjectError(
+                tr("“{name}” is a text; {value!r} is none.", name=self.name, value=value)
+            )
         if self.kind == "choice" and value not in self.choices:
             raise ProjectError(
-                f"“{self.name}” is one of {', '.join(self.choices)}; {value!r} is none of them."
+                tr(
+                    "“{name}” is one of {choices}; {value!r} is none of them.",
+                    name=self.name,
+                    choices=", ".join(self.choices),
+                    value=value,
+                )
             )
         return str(value)
 
@@ -140,17 +150,25 @@ class Attribute:
 
         """
         if not all(is_text(text) and text.strip() for text in (self.name, *self.choices)):
-            raise ProjectError("An attribute, and each of its choices, needs a name.")
+            raise ProjectError(tr("An attribute, and each of its choices, needs a name."))
         if self.name in RESERVED:
             raise ProjectError(
-                f"Exports keep the name “{self.name}” for something else: call the attribute "
-                "otherwise."
+                tr(
+                    "Exports keep the name “{name}” for something else: call the attribute "
+                    "otherwise.",
+                    name=self.name,
+                )
             )
         if self.kind not in ATTRIBUTE_KINDS:
-            raise ProjectError(f"“{self.kind}” is none of {', '.join(ATTRIBUTE_KINDS)}.")
+            raise ProjectError(
+                tr("“{kind}” is none of {kinds}.", kind=self.kind, kinds=", ".join(ATTRIBUTE_KINDS))
+            )
         if (self.kind == "choice") != bool(self.choices):
             raise ProjectError(
-                f"“{self.name}”: a choice needs something to choose from, and nothing else does."
+                tr(
+                    "“{name}”: a choice needs something to choose from, and nothing else does.",
+                    name=self.name,
+                )
             )
 
     def to_json(self) -> dict[str, Any]:

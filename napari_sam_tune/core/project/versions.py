@@ -10,6 +10,7 @@ from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.models.catalogue import STARTER
 from napari_sam_tune.core.project.announcing import announced
 from napari_sam_tune.core.storage.durable import flush_folder, pending_folder, publish_file, saving
+from napari_sam_tune.core.texts.wording import join_sentences, mark, tr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,8 +64,12 @@ class WeightsOfProject:
         is_next_edition = recorded is not None and recorded.name == ref.name == STARTER
         if versions and not fitting and not is_next_edition:
             raise ProjectError(
-                f"This project builds on the model {_describe(recorded)}, not on {_describe(ref)}: "
-                "its weights versions would not fit. Choose that model, or start a new project."
+                tr(
+                    "This project builds on the model {recorded}, not on {model}: its weights "
+                    "versions would not fit. Choose that model, or start a new project.",
+                    recorded=_describe(recorded),
+                    model=_describe(ref),
+                )
             )
         was = None if recorded is None else recorded.sha256
 
@@ -81,8 +86,11 @@ class WeightsOfProject:
         )
         if (now := self.base) is not None and now.sha256 != ref.sha256:
             raise ProjectError(
-                f"Another program has just begun this project with the model {_describe(now)}. "
-                "Choose that model, or start a new project."
+                tr(
+                    "Another program has just begun this project with the model {model}. "
+                    "Choose that model, or start a new project.",
+                    model=_describe(now),
+                )
             )
         if not versions:
             return None
@@ -128,7 +136,7 @@ class WeightsOfProject:
         """
         from napari_sam_tune.core.models.weights_file import write_weights
 
-        with saving("The weights", self._folder.weights):
+        with saving(mark("The weights"), self._folder.weights):
             self._folder.weights.mkdir(exist_ok=True)
             flush_folder(self.path)
             with pending_folder(self._folder.pending) as build:
@@ -150,12 +158,16 @@ class WeightsOfProject:
 
         """
         if version == BASE_VERSION:
-            raise ProjectError("“base” is the model itself; the project keeps no copy of it.")
+            raise ProjectError(tr("“base” is the model itself; the project keeps no copy of it."))
         file = self._weights_file(version)
         if not file.is_file():
             raise ProjectError(
-                f"The weights version {version} is not in {file.parent}. Restore the file from a "
-                "backup, or roll back to another version."
+                tr(
+                    "The weights version {version} is not in {folder}. Restore the file from "
+                    "a backup, or roll back to another version.",
+                    version=version,
+                    folder=file.parent,
+                )
             )
         return file
 
@@ -224,8 +236,12 @@ class WeightsOfProject:
             self.weights_path(version)
         if not self.can_use(version):
             raise ProjectError(
-                f"The weights version {version} was trained on another base model than "
-                f"{_describe(self.base)}. Open the project with that model’s file to use it."
+                tr(
+                    "The weights version {version} was trained on another base model than "
+                    "{model}. Open the project with that model’s file to use it.",
+                    version=version,
+                    model=_describe(self.base),
+                )
             )
         self._journal.append("promote", version=version, report=dict(report))
 
@@ -240,20 +256,31 @@ class WeightsOfProject:
 
 
 def _say_change(ref: BaseRef, resting: int, *, is_next_edition: bool) -> str:
-    named = f"The model is “{ref.name}” now, another than"
-    begun = "napari-sam-tune comes with a better model now than" if is_next_edition else named
-    text = f"{begun} this project was labelled with. All masks and records are kept"
-    if not resting:
-        return f"{text}, and the versions that build on it are at hand again."
-    if resting == 1:
-        rest = "The version trained on the model before rests: to use it"
+    if is_next_edition:
+        changed = tr(
+            "napari-sam-tune comes with a better model now than this project was labelled with."
+        )
     else:
-        rest = f"The {resting} versions trained on the model before rest: to use them"
-    return (
-        f"{text}; press “Learn now” to train it on them. {rest} again, open the project with "
-        "that model’s file."
+        changed = tr(
+            "The model is “{name}” now, another than this project was labelled with.", name=ref.name
+        )
+    if not resting:
+        kept = tr(
+            "All masks and records are kept, and the versions that build on it are at hand again."
+        )
+        return join_sentences(changed, kept)
+    kept = tr("All masks and records are kept; press “Learn now” to train it on them.")
+    rest = tr(
+        "The {n} versions trained on the model before rest: to use them again, open the project "
+        "with that model’s file.",
+        "The version trained on the model before rests: to use it again, open the project with "
+        "that model’s file.",
+        n=resting,
     )
+    return join_sentences(changed, kept, rest)
 
 
 def _describe(ref: BaseRef | None) -> str:
-    return "none" if ref is None else f"“{ref.name}” (SHA-256 {ref.sha256[:12]}…)"
+    if ref is None:
+        return tr("none")
+    return tr("“{name}” (SHA-256 {sha256}…)", name=ref.name, sha256=ref.sha256[:12])

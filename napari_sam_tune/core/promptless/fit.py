@@ -26,6 +26,7 @@ from napari_sam_tune.core.promptless.lesson import (
     PromptlessLesson,
     label_map,
 )
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.core.training.job import Progress
 from napari_sam_tune.core.training.lesson import Marks
 from napari_sam_tune.core.training.loop import Loop
@@ -218,7 +219,7 @@ def _chosen(
 def _check(project: Project, train: Sequence[ImageRecord], judges: Sequence[ImageRecord]) -> None:
     if not any(project.annotations(record.id) for record in train):
         raise TrainingError(
-            "There is no image with accepted masks to learn from; label a few images first."
+            tr("There is no image with accepted masks to learn from; label a few images first.")
         )
     both = {record.id for record in train} & {record.id for record in judges}
     if both:

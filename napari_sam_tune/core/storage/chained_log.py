@@ -29,6 +29,7 @@ from napari_sam_tune.core.storage.log_lines import LINE, begins_with_checksums, 
 from napari_sam_tune.core.storage.own_files import open_own, read_own
 from napari_sam_tune.core.storage.plain_json import parse_object, plain
 from napari_sam_tune.core.texts.plain_text import visible
+from napari_sam_tune.core.texts.wording import mark, tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,10 +74,16 @@ class ChainedLog:
         once = self._noted_size()
         if self._end.size < once:
             raise DamagedLogError(
-                f"{self.path} once had {once} bytes, of which {self._end.size} can be read: its "
-                "end is missing. If the folder is being synchronised, wait until that is done. "
-                "Otherwise restore the file from a backup, or see what can be saved: "
-                f"{_check(self.path)}"
+                tr(
+                    "{path} once had {once} bytes, of which {size} can be read: its end is "
+                    "missing. If the folder is being synchronised, wait until that is done. "
+                    "Otherwise restore the file from a backup, or see what can be saved: "
+                    "{command}",
+                    path=self.path,
+                    once=once,
+                    size=self._end.size,
+                    command=_check(self.path),
+                )
             )
 
     def read_new(self) -> list[dict[str, Any]]:
@@ -92,8 +99,12 @@ class ChainedLog:
             return []
         if size < self._end.size:
             raise DamagedLogError(
-                f"{self.path} has become shorter: it was replaced or cut while the project was "
-                f"open. Close the project and open it again, or see: {_check(self.path)}"
+                tr(
+                    "{path} has become shorter: it was replaced or cut while the project was "
+                    "open. Close the project and open it again, or see: {command}",
+                    path=self.path,
+                    command=_check(self.path),
+                )
             )
         try:
             descriptor = open_own(self.path, os.O_RDONLY)
@@ -124,11 +135,11 @@ class ChainedLog:
     def _checked(self, line: bytes, before: int) -> tuple[dict[str, Any], int]:
         found = LINE.fullmatch(line)
         if found is None:
-            raise self._damaged("it has no checksum")
+            raise self._damaged(tr("it has no checksum"))
         said, checksum = found.groups()
         now = zlib.crc32(said, before)
         if f"{now:08x}".encode() != checksum:
-            raise self._damaged("its checksum does not fit what stands before it")
+            raise self._damaged(tr("its checksum does not fit what stands before it"))
         try:
             entry = parse_object(said + b"}")
         except ValueError as error:
@@ -141,14 +152,20 @@ class ChainedLog:
             return parse_object(line) if line else None
         except ValueError as error:
             if b"\0" in line or not line.startswith(b"{"):
-                raise self._damaged("it is not text that this program writes") from error
+                raise self._damaged(tr("it is not text that this program writes")) from error
             return None
 
     def _damaged(self, why: str) -> DamagedLogError:
         return DamagedLogError(
-            f"Line {self._lines} of {self.path} is damaged: {why}. It says which images, classes "
-            "and deletions there are, so the project is not opened without it. Restore the file "
-            f"from a backup, or see what can be saved: {_check(self.path)}"
+            tr(
+                "Line {line} of {path} is damaged: {why}. It says which images, classes and "
+                "deletions there are, so the project is not opened without it. Restore the "
+                "file from a backup, or see what can be saved: {command}",
+                line=self._lines,
+                path=self.path,
+                why=why,
+                command=_check(self.path),
+            )
         )
 
     def _size(self) -> int:
@@ -176,7 +193,7 @@ class ChainedLog:
             StorageError: the disk refused, or another program holds the file for too long.
 
         """
-        with saving("The change", self.path):
+        with saving(mark("The change"), self.path):
             is_new = not self.path.exists()
             self._descriptor = open_own(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
             try:
@@ -201,18 +218,21 @@ class ChainedLog:
         if descriptor is None:
             raise RuntimeError("a log is appended to inside `locked`")
         if not self.has_checksums:
-            raise self._damaged("it has no checksum")
+            raise self._damaged(tr("it has no checksum"))
         said = json.dumps(entry, ensure_ascii=False, default=plain, separators=(",", ":"))
         try:
             body = said[:-1].encode()
         except UnicodeEncodeError as error:
             raise ProjectError(
-                "The change was not saved: it holds a name that is no text in Unicode. Rename what "
-                f"is called so: {visible(said[:200])}"
+                tr(
+                    "The change was not saved: it holds a name that is no text in Unicode. "
+                    "Rename what is called so: {name}",
+                    name=visible(said[:200]),
+                )
             ) from error
         checksum = zlib.crc32(body, self._end.checksum)
         line = body + f',"sum":"{checksum:08x}"}}\n'.encode()
-        with saving("The change", self.path):
+        with saving(mark("The change"), self.path):
             if os.fstat(descriptor).st_size > self._end.size:
                 os.ftruncate(descriptor, self._end.size)  # a dead writer's torn line
             try:
@@ -253,7 +273,7 @@ class ChainedLog:
                 return
             if start > 0 or begins_with_checksums(content):
                 self._require_chained(fresh)
-            with saving("The log", self.path):
+            with saving(mark("The log"), self.path):
                 os.ftruncate(descriptor, size)  # what a copying that was stopped left
                 try:
                     if os.write(descriptor, fresh) != len(fresh):
@@ -270,8 +290,12 @@ class ChainedLog:
 
     def _apart(self, start: int) -> DamagedLogError:
         return DamagedLogError(
-            f"{self.path} does not go on from byte {start} as it does elsewhere: two copies of the "
-            "project have written to it, or one was repaired."
+            tr(
+                "{path} does not go on from byte {start} as it does elsewhere: two copies of "
+                "the project have written to it, or one was repaired.",
+                path=self.path,
+                start=start,
+            )
         )
 
     def _note_size(self, size: int) -> None:
@@ -324,8 +348,12 @@ def _lock(descriptor: int, path: Path) -> None:
                 raise
             if time.monotonic() > deadline:
                 raise StorageError(
-                    f"The change was not saved: another program has held {path} for "
-                    f"{_PATIENCE:.0f} seconds. Close it, or wait, and try again."
+                    tr(
+                        "The change was not saved: another program has held {path} for "
+                        "{seconds:.0f} seconds. Close it, or wait, and try again.",
+                        path=path,
+                        seconds=_PATIENCE,
+                    )
                 ) from error
             time.sleep(0.002)
         else:
@@ -351,8 +379,13 @@ def _check(path: Path) -> str:
 
 def _unreadable(path: Path, error: OSError) -> ProjectError:
     is_forbidden = isinstance(error, PermissionError)
-    remedy = "Check its permissions." if is_forbidden else "Restore it from a backup."
+    remedy = tr("Check its permissions.") if is_forbidden else tr("Restore it from a backup.")
     return ProjectError(
-        f"{path} cannot be read ({error.strerror}); it says which images and versions there are. "
-        f"{remedy}"
+        tr(
+            "{path} cannot be read ({error}); it says which images and versions there are. "
+            "{remedy}",
+            path=path,
+            error=error.strerror,
+            remedy=remedy,
+        )
     )

@@ -22,6 +22,7 @@ from typing import IO, TYPE_CHECKING
 from napari_sam_tune.core.errors import SamTuneError, StorageError
 from napari_sam_tune.core.storage.holding import hold, machine
 from napari_sam_tune.core.storage.own_files import refuse_link
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +43,8 @@ def saving(what: str, where: Path) -> Iterator[None]:
     """Turn the system's refusal of a write into a `StorageError` that says what to do.
 
     Args:
-        what: what is being saved, as the subject of a sentence ("The mask").
+        what: what is being saved, as the subject of a sentence, marked for translation
+            (`mark("The mask")`).
         where: the place a person can look at.
 
     """
@@ -54,27 +56,37 @@ def saving(what: str, where: Path) -> Iterator[None]:
         if isinstance(error, Unconfirmed):
             said = _say_unconfirmed(what, where, error)
         else:
-            said = f"{what} was not saved in {where}: {_reason(error)} Nothing is half-written."
+            said = tr(
+                "{what} was not saved in {where}: {why} Nothing is half-written.",
+                what=tr(what),
+                where=where,
+                why=_reason(error),
+            )
         refusal = StorageError(said)
         refusal.errno = error.errno
         raise refusal from error
 
 
 def _say_unconfirmed(what: str, where: Path, error: OSError) -> str:
-    return (
-        f"{what} is in {where}, but the disk did not confirm it (the system says "
-        f"“{error.strerror or error}”): a power cut might undo it. Check the disk and look again."
+    return tr(
+        "{what} is in {where}, but the disk did not confirm it (the system says “{error}”): a "
+        "power cut might undo it. Check the disk and look again.",
+        what=tr(what),
+        where=where,
+        error=error.strerror or error,
     )
 
 
 def _reason(error: OSError) -> str:
     if error.errno in DISK_FULL:
-        return "the disk is full. Free some space and try again."
+        return tr("the disk is full. Free some space and try again.")
     if error.errno in READ_ONLY:
-        return "the folder cannot be written to. Check its permissions and try again."
+        return tr("the folder cannot be written to. Check its permissions and try again.")
     if error.errno == errno.ENOENT:
-        return "the folder is gone. Put it back and try again."
-    return f"the system says “{error.strerror or error}”. Check the disk and try again."
+        return tr("the folder is gone. Put it back and try again.")
+    return tr(
+        "the system says “{error}”. Check the disk and try again.", error=error.strerror or error
+    )
 
 
 def make_folder(path: Path, what: str) -> None:
@@ -92,11 +104,17 @@ def make_folder(path: Path, what: str) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise StorageError(
-            f"{what} was not saved: {path} is no folder, or lies in something that is none. Choose "
-            "another one."
+            tr(
+                "{what} was not saved: {path} is no folder, or lies in something that is "
+                "none. Choose another one.",
+                what=what,
+                path=path,
+            )
         ) from error
     except OSError as error:
-        raise StorageError(f"{what} was not saved in {path}: {_reason(error)}") from error
+        raise StorageError(
+            tr("{what} was not saved in {path}: {why}", what=what, path=path, why=_reason(error))
+        ) from error
 
 
 def flush_file(path: Path) -> None:
@@ -271,10 +289,15 @@ def replacing_file(path: Path) -> Iterator[IO[bytes]]:
     except Unconfirmed as error:
         raise StorageError(_say_unconfirmed(path.name, path.parent, error)) from error
     except OSError as error:
-        why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
+        why = tr("the disk is full") if error.errno == errno.ENOSPC else error.strerror
         raise StorageError(
-            f"{path.name} could not be written to {path.parent}: {why}. Nothing was changed; "
-            "free some space or choose another folder and try again."
+            tr(
+                "{name} could not be written to {folder}: {why}. Nothing was changed; free "
+                "some space or choose another folder and try again.",
+                name=path.name,
+                folder=path.parent,
+                why=why,
+            )
         ) from error
     finally:
         if temporary is not None:

@@ -24,6 +24,7 @@ from napari_sam_tune.core.storage.durable import (
 )
 from napari_sam_tune.core.storage.own_files import read_own, refuse_link
 from napari_sam_tune.core.storage.plain_json import parse_object
+from napari_sam_tune.core.texts.wording import mark, tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,7 +68,7 @@ class RecordStore:
         refuse_link(self.root)
         if (self.root / _METADATA).is_file():
             return
-        with saving("The project's store", self.root):
+        with saving(mark("The project's store"), self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             with pending_folder(self.pending) as build:
                 group = {"zarr_format": 3, "node_type": "group", "attributes": {}}
@@ -100,8 +101,12 @@ class RecordStore:
             }
         except OSError as error:
             raise ProjectError(
-                f"{self.root} cannot be read ({error.strerror}). Was the project moved or deleted "
-                "while it was open?"
+                tr(
+                    "{folder} cannot be read ({error}). Was the project moved or deleted "
+                    "while it was open?",
+                    folder=self.root,
+                    error=error.strerror,
+                )
             ) from error
 
     def write(
@@ -179,7 +184,13 @@ class RecordStore:
             with os.scandir(folder) as entries:
                 return {entry.name: read_own(folder / entry.name) for entry in entries}
         except OSError as error:
-            raise ProjectError(f"The record {folder} cannot be read ({error.strerror}).") from error
+            raise ProjectError(
+                tr(
+                    "The record {folder} cannot be read ({error}).",
+                    folder=folder,
+                    error=error.strerror,
+                )
+            ) from error
 
     def attributes(self, name: str) -> dict[str, Any]:
         """Read a record's attributes without importing zarr.
@@ -197,9 +208,13 @@ class RecordStore:
         except PermissionError as error:
             raise _forbidden(folder) from error
         except (OSError, ValueError, LookupError, TypeError) as error:
-            raise ProjectError(f"The record {folder} is damaged or gone: {error}.") from error
+            raise ProjectError(
+                tr("The record {folder} is damaged or gone: {error}.", folder=folder, error=error)
+            ) from error
         if not isinstance(attributes, dict):
-            raise ProjectError(f"The record {folder} is damaged: it has no attributes.")
+            raise ProjectError(
+                tr("The record {folder} is damaged: it has no attributes.", folder=folder)
+            )
         return attributes
 
     def read(self, name: str) -> NDArray[Any]:
@@ -212,7 +227,9 @@ class RecordStore:
         folder = self.root / name
         try:
             if not (folder / _METADATA).is_file():
-                raise ProjectError(f"The record {folder} is gone. Restore it from a backup.")
+                raise ProjectError(
+                    tr("The record {folder} is gone. Restore it from a backup.", folder=folder)
+                )
             _refuse_links(folder)
             if (small := _read_small(folder)) is not None:
                 return small
@@ -224,7 +241,11 @@ class RecordStore:
             raise _forbidden(folder) from error
         except _UNREADABLE as error:
             raise ProjectError(
-                f"The record {folder} is damaged ({error}). Restore it from a backup."
+                tr(
+                    "The record {folder} is damaged ({error}). Restore it from a backup.",
+                    folder=folder,
+                    error=error,
+                )
             ) from error
         return array
 
@@ -239,7 +260,9 @@ def _coarseness(stamp: int) -> float:
 
 
 def _forbidden(folder: Path) -> ProjectError:
-    return ProjectError(f"The record {folder} may not be read. Check its permissions.")
+    return ProjectError(
+        tr("The record {folder} may not be read. Check its permissions.", folder=folder)
+    )
 
 
 def _refuse_links(folder: Path) -> None:
@@ -256,7 +279,9 @@ def _refuse_links(folder: Path) -> None:
         for entry in entries:
             if not entry.is_file(follow_symlinks=False):
                 refuse_link(folder / entry.name)
-                raise ProjectError(f"{folder / entry.name} is no file, as a record’s parts are.")
+                raise ProjectError(
+                    tr("{path} is no file, as a record’s parts are.", path=folder / entry.name)
+                )
 
 
 def _read_small(folder: Path) -> NDArray[Any] | None:

@@ -12,6 +12,7 @@ from napari_sam_tune.core.pixel_classifier.survey import Survey, Unread
 from napari_sam_tune.core.project.folder import HEADS
 from napari_sam_tune.core.suggestions.queue import SuggestionQueue
 from napari_sam_tune.core.suggestions.strictness import Strictness
+from napari_sam_tune.core.texts.wording import mark, tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.suggestions.suggestion import Suggestion, SuggestionKind
 
-_TOO_LITTLE: Final = (
-    f"Too little was accepted yet to find all like it: accept masks on {LEAST_IMAGES} images first."
+_TOO_LITTLE: Final = mark(
+    "Too little was accepted yet to find all like it: accept masks on {images} images first."
 )
 
 
@@ -159,8 +160,10 @@ class Review:
 
         if label is not None and kind != "similar":
             raise SamTuneError(
-                "Only all like what was accepted can be looked for by class: leave the class out, "
-                "or choose “similar”."
+                tr(
+                    "Only all like what was accepted can be looked for by class: leave the "
+                    "class out, or choose “similar”."
+                )
             )
         if self._project.is_empty(image_id):
             return []
@@ -188,11 +191,15 @@ class Review:
 
         maps = self._instant.class_maps()
         if maps is None:
-            raise SamTuneError(_TOO_LITTLE)
+            raise SamTuneError(tr(_TOO_LITTLE, images=LEAST_IMAGES))
         if label is not None and label not in maps.classes:
             raise SamTuneError(
-                f"No mask of “{label}” was accepted yet, so nothing like it can be found. There "
-                f"are masks of: {', '.join(maps.classes)}."
+                tr(
+                    "No mask of “{label}” was accepted yet, so nothing like it can be found. "
+                    "There are masks of: {classes}.",
+                    label=label,
+                    classes=", ".join(maps.classes),
+                )
             )
         shape, version = self._predictor.image_shape, self._predictor.weights.version
         known = self._known(image_id)
@@ -225,7 +232,7 @@ class Review:
         """
         snapshot = self._instant.snapshot()
         if snapshot is None:
-            raise SamTuneError(_TOO_LITTLE)
+            raise SamTuneError(tr(_TOO_LITTLE, images=LEAST_IMAGES))
         known = {
             record.id: Unread(
                 record.id, partial(self._project.read_image, record.id), record.content_hash
@@ -279,9 +286,11 @@ class Review:
         file = newest_head(self._project)
         if file is None:
             raise SamTuneError(
-                "This project has no trained finder yet, which would propose by itself what looks "
-                "like your masks. Choose “Trained finder” in the dock and press “Train it”, or let "
-                "“Anything that stands out” propose."
+                tr(
+                    "This project has no trained finder yet, which would propose by itself "
+                    "what looks like your masks. Choose “Trained finder” in the dock and "
+                    "press “Train it”, or let “Anything that stands out” propose."
+                )
             )
         if self._head is None or self._head[0] != file:
             self._head = file, read_head(self._predictor, file, self._cache), kept_at(file)

@@ -34,6 +34,13 @@ def worth(learnt: Learnt | None) -> str:
             masks=learnt.masks,
             images=LEAST_IMAGES,
         )
+    if learnt.with_it > learnt.without and score_text(learnt.with_it) == score_text(learnt.without):
+        return tr(
+            "Learnt from {masks:,} masks. It makes no difference yet: a first click scores "
+            "{without} either way.",
+            masks=learnt.masks,
+            without=score_text(learnt.without),
+        )
     if learnt.with_it <= learnt.without:
         return tr(
             "Learnt from {masks:,} masks. It does not help here yet, so the model answers alone "
