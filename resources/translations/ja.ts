@@ -3144,10 +3144,6 @@
         <translation>{folder}にある画像「{image_id}」の画素は破損しており、マスクを作成したときのものではありません。記録{record}をバックアップから復元してください。</translation>
     </message>
     <message>
-        <source>The image</source>
-        <translation>画像</translation>
-    </message>
-    <message>
         <source>{path} holds an entry that cannot be understood, without a time of this age: {entry}. Was it edited by hand?</source>
         <translation>{path}に、時刻が正しくない読み取れない項目があります：{entry}。手作業で編集しましたか。</translation>
     </message>
