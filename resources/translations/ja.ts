@@ -190,6 +190,10 @@
         <translation>選択中</translation>
     </message>
     <message>
+        <source>“{name}” lies over an image too large to take layers over. Save it as masks of a format that `import` reads, such as COCO.</source>
+        <translation>「{name}」の下の画像は、レイヤーを取り込むには大きすぎます。COCOなど`import`で読める形式のマスクとして保存してください。</translation>
+    </message>
+    <message>
         <source>“{name}” is a stack of planes ({planes}), and the image is not. Take the plane out first, as a layer of its own.</source>
         <translation>「{name}」は複数の面（{planes}）を重ねたスタックですが、画像は1面です。先に該当する面を独立したレイヤーとして取り出してください。</translation>
     </message>
@@ -442,6 +446,10 @@
     <message>
         <source>The project {name} has no image yet. Open its images in the dock.</source>
         <translation>プロジェクト{name}にはまだ画像がありません。ドックで画像を開いてください。</translation>
+    </message>
+    <message>
+        <source>Too large to be shown as a plane of a stack: {names}. Open the project in the dock, which shows large images in parts.</source>
+        <translation>スタックの面として表示するには大きすぎます：{names}。プロジェクトをドックで開いてください。大きな画像は部分ごとに表示されます。</translation>
     </message>
     <message>
         <source>{name} clicks</source>

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any
 
+import dask.array
 import numpy as np
 import pytest
 import tifffile
@@ -18,6 +19,7 @@ from napari_sam_tune.core.exchange.outgoing import images_out, selection
 from napari_sam_tune.core.images import large_image
 from napari_sam_tune.core.images.files import content_hash, read_image, to_rgb8
 from napari_sam_tune.core.images.large_image import LargeImage, as_large, open_image
+from napari_sam_tune.core.images.large_source import SlicedSource
 from napari_sam_tune.core.images.overview import averaged
 from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.formats import label_images_out, ome_zarr_out
@@ -330,3 +332,23 @@ def _read(out: Path) -> list[Any]:
     names = ("0", "labels/objects/0")
     zarrs = [zarr.open_array(path / name) for path in out.glob("*.zarr") for name in names]
     return tiffs + [array[...] for array in zarrs]
+
+
+def test_arrays_of_others_are_read_by_what_is_sliced() -> None:
+    pixels = np.stack([_image(n, 3, "uint8") for n in (1, 2)])
+    read: list[tuple[int, ...]] = []
+
+    def chunk(block: np.ndarray) -> np.ndarray:
+        read.append(block.shape)
+        return block
+
+    chunks = 1, 64, 64, 3
+    arrays = [dask.array.from_array(pixels[:, ::s, ::s], chunks) for s in (1, 4)]
+    levels = [array.map_blocks(chunk, dtype="uint8") for array in arrays]
+    image = LargeImage(SlicedSource(levels, (1,), (3,)), "layer")
+    assert image.shape == (301, 257, 3)
+    read.clear()
+    assert np.array_equal(image.read((70, 70, 90, 90)), pixels[1, 70:90, 70:90])
+    assert len([shape for shape in read if 0 not in shape]) == 1
+    assert np.array_equal(image.read((0, 0, 301, 257), 4), pixels[1, ::4, ::4])
+    assert image.content_hash == as_large(pixels[1]).content_hash

@@ -347,7 +347,7 @@ class Answerer:
         predictor = self.predictor
         try:
             record = self._project.image(annotation.image_id)
-            source = rgb_source(self._project.read_image(record.id))
+            source = rgb_source(self._project.open_image(record.id))
             key = predictor.weights.encoder_key_for(glance(source))
             embedding = self.embeddings.get(key, record.content_hash)
             if embedding is None and not predictor.encodes_fast:
@@ -382,7 +382,7 @@ class Answerer:
             self.predictor.weights.load(tensors, version, self._project.surfaces_of(version))
         self._tell_surface()
         if had_image and not self.predictor.has_image and self._open is not None:
-            self.open(self._project.read_image(self._open.id), self._open)
+            self.open(self._project.open_image(self._open.id), self._open)
         return True
 
     def _follow_surfaces(self) -> None:

@@ -134,7 +134,7 @@ class LookAgain:
 
     def _opened(self, image_id: str) -> tuple[Any, Any]:
         record = self._project.image(image_id)
-        source = rgb_source(self._project.read_image(image_id))
+        source = rgb_source(self._project.open_image(image_id))
         key = self._predictor.weights.encoder_key_for(glance(source))
         embedding = self._cache.get(key, record.content_hash)
         if embedding is None and not is_large(record.shape, self._predictor.input_side):

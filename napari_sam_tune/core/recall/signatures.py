@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_sam_tune.core.errors import ImageError, ProjectError, StorageError
 from napari_sam_tune.core.images.files import to_rgb8
+from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.project.folder import SIGNATURES
 from napari_sam_tune.core.recall.registration import Signature
 from napari_sam_tune.core.storage.embeddings import Embedding, EmbeddingCache
@@ -70,10 +71,12 @@ class Signatures:
     def grey_of(self, record: ImageRecord) -> Floats | None:
         """Return an image of the project, (H, W) grey; None if it cannot be read."""
         try:
-            return grey_of(self._project.read_image(record.id))
+            image = self._project.open_image(record.id)
         except (ImageError, ProjectError) as error:
             _log.info("Masks on %s are not recalled: %s", record.id, error)
             return None
+        # what is not held whole is not compared with other photographs
+        return None if isinstance(image, LargeImage) else grey_of(image)
 
     def _kept(self, record: ImageRecord) -> Signature | None:
         kept = self._cache.get(_KEY, record.content_hash)

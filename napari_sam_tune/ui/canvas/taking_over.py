@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam_tune.core.errors import MaskError
+from napari_sam_tune.core.images.large_image import LARGE_PIXELS
 from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
@@ -34,9 +35,18 @@ def labels_over(
         (H, W) integers, by the nearest pixel of the layer; 0 where it does not reach.
 
     Raises:
-        MaskError: it is a stack of other planes than the image, or none of it lies over it.
+        MaskError: it is a stack of other planes than the image, or none of it lies over it, or the
+            image is too large to be labelled all at once.
 
     """
+    if shape[0] * shape[1] > LARGE_PIXELS:
+        raise MaskError(
+            tr(
+                "“{name}” lies over an image too large to take layers over. Save it as masks of a "
+                "format that `import` reads, such as COCO.",
+                name=layer.name,
+            )
+        )
     level = layer.data[0] if layer.multiscale else layer.data
     leading = level.shape[:-2]
     if all(side == 1 for side in leading):

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from napari.utils.notifications import show_warning
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.files import read_image
+from napari_sam_tune.core.images.large_image import LARGE_PIXELS
 from napari_sam_tune.core.prompts import rowcol_from_xy
 from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.canvas.looks import BOX_COLOUR, NEGATIVE, POSITIVE
 from napari_sam_tune.ui.files.stack import ImageStack, ShownImage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.prompts import Mask
@@ -76,6 +78,8 @@ def project_layers(path: Path) -> list[LayerData]:
     of_image: dict[str, list[Annotation]] = {record.id: [] for record in project.images()}
     for annotation in project.annotations():
         of_image[annotation.image_id].append(annotation)
+    shown = [r for r in project.images() if r.shape[0] * r.shape[1] <= LARGE_PIXELS]
+    name = path.resolve().name.removesuffix(".project")
     images = [
         ShownImage(
             record.id,
@@ -84,17 +88,29 @@ def project_layers(path: Path) -> list[LayerData]:
             partial(project.read_image, record.id),
             partial(_crops, of_image[record.id]),
         )
-        for record in project.images()
+        for record in shown
     ]
-    name = path.resolve().name.removesuffix(".project")
+    if not images and of_image:
+        raise SamTuneError(_too_large(of_image))
+    if len(images) < len(of_image):
+        shown_here = {image.name for image in images}
+        show_warning(_too_large([one for one in of_image if one not in shown_here]))
     if not images:
         raise SamTuneError(
             tr("The project {name} has no image yet. Open its images in the dock.", name=name)
         )
-    every = list(of_image.values())
+    every = [of_image[image.name] for image in images]
     features = {"record": [a.id for accepted in every for a in accepted]}
     stack = ImageStack(name, images, project.classes(), features)
     return [*stack.layers(), *_prompt_layers(stack, every)]
+
+
+def _too_large(names: Iterable[str]) -> str:
+    return tr(
+        "Too large to be shown as a plane of a stack: {names}. Open the project in the dock, which "
+        "shows large images in parts.",
+        names=", ".join(names),
+    )
 
 
 def _crops(annotations: Sequence[Annotation]) -> list[tuple[Mask, tuple[int, int]]]:
