@@ -80,18 +80,12 @@ def take(look: str) -> None:
 
 def walk(hand: Hand, camera: Camera) -> None:
     """Go through the samples as the first tutorial does."""
-    from camera import spin
-
     from napari_sam_tune.ui.queue import SAMPLE_IMAGES
 
     camera.still("start")
     for dock in ("dockLayerList", "dockLayerControls"):
         getattr(hand.viewer.window._qt_viewer, dock).hide()
-    folder = Path(os.environ["HOME"], "plates")
-    shutil.copytree(SAMPLE_IMAGES, folder)
-    hand.panel.controller.open_folder(folder)
-    spin(lambda: hand.work is not None and hand.work.opening.is_ready)
-    hand.panel.learning.automatic_changed.emit(False, 5)
+    open_folder(hand, SAMPLE_IMAGES, "plates")
     hand.panel.classes.edited.emit("pit", "")
     pits(hand, camera)
     if camera.suffix:
@@ -179,25 +173,25 @@ def recalled(hand: Hand, camera: Camera) -> None:
 
 
 def found(hand: Hand, camera: Camera) -> None:
-    """Label more plates, then find all like these on one that nobody has seen."""
-    from camera import spin
+    """Take the masks of more plates, then find all like these on one that nobody has seen."""
+    from camera import settle, spin
 
     with (hand.truths.parent / "manifest.csv").open(encoding="utf-8") as manifest:
         classes = {row["stem"]: row["class"] for row in csv.DictReader(manifest)}
 
-    while open_image(hand) != "plate_07.png":
-        hand.panel.classes.edited.emit(classes[Path(open_image(hand)).stem], "")
+    hand.panel.controller.leave()
+    open_folder(hand, hand.truths.parent / "images", "line")
+    while open_image(hand) != "plate_06.png":
         for truth in objects(hand):
-            label_object(hand, truth)
+            hand.work.place.session.adopt(truth, label=classes[Path(open_image(hand)).stem])
+        settle()
         next_image(hand)
-    while open_image(hand) != "plate_11.png":
-        next_image(hand, ".")
     hand.point((40.0, 150.0))
     camera.frame(900)
     hand.press("Shift+F")
     camera.frame(700)
     session = hand.work.place.session
-    spin(lambda: session.open_object.proposal is not None)
+    spin(lambda: session.open_object.proposal is not None, 300)
     hand.wait()
     camera.still("find_all_still")
     for _ in objects(hand):
@@ -243,10 +237,7 @@ def learning(hand: Hand, camera: Camera, nuclei: Path) -> None:
 
     hand.panel.controller.leave()
     hand.truths = nuclei / "masks"
-    shutil.copytree(nuclei / "images", Path(os.environ["HOME"], "nuclei"))
-    hand.panel.controller.open_folder(Path(os.environ["HOME"], "nuclei"))
-    spin(lambda: hand.work is not None and hand.work.opening.is_ready)
-    hand.panel.learning.automatic_changed.emit(False, 5)
+    open_folder(hand, nuclei / "images", "nuclei")
     hand.panel.classes.edited.emit("nucleus", "")
     session = hand.work.place.session
     while session.weights_version == "base":
@@ -299,6 +290,17 @@ def hardest(hand: Hand) -> NDArray[np.bool_]:
         scores.append(((mask & truth).sum() / (mask | truth).sum(), truth))
         hand.press("J")
     return min(scores, key=lambda scored: scored[0])[1]
+
+
+def open_folder(hand: Hand, images: Path, name: str) -> None:
+    """Open a copy of a folder of images; no round starts by itself in it."""
+    from camera import spin
+
+    folder = Path(os.environ["HOME"], name)
+    shutil.copytree(images, folder)
+    hand.panel.controller.open_folder(folder)
+    spin(lambda: hand.work is not None and hand.work.opening.is_ready)
+    hand.panel.learning.automatic_changed.emit(False, 5)
 
 
 def open_image(hand: Hand) -> str:

@@ -41,10 +41,10 @@ from pages import (  # noqa: E402 - docs is no package
 
 QUOTING = [p for lang in LANGUAGES for p in places(lang) if p.parent.name in MUST_FOLLOW]
 """Pages in which bold is what the dock says, and nothing else."""
-NAPARI = {"Plugins", "Layers", "File", "Open Sample", "Preferences", "SAM Tune"}
+NAPARI = {"Plugins", "Label and learn", "Preferences", "SAM Tune"}
 """Menus of napari, which are English everywhere, and the name of the plugin in them."""
 OTHER_KEYS = {"Esc", "Z", "P", "E", "?", "[", "]", "Ctrl+Z", "F5"}
-ANY_WORD = re.compile(r"(?<![{\w])[^\W\d_]{2}(?![^{]*\})")
+ANY_WORD = re.compile(r"(?<![{\w])([^\W\d_]{2}|[一-龠])(?![^{]*\})")
 """What stands in a text beside its values; without that it may be anything."""
 BLOCK = re.compile(
     r"(?:<!-- (?P<why>[^\n]*) -->\n)?^```(?P<kind>sh|python)\n(?P<code>.*?)^```", re.M | re.S
@@ -75,7 +75,18 @@ def test_tutorials_and_how_tos_are_as_new_in_japanese_as_in_english() -> None:
         for place, was, now in translations()
         if was != now and place.split("/")[0] in MUST_FOLLOW
     }
+    english = {place for path, place in places("en").items() if path.parent.name in MUST_FOLLOW}
     assert behind == {}
+    assert english <= set(places("ja").values())
+
+
+def test_examples_in_japanese_are_those_that_run() -> None:
+    def examples(page: Path) -> list[str]:
+        code = [block["code"] for block in BLOCK.finditer(text_of(page))]
+        return [re.sub(r" *#.*", "", part) for part in code]
+
+    for page, place in places("ja").items():
+        assert examples(page) == examples(DOCS / "en" / place), place
 
 
 def _said_by_the_dock(language: str) -> re.Pattern[str]:
@@ -201,7 +212,7 @@ def _quicker(words: list[str]) -> list[str]:
     if verb == "evaluate":
         words += ["--limit", "2"]
     if verb == "simulate":
-        words += ["--objects", "2", "--max-clicks", "2"]
+        words += ["--limit", "2", "--max-clicks", "2"]
     return words
 
 
