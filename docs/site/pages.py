@@ -113,8 +113,11 @@ def _place(target: str, source: Path, place: str, language: str) -> str:
             up + english[there].removesuffix("index.md").removesuffix(".md") + "/" + mark + anchor
         )
     for folder in (DOCS / language / "images", DOCS / "images"):
-        if there.is_relative_to(folder) and there.is_file():
-            return _relative(f"images/{there.relative_to(folder).as_posix()}", place)
+        # of a dock in that language, or else of the English one
+        if there.is_relative_to(folder) and any(
+            (images / there.name).is_file() for images in (folder, DOCS / "images")
+        ):
+            return _relative(f"images/{there.name}", place)
     raise Broken(
         f"{source.relative_to(ROOT)} names {target}, which is not there or not in the book"
     )

@@ -73,6 +73,7 @@ def page(browser: Browser, top: str) -> Iterator[Page]:
         ("", "crack", "how-to/cracks/"),
         ("", "Find all like these", "how-to/find-all/"),
         ("ja/", "クラック", "ja/how-to/cracks/"),
+        ("ja/", "微調整", "ja/tutorials/fine-tune/"),
     ],
 )
 def test_a_search_finds_the_page(
