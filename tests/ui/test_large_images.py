@@ -112,3 +112,31 @@ def test_a_defect_of_a_large_scan_is_labelled_where_it_is_seen(desk: Desk, line_
     desk.wait(lambda: layers.pane.step == 1)
     assert not layers.accepted.data.any()
     assert layers.id_at(world) == accepted.id
+
+
+def test_large_layers_of_the_viewer_are_read_where_they_are_seen(
+    desk: Desk, line_scan: Path
+) -> None:
+    """Of an array that no file holds that is said; a layer of a file is read from the file."""
+    import dask.array
+
+    sides = (_SIDE, _SIDE // 8)
+    levels = [dask.array.zeros((side, side), "uint8", chunks=(500, 500)) for side in sides]
+    desk.viewer.add_image(levels, multiscale=True, contrast_limits=(0, 255), name="computed")
+    desk.panel.start.viewer_chosen.emit()
+    desk.wait(lambda: "Save it as TIFF or OME-Zarr" in desk.said)
+    desk.panel.image.leave.emit()
+    desk.viewer.layers.clear()
+
+    (layer,) = desk.viewer.open(line_scan / "scan.tif", plugin="napari")
+    desk.panel.start.viewer_chosen.emit()
+    desk.wait_ready()
+    read = desk.work.opening._read
+    assert isinstance(read.pixels, LargeImage)
+    assert read.pixels.held is None
+    assert read.queued.layer is layer
+    assert read.record.path is not None
+    x, y, _ = _DISC
+    desk.viewer.scene.camera.center, desk.viewer.scene.camera.zoom = (y, x), 4
+    desk.wait(lambda: desk.layers.pane.step == 1)
+    assert desk.propose((x, y)).placed.covers(y, x)

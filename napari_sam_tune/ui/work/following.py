@@ -67,7 +67,7 @@ class Following(QObject):
 
     def _on_filled(self, image: LargeImage, is_whole: bool) -> None:
         layers = self._place.layers
-        if layers.is_open:
+        if layers.is_open and layers.image.data_level > 0:  # what is seen in full is as it was
             layers.image.refresh(extent=False)
         if not is_whole:
             self._fill(image)
