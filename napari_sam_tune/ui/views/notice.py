@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QToolButton, QVBoxLayout
 
 from napari_sam_tune.core.texts.wording import tr
@@ -42,7 +42,15 @@ class Notice:
 
 
 class NoticeBar(QFrame):
-    """Shows one notice at a time."""
+    """Shows one notice at a time.
+
+    Attributes:
+        notice: the one shown, or None.
+        changed: emitted when another one is shown, or none.
+
+    """
+
+    changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,6 +80,7 @@ class NoticeBar(QFrame):
         """Show a notice in place of the one before; None clears."""
         self.notice = notice
         self.setVisible(notice is not None)
+        self.changed.emit()
         if notice is None:
             return
         self._text.setText(notice.text)

@@ -77,6 +77,7 @@ class Panel(QWidget):
         self.keys: dict[str, str] = {}
         self.notice = NoticeBar()
         self.tour = TourCard()
+        self.notice.changed.connect(self._on_notice_changed)
         self.start = StartView()
         self.masks, self.images = ObjectPage(), ImagePage()
         self.image = ImageView()
@@ -156,6 +157,10 @@ class Panel(QWidget):
         """Say what was dropped."""
         event.acceptProposedAction()
         self.dropped.emit(_paths(event))
+
+    def _on_notice_changed(self) -> None:
+        notice = self.notice.notice
+        self.tour.give_way(notice is not None and notice.level == "error")
 
     def _on_helping_toggled(self, is_open: bool) -> None:
         if is_open:

@@ -30,6 +30,7 @@ class TourCard(QFrame):
         super().__init__()
         self.setProperty("role", "notice")
         self.setProperty("level", "info")
+        self._gave_way = False
         self._title = Text("", "title")
         self._text = Text()
         self._take = Button(tr("Take the tour"), "wide")
@@ -45,6 +46,20 @@ class TourCard(QFrame):
     def show_offer(self) -> None:
         """Ask whether the tour is wanted."""
         self._show(tr("Tour"), tr(OFFER), tr("Not now"), is_offer=True)
+
+    def hide(self) -> None:
+        """Hide the card until it is shown again."""
+        self._gave_way = False
+        super().hide()
+
+    def give_way(self, wanted: bool) -> None:
+        """Hide an offer as long as this is wanted: a small dock has no room for all at once."""
+        if wanted and self.isVisible() and self._take.isVisible():
+            super().hide()
+            self._gave_way = True
+        elif not wanted and self._gave_way:
+            self._gave_way = False
+            self.show()
 
     def show_step(self, number: int, count: int, text: str) -> None:
         """Show a step; the first has number 1."""
