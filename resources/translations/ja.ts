@@ -1973,6 +1973,10 @@
         <translation>オブジェクトを検索中…</translation>
     </message>
     <message>
+        <source>Looking for objects… {done:,} of {total:,} parts of the image are looked through.</source>
+        <translation>オブジェクトを検索中… 画像の{total:,}区画中{done:,}区画を調べました。</translation>
+    </message>
+    <message>
         <source>{position} of {count}</source>
         <translation>{position}/{count}</translation>
     </message>

@@ -14,9 +14,12 @@ from napari_sam_tune.core.answers.scenes import level_of, scene_window, tiles, w
 from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.geometry.windows import area, shape_of
 from napari_sam_tune.core.project.annotations import NewAnnotation
+from napari_sam_tune.core.suggestions.scan import tiles_in
 
 SIDE = 512
 SHAPE = (2500, 6000)
+SEAM = (1024, 2048)
+"""Where four tiles meet."""
 
 
 @settings(deadline=None)
@@ -37,11 +40,17 @@ def test_scenes_tile_the_image_and_show_their_object_well(height, width, data):
     assert seen[1] <= x0 < x1 <= seen[3]
 
 
-def test_tiles_cover_all_and_nothing_twice():
-    covered = np.zeros((700, 1100), int)
-    for y0, x0, y1, x1 in tiles(covered.shape, 256):
-        covered[y0:y1, x0:x1] += 1
-    assert (covered == 1).all()
+def test_tiles_cover_all_and_are_of_one_size():
+    for overlapping in (False, True):
+        covered = np.zeros((700, 1100), int)
+        found = tiles_in(covered.shape, 256, overlapping=overlapping)
+        for y0, x0, y1, x1 in found:
+            covered[y0:y1, x0:x1] += 1
+        assert (covered >= 1).all()
+        assert {shape_of(tile) for tile in found} == {(256, 256)}
+        assert len(found) == len(set(found))
+    assert set(tiles(covered.shape, 256)) == set(tiles_in(covered.shape, 256))
+    assert tiles((40, 300), 256) == [(0, 0, 40, 256), (0, 44, 40, 300)]
 
 
 def surface():
@@ -50,9 +59,8 @@ def surface():
     grain = ndimage.gaussian_filter(rng.normal(size=SHAPE).astype(np.float32), 1)
     image = 120 + 12 * grain / grain.std()
     masks = []
-    for number in range(18):
-        y, x = 300 + 900 * (number % 3), 300 + 950 * (number // 3)
-        y = min(y, SHAPE[0] - 60)
+    places = [(300 + 900 * (n % 3), 300 + 950 * (n // 3)) for n in range(18)]
+    for y, x in (*places, SEAM):
         rows, columns = np.ogrid[y - 30 : y + 31, x - 30 : x + 31]
         inside = np.hypot(rows - y, columns - x) <= 22
         image[y - 30 : y + 31, x - 30 : x + 31][inside] += 80
@@ -101,3 +109,49 @@ def test_an_accept_costs_the_object_and_not_the_image():
     assert bits.shape == (40, 30)
     assert attributes["bbox"] == [50_000, 100, 50_040, 130]
     assert shape_of(tuple(attributes["crop"])) == (40, 30)
+
+
+def test_all_like_it_is_found_tile_by_tile_and_nothing_is_cut_or_comes_twice(worked):
+    session, masks = worked
+    for mask in masks[:9]:
+        session.adopt(mask, "flaw")
+    session.answerer.settle()
+    review, looked_at = session.review, []
+    found = review.find("similar", "scan", seconds=0)  # one tile at a time
+    while (progress := review.scanning("scan")) is not None:
+        looked_at.append(progress.done)
+        found = review.find("similar", "scan", seconds=0)
+    assert looked_at == list(range(1, progress_total(SHAPE)))
+    assert len(masks) == 19  # the last lies where four tiles meet
+    for truth in masks[9:]:
+        like = [one for one in found if (one.placed & truth).any()]
+        assert len(like) == 1
+        shared = (like[0].placed & truth).area
+        assert shared / (like[0].area + truth.area - shared) > 0.6
+        assert like[0].label == "flaw"
+    assert not any((one.placed & mask).any() for one in found for mask in masks[:9])
+
+
+def test_a_search_that_is_interrupted_goes_on_where_it_was(worked):
+    session, masks = worked
+    for mask in masks[:9]:
+        session.adopt(mask, "flaw")
+    session.answerer.settle()
+    calls = 0
+
+    def give_way():
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        session.review.find("similar", "scan", give_way)
+    assert session.review.scanning("scan").done == 2
+    session.suggest("similar")
+    assert session.review.scanning("scan") is None
+    assert session.open_object.is_suggestion
+
+
+def progress_total(shape):
+    return len(tiles(shape, 2 * SIDE))

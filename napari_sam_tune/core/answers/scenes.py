@@ -19,7 +19,7 @@ from napari_sam_tune.core.answers.known_images import Known
 from napari_sam_tune.core.answers.zoom import DEFAULT_LEVEL, window_on_grid
 from napari_sam_tune.core.errors import ImageError, ProjectError, StorageError
 from napari_sam_tune.core.geometry.frame import LARGE
-from napari_sam_tune.core.geometry.windows import clipped, resized_shape, shape_of, whole
+from napari_sam_tune.core.geometry.windows import resized_shape, shape_of, whole
 from napari_sam_tune.core.images.files import to_rgb8
 from napari_sam_tune.core.images.rgb_source import rgb_source
 from napari_sam_tune.core.pixel_classifier.features import KEY, SIDE, PixelFeatures
@@ -77,18 +77,26 @@ def level_of(box: BoundingBox, side: int) -> int:
 
 
 def scene_window(box: BoundingBox, length: int, shape: Shape) -> Window:
-    """Return the tile of a side in which the middle of a box lies; the last ones are cut."""
+    """Return the tile of a side in which the middle of a box lies; see `tiles`."""
     y, x = ((box[axis] + box[axis + 2]) // 2 // length * length for axis in (0, 1))
-    return clipped((y, x, y + length, x + length), shape)
+    return _tile(y, x, length, shape)
 
 
 def tiles(shape: Shape, length: int, box: BoundingBox | None = None) -> list[Window]:
-    """Return the tiles of a side that cover a box of an image (H, W), or all of it, row by row."""
+    """Return the tiles of a side that cover a box of an image (H, W), or all of it, row by row.
+
+    All are of that side, or as large as the image: the last ones lie against its border.
+    """
     y0, x0, y1, x1 = whole(shape) if box is None else box
     rows, columns = (
         range(first // length * length, end, length) for first, end in ((y0, y1), (x0, x1))
     )
-    return [clipped((y, x, y + length, x + length), shape) for y in rows for x in columns]
+    return [_tile(y, x, length, shape) for y in rows for x in columns]
+
+
+def _tile(y: int, x: int, length: int, shape: Shape) -> Window:
+    y, x = (max(0, min(at, end - length)) for at, end in zip((y, x), shape, strict=True))
+    return y, x, min(y + length, shape[0]), min(x + length, shape[1])
 
 
 def in_scenes(known: Mapping[str, Known], project: Project, side: int) -> dict[Scene, Known]:
@@ -147,7 +155,8 @@ def _windows_of(
 def window_learnt_in(window: Window, shape: Shape, side: int) -> Window:
     """Return the window in which what was learnt bears on an answer in a window of the image."""
     length = max(shape_of(window))
-    if length >= side << DEFAULT_LEVEL and window_on_grid(window, length, shape) == window:
+    level = round(np.log2(length / side))
+    if level >= DEFAULT_LEVEL and length == side << level:
         return window
     level = int(np.ceil(np.log2(max(2 * length / side, 1))))
     return window_on_grid(window, side << max(level, DEFAULT_LEVEL), shape)

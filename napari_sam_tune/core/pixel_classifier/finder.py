@@ -125,15 +125,13 @@ class Finder:
     """
 
     def __init__(self, maps: ClassMaps, shape: tuple[int, int], label: str | None = None) -> None:
-        logits, window = maps.logits, maps.window
         self._maps = maps
-        self._left = ndimage.gaussian_filter(logits, _BLUR)
+        self._left = ndimage.gaussian_filter(maps.logits, _BLUR)
         if label is not None:
             # scores of classes are comparable with each other alone, so they tell which, not where
             scores = ndimage.gaussian_filter(maps.scores, (_BLUR, _BLUR, 0))
             self._left[scores.argmax(-1) != maps.classes.index(label)] = -np.inf
         self._shape = shape
-        self._cell_size = window[2] / logits.shape[0], window[3] / logits.shape[1]
 
     def next_place(self) -> Point | None:
         """Return where to click next, (x, y) in image px; None where nothing is left."""
@@ -142,9 +140,8 @@ class Finder:
         if self._left[row, column] <= LEAST:
             return None
         self._left[row, column] = -np.inf
-        y, x = (
-            (at + 0.5) * size - 0.5 for at, size in zip((row, column), self._cell_size, strict=True)
-        )
+        start, size = self._maps.window[:2], self._maps.cell_size
+        y, x = (start[a] + (at + 0.5) * size[a] - 0.5 for a, at in enumerate((row, column)))
         return min(float(x), self._shape[1] - 1.0), min(float(y), self._shape[0] - 1.0)
 
     @property
@@ -164,7 +161,7 @@ class Finder:
 
     def cover(self, mask: Mask, box: BoundingBox) -> None:
         """Look no more where a mask cut to its box lies, or beside it."""
-        covered = ndimage.binary_dilation(self._on_cells(mask, box) > 0)
+        covered = ndimage.binary_dilation(self._maps.cells_of(mask, box) > 0)
         self._left[covered] = -np.inf
 
     def likeness(self, mask: Mask, box: BoundingBox) -> float:
@@ -173,14 +170,10 @@ class Finder:
         The probability of the mean logit in it: of what a mask was worth, this told most, and more
         than how well its outline agrees with the map (docs/en/explanation/trials.md).
         """
-        cells = self._on_cells(mask, box)
+        cells = self._maps.cells_of(mask, box)
         mean = float((cells * self._maps.logits).sum() / max(float(cells.sum()), 1e-6))
         return 1 / (1 + math.exp(-mean))
 
     def class_of(self, mask: Mask, box: BoundingBox) -> str | None:
         """Return the class that a mask cut to its box most likely has; None without classes."""
-        return self._maps.class_in(self._on_cells(mask, box))
-
-    def _on_cells(self, mask: Mask, box: BoundingBox) -> Floats:
-        shape = (self._left.shape[0], self._left.shape[1])
-        return coverage(mask, box, self._cell_size, shape)
+        return self._maps.class_in(self._maps.cells_of(mask, box))

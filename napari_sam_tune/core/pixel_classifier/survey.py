@@ -18,6 +18,7 @@ from scipy.special import expit
 
 from napari_sam_tune.core.errors import ImageError, ProjectError
 from napari_sam_tune.core.images.files import content_hash, to_rgb8
+from napari_sam_tune.core.images.rgb_source import RgbSource
 from napari_sam_tune.core.pixel_classifier.features import KEY, PixelFeatures
 from napari_sam_tune.core.pixel_classifier.finder import Finder
 
@@ -183,15 +184,23 @@ class Survey:
         pixels, image_hash = None, image.content_hash or self._hashes.get(image.id)
         if image_hash is None:
             pixels = image.read()
+            _require_held(pixels)
             image_hash = self._hashes[image.id] = content_hash(pixels)
         embedding = self._cache.get(KEY, image_hash)
         cached = None if embedding is None else PixelFeatures.unpacked(embedding)
         if cached is not None:
             return cached
         pixels = image.read() if pixels is None else pixels
+        _require_held(pixels)
         features = self._extractor.extract(to_rgb8(pixels))
         self._cache.put(KEY, image_hash, features.packed())
         return features
+
+
+def _require_held(pixels: object) -> None:
+    """Refuse an image of which only windows are read: it is looked through, when it is open."""
+    if isinstance(pixels, RgbSource):
+        raise ImageError("This image is too large to be gone over: open it and find all in it.")
 
 
 def _expected(

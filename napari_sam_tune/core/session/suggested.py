@@ -46,7 +46,11 @@ class Suggested:
 
     def show_new(self, image_id: str) -> None:
         """Show what waits first on an image, where that is the open one, by now."""
-        if image_id == self._state.image_id:
+        if image_id != self._state.image_id:
+            return
+        shown, waiting = self._objects.current.suggestion, self._review.queue(image_id).waiting
+        # while a search goes on, what is looked at stays in front
+        if shown is None or not any(one is shown for one in waiting):
             self._show_next()
 
     def _show_next(self) -> None:

@@ -6,12 +6,25 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from napari_sam_tune.core.answers.encoding import is_large
+from napari_sam_tune.core.answers.scenes import level_of
+from napari_sam_tune.core.answers.zoom import DEFAULT_LEVEL
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES
 from napari_sam_tune.core.pixel_classifier.survey import Survey, Unread
 from napari_sam_tune.core.project.folder import HEADS
 from napari_sam_tune.core.suggestions.queue import SuggestionQueue
+from napari_sam_tune.core.suggestions.scan import (
+    ScanProgress,
+    SimilarInTiles,
+    TileScan,
+    moved_from,
+    tiles_for_similar,
+    tiles_in,
+    whole_objects,
+)
 from napari_sam_tune.core.suggestions.strictness import Strictness
+from napari_sam_tune.core.suggestions.suggestion import without_accepted
 from napari_sam_tune.core.texts.wording import mark, tr
 
 if TYPE_CHECKING:
@@ -19,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam_tune.core.answers.answerer import Answerer
-    from napari_sam_tune.core.geometry.windows import BoundingBox
+    from napari_sam_tune.core.geometry.windows import BoundingBox, Window
     from napari_sam_tune.core.pixel_classifier.survey import SurveyStep
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.promptless.head import PromptlessModel
@@ -68,6 +81,7 @@ class Review:
         self._strictness = Strictness()
         self._searched: set[str] = set()
         self._survey = Survey(answerer.embeddings, answerer.instant.extractor)
+        self._scans: dict[tuple[SuggestionKind, str, str | None], TileScan] = {}
 
     @property
     def surest_first(self) -> bool:
@@ -118,6 +132,7 @@ class Review:
         self.kind = None
         self._strictness.forget()
         self._searched.clear()
+        self._scans.clear()
         for queue in list(self._queues.values()):
             queue.refresh([])
 
@@ -133,6 +148,8 @@ class Review:
         image_id: str,
         checkpoint: Callable[[], None] = lambda: None,
         label: str | None = None,
+        *,
+        seconds: float | None = None,
     ) -> list[Suggestion]:
         """Look for objects on an image; but for a head it must be the predictor's open one.
 
@@ -143,6 +160,8 @@ class Review:
             image_id: where.
             checkpoint: called every few prompts; may raise to make room for something urgent.
             label: of all like what was accepted, only this class; None: of any.
+            seconds: of a large image, what is found in about so long and before comes back, and the
+                next call goes on from there, see `scanning`; None: all is looked through.
 
         Raises:
             SamTuneError: the project has no trained head, or it is of another model; or too little
@@ -156,7 +175,6 @@ class Review:
             suggest_recalled,
             suggest_with_head,
         )
-        from napari_sam_tune.core.suggestions.suggestion import without_accepted
 
         if label is not None and kind != "similar":
             raise SamTuneError(
@@ -167,13 +185,13 @@ class Review:
             )
         if self._project.is_empty(image_id):
             return []
+        if self._is_large(image_id):
+            return self._scanned(kind, image_id, checkpoint, label, seconds)
         if kind == "head":
             image_hash = self._project.image(image_id).content_hash
             image = self._project.read_image(image_id)
             model, made = self._newest_head()
-            found = suggest_with_head(model, image, image_hash)
-            names = {name: self._project.class_now(name, made) for name in model.classes}
-            found = [replace(one, label=names[str(one.label)]) for one in found]
+            found = self._called_now(suggest_with_head(model, image, image_hash), model, made)
             return without_accepted(found, self._project.annotations(image_id))
         self._answerer.require_open(image_id)
         if kind == "similar":
@@ -184,23 +202,98 @@ class Review:
             found = suggest_everything(self._predictor, checkpoint=checkpoint)
         return without_accepted(found, self._project.annotations(image_id))
 
-    def _similar(
-        self, image_id: str, checkpoint: Callable[[], None], label: str | None
+    def _called_now(
+        self, found: list[Suggestion], model: PromptlessModel, made: float
     ) -> list[Suggestion]:
-        from napari_sam_tune.core.suggestions.sources import suggest_similar
+        names = {name: self._project.class_now(name, made) for name in model.classes}
+        return [replace(one, label=names[str(one.label)]) for one in found]
 
-        maps = self._instant.class_maps()
-        if maps is None:
+    # ----------------------------------------------------------- large images
+
+    def _is_large(self, image_id: str) -> bool:
+        return is_large(self._project.image(image_id).shape, self._predictor.input_side)
+
+    def scanning(self, image_id: str) -> ScanProgress | None:
+        """Return how far the search through a large image is; None where none is under way."""
+        under_way = (scan for (_, name, _), scan in self._scans.items() if name == image_id)
+        return next((scan.progress for scan in under_way if scan.tiles), None)
+
+    def _scanned(
+        self,
+        kind: SuggestionKind,
+        image_id: str,
+        checkpoint: Callable[[], None],
+        label: str | None,
+        seconds: float | None,
+    ) -> list[Suggestion]:
+        """Look through a large image, which must be the predictor's open one; see `find`."""
+        self._answerer.require_open(image_id)
+        if kind == "recalled":  # large images are not compared with each other
+            return []
+        key = kind, image_id, label
+        begun = self._scans.get(key)
+        look, tiles = self._search(kind, image_id, label, [] if begun is None else begun.found)
+        scan = self._scans.setdefault(key, begun or TileScan(self._predictor.image_shape, tiles))
+        scan.go_on(look, checkpoint, seconds)
+        if not scan.tiles:
+            del self._scans[key]
+        return without_accepted(scan.found, self._project.annotations(image_id))
+
+    def _search(
+        self, kind: SuggestionKind, image_id: str, label: str | None, found: list[Suggestion]
+    ) -> tuple[Callable[[Window], list[Suggestion]], list[Window]]:
+        """Return what looks at a tile for what was not found before, and the tiles."""
+        from napari_sam_tune.core.suggestions.sources import suggest_everything, suggest_with_head
+
+        shape, side = self._predictor.image_shape, self._predictor.input_side
+        opened = self._predictor.opened
+        if kind == "similar":
+            self._require_learnt(label)
+            levels = {level_of(a.bbox, side) for a in self._project.counting()}
+            version = self._predictor.weights.version
+            known = self._known(image_id) + [(one.mask, one.bbox) for one in found]
+            similar = SimilarInTiles(self._chain, self._instant, shape, known, version, label)
+            return similar.look, tiles_for_similar(shape, side, levels)
+        if kind == "everything":
+
+            def everything(tile: Window) -> list[Suggestion]:
+                drawn = suggest_everything(self._predictor, opened.view_of(tile).embedding)
+                return whole_objects(drawn, tile, self._chain, shape)
+
+            return everything, tiles_in(shape, side << DEFAULT_LEVEL)
+        model, made = self._newest_head()
+
+        def with_head(tile: Window) -> list[Suggestion]:
+            drawn = suggest_with_head(model, opened.source.rgb(tile))
+            return moved_from(self._called_now(drawn, model, made), tile, shape)
+
+        return with_head, tiles_in(shape, side << DEFAULT_LEVEL, overlapping=True)
+
+    def _require_learnt(self, label: str | None) -> None:
+        snapshot = self._instant.snapshot()
+        if snapshot is None:
             raise SamTuneError(tr(_TOO_LITTLE, images=LEAST_IMAGES))
-        if label is not None and label not in maps.classes:
+        if label is not None and label not in snapshot.classes:
             raise SamTuneError(
                 tr(
                     "No mask of “{label}” was accepted yet, so nothing like it can be found. "
                     "There are masks of: {classes}.",
                     label=label,
-                    classes=", ".join(maps.classes),
+                    classes=", ".join(snapshot.classes),
                 )
             )
+
+    # ---------------------------------------------------------- small images
+
+    def _similar(
+        self, image_id: str, checkpoint: Callable[[], None], label: str | None
+    ) -> list[Suggestion]:
+        from napari_sam_tune.core.suggestions.sources import suggest_similar
+
+        self._require_learnt(label)
+        maps = self._instant.class_maps()
+        if maps is None:
+            raise SamTuneError(tr(_TOO_LITTLE, images=LEAST_IMAGES))
         shape, version = self._predictor.image_shape, self._predictor.weights.version
         known = self._known(image_id)
         return suggest_similar(self._chain, shape, maps, known, version, checkpoint, label=label)

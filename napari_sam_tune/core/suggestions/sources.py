@@ -19,6 +19,7 @@ from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.geometry.windows import resized_shape
 from napari_sam_tune.core.pixel_classifier.finder import Finder
 from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.core.storage.embeddings import Embedding
 from napari_sam_tune.core.suggestions.strictness import LEAST
 from napari_sam_tune.core.suggestions.suggestion import (
     Suggestion,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.promptless.head import PromptlessModel
     from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.recall.recalled import Recalled
-    from napari_sam_tune.core.storage.embeddings import Embedding
 
 
 _LARGEST = 0.4
@@ -102,7 +102,7 @@ def suggest_with_head(
 
 def suggest_everything(
     predictor: Predictor,
-    image: ArrayLike | None = None,
+    image: ArrayLike | Embedding | None = None,
     *,
     points_per_side: int | None = None,
     checkpoint: Callable[[], None] = lambda: None,
@@ -115,7 +115,7 @@ def suggest_everything(
 
     Args:
         predictor: its open image is asked about where no other is given.
-        image: (H, W[, C]) array as `to_rgb8` takes it; it is encoded.
+        image: (H, W[, C]) array as `to_rgb8` takes it, which is encoded; or its embedding.
         points_per_side: of the grid; the time goes with its square. None takes what a device
             does in seconds.
         checkpoint: called every few points; may raise to stop.
@@ -125,7 +125,10 @@ def suggest_everything(
         ImageError: not an image.
 
     """
-    embedding = predictor.view.embedding if image is None else predictor.encode(image).embedding
+    if isinstance(image, Embedding):
+        embedding = image
+    else:
+        embedding = (predictor.view if image is None else predictor.encode(image)).embedding
     shape = embedding.original_size
     working = resized_shape(shape, min(max(shape), _WORKING_SIDE))
     on_cpu = predictor.device.type == "cpu"

@@ -17,6 +17,7 @@ from napari_sam_tune.ui.work.training_head import TrainingHead
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_sam_tune.core.suggestions.scan import ScanProgress
     from napari_sam_tune.core.suggestions.suggestion import Suggestion, SuggestionKind
     from napari_sam_tune.ui.work.opening import Opening
     from napari_sam_tune.ui.work.workplace import Workplace
@@ -168,13 +169,19 @@ class Suggesting(QObject):
     ) -> list[Suggestion]:
         self._session.answerer.apply_swap()
         with self._session.learner.runner.stepping_aside():
-            return self._session.review.find(kind, image_id, self._place.inference.give_way, label)
+            give_way = self._place.inference.give_way
+            return self._session.review.find(
+                kind, image_id, give_way, label, seconds=_SECONDS_OF_SEARCH
+            )
 
     def _on_found(
         self, kind: SuggestionKind, image_id: str, label: str | None, found: list[Suggestion]
     ) -> None:
         self._is_looking = False
         self._session.suggested.receive(kind, image_id, found)
+        if self._session.review.scanning(image_id) is not None:
+            self._look()
+            return
         if kind == "recalled" and not found:
             self._knows_part = False  # it is not promised again
         if kind == "similar":
@@ -206,8 +213,10 @@ class Suggesting(QObject):
 
     def _snapshot(self) -> SuggestionSnapshot:
         session, image_id = self._session, self._session.state.image_id
-        if image_id is None or self._is_looking or not self._opening.is_ready:
-            return SuggestionSnapshot(tr("Looking for objects…"), reviewing=True)
+        scan = None if image_id is None else session.review.scanning(image_id)
+        is_first = self._is_looking and (scan is None or session.open_object.suggestion is None)
+        if image_id is None or is_first or not self._opening.is_ready:
+            return SuggestionSnapshot(_looking(scan), reviewing=True)
         progress = session.review.progress(image_id)
         suggestion = session.open_object.suggestion
         if suggestion is not None:
@@ -252,5 +261,17 @@ class Suggesting(QObject):
         return tr("Nothing was found here. Click on a defect, or try another choice.")
 
 
+def _looking(scan: ScanProgress | None) -> str:
+    if scan is None:
+        return tr("Looking for objects…")
+    return tr(
+        "Looking for objects… {done:,} of {total:,} parts of the image are looked through.",
+        done=scan.done,
+        total=scan.total,
+    )
+
+
+_SECONDS_OF_SEARCH = 4.0
+"""What is found in a large image is shown every so often."""
 _INVITATION = mark("Let the model look for objects itself; you accept or reject each.")
 _KNOWN_PART = mark("You labelled this part on another photograph: “Propose” looks for its masks.")
