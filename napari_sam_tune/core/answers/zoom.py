@@ -122,6 +122,14 @@ def first_window(
     return window_on_grid(content, side << max(least, level), shape)
 
 
+def home_window(content: Window, shape: Shape, side: int) -> Window:
+    """Return where an object is first seen whole: all of an image, or a window of a large one."""
+    if max(shape) <= LARGE * side:
+        return whole(shape)
+    least = int(np.ceil(np.log2(max(AROUND * max(shape_of(content)) / side, 1))))
+    return window_on_grid(content, side << max(least, DEFAULT_LEVEL), shape)
+
+
 def wider_window(content: Window, current: Window, shape: Shape, side: int) -> Window:
     """Return a window of the grid around what runs against the border of another one."""
     wanted = max(AROUND * max(shape_of(content)), WIDER * max(shape_of(current)))

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_sam_tune.core.answers.caching import open_cache
 from napari_sam_tune.core.errors import TrainingError
+from napari_sam_tune.core.images.large_image import LARGE_PIXELS
 from napari_sam_tune.core.models.trunk import NECK
 from napari_sam_tune.core.models.weights_file import HEAD
 from napari_sam_tune.core.promptless.head import (
@@ -187,12 +188,14 @@ def drawn_labels(probabilities: np.ndarray[Any, np.dtype[np.float32]]) -> Any:
 def labelled_images(project: Project) -> list[ImageRecord]:
     """Return the images with accepted masks or marked as having no defect, in their order.
 
-    An image counts as a whole: one that is set aside, or of which a mask is, does not.
+    An image counts as a whole: one that is set aside, or of which a mask is, does not, and none
+    that is too large to be held: a head learns from whole images.
     """
     counting, not_counting = project.told_apart()
     annotated = {annotation.image_id for annotation in counting}
     aside = {annotation.image_id for annotation in not_counting} | project.images_set_aside()
-    known = [record for record in project.images() if record.id not in aside]
+    held = [r for r in project.images() if r.shape[0] * r.shape[1] <= LARGE_PIXELS]
+    known = [record for record in held if record.id not in aside]
     return [r for r in known if r.id in annotated or project.is_empty(r.id)]
 
 

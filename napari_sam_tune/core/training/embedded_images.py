@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_sam_tune.core.answers.encoding import is_large
+from napari_sam_tune.core.answers.zoom import home_window
 from napari_sam_tune.core.geometry.windows import Window, whole
-from napari_sam_tune.core.images.files import to_rgb8
+from napari_sam_tune.core.images.rgb_source import HeldRgb, RgbSource, glance, rgb_source
 from napari_sam_tune.core.models.trunk import TrunkOutput
 from napari_sam_tune.core.storage.embeddings import Embedding
 from napari_sam_tune.core.training.job import Progress
@@ -21,10 +22,12 @@ from napari_sam_tune.core.training.job import Progress
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.geometry.frame import Frame
     from napari_sam_tune.core.models.trunk import Halves
-    from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.project.project import Annotation, Project
     from napari_sam_tune.core.storage.embeddings import EmbeddingCache
     from napari_sam_tune.core.training.placement import Mapped
 
@@ -69,7 +72,7 @@ class EmbeddedImages:
         )
         self._features = _Memory[Seen, Embedding](max_bytes, lambda held: held.features.nbytes)
         self._inputs = _Memory[str, Tensor](max_bytes // 2, lambda held: held.nbytes)
-        self._rgb = _Memory[str, NDArray[np.uint8]](max_bytes // 2, lambda held: held.nbytes)
+        self._sources = _Memory[str, RgbSource](max_bytes // 2, _bytes_of)
 
     def missing(self, seen: Sequence[Seen]) -> list[Seen]:
         """Return what would have to be encoded, each once, in order."""
@@ -77,9 +80,14 @@ class EmbeddedImages:
             s for s in dict.fromkeys(seen) if not self._cache.contains(self._key, self._name(s))
         ]
 
-    def frame(self, image_id: str) -> Frame:
-        """Return where an image lies in the decoder's grids, without reading its embedding."""
-        return self._predictor.encoder.frame(whole(self._project.image(image_id).shape))
+    def frame(self, annotation: Annotation) -> Frame:
+        """Return where a mask's image, or a window of a large one, lies in the decoder's grids."""
+        encoder = self._predictor.encoder
+        return encoder.frame(home_window(annotation.bbox, annotation.shape, encoder.side))
+
+    def is_large(self, image_id: str) -> bool:
+        """Whether an image is seen in windows."""
+        return is_large(self._project.image(image_id).shape, self._predictor.input_side)
 
     def features(self, seen: Seen, device: torch.device) -> Tensor:
         """Return (1, C, h, w) float32 features on a device.
@@ -140,11 +148,17 @@ class EmbeddedImages:
 
     @torch.no_grad()
     def keep(self, image_id: str, key: str, device: torch.device) -> None:
-        """Encode an image as the encoder is now, and put it in the cache under `key`."""
+        """Encode an image as the encoder is now, and put it in the cache under `key`.
+
+        Not a large one: its windows are encoded where somebody looks.
+        """
+        if self.is_large(image_id):
+            return
         record = self._project.image(image_id)
         features = self.encode((image_id, None), device, exact=True)[0]
         half = features.to("cpu", torch.float16).numpy()
-        embedding = Embedding(half, record.shape, self.frame(image_id).input)
+        frame = self._predictor.encoder.frame(whole(record.shape))
+        embedding = Embedding(half, record.shape, frame.input)
         self._cache.put(key, record.content_hash, embedding)
 
     def fetch(self, seen: Seen) -> Embedding:
@@ -152,7 +166,10 @@ class EmbeddedImages:
         embedding = self._cache.get(self._key, self._name(seen))
         if embedding is None:
             image_id, window = seen
-            embedding = self._predictor.encode(self.pixels(image_id, window)).embedding
+            if window is not None and self.is_large(image_id):
+                embedding = self._predictor.encoder.encode(self._source(image_id), window).embedding
+            else:
+                embedding = self._predictor.encode(self.pixels(image_id, window)).embedding
             self._cache.put(self._key, self._name(seen), embedding)
         return embedding
 
@@ -178,15 +195,17 @@ class EmbeddedImages:
     def pixels(self, image_id: str, window: Window | None = None) -> NDArray[np.uint8]:
         """Return the pixels (H, W, 3) of an image or of a window in it.
 
+        Of an image that is read in windows, all of it is what tells how it looks, see `glance`.
+
         Raises:
             ImageError, ProjectError: the image cannot be read.
 
         """
-        rgb = self._rgb.get(image_id, lambda i: to_rgb8(self._project.read_image(i)))
-        if window is None:
-            return rgb
-        y0, x0, y1, x1 = window
-        return rgb[y0:y1, x0:x1]
+        source = self._source(image_id)
+        return glance(source) if window is None else source.rgb(window)
+
+    def _source(self, image_id: str) -> RgbSource:
+        return self._sources.get(image_id, lambda i: rgb_source(self._project.read_image(i)))
 
     def _input_pixels(self, seen: Seen) -> Tensor:
         image_id, window = seen
@@ -194,7 +213,11 @@ class EmbeddedImages:
             return self._inputs.get(
                 image_id, lambda i: self._predictor.encoder.input_pixels(self.pixels(i))
             )
-        return self._predictor.encoder.input_pixels(self.pixels(image_id, window))
+        return self._predictor.encoder.window_pixels(self._source(image_id), window)
+
+
+def _bytes_of(source: RgbSource) -> int:
+    return source.pixels.nbytes if isinstance(source, HeldRgb) else 0
 
 
 class _Memory(Generic[K, T]):

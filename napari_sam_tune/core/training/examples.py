@@ -173,10 +173,10 @@ def draw_schedule(
     The whole schedule is drawn ahead, so that what has to be encoded is known before training.
     Where `encodes` is true images are encoded in training anyway, and no window comes twice.
     """
-    by_image: dict[str, list[Example]] = {}
+    by_view: dict[Seen, list[Example]] = {}
     for example in examples:
-        by_image.setdefault(example.annotation.image_id, []).append(example)
-    images = list(by_image.values())
+        by_view.setdefault(example.seen, []).append(example)
+    images = list(by_view.values())
     weights = np.array([sum(e.weight for e in image) for image in images])
     shares = weights / weights.sum()
     schedule = []

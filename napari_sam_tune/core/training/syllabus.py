@@ -113,7 +113,7 @@ def _examples(
     annotations: Sequence[Annotation], images: EmbeddedImages, weights: Sequence[float]
 ) -> list[Example]:
     return [
-        Example(annotation, images.frame(annotation.image_id), weight)
+        Example(annotation, images.frame(annotation), weight)
         for annotation, weight in zip(annotations, weights, strict=True)
     ]
 
