@@ -3251,6 +3251,10 @@
         <translation>「{name}」（SHA-256：{sha256}…）</translation>
     </message>
     <message>
+        <source>A finder learns from whole images, and all masks lie on images of more than {most:,} million px: label a few smaller ones.</source>
+        <translation>検出器は画像全体から学習しますが、マスクはすべて{most:,}百万画素を超える画像にあります。小さい画像にもラベルを付けてください。</translation>
+    </message>
+    <message>
         <source>There is no image with accepted masks to learn from; label a few images first.</source>
         <translation>学習に使える、確定済みのマスクがある画像がありません。先に数枚の画像にラベルを付けてください。</translation>
     </message>
@@ -3401,6 +3405,22 @@
     <message>
         <source>This project has no trained finder yet, which would propose by itself what looks like your masks. Choose “Trained finder” in the dock and press “Train it”, or let “Anything that stands out” propose.</source>
         <translation>このプロジェクトには、マスクに似たものを自動で提案する検出器がまだありません。ドックで「学習済み検出器」を選んで「検出器を学習」を押すか、「目立つものすべて」に提案させてください。</translation>
+    </message>
+    <message>
+        <source>A part of the image cannot be read: see whether its file is there.</source>
+        <translation>画像の一部を読み込めません。ファイルがあるか確かめてください。</translation>
+    </message>
+    <message>
+        <source>The answer is {width:,} × {height:,} px large, more than a mask holds: click on a smaller object, or draw a box around it.</source>
+        <translation>回答は{width:,} × {height:,} pxあり、マスクとして大きすぎます。もっと小さいオブジェクトをクリックするか、ボックスで囲んでください。</translation>
+    </message>
+    <message>
+        <source>The parts of this object lie up to {far:,} px apart, too far for one mask: accept them as objects of their own.</source>
+        <translation>このオブジェクトの部分は最大{far:,} px離れており、一つのマスクにはできません。別々のオブジェクトとして確定してください。</translation>
+    </message>
+    <message>
+        <source>It is too large to be gone over: open it and look for all like it.</source>
+        <translation>大きすぎるため一括では調べられません。開いて、同じものを検索してください。</translation>
     </message>
 </context>
 </TS>

@@ -32,6 +32,7 @@ from napari_sam_tune.core.pixel_classifier.features import FeatureExtractor
 from napari_sam_tune.core.pixel_classifier.finder import Snapshot
 from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES, Learnt
 from napari_sam_tune.core.pixel_classifier.prior import Mixture, PixelPrior
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -331,7 +332,9 @@ class InstantLearning:
         """What was learnt, about the open image, or a window of it."""
         maps = self.class_maps(window)
         if maps is None:
-            raise ImageError("The image could not be read: what was learnt says nothing of it.")
+            raise ImageError(
+                tr("A part of the image cannot be read: see whether its file is there.")
+            )
         return PixelPrior(maps.logits, maps.window, mixture)
 
     def prior_on(self, rgb: NDArray[np.uint8], record: ImageRecord) -> PixelPrior | None:

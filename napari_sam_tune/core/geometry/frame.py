@@ -20,6 +20,7 @@ from torch.nn import functional
 from napari_sam_tune.core.errors import MaskError
 from napari_sam_tune.core.geometry.placed_mask import LARGEST, PlacedMask
 from napari_sam_tune.core.geometry.windows import area, resized_shape, shape_of
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -219,8 +220,12 @@ class Frame:
         y0, x0, y1, x1 = box
         if area(box) > LARGEST:
             raise MaskError(
-                f"The answer is {y1 - y0:,} × {x1 - x0:,} px large, more than a mask holds: click "
-                "on a smaller object, or draw a box around it."
+                tr(
+                    "The answer is {width:,} × {height:,} px large, more than a mask holds: click "
+                    "on a smaller object, or draw a box around it.",
+                    width=x1 - x0,
+                    height=y1 - y0,
+                )
             )
         drawn = np.empty(shape_of(box), bool)
         for row in range(y0, y1, _ROWS):

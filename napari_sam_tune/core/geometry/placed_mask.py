@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_sam_tune.core.errors import MaskError
 from napari_sam_tune.core.geometry.windows import area, bounding_box, clipped, shape_of, whole
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,11 +185,7 @@ class PlacedMask:
         y0, x0 = np.min(boxes, axis=0)[:2].tolist()
         y1, x1 = np.max(boxes, axis=0)[2:].tolist()
         box = y0, x0, y1, x1
-        if area(box) > LARGEST:
-            raise MaskError(
-                f"The parts of this object lie up to {max(shape_of(box)):,} px apart, too far for "
-                "one mask: accept them as objects of their own."
-            )
+        require_one_mask(box)
         return PlacedMask.in_window(operation(self.crop(box), other.crop(box)), box, self.shape)
 
     def _require_same_image(self, other: PlacedMask) -> None:
@@ -197,6 +194,23 @@ class PlacedMask:
                 f"One mask is of an image of {self.shape[0]} × {self.shape[1]} px and the other of "
                 f"one of {other.shape[0]} × {other.shape[1]} px; they cannot be put together."
             )
+
+
+def require_one_mask(box: BoundingBox) -> None:
+    """Refuse a box that is larger than a mask may be.
+
+    Raises:
+        MaskError: it is.
+
+    """
+    if area(box) > LARGEST:
+        raise MaskError(
+            tr(
+                "The parts of this object lie up to {far:,} px apart, too far for one mask: accept "
+                "them as objects of their own.",
+                far=max(shape_of(box)),
+            )
+        )
 
 
 def _common(one: Window, other: Window) -> Window:

@@ -21,6 +21,7 @@ from napari_sam_tune.core.images.files import content_hash, to_rgb8
 from napari_sam_tune.core.images.rgb_source import RgbSource
 from napari_sam_tune.core.pixel_classifier.features import KEY, PixelFeatures
 from napari_sam_tune.core.pixel_classifier.finder import Finder
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -200,7 +201,7 @@ class Survey:
 def _require_held(pixels: object) -> None:
     """Refuse an image of which only windows are read: it is looked through, when it is open."""
     if isinstance(pixels, RgbSource):
-        raise ImageError("This image is too large to be gone over: open it and find all in it.")
+        raise ImageError(tr("It is too large to be gone over: open it and look for all like it."))
 
 
 def _expected(

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam_tune.core.errors import MaskError, ProjectError
-from napari_sam_tune.core.geometry.placed_mask import LARGEST, PlacedMask
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask, require_one_mask
 from napari_sam_tune.core.geometry.turning import UPRIGHT, turned, turned_box, turned_shape
-from napari_sam_tune.core.geometry.windows import area, shape_of
+from napari_sam_tune.core.geometry.windows import shape_of
 from napari_sam_tune.core.project.naming import checked_label
 from napari_sam_tune.core.project.stored_annotation import Source, read_stored, turned_prompt
 from napari_sam_tune.core.prompts import Effort, Prompt, place_mask
@@ -103,11 +103,7 @@ class NewAnnotation:
         y0, x0 = np.min(boxes, axis=0)[:2].tolist()
         y1, x1 = np.max(boxes, axis=0)[2:].tolist()
         crop = y0, x0, y1, x1
-        if area(crop) > LARGEST:
-            raise MaskError(
-                f"What belongs to this object lies up to {max(shape_of(crop)):,} px apart, too far "
-                "for one mask: accept its parts as objects of their own."
-            )
+        require_one_mask(crop)
         bits = np.zeros(shape_of(crop), np.uint8)
         for bit, layer in layers.items():
             bits |= np.where(layer.crop(crop), bit, np.uint8(0))

@@ -221,6 +221,14 @@ def _chosen(
 
 def _check(project: Project, train: Sequence[ImageRecord], judges: Sequence[ImageRecord]) -> None:
     if not any(project.annotations(record.id) for record in train):
+        if project.annotations() and not labelled_images(project):
+            raise TrainingError(
+                tr(
+                    "A finder learns from whole images, and all masks lie on images of more than "
+                    "{most:,} million px: label a few smaller ones.",
+                    most=LARGE_PIXELS // 1_000_000,
+                )
+            )
         raise TrainingError(
             tr("There is no image with accepted masks to learn from; label a few images first.")
         )
