@@ -32,6 +32,8 @@ DOCS = Path(__file__).parent
 LOOKS = {"en": ("en", "light"), "en-dark": ("en", "dark"), "ja": ("ja", "light")}
 SIZE = 1080, 760
 CLICKS = 4
+FITS = 0.6
+"""A suggestion with this IoU is accepted."""
 
 
 def main() -> None:
@@ -85,6 +87,12 @@ def walk(hand: Hand, camera: Camera) -> None:
     camera.still("start")
     for dock in ("dockLayerList", "dockLayerControls"):
         getattr(hand.viewer.window._qt_viewer, dock).hide()
+    if not camera.suffix:
+        open_folder(hand, SAMPLE_IMAGES, "line")
+        found(hand, camera)
+        lists(hand, camera)
+        hand.panel._tabs.setCurrentIndex(0)
+        hand.panel.controller.leave()
     open_folder(hand, SAMPLE_IMAGES, "plates")
     hand.panel.classes.edited.emit("pit", "")
     pits(hand, camera)
@@ -92,9 +100,6 @@ def walk(hand: Hand, camera: Camera) -> None:
         return
     scratches(hand, camera)
     recalled(hand, camera)
-    found(hand, camera)
-    lists(hand, camera)
-    hand.panel.show_page(hand.panel.image.parentWidget())
     nuclei = os.environ.get("SAM_TUNE_NUCLEI")
     if nuclei is None:
         sys.stderr.write("No pictures of learning: SAM_TUNE_NUCLEI names no folder.\n")
@@ -179,27 +184,29 @@ def found(hand: Hand, camera: Camera) -> None:
     with (hand.truths.parent / "manifest.csv").open(encoding="utf-8") as manifest:
         classes = {row["stem"]: row["class"] for row in csv.DictReader(manifest)}
 
-    hand.panel.controller.leave()
-    open_folder(hand, hand.truths.parent / "images", "line")
     while open_image(hand) != "plate_06.png":
         for truth in objects(hand):
             hand.work.place.session.adopt(truth, label=classes[Path(open_image(hand)).stem])
         settle()
         next_image(hand)
     hand.point((40.0, 150.0))
+    hand.panel.suggestions._orders.setCurrentIndex(1)  # the surest first
     camera.frame(900)
     hand.press("Shift+F")
     camera.frame(700)
     session = hand.work.place.session
-    spin(lambda: session.open_object.proposal is not None, 300)
+    spin(lambda: session.open_object.proposal is not None, 600)
     hand.wait()
     camera.still("find_all_still")
-    for _ in objects(hand):
+    truths = list(objects(hand))
+    for _ in range(4):
         if session.open_object.proposal is None:
             break
         camera.frame(1600)
-        hand.press("Q")
-        camera.frame(700)
+        mask = session.open_object.mask
+        fits = max((mask & truth).sum() / (mask | truth).sum() for truth in truths)
+        hand.press("Q" if fits > FITS else "J")
+        camera.frame(900)
     camera.frame(1800)
     camera.film("find_all")
     hand.press("Shift+F")

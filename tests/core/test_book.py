@@ -86,7 +86,8 @@ def test_examples_in_japanese_are_those_that_run() -> None:
         return [re.sub(r" *#.*", "", part) for part in code]
 
     for page, place in places("ja").items():
-        assert examples(page) == examples(DOCS / "en" / place), place
+        if page.parent.name != "explanation":  # the trials are summed up
+            assert examples(page) == examples(DOCS / "en" / place), place
 
 
 def _said_by_the_dock(language: str) -> re.Pattern[str]:
@@ -212,7 +213,7 @@ def _quicker(words: list[str]) -> list[str]:
     if verb == "evaluate":
         words += ["--limit", "2"]
     if verb == "simulate":
-        words += ["--limit", "2", "--max-clicks", "2"]
+        words += ["--limit", "1", "--max-clicks", "2"]
     return words
 
 
