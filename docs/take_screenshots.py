@@ -195,12 +195,17 @@ def found(hand: Hand, camera: Camera) -> None:
     hand.press("Shift+F")
     camera.frame(700)
     session = hand.work.place.session
-    spin(lambda: session.open_object.proposal is not None, 600)
+
+    def shown() -> bool:
+        mask = session.open_object.mask
+        return mask is not None and bool(mask.any())
+
+    spin(shown, 300)
     hand.wait()
     camera.still("find_all_still")
     truths = list(objects(hand))
     for _ in range(4):
-        if session.open_object.proposal is None:
+        if not shown():
             break
         camera.frame(1600)
         mask = session.open_object.mask
