@@ -1,9 +1,10 @@
 """What the endpoint costs beside the bare predictor, to one client and to eight.
 
-    python benchmarks/serving.py [--rounds]
+    python benchmarks/serving.py [--rounds] [--network]
 
 A real server process on loopback. Ratios within one run: the bare predictor and the endpoint take
-turns. With `--rounds` a client's round runs on the server while another client clicks.
+turns. With `--rounds` a client's round runs on the server while another client clicks. With
+`--network` alone: what a click costs the dock over a network of 30 ms round trips.
 """
 
 from __future__ import annotations
@@ -33,7 +34,11 @@ from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.rounds.runners import InlineRunner
 from napari_sam_tune.core.training.job import Progress, TrainingJob
 from napari_sam_tune.service.connection import Connection
+from napari_sam_tune.service.remote_encoder import RemoteEncoder
 from napari_sam_tune.service.remote_runner import RemoteRunner
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+from network import network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -211,11 +216,58 @@ def beside_a_round(address: str, folder: Path) -> None:
     )
 
 
+def over_a_network(address: str) -> None:
+    """Click as the dock does, with windows encoded on the server, and as it does without one.
+
+    Every first click is on a small object, so that its window is encoded, which is the only thing
+    for which a click needs the network.
+    """
+    far, near = (Predictor.from_checkpoint("starter", "cpu") for _ in range(2))
+    rng = np.random.default_rng(3)
+    grey = rng.normal(100, 12, (2 * SIDE, 2 * SIDE))
+    rows, columns = np.mgrid[: 2 * SIDE, : 2 * SIDE]
+    places = [(60 + 110 * (n % 9), 60 + 110 * (n // 9)) for n in range(TURNS)]
+    for x, y in places:
+        grey[(columns - x) ** 2 + (rows - y) ** 2 < 12**2] += 60
+    image = np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, 2)
+    with network(httpx.URL(address).port) as between:
+        between.delay = 0.015
+        connection = Connection(between.address)
+        far.encoder = RemoteEncoder(connection, far)
+        for predictor in (far, near):
+            predictor.set_image(image)
+
+        def click(predictor: Predictor, place: tuple[int, int]) -> bool:
+            x, y = place
+            prompt = Prompt(box=(x - 14, y - 14, x + 14, y + 14))
+            proposal = predictor.propose(prompt, refiners=REFINERS)
+            return predictor.look_closer(proposal, refiners=REFINERS) is not None
+
+        looked = [click(predictor, places[0]) for predictor in (far, near)]
+        if not all(looked):
+            raise RuntimeError("no window was encoded, so that no network was measured")
+        ours, beside = [], []
+        for place in places[1:]:
+            ours.append(timed(lambda place=place: click(far, place)))
+            beside.append(timed(lambda place=place: click(near, place)))
+        connection.close()
+    more = (np.array(ours) - np.array(beside)) * 1e3
+    print(
+        f"clicks on new small objects, 30 ms round trips: {np.median(ours) * 1e3:.0f} ms, without "
+        f"a server {np.median(beside) * 1e3:.0f} ms: {np.median(more):+.0f} ms "
+        f"(p95 {np.percentile(more, 95):+.0f})"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", action="store_true")
+    parser.add_argument("--network", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, served(Path(folder) / "served") as address:
+        if asked.network:
+            over_a_network(address)
+            return
         one_shot(address)
         several(address)
         if asked.rounds:

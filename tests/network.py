@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import queue
 import socket
 import threading
 import time
@@ -69,12 +70,27 @@ class Network:
                 threading.Thread(target=self._carry, args=ends, daemon=True).start()
 
     def _carry(self, source: socket.socket, target: socket.socket) -> None:
+        """Read at once and write later, so that much is not slower than little."""
+        under_way: queue.Queue[tuple[float, bytes]] = queue.Queue()
+        ends = under_way, source, target
+        threading.Thread(target=self._deliver, args=ends, daemon=True).start()
         with contextlib.suppress(OSError):
             while content := source.recv(65_536):
-                time.sleep(self.delay)
+                under_way.put((time.monotonic() + self.delay, content))
+        under_way.put((0.0, b""))
+
+    def _deliver(
+        self,
+        under_way: queue.Queue[tuple[float, bytes]],
+        source: socket.socket,
+        target: socket.socket,
+    ) -> None:
+        with contextlib.suppress(OSError):
+            while (sent := under_way.get())[1]:
+                time.sleep(max(0.0, sent[0] - time.monotonic()))
                 while self.is_stalled and source in self._open:
                     time.sleep(0.01)
-                target.sendall(content)
+                target.sendall(sent[1])
         self._drop(source)
         self._drop(target)
 

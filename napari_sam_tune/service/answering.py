@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+import numpy as np
+
 from napari_sam_tune.core.answers.chain import REFINERS
 from napari_sam_tune.core.answers.encoding import KEPT_VIEWS
 from napari_sam_tune.core.errors import PromptError
@@ -21,7 +23,6 @@ from napari_sam_tune.service.faults import Fault
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.answers.encoding import OpenImage
@@ -129,7 +130,8 @@ class Answering:
     def embed(self, rgb: NDArray[np.uint8], weights: ServedWeights) -> NDArray[np.float16]:
         """Encode (H, W, 3) pixels with weights, of whatever surface; returns (C, rows, columns)."""
         self.use(replace(weights, surfaces=None))
-        return self.predictor.encode(rgb).embedding.features
+        # safetensors writes an array as it lies in memory, however its axes are turned
+        return np.ascontiguousarray(self.predictor.encode(rgb).embedding.features)
 
     def answer(self, asked: Asked, weights: ServedWeights) -> Proposal:
         """Answer a question as the dock does, but for what a project's masks have taught.

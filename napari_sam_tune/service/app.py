@@ -167,7 +167,7 @@ async def list_weights(server: Here) -> WeightsBody:
     "/v1/weights/{version}",
     status_code=204,
     summary="Send weights of one's own",
-    responses=faults(415, 422, 429, 503, 504),
+    responses=faults(415, 422, 429, 503, 504, 507),
     openapi_extra={"requestBody": {"content": {"application/octet-stream": {}}, "required": True}},
 )
 async def keep_weights(
@@ -256,5 +256,5 @@ def create_app(server: Server, token: str | None = None) -> FastAPI:
     app.include_router(round_router)
     add_pages(app)
     app.add_middleware(Measured, metrics=server.metrics)
-    app.add_middleware(Guard, limits=server.limits, token=token)
+    app.add_middleware(Guard, limits=server.limits, token=token, refused=server.metrics.refused)
     return app

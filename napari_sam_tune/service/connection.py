@@ -13,6 +13,7 @@ import httpx
 from psygnal import Signal
 
 from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.service.bodies import WeightsBody
 
 if TYPE_CHECKING:
@@ -24,6 +25,36 @@ _PROXY_ALONE: Final = frozenset({502, 503, 504})
 """What a proxy answers in a page of its own while the server behind it is gone."""
 _LISTENING: Final = httpx.Timeout(connect=5.0, read=15.0, write=15.0, pool=15.0)
 """A server says every few seconds that it still tells."""
+
+
+_IN_THE_DOCK: Final = {
+    "token_missing": mark(
+        "The server {address} wants a token: give the one that it showed when it was started."
+    ),
+    "token_wrong": mark(
+        "The server {address} does not take this token. Give the one that it showed when it was "
+        "started last."
+    ),
+    "other_model": mark(
+        "The server {address} has another model now. Start it with the one that your project is "
+        "for, or choose to run on this computer."
+    ),
+    "busy": mark("Too much is asked of the server {address} at once. Try again in a moment."),
+    "too_many_questions": mark(
+        "The server {address} is still answering earlier questions. Try again in a moment."
+    ),
+    "too_slow": mark("The server {address} did not come to this in time. Try again."),
+    "out_of_memory": mark("The server {address} has too little memory for this now."),
+    "disk_full": mark("The disk of the server {address} is full."),
+    "round_unknown": mark(
+        "The server {address} was started anew and has forgotten this round. Start it again."
+    ),
+    "round_under_way": mark(
+        "A round of this project is under way on the server {address}. Wait for it or cancel it."
+    ),
+    "fault": mark("The server {address} met a fault of its own. Its log says where."),
+}
+"""By the server's word: what its sentence comes to for the person in the dock."""
 
 
 class ServerGone(SamTuneError):
@@ -57,22 +88,48 @@ class Connection:
     Attributes:
         address: as given.
         reached: fires with whether the server was reached, when that changes; on the asking thread.
+        is_reached: the same; None before anything was asked.
+        refused: fires with why the server will not work for this client, which somebody has to
+            mend; with None when it does again.
 
     """
 
     reached = Signal(bool)
+    refused = Signal(object)
 
     def __init__(self, address: str, token: str = "") -> None:
         self.address = checked_address(address)
+        self._name = secrets.token_hex(8)
+        self._client = self._made(token)
+        self._before: list[httpx.Client] = []
+        self._lock = threading.Lock()
+        self.is_reached: bool | None = None
+        self._refused: str | None = None
+
+    def _made(self, token: str) -> httpx.Client:
         if not (token.isascii() and token.isprintable()):
-            raise SamTuneError("The token has letters that no token has. Copy it as it was shown.")
-        headers = {"X-Client": secrets.token_hex(8)}
+            raise SamTuneError(
+                tr("The token has letters that no token has. Copy it as it was shown.")
+            )
+        headers = {"X-Client": self._name}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         # redirects are not followed: the token is for this address alone
-        self._client = httpx.Client(base_url=self.address, headers=headers, timeout=_TIMEOUT)
-        self._lock = threading.Lock()
-        self._is_reached: bool | None = None
+        return httpx.Client(base_url=self.address, headers=headers, timeout=_TIMEOUT)
+
+    def change(self, address: str, token: str) -> None:
+        """Ask at another address, or with another token, from now on.
+
+        Raises:
+            SamTuneError: that is no address, or no token.
+
+        """
+        self.address = checked_address(address)
+        made = self._made(token)
+        with self._lock:
+            self._before.append(self._client)  # somebody may be listening yet
+            self._client = made
+        self.tell_refused(None)
 
     def describe(self) -> WeightsBody:
         """Ask which model there is; tells whether address and token are right.
@@ -150,7 +207,8 @@ class Connection:
 
     def close(self) -> None:
         """Let go of the server."""
-        self._client.close()
+        for client in (*self._before, self._client):
+            client.close()
 
     def _refusal(self, answer: httpx.Response) -> SamTuneError:
         try:
@@ -161,27 +219,36 @@ class Connection:
                 return self._gone()
             return _other_server(self.address)
         self.tell_reached(True)
-        if error in {"token_missing", "token_wrong"}:  # the server's sentence is for programs
-            message = (
-                f"The server {self.address} does not take this token. Choose “A server…” again and "
-                "give the token that it showed when it was started last."
-            )
+        said_here = _IN_THE_DOCK.get(error)  # the server's own sentence is for programs
+        if said_here is not None:
+            message = tr(said_here, address=self.address)
         return ServerRefused(answer.status_code, error, message)
 
     def _gone(self) -> ServerGone:
         self.tell_reached(False)
         return ServerGone(
-            f"The server {self.address} does not answer. Check that it runs and that this computer "
-            "can reach it."
+            tr(
+                "The server {address} does not answer. Check that it runs and that this computer "
+                "can reach it.",
+                address=self.address,
+            )
         )
 
     def tell_reached(self, is_reached: bool) -> None:
         """Note whether the server does what it is asked, and tell where that has changed."""
         with self._lock:
-            if self._is_reached is is_reached:
+            if self.is_reached is is_reached:
                 return
-            self._is_reached = is_reached
+            self.is_reached = is_reached
         self.reached.emit(is_reached)
+
+    def tell_refused(self, why: str | None) -> None:
+        """Note why the server will not work for this client, and tell where that has changed."""
+        with self._lock:
+            if self._refused == why:
+                return
+            self._refused = why
+        self.refused.emit(why)
 
 
 def checked_address(address: str) -> str:
@@ -203,8 +270,11 @@ def checked_address(address: str) -> str:
         port = None
     if not (is_whole and is_plain):
         raise SamTuneError(
-            f"“{address}” is no server's address. Write it as the server said it when it was "
-            "started, such as http://workstation:8765."
+            tr(
+                "“{address}” is no server's address. Write it as the server said it when it was "
+                "started, such as http://workstation:8765.",
+                address=address,
+            )
         )
     return typed if port or parts.scheme == "https" else f"{typed}:8765"
 
@@ -228,5 +298,8 @@ def _events(lines: Iterator[str]) -> Iterator[tuple[str, str, str]]:
 
 def _other_server(address: str) -> SamTuneError:
     return SamTuneError(
-        f"What answers at {address} is no server of napari-sam-tune. Check address and port."
+        tr(
+            "What answers at {address} is no server of napari-sam-tune. Check address and port.",
+            address=address,
+        )
     )

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from napari_sam_tune.core.errors import CheckpointError, SamTuneError, is_out_of_memory
+from napari_sam_tune.core.storage.durable import DISK_FULL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,6 +80,7 @@ DESCRIPTIONS: Final[dict[int, str]] = {
     429: "This client has too many questions waiting.",
     503: "Too many questions wait for the model; try again in a moment.",
     504: "The answer took too long.",
+    507: "The server's disk is full.",
 }
 
 
@@ -96,6 +98,7 @@ _WORDS: Final[dict[int, str]] = {
     429: "too_many_questions",
     503: "busy",
     504: "too_slow",
+    507: "disk_full",
 }
 
 
@@ -122,6 +125,9 @@ def fault_of(error: Exception) -> Fault:
         return error
     if is_out_of_memory(error):
         return Fault(503, "out_of_memory", "The server has too little memory for this now.", _SOON)
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        sentence = "The server's disk is full. Nothing is half-written; ask again later."
+        return Fault(507, "disk_full", sentence)
     word = "weights_unfit" if isinstance(error, CheckpointError) else "unanswerable"
     return Fault(422, word, without_places(str(error)))
 
@@ -161,7 +167,7 @@ def say_faults(app: FastAPI) -> None:
         return answer_of(Fault(error.status_code, word, f"{error.detail}.", headers))
 
     async def ours(request: Request, error: Exception) -> JSONResponse:
-        if is_out_of_memory(error):
+        if is_out_of_memory(error) or getattr(error, "errno", None) in DISK_FULL:
             return answer_of(fault_of(error))
         sentence = "This is a fault of the server, not yours. Its log says where it happened."
         return answer_of(Fault(500, "fault", sentence))

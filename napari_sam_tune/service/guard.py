@@ -21,6 +21,8 @@ from starlette.datastructures import Headers
 from napari_sam_tune.service.faults import Fault, answer_of, too_large
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from napari_sam_tune.service.limits import Limits
@@ -56,11 +58,19 @@ class Guard:
         app: what is guarded.
         limits: of bodies and times.
         token: what `Authorization: Bearer …` must say; None lets in whoever is on this computer.
+        refused: told the status of every refusal.
 
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits, token: str | None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits: Limits,
+        token: str | None,
+        refused: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._app, self._limits, self._token = app, limits, token
+        self._refused = refused
         self._under_way = 0
         self._room = _Room(limits.bytes_under_way)
 
@@ -77,6 +87,7 @@ class Guard:
             most = self._most_bytes(scope["path"])
             _check_length(headers, most)
         except Fault as fault:
+            self._refused(fault.status)
             await _drain(receive)
             await _refuse(fault, scope, receive, send)
             return
@@ -88,6 +99,7 @@ class Guard:
         except Fault as fault:
             if fault is not body.fault:
                 raise
+            self._refused(fault.status)
             await answer.refuse(fault)
         finally:
             self._under_way -= 1

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
+from napari_sam_tune.service.model_thread import Asker
 from napari_sam_tune.service.server import Server
 
 _CLIENT_LETTERS: Final = 64
@@ -16,12 +17,13 @@ def _server(request: Request) -> Server:
     return server
 
 
-def _client(request: Request) -> str:
+def _client(request: Request) -> Asker:
     """Return whose turn a question takes: who says so, or the connection it came by."""
     said = request.headers.get("x-client", "")
     peer = request.client
-    return said[:_CLIENT_LETTERS] or ("" if peer is None else f"{peer.host}:{peer.port}")
+    name = said[:_CLIENT_LETTERS] or ("" if peer is None else f"{peer.host}:{peer.port}")
+    return Asker(name, request.is_disconnected)
 
 
 Here = Annotated[Server, Depends(_server)]
-Client = Annotated[str, Depends(_client)]
+Client = Annotated[Asker, Depends(_client)]

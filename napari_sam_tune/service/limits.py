@@ -27,6 +27,7 @@ class Limits:
         decoding: pictures decoded at a time.
         waiting_rounds: rounds of fine-tuning that may wait for those before them.
         round_seconds: one may take.
+        round_steps: one may be asked to take.
         mirrors: projects whose images and masks are kept for their rounds.
         mirrors_bytes: on disk, of all of them.
         listeners: connections that may listen to events at a time.
@@ -49,6 +50,7 @@ class Limits:
     decoding: int = 4
     waiting_rounds: int = 16
     round_seconds: float = 3600.0
+    round_steps: int = 10_000
     mirrors: int = 32
     mirrors_bytes: int = 32 << 30
     listeners: int = 64

@@ -57,6 +57,10 @@ class Metrics:
         ):
             Gauge(name, text, registry=self._registry).set_function(read)
 
+    def refused(self, status: int) -> None:
+        """Count a request that was refused at the door, before it was any operation's."""
+        self.answers.labels("door", status).inc()
+
     def text(self) -> bytes:
         """Return all of them in Prometheus' text format."""
         return generate_latest(self._registry)

@@ -12,18 +12,33 @@ import threading
 from collections import OrderedDict, deque
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from napari_sam_tune.service.faults import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from contextlib import AbstractContextManager
 
     from napari_sam_tune.service.limits import Limits
 
 T = TypeVar("T")
 _SOON: Final = {"Retry-After": "1"}
+_LOOK_SECONDS: Final = 0.5
+"""Between two looks at whether whoever asked is still there."""
+
+
+class Asker(NamedTuple):
+    """Who asks.
+
+    Attributes:
+        name: whose turn a question takes. It tells clients apart and proves nothing.
+        has_left: asks whether the connection was closed.
+
+    """
+
+    name: str
+    has_left: Callable[[], Awaitable[bool]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,22 +72,30 @@ class ModelThread:
         with self._changed:
             return sum(map(len, self._turns.values()))
 
-    async def run(self, client: str, work: Callable[[], T]) -> T:
+    async def run(self, client: Asker, work: Callable[[], T]) -> T:
         """Run `work` on the thread when it is the client's turn, and return what it returns.
 
+        Nothing is worked out for a client that has left while its question waited.
+
         Raises:
-            Fault: too much waits already, or the answer took too long.
+            Fault: too much waits already, the answer took too long, or nobody waits for it.
 
         """
         answer: Future[T] = Future()
-        self._queue(client, _Question(work, answer))
+        self._queue(client.name, _Question(work, answer))
+        coming = asyncio.wrap_future(answer)
         try:
             async with asyncio.timeout(self._limits.answer_seconds):
-                return await asyncio.wrap_future(answer)
+                while not (await asyncio.wait({coming}, timeout=_LOOK_SECONDS))[0]:
+                    if await client.has_left():
+                        raise Fault(499, "client_left", "Whoever asked has left.")
+                return coming.result()
         except TimeoutError as error:
             raise Fault(
                 504, "too_slow", "The model did not come to this question in time; ask again."
             ) from error
+        finally:
+            coming.cancel()  # which takes the question out of its turn, if it has not come
 
     def _queue(self, client: str, question: _Question) -> None:
         with self._changed:

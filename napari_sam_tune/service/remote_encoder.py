@@ -23,6 +23,7 @@ from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.rgb_source import RgbSource, rgb_source, whole_image
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.models.weights_file import content_version, pack_weights
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.service.connection import ServerGone, ServerRefused
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
 
 AGAIN_SECONDS: Final = 5.0
 """A server that was not reached, or was too busy, is left alone for so long."""
-_BUSY: Final = frozenset({429, 503, 504})
+_BUSY: Final = frozenset({429, 503, 504, 507})
+_TO_MEND: Final = frozenset({"token_missing", "token_wrong", "other_model"})
+"""What somebody has to mend; until then images are encoded here."""
 
 
 class RemoteEncoder(Encoder):
@@ -48,22 +51,23 @@ class RemoteEncoder(Encoder):
         predictor: whose encoder this is to be.
 
     Raises:
-        ServerGone, ServerRefused: the server cannot be asked.
-        SamTuneError: the server has another base model.
+        ServerRefused: the server cannot be asked.
+        SamTuneError: the server has another base model; or is none of this program.
 
     """
 
     def __init__(self, connection: Connection, predictor: Predictor) -> None:
         super().__init__(predictor.network)
         self._connection, self._predictor = connection, predictor
-        there = connection.describe()
-        if there.base_sha256 != predictor.ref.sha256:
-            raise SamTuneError(
-                f"The server {connection.address} has the model {there.base}, and this project is "
-                f"for {predictor.ref.name}. Start the server with that one, or choose it here."
-            )
-        self._is_fast_there = there.device != "cpu" or predictor.network.is_light
-        self._again = 0.0
+        self._is_fast_there, self._again = predictor.network.is_light, 0.0
+        try:
+            there = connection.describe()
+        except ServerGone:  # nobody is kept from a project by it; whichever comes back is checked
+            self._again = monotonic() + AGAIN_SECONDS
+        else:
+            if there.base_sha256 != predictor.ref.sha256:
+                raise _other_model(connection.address, there.base, predictor.ref.name)
+            self._is_fast_there |= there.device != "cpu"
         self._kept: tuple[Mapping[str, Tensor], str] = ({}, BASE_VERSION)
 
     @property
@@ -87,14 +91,19 @@ class RemoteEncoder(Encoder):
         if monotonic() >= self._again:
             try:
                 source = rgb_source(image)
-                return self._encode_there(source, window or whole_image(source))
+                view = self._encode_there(source, window or whole_image(source))
+                self._connection.tell_refused(None)
+                return view
             except ServerGone:
                 self._again = monotonic() + AGAIN_SECONDS
             except ServerRefused as refused:
-                if refused.status not in _BUSY:
+                if refused.error not in _TO_MEND and refused.status not in _BUSY:
                     raise
                 self._again = monotonic() + AGAIN_SECONDS
-                self._connection.tell_reached(False)
+                if refused.error in _TO_MEND:
+                    self._connection.tell_refused(str(refused))
+                else:
+                    self._connection.tell_reached(False)
         return super().encode(image, window, keeps_stages=keeps_stages)
 
     def _encode_there(self, source: RgbSource, window: Window) -> View:
@@ -147,5 +156,20 @@ class RemoteEncoder(Encoder):
 
 def _no_features(address: str) -> SamTuneError:
     return SamTuneError(
-        f"The server {address} sent no features of this model; it may be of another release."
+        tr(
+            "The server {address} sent no features of this model; it may be of another release.",
+            address=address,
+        )
+    )
+
+
+def _other_model(address: str, there: str, here: str) -> SamTuneError:
+    return SamTuneError(
+        tr(
+            "The server {address} has the model {there}, and this project is for {here}. Start the "
+            "server with that one, or choose it here.",
+            address=address,
+            there=there,
+            here=here,
+        )
     )

@@ -18,6 +18,7 @@ from napari_sam_tune.core.promptless.job import HeadJob
 from napari_sam_tune.core.rounds.messages import RoundCancelled, RoundFailed
 from napari_sam_tune.core.rounds.steps import failure_of
 from napari_sam_tune.core.rounds.under_way import require_idle
+from napari_sam_tune.core.texts.wording import join_sentences, tr
 from napari_sam_tune.core.training.job import Candidate, Progress
 from napari_sam_tune.service.connection import ServerGone, ServerRefused
 from napari_sam_tune.service.round_bodies import message_of
@@ -118,7 +119,10 @@ class RemoteRunner:
         except _Cancelled:
             end = RoundCancelled()
         except (ServerGone, ServerRefused) as error:
-            end = RoundFailed("server", f"{error} The weights in use are as they were.")
+            end = RoundFailed(
+                "server",
+                join_sentences(str(error), tr("The weights in use are as they were.")),
+            )
         except Exception as error:
             end = failure_of(error)
         if cancelled.is_set():

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from napari_sam_tune.core.training.job import Candidate
 from napari_sam_tune.service import examples
 from napari_sam_tune.service.bodies import VERSION
-from napari_sam_tune.service.faults import Fault, faults
+from napari_sam_tune.service.faults import Fault, faults, too_large
 from napari_sam_tune.service.here import Client, Here
 from napari_sam_tune.service.kept_images import read_rgb
 from napari_sam_tune.service.round_bodies import BegunBody, HoldingsBody, RecordsBody, RoundBody
@@ -88,7 +88,7 @@ async def find_missing(server: Here, key: Key, holdings: HoldingsBody) -> Holdin
     "/v1/projects/{key}/images/{name}",
     status_code=204,
     summary="Send an image to learn from",
-    responses=faults(422),
+    responses=faults(422, 507),
     openapi_extra={"requestBody": _BYTES},
 )
 async def put_image(request: Request, server: Here, key: Key, name: Name) -> Response:
@@ -103,7 +103,7 @@ async def put_image(request: Request, server: Here, key: Key, name: Name) -> Res
     "/v1/projects/{key}/records",
     status_code=204,
     summary="Send accepted masks",
-    responses=faults(422),
+    responses=faults(422, 507),
 )
 async def put_records(server: Here, key: Key, records: RecordsBody) -> Response:
     """Keep accepted masks; their images were sent before."""
@@ -117,7 +117,7 @@ async def put_records(server: Here, key: Key, records: RecordsBody) -> Response:
     "/v1/projects/{key}/weights/{version}",
     status_code=204,
     summary="Send weights to go on from",
-    responses=faults(422),
+    responses=faults(422, 507),
     openapi_extra={"requestBody": _BYTES},
 )
 async def put_weights(
@@ -141,6 +141,9 @@ async def put_weights(
 )
 async def begin_round(server: Here, key: Key, asked: RoundBody) -> BegunBody:
     """Fine-tune on what was sent, after the rounds of others that wait."""
+    most = server.limits.round_steps
+    if asked.config.steps > most:
+        raise too_large(f"A round of {asked.config.steps:,} steps is longer", f"{most:,} steps")
     mirror = await run_in_threadpool(server.mirrors.of, key)
     job = mirror.job(asked, server.predictor.device.type)
     return BegunBody(round=server.rounds.begin(mirror, job).id)

@@ -17,6 +17,7 @@ from PIL import Image
 from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.models.weights_file import base_named_in, read_surfaces, read_weights
+from napari_sam_tune.core.storage.holding import machine
 from napari_sam_tune.core.training.job import Progress
 from napari_sam_tune.service.round_bodies import BegunBody, HoldingsBody
 from napari_sam_tune.service.tiff import tiff_of
@@ -191,12 +192,15 @@ class Sending:
 
 
 def _key_of(project: Project) -> str:
-    """Return what a project's mirror is called, the same every time."""
+    """Return what a project's mirror is called, the same every time on this computer.
+
+    Two who have one project open on a network drive must not begin each other's rounds anew.
+    """
     key = project.place().get(_KEY)
     if not isinstance(key, str):
         key = secrets.token_hex(16)
         project.remember(**{_KEY: key})
-    return key
+    return hashlib.sha256(f"{key} {machine()}".encode()).hexdigest()[:32]
 
 
 def _name_of(annotation: Annotation, image: str) -> str:

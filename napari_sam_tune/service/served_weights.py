@@ -20,6 +20,7 @@ from napari_sam_tune.core.models.weights_file import (
     read_surfaces,
     read_weights,
 )
+from napari_sam_tune.core.storage.durable import saving
 from napari_sam_tune.service.faults import Fault
 
 if TYPE_CHECKING:
@@ -180,7 +181,8 @@ def read_served(content: bytes, base: BaseRef) -> ServedWeights:
     """
     with tempfile.TemporaryDirectory(prefix="sam-tune-") as folder:
         path = Path(folder) / "weights.safetensors"
-        path.write_bytes(content)
+        with saving("What was sent", path.parent):
+            path.write_bytes(content)
         try:
             tensors, info = read_weights(path)
             ref = base_named_in(info, path)

@@ -76,8 +76,10 @@ def check_server(address: str, token: str) -> tuple[str, WeightsBody]:
 def connect(device: str, predictor: Predictor) -> Connection | None:
     """Have a predictor's images encoded where a device says; None where that is this computer.
 
+    One that does not answer just now is asked again later.
+
     Raises:
-        ServerGone, ServerRefused: the server cannot be asked.
+        ServerRefused: the server will not be asked.
         SamTuneError: it has another model.
 
     """

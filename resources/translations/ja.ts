@@ -2643,6 +2643,14 @@
         <translation>サーバーが応答しません。作業は続けられます。復旧するまで画像の準備はこのコンピューターで行われ（時間がかかることがあります）、学習はサーバーを待ちます。</translation>
     </message>
     <message>
+        <source>You can go on: until then, images are prepared on this computer.</source>
+        <translation>作業は続けられます。それまでは、画像の準備はこのコンピューターで行われます。</translation>
+    </message>
+    <message>
+        <source>Give the server anew…</source>
+        <translation>サーバーを指定し直す…</translation>
+    </message>
+    <message>
         <source>COCO is read by most programs.</source>
         <translation>COCOはほとんどのプログラムで読み込めます。</translation>
     </message>
@@ -3421,6 +3429,78 @@
     <message>
         <source>It is too large to be gone over: open it and look for all like it.</source>
         <translation>大きすぎるため一括では調べられません。開いて、同じものを検索してください。</translation>
+    </message>
+    <message>
+        <source>The server {address} wants a token: give the one that it showed when it was started.</source>
+        <translation>サーバー{address}はトークンを必要とします。サーバーの起動時に表示されたトークンを入力してください。</translation>
+    </message>
+    <message>
+        <source>The server {address} does not take this token. Give the one that it showed when it was started last.</source>
+        <translation>サーバー{address}はこのトークンを受け付けません。サーバーを最後に起動したときに表示されたトークンを入力してください。</translation>
+    </message>
+    <message>
+        <source>The server {address} has another model now. Start it with the one that your project is for, or choose to run on this computer.</source>
+        <translation>サーバー{address}のモデルが変わりました。プロジェクトのモデルでサーバーを起動するか、このコンピューターでの実行を選んでください。</translation>
+    </message>
+    <message>
+        <source>Too much is asked of the server {address} at once. Try again in a moment.</source>
+        <translation>サーバー{address}への要求が多すぎます。少し待ってからもう一度試してください。</translation>
+    </message>
+    <message>
+        <source>The server {address} is still answering earlier questions. Try again in a moment.</source>
+        <translation>サーバー{address}は前の要求をまだ処理しています。少し待ってからもう一度試してください。</translation>
+    </message>
+    <message>
+        <source>The server {address} did not come to this in time. Try again.</source>
+        <translation>サーバー{address}は時間内に処理できませんでした。もう一度試してください。</translation>
+    </message>
+    <message>
+        <source>The server {address} has too little memory for this now.</source>
+        <translation>サーバー{address}のメモリが今は足りません。</translation>
+    </message>
+    <message>
+        <source>The disk of the server {address} is full.</source>
+        <translation>サーバー{address}のディスクがいっぱいです。</translation>
+    </message>
+    <message>
+        <source>The server {address} was started anew and has forgotten this round. Start it again.</source>
+        <translation>サーバー{address}が再起動され、このラウンドの情報は失われました。もう一度始めてください。</translation>
+    </message>
+    <message>
+        <source>A round of this project is under way on the server {address}. Wait for it or cancel it.</source>
+        <translation>サーバー{address}でこのプロジェクトのラウンドが進行中です。終わるまで待つか、中止してください。</translation>
+    </message>
+    <message>
+        <source>The server {address} met a fault of its own. Its log says where.</source>
+        <translation>サーバー{address}で内部エラーが起きました。場所はサーバーのログにあります。</translation>
+    </message>
+    <message>
+        <source>The token has letters that no token has. Copy it as it was shown.</source>
+        <translation>トークンに使えない文字が含まれています。表示されたとおりにコピーしてください。</translation>
+    </message>
+    <message>
+        <source>The server {address} does not answer. Check that it runs and that this computer can reach it.</source>
+        <translation>サーバー{address}が応答しません。起動しているか、このコンピューターから接続できるかを確認してください。</translation>
+    </message>
+    <message>
+        <source>“{address}” is no server&apos;s address. Write it as the server said it when it was started, such as http://workstation:8765.</source>
+        <translation>「{address}」はサーバーのアドレスではありません。http://workstation:8765のように、サーバーの起動時に表示されたとおりに入力してください。</translation>
+    </message>
+    <message>
+        <source>What answers at {address} is no server of napari-sam-tune. Check address and port.</source>
+        <translation>{address}で応答しているのはnapari-sam-tuneのサーバーではありません。アドレスとポートを確認してください。</translation>
+    </message>
+    <message>
+        <source>The server {address} sent no features of this model; it may be of another release.</source>
+        <translation>サーバー{address}から届いたのはこのモデルの特徴量ではありません。バージョンが異なる可能性があります。</translation>
+    </message>
+    <message>
+        <source>The server {address} has the model {there}, and this project is for {here}. Start the server with that one, or choose it here.</source>
+        <translation>サーバー{address}のモデルは{there}で、このプロジェクトのモデルは{here}です。サーバーをそのモデルで起動するか、ここでモデルを選んでください。</translation>
+    </message>
+    <message>
+        <source>The weights in use are as they were.</source>
+        <translation>使用中の重みは元のままです。</translation>
     </message>
 </context>
 </TS>

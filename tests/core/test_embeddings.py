@@ -120,3 +120,14 @@ def test_deleting_the_cache_costs_only_time(cache: EmbeddingCache) -> None:
     assert cache.evict() == 0
     cache.put("encoder", "image", embedding())
     assert cache.contains("encoder", "image")
+
+
+def test_what_another_process_writes_counts(tmp_path: Path) -> None:
+    most = 500_000
+    mine, other = (EmbeddingCache(tmp_path / "c.zarr", max_bytes=most) for _ in range(2))
+    for number in range(80):
+        for name, cache in (("mine", mine), ("other", other)):
+            cache.put("encoder", f"{name}{number}", embedding(number))
+            held = sum(p.stat().st_size for p in tmp_path.rglob("*") if p.is_file())
+            assert held < 1.06 * most
+    assert held > 0.8 * most

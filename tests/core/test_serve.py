@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import io
+import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -10,22 +14,28 @@ import httpx
 import numpy as np
 import pytest
 from disc_project import small_starter
+from network import network
 from PIL import Image
 from pycocotools import mask as coco_mask
 from serving import running, small_app
 
 from napari_sam_tune.core.answers.chain import REFINERS
+from napari_sam_tune.core.answers.encoding import Encoder
 from napari_sam_tune.core.images.surfaces import FamiliarSurfaces
 from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.service import remote_encoder
 from napari_sam_tune.service.answering import Answering, Asked
+from napari_sam_tune.service.connection import Connection
 from napari_sam_tune.service.events import Events
 from napari_sam_tune.service.faults import without_places
 from napari_sam_tune.service.kept_images import KeptImage
 from napari_sam_tune.service.limits import Limits
+from napari_sam_tune.service.model_thread import Asker
+from napari_sam_tune.service.remote_encoder import RemoteEncoder
 from napari_sam_tune.service.served_weights import ServedWeights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -177,3 +187,83 @@ def test_what_is_too_large_is_refused_unread(client: httpx.Client) -> None:
     assert (large.status_code, large.json()["error"]) == (413, "too_large")
     with suppress(httpx.TransportError):  # hung up on before all was sent
         assert client.put("/v1/weights/0123456789ab", content=endless()).status_code == 413
+
+
+def test_nothing_is_worked_out_for_who_has_left(tmp_path: Path) -> None:
+    app = small_app(tmp_path)
+    model, held, begun = app.state.server.model, threading.Event(), threading.Event()
+
+    async def stays() -> bool:
+        return False
+
+    def work() -> None:
+        begun.set()
+        held.wait()
+
+    with running(app) as client:
+        keeper = threading.Thread(target=lambda: asyncio.run(model.run(Asker("x", stays), work)))
+        keeper.start()
+        begun.wait()
+        with pytest.raises(httpx.ReadTimeout):  # and hangs up
+            client.post("/v1/embeddings", content=png(disc()), timeout=httpx.Timeout(5, read=0.3))
+        left = 'sam_tune_answers_total{operation="/v1/embeddings",status="499"} 1.0'
+        until(lambda: left in client.get("/metrics").text)
+        held.set()
+        keeper.join()
+        until(lambda: model.waiting == 0)
+
+
+def until(so: Callable[[], bool]) -> None:
+    """Wait for what comes by itself."""
+    for _ in range(600):
+        if so():
+            return
+        time.sleep(0.05)
+    raise AssertionError("It did not come.")
+
+
+def test_a_full_disk_is_said_and_the_door_counts_what_it_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path, __: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with running(small_app(tmp_path, token="the right token")) as client:
+        assert client.get("/v1/weights").status_code == 401
+        client.headers["Authorization"] = "Bearer the right token"
+        assert 'answers_total{operation="door",status="401"} 1.0' in client.get("/metrics").text
+        with monkeypatch.context() as patch:
+            patch.setattr("pathlib.Path.write_bytes", full)
+            answer = client.put("/v1/weights/0123456789ab", content=b"weights")
+        assert (answer.status_code, answer.json()["error"]) == (507, "disk_full")
+        assert str(tmp_path) not in answer.text
+
+
+def test_a_dead_server_keeps_nobody_from_working_and_is_checked_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_encoder, "AGAIN_SECONDS", 0.0)
+    app = small_app(tmp_path, token="the right token")
+    with running(app) as client, network(client.base_url.port) as between:
+        between.cut()
+        predictor = small_starter()
+        connection = Connection(between.address, "a wrong token")
+        said: list[str | None] = []
+        connection.refused.connect(said.append)
+        encoder = predictor.encoder = RemoteEncoder(connection, predictor)
+        own = Encoder(predictor.network).encode(disc()).features
+        assert connection.is_reached is False
+        np.testing.assert_array_equal(encoder.encode(disc()).features, own)
+
+        between.mend()
+        np.testing.assert_array_equal(encoder.encode(disc()).features, own)
+        assert connection.is_reached
+        (why,) = said
+        assert "does not take this token" in str(why)
+
+        connection.change(between.address, "the right token")
+        near = encoder.encode(disc()).features
+        assert said == [why, None]
+        np.testing.assert_allclose(near, own, atol=0.01)  # float16 on the way
+        assert (near != own).any()
+        connection.close()

@@ -226,7 +226,19 @@ def test_a_server_started_anew_ends_a_round_and_the_next_one_is_whole(
         assert runner.wait(60)
         end = messages[-1]
         assert isinstance(end, RoundFailed), end
-        assert (end.kind, "begin it again" in end.message) == ("server", True)
+        assert (end.kind, "has forgotten this round" in end.message) == ("server", True)
         assert project.current_version == "base"
         assert isinstance(heard(runner, job_of(project))[-1], Candidate)
         runner.close()
+
+
+def test_a_round_of_more_steps_than_a_server_gives_is_refused_in_a_sentence(
+    project: Project, tmp_path: Path
+) -> None:
+    with running(small_app(tmp_path / "served", Limits(round_steps=10))) as client:
+        runner = RemoteRunner(Connection(str(client.base_url)), InlineRunner())
+        config = SHORT.model_copy(update={"steps": 11})
+        end = heard(runner, job_of(project, config=config))[-1]
+        runner.close()
+    assert isinstance(end, RoundFailed)
+    assert "11 steps is longer than the 10 steps" in end.message

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 DEFAULT_MAX_BYTES = 16 * 1024**3
 _METADATA_BYTES = 4096
 _KEEP_SHARE = 0.9
+_MEASURED_EACH = 0.02
+"""Of `max_bytes`: so much is written by this process before it looks what others have written."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +78,7 @@ class EmbeddingCache:
         self._constant_keys = frozenset(constant_keys)
         self._encoder_in_use: str | None = None  # asked for last
         self._bytes: int | None = None
+        self._written = 0  # since the cache was measured
         clear_stale(self._pending)
 
     def _store(self, encoder_key: str) -> RecordStore:
@@ -134,7 +137,11 @@ class EmbeddingCache:
                 return  # another process was first
             _remove(store.root / image_hash)  # what is there is damaged
             self._write(store, image_hash, features, attributes)
-        self._bytes = None if self._bytes is None else self._bytes + features.nbytes
+        self._written += features.nbytes
+        if self._bytes is None or self._written > self.max_bytes * _MEASURED_EACH:
+            self._bytes, self._written = None, 0  # others write as well: it is measured anew
+        else:
+            self._bytes += features.nbytes
         if self._size() > self.max_bytes:
             self.evict()
 
