@@ -6,6 +6,8 @@ import threading
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from napari.components import ViewerModel
 from napari.utils.key_bindings import coerce_keybinding
 from napari.utils.shortcuts import default_shortcuts
@@ -17,6 +19,7 @@ from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS, HELD, KEY_TITLES, KeyMap
 from napari_sam_tune.ui.canvas.layers import LabellingLayers
 from napari_sam_tune.ui.canvas.painted import AcceptedObject
+from napari_sam_tune.ui.canvas.pane import Pane
 from napari_sam_tune.ui.faults import explain
 from napari_sam_tune.ui.inference import Inference, Kind
 from napari_sam_tune.ui.queue import folder_queue, viewer_queue
@@ -217,3 +220,28 @@ def test_is_it_helping_is_said_in_one_sentence():
     assert "50% less work" in verdict((base, HelpingRow("version 1", 9, 2.0, 0.0, 9)))
     assert "Too few" in verdict((base, HelpingRow("version 1", 2, 1.0, 0.0, 9)))
     assert [duration(s) for s in (0.2, 44, 130, 4800)] == ["1 s", "44 s", "2 min", "1 h 20 min"]
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    corner=st.tuples(st.integers(0, 60), st.integers(0, 80)),
+    sides=st.tuples(st.integers(1, 60), st.integers(1, 50)),
+    cells=st.tuples(*[st.integers(0, 30)] * 4),
+    step=st.sampled_from((1, 2, 4, 8)),
+)
+def test_a_pane_shows_every_pixel_of_a_mask_that_lies_in_it(seed, corner, sides, cells, step):
+    """Whatever is inside of the image is inside of the pane's pixel over it, and nothing else."""
+    shape, rng = (120, 130), np.random.default_rng(seed)
+    whole = np.zeros(shape, bool)
+    rows, columns = (slice(at, at + side) for at, side in zip(corner, sides, strict=True))
+    whole[rows, columns] = rng.random(sides) < 0.1
+    last = 120 // step
+    (y0, y1), (x0, x1) = (sorted(at % last for at in two) for two in (cells[:2], cells[2:]))
+    window = y0 * step, x0 * step, min((y1 + 1) * step, 120), min((x1 + 1) * step, 130)
+    pane = Pane(window, step)
+    expected = np.zeros(pane.shape, bool)
+    for y, x in np.argwhere(whole):
+        if window[0] <= y < window[2] and window[1] <= x < window[3]:
+            expected[(y - window[0]) // step, (x - window[1]) // step] = True
+    assert np.array_equal(pane.drawn(PlacedMask.of(whole)), expected)
