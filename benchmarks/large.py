@@ -217,18 +217,15 @@ def work(scan: LineScan, file: Path | None, asked: int, folder: Path) -> dict[st
     """Click and accept in the scan, or in a small piece of it; ms, and bytes in memory."""
     things = [thing for thing in scan.things if 20 <= thing.size <= 300][:asked]
     clicks, accepts = [], []
-    desk, shift = None, (0, 0)
-    if file is not None:
-        image = open_image(file)
-        desk = Desk(folder / "p", image, file)
+    shift = 0, 0
+    first = np.zeros((SMALL, SMALL), np.uint8) if file is None else open_image(file)
+    desk = Desk(folder / "p", first, file)
     for number, thing in enumerate(things):
         seen = _around(thing, SMALL, scan.side)
         if file is None:
-            shift = seen[:2]
-            pixels = window_of(scan, seen)
-            desk = Desk(folder / f"p{number}", pixels, None)
-            seen = (0, 0, *pixels.shape)
-        assert desk is not None
+            shift, pixels = seen[:2], window_of(scan, seen)
+            desk.session.open_image(pixels, f"{number}")
+            seen = 0, 0, SMALL, SMALL
         y, x = thing.y - shift[0], thing.x - shift[1]
         desk.click(x, y, seen)  # its window is encoded now
         desk.session.reject()
@@ -256,7 +253,7 @@ def quality(scan: LineScan, file: Path, asked: int, folder: Path) -> dict[str, A
         desk.session.reject()
         pixels = window_of(scan, seen)
         crop = Desk(folder / f"c{number}", pixels, None)
-        crop.click(thing.x - seen[1], thing.y - seen[0], None)
+        crop.click(thing.x - seen[1], thing.y - seen[0], (0, 0, *pixels.shape))
         cut = crop.session.open_object.placed
         in_crop = 0.0 if cut is None else _iou(cut.draw(), thing.inside(seen))
         rows.append((thing.size, in_scan, in_crop))

@@ -77,7 +77,7 @@ class Pane:
         after = (-(before[0] + y1 - y0) % step, -(before[1] + x1 - x0) % step)
         even = np.pad(part, [(before[0], after[0]), (before[1], after[1])])
         # rows first: together they would take twenty times as long
-        fewer = even.reshape(-1, step, even.shape[1]).any(axis=1)
+        fewer = np.asarray(even.reshape(-1, step, even.shape[1]).any(axis=1))
         return np.asarray(fewer.reshape(len(fewer), -1, step).any(axis=2)), at
 
     def part_of(self, shown: AcceptedObject) -> AcceptedObject:
