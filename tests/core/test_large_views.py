@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from napari_sam_tune import Predictor, Prompt
 from napari_sam_tune.core.answers.chain import REFINERS
-from napari_sam_tune.core.answers.zoom import first_window, holds, runs_over, wider_window
+from napari_sam_tune.core.answers.zoom import beside, first_window, holds, runs_over, wider_window
 from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.geometry.windows import area, shape_of, whole
 
@@ -124,3 +124,18 @@ def test_what_runs_against_the_border_is_asked_about_from_farther_off(predictor)
     truth = disc(y, x, radius)
     assert (wider.placed & truth).area / (wider.placed | truth).area > 0.85
     assert predictor.look_wider(wider, refiners=REFINERS) is None
+
+
+def test_what_lies_beside_is_encoded_ahead_and_then_nothing_more(predictor):
+    discs = Discs()
+    predictor.set_image(discs)
+    asked = predictor.propose(Prompt([(6000, 9000)], [1])).window
+    count = 0
+    while predictor.opened.prepare_one():
+        count += 1
+    assert count == len(beside(asked, SHAPE, SIDE)) == 4
+    discs.most = 0
+    for step in (-512, 512):
+        assert predictor.propose(Prompt([(6000 + step, 9000)], [1])).window != asked
+    assert discs.most == 0  # nothing had to be read
+    assert beside((0, 0, 700, 700), SHAPE, SIDE) == []

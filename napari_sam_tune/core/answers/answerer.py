@@ -188,12 +188,10 @@ class Answerer:
             StorageError: what was prepared could not be kept.
 
         """
-        if isinstance(image, RgbSource) or is_large(
-            spatial_shape(image), self.predictor.input_side
-        ):
+        predictor, extractor = self.predictor, self.instant.extractor
+        if isinstance(image, RgbSource) or is_large(spatial_shape(image), predictor.input_side):
             return
-        extractor = self.instant.extractor
-        embed_image(self.predictor, extractor, self.embeddings, image, content_hash(image))
+        embed_image(predictor, extractor, self.embeddings, image, content_hash(image))
 
     @property
     def open_id(self) -> str | None:
@@ -341,6 +339,11 @@ class Answerer:
             self.learnt_history.add(self.instant.learnt)
         self._state.learnt = self.instant.learnt
         return has_more
+
+    def look_ahead(self) -> bool:
+        """Encode a window beside where somebody asked in a large image; whether one was missing."""
+        model = self.predictor
+        return model.has_image and model.encodes_fast and model.opened.prepare_one()
 
     def _answer_anew(self, annotation: Annotation) -> None:
         """Let the model alone answer the first click on an accepted object, with its weights."""

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
+from napari_sam_tune.core.answers.zoom import beside
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.geometry.frame import LARGE, Frame
 from napari_sam_tune.core.geometry.windows import resized_shape, shape_of, whole
@@ -216,6 +217,7 @@ class OpenImage:
         self.rgb = glance(source)
         self._keeps_stages, self._kept = keeps_stages, kept
         self._closer: OrderedDict[Window, View] = OrderedDict()
+        self._ahead: Window | None = None  # all beside it were encoded
 
     @property
     def shape(self) -> Shape:
@@ -233,6 +235,22 @@ class OpenImage:
         if self._whole is None:
             self._whole = self._encode(whole(self.shape))
         return self._whole
+
+    def prepare_one(self) -> bool:
+        """Encode a window of a large image beside the one asked about last, ahead of the person.
+
+        Returns whether one was encoded; not where all are.
+        """
+        asked = next(reversed(self._closer), None)
+        if asked is None or not self.is_large or self._ahead == asked:
+            return False
+        for window in beside(asked, self.shape, self._encoder.side):
+            if window not in self._closer:
+                self.view_of(window)
+                self._closer.move_to_end(asked)  # it stays the one asked about last
+                return True
+        self._ahead = asked
+        return False
 
     def stages_of(self, window: Window) -> Mapping[int, Tensor] | None:
         """Return what an ImageNet trunk saw of a window, if that is known; see `View.stages`."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_sam_tune.core.geometry.frame import LARGE
 from napari_sam_tune.core.geometry.placed_mask import PlacedMask
-from napari_sam_tune.core.geometry.windows import shape_of, whole
+from napari_sam_tune.core.geometry.windows import moved, shape_of, whole
 from napari_sam_tune.core.prompts import place_mask
 
 if TYPE_CHECKING:
@@ -158,6 +158,24 @@ def window_on_grid(content: Window, length: int, shape: Shape) -> Window:
         bounds.append((low, min(low + length, shape[axis])))
     (y0, y1), (x0, x1) = bounds
     return y0, x0, y1, x1
+
+
+def beside(window: Window, shape: Shape, side: int) -> list[Window]:
+    """Return the windows of the grid half of one up, down, left and right; none beside others.
+
+    Args:
+        window: of the grid, see `window_on_grid`.
+        shape: (H, W) of the image.
+        side: of the encoder's input, in px.
+
+    """
+    length = max(shape_of(window))
+    if length != side << round(np.log2(length / side)):
+        return []
+    half = length // 2
+    steps = ((-half, 0), (half, 0), (0, -half), (0, half))
+    found = (window_on_grid(moved(window, step), length, shape) for step in steps)
+    return [one for one in dict.fromkeys(found) if one != window and one != whole(shape)]
 
 
 def runs_over(mask: PlacedMask, window: Window) -> bool:

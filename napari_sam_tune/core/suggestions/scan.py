@@ -107,9 +107,16 @@ class TileScan:
         if pieces:
             one = _together([one, *pieces])
             self.found = [other for other in self.found if other not in pieces]
-        elif any(one.is_like(other) for other in self.found):
+        elif any(self._is_known(one, other) for other in self.found):
             return
         self.found.append(one)
+
+    @staticmethod
+    def _is_known(one: Suggestion, other: Suggestion) -> bool:
+        """Whether a find is of an object that was found: parts of it are no objects like it."""
+        if one.source == other.source == "similar":
+            return one.says_nothing_new(other.mask, other.bbox, other.area)
+        return one.is_like(other)
 
 
 def _together(pieces: list[Suggestion]) -> Suggestion:

@@ -25,10 +25,11 @@ def learn_at_once(place: Workplace) -> None:
         if has_more:
             settle()
 
+    def use_the_moment() -> bool:
+        return session.answerer.settle(inference.give_way) or session.answerer.look_ahead()
+
     def settle() -> None:
-        inference.submit(
-            Kind.SETTLE, partial(session.answerer.settle, inference.give_way), settled, again
-        )
+        inference.submit(Kind.SETTLE, use_the_moment, settled, again)
 
     learn = partial(session.answerer.learn, inference.give_way)
     inference.submit(Kind.LEARN, learn, lambda _: settle(), again)
