@@ -301,6 +301,7 @@ def hardest(hand: Hand) -> NDArray[np.bool_]:
         mask = hand.work.place.session.open_object.mask
         scores.append(((mask & truth).sum() / (mask | truth).sum(), truth))
         hand.press("J")
+        hand.pressed = ""  # no film has begun
     return min(scores, key=lambda scored: scored[0])[1]
 
 
@@ -358,6 +359,7 @@ def next_image(hand: Hand, key: str = "K") -> None:
     spin(lambda: hand.work.place.session.state.image_id != before)
     spin(lambda: hand.work.opening.is_ready)
     hand.wait()
+    hand.pressed = ""  # no film has begun
 
 
 if __name__ == "__main__":
