@@ -180,10 +180,10 @@ class CarryingOn:
         return self._accepting.keep(
             NewAnnotation(
                 image_id=image_id,
-                mask=one.full_mask,
+                mask=one.placed,
                 label=one.label or self._accepting.label,
                 weights_version=one.weights_version,
-                proposal_mask=one.full_mask,
+                proposal_mask=one.placed,
                 effort=effort,
                 supersedes=one.replaces,
                 source=self._accepting.source,
