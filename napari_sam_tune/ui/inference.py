@@ -35,10 +35,11 @@ class Kind(IntEnum):
     LEARN = 7
     PREVIEW = 8
     SUGGEST = 9
-    SETTLE = 10
-    AHEAD = 11
-    SURVEY = 12
-    DOUBT = 13
+    CARRY = 10
+    SETTLE = 11
+    AHEAD = 12
+    SURVEY = 13
+    DOUBT = 14
 
 
 _URGENT = (Kind.READ, Kind.ENCODE, Kind.PROPOSE, Kind.CLOSER)

@@ -25,6 +25,7 @@ from napari_sam_tune.core.images.names import absolute
 from napari_sam_tune.core.project.image_files import is_there, list_all_images
 from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.canvas.looks import OWN
+from napari_sam_tune.ui.stacks import axes_of_layer, former_name, plane_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -49,6 +50,7 @@ class QueuedImage:
         layer: its layer, or None where it is read when its turn comes.
         plane: index of the plane shown, for layers of more than two dimensions.
         read_kept: reads the pixels of an image that the project keeps; None of all others.
+        former: what the first releases called a plane.
 
     """
 
@@ -57,6 +59,7 @@ class QueuedImage:
     layer: Image | None = None
     plane: tuple[int, ...] = ()
     read_kept: Callable[[], NDArray[Any] | LargeImage] | None = None
+    former: str = ""
 
     def read(self) -> NDArray[Any] | LargeImage:
         """Return the pixels, (H, W) or (H, W, C), or what many are read by; may take a while.
@@ -306,8 +309,14 @@ def queued_layer(layer: Image) -> list[QueuedImage]:
         return [QueuedImage(layer.name, path=_file_of(layer), layer=layer)]
     shape = layer.data[0].shape if layer.multiscale else layer.data.shape
     leading = shape[: layer.ndim - 2]
+    axes = axes_of_layer(layer)
     return [
-        QueuedImage(f"{layer.name} [{', '.join(map(str, index))}]", layer=layer, plane=index)
+        QueuedImage(
+            plane_name(layer, axes, index),
+            layer=layer,
+            plane=index,
+            former=former_name(layer, index),
+        )
         for index in np.ndindex(*leading)
     ]
 

@@ -128,7 +128,7 @@ def test_a_correction_leads_those_after_it_and_what_is_by_hand_stays(
     assert {a.image_id: a.id for a in project.things()[start]} == before
     again = session.carrying.carry(start, 1)
     assert [step.image_id for step in again] == [name(1), name(2)]
-    assert again.ended == "made by hand"
+    assert again.ended == "by_hand"
 
 
 def test_planes_between_two_accepted_are_filled_from_both_sides(

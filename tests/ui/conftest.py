@@ -131,7 +131,8 @@ class Hand:
     def at(self, xy: tuple[float, float]) -> QPoint:
         """Return where image pixel `xy` is on the canvas."""
         image = next(x for x in self._viewer.layers if x._type_string == "image" and x.visible)
-        world = image.data_to_world((xy[1], xy[0]))
+        plane = self._viewer.dims.current_step[: image.ndim - 2]
+        world = image.data_to_world((*plane, xy[1], xy[0]))[-2:]
         view = self._canvas.view
         where = (view.transform * view.scene.transform).map([world[1], world[0]])
         return QPoint(round(where[0]), round(where[1]))

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     ReadPlane = Callable[[str], tuple[Pixels, ImageRecord]]
 
 Direction = Literal[1, -1]
-End = Literal["stack ends", "vanished", "unsure", "made by hand"]
+End = Literal["end", "vanished", "unsure", "by_hand"]
 _MERGED: Final = 0.4
 """Share of the smaller of two things that lies in the other where they have become one."""
 
@@ -72,11 +72,14 @@ class Carrying:
         read: returns a plane's pixels and record, registering it where it is new; None: planes
             must be registered.
 
+    Attributes:
+        read: the same.
+
     """
 
     def __init__(self, project: Project, answerer: Answerer, read: ReadPlane | None = None) -> None:
         self._project, self._answerer = project, answerer
-        self._read = read or self._read_registered
+        self.read = read or self._read_registered
 
     def _read_registered(self, image_id: str) -> tuple[Pixels, ImageRecord]:
         return self._project.read_image(image_id), self._project.image(image_id)
@@ -99,7 +102,7 @@ class Carrying:
         row = self._row(annotation)
         at = row.index(annotation.image_id)
         ahead = row[at + 1 :] if direction > 0 else row[:at][::-1]
-        return Run(self._project, self._answerer, self._read, annotation, ahead, stops=stops)
+        return Run(self._project, self._answerer, self.read, annotation, ahead, stops=stops)
 
     def _row(self, annotation: Annotation) -> list[str]:
         stack = self._project.stack_of(annotation.image_id)
@@ -162,7 +165,7 @@ class Carrying:
         between = row[low + 1 : high]
         comes: list[dict[str, Carried]] = []
         for end, planes in ((ends[0], between), (ends[1], between[::-1])):
-            run = Run(self._project, self._answerer, self._read, end, planes, stops=False)
+            run = Run(self._project, self._answerer, self.read, end, planes, stops=False)
             comes.append({step.image_id: step for step in run})
         for number, image_id in enumerate(between, start=1):
             there = [come[image_id] for come in comes if image_id in come]
@@ -215,14 +218,14 @@ class Run:
 
     def _next(self) -> Carried | None:
         if not self._ahead:
-            self.ended = "stack ends"
+            self.ended = "end"
             return None
         image_id = self._ahead[0]
         there = {a.id: a for a in self._project.annotations(image_id)}
         things = {name: self._project.thing_of(name) for name in there}
         own = [there[name] for name, thing in things.items() if thing == self.thing]
         if any(is_by_hand(mask) for mask in own):
-            self.ended = "made by hand"
+            self.ended = "by_hand"
             return None
         if self._follower is None:
             self._follower = self._begin()

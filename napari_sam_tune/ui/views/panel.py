@@ -28,6 +28,7 @@ from napari_sam_tune.ui.views.look import Look, stylesheet
 from napari_sam_tune.ui.views.notice import NoticeBar
 from napari_sam_tune.ui.views.object_page import ObjectPage
 from napari_sam_tune.ui.views.row import Row
+from napari_sam_tune.ui.views.stack_view import StackView
 from napari_sam_tune.ui.views.start import StartView
 from napari_sam_tune.ui.views.style import Button, KeyButton, Section
 from napari_sam_tune.ui.views.suggestion_view import SuggestionView
@@ -49,7 +50,8 @@ class Panel(QWidget):
         notice: messages, above everything else.
         start: choosing images; shown while none are open.
         masks, images: the pages with the lists of both.
-        image, classes, object, suggestions, learning, history, helping: shown while labelling.
+        image, classes, object, suggestions, stack, learning, history, helping: shown while
+            labelling.
         left: emitted when napari takes the panel out of its dock.
         helping_opened: emitted when "Is it helping?" is unfolded.
         page_shown: emitted when another page is in view.
@@ -84,6 +86,7 @@ class Panel(QWidget):
         self.classes = ClassView()
         self.object = ObjectView()
         self.suggestions = SuggestionView()
+        self.stack = StackView()
         self.learning = LearningView()
         self.history = HistoryView()
         self.helping = HelpingView()
@@ -172,6 +175,7 @@ class Panel(QWidget):
         self.image.show_keys(texts)
         self.object.show_keys(texts)
         self.suggestions.show_keys(texts)
+        self.stack.show_keys(texts)
         self.masks.show_keys(texts)
         self.images.show_keys(texts)
         self.learning.show_key(texts["fine_tune"])
@@ -217,6 +221,7 @@ class Panel(QWidget):
             self.image,
             self.classes,
             self.object,
+            self.stack,
             self.suggestions,
             self.learning,
             self._helping_section,

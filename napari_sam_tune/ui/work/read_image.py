@@ -57,7 +57,7 @@ def read_queued(session: Session, queued: QueuedImage) -> ReadImage:
     shape = pixels.shape[:2] if isinstance(pixels, LargeImage) else spatial_shape(pixels)
     alike = [r for r in project.images() if r.shape == shape or r.shape == shape[::-1]]
     content = name_of_image(pixels, {n for r in alike for n in (r.content_hash, r.earlier)})
-    known = _known(project, queued.id, content)
+    known = _known(project, queued, content)
     if known is not None:
         record, pixels = known, project.upright(pixels, known)
     elif queued.layer is None and queued.path is not None:  # just read from there
@@ -76,12 +76,18 @@ def read_queued(session: Session, queued: QueuedImage) -> ReadImage:
     return ReadImage(queued, pixels, record, crops, _is_otherwise(queued, pixels))
 
 
-def _known(project: Project, image_id: str, content: str) -> ImageRecord | None:
-    """Return an image the project knows by another name: a photograph opened in another way."""
+def _known(project: Project, queued: QueuedImage, content: str) -> ImageRecord | None:
+    """Return an image the project knows by another name: a photograph opened in another way.
+
+    Of a stack two planes may look the same, and are two.
+    """
     records = project.images()
-    if any(record.id == image_id for record in records):
+    if any(record.id == queued.id for record in records):
         return None
-    return next((r for r in records if content in (r.content_hash, r.earlier)), None)
+    alike = [r for r in records if content in (r.content_hash, r.earlier)]
+    if queued.plane:
+        alike = [r for r in alike if r.id == queued.former or project.stack_of(r.id) is None]
+    return next(iter(alike), None)
 
 
 def _is_otherwise(queued: QueuedImage, pixels: NDArray[Any] | LargeImage) -> bool:

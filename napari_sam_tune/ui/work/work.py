@@ -15,6 +15,7 @@ from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.views.notice import Notice
 from napari_sam_tune.ui.work.accepted import Accepted
 from napari_sam_tune.ui.work.annotating import Annotating
+from napari_sam_tune.ui.work.carrying import CarryingOn
 from napari_sam_tune.ui.work.counting import Counting
 from napari_sam_tune.ui.work.fine_tuning import FineTuning
 from napari_sam_tune.ui.work.following import Following
@@ -52,7 +53,7 @@ class Work(QObject):
     Attributes:
         place: the same.
         opening, selecting, accepted, annotating, reviewing, looking_again, listing,
-            counting, suggesting, fine_tuning, preview, seeing, serving,
+            counting, suggesting, carrying, fine_tuning, preview, seeing, serving,
             others, sharing: the parts.
         image_removed: emitted when the person took the open image off the viewer.
 
@@ -77,6 +78,7 @@ class Work(QObject):
         )
         self.counting = Counting(place, self)
         self.suggesting = Suggesting(place, self.opening, self)
+        self.carrying = CarryingOn(place, self.opening, self.annotating, self.selecting, self)
         self.fine_tuning = FineTuning(place, self.annotating, self)
         self.preview = Preview(place, self.opening, self.annotating, self)
         self.seeing = Seeing(place, self.opening, self)
@@ -94,6 +96,7 @@ class Work(QObject):
             **self.annotating.actions,
             **self.accepted.actions,
             **self.suggesting.actions,
+            **self.carrying.actions,
             **self.listing.actions,
             **self.reviewing.actions,
             **self.looking_again.actions,
@@ -147,6 +150,7 @@ class Work(QObject):
             self.seeing,
             self.preview,
             self.fine_tuning,
+            self.carrying,
             self.suggesting,
             self.annotating,
             self.accepted,

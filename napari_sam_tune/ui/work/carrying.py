@@ -1,0 +1,379 @@
+"""Binds the stack: axes that a person says, masks carried by the model's thread, the 3-D view."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from napari.layers import Labels
+from qtpy.QtCore import QObject
+
+from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.images.large_image import LargeImage
+from napari_sam_tune.core.project.stacks import Stack, is_by_hand
+from napari_sam_tune.core.stacks.sureness import LEAST_SURE
+from napari_sam_tune.core.texts.wording import join_sentences, mark, tr
+from napari_sam_tune.ui.canvas.looks import OWN
+from napari_sam_tune.ui.inference import Kind
+from napari_sam_tune.ui.stacks import axes_of_layer
+from napari_sam_tune.ui.views.stack_view import StackSnapshot
+from napari_sam_tune.ui.work.read_image import read_queued
+from napari_sam_tune.ui.work.stack_volume import things_volume
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_sam_tune.core.images.axes import Role
+    from napari_sam_tune.core.project.annotations import Annotation
+    from napari_sam_tune.core.project.ledger import ImageRecord
+    from napari_sam_tune.core.stacks.carrying import Carried, Direction
+    from napari_sam_tune.ui.queue import QueuedImage
+    from napari_sam_tune.ui.work.annotating import Annotating
+    from napari_sam_tune.ui.work.opening import Opening
+    from napari_sam_tune.ui.work.read_image import ReadImage
+    from napari_sam_tune.ui.work.selecting import Selecting
+    from napari_sam_tune.ui.work.workplace import Workplace
+
+_ENDED = {
+    "vanished": mark("It is seen no farther."),
+    "unsure": mark("It became unsure."),
+    "by_hand": mark("It met a mask made by hand."),
+    "end": mark("It came to the end of the stack."),
+}
+
+
+class CarryingOn(QObject):
+    """Carries masks of the open stack on, plane by plane, while the person goes on.
+
+    Attributes:
+        actions: what can be done by key or button, by name.
+
+    """
+
+    def __init__(
+        self,
+        place: Workplace,
+        opening: Opening,
+        annotating: Annotating,
+        selecting: Selecting,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._place, self._opening, self._session = place, opening, place.session
+        self._annotating, self._selecting = annotating, selecting
+        self._view = place.panel.stack
+        self._things: set[str] = set()
+        self._thing = ""
+        self._ended: list[str] = []
+        self._said: list[str] = []
+        self._volume: Labels | None = None
+        self._session.carrying.read = self._read_plane
+        self.actions: dict[str, Callable[[], None]] = {
+            "carry_on": self._toggle,
+            "accept_run": self._accept_run,
+        }
+        self._more: dict[str, Callable[[], None]] = {
+            "fill": self._fill, "next_unsure": self._next_unsure, "in_3d": self._show_3d,
+        }  # fmt: skip
+        opening.opened.connect(self._on_opened)
+        self._view.action.connect(self._on_action)
+        self._view.axes_chosen.connect(self._on_axes_chosen)
+        selecting.changed.connect(self.refresh)
+        self._session.annotations_changed.connect(self._on_annotations_changed)
+        self._session.object_changed.connect(self.refresh)
+
+    def close(self) -> None:
+        """Stop carrying and listening."""
+        self._stop()
+        self._session.annotations_changed.disconnect(self._on_annotations_changed)
+        self._session.object_changed.disconnect(self.refresh)
+        if self._volume is not None and self._volume in self._place.viewer.layers:
+            self._place.viewer.layers.remove(self._volume)
+
+    def _on_action(self, action: str) -> None:
+        self._place.touch()
+        {**self.actions, **self._more}[action]()
+
+    # -------------------------------------------------------------------- axes
+
+    def _on_opened(self, read: ReadImage) -> None:
+        """Have the stack known to the project as soon as one of its planes is."""
+        if read.queued.plane and read.queued.layer is not None:
+            self._learn_stack(read.queued)
+        self.refresh()
+
+    def _learn_stack(self, queued: QueuedImage) -> None:
+        project, layer = self._session.project, queued.layer
+        if layer is None:
+            return
+        known = {record.id for record in project.images()}
+        for other in [q for q in self._place.queue.images if q.layer is layer]:
+            if other.former in known:
+                self._place.queue.know(other, other.former)
+        planes = {q.id: q.plane for q in self._place.queue.images if q.layer is layer}
+        before = next((s for s in map(project.stack_of, planes) if s is not None), None)
+        axes = axes_of_layer(layer)
+        if before is not None and before.axes.shape == axes.shape:
+            axes = before.axes
+        name = layer.name if before is None else before.name
+        if any(len(plane) != len(axes.along) for plane in planes.values()):
+            return
+        try:
+            project.set_stack(Stack(name, axes, planes))
+        except SamTuneError as error:
+            self._place.complain(error)
+
+    @property
+    def _stack(self) -> Stack | None:
+        image_id = self._session.state.image_id
+        return None if image_id is None else self._session.project.stack_of(image_id)
+
+    def _on_axes_chosen(self, roles: list[Role | None]) -> None:
+        stack = self._stack
+        if stack is None:
+            return
+        self._place.touch()
+        every = [axis.role for axis in stack.axes]
+        for place, role in zip(stack.axes.along, roles, strict=True):
+            every[place] = role
+        try:
+            axes = stack.axes.with_roles(every)
+            self._session.project.set_stack(Stack(stack.name, axes, stack.planes, stack.mix))
+        except SamTuneError as error:
+            self._place.complain(error)
+        self.refresh()
+
+    # ---------------------------------------------------------------- carrying
+
+    def _read_plane(self, image_id: str) -> tuple[NDArray[np.generic], ImageRecord]:
+        """Read a plane on the model's thread; one that was never opened is registered."""
+        project = self._session.project
+        queued = self._place.queue.find(image_id)
+        if queued is None or any(record.id == image_id for record in project.images()):
+            return project.read_image(image_id), project.image(image_id)
+        read = read_queued(self._session, queued)
+        pixels = read.pixels
+        return (pixels.whole() if isinstance(pixels, LargeImage) else pixels), read.record
+
+    def _toggle(self) -> None:
+        if self._place.inference.busy(Kind.CARRY):
+            self._stop()
+            self.refresh()
+            return
+        current = self._session.open_object
+        if current.mask is not None and not current.is_suggestion:
+            # the mask in progress is accepted first: that is the one that is meant
+            self._annotating.actions["accept"]()
+            self._annotating.asking.after_answer(self._start_here)
+        else:
+            self._start_here()
+
+    def _start_here(self) -> None:
+        start = self._meant()
+        if start is None:
+            self._place.tell(tr("Accept the mask on this plane first: it is then carried on."))
+            return
+        self._start(start.id, (1, -1))
+
+    def _meant(self) -> Annotation | None:
+        """Return the mask selected on the open plane, else the one accepted there last."""
+        image_id = self._session.state.image_id
+        there = [] if image_id is None else self._session.project.annotations(image_id)
+        selected = [mask for mask in there if mask.id in self._selecting.ids]
+        return (selected or there or [None])[-1]  # type: ignore[list-item]
+
+    def _start(self, annotation_id: str, directions: Iterable[Direction]) -> None:
+        session = self._session
+        try:
+            runs = []
+            for direction in directions:
+                runs.append(session.carrying.carry(annotation_id, direction))
+                session.forget_ahead(annotation_id, direction)
+        except SamTuneError as error:
+            self._place.complain(error)
+            return
+        self._thing = session.project.thing_of(annotation_id)
+        self._things.add(self._thing)
+        self._ended, self._said = [], []
+        self._go_on(list(runs))
+        self.refresh()
+
+    def _go_on(self, runs: list[Iterator[Carried]]) -> None:
+        """Have the next plane of the first run made; of the others when that one has ended."""
+        if not runs:
+            self._finish()
+            return
+        steps = runs[0]
+
+        def next_plane() -> Carried | None:
+            self._session.answerer.apply_swap()
+            with self._session.learner.runner.stepping_aside():
+                return next(steps, None)
+
+        self._place.inference.submit(
+            Kind.CARRY, next_plane, partial(self._on_plane, runs), self._on_failed
+        )
+
+    def _on_plane(self, runs: list[Iterator[Carried]], step: Carried | None) -> None:
+        if step is None:
+            self._ended.append(getattr(runs[0], "ended", None) or "")
+            self._go_on(runs[1:])
+            self.refresh()
+            return
+        self._session.receive_carried(step)
+        if step.split:
+            self._said.append(tr("On {image} it falls apart.", image=step.image_id))
+        if step.merged_with:
+            self._said.append(tr("On {image} it runs into another object.", image=step.image_id))
+        self._go_on(runs)
+        self.refresh()
+
+    def _on_failed(self, error: Exception) -> None:
+        self._place.complain(error)
+        self.refresh()
+
+    def _finish(self) -> None:
+        reasons = [tr(_ENDED[end]) for end in dict.fromkeys(self._ended) if end in _ENDED]
+        count = len(self._session.waiting(self._thing))
+        told = tr("{n:,} planes wait.", "1 plane waits.", n=count)
+        self._place.tell(join_sentences(told, *self._said[:2], *reasons))
+        self.refresh()
+
+    def _stop(self) -> None:
+        self._place.inference.forget(Kind.CARRY)
+
+    def _on_annotations_changed(self, image_id: str) -> None:
+        """A mask that was corrected by hand leads those after it anew."""
+        session = self._session
+        made = session.project.annotations(image_id)
+        newest = max(made, key=lambda mask: mask.created, default=None)
+        if newest is not None and newest.prompts and is_by_hand(newest):
+            thing = session.project.thing_of(newest.id)
+            again = session.to_redo(newest.id) if thing in self._things else ()
+            if again:
+                self._start(newest.id, again)
+        self.refresh()
+
+    # --------------------------------------------------------------- decisions
+
+    def _accept_run(self) -> None:
+        shown = self._session.open_object.suggestion
+        thing = self._thing if shown is None or shown.thing is None else shown.thing
+        self._stop()
+        try:
+            kept = self._session.accept_run(thing)
+        except SamTuneError as error:
+            self._place.complain(error)
+            return
+        left = len(self._session.waiting(thing))
+        said = tr("{n:,} planes are accepted.", "1 plane is accepted.", n=len(kept))
+        more = tr("{n:,} are unsure: look at them.", "1 is unsure: look at it.", n=left)
+        self._place.tell(join_sentences(said, more if left else None))
+        self._opening.show_place()
+        self.refresh()
+
+    def _next_unsure(self) -> None:
+        here = self._session.state.image_id
+        for image_id in self._session.waiting(self._thing):
+            if image_id != here and self._opening.open_by_id(image_id):
+                return
+
+    def _fill(self) -> None:
+        pair = self._pair()
+        if pair is None:
+            return
+        try:
+            thing = self._session.tie(list(pair))
+            steps = self._session.carrying.fill(*pair)
+        except SamTuneError as error:
+            self._place.complain(error)
+            return
+        self._thing, self._ended, self._said = thing, [], []
+        self._things.add(thing)
+        self._go_on([steps])
+        self.refresh()
+
+    def _pair(self) -> tuple[str, str] | None:
+        """Return two masks between which planes are filled: those selected, or of one thing."""
+        project, stack = self._session.project, self._stack
+        if stack is None or stack.depth_role is None:
+            return None
+        chosen = [i for i in self._selecting.ids if project.annotation(i).image_id in stack.planes]
+        if len(chosen) == 2:
+            return chosen[0], chosen[1]
+        meant = self._meant()
+        return None if meant is None else self._session.carrying.gap(meant.id)
+
+    # --------------------------------------------------------------------- 3-D
+
+    def _show_3d(self) -> None:
+        """Show the things of the stack in three dimensions, or go back to planes."""
+        viewer, stack, layers = self._place.viewer, self._stack, self._place.layers
+        if self._volume is not None and self._volume in viewer.layers:
+            viewer.dims.ndisplay = 2
+            viewer.layers.remove(self._volume)
+            self._volume = None
+            return
+        if stack is None or layers.image is None:
+            return
+        image = layers.image
+        data = things_volume(self._session.project, stack, layers.shape)
+        scale = list(image.scale) if image.ndim == data.ndim else [1.0] * data.ndim
+        for place, axis in enumerate(stack.axes):
+            if image.ndim == data.ndim and scale[place] == 1 and axis.step is not None:
+                across = stack.axes.of("columns")
+                if across is not None and across.step and across.unit == axis.unit:
+                    scale[place] = axis.step / across.step * scale[-1]
+        self._volume = Labels(
+            data, name=tr("Objects of the stack"), scale=scale, metadata={OWN: "volume"}
+        )
+        viewer.layers.append(self._volume)
+        viewer.dims.ndisplay = 3
+
+    # ----------------------------------------------------------------- showing
+
+    def refresh(self, *_: object) -> None:
+        """Show where the work is."""
+        stack, image_id = self._stack, self._session.state.image_id
+        if stack is None or image_id is None or not self._opening.is_shown:
+            self._view.show_stack(StackSnapshot())
+            return
+        carrying = self._place.inference.busy(Kind.CARRY)
+        waiting = self._session.waiting(self._thing) if self._thing else {}
+        has_masks = bool(self._session.project.annotations(image_id))
+        self._view.show_stack(
+            StackSnapshot(
+                sentence=self._sentence(stack, carrying, waiting),
+                axes=tuple(
+                    ("" if axis.name.startswith("axis") else axis.name, axis.size, axis.role or "")
+                    for axis in (stack.axes.axes[place] for place in stack.axes.along)
+                ),
+                counter=stack.axes.name_of(stack.planes[image_id]),
+                carrying=carrying,
+                can_carry=has_masks and stack.depth_role is not None,
+                can_fill=not carrying and self._pair() is not None,
+                waiting=len(waiting),
+                has_things=has_masks or bool(self._things),
+            )
+        )
+
+    def _sentence(self, stack: Stack, carrying: bool, waiting: Mapping[str, object]) -> str:
+        if stack.axes.question is not None:
+            return stack.axes.question
+        if carrying:
+            return tr("Carrying on: {n:,} planes so far.", "Carrying on: 1 plane so far.",
+                      n=len(waiting))  # fmt: skip
+        shown = self._session.open_object.suggestion
+        if shown is not None and shown.thing is not None:
+            if shown.score < LEAST_SURE:
+                return tr("This plane was carried and is unsure: accept, correct or reject it.")
+            return tr("This plane was carried here: one key accepts all that are sure.")
+        if waiting:
+            return tr("{n:,} planes that were carried wait.", "1 plane that was carried waits.",
+                      n=len(waiting))  # fmt: skip
+        if stack.depth_role is None:
+            return tr("Say along which axis slices or moments lie, to carry masks on.")
+        return tr("Accept a mask, then carry it on to the planes before and after.")
