@@ -49,9 +49,10 @@ DRIFT, STAGE, GROWTH, BLUR, COME_OR_GO = 6.0, 2.0, 0.05, 1.5, 0.1
 CANVAS = 128
 KINDS = ("pit", "patch", "ring", "streak", "crack")
 EASE = 0.5
-GOOD, MOST_CLICKS, EVERY, SMALLEST = 0.8, 6, 4, 40
-"""Score at which the robot is content, clicks after which it gives up, every so many planes it
-clicks without carrying, and px of objects in the middle plane that are measured."""
+GOOD, CAREFUL, MOST_CLICKS, EVERY, SMALLEST = 0.8, 0.9, 6, 4, 40
+"""Score at which the robot is content, and until which it clicks what it carries on; clicks after
+which it gives up; every so many planes it clicks without carrying; and px of objects in the middle
+plane that are measured."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,9 @@ def _name(z: int) -> str:
     return f"stack [z {z}]"
 
 
-def _click(session: Session, z: int, truth_there: NDArray[np.bool_]) -> int:
+def _click(
+    session: Session, z: int, truth_there: NDArray[np.bool_], target: float = CAREFUL
+) -> int:
     """Let the robot click on what is open in a plane until it is good, and accept; clicks."""
     project = session.project
     session.open_image(project.read_image(_name(z)), _name(z))
@@ -192,7 +195,7 @@ def _click(session: Session, z: int, truth_there: NDArray[np.bool_]) -> int:
     shown = session.open_object.mask
     if shown is not None:
         clicker.mask = shown
-    clicker.run(session.propose, GOOD)
+    clicker.run(session.propose, target)
     session.accept(label="object")
     return len(clicker.scores)
 
@@ -284,7 +287,7 @@ def _count_clicks(session: Session, things: Masks, start: str, first: int) -> tu
     for z in looked:
         session.review.queue(_name(z)).take_out(thing)
         session.objects.open(_name(z), (SIDE, SIDE))
-        alone += _click(session, z, things[z])
+        alone += _click(session, z, things[z], GOOD)
         project.delete(project.annotations(_name(z))[-1].id)
     return clicks / planes_with, alone / max(len(looked), 1)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from test_project import blob, register, reopened
 
 from napari_sam_tune.core.errors import ProjectError
+from napari_sam_tune.core.exchange.merging import Merge
 from napari_sam_tune.core.images.axes import axes_of_labels
 from napari_sam_tune.core.images.planes import Mix
 from napari_sam_tune.core.project.project import NewAnnotation, Project
@@ -86,6 +87,22 @@ def test_the_last_line_counts_and_undoing_all_leads_back(
         if before:
             project.tie_again(before)
     assert {i: project.thing_of(i) for i in ids} == {i: i for i in ids}
+
+
+def test_a_project_that_is_joined_brings_its_stacks_and_things(
+    project: Project, tmp_path: Path
+) -> None:
+    here = Project.open(tmp_path / "here")
+    one = add(project, "a.png")
+    two = add(project, "b.png", thing=one)
+    axes = axes_of_labels(("z", "y", "x"), (2, *project.image("a.png").shape))
+    project.set_stack(Stack("s", axes, {"a.png": (0,), "b.png": (1,)}))
+    list(Merge(here, project).run())
+    assert parts(reopened(here)) == {one: {one, two}}
+    assert here.stack_of("b.png") == project.stack_of("b.png")
+    lines = (here.path / "log.jsonl").read_text()
+    list(Merge(here, project).run())
+    assert (here.path / "log.jsonl").read_text() == lines
 
 
 def test_a_stack_is_kept_with_its_axes_planes_and_mix(project: Project) -> None:

@@ -38,6 +38,7 @@ from napari_sam_tune.ui.views.panel import Panel
 from napari_sam_tune.ui.views.reviewing import STATE_COLOURS, Field, ReviewSnapshot
 from napari_sam_tune.ui.views.reviewing import STATES as STATES_IN_WORDS
 from napari_sam_tune.ui.views.rows import ListRow
+from napari_sam_tune.ui.views.stack_view import StackSnapshot
 from napari_sam_tune.ui.views.start import Choices
 from napari_sam_tune.ui.views.suggestion_view import SuggestionSnapshot, SurveySnapshot
 
@@ -90,6 +91,8 @@ def _clicking(panel: Panel) -> None:
         )
     )
     panel.object.show_adoptable(["mine & yours", LONG])
+    axes = (("z", 64, "slices"), ("", 3, ""))
+    panel.stack.show_stack(StackSnapshot(LONG, axes, "z 63, t 120", waiting=3, has_things=True))
     panel.suggestions.offer_labels(["scratch", LONG])
     panel.suggestions.choose_kind("similar")
     panel.suggestions.show_suggestions(

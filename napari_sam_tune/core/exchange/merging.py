@@ -23,6 +23,7 @@ from napari_sam_tune.core.exchange.merging_reviews import (
     join_classes_of_masks,
     join_reviews,
 )
+from napari_sam_tune.core.exchange.merging_stacks import join_stacks
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.project.class_colours import free_colour
 
@@ -138,6 +139,7 @@ class Merge:
         self.report.reviews = join_classes_of_masks(self._project, self._other)
         self.report.reviews += join_reviews(self._project, self._other, names)
         join_attributes(self._project, self._other)
+        join_stacks(self._project, self._other, names)
         if base == BASE_VERSION:
             self._join_weights()
             self.report.heads = self._project.take_heads(self._other.path)

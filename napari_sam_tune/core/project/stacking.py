@@ -60,6 +60,10 @@ class StacksOfProject(RecordsOfProject):
 
     # ------------------------------------------------------------------ things
 
+    def ties(self) -> dict[str, str]:
+        """Return which thing masks were tied to by a line, by id, whether or not they count."""
+        return dict(self._journal.read().stacks.ties)
+
     def thing_of(self, annotation_id: str) -> str:
         """Return the thing that an accepted mask is a part of, by its name.
 
@@ -113,7 +117,7 @@ class StacksOfProject(RecordsOfProject):
             self.tie_again(dict.fromkeys(before, thing))
         return before
 
-    def tie_again(self, ties: Mapping[str, str | None]) -> None:
+    def tie_again(self, ties: Mapping[str, str | None] | Mapping[str, str]) -> None:
         """Tie masks as `tie` found them, in one line; None lets a mask be a thing of its own.
 
         Raises:

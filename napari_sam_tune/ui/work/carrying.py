@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from napari.layers import Labels
 from qtpy.QtCore import QObject
 
 from napari_sam_tune.core.errors import SamTuneError
@@ -13,12 +12,11 @@ from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.project.stacks import Stack, is_by_hand
 from napari_sam_tune.core.stacks.sureness import LEAST_SURE
 from napari_sam_tune.core.texts.wording import join_sentences, mark, tr
-from napari_sam_tune.ui.canvas.looks import OWN
 from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.stacks import axes_of_layer
 from napari_sam_tune.ui.views.stack_view import StackSnapshot
 from napari_sam_tune.ui.work.read_image import read_queued
-from napari_sam_tune.ui.work.stack_volume import things_volume
+from napari_sam_tune.ui.work.stack_volume import In3D
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -69,14 +67,14 @@ class CarryingOn(QObject):
         self._thing = ""
         self._ended: list[str] = []
         self._said: list[str] = []
-        self._volume: Labels | None = None
         self._session.carrying.read = self._read_plane
+        self._in_3d = In3D(place, self)
         self.actions: dict[str, Callable[[], None]] = {
             "carry_on": self._toggle,
             "accept_run": self._accept_run,
         }
         self._more: dict[str, Callable[[], None]] = {
-            "fill": self._fill, "next_unsure": self._next_unsure, "in_3d": self._show_3d,
+            "fill": self._fill, "next_unsure": self._next_unsure, "in_3d": self._in_3d.switch,
         }  # fmt: skip
         opening.opened.connect(self._on_opened)
         self._view.action.connect(self._on_action)
@@ -90,8 +88,7 @@ class CarryingOn(QObject):
         self._stop()
         self._session.annotations_changed.disconnect(self._on_annotations_changed)
         self._session.object_changed.disconnect(self.refresh)
-        if self._volume is not None and self._volume in self._place.viewer.layers:
-            self._place.viewer.layers.remove(self._volume)
+        self._in_3d.close()
 
     def _on_action(self, action: str) -> None:
         self._place.touch()
@@ -306,32 +303,6 @@ class CarryingOn(QObject):
             return chosen[0], chosen[1]
         meant = self._meant()
         return None if meant is None else self._session.carrying.gap(meant.id)
-
-    # --------------------------------------------------------------------- 3-D
-
-    def _show_3d(self) -> None:
-        """Show the things of the stack in three dimensions, or go back to planes."""
-        viewer, stack, layers = self._place.viewer, self._stack, self._place.layers
-        if self._volume is not None and self._volume in viewer.layers:
-            viewer.dims.ndisplay = 2
-            viewer.layers.remove(self._volume)
-            self._volume = None
-            return
-        if stack is None or layers.image is None:
-            return
-        image = layers.image
-        data = things_volume(self._session.project, stack, layers.shape)
-        scale = list(image.scale) if image.ndim == data.ndim else [1.0] * data.ndim
-        for place, axis in enumerate(stack.axes):
-            if image.ndim == data.ndim and scale[place] == 1 and axis.step is not None:
-                across = stack.axes.of("columns")
-                if across is not None and across.step and across.unit == axis.unit:
-                    scale[place] = axis.step / across.step * scale[-1]
-        self._volume = Labels(
-            data, name=tr("Objects of the stack"), scale=scale, metadata={OWN: "volume"}
-        )
-        viewer.layers.append(self._volume)
-        viewer.dims.ndisplay = 3
 
     # ----------------------------------------------------------------- showing
 
