@@ -43,6 +43,8 @@ object that grows by a twentieth a plane does not do more, and a leak into a nei
 """
 _REMEMBERED: Final = 3
 """Planes by which an object is known by its looks: where it was accepted, and the last ones."""
+_LEAST_SEEN: Final = 0.3
+"""How far an object that is hardly seen where it was accepted must be seen in other planes."""
 _RIM: Final = (1.0, 8.0)
 """Px beside a mask between which its surroundings are looked at."""
 _PART: Final = 0.15
@@ -97,9 +99,9 @@ class Follower:
         self._grey, self._mask, self._box = grey, mask, box
         self._name, self._label = name, label
         self._speed = (0.0, 0.0)
-        self._usual: list[float] = []
         self._looks: list[Look] = []
         self._remember(grey)
+        self._usual = max(self._seen(mask, box, grey), _LEAST_SEEN)
 
     def _remember(self, grey: Floats) -> None:
         look = Look.of(grey, self._mask, self._box)
@@ -129,7 +131,8 @@ class Follower:
         if drawn is None:
             return None
         mask, box = drawn
-        sure = sureness(answer.iou, _iou(there, mask, box), self._seen(mask, box, grey))
+        seen = self._seen(mask, box, grey) / self._usual
+        sure = sureness(answer.iou, _iou(there, mask, box), seen)
         found = Found(mask, box, sure, _parts(mask))
         now, before = _middle(mask, box), _middle(self._mask, self._box)
         self._speed = now[0] - before[0], now[1] - before[1]

@@ -64,6 +64,7 @@ class StackView(QWidget):
         self._axes: list[ComboBox] = []
         self._shown_axes: tuple[tuple[str, int, str], ...] = ()
         self._form = QWidget()
+        self._form.setProperty("role", "body")
         self._grid = QGridLayout(self._form)
         self._grid.setContentsMargins(0, 0, 0, 0)
         for column_number in (0, 1):

@@ -319,7 +319,7 @@ class CarryingOn(QObject):
             StackSnapshot(
                 sentence=self._sentence(stack, carrying, waiting),
                 axes=tuple(
-                    ("" if axis.name.startswith("axis") else axis.name, axis.size, axis.role or "")
+                    (_said(axis.name), axis.size, axis.role or "")
                     for axis in (stack.axes.axes[place] for place in stack.axes.along)
                 ),
                 counter=stack.axes.name_of(stack.planes[image_id]),
@@ -348,3 +348,9 @@ class CarryingOn(QObject):
         if stack.depth_role is None:
             return tr("Say along which axis slices or moments lie, to carry masks on.")
         return tr("Accept a mask, then carry it on to the planes before and after.")
+
+
+def _said(name: str) -> str:
+    """Return an axis's name, but for napari's own, which only count."""
+    counts = name.startswith("axis") or name.lstrip("-").isdigit()
+    return "" if counts else name
