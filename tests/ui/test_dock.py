@@ -417,17 +417,17 @@ def test_preferences_change_keys_gestures_and_what_learns_at_once(desk, blobs):
 
     desk.open(blobs.folder)
     settings = get_plugin_settings("napari-sam-tune")
-    settings.keys.accept = "Shift-K"
+    settings.keys.accept = "Shift-L"
     settings.labelling.drag_draws_box = False
     settings.labelling.what_learns = "decoder and neck"
     assert desk.session.learner.config.parts == ("decoder", "neck")
     settings.labelling.what_learns = "automatic"
     assert desk.session.learner.config.parts == ()
-    assert desk.panel.object.buttons["accept"].key == "⇧K"
+    assert desk.panel.object.buttons["accept"].key == "⇧L"
     desk.propose((45, 45))
     desk.hand.press(Qt.Key.Key_Q)
     assert desk.session.project.annotations() == []
-    desk.hand.press(Qt.Key.Key_K, SHIFT)
+    desk.hand.press(Qt.Key.Key_L, SHIFT)
     assert len(desk.session.project.annotations()) == 1
 
     center = np.array(desk.viewer.scene.camera.center)

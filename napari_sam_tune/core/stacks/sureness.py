@@ -15,8 +15,8 @@ GONE: Final = 0.35
 def has_become_unsure(before: float, now: float) -> bool:
     """Whether carrying stops, by the sureness of the plane before and of this one.
 
-    In 21 runs on the stacks that this was chosen on, 370 of 380 planes carried well (IoU above .5)
-    come before a stop, and 2 of those carried badly (below .3) do.
+    In 22 runs on the stacks that this was chosen on, 613 of 623 planes carried well (IoU above .5)
+    come before a stop, and 5 of those carried badly (below .3) do.
     """
     return now < _ONCE or max(before, now) < LEAST_SURE
 
