@@ -114,6 +114,14 @@
         <translation>検出のある次の画像</translation>
     </message>
     <message>
+        <source>Carry the mask on through the stack, or stop</source>
+        <translation>マスクをスタックに引き継ぐ、または停止</translation>
+    </message>
+    <message>
+        <source>Accept the planes that were carried</source>
+        <translation>引き継いだ面を採用</translation>
+    </message>
+    <message>
         <source>Learn now</source>
         <translation>今すぐ学習</translation>
     </message>
@@ -3501,6 +3509,165 @@
     <message>
         <source>The weights in use are as they were.</source>
         <translation>使用中の重みは元のままです。</translation>
+    </message>
+    <message>
+        <source>not known yet</source>
+        <translation>まだ不明</translation>
+    </message>
+    <message>
+        <source>Stack</source>
+        <translation>スタック</translation>
+    </message>
+    <message>
+        <source>Carry on</source>
+        <translation>引き継ぐ</translation>
+    </message>
+    <message>
+        <source>Carry the accepted mask on to the planes before and after, until it is stopped</source>
+        <translation>採用したマスクを、停止するまで前後の面に引き継ぎます</translation>
+    </message>
+    <message>
+        <source>Accept the planes</source>
+        <translation>面を採用</translation>
+    </message>
+    <message>
+        <source>Accept all planes of this object that were carried and are sure enough</source>
+        <translation>引き継いだこの物体の面のうち、十分確かなものをすべて採用します</translation>
+    </message>
+    <message>
+        <source>Fill between</source>
+        <translation>間を埋める</translation>
+    </message>
+    <message>
+        <source>Fill the planes between two accepted masks from both sides</source>
+        <translation>採用した 2 つのマスクの間の面を両側から埋めます</translation>
+    </message>
+    <message>
+        <source>Next unsure</source>
+        <translation>次の不確かな面</translation>
+    </message>
+    <message>
+        <source>Go to the most unsure plane that waits</source>
+        <translation>待っている中で最も不確かな面に移ります</translation>
+    </message>
+    <message>
+        <source>See in 3-D</source>
+        <translation>3 次元で見る</translation>
+    </message>
+    <message>
+        <source>Show the objects of the stack in three dimensions, or planes</source>
+        <translation>スタックの物体を 3 次元で、または面で表示します</translation>
+    </message>
+    <message>
+        <source>Stop</source>
+        <translation>停止</translation>
+    </message>
+    <message>
+        <source>Accept a mask on this plane first, and say what the axes are.</source>
+        <translation>先にこの面でマスクを採用し、軸が何かを指定してください。</translation>
+    </message>
+    <message>
+        <source>Nothing that was carried waits.</source>
+        <translation>引き継いだもので待っているものはありません。</translation>
+    </message>
+    <message>
+        <source>Select two masks of one object in different planes first.</source>
+        <translation>先に、異なる面にある 1 つの物体の 2 つのマスクを選択してください。</translation>
+    </message>
+    <message>
+        <source>Accept masks in the stack first.</source>
+        <translation>先にスタックでマスクを採用してください。</translation>
+    </message>
+    <message>
+        <source>Axis {name}, {n:,} planes</source>
+        <translation>軸 {name}、{n:,} 枚</translation>
+    </message>
+    <message>
+        <source>What lies along this axis of the stack</source>
+        <translation>スタックのこの軸に沿って何が並んでいるか</translation>
+    </message>
+    <message>
+        <source>It is seen no farther.</source>
+        <translation>その先には見えません。</translation>
+    </message>
+    <message>
+        <source>It became unsure.</source>
+        <translation>不確かになりました。</translation>
+    </message>
+    <message>
+        <source>It met a mask made by hand.</source>
+        <translation>手で作られたマスクに達しました。</translation>
+    </message>
+    <message>
+        <source>It came to the end of the stack.</source>
+        <translation>スタックの端に達しました。</translation>
+    </message>
+    <message>
+        <source>Accept the mask on this plane first: it is then carried on.</source>
+        <translation>先にこの面のマスクを採用してください。その後に引き継がれます。</translation>
+    </message>
+    <message>
+        <source>On {image} it falls apart.</source>
+        <translation>{image} で分かれます。</translation>
+    </message>
+    <message>
+        <source>On {image} it runs into another object.</source>
+        <translation>{image} で別の物体と重なります。</translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} planes wait.</source>
+        <comment>1 plane waits.</comment>
+        <translation>
+            <numerusform>{n:,} 枚の面が待っています。</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} planes are accepted.</source>
+        <comment>1 plane is accepted.</comment>
+        <translation>
+            <numerusform>{n:,} 枚の面を採用しました。</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} are unsure: look at them.</source>
+        <comment>1 is unsure: look at it.</comment>
+        <translation>
+            <numerusform>{n:,} 枚は不確かです。確認してください。</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Carrying on: {n:,} planes so far.</source>
+        <comment>Carrying on: 1 plane so far.</comment>
+        <translation>
+            <numerusform>引き継ぎ中: これまでに {n:,} 枚。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>This plane was carried and is unsure: accept, correct or reject it.</source>
+        <translation>この面は引き継がれましたが不確かです。採用、修正、却下のいずれかをしてください。</translation>
+    </message>
+    <message>
+        <source>This plane was carried here: one key accepts all that are sure.</source>
+        <translation>この面は引き継がれました。1 つのキーで確かなものをすべて採用します。</translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} planes that were carried wait.</source>
+        <comment>1 plane that was carried waits.</comment>
+        <translation>
+            <numerusform>引き継いだ {n:,} 枚の面が待っています。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Say along which axis slices or moments lie, to carry masks on.</source>
+        <translation>マスクを引き継ぐには、スライスや時点がどの軸に沿うかを指定してください。</translation>
+    </message>
+    <message>
+        <source>Accept a mask, then carry it on to the planes before and after.</source>
+        <translation>マスクを採用し、前後の面に引き継いでください。</translation>
+    </message>
+    <message>
+        <source>Objects of the stack</source>
+        <translation>スタックの物体</translation>
     </message>
 </context>
 </TS>
