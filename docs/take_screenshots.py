@@ -45,7 +45,6 @@ def main() -> None:
             environment = {
                 **os.environ,
                 "HOME": home,
-                "LC_ALL": "C.UTF-8",  # PyQt asks for translations in the locale's letters
                 "NAPARI_CONFIG": str(Path(home, "napari.yaml")),
                 "SAM_TUNE_LOOK": look,
                 "XDG_CONFIG_HOME": str(Path(home, "config")),

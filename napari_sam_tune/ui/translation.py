@@ -59,8 +59,9 @@ def _best(names: Iterable[str]) -> Path | None:
     return None
 
 
-def _translate(text: str, one: str, n: int | None) -> str | None:
-    said = QCoreApplication.translate(_CONTEXT, text, one, -1 if n is None else n)
+def _translate(text: str, _: str, n: int | None) -> str | None:
+    # what a text is for one tells no two apart, and PyQt6 takes ASCII alone in its place
+    said = QCoreApplication.translate(_CONTEXT, text, None, -1 if n is None else n)
     return None if said == text else said
 
 
