@@ -158,9 +158,11 @@ def test_windows_are_the_pixels_that_the_whole_image_has(
     assert np.array_equal(seen, to_rgb8(part, image.limits))
     small = image.rgb((y0, x0, y1, x1), side)
     assert max(small.shape[:2]) == min(side, max(part.shape[:2]))
-    if dtype != "bool" and min(part.shape[:2]) > 20:  # of true and false the mean is not kept
+    # of true and false the mean is not kept; at its edges a window has pixels of copies in part
+    if dtype != "bool" and min(small.shape[:2]) > 8:
         again = Image.fromarray(seen).resize(small.shape[1::-1], Image.Resampling.BOX)
-        assert np.abs(np.asarray(again, np.int16) - small).mean() < 8  # of more than 150
+        # one pixel off would be 30 and more
+        assert np.abs(np.asarray(again, np.int16) - small).mean() < 16
 
 
 def test_the_same_pixels_have_the_same_name_whatever_holds_them(tmp_path: Path) -> None:
