@@ -145,7 +145,6 @@ def scratches(hand: Hand, camera: Camera) -> None:
     path = [*path[::step], path[-1]]
     hand.trace(path, lambda: camera.frame(60))
     camera.frame(1400)
-    camera.still("stroke_still", pointer=True)
     hand.press("Q")
     camera.frame(1600)
     camera.film("stroke")
@@ -202,7 +201,6 @@ def found(hand: Hand, camera: Camera) -> None:
 
     spin(shown, 300)
     hand.wait()
-    camera.still("find_all_still")
     truths = list(objects(hand))
     for _ in range(4):
         if not shown():
