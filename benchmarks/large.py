@@ -36,7 +36,8 @@ from scipy import ndimage
 
 from napari_sam_tune import Predictor, Project, Prompt, Session
 from napari_sam_tune.core.geometry.windows import clipped
-from napari_sam_tune.core.images.large_image import LargeImage, open_image
+from napari_sam_tune.core.images.large_image import LargeImage
+from napari_sam_tune.core.images.opening import open_image
 from napari_sam_tune.core.images.overview import averaged
 
 if TYPE_CHECKING:

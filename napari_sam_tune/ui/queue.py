@@ -18,10 +18,10 @@ from napari_sam_tune.core.images.large_image import (
     LARGE_PIXELS,
     LargeImage,
     as_large,
-    open_image,
 )
 from napari_sam_tune.core.images.large_source import SlicedSource
 from napari_sam_tune.core.images.names import absolute
+from napari_sam_tune.core.images.opening import open_image
 from napari_sam_tune.core.project.image_files import is_there, list_all_images
 from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.canvas.looks import OWN

@@ -18,8 +18,9 @@ from napari_sam_tune.core.errors import ImageError, ProjectError
 from napari_sam_tune.core.exchange.outgoing import images_out, selection
 from napari_sam_tune.core.images import large_image
 from napari_sam_tune.core.images.files import content_hash, read_image, to_rgb8
-from napari_sam_tune.core.images.large_image import LargeImage, as_large, open_image
+from napari_sam_tune.core.images.large_image import LargeImage, as_large
 from napari_sam_tune.core.images.large_source import SlicedSource
+from napari_sam_tune.core.images.opening import open_image
 from napari_sam_tune.core.images.overview import averaged
 from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.formats import label_images_out, ome_zarr_out

@@ -1,30 +1,25 @@
 """Images that are read where somebody looks, and never held whole.
 
-`open_image` gives a `LargeImage` where an image has more than `LARGE_PIXELS`, and the pixels
-themselves of all others. Whoever wants part of a large image reads a window of it.
+`images.opening.open_image` gives a `LargeImage` where an image has more than `LARGE_PIXELS`, and
+the pixels themselves of all others. Whoever wants part of a large image reads a window of it.
 """
 
 from __future__ import annotations
 
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from PIL import Image
 
 from napari_sam_tune.core.errors import ImageError
-from napari_sam_tune.core.geometry.windows import clipped, resized_shape, shape_of, whole
+from napari_sam_tune.core.geometry.windows import clipped, resized_shape, shape_of
 from napari_sam_tune.core.images.blocks import DIGITS, blocks_of, name_of_blocks, sample_of
 from napari_sam_tune.core.images.files import content_hash, hash_of_bands, to_rgb8, value_range
 from napari_sam_tune.core.images.large_level import Form, Level
 from napari_sam_tune.core.images.large_source import HeldSource, Source
-from napari_sam_tune.core.images.large_tiff import tiff_source
-from napari_sam_tune.core.images.large_zarr import ZarrSource, is_zarr
 from napari_sam_tune.core.images.overview import Overview, averaged
 from napari_sam_tune.core.images.picture import MOST_BYTES
-from napari_sam_tune.core.images.pictures import errors_told, open_picture
-from napari_sam_tune.core.images.tiff_picture import TiffPicture
 from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
@@ -365,50 +360,3 @@ def as_large(pixels: Pixels) -> LargeImage | None:
     if not is_image or pixels.shape[0] * pixels.shape[1] <= LARGE_PIXELS:
         return None
     return LargeImage(HeldSource(pixels), tr("The image"))
-
-
-def open_image(path: str | Path) -> Pixels | LargeImage:
-    """Open an image file or a `.zarr`: its pixels, or what they are read by where they are many.
-
-    Args:
-        path: a PNG, TIFF, JPEG, BMP or WebP file, or the folder of a zarr array or of OME-Zarr.
-
-    Returns:
-        What `images.files.read_image` returns, of up to `LARGE_PIXELS`; else a `LargeImage`. Of
-        a file that cannot be read in parts (PNG, JPEG, TIFFs in one strip, turned or in odd
-        colours) the pixels are decoded, and windows are taken of those.
-
-    Raises:
-        ImageError: as `read_image`.
-
-    """
-    path = Path(path)
-    if path.is_dir():
-        return _open_zarr(path)
-    with open_picture(path, lazily=True) as picture:
-        height, width = picture.shape[:2]
-        if height * width <= LARGE_PIXELS:
-            picture.check_held()
-            pixels = picture.read()
-            if pixels.size == 0:
-                raise ImageError(tr("{path} holds no pixels. Export or copy it again.", path=path))
-            return pixels
-        source: Source | None = None
-        if isinstance(picture, TiffPicture):
-            source = tiff_source(path, picture)
-        if source is None:
-            picture.check_held()
-            source = HeldSource(picture.read())
-    return LargeImage(source, str(path))
-
-
-def _open_zarr(path: Path) -> Pixels | LargeImage:
-    if not is_zarr(path):
-        raise ImageError(
-            tr("{path} is a folder, and neither a zarr array nor OME-Zarr. Give a file.", path=path)
-        )
-    with errors_told(str(path)):
-        image = LargeImage(ZarrSource(path), str(path))
-        if image.shape[0] * image.shape[1] <= LARGE_PIXELS:
-            return image.read(whole((image.shape[0], image.shape[1])))
-    return image

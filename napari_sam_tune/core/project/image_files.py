@@ -9,8 +9,9 @@ from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.geometry.turning import turned_shape
 from napari_sam_tune.core.images.files import content_hash as hash_of
 from napari_sam_tune.core.images.files import list_images, spatial_shape
-from napari_sam_tune.core.images.large_image import LargeImage, name_of_image, open_image
+from napari_sam_tune.core.images.large_image import LargeImage, name_of_image
 from napari_sam_tune.core.images.large_zarr import is_zarr, list_zarr_images
+from napari_sam_tune.core.images.opening import open_image
 from napari_sam_tune.core.images.pictures import open_picture
 
 if TYPE_CHECKING:

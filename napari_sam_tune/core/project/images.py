@@ -128,7 +128,7 @@ class ImagesOfProject:
         """Keep an image's pixels where the file on record, if it is there, holds others."""
         if record.path is None or not is_there(self.path / record.path):
             return record
-        if self._is_there(record):
+        if self.has_own_file(record):
             return record
         self._copy_image(record.id, record.content_hash, pixels)
         return self._journal.append("stored", image=record.id).images[record.id]
@@ -371,7 +371,7 @@ class ImagesOfProject:
             StorageError: the disk refused.
 
         """
-        lost = [record for record in self.images() if record.path and not self._is_there(record)]
+        lost = [record for record in self.images() if record.path and not self.has_own_file(record)]
         files = files_by_content(list_all_images(folder, recursive=True), lost)
         found = []
         for record in lost:
@@ -385,7 +385,9 @@ class ImagesOfProject:
 
     def has_own_file(self, record: ImageRecord) -> bool:
         """Tell whether an image's file is where it was, and as it was."""
-        return self._is_there(record)
+        file = self.path / (record.path or "")
+        own = record.content_hash
+        return is_there(file) and own in hashes_of_file(file, {own})
 
     def found_at(self, image_id: str, path: Path) -> ImageRecord:
         """Note where an image's file is, if it is not where it was.
@@ -396,8 +398,3 @@ class ImagesOfProject:
 
         """
         return self._found_again(self.image(image_id), path)
-
-    def _is_there(self, record: ImageRecord) -> bool:
-        file = self.path / (record.path or "")
-        own = record.content_hash
-        return is_there(file) and own in hashes_of_file(file, {own})

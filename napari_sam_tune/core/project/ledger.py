@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.geometry.turning import UPRIGHT, orientation_of, turned_shape
 from napari_sam_tune.core.models.base import BASE_VERSION, BaseRef
+from napari_sam_tune.core.project.log_values import mapping, text, texts
 from napari_sam_tune.core.project.naming import Naming
 from napari_sam_tune.core.project.review import Attribute, Reviews
 from napari_sam_tune.core.project.split import SPLITS
@@ -199,9 +200,9 @@ class Ledger:
     def _apply(self, entry: dict[str, Any]) -> None:
         match entry["kind"]:
             case "log":
-                self.writers[_text(entry["name"])] = _text(entry["machine"])
-                sizes = _plain(entry["old"])
-                self.old_logs.update((_text(name), int(size)) for name, size in sizes.items())
+                self.writers[text(entry["name"])] = text(entry["machine"])
+                sizes = mapping(entry["old"])
+                self.old_logs.update((text(name), int(size)) for name, size in sizes.items())
             case "base":
                 self._change_base(entry)
             case "image":
@@ -210,32 +211,34 @@ class Ledger:
                 pass
             case "relink":
                 record = self.images[entry["image"]]
-                self.images[record.id] = replace(record, path=_text(entry["path"]))
+                self.images[record.id] = replace(record, path=text(entry["path"]))
             case "stored":
                 record = self.images[entry["image"]]
                 self.images[record.id] = replace(record, path=None)
             case "turn":
                 self._turn_image(entry)
             case "looked_at":
-                self.looked_at.update(_texts(entry["images"]))
+                self.looked_at.update(texts(entry["images"]))
             case "mark":
-                self.marks[_text(entry["image"])] = bool(entry["done"]), bool(entry["empty"])
+                self.marks[text(entry["image"])] = bool(entry["done"]), bool(entry["empty"])
                 self.reviews.marked(entry["image"], entry.get("by"), entry["time"])
             case "delete" | "restore" as kind:
-                self.words[_text(entry["annotation"])] = entry["time"], kind == "delete"
+                self.words[text(entry["annotation"])] = entry["time"], kind == "delete"
             case "delete_all" | "restore_all" as kind:
                 word = entry["time"], kind == "delete_all"
-                self.words.update(dict.fromkeys(_texts(entry["annotations"]), word))
+                self.words.update(dict.fromkeys(texts(entry["annotations"]), word))
             case "exchange":
-                self.words[_text(entry["delete"])] = entry["time"], True
-                self.words[_text(entry["restore"])] = entry["time"], False
+                self.words[text(entry["delete"])] = entry["time"], True
+                self.words[text(entry["restore"])] = entry["time"], False
             case "weights":
-                info = WeightsInfo(_version(entry["version"]), entry["time"], _plain(entry["info"]))
+                info = WeightsInfo(
+                    _version(entry["version"]), entry["time"], mapping(entry["info"])
+                )
                 self.weights.setdefault(info.version, info)
             case "promote":
-                self._promote(entry["version"], entry["time"], _plain(entry["report"]))
+                self._promote(entry["version"], entry["time"], mapping(entry["report"]))
             case "place":
-                self.place.update(_plain(entry["place"]))
+                self.place.update(mapping(entry["place"]))
             case "review":
                 self._review(entry)
             case _:
@@ -246,30 +249,30 @@ class Ledger:
             case "class":
                 at = entry.get("at")
                 place = None if at is None else int(at)
-                self.naming.set_class(_text(entry["name"]), _text(entry["color"]), place)
+                self.naming.set_class(text(entry["name"]), text(entry["color"]), place)
             case "remove_class":
-                self.naming.remove_class(_text(entry["name"]))
+                self.naming.remove_class(text(entry["name"]))
             case "rename_class":
-                key, old, new = (_text(entry[name]) for name in ("key", "old", "new"))
+                key, old, new = (text(entry[name]) for name in ("key", "old", "new"))
                 self.naming.rename(key, old, new, entry["time"])
                 self.reviews.rename_class(key, old, new)
                 self._follow_name(old, new)
             case "rename_again":
-                self._rename_again(_text(entry["key"]), entry["time"], is_void=bool(entry["void"]))
+                self._rename_again(text(entry["key"]), entry["time"], is_void=bool(entry["void"]))
             case "relabel":
-                labels = {_text(i): _text(name) for i, name in _plain(entry["labels"]).items()}
-                gift = None if entry.get("key") is None else _text(entry["key"])
+                labels = {text(i): text(name) for i, name in mapping(entry["labels"]).items()}
+                gift = None if entry.get("key") is None else text(entry["key"])
                 self.naming.give(gift, labels, entry["time"])
                 self.reviews.class_given(labels)
             case "relabel_again":
-                key, void = _text(entry["key"]), bool(entry["void"])
+                key, void = text(entry["key"]), bool(entry["void"])
                 changed = self.naming.take_gift_back(key, entry["time"], is_void=void)
                 self.reviews.class_given(changed)
-                said = {i: one for i, one in _plain(entry["objects"]).items() if i in changed}
+                said = {i: one for i, one in mapping(entry["objects"]).items() if i in changed}
                 self.reviews.of_objects(said, entry.get("by"), entry["time"])
             case "attributes":
-                attributes = tuple(Attribute.from_json(_plain(a)) for a in entry["attributes"])
-                self.reviews.attributes[_text(entry["label"])] = attributes
+                attributes = tuple(Attribute.from_json(mapping(a)) for a in entry["attributes"])
+                self.reviews.attributes[text(entry["label"])] = attributes
             case "stack":
                 self.stacks.set_stack(entry)
             case "things":
@@ -300,9 +303,9 @@ class Ledger:
 
     def _review(self, entry: dict[str, Any]) -> None:
         by, when = entry.get("by"), entry["time"]
-        self.reviews.of_objects(_plain(entry.get("objects", {})), by, when)
-        for name, said in _plain(entry.get("images", {})).items():
-            fields = _plain(said)
+        self.reviews.of_objects(mapping(entry.get("objects", {})), by, when)
+        for name, said in mapping(entry.get("images", {})).items():
+            fields = mapping(said)
             self.reviews.of_image(name, fields, by, when)
             empty = self.marks.get(name, (False, False))[1]
             if fields.get("state") in {"done", "approved"}:
@@ -316,7 +319,7 @@ class Ledger:
         known = None if self.base is None else self.base.sha256
         if entry.get("was", known) != known:
             return  # of two that replace the same one at once, the first is it
-        self.base = BaseRef(_text(entry["name"]), _text(entry["sha256"]))
+        self.base = BaseRef(text(entry["name"]), text(entry["sha256"]))
         # the weights that go with it; the first releases said that in a line of its own
         version = entry.get("use")
         if version is not None and version != self.current_version:
@@ -327,9 +330,9 @@ class Ledger:
         self.promotions.append(Promotion(named, time, report))
 
     def _add_image(self, entry: dict[str, Any]) -> None:
-        if _text(entry["id"]) in self.images:
+        if text(entry["id"]) in self.images:
             return
-        group, stratum = _text(entry["group"]), entry["stratum"]
+        group, stratum = text(entry["group"]), entry["stratum"]
         _, split = self.groups.setdefault(group, (stratum, _split(entry["split"])))
         height, width = entry["shape"]
         if not all(type(side) is int and 0 < side < _LONGEST for side in (height, width)):
@@ -337,13 +340,13 @@ class Ledger:
         self.images[entry["id"]] = ImageRecord(
             id=entry["id"],
             shape=(height, width),
-            content_hash=_text(entry["content_hash"]),
+            content_hash=text(entry["content_hash"]),
             group=group,
             split=split,
-            path=None if entry["path"] is None else _text(entry["path"]),
-            stratum=None if stratum is None else _text(stratum),
+            path=None if entry["path"] is None else text(entry["path"]),
+            stratum=None if stratum is None else text(stratum),
             turn=None if entry.get("turn") is None else _orientation(entry["turn"]),
-            earlier=None if entry.get("earlier") is None else _text(entry["earlier"]),
+            earlier=None if entry.get("earlier") is None else text(entry["earlier"]),
         )
         self._note_turn(entry["id"])
 
@@ -354,7 +357,7 @@ class Ledger:
         self.images[record.id] = replace(
             record,
             shape=turned_shape(record.shape, orientation),
-            content_hash=_text(entry["content_hash"]),
+            content_hash=text(entry["content_hash"]),
             turn=orientation,
             earlier=record.content_hash,
         )
@@ -366,29 +369,11 @@ class Ledger:
             self.turns[image_id] = turn
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"a text was expected, not {value!r}")
-    return value
-
-
-def _texts(value: object) -> list[str]:
-    if not isinstance(value, list):
-        raise TypeError(f"texts were expected, not {value!r}")
-    return [_text(one) for one in value]
-
-
-def _plain(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise TypeError(f"names and values were expected, not {value!r}")
-    return value
-
-
 def _version(value: object) -> str:
     """Return a weights version; it becomes part of a file's name."""
-    if not _VERSION.fullmatch(_text(value)):
+    if not _VERSION.fullmatch(text(value)):
         raise ValueError(f"{value!r} is no weights version")
-    return _text(value)
+    return text(value)
 
 
 def _orientation(value: object) -> int:

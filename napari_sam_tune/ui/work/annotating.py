@@ -356,8 +356,7 @@ class Annotating(QObject):
 
     def refresh(self, *_: object) -> None:
         """Show the object in progress on the panel."""
-        state, current = self._session.state, self._session.open_object
-        layers = self._place.layers
+        layers, state, current = self._place.layers, self._session.state, self._session.open_object
         mode = str(layers.proposal.mode) if layers.is_open else "pan_zoom"
         candidates = 0 if current.proposal is None else len(current.proposal.candidates)
         self._place.panel.object.show_object(
