@@ -42,6 +42,8 @@ class Format:
         extra: what to install beside the package, or None.
         writer: "module:function" of an `writer.Writer`; None where nothing is written in it.
         suffix: of the file that is written, ".json"; "" where it is a folder.
+        of_stacks: it holds what a project knows of its stacks, so that a layer alone, which napari
+            itself saves as a volume, is not written in it.
 
     """
 
@@ -54,6 +56,7 @@ class Format:
     extra: str | None = None
     writer: str | None = None
     suffix: str = ""
+    of_stacks: bool = False
 
     def read(self, location: Location) -> Dataset:
         """Read a data set; its masks are read later, one by one.
@@ -284,11 +287,13 @@ FORMATS: Final = {
             "volumes",
             mark("label volumes of stacks, TIFF"),
             writer=f"{_HERE}.volumes_out:write_volumes",
+            of_stacks=True,
         ),
         Format(
             "volumes-zarr",
             mark("label volumes of stacks, OME-Zarr"),
             writer=f"{_HERE}.volumes_out:write_volumes_zarr",
+            of_stacks=True,
         ),
         Format(
             "geojson",

@@ -148,6 +148,8 @@ def test_what_is_no_project_is_left_to_others(tmp_path, project):
 
 # ---- writing ----
 
+FOR_LAYERS = [form for form in FORMATS.values() if form.writer and not form.of_stacks]
+
 
 def read_manifest():
     return yaml.safe_load((Path(__file__).parents[2] / "napari.yaml").read_text("utf-8"))
@@ -167,7 +169,7 @@ def test_the_manifest_names_every_writer():
     manifest = read_manifest()
     writers = manifest["contributions"]["writers"]
     named = {writer["command"].removeprefix(f"{PLUGIN}.write_"): writer for writer in writers}
-    known = {writer_name(name): form for name, form in FORMATS.items() if form.writer}
+    known = {writer_name(form.name): form for form in FOR_LAYERS}
     assert set(named) == set(known)
     for name, form in known.items():
         assert named[name]["filename_extensions"] == ([form.suffix] if form.suffix else [])
@@ -176,8 +178,7 @@ def test_the_manifest_names_every_writer():
 
 
 @pytest.mark.usefixtures("plugin")
-@pytest.mark.parametrize("form", [form for form in FORMATS.values() if form.writer],
-                         ids=lambda form: form.name)  # fmt: skip
+@pytest.mark.parametrize("form", FOR_LAYERS, ids=lambda form: form.name)
 def test_a_labels_layer_is_saved_in_every_format(form, tmp_path):
     data = np.zeros((40, 60), np.int32)
     data[5:15, 5:20], data[20:30, 30:50] = 3, 7

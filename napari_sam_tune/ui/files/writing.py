@@ -1,7 +1,8 @@
 """napari's writers: a Labels layer in every format that masks go out in.
 
 The manifest names `write_coco`, `write_yolo` … here, one for each format of the registry that has a
-writer. Each object's class is the column `class` of the layer's features, where there is one.
+writer, but for those that hold what only a project knows. Each object's class is the column `class`
+of the layer's features, where there is one.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Writer:
     """Return the writer of a format, by the name the manifest gives it."""
     for form, known in FORMATS.items():
-        if known.writer is not None and name == f"write_{writer_name(form)}":
+        is_for_layers = known.writer is not None and not known.of_stacks
+        if is_for_layers and name == f"write_{writer_name(form)}":
             return partial(save_layer, form)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
