@@ -119,7 +119,7 @@
     </message>
     <message>
         <source>Accept the planes that were carried</source>
-        <translation>引き継いだ面を採用</translation>
+        <translation>引き継いだ面を確定</translation>
     </message>
     <message>
         <source>Learn now</source>
@@ -2809,7 +2809,7 @@
         <source>Done again: {n:,} planes are accepted.</source>
         <comment>Done again: the plane is accepted.</comment>
         <translation>
-            <numerusform>やり直しました: {n:,} 枚の面が採用されました。</numerusform>
+            <numerusform>やり直しました: {n:,} 枚の面が確定されました。</numerusform>
         </translation>
     </message>
     <message>
@@ -3524,15 +3524,15 @@
     </message>
     <message>
         <source>Carry the accepted mask on to the planes before and after, until it is stopped</source>
-        <translation>採用したマスクを、停止するまで前後の面に引き継ぎます</translation>
+        <translation>確定したマスクを、停止するまで前後の面に引き継ぎます</translation>
     </message>
     <message>
         <source>Accept the planes</source>
-        <translation>面を採用</translation>
+        <translation>面を確定</translation>
     </message>
     <message>
         <source>Accept all planes of this object that were carried and are sure enough</source>
-        <translation>引き継いだこの物体の面のうち、十分確かなものをすべて採用します</translation>
+        <translation>引き継いだこの物体の面のうち、十分確かなものをすべて確定します</translation>
     </message>
     <message>
         <source>Fill between</source>
@@ -3540,7 +3540,7 @@
     </message>
     <message>
         <source>Fill the planes between two accepted masks from both sides</source>
-        <translation>採用した 2 つのマスクの間の面を両側から埋めます</translation>
+        <translation>確定した 2 つのマスクの間の面を両側から埋めます</translation>
     </message>
     <message>
         <source>Next unsure</source>
@@ -3564,7 +3564,7 @@
     </message>
     <message>
         <source>Accept a mask on this plane first, and say what the axes are.</source>
-        <translation>先にこの面でマスクを採用し、軸が何かを指定してください。</translation>
+        <translation>先にこの面でマスクを確定し、軸が何かを指定してください。</translation>
     </message>
     <message>
         <source>Nothing that was carried waits.</source>
@@ -3576,7 +3576,7 @@
     </message>
     <message>
         <source>Accept masks in the stack first.</source>
-        <translation>先にスタックでマスクを採用してください。</translation>
+        <translation>先にスタックでマスクを確定してください。</translation>
     </message>
     <message>
         <source>Axis {name}, {n:,} planes</source>
@@ -3604,7 +3604,7 @@
     </message>
     <message>
         <source>Accept the mask on this plane first: it is then carried on.</source>
-        <translation>先にこの面のマスクを採用してください。その後に引き継がれます。</translation>
+        <translation>先にこの面のマスクを確定してください。その後に引き継がれます。</translation>
     </message>
     <message>
         <source>On {image} it falls apart.</source>
@@ -3625,7 +3625,7 @@
         <source>{n:,} planes are accepted.</source>
         <comment>1 plane is accepted.</comment>
         <translation>
-            <numerusform>{n:,} 枚の面を採用しました。</numerusform>
+            <numerusform>{n:,} 枚の面を確定しました。</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -3644,11 +3644,11 @@
     </message>
     <message>
         <source>This plane was carried and is unsure: accept, correct or reject it.</source>
-        <translation>この面は引き継がれましたが不確かです。採用、修正、却下のいずれかをしてください。</translation>
+        <translation>この面は引き継がれましたが不確かです。確定、修正、却下のいずれかをしてください。</translation>
     </message>
     <message>
         <source>This plane was carried here: one key accepts all that are sure.</source>
-        <translation>この面は引き継がれました。1 つのキーで確かなものをすべて採用します。</translation>
+        <translation>この面は引き継がれました。1 つのキーで確かなものをすべて確定します。</translation>
     </message>
     <message numerus="yes">
         <source>{n:,} planes that were carried wait.</source>
@@ -3663,7 +3663,7 @@
     </message>
     <message>
         <source>Accept a mask, then carry it on to the planes before and after.</source>
-        <translation>マスクを採用し、前後の面に引き継いでください。</translation>
+        <translation>マスクを確定し、前後の面に引き継いでください。</translation>
     </message>
     <message>
         <source>Objects of the stack</source>
