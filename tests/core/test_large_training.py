@@ -13,12 +13,13 @@ from napari_sam_tune.core.training.job import TrainingJob
 from napari_sam_tune.core.training.setup import set_up
 from napari_sam_tune.core.training.syllabus import draw_up
 
-SIDE = 5000
+SIDE = 2000
+"""More than is looked at whole, by a starter that sees 128 px."""
 FAST = TrainConfig(steps=3, batch_size=4, look_every=2, robot_clicks=2, look_objects=2)
 
 
 @pytest.fixture(scope="module")
-def scan(tmp_path_factory):
+def scan(tmp_path_factory, at_128_px):
     """A project with one large image on which twelve discs are accepted, and the jobs' base."""
     rng = np.random.default_rng(0)
     image = rng.integers(110, 130, (SIDE, SIDE), np.uint8)
@@ -26,7 +27,7 @@ def scan(tmp_path_factory):
     predictor = Predictor.from_checkpoint("starter", device="cpu")
     line = np.arange(-20, 21)
     disc = np.hypot(line[:, None], line[None]) <= 18
-    boxes = [(y, x, y + 41, x + 41) for y in (300, 2400, 4600) for x in (90, 1500, 3100, 4900)]
+    boxes = [(y, x, y + 41, x + 41) for y in (120, 960, 1840) for x in (40, 600, 1240, 1955)]
     for y0, x0, y1, x1 in boxes:
         image[y0:y1, x0:x1][disc] = 220
     project.register(image, "scan")
@@ -56,7 +57,7 @@ def test_what_is_looked_at_is_a_window_that_holds_the_mask(scan):
     examples = [e for step in syllabus.schedule for call in step for e in call]
     for example in [*examples, *syllabus.judging]:
         y0, x0, y1, x1 = example.frame.window
-        assert max(y1 - y0, x1 - x0) <= 1024
+        assert max(y1 - y0, x1 - x0) <= 256
         top, left, bottom, right = example.annotation.bbox
         assert y0 <= top < bottom <= y1
         assert x0 <= left < right <= x1

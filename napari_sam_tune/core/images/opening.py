@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.geometry.windows import whole
-from napari_sam_tune.core.images.large_image import LARGE_PIXELS, LargeImage
+from napari_sam_tune.core.images import large_image
+from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.images.large_source import HeldSource
 from napari_sam_tune.core.images.large_tiff import tiff_source
 from napari_sam_tune.core.images.large_zarr import ZarrSource, is_zarr
@@ -40,7 +41,7 @@ def open_image(path: str | Path) -> Pixels | LargeImage:
         return _open_zarr(path)
     with open_picture(path, lazily=True) as picture:
         height, width = picture.shape[:2]
-        if height * width <= LARGE_PIXELS:
+        if height * width <= large_image.LARGE_PIXELS:
             picture.check_held()
             pixels = picture.read()
             if pixels.size == 0:
@@ -62,6 +63,6 @@ def _open_zarr(path: Path) -> Pixels | LargeImage:
         )
     with errors_told(str(path)):
         image = LargeImage(ZarrSource(path), str(path))
-        if image.shape[0] * image.shape[1] <= LARGE_PIXELS:
+        if image.shape[0] * image.shape[1] <= large_image.LARGE_PIXELS:
             return image.read(whole((image.shape[0], image.shape[1])))
     return image
