@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import ndimage
 from skimage.measure import find_contours
 
 if TYPE_CHECKING:
@@ -41,16 +42,17 @@ def boundaries(mask: Mask) -> tuple[list[NDArray[np.int64]], bool]:
     """Follow the outermost pixels of each part, as OpenCV's `findContours` does.
 
     Args:
-        mask: (H, W) bool. Parts that touch at a corner are one part.
+        mask: (H, W) bool. Parts that touch at a corner are one part. A part in the hole of another
+            goes with it: holes are filled, and what is outlined twice counts as outside.
 
     Returns:
         for each part (N, 2) as (x, y) of pixels, those between two on a straight line left out;
         and whether the mask has holes.
 
     """
-    contours = _contours(mask)
-    outer = [contour for contour in contours if _is_outer(contour)]
-    return [_straightened(_inside(c, mask)) for c in outer], len(outer) < len(contours)
+    filled = np.asarray(ndimage.binary_fill_holes(mask))
+    outer = [_straightened(_inside(contour, filled)) for contour in _contours(filled)]
+    return outer, bool((filled != mask).any())
 
 
 def _contours(mask: Mask) -> list[NDArray[np.float64]]:

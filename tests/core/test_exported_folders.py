@@ -105,6 +105,17 @@ def test_yolo_is_drawn_by_opencv_as_it_was(tmp_path: Path, images: list[ImageOut
     assert found["none.png"] == []
 
 
+def test_yolo_fills_what_lies_in_a_hole_with_the_hole(
+    tmp_path: Path, images: list[ImageOut]
+) -> None:
+    labels = np.zeros(SHAPE, np.uint16)
+    labels[2:17, 3:20], labels[4:15, 5:18], labels[7:12, 8:14] = 7, 0, 7
+    ring = labels_out("a b.png", labels, classes={7: "pore"}, path=images[0].path)
+    write("yolo", [ring], tmp_path / "out")
+    (found,) = read("yolo", tmp_path)["a b.png"]
+    np.testing.assert_array_equal(found.mask, ndimage.binary_fill_holes(labels))
+
+
 def test_index_pictures_are_in_the_colours_of_the_classes(
     tmp_path: Path, images: list[ImageOut]
 ) -> None:
