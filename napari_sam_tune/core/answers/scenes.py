@@ -268,7 +268,7 @@ class SceneFeatures:
         if window is None:
             return self._extractor.extract(to_rgb8(self._project.read_image(scene.image_id)))
         if opened is None:
-            source, stages = rgb_source(self._project.read_image(scene.image_id)), None
+            source, stages = rgb_source(self._project.open_image(scene.image_id)), None
         else:
             source, stages = opened.source, opened.stages_of(window)
         seen = self._extractor.extract(source.rgb(window, 2 * SIDE), stages)

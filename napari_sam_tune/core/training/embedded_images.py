@@ -205,7 +205,7 @@ class EmbeddedImages:
         return glance(source) if window is None else source.rgb(window)
 
     def _source(self, image_id: str) -> RgbSource:
-        return self._sources.get(image_id, lambda i: rgb_source(self._project.read_image(i)))
+        return self._sources.get(image_id, lambda i: rgb_source(self._project.open_image(i)))
 
     def _input_pixels(self, seen: Seen) -> Tensor:
         image_id, window = seen

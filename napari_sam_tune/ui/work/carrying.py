@@ -161,7 +161,7 @@ class CarryingOn(QObject):
             self.refresh()
             return
         current = self._session.open_object
-        if current.mask is not None and not current.is_suggestion:
+        if current.placed is not None and not current.is_suggestion:
             # the mask in progress is accepted first: that is the one that is meant
             self._annotating.actions["accept"]()
             self._annotating.asking.after_answer(self._start_here)
