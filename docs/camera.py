@@ -158,6 +158,10 @@ class Camera:
         picture = self._grabbed(window) if window is not None else self._seen(pointer=pointer)
         picture.save(self.folder / f"{name}{self.suffix}.webp", **_STILL)
 
+    def begin(self) -> None:
+        """Begin a film: what was pressed before it is not in it."""
+        self.hand.pressed, self.frames, self.times = "", [], []
+
     def frame(self, milliseconds: int, *, ring: bool = False) -> None:
         """Add what is seen to the film, to be shown for so long."""
         QApplication.processEvents()
@@ -175,7 +179,7 @@ class Camera:
             self.frame(60)
 
     def film(self, name: str) -> None:
-        """Keep what was filmed; it begins anew."""
+        """Keep what was filmed since it began."""
         first, *others = self.frames
         first.save(
             self.folder / f"{name}.webp",
@@ -185,7 +189,6 @@ class Camera:
             loop=0,
             **_FILM,
         )
-        self.frames, self.times = [], []
 
     def _seen(self, *, pointer: bool, ring: bool = False, key: str = "") -> Image.Image:
         seen = self.hand.viewer.screenshot(canvas_only=False, flash=False)

@@ -1,10 +1,10 @@
 """Take the pictures and films of the book: a hand's clicks in a real viewer, on the samples.
 
-    sh tests/on_display.sh python docs/take_screenshots.py [en] [en-dark] [ja]
+    sh tests/on_display.sh python docs/take_screenshots.py [en] [en-dark] [ja] [page]
 
 Learning is shown on photographs that the model does not know: SAM_TUNE_NUCLEI names the folder that
-`benchmarks/nuclei.py` makes. Each look is taken by a process of its own, whose settings and
-documents nobody else sees.
+`benchmarks/nuclei.py` makes. Each look of the dock is taken by a process of its own, whose settings
+and documents nobody else sees; `page` are the server's page at a desktop and on a phone.
 """
 
 # ruff: noqa: TID251, S603 - a script about the dock that starts itself
@@ -38,7 +38,12 @@ FITS = 0.6
 
 def main() -> None:
     """Take all looks, or those named."""
-    for look in sys.argv[1:] or LOOKS:
+    for look in sys.argv[1:] or (*LOOKS, "page"):
+        if look == "page":
+            from page_camera import take_page
+
+            take_page()
+            continue
         with tempfile.TemporaryDirectory() as scratch:
             home = str(Path(scratch, "ana"))  # paths are in view
             Path(home).mkdir()
@@ -111,6 +116,7 @@ def pits(hand: Hand, camera: Camera) -> None:
     """Click on one pit, draw a box around the other."""
     left, right = sorted(objects(hand), key=lambda mask: middle(mask)[0])
     start = 40.0, 150.0
+    camera.begin()
     hand.point(start)
     camera.frame(700)
     camera.way(start, middle(left))
@@ -138,6 +144,7 @@ def scratches(hand: Hand, camera: Camera) -> None:
 
     hand.panel.classes.edited.emit("scratch", "")
     first, *others = sorted(objects(hand), key=lambda mask: -mask.sum())
+    camera.begin()
     hand.press("Shift+W")
     camera.frame(900)
     path = [tuple(map(float, xy)) for xy in centre_line(first)]
@@ -150,6 +157,7 @@ def scratches(hand: Hand, camera: Camera) -> None:
     camera.film("stroke")
     hand.press("Esc")
     hard = others[0] if others else first
+    camera.begin()
     hand.click(middle(hard))
     camera.frame(1200, ring=True)
     for _ in range(3):
@@ -190,6 +198,7 @@ def found(hand: Hand, camera: Camera) -> None:
         next_image(hand)
     hand.point((40.0, 150.0))
     hand.panel.suggestions._orders.setCurrentIndex(1)  # the surest first
+    camera.begin()
     camera.frame(900)
     hand.press("Shift+F")
     camera.frame(700)
@@ -255,7 +264,9 @@ def learning(hand: Hand, camera: Camera, nuclei: Path) -> None:
             for truth in objects(hand):
                 label_object(hand, truth)
             next_image(hand)
-        hand.click(middle(hardest(hand)))
+        hard = middle(hardest(hand))
+        camera.begin()
+        hand.click(hard)
         camera.frame(1600, ring=True)
         hand.work.fine_tuning.start()
         spin(lambda: len(hand.work.fine_tuning._curve.losses) > 6)
@@ -266,7 +277,6 @@ def learning(hand: Hand, camera: Camera, nuclei: Path) -> None:
         spin(lambda: not session.state.training)
         hand.wait()
         if session.weights_version == "base":
-            camera.frames, camera.times = [], []
             hand.press("J")
     spin(lambda: session.open_object.proposal.weights_version == session.weights_version)
     hand.wait()
@@ -299,7 +309,6 @@ def hardest(hand: Hand) -> NDArray[np.bool_]:
         mask = hand.work.place.session.open_object.mask
         scores.append(((mask & truth).sum() / (mask | truth).sum(), truth))
         hand.press("J")
-        hand.pressed = ""  # no film has begun
     return min(scores, key=lambda scored: scored[0])[1]
 
 
@@ -357,7 +366,6 @@ def next_image(hand: Hand, key: str = "K") -> None:
     spin(lambda: hand.work.place.session.state.image_id != before)
     spin(lambda: hand.work.opening.is_ready)
     hand.wait()
-    hand.pressed = ""  # no film has begun
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ TAKEN_IN: Final = {
     "benchmarks/README.md": "explanation/benchmarks.md",
     "CHANGELOG.md": "reference/changelog.md",
 }
-"""Pages of the repository that are in the book as they stand, English alone."""
+"""Pages of the repository that are in the book as they stand."""
 MADE: Final = ("command-line", "configuration", "api", "keys", "mask-formats")
 """Pages of `reference/` that are made from the code, English alone."""
 MUST_FOLLOW: Final = ("tutorials", "how-to")
@@ -57,8 +57,9 @@ def hash_of(text: str) -> str:
 
 def translations() -> Iterator[tuple[str, str | None, str]]:
     """Yield each Japanese page's place, the hash it names and that of the English page now."""
+    taken_in = {place: ROOT / source for source, place in TAKEN_IN.items()}
     for path, place in places("ja").items():
-        english = DOCS / "en" / place
+        english = taken_in.get(place, DOCS / "en" / place)
         now = hash_of(english.read_text(encoding="utf-8")) if english.is_file() else ""
         found = _MADE_FROM.match(path.read_text(encoding="utf-8"))
         yield place, found[1] if found else None, now
@@ -105,7 +106,7 @@ def _place(target: str, source: Path, place: str, language: str) -> str:
     translated = DOCS / language / english.get(there, "-")
     if there in own:
         return _relative(own[there], place) + mark + anchor
-    if translated in own:
+    if translated in own and translated != source:
         raise Broken(f"{source.relative_to(ROOT)} links to English, but {translated} is there")
     if there in english:  # from another language: the page as it is served
         up = "../" * (place.count("/") + (not place.endswith("index.md")) + 1)
@@ -117,7 +118,7 @@ def _place(target: str, source: Path, place: str, language: str) -> str:
         if there.is_relative_to(folder) and any(
             (images / there.name).is_file() for images in (folder, DOCS / "images")
         ):
-            return _relative(f"images/{there.name}", place)
+            return _relative(f"images/{there.name}", place) + mark + anchor  # #only-dark
     raise Broken(
         f"{source.relative_to(ROOT)} names {target}, which is not there or not in the book"
     )

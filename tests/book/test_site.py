@@ -7,7 +7,7 @@ import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from playwright.sync_api import sync_playwright
@@ -90,6 +90,18 @@ def test_the_switch_of_languages_stays_on_the_page(page: Page, top: str) -> None
     page.goto(f"{top}how-to/cracks/")
     switch = page.locator("a[hreflang=ja]").first
     assert page.evaluate("a => a.href", switch.element_handle()) == f"{top}ja/how-to/cracks/"
+
+
+@pytest.mark.parametrize(("scheme", "other"), [("light", "dark"), ("dark", "light")])
+def test_pictures_are_as_light_as_the_page(
+    page: Page, top: str, scheme: Literal["light", "dark"], other: str
+) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.goto(f"{top}tutorials/first-masks/")
+    for shade, shown in ((scheme, True), (other, False)):
+        pictures = page.locator(f'article img[src$="#only-{shade}"]')
+        assert pictures.count() > 0
+        assert all(one.is_visible() == shown for one in pictures.all())
 
 
 def test_every_page_on_a_phone(page: Page, top: str) -> None:

@@ -1,9 +1,6 @@
-"""Take the screenshots of the server's page: a server, and the system's Chromium on a sample.
+"""Takes the pictures of the server's page: a server, and the system's Chromium on a sample."""
 
-python docs/take_page_screenshots.py
-"""
-
-# ruff: noqa: S101, S603 - a script that runs our own server
+# ruff: noqa: S101, S603 - runs our own server
 
 from __future__ import annotations
 
@@ -12,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +44,7 @@ def shots(page: Page, clicks: list[tuple[int, int]], box: bool) -> None:
     page.wait_for_selector("#message:not([data-kind=waits])")
 
 
+@contextmanager
 def served() -> Iterator[str]:
     """Run a server while its address is used."""
     command = [sys.executable, "-m", "napari_sam_tune.cli", "serve", "--port", "0"]
@@ -53,30 +52,27 @@ def served() -> Iterator[str]:
         assert server.stdout is not None
         found = re.search(r"http://[\w.:]+", server.stdout.readline())
         assert found is not None
-        yield found[0].rstrip(".")
-        server.terminate()
+        try:
+            yield found[0].rstrip(".")
+        finally:
+            server.terminate()
 
 
-def main() -> None:
-    """Take both pictures, light."""
+def take_page() -> None:
+    """Take both pictures, at a desktop and on a phone, light."""
     program = shutil.which("chromium") or shutil.which("google-chrome")
-    for place in served():
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=program)
-            desktop = browser.new_page(viewport={"width": 1366, "height": 768})
-            phone = browser.new_page(
-                viewport={"width": 390, "height": 844}, device_scale_factor=1.5, has_touch=True
-            )
-            for page, name, clicks in (
-                (desktop, "page", [(125, 88), (175, 118)]),
-                (phone, "page_phone", [(72, 102)]),
-            ):
-                page.goto(place)
-                shots(page, clicks, box=len(clicks) > 1)
-                with Image.open(io.BytesIO(page.screenshot())) as seen:
-                    seen.save(IMAGES / f"{name}.webp", quality=85, method=6)
-            browser.close()
-
-
-if __name__ == "__main__":
-    main()
+    with served() as place, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program)
+        desktop = browser.new_page(viewport={"width": 1366, "height": 768})
+        phone = browser.new_page(
+            viewport={"width": 390, "height": 844}, device_scale_factor=1.5, has_touch=True
+        )
+        for page, name, clicks in (
+            (desktop, "page", [(125, 88), (175, 118)]),
+            (phone, "page_phone", [(72, 102)]),
+        ):
+            page.goto(place)
+            shots(page, clicks, box=len(clicks) > 1)
+            with Image.open(io.BytesIO(page.screenshot())) as seen:
+                seen.save(IMAGES / f"{name}.webp", quality=85, method=6)
+        browser.close()
