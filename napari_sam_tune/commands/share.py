@@ -25,6 +25,16 @@ Endpoint = Annotated[
 Region = Annotated[str | None, typer.Option(help="Region of the store.")]
 Images = Annotated[bool, typer.Option(help="Image files are sent and fetched, too.")]
 
+Embeddings = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        metavar="GB",
+        help="What the model sees in images is exchanged, too, as long as that is no more than so "
+        "many gigabytes; 0 ends it.",
+    ),
+]
+
 
 def share(
     project: Annotated[Path, typer.Argument(help="Project folder.")],
@@ -35,6 +45,7 @@ def share(
     endpoint: Endpoint = None,
     region: Region = None,
     images: Images = True,
+    embeddings: Embeddings = None,
     watch: Annotated[bool, typer.Option(help="Go on until Ctrl+C.")] = False,
     here: Annotated[
         bool, typer.Option(help="This computer exchanges the copy from now on, another one did.")
@@ -48,6 +59,7 @@ def share(
         share_project(project, url, endpoint=endpoint, region=region, images=images)
     if here:
         exchange_here(project)
+    _allow(project, embeddings)
     exchange = _opened(project)
     _exchange(exchange)
     while watch:
@@ -64,12 +76,22 @@ def join(
     endpoint: Endpoint = None,
     region: Region = None,
     images: Images = True,
+    embeddings: Embeddings = None,
 ) -> None:
     """Make a copy of a shared project to work in; run it again where it was stopped."""
     from napari_sam_tune.core.sharing.joining import join as join_project
 
     join_project(url, folder, endpoint=endpoint, region=region, images=images)
+    _allow(folder, embeddings)
     _exchange(_opened(folder))
+
+
+def _allow(project: Path, embeddings: float | None) -> None:
+    """Keep how many gigabytes of embeddings there may be, where that is said."""
+    from napari_sam_tune.core.sharing.joining import allow_embeddings
+
+    if embeddings is not None:
+        allow_embeddings(project, round(embeddings * 1e9))
 
 
 def _opened(path: Path) -> Exchange:
@@ -95,6 +117,8 @@ def _exchange(exchange: Exchange, *, only_news: bool = False) -> None:
         "mask put there": total.masks_out,
         "image fetched": total.images_in,
         "image sent": total.images_out,
+        "embedding fetched": total.embeddings_in,
+        "embedding sent": total.embeddings_out,
     }
     said = ", ".join(f"{count} × {what}" for what, count in counts.items() if count)
     if said or not only_news:

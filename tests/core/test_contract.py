@@ -68,8 +68,11 @@ def test_no_request_breaks_the_server_fuzz(tmp_path: Path, generation: Generatio
             def send(case: Case) -> None:
                 case.call_and_validate(base_url=str(client.base_url), timeout=60, checks=CHECKS)
                 sizes.append(psutil.Process().memory_info().rss)
+                if len(sizes) % 1000 == 0:  # what `-s` shows of a long run
+                    print(f"{len(sizes)} requests, {sizes[-1] / 2**20:.0f} MiB", flush=True)
 
             send()
+    print(f"{len(sizes)} requests to {len(operations)} operations", flush=True)
     assert len(sizes) >= len(operations)
     if MANY >= 100:  # before that memory is what the first requests of each kind need
         assert max(sizes) < GROWN * max(sizes[: len(sizes) // 2])

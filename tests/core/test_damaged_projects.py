@@ -26,6 +26,7 @@ from napari_sam_tune.core.images.files import content_hash
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.project import journal
 from napari_sam_tune.core.project.project import NewAnnotation, Project
+from napari_sam_tune.core.sharing.joining import share
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -316,6 +317,22 @@ def test_pixels_in_the_project_are_those_that_were_labelled(project: Project) ->
     assert not out.exists()
     checked = CliRunner().invoke(app, ["check", str(project.path)])
     assert "1.png" in checked.output
+
+
+@pytest.mark.parametrize("version", [2, 3, 4])
+def test_a_lost_marker_keeps_no_release_out_that_can_read_the_project(
+    project: Project, tmp_path: Path, version: int
+) -> None:
+    if version == 3:
+        project.set_class("pore", "#ffffff")
+        project.rename_class("pore", "hole")
+    if version == 4:
+        share(project.path, str(tmp_path / "drive"))
+    marker = project.path / "project.json"
+    assert json.loads(marker.read_text())["version"] == version
+    marker.unlink()
+    assert CliRunner().invoke(app, ["check", str(project.path), "--repair"]).exit_code == 0
+    assert json.loads(marker.read_text())["version"] == version
 
 
 # ---- logs of the first releases, and of other machines ----

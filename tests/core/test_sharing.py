@@ -23,17 +23,21 @@ from network import network
 from PIL import Image
 from typer.testing import CliRunner
 
+from napari_sam_tune import Predictor, Prompt, Session
 from napari_sam_tune.cli import app
+from napari_sam_tune.core.answers.caching import open_cache
+from napari_sam_tune.core.batch.embed import embed_folder
 from napari_sam_tune.core.errors import ProjectError, ShareError, ShareUnreachable
 from napari_sam_tune.core.images.files import content_hash, read_image
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.project.checking import ProjectCheck
 from napari_sam_tune.core.project.project import NewAnnotation, Project
-from napari_sam_tune.core.sharing.bundle import Bundle, LogPart
+from napari_sam_tune.core.sharing.bundle import Bundle, LogPart, SharedEmbedding, packed_parts
 from napari_sam_tune.core.sharing.exchange import Exchange
-from napari_sam_tune.core.sharing.joining import exchange_here, join, share
+from napari_sam_tune.core.sharing.joining import allow_embeddings, exchange_here, join, share
 from napari_sam_tune.core.sharing.place import SharedPlace
 from napari_sam_tune.core.storage.chained_log import ChainedLog
+from napari_sam_tune.core.storage.embeddings import Embedding, EmbeddingCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -384,6 +388,124 @@ def test_another_computer_does_not_exchange_the_same_copy(
     exchange(first)
 
 
+@pytest.fixture(scope="module")
+def predictor(at_128_px: None) -> Predictor:
+    return Predictor.from_checkpoint("starter", device="cpu")
+
+
+def encoded(project: Project, predictor: Predictor) -> int:
+    """Encode the photographs of a project; return how many it had not got yet."""
+    paths = [project.path / (project.image(name).path or "") for name in ("a.png", "b.png")]
+    folders = {path.parent.resolve() for path in paths}
+    return sum(s.encoded for f in folders for s in embed_folder(project, predictor, f))
+
+
+@pytest.mark.parametrize("kind", ["folder", "s3"])
+def test_what_one_encoded_the_other_need_not(
+    first: Project, bucket: str, s3: str, tmp_path: Path, predictor: Predictor, kind: str
+) -> None:
+    url, endpoint = (str(tmp_path / "d"), None) if kind == "folder" else (f"s3://{bucket}/p", s3)
+    copy = joined(first, url, tmp_path / "copy", endpoint)
+    assert encoded(first, predictor) == 2
+    exchange(first, copy)  # nobody asked for it
+    assert SharedPlace(url, endpoint=endpoint).names("embeddings") == []
+    # of a tuned encoder it is of use to nobody until it is tuned again
+    tuned = Embedding(np.ones((2, 3, 4), np.float16), SHAPE, (96, 128))
+    open_cache(first).put("0123456789abcdef", first.image("a.png").content_hash, tuned)
+    for project in (first, copy):
+        allow_embeddings(project.path, 10**9)
+    exchange(first, copy)
+    there = SharedPlace(url, endpoint=endpoint).names("embeddings")
+    assert len(there) == 2 * 2
+    assert not any("0123456789abcdef" in name for name in there)
+    assert encoded(copy, predictor) == 0
+    key, image = predictor.weights.encoder_key, first.image("a.png").content_hash
+    ours, theirs = (open_cache(project).get(key, image) for project in (first, copy))
+    assert ours is not None
+    assert theirs is not None
+    np.testing.assert_array_equal(ours.features, theirs.features)
+    assert ours.original_size == theirs.original_size == SHAPE
+    exchange(first, copy, first)
+    assert SharedPlace(url, endpoint=endpoint).names("embeddings") == there
+
+
+def test_no_more_embeddings_are_put_there_than_were_allowed(
+    first: Project, tmp_path: Path, predictor: Predictor
+) -> None:
+    copy = joined(first, str(tmp_path / "drive"), tmp_path / "copy")
+    assert encoded(first, predictor) == 2
+    place = SharedPlace(str(tmp_path / "drive"))
+    sizes: list[int] = []
+    for most in (1, 2_000_000, 10**9):
+        allow_embeddings(first.path, most)
+        exchange(first)
+        sizes.append(sum(len(place.get(n) or b"") for n in place.names("embeddings")))
+        assert sizes[-1] <= most
+    assert 0 == sizes[0] < sizes[1] < sizes[2]
+    allow_embeddings(copy.path, 10**9)
+    going_on = Exchange(copy)
+    going_on._embeddings._cache.max_bytes = sizes[2] // 2  # of what is here nothing is given up
+    done = going_on.run(seconds=60)
+    assert 0 < done.embeddings_in < 4
+    assert done.is_all
+    assert encoded(copy, predictor) > 0
+
+
+def test_a_damaged_embedding_is_made_anew_under_another_name(
+    first: Project, tmp_path: Path, predictor: Predictor
+) -> None:
+    copy = joined(first, str(tmp_path / "drive"), tmp_path / "copy")
+    for project in (first, copy):
+        allow_embeddings(project.path, 10**9)
+    assert encoded(first, predictor) == 2
+    exchange(first)
+    place = SharedPlace(str(tmp_path / "drive"))
+    names = place.names("embeddings")
+    for number, name in enumerate(names):
+        file = tmp_path / "drive" / name
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 0xFF
+        file.write_bytes(content if number % 2 else content[:99])
+    damaged = [place.get(name) for name in names]
+    going_on = Exchange(copy)
+    assert going_on.run(seconds=60).embeddings_in == 0
+    assert encoded(copy, predictor) == 2
+    assert going_on.run(seconds=60).embeddings_out == 4
+    assert [place.get(name) for name in names] == damaged  # nothing is written to twice
+    assert len(place.names("embeddings")) == 8
+    third = tmp_path / "third"
+    join(str(tmp_path / "drive"), third)
+    allow_embeddings(third, 10**9)
+    late = Project.open(third)
+    exchange(late)
+    assert encoded(late, predictor) == 0
+
+
+def test_embeddings_that_are_none_keep_no_image_from_being_opened(
+    first: Project, tmp_path: Path, predictor: Predictor
+) -> None:
+    copy = joined(first, str(tmp_path / "drive"), tmp_path / "copy")
+    allow_embeddings(copy.path, 10**9)
+    key, image = predictor.weights.encoder_key, first.image("a.png").content_hash
+    elsewhere = EmbeddingCache(tmp_path / "elsewhere")
+    strange = {
+        "of another size": Embedding(np.ones((2, 3, 4), np.float16), (9, 9), (9, 9)),
+        "of another model": Embedding(np.ones((2, 3, 4), np.float16), SHAPE, (9, 9)),
+    }
+    place = SharedPlace(str(tmp_path / "drive"))
+    for number, embedding in enumerate(strange.values(), start=1):
+        elsewhere.put(key, f"{number:032}", embedding)
+        content = packed_parts(elsewhere.parts(key, f"{number:032}") or {})
+        name = f"embeddings/{key}/{image}-{number:016}"
+        place.put(name, content)
+        said = SharedEmbedding(name, hashlib.sha256(content).hexdigest(), len(content))
+        forged(place, Bundle(4, embeddings={f"{key}/{image}": said}), number)
+        assert Exchange(copy).run(seconds=60).embeddings_in == number - 1
+    with Session(copy, predictor) as session:
+        session.open_image(copy.read_image("a.png"), "a.png")
+        assert session.propose(Prompt([(20, 20)], [1])).mask.shape == SHAPE
+
+
 def bundles(place: SharedPlace) -> list[str]:
     return place.names("bundles")
 
@@ -449,6 +571,11 @@ def test_bundles_come_back_as_they_were(
         records,
         {"weights/0123456789ab.safetensors": checksum},
         {"a" * 32: (f"images/{'a' * 32}.tif", checksum)},
+        {
+            f"0123456789abcdef/{'a' * 32}": SharedEmbedding(
+                f"embeddings/0123456789abcdef/{'a' * 32}-{checksum[:16]}-2", checksum, start
+            )
+        },
     )
     assert Bundle.unpacked(bundle.packed()) == bundle
 

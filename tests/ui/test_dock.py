@@ -213,6 +213,21 @@ def test_classes_done_and_navigation_and_what_others_accept(desk, blobs, monkeyp
     mask[20:60, 30:50] = True
     colleague.add(NewAnnotation("part 2.png", mask, "dent"))
     desk.wait(lambda: desk.layers.accepted.data[40, 40] != 0)
+    # what comes between an own change, or the opening, and the next look is no less seen
+    for reopened in (False, True):
+        desk.work.others._looking.stop()
+        if reopened:
+            desk.controller.leave()
+            monkeypatch.setattr(others, "LOOK_MS", 60_000)
+            desk.open(blobs.folder)
+        desk.propose(blobs.discs[1 + reopened][:2])
+        desk.session.accept()
+        mask = np.zeros((192, 192), bool)
+        mask[88:98, 20 + 30 * reopened : 30 + 30 * reopened] = True
+        colleague.add(NewAnnotation("part 2.png", mask, "dent"))
+        assert desk.layers.accepted.data[mask].max() == 0
+        desk.work.others._looking.start(50)
+        desk.wait(lambda mask=mask: desk.layers.accepted.data[mask].any())
     assert desk.layers.accepted.data[70, 40] == 0
 
 

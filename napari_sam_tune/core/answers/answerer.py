@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from napari_sam_tune.core.answers.caching import WindowCache, embed_image, open_cache
+from napari_sam_tune.core.answers.caching import WindowCache, embed_image, mark_lasting, open_cache
 from napari_sam_tune.core.answers.chain import AnswerChain
 from napari_sam_tune.core.answers.encoding import is_large
 from napari_sam_tune.core.answers.instant_learning import InstantLearning
@@ -156,6 +156,9 @@ class Answerer:
         source = rgb_source(image)
         key = self.predictor.weights.encoder_key_for(glance(source))
         embedding = self.embeddings.get(key, record.content_hash)
+        wanted = self.predictor.network.embedding_shape
+        if embedding is not None and embedding.features.shape != wanted:
+            embedding = None  # it came from elsewhere, and is none of this model's
         kept = WindowCache(self.embeddings, key, record.content_hash)
         self.predictor.set_image(source, embedding, kept)
         self._open, self._pixels = record, image
@@ -170,6 +173,7 @@ class Answerer:
         stage(4, 4)
         if embedding is None and not self.predictor.opened.is_large:
             self.embeddings.put(key, record.content_hash, self.predictor.view.embedding)
+        mark_lasting(self.embeddings, self.predictor)
 
     def _look_at_features(self, record: ImageRecord) -> None:
         """Have the image's features; without them the model answers by itself."""

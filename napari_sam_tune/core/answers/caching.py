@@ -27,6 +27,15 @@ def open_cache(project: Project) -> EmbeddingCache:
     return EmbeddingCache(project.embeddings_path, constant_keys=[FEATURES])
 
 
+def mark_lasting(cache: EmbeddingCache, predictor: Predictor) -> None:
+    """Note what of the cache other copies of the project can use, as far as the disk lets it."""
+    try:
+        for key in (predictor.weights.encoder_key_with({}), FEATURES):
+            cache.mark_lasting(key)
+    except SamTuneError as error:
+        _log.warning("What was encoded here is not shared: %s", error)
+
+
 class WindowCache:
     """Windows of a large image that were encoded, beside the embeddings of images.
 
@@ -88,4 +97,5 @@ def embed_image(
         stages = view.stages
     if lacks_features:
         cache.put(FEATURES, image_hash, extractor.extract(to_rgb8(image), stages).packed())
+    mark_lasting(cache, predictor)
     return lacks_embedding or lacks_features

@@ -46,6 +46,10 @@ class AnnotationTable:
         self._words: Words = {}
         self._living: list[Annotation] | None = None
 
+    def __len__(self) -> int:
+        """Return how many there are, living or not."""
+        return len(self._by_id)
+
     def refresh(self, ledger: Ledger) -> None:
         """Take in what was added to the store since; cheap where nothing was.
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.errors import CheckpointError, DamagedLogError, ProjectError
 from napari_sam_tune.core.project.annotations import Annotation
-from napari_sam_tune.core.project.folder import ProjectFolder
+from napari_sam_tune.core.project.folder import AT_FIRST, FORMAT_VERSION, ProjectFolder
 from napari_sam_tune.core.project.image_files import is_there
 from napari_sam_tune.core.project.journal import FIRST, LOGS, Journal, is_time
-from napari_sam_tune.core.project.ledger import Ledger
+from napari_sam_tune.core.project.ledger import SINCE_3, Ledger
 from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.core.storage.chained_log import ChainedLog
 from napari_sam_tune.core.storage.durable import saving
@@ -73,6 +73,7 @@ class ProjectCheck:
         self._damaged_logs: dict[str, list[dict[str, Any]]] = {}
         self._damaged_records: list[str] = []
         self._lost_images: dict[str, dict[str, Any]] = {}
+        self._needed_format = AT_FIRST  # by what is in the logs
         self._stale: list[Path] = []
         self._unlisted: list[Path] = []
 
@@ -136,6 +137,10 @@ class ProjectCheck:
             if path.name not in self._damaged_logs:
                 entries += ChainedLog(path).read_new()
         link = self._folder.share_link()
+        if link is not None:
+            self._needed_format = FORMAT_VERSION
+        elif any(entry.get("kind") in SINCE_3 for entry in entries):
+            self._needed_format = 3
         return _fold(entries, "" if link is None else link.copy)[0]
 
     def _check_records(self, ledger: Ledger) -> Iterator[Finding]:
@@ -243,7 +248,8 @@ class ProjectCheck:
             if self._damaged_logs or self._damaged_records or self._unlisted:
                 damaged.mkdir(exist_ok=True)
             if not self._folder.marker.is_file():
-                self._folder.write_marker(created=time.time())
+                # no newer than need be: a release that can still read the project shall
+                self._folder.write_marker(created=time.time(), version=self._needed_format)
             stamp = time.strftime("%Y%m%dT%H%M%S")
             for name, entries in self._damaged_logs.items():
                 log = ChainedLog(self._folder.path / name)

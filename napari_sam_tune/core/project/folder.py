@@ -27,7 +27,8 @@ FORMAT_VERSION = 4
 """2: logs have checksums, and each machine its own. 3: masks may have got another class than that
 of their record, or be set aside; a project becomes one of it when the first does. 4: there are
 copies of the project elsewhere, each with a log of its own; see `share_link`."""
-_AT_FIRST = 2
+AT_FIRST = 2
+"""What a project is that nothing was done in."""
 _MARKER = "project.json"
 HEADS = "heads"
 SIGNATURES = "signatures.zarr"
@@ -137,7 +138,7 @@ class ProjectFolder:
                 self.log.touch()
                 flush_file(self.log)
                 # The marker comes last: only a whole project has one.
-                self.write_marker(created=time.time(), version=_AT_FIRST)
+                self.write_marker(created=time.time(), version=AT_FIRST)
                 flush_folder(self.path.parent)
         except StorageError as error:
             raise ProjectError(str(error)) from error

@@ -34,6 +34,17 @@ class RecordsOfProject:
         with self._table_up_to_date():
             pass
 
+    def masks_as_of_now(self) -> tuple[int, int, int]:
+        """Return what is another one whenever masks came, went or got other classes; cheap.
+
+        Raises:
+            ProjectError: the project's files were removed or replaced meanwhile.
+
+        """
+        with self._table_up_to_date() as ledger:
+            said = hash(frozenset(ledger.words.items()))
+            return len(self._table), said, ledger.naming.said
+
     @contextmanager
     def _table_up_to_date(self) -> Iterator[Ledger]:
         """Hold the table as it is once all that is said by now was taken in.

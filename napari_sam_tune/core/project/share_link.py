@@ -38,6 +38,8 @@ class ShareLink:
         endpoint: address of a store that is like S3; None for Amazon's.
         region: of the store, or None.
         images: whether image files are sent and fetched.
+        embeddings: bytes of embeddings that there may be in the place, for this copy to add to
+            them and to fetch them; 0 for neither.
 
     """
 
@@ -48,6 +50,7 @@ class ShareLink:
     endpoint: str | None = None
     region: str | None = None
     images: bool = True
+    embeddings: int = 0
 
     def __post_init__(self) -> None:
         """Check what comes from a file.
@@ -66,6 +69,8 @@ class ShareLink:
             raise ValueError("an id in it is none")
         if type(self.images) is not bool:
             raise ValueError("“images” is neither true nor false")
+        if type(self.embeddings) is not int or self.embeddings < 0:
+            raise ValueError("“embeddings” is no number of bytes")
 
     @property
     def writer(self) -> str:

@@ -31,6 +31,24 @@ FILE: Final = re.compile(
 )
 _IMAGE: Final = re.compile(r"images/[0-9a-f]{8,64}(\.[A-Za-z0-9]{1,8}){0,2}")
 _SUM: Final = re.compile(r"[0-9a-f]{64}")
+_ENTRY: Final = re.compile(r"[0-9a-z][0-9a-z.-]{0,63}/[0-9a-f]{8,64}")
+_EMBEDDING: Final = re.compile(rf"embeddings/{_ENTRY.pattern}-[0-9a-f]{{16}}(-[0-9]{{1,3}})?")
+
+
+@dataclass(frozen=True)
+class SharedEmbedding:
+    """What a model sees in an image, in the shared place.
+
+    Attributes:
+        name: of the object.
+        checksum: its SHA-256.
+        size: in bytes.
+
+    """
+
+    name: str
+    checksum: str
+    size: int
 
 
 @dataclass(frozen=True)
@@ -67,6 +85,8 @@ class Bundle:
         files: names in the shared place to SHA-256 of weights and pixels that are needed first.
         images: content hash of an image to the name of its file in the shared place and its
             SHA-256.
+        embeddings: what depends on an image and the base model alone, by `key/content hash` as in
+            the cache of embeddings.
 
     """
 
@@ -76,6 +96,7 @@ class Bundle:
     records: dict[str, dict[str, bytes]] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     images: dict[str, tuple[str, str]] = field(default_factory=dict)
+    embeddings: dict[str, SharedEmbedding] = field(default_factory=dict)
 
     def packed(self) -> bytes:
         """Return it as the bytes of an object."""
@@ -87,6 +108,7 @@ class Bundle:
             "logs": [[part.name, part.start] for part in self.logs],
             "files": self.files,
             "images": self.images,
+            "embeddings": told_embeddings(self.embeddings),
         }
         content = io.BytesIO()
         with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
@@ -124,6 +146,7 @@ class Bundle:
                 ),
                 files=_checked(head["files"], FILE, _SUM),
                 images=_images(head["images"]),
+                embeddings=heard_embeddings(head.get("embeddings", {})),
                 records=_records(parts),
             )
         except (LookupError, TypeError, AttributeError) as error:
@@ -200,6 +223,26 @@ def _images(said: dict[str, Any]) -> dict[str, tuple[str, str]]:
     }
 
 
+def told_embeddings(embeddings: dict[str, SharedEmbedding]) -> dict[str, list[str | int]]:
+    """Return them as JSON values."""
+    return {entry: [one.name, one.checksum, one.size] for entry, one in embeddings.items()}
+
+
+def heard_embeddings(said: dict[str, Any]) -> dict[str, SharedEmbedding]:
+    """Return what `told_embeddings` was given.
+
+    Raises:
+        ValueError, TypeError, AttributeError: it is none of that.
+
+    """
+    return {
+        _fitting(entry, _ENTRY): SharedEmbedding(
+            _fitting(name, _EMBEDDING), _fitting(checksum, _SUM), _offset(size)
+        )
+        for entry, (name, checksum, size) in said.items()
+    }
+
+
 def _checked(
     said: dict[str, Any], names: re.Pattern[str], values: re.Pattern[str]
 ) -> dict[str, str]:
@@ -214,5 +257,5 @@ def _fitting(text: object, pattern: re.Pattern[str]) -> str:
 
 def _offset(start: object) -> int:
     if type(start) is not int or start < 0:
-        raise ValueError(f"{start!a} is no place in a log")
+        raise ValueError(f"{start!a} is no number of bytes")
     return start

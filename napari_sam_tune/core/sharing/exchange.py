@@ -2,7 +2,8 @@
 
 First what others put there is taken in, then what is new here is put there. Both go on where they
 were stopped: an object is there as a whole or not at all, and what was taken in already is known by
-its name. Image files go last and for a while only, so that they keep no mask waiting.
+its name. Image files go last and for a while only, so that they keep no mask waiting, and after
+them embeddings.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from napari_sam_tune.core.errors import ShareError, ShareInUse
 from napari_sam_tune.core.project.folder import FORMAT_VERSION, ProjectFolder
 from napari_sam_tune.core.sharing.bundle import Bundle, bundle_name, number_of
+from napari_sam_tune.core.sharing.embeddings import SharedEmbeddings
 from napari_sam_tune.core.sharing.image_files import ImageFiles
 from napari_sam_tune.core.sharing.intake import Intake
 from napari_sam_tune.core.sharing.known import Known
@@ -44,7 +46,8 @@ class Exchanged:
     Attributes:
         masks_in, masks_out: masks taken in and put there.
         images_in, images_out: image files fetched and sent.
-        is_all: nothing is left to do; image files may be.
+        embeddings_in, embeddings_out: embeddings likewise.
+        is_all: nothing is left to do; image files and embeddings may be.
 
     """
 
@@ -52,6 +55,8 @@ class Exchanged:
     masks_out: int = 0
     images_in: int = 0
     images_out: int = 0
+    embeddings_in: int = 0
+    embeddings_out: int = 0
     is_all: bool = True
 
     def with_more(self, other: Exchanged) -> Exchanged:
@@ -61,6 +66,8 @@ class Exchanged:
             self.masks_out + other.masks_out,
             self.images_in + other.images_in,
             self.images_out + other.images_out,
+            self.embeddings_in + other.embeddings_in,
+            self.embeddings_out + other.embeddings_out,
             other.is_all,
         )
 
@@ -101,13 +108,15 @@ class Exchange:
         self._intake = Intake(project, self._folder, self._known)
         self._news = News(self._folder, self._known)
         self._images = ImageFiles(project, self._folder, self._known)
+        self._embeddings = SharedEmbeddings(project, self._known, link.embeddings)
         self._opened: SharedPlace | None = None
 
     def run(self, *, seconds: float = 2.0) -> Exchanged:
         """Take in what is new there, put there what is new here.
 
         Args:
-            seconds: for how long image files are sent, and fetched; one of each at least.
+            seconds: for how long image files are sent, and fetched, and embeddings likewise; one
+                of each at least.
 
         Raises:
             ShareInUse: another program is at it.
@@ -124,17 +133,29 @@ class Exchange:
             for bundle in self._news.bundles(place, after=dict(self._known.last)):
                 self._put(place, bundle)
                 masks_out += len(bundle.records)
-            if not self.link.images:
-                return Exchanged(masks_in, masks_out)
-            until = time.monotonic() + seconds
-            sent = self._images.send(place, until)
-            if sent:
-                after = dict(self._known.last)
-                self._put(place, Bundle(FORMAT_VERSION, after, images=sent))
-            fetched = self._images.fetch(place, time.monotonic() + seconds)
-            # where the fetched ones are is news, too
-            is_all = self._images.is_all and not fetched
-            return Exchanged(masks_in, masks_out, fetched, len(sent), is_all)
+            done = Exchanged(masks_in, masks_out)
+            if self.link.images:
+                done = done.with_more(self._exchange_images(place, seconds))
+            if self.link.embeddings and done.is_all:
+                done = done.with_more(self._exchange_embeddings(place, seconds))
+            return done
+
+    def _exchange_images(self, place: SharedPlace, seconds: float) -> Exchanged:
+        sent = self._images.send(place, time.monotonic() + seconds)
+        if sent:
+            self._put(place, Bundle(FORMAT_VERSION, dict(self._known.last), images=sent))
+        fetched = self._images.fetch(place, time.monotonic() + seconds)
+        # where the fetched ones are is news, too
+        is_all = self._images.is_all and not fetched
+        return Exchanged(images_in=fetched, images_out=len(sent), is_all=is_all)
+
+    def _exchange_embeddings(self, place: SharedPlace, seconds: float) -> Exchanged:
+        sent = self._embeddings.send(place, time.monotonic() + seconds)
+        if sent:
+            self._put(place, Bundle(FORMAT_VERSION, dict(self._known.last), embeddings=sent))
+        fetched = self._embeddings.fetch(place, time.monotonic() + seconds)
+        is_all = self._embeddings.is_all
+        return Exchanged(embeddings_in=fetched, embeddings_out=len(sent), is_all=is_all)
 
     def _put(self, place: SharedPlace, bundle: Bundle) -> None:
         """Put a bundle there under the next number of this copy's.

@@ -155,6 +155,25 @@ def exchange_here(path: Path) -> None:
     write_link(folder.path, folder.pending, replace(link, machine=machine()))
 
 
+def allow_embeddings(path: Path, most: int) -> None:
+    """Say how many bytes of embeddings a copy may have in the shared place; 0: it has none there.
+
+    Args:
+        path: the copy.
+        most: of all copies' together; beyond it this one adds none.
+
+    Raises:
+        ShareError: the project is not shared.
+        StorageError: the disk refused.
+
+    """
+    folder = ProjectFolder(path)
+    link = folder.share_link()
+    if link is None:
+        raise ShareError(tr("{path} is not shared.", path=path))
+    write_link(folder.path, folder.pending, replace(link, embeddings=most))
+
+
 def _is_new(project: Project) -> bool:
     """Whether nothing was ever done in a project, as where joining was stopped at once."""
     return not project.said() and not project.annotations()

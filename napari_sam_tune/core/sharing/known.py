@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from napari_sam_tune.core.sharing.bundle import heard_embeddings, told_embeddings
 from napari_sam_tune.core.storage.append_log import append_line
 from napari_sam_tune.core.storage.chained_log import LogEnd
 from napari_sam_tune.core.storage.log_lines import last_checksum
@@ -18,9 +19,10 @@ from napari_sam_tune.core.storage.plain_json import parse_object
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_sam_tune.core.sharing.bundle import Bundle
+    from napari_sam_tune.core.sharing.bundle import Bundle, SharedEmbedding
 
 _FILE: Final = "known.jsonl"
+_NO_LINE: Final = (ValueError, LookupError, TypeError, AttributeError)
 
 
 class Known:
@@ -35,6 +37,8 @@ class Known:
         records: ids of masks.
         files: names of weights and pixels.
         images: content hash of an image to its file's name and SHA-256.
+        embeddings: by `key/content hash`, those said last.
+        embedding_bytes: of all that were ever put there.
 
     """
 
@@ -45,9 +49,11 @@ class Known:
         self.records: set[str] = set()
         self.files: set[str] = set()
         self.images: dict[str, tuple[str, str]] = {}
+        self.embeddings: dict[str, SharedEmbedding] = {}
+        self.embedding_bytes = 0
         with suppress(FileNotFoundError):
             for line in read_own(folder / _FILE).split(b"\n"):
-                with suppress(ValueError, LookupError, TypeError):  # cut short, or empty
+                with suppress(*_NO_LINE):  # cut short, or empty
                     self._note(parse_object(line))
 
     def add(self, writer: str, name: str, bundle: Bundle) -> None:
@@ -64,6 +70,7 @@ class Known:
             "records": list(bundle.records),
             "files": list(bundle.files),
             "images": bundle.images,
+            "embeddings": told_embeddings(bundle.embeddings),
         }
         self._folder.mkdir(exist_ok=True)
         append_line(self._folder / _FILE, line)
@@ -77,3 +84,6 @@ class Known:
         self.records.update(line["records"])
         self.files.update(line["files"])
         self.images.update((content, (n, s)) for content, (n, s) in line["images"].items())
+        embeddings = heard_embeddings(line.get("embeddings", {}))
+        self.embeddings.update(embeddings)
+        self.embedding_bytes += sum(one.size for one in embeddings.values())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,16 +18,19 @@ import numpy as np
 
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.storage.durable import clear_stale, saving
+from napari_sam_tune.core.storage.own_files import refuse_link
 from napari_sam_tune.core.storage.records import RecordStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
 DEFAULT_MAX_BYTES = 16 * 1024**3
 _METADATA_BYTES = 4096
 _KEEP_SHARE = 0.9
+_LASTING = ".lasting"
+"""In the folder of a key: see `EmbeddingCache.mark_lasting`."""
 _MEASURED_EACH = 0.02
 """Of `max_bytes`: so much is written by this process before it looks what others have written."""
 
@@ -79,12 +83,14 @@ class EmbeddingCache:
         self._encoder_in_use: str | None = None  # asked for last
         self._bytes: int | None = None
         self._written = 0  # since the cache was measured
+        self._lasting: set[str] = set()
+        self._stores: dict[str, RecordStore] = {}  # those that are listed again and again
         clear_stale(self._pending)
 
     def _store(self, encoder_key: str) -> RecordStore:
         if encoder_key not in self._constant_keys:
             self._encoder_in_use = encoder_key
-        return RecordStore(self.path / encoder_key, self._pending)
+        return self._store_of(encoder_key)
 
     def contains(self, encoder_key: str, image_hash: str) -> bool:
         """Tell whether there is an entry, without reading its features."""
@@ -103,17 +109,10 @@ class EmbeddingCache:
 
         """
         store = self._store(encoder_key)
-        try:
-            attributes = store.attributes(image_hash)
-            features = store.read(image_hash)
-            if zlib.crc32(features.data) != attributes["crc32"]:
-                return None
-            height, width = attributes["original_size"]
-            input_height, input_width = attributes["input_size"]
-        except (ProjectError, KeyError, TypeError, ValueError):
-            return None
-        _touch(store.root / image_hash)
-        return Embedding(features, (height, width), (input_height, input_width))
+        found = _read(store, image_hash)
+        if found is not None:
+            _touch(store.root / image_hash)
+        return found
 
     def put(self, encoder_key: str, image_hash: str, embedding: Embedding) -> None:
         """Keep an embedding; gives up old ones where there is no room.
@@ -133,7 +132,8 @@ class EmbeddingCache:
         RecordStore(self.path, self._pending).create()
         store.create()
         if not self._write(store, image_hash, features, attributes):
-            if self.get(encoder_key, image_hash) is not None:
+            there = self.get(encoder_key, image_hash)
+            if there is not None and there.features.shape == features.shape:
                 return  # another process was first
             _remove(store.root / image_hash)  # what is there is damaged
             self._write(store, image_hash, features, attributes)
@@ -144,6 +144,85 @@ class EmbeddingCache:
             self._bytes += features.nbytes
         if self._size() > self.max_bytes:
             self.evict()
+
+    # ----------------------------------------------------------------- sharing
+
+    def mark_lasting(self, key: str) -> None:
+        """Note that entries of a key depend on image and base model alone: others can use them.
+
+        Those of an encoder that was tuned do not, and are of use until it is tuned again. Nothing
+        is noted before there is an entry.
+
+        Raises:
+            StorageError: the disk refused.
+            ProjectError: there is a link in the place of the key's folder.
+
+        """
+        folder = self.path / key
+        if key in self._lasting or not folder.is_dir():
+            return
+        refuse_link(folder)
+        with saving("The embedding", folder), suppress(FileExistsError):
+            (folder / _LASTING).open("xb").close()
+        self._lasting.add(key)
+
+    def lasting_keys(self) -> list[str]:
+        """Return the keys whose entries others can use."""
+        return [one.name for one in _folders(self.path) if (one / _LASTING).is_file()]
+
+    def names_if_changed(self, key: str) -> set[str] | None:
+        """Return the image hashes of a key's entries; None as `RecordStore.names_if_changed`.
+
+        Raises:
+            ProjectError: the folder cannot be read.
+
+        """
+        return self._stores.setdefault(key, self._store_of(key)).names_if_changed()
+
+    def parts(self, key: str, image_hash: str) -> dict[str, bytes] | None:
+        """Return the files of an entry, to be put into another cache; None where there is none."""
+        if self.get(key, image_hash) is None:
+            return None
+        try:
+            return self._store_of(key).parts(image_hash)
+        except ProjectError:
+            return None  # given up meanwhile
+
+    def adopt(
+        self, key: str, image_hash: str, parts: Mapping[str, bytes], size: tuple[int, int]
+    ) -> None:
+        """Keep an entry of another cache, whose entries of this key last; gives up none for it.
+
+        Args:
+            key: see `mark_lasting`.
+            image_hash: `images.content_hash` of the image.
+            parts: what `parts` gave there.
+            size: (H, W) of the image.
+
+        Raises:
+            StorageError: the disk refused; nothing is half-written.
+            ProjectError: that is no entry, or of an image of another size.
+
+        """
+
+        def check(built: RecordStore) -> None:
+            found = _read(built, image_hash)
+            if found is None or found.original_size != size or found.features.dtype != np.float16:
+                raise ProjectError(f"That is no embedding of {image_hash}.")
+
+        store = self._store_of(key)
+        RecordStore(self.path, self._pending).create()
+        store.create()
+        store.adopt(image_hash, parts, what="The embedding", check=check)
+        self.mark_lasting(key)
+        self._bytes = None if self._bytes is None else self._bytes + sum(map(len, parts.values()))
+
+    def has_room(self, count: int) -> bool:
+        """Tell whether so many bytes can be added without anything being given up for them."""
+        return self._size() + count <= self.max_bytes * _KEEP_SHARE
+
+    def _store_of(self, key: str) -> RecordStore:
+        return RecordStore(self.path / key, self._pending)
 
     @staticmethod
     def _write(
@@ -198,6 +277,20 @@ class EmbeddingCache:
                     yield _Entry(folder.stat().st_mtime, size, folder.name, folder)
                 except FileNotFoundError:
                     continue  # given up by another process meanwhile
+
+
+def _read(store: RecordStore, name: str) -> Embedding | None:
+    """Return an entry; None where it is absent, damaged or half-written."""
+    try:
+        attributes = store.attributes(name)
+        features = store.read(name)
+        if zlib.crc32(features.data) != attributes["crc32"]:
+            return None
+        height, width = attributes["original_size"]
+        input_height, input_width = attributes["input_size"]
+    except (ProjectError, KeyError, TypeError, ValueError):
+        return None
+    return Embedding(features, (height, width), (input_height, input_width))
 
 
 def _folders(path: Path) -> list[Path]:

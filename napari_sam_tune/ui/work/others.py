@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from qtpy.QtCore import QObject, QTimer
 
+from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.ui.background import Background
 
 if TYPE_CHECKING:
-    from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.ui.work.workplace import Workplace
 
 LOOK_MS: Final = 2000
 """Between two looks at what others have written."""
+_FIRST: Final = 1
+"""Priority of a listener that is called before those that draw."""
 
 
 class Others(QObject):
@@ -24,8 +25,9 @@ class Others(QObject):
         super().__init__(parent)
         self._session = place.session
         self._background = Background(self)
-        self._seen: tuple[object, ...] | None = None
-        self._session.annotations_changed.connect(self._on_own_change)
+        self._shown: tuple[int, int, int] | None = None
+        self._session.annotations_changed.connect(self._on_change, priority=_FIRST)
+        self._on_change()  # nothing is drawn yet
         self._looking = QTimer(self)
         self._looking.setInterval(LOOK_MS)
         self._looking.timeout.connect(self._look)
@@ -34,11 +36,15 @@ class Others(QObject):
     def close(self) -> None:
         """Look no more."""
         self._looking.stop()
-        self._session.annotations_changed.disconnect(self._on_own_change)
+        self._session.annotations_changed.disconnect(self._on_change)
         self._background.close()
 
-    def _on_own_change(self, _: str) -> None:
-        self._seen = None  # what follows from it is shown already
+    def _on_change(self, *_: object) -> None:
+        """Note what there is before it is drawn: what comes from now on may be missing there."""
+        try:
+            self._shown = self._session.project.masks_as_of_now()
+        except SamTuneError:  # whoever draws it is told
+            self._shown = None
 
     def show(self) -> None:
         """Show what has come, as it is known that something has."""
@@ -46,21 +52,12 @@ class Others(QObject):
             self._session.annotations_changed.emit(image_id)
 
     def _look(self) -> None:
-        look = partial(_state_of, self._session.project)
+        look = self._session.project.masks_as_of_now
         self._background.submit("look", look, self._on_looked, _pass_over)
 
-    def _on_looked(self, state: tuple[object, ...]) -> None:
-        before, self._seen = self._seen, state
-        image_id = self._session.state.image_id
-        if before not in {None, state} and image_id is not None:
-            self._session.annotations_changed.emit(image_id)
-            self._seen = state
-
-
-def _state_of(project: Project) -> tuple[object, ...]:
-    """Return what changes whenever masks of the project do."""
-    living = project.annotations()
-    return len(living), living[-1].id if living else None
+    def _on_looked(self, there: tuple[int, int, int]) -> None:
+        if there != self._shown:
+            self.show()
 
 
 def _pass_over(_: Exception) -> None:
