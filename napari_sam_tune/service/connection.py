@@ -13,7 +13,7 @@ import httpx
 from psygnal import Signal
 
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.core.texts.wording import mark, tr
+from napari_sam_tune.core.texts.wording import heard, mark, tr
 from napari_sam_tune.service.bodies import WeightsBody
 
 if TYPE_CHECKING:
@@ -51,6 +51,20 @@ _IN_THE_DOCK: Final = {
     ),
     "round_under_way": mark(
         "A round of this project is under way on the server {address}. Wait for it or cancel it."
+    ),
+    "too_large": mark(
+        "The server {address} takes nothing as large as this. Its administrator can say more."
+    ),
+    "wrong_host": mark(
+        "The server {address} answers to its own computer alone. Start it with --host to serve "
+        "others."
+    ),
+    **dict.fromkeys(
+        ("malformed", "unknown_place", "unknown_method", "other_kind", "no_candidate"),
+        mark(
+            "The server {address} does not understand this program: they are of different "
+            "releases. Update both."
+        ),
     ),
     "fault": mark("The server {address} met a fault of its own. Its log says where."),
 }
@@ -220,8 +234,7 @@ class Connection:
             return _other_server(self.address)
         self.tell_reached(True)
         said_here = _IN_THE_DOCK.get(error)  # the server's own sentence is for programs
-        if said_here is not None:
-            message = tr(said_here, address=self.address)
+        message = heard(message) if said_here is None else tr(said_here, address=self.address)
         return ServerRefused(answer.status_code, error, message)
 
     def _gone(self) -> ServerGone:

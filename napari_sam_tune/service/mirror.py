@@ -16,6 +16,7 @@ from napari_sam_tune.core.images.files import content_hash, spatial_shape
 from napari_sam_tune.core.images.pictures import open_picture
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.project.project import Project
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.core.training.job import TrainingJob
 from napari_sam_tune.service.served_weights import read_served
 
@@ -76,7 +77,9 @@ class Mirror:
         with open_picture(content) as picture:
             shape = picture.shape
             if np.prod(shape[:2]) > most_pixels:
-                raise ImageError(f"An image of {shape} px is larger than this server takes.")
+                raise ImageError(
+                    tr("An image of {shape} px is larger than this server takes.", shape=shape)
+                )
             pixels = picture.read()
         if content_hash(pixels) != name:
             raise ImageError(f"The image sent is not {name}: something was lost. Send it again.")

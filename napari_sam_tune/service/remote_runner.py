@@ -194,8 +194,10 @@ def _read(kind: str, data: str) -> Message:
         message = message_of(kind, data)
     except ValueError as error:
         raise TrainingError(
-            f"The server said what this release does not understand: {error}"
-        ) from (error)
+            tr("The server said what this release does not understand: {error}", error=error)
+        ) from error
     if message is None:
-        raise TrainingError(f"The server said “{kind}”, which this release does not know.")
+        raise TrainingError(
+            tr("The server said “{kind}”, which this release does not know.", kind=kind)
+        )
     return message

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.rounds.messages import RoundCancelled, RoundFailed
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.core.training.job import Progress
 from napari_sam_tune.service.events import as_event
 from napari_sam_tune.service.faults import Fault, without_places
@@ -183,7 +184,9 @@ class Rounds:
                 end = await self._run(found)
             except Exception:  # which ends this round, and not all that wait
                 _log.exception("A round met a fault of this program")
-                end = RoundFailed("error", "The server met a fault of its own; its log says where.")
+                end = RoundFailed(
+                    "error", tr("The server met a fault of its own; its log says where.")
+                )
             finally:
                 self._under_way = None
             self._end(found, end)
@@ -217,7 +220,11 @@ class Rounds:
             await over.wait()
             minutes = self._limits.round_seconds / 60
             return RoundFailed(
-                "error", f"The round took longer than the {minutes:.0f} minutes a server gives one."
+                "error",
+                tr(
+                    "The round took longer than the {minutes:.0f} minutes a server gives one.",
+                    minutes=minutes,
+                ),
             )
         return ends[0]
 

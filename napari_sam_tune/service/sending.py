@@ -18,6 +18,7 @@ from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.models.weights_file import base_named_in, read_surfaces, read_weights
 from napari_sam_tune.core.storage.holding import machine
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.core.training.job import Progress
 from napari_sam_tune.service.round_bodies import BegunBody, HoldingsBody
 from napari_sam_tune.service.tiff import tiff_of
@@ -82,7 +83,7 @@ class Sending:
             for ids in (job.train_ids, job.judge_ids)
         )
         if not train:
-            raise TrainingError("There is no accepted mask to learn from; accept a few first.")
+            raise TrainingError(tr("There is no accepted mask to learn from; accept a few first."))
         records = [*train, *judge]
         images = list(dict.fromkeys(self._hash(self._sent_as[name]) for name in records))
         weights = [job.parent, job.go_on_from, self._project.newest_version]
@@ -169,12 +170,18 @@ class Sending:
             surfaces = read_surfaces(path)
             base = base_named_in(info, path)
         if base.sha256 != self._job.base.sha256 or end.parent != self._job.parent:
-            raise TrainingError("The weights that the server made are not of this project's model.")
+            raise TrainingError(
+                tr("The weights that the server made are not of this project's model.")
+            )
         version = self._project.save_weights(tensors, info, surfaces)
         if version != end.version:
             raise TrainingError(
-                f"The weights that came are {version}, and the server made {end.version}: they "
-                "were damaged on the way. Fine-tune again."
+                tr(
+                    "The weights that came are {version}, and the server made {made}: they were "
+                    "damaged on the way. Learn again.",
+                    version=version,
+                    made=end.version,
+                )
             )
         return replace(end, scores=tuple(map(self._here, end.scores)))
 
@@ -182,7 +189,7 @@ class Sending:
         """Return a score with the names that the project has for things."""
         annotation = self._sent_as.get(score.annotation_id)
         if annotation is None:
-            raise TrainingError("The server judged by masks that were not sent to it.")
+            raise TrainingError(tr("The server judged by masks that were not sent to it."))
         return replace(
             score,
             annotation_id=annotation.id,

@@ -18,6 +18,7 @@ from napari_sam_tune.ui.recent import (
     save_picture,
     save_recent,
 )
+from napari_sam_tune.ui.servers import PREFIX
 
 if TYPE_CHECKING:
     from napari_sam_tune.ui.views.start import Choices, StartView
@@ -63,6 +64,9 @@ class GoingOn(QObject):
     def _remember(self) -> None:
         if self._now is not None:
             work, recent = self._now
+            connection = work.place.connection
+            if connection is not None:  # it may have been given anew meanwhile
+                recent = replace(recent, device=PREFIX + connection.address)
             masks = len(work.place.session.project.annotations())
             save_recent(replace(recent, masks=masks, when=time()))
 

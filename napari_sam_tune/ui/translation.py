@@ -7,8 +7,10 @@ sure to bring the program that compiles it.
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
+from string import Formatter
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 TRANSLATIONS = Path(str(files("napari_sam_tune"))) / "resources" / "translations"
 _CONTEXT = "napari-sam-tune"
+_FEWEST_LETTERS = 12
+"""Of its own that a text with values must have to be recognised: “{name}: {n} masks” may be any."""
 
 
 def use_language(wanted: Iterable[str] | None = None) -> None:
@@ -40,7 +44,10 @@ def use_language(wanted: Iterable[str] | None = None) -> None:
         translation.setParent(None)
     if file is not None:
         application.installTranslator(Translation(file))
-    use_translation(None if file is None else _translate)
+    if file is None:
+        use_translation(None)
+    else:
+        use_translation(_translate, application.findChild(Translation).recognise)
 
 
 def languages_of_computer() -> list[str]:
@@ -89,6 +96,7 @@ class Translation(QTranslator):
             if len(forms) > 2:
                 raise ValueError(f"{file}: more than two forms of “{source}” are not known here.")
             self._forms[source] = forms or [translation.text or ""]
+        self._patterns: dict[str, re.Pattern[str]] = {}
 
     def isEmpty(self) -> bool:  # noqa: N802 - Qt's name
         """Whether there is nothing to say: Qt would not ask."""
@@ -100,3 +108,47 @@ class Translation(QTranslator):
         """Return a text of ours in the language; None of others, and where it is missing."""
         forms = self._forms.get(source) if context == _CONTEXT else None
         return (forms[0 if n == 1 else -1] or None) if forms else None
+
+    def recognise(self, said: str) -> str | None:
+        """Return the translation of an English text of ours that has its values in it, or None.
+
+        Args:
+            said: what `tr` gave where English is spoken. Where several texts would give that, the
+                one with most words of its own is meant.
+
+        """
+        if (forms := self._forms.get(said)) is not None and "{" not in said:
+            return forms[-1] or None
+        found: list[tuple[int, str, dict[str, str]]] = []
+        for source in self._forms:
+            words = [words for words, *_ in Formatter().parse(source)]
+            if "{" not in source or any(part not in said for part in words):
+                continue
+            own = sum(len(re.findall(r"[A-Za-z]", part)) for part in words)
+            if own >= _FEWEST_LETTERS and (match := self._pattern(source).fullmatch(said)):
+                found.append((own, source, match.groupdict()))
+        if not found:
+            return None
+        _, source, values = max(found, key=lambda one: one[0])
+        translated = {name: self.recognise(value) or value for name, value in values.items()}
+        return _filled(self._forms[source][-1], translated) or None
+
+    def _pattern(self, source: str) -> re.Pattern[str]:
+        """Return what finds a text with values in it."""
+        if source not in self._patterns:
+            pattern, seen = "", set()
+            for words, name, *_ in Formatter().parse(source):
+                pattern += re.escape(words)
+                if name is not None:
+                    pattern += f"(?P={name})" if name in seen else f"(?P<{name}>.+?)"
+                    seen.add(name)
+            self._patterns[source] = re.compile(pattern, re.DOTALL)
+        return self._patterns[source]
+
+
+def _filled(text: str, values: dict[str, str]) -> str:
+    """Put in values that are written already, whatever form the text asks for."""
+    return "".join(
+        words + ("" if name is None else values.get(name, ""))
+        for words, name, *_ in Formatter().parse(text)
+    )

@@ -2276,6 +2276,14 @@
         <translation>検出器を学習中です。終わるのを待つか、キャンセルしてください。</translation>
     </message>
     <message>
+        <source>The new weights could not be put in use: {error}</source>
+        <translation>新しい重みを使い始められませんでした：{error}</translation>
+    </message>
+    <message>
+        <source>Not taken over: {version} came into use meanwhile, and these weights were not judged against it. Learn again.</source>
+        <translation>使いませんでした。その間に{version}が使われるようになり、この重みはそれと比べられていません。もう一度学習してください。</translation>
+    </message>
+    <message>
         <source>There is nothing to accept yet: click on an object first.</source>
         <translation>確定するものがまだありません。先にオブジェクトをクリックしてください。</translation>
     </message>
@@ -3479,6 +3487,18 @@
         <translation>サーバー{address}でこのプロジェクトのラウンドが進行中です。終わるまで待つか、中止してください。</translation>
     </message>
     <message>
+        <source>The server {address} takes nothing as large as this. Its administrator can say more.</source>
+        <translation>サーバー{address}は、これほど大きいものを受け付けません。詳しくは管理者に尋ねてください。</translation>
+    </message>
+    <message>
+        <source>The server {address} answers to its own computer alone. Start it with --host to serve others.</source>
+        <translation>サーバー{address}は、自分のコンピューターからの要求にだけ答えます。ほかのコンピューターから使うには、--hostを付けて起動してください。</translation>
+    </message>
+    <message>
+        <source>The server {address} does not understand this program: they are of different releases. Update both.</source>
+        <translation>サーバー{address}とこのプログラムはリリースが違い、話が通じません。両方を更新してください。</translation>
+    </message>
+    <message>
         <source>The server {address} met a fault of its own. Its log says where.</source>
         <translation>サーバー{address}で内部エラーが起きました。場所はサーバーのログにあります。</translation>
     </message>
@@ -3509,6 +3529,14 @@
     <message>
         <source>The weights in use are as they were.</source>
         <translation>使用中の重みは元のままです。</translation>
+    </message>
+    <message>
+        <source>The server said what this release does not understand: {error}</source>
+        <translation>サーバーの返答を、このリリースは理解できません：{error}</translation>
+    </message>
+    <message>
+        <source>The server said “{kind}”, which this release does not know.</source>
+        <translation>サーバーの返答“{kind}”を、このリリースは知りません。</translation>
     </message>
     <message>
         <source>not known yet</source>
@@ -3668,6 +3696,74 @@
     <message>
         <source>Objects of the stack</source>
         <translation>スタックの物体</translation>
+    </message>
+    <message>
+        <source>There was not enough memory to train, even with the smallest batch. Close other programs, choose the CPU as device, or use a smaller model.</source>
+        <translation>最小のバッチでも、学習に必要なメモリーが足りませんでした。ほかのプログラムを閉じるか、CPUで動かすか、より小さいモデルを使ってください。</translation>
+    </message>
+    <message>
+        <source>The training stopped on an unexpected error ({name}: {error}). The weights in use are as they were. Please report it with the details.</source>
+        <translation>学習が予期しないエラー（{name}: {error}）で止まりました。使用中の重みは元のままです。詳細を添えて報告してください。</translation>
+    </message>
+    <message>
+        <source>There is no accepted mask to learn from; accept a few first.</source>
+        <translation>学習に使える確定済みのマスクがありません。まず、いくつか確定してください。</translation>
+    </message>
+    <message>
+        <source>The weights in use stay.</source>
+        <translation>使用中の重みはそのままです。</translation>
+    </message>
+    <message>
+        <source>The weights of the latest look stay.</source>
+        <translation>最後に確認した重みは残ります。</translation>
+    </message>
+    <message>
+        <source>The loss was not a finite number at step {step} of {steps}. {stay} Try a smaller learning rate, and look for masks or images that are damaged.</source>
+        <translation>{steps}ステップのうち{step}ステップ目で、損失が有限の数になりませんでした。{stay}学習率を小さくし、壊れたマスクや画像がないか調べてください。</translation>
+    </message>
+    <message>
+        <source>The loss has no gradient, so nothing would be learnt. Choose another loss, or other parts to train.</source>
+        <translation>損失に勾配がなく、何も学習されません。別の損失か、別の学習対象を選んでください。</translation>
+    </message>
+    <message>
+        <source>The first step changed no weight: the learning rate {rate:g} is too small to be felt. Raise it.</source>
+        <translation>最初のステップで重みが変わりませんでした。学習率{rate:g}が小さすぎます。大きくしてください。</translation>
+    </message>
+    <message>
+        <source>The round is for the model {wanted} ({content}), but {there} ({other}) was loaded: the file has changed. Put the old one back, or start a new project.</source>
+        <translation>この学習はモデル{wanted}（{content}）のためのものですが、読み込まれたのは{there}（{other}）です。ファイルが変わっています。元に戻すか、新しいプロジェクトを始めてください。</translation>
+    </message>
+    <message>
+        <source>All masks to learn from have been deleted or set aside meanwhile.</source>
+        <translation>学習に使うマスクは、その間にすべて削除されたか、除外されました。</translation>
+    </message>
+    <message>
+        <source>The mask {id} on {image} is empty: nothing could be learnt from it. Delete it, or accept it again.</source>
+        <translation>{image}のマスク{id}は空で、学習に使えません。削除するか、確定し直してください。</translation>
+    </message>
+    <message>
+        <source>An image of {shape} px is larger than this server takes.</source>
+        <translation>{shape}ピクセルの画像は、このサーバーが受け付ける大きさを超えています。</translation>
+    </message>
+    <message>
+        <source>The server met a fault of its own; its log says where.</source>
+        <translation>サーバー自身に不具合が起きました。場所はサーバーのログにあります。</translation>
+    </message>
+    <message>
+        <source>The round took longer than the {minutes:.0f} minutes a server gives one.</source>
+        <translation>学習が、サーバーの許す{minutes:.0f}分を超えました。</translation>
+    </message>
+    <message>
+        <source>The weights that the server made are not of this project&apos;s model.</source>
+        <translation>サーバーの作った重みは、このプロジェクトのモデルのものではありません。</translation>
+    </message>
+    <message>
+        <source>The weights that came are {version}, and the server made {made}: they were damaged on the way. Learn again.</source>
+        <translation>届いた重みは{version}ですが、サーバーが作ったのは{made}です。途中で壊れました。もう一度学習してください。</translation>
+    </message>
+    <message>
+        <source>The server judged by masks that were not sent to it.</source>
+        <translation>サーバーは、送られていないマスクで判定しました。</translation>
     </message>
 </context>
 </TS>

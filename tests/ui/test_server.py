@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QApplication, QComboBox, QLineEdit
 from serving import running, small_app
 
 from napari_sam_tune.service import remote_encoder
+from napari_sam_tune.ui.recent import load_recent
 from napari_sam_tune.ui.servers import load_servers
 from napari_sam_tune.ui.views.start import Choices
 from napari_sam_tune.ui.work import serving as serving_view
@@ -115,3 +116,4 @@ def test_a_server_does_the_work_goes_and_comes_back(desk, blobs, tmp_path, monke
         assert encoded(client) == 1
         desk.wait(lambda: "token" not in desk.said)
         desk.controller.leave()
+        assert load_recent()[0].device == f"server:{between.address}"

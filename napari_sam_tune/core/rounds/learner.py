@@ -25,7 +25,7 @@ from napari_sam_tune.core.rounds.plan import (
     what_is_missing,
 )
 from napari_sam_tune.core.rounds.report import Round, RoundReport, report_of
-from napari_sam_tune.core.texts.wording import tr
+from napari_sam_tune.core.texts.wording import heard, tr
 from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ class Learner:
             kept = self._kept(RoundReport("Cancelled; the weights in use stay."))
             self._end(replace(kept, cancelled=True))
         elif isinstance(message, RoundFailed):
-            self._end(self._failure(message.message, message.detail))
+            self._end(self._failure(heard(message.message), message.detail))
 
     def _judged(self, candidate: Candidate) -> Round:
         try:
@@ -274,11 +274,14 @@ class Learner:
                 self._tried = None
                 return Round(True, candidate.version, candidate.version, report, self._seconds())
         except Exception as error:  # on the runner's thread nobody else would end the round
-            return self._failure(f"The candidate could not be put in use: {error}")
+            return self._failure(
+                tr("The new weights could not be put in use: {error}", error=error)
+            )
         if verdict.promote:
-            sentence = (
-                f"Not taken over: {in_use} came into use meanwhile, and this candidate was not "
-                "judged against it. Fine-tune again."
+            sentence = tr(
+                "Not taken over: {version} came into use meanwhile, and these weights were not "
+                "judged against it. Learn again.",
+                version=in_use,
             )
             report = replace(report, sentence=sentence)
         times = 1 if self._tried is None else self._tried.times + 1

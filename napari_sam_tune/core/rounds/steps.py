@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from napari_sam_tune.core.errors import OutOfMemory, SamTuneError, StorageError, is_out_of_memory
 from napari_sam_tune.core.promptless.job import HeadJob
 from napari_sam_tune.core.rounds.messages import RoundCancelled, RoundFailed
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.core.training.job import DivergedError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.rounds.messages import Job, Message, Terminal
     from napari_sam_tune.core.training.job import Progress
 
-_OUT_OF_MEMORY: Final = (
+_OUT_OF_MEMORY: Final = mark(
     "There was not enough memory to train, even with the smallest batch. Close other programs, "
     "choose the CPU as device, or use a smaller model."
 )
@@ -81,14 +82,18 @@ def failure_of(error: Exception) -> RoundFailed:
     if isinstance(error, StorageError):
         return RoundFailed("disk_full", str(error), detail)
     if isinstance(error, OutOfMemory):
-        return RoundFailed("out_of_memory", str(error) or _OUT_OF_MEMORY, detail)
+        return RoundFailed("out_of_memory", str(error) or tr(_OUT_OF_MEMORY), detail)
     if is_out_of_memory(error):
-        return RoundFailed("out_of_memory", _OUT_OF_MEMORY, detail)
+        return RoundFailed("out_of_memory", tr(_OUT_OF_MEMORY), detail)
     if isinstance(error, SamTuneError):
         return RoundFailed("error", str(error), detail)
     return RoundFailed(
         "error",
-        f"The training stopped on an unexpected error ({type(error).__name__}: {error}). The "
-        "weights in use are as they were. Please report it with the details.",
+        tr(
+            "The training stopped on an unexpected error ({name}: {error}). The weights in use are "
+            "as they were. Please report it with the details.",
+            name=type(error).__name__,
+            error=error,
+        ),
         detail,
     )

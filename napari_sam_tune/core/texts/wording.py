@@ -10,14 +10,18 @@ lends its translation (`ui/translation.py`).
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     Translate = Callable[[str, str, int | None], str | None]
+    Recognise = Callable[[str], str | None]
 
 _translate: Translate | None = None
+_recognise: Recognise | None = None
+_SENTENCE_END = re.compile(r"(?<=[.?!”)]) (?=\S)")
 
 
 def tr(text: str, one: str = "", *, n: int | None = None, **values: object) -> str:
@@ -43,6 +47,27 @@ def mark(text: str) -> str:
     return text
 
 
+def heard(text: str) -> str:
+    """Return what another program of ours said, in English, in the language in use.
+
+    A server, or the process that trains, speaks no other. Sentences that are nobody's texts stay
+    as they are.
+
+    Args:
+        text: of any number of sentences, with their values in them.
+
+    """
+    if _recognise is None or not text:
+        return text
+    if (whole := _recognise(text)) is not None:
+        return whole
+    ends = [found.start() for found in _SENTENCE_END.finditer(text)]
+    for end in reversed(ends):
+        if (said := _recognise(text[:end])) is not None:
+            return join_sentences(said, heard(text[end + 1 :]))
+    return join_sentences(text[: ends[0]], heard(text[ends[0] + 1 :])) if ends else text
+
+
 def join_sentences(*sentences: str | None) -> str:
     """Return whole sentences one after the other; those that are empty or None are left out."""
     said = ""
@@ -56,13 +81,14 @@ def join_names(names: Iterable[str]) -> str:
     return tr(", ").join(names)
 
 
-def use_translation(translate: Translate | None) -> None:
+def use_translation(translate: Translate | None, recognise: Recognise | None = None) -> None:
     """Have texts translated from now on.
 
     Args:
         translate: returns a text by its English, its English for one, and the number; None where
             it has none. None: texts stay English.
+        recognise: returns a text by its English with its values in it, likewise.
 
     """
-    global _translate
-    _translate = translate
+    global _translate, _recognise
+    _translate, _recognise = translate, recognise

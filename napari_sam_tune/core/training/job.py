@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from napari_sam_tune.core.errors import TrainingError
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,7 +72,7 @@ class TrainingJob:
 
     def __post_init__(self) -> None:
         if not self.train_ids:
-            raise TrainingError("There is no accepted mask to learn from; accept a few first.")
+            raise TrainingError(tr("There is no accepted mask to learn from; accept a few first."))
         both = set(self.train_ids) & set(self.judge_ids)
         if both:
             raise TrainingError(

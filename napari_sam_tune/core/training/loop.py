@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from napari_sam_tune.core.errors import TrainingError
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.core.training.course import Course
 from napari_sam_tune.core.training.job import DivergedError, Progress
 
@@ -118,11 +119,19 @@ class Loop:
             loss=total(marks.loss, self.device), real=round(total(marks.real, self.device))
         )
         if not (math.isfinite(marks.loss) and math.isfinite(norm)):
-            stay = "in use" if self.run is None else "of the latest look"
+            stay = (
+                mark("The weights in use stay.")
+                if self.run is None
+                else mark("The weights of the latest look stay.")
+            )
             raise DivergedError(
-                f"The loss was not a finite number at step {course.steps + 1} of "
-                f"{self.config.steps}. The weights {stay} stay. Try a smaller learning rate, and "
-                "look for masks or images that are damaged."
+                tr(
+                    "The loss was not a finite number at step {step} of {steps}. {stay} Try a "
+                    "smaller learning rate, and look for masks or images that are damaged.",
+                    step=course.steps + 1,
+                    steps=self.config.steps,
+                    stay=tr(stay),
+                )
             )
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * course.rate
@@ -136,13 +145,18 @@ class Loop:
         """Make sure that something is learnt: a loss without a gradient looks like work."""
         if norm == 0:
             raise TrainingError(
-                "The loss has no gradient, so nothing would be learnt. Choose another loss, or "
-                "other parts to train."
+                tr(
+                    "The loss has no gradient, so nothing would be learnt. Choose another loss, or "
+                    "other parts to train."
+                )
             )
         if all(torch.equal(then[name], parameter) for name, parameter in self.learning.items()):
             raise TrainingError(
-                f"The first step changed no weight: the learning rate {self.config.learning_rate:g}"
-                " is too small to be felt. Raise it."
+                tr(
+                    "The first step changed no weight: the learning rate {rate:g} is too small to "
+                    "be felt. Raise it.",
+                    rate=self.config.learning_rate,
+                )
             )
 
     def _keep(

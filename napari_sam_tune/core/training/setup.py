@@ -11,6 +11,7 @@ from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.models.checkpoints import load_base, resolve_device
 from napari_sam_tune.core.project.project import Project
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.core.training.embedded_images import EmbeddedImages
 from napari_sam_tune.core.training.parts import learning_names, trains_encoder
 
@@ -117,7 +118,12 @@ def set_up(job: TrainingJob, model: LoadedModel | None, checkpoint: Callable[[],
 def _check_base(model: LoadedModel, job: TrainingJob) -> None:
     if model.ref.sha256 != job.base.sha256:
         raise TrainingError(
-            f"The round is for the model {job.base.name} ({job.base.sha256[:12]}), but "
-            f"{model.ref.name} ({model.ref.sha256[:12]}) was loaded: the file has changed. Put the "
-            "old one back, or start a new project."
+            tr(
+                "The round is for the model {wanted} ({content}), but {there} ({other}) was "
+                "loaded: the file has changed. Put the old one back, or start a new project.",
+                wanted=job.base.name,
+                content=job.base.sha256[:12],
+                there=model.ref.name,
+                other=model.ref.sha256[:12],
+            )
         )

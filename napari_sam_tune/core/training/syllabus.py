@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_sam_tune.core.errors import ImageError, ProjectError, TrainingError
 from napari_sam_tune.core.images.surfaces import FamiliarSurfaces, describe
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.core.training.examples import Example, draw_schedule, weigh
 from napari_sam_tune.core.training.job import Progress
 from napari_sam_tune.core.training.judge import choose_judges
@@ -82,7 +83,7 @@ def draw_up(setup: Setup) -> Generator[Progress, None, Syllabus]:
     living = {annotation.id: annotation for annotation in project.counting()}
     learn_from = [living[i] for i in job.train_ids if i in living]
     if not learn_from:
-        raise TrainingError("All masks to learn from have been deleted or set aside meanwhile.")
+        raise TrainingError(tr("All masks to learn from have been deleted or set aside meanwhile."))
     config = job.config.shortened(len(learn_from))
     judges = choose_judges([living[i] for i in job.judge_ids if i in living], config)
     judging = _examples(judges, images, [1.0] * len(judges))

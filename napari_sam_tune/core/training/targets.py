@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional
 
 from napari_sam_tune.core.errors import TrainingError
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +34,12 @@ def on_cells(examples: Sequence[Example], device: torch.device) -> Tensor:
     for example, target in zip(examples, targets, strict=True):
         if not target.any():
             raise TrainingError(
-                f"The mask {example.annotation.id} on {example.annotation.image_id} is empty: "
-                "nothing could be learnt from it. Delete it, or accept it again."
+                tr(
+                    "The mask {id} on {image} is empty: nothing could be learnt from it. Delete "
+                    "it, or accept it again.",
+                    id=example.annotation.id,
+                    image=example.annotation.image_id,
+                )
             )
     return torch.from_numpy(targets).to(device).float()
 

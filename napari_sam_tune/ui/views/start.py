@@ -81,6 +81,7 @@ class StartView(QWidget):
         self._place: Path | None = None
         self._home_of_viewer: Path | None = None
         self._home_of_samples: Path | None = None
+        self._runs_on = "auto"
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
@@ -121,6 +122,7 @@ class StartView(QWidget):
         if server is not None and self._device.findData(choices.device) < 0:
             self._add_server(server)
         self._device.setCurrentIndex(max(0, self._device.findData(choices.device)))
+        self._runs_on = self._device.currentData()
 
     def show_images_in_viewer(self, count: int, home: Path) -> None:
         """Say how many images the viewer holds, and where their project goes."""
@@ -258,18 +260,18 @@ class StartView(QWidget):
 
     def _on_device_activated(self, index: int) -> None:
         if self._device.itemData(index) != "":
+            self._runs_on = self._device.itemData(index)
             return
         dialog = ServerDialog(check_server, self)
         known = load_servers()
         if known:
             dialog.show_server(*next(reversed(known.items())))
-        address = ""
         if dialog.exec():
-            address = dialog.address
-            save_server(address, dialog.token)
-            self._add_server(address)
+            save_server(dialog.address, dialog.token)
+            self._add_server(dialog.address)
+            self._runs_on = PREFIX + dialog.address
         dialog.deleteLater()
-        self._device.setCurrentIndex(max(0, self._device.findData(PREFIX + address)))
+        self._device.setCurrentIndex(max(0, self._device.findData(self._runs_on)))
 
     def _add_server(self, address: str) -> None:
         if self._device.findData(PREFIX + address) < 0:

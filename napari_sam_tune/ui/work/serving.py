@@ -70,7 +70,7 @@ class Serving(QObject):
             "The server does not answer. You can go on: until it is back, images are prepared on "
             "this computer, which may take longer, and fine-tuning waits for it."
         )
-        self._show(Notice(text, "warning", stays=True))
+        self._show_with_remedy(text)
         self._looking.start()
 
     def _on_refused(self, why: str | None) -> None:
@@ -80,15 +80,7 @@ class Serving(QObject):
             self._take_down()
             return
         go_on = tr("You can go on: until then, images are prepared on this computer.")
-        self._show(
-            Notice(
-                join_sentences(why, go_on),
-                "warning",
-                stays=True,
-                remedy=tr("Give the server anew…"),
-                act=self._ask_anew,
-            )
-        )
+        self._show_with_remedy(join_sentences(why, go_on))
 
     def _ask_anew(self) -> None:
         connection = self._connection
@@ -100,11 +92,14 @@ class Serving(QObject):
         if dialog.exec():
             save_server(dialog.address, dialog.token)
             connection.change(dialog.address, dialog.token)
+            self._look()  # at once, so that the notice goes
         elif before is not None:
             self._place.panel.notice.show_notice(before)
         dialog.deleteLater()
 
-    def _show(self, notice: Notice) -> None:
+    def _show_with_remedy(self, text: str) -> None:
+        remedy = tr("Give the server anew…")
+        notice = Notice(text, "warning", stays=True, remedy=remedy, act=self._ask_anew)
         self._shown = notice
         self._place.panel.notice.show_notice(notice)
 

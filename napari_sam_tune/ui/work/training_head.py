@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.rounds.messages import RoundCancelled, RoundFailed
-from napari_sam_tune.core.texts.wording import join_sentences, mark, tr
+from napari_sam_tune.core.texts.wording import heard, join_sentences, mark, tr
 from napari_sam_tune.ui.views.head_view import HeadSnapshot
 from napari_sam_tune.ui.views.learning import with_time_left
 from napari_sam_tune.ui.views.learnt_chart import score_text
@@ -107,7 +107,7 @@ class TrainingHead(QObject):
         if self._is_closed:
             return
         if isinstance(end, RoundFailed):
-            text = join_sentences(tr("The finder was not trained."), end.message)
+            text = join_sentences(tr("The finder was not trained."), heard(end.message))
             notice = Notice(text, "warning", remedy=tr("Train again"), act=self.start)
             self._place.panel.notice.show_notice(notice)
         elif isinstance(end, RoundCancelled):
