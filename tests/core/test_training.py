@@ -339,7 +339,7 @@ def test_a_loss_that_is_not_a_number_saves_nothing(project, model):
     before = state(model)
     with torch.no_grad():
         model.sam.prompt_encoder.no_mask_embed.weight.fill_(float("nan"))
-    with pytest.raises(DivergedError, match="weights in use stay"):
+    with pytest.raises(DivergedError, match="The weights in use stay"):
         run(job_for(project, judges=0), model)
     assert project.versions() == []
     del before["prompt_encoder.no_mask_embed.weight"]
