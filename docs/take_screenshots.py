@@ -1,10 +1,12 @@
 """Take the pictures and films of the book: a hand's clicks in a real viewer, on the samples.
 
-    sh tests/on_display.sh python docs/take_screenshots.py [en] [en-dark] [ja] [page]
+    sh tests/on_display.sh python docs/take_screenshots.py [LOOK …] [PART …]
 
-Learning is shown on photographs that the model does not know: SAM_TUNE_NUCLEI names the folder that
-`benchmarks/nuclei.py` makes. Each look of the dock is taken by a process of its own, whose settings
-and documents nobody else sees; `page` are the server's page at a desktop and on a phone.
+Looks are en, en-dark and ja; parts are line, plates, learning and stacks of the dock, and page, the
+server's page at a desktop and on a phone. What is not named is all of it. Learning is shown on
+photographs that the model does not know: SAM_TUNE_NUCLEI names the folder that
+`benchmarks/nuclei.py` makes. Each part of a look is taken by a process of its own, whose settings
+and documents nobody else sees.
 """
 
 # ruff: noqa: TID251, S603 - a script about the dock that starts itself
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parent
 LOOKS = {"en": ("en", "light"), "en-dark": ("en", "dark"), "ja": ("ja", "light")}
+PARTS = "line", "plates", "learning", "stacks", "page"
+IN_DARK = "plates"
 SIZE = 1080, 760
 CLICKS = 4
 FITS = 0.6
@@ -37,33 +41,45 @@ FITS = 0.6
 
 
 def main() -> None:
-    """Take all looks, or those named."""
-    for look in sys.argv[1:] or (*LOOKS, "page"):
-        if look == "page":
+    """Take all looks and parts, or those named."""
+    said = set(sys.argv[1:])
+    if unknown := said - {*LOOKS, *PARTS}:
+        sys.exit(f"No look and no part: {', '.join(sorted(unknown))}")
+    parts = [part for part in PARTS if part in said] or PARTS
+    for part in parts:
+        if part == "page":
             from page_camera import take_page
 
             take_page()
             continue
-        with tempfile.TemporaryDirectory() as scratch:
-            home = str(Path(scratch, "ana"))  # paths are in view
-            Path(home).mkdir()
-            environment = {
-                **os.environ,
-                "HOME": home,
-                "NAPARI_CONFIG": str(Path(home, "napari.yaml")),
-                "SAM_TUNE_LOOK": look,
-                "XDG_CONFIG_HOME": str(Path(home, "config")),
-                "XDG_DOCUMENTS_DIR": str(Path(home, "documents")),
-                "XDG_STATE_HOME": str(Path(home, "state")),
-            }
-            subprocess.run([sys.executable, __file__], env=environment, check=True)
+        for look in [look for look in LOOKS if look in said] or LOOKS:
+            if look != "en-dark" or part == IN_DARK:
+                start(look, part)
 
 
-def take(look: str) -> None:
-    """Take the pictures of one look, in this process."""
+def start(look: str, part: str) -> None:
+    """Take a part of a look in a process of its own."""
+    with tempfile.TemporaryDirectory() as scratch:
+        home = str(Path(scratch, "ana"))  # paths are in view
+        Path(home).mkdir()
+        environment = {
+            **os.environ,
+            "HOME": home,
+            "NAPARI_CONFIG": str(Path(home, "napari.yaml")),
+            "SAM_TUNE_LOOK": f"{look} {part}",
+            "XDG_CONFIG_HOME": str(Path(home, "config")),
+            "XDG_DOCUMENTS_DIR": str(Path(home, "documents")),
+            "XDG_STATE_HOME": str(Path(home, "state")),
+        }
+        subprocess.run([sys.executable, __file__], env=environment, check=True)
+
+
+def take(look: str, part: str) -> None:
+    """Take the pictures of a part of a look, in this process."""
     import napari
     from camera import Camera, Hand
     from napari.settings import get_settings
+    from stack_pictures import stacks
 
     from napari_sam_tune.core.config import TrainConfig
     from napari_sam_tune.ui import translation
@@ -81,35 +97,34 @@ def take(look: str) -> None:
     folder = DOCS / "images" if language == "en" else DOCS / language / "images"
     folder.mkdir(parents=True, exist_ok=True)
     hand = Hand(viewer, panel, SAMPLE_IMAGES.parent / "masks")
-    walk(hand, Camera(hand, folder, "_dark" if theme == "dark" else ""))
+    camera = Camera(hand, folder, "_dark" if theme == "dark" else "")
+    if part == "plates":
+        camera.still("start")
+    for dock in ("dockLayerList", "dockLayerControls"):
+        getattr(viewer.window._qt_viewer, dock).hide()
+    {"line": line, "plates": plates, "learning": learning, "stacks": stacks}[part](hand, camera)
     viewer.close()
 
 
-def walk(hand: Hand, camera: Camera) -> None:
+def line(hand: Hand, camera: Camera) -> None:
+    """Find all like what was accepted, and look at the lists and dialogs."""
+    from napari_sam_tune.ui.queue import SAMPLE_IMAGES
+
+    open_folder(hand, SAMPLE_IMAGES, "line")
+    found(hand, camera)
+    lists(hand, camera)
+
+
+def plates(hand: Hand, camera: Camera) -> None:
     """Go through the samples as the first tutorial does."""
     from napari_sam_tune.ui.queue import SAMPLE_IMAGES
 
-    camera.still("start")
-    for dock in ("dockLayerList", "dockLayerControls"):
-        getattr(hand.viewer.window._qt_viewer, dock).hide()
-    if not camera.suffix:
-        open_folder(hand, SAMPLE_IMAGES, "line")
-        found(hand, camera)
-        lists(hand, camera)
-        hand.panel._tabs.setCurrentIndex(0)
-        hand.panel.controller.leave()
     open_folder(hand, SAMPLE_IMAGES, "plates")
     hand.panel.classes.edited.emit("pit", "")
     pits(hand, camera)
-    if camera.suffix:
-        return
-    scratches(hand, camera)
-    recalled(hand, camera)
-    nuclei = os.environ.get("SAM_TUNE_NUCLEI")
-    if nuclei is None:
-        sys.stderr.write("No pictures of learning: SAM_TUNE_NUCLEI names no folder.\n")
-    else:
-        learning(hand, camera, Path(nuclei))
+    if not camera.suffix:
+        scratches(hand, camera)
+        recalled(hand, camera)
 
 
 def pits(hand: Hand, camera: Camera) -> None:
@@ -250,11 +265,15 @@ def lists(hand: Hand, camera: Camera) -> None:
     server.close()
 
 
-def learning(hand: Hand, camera: Camera, nuclei: Path) -> None:
+def learning(hand: Hand, camera: Camera) -> None:
     """Label photographs of a surface the model does not know, and see what a round changes."""
     from camera import settle, spin
 
-    hand.panel.controller.leave()
+    folder = os.environ.get("SAM_TUNE_NUCLEI")
+    if folder is None:
+        sys.stderr.write("No pictures of learning: SAM_TUNE_NUCLEI names no folder.\n")
+        return
+    nuclei = Path(folder)
     hand.truths = nuclei / "masks"
     open_folder(hand, nuclei / "images", "nuclei")
     hand.panel.classes.edited.emit("nucleus", "")
@@ -370,4 +389,4 @@ def next_image(hand: Hand, key: str = "K") -> None:
 
 if __name__ == "__main__":
     chosen = os.environ.get("SAM_TUNE_LOOK")
-    take(chosen) if chosen else main()
+    take(*chosen.split()) if chosen else main()
