@@ -1,7 +1,5 @@
 """Pictures of a stack: an accepted mask is carried on, accepted as a run, and seen in 3-D."""
 
-
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
@@ -64,7 +62,7 @@ def stacks(hand: Hand, camera: Camera) -> None:
     settle()
     hand.panel.stack.in_3d.click()
     settle()
-    hand.viewer.camera.angles = (8, 32, 62)
+    hand.viewer.scene.camera.angles = (8, 32, 62)
     settle()
     camera.still("stack_3d")
 
