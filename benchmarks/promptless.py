@@ -28,6 +28,7 @@ from napari_sam_tune.core.promptless.fit import (
     fit_head,
     measure,
 )
+from napari_sam_tune.core.promptless.labelled import parts_of
 from napari_sam_tune.core.promptless.store import keep_head, read_head
 
 
@@ -75,7 +76,8 @@ def run(arguments: argparse.Namespace, folder: Path) -> None:
     print(f"test:  {len(test)} images of {groups(test)} tiles")
     seen, total = 0, 0.0
     for stratum in sorted({str(record.stratum) for record in test}):
-        own = measure(model, project, [r for r in test if r.stratum == stratum])
+        records = [record for record in test if record.stratum == stratum]
+        own = measure(model, project, parts_of(project, records, predictor.input_side))
         print(f"{stratum:10} {own.images:4} images, IoU {own.image_iou:.3f}", flush=True)
         seen, total = seen + own.images, total + own.images * own.image_iou
     print(f"all        {seen:4} images, IoU {total / seen:.3f}")

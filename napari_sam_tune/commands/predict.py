@@ -162,18 +162,24 @@ class _ImageToDraw:
     ) -> list[str]:
         """Write masks and overlays; return what is to be said of them."""
         from napari_sam_tune.core.batch.predict import predict
-        from napari_sam_tune.core.images.files import read_image, to_rgb8
-        from napari_sam_tune.formats.predictions import write_prediction
+        from napari_sam_tune.core.images.files import to_rgb8
+        from napari_sam_tune.core.images.large_image import LargeImage
+        from napari_sam_tune.core.images.opening import open_image
+        from napari_sam_tune.formats.predictions import write_in_tiles, write_prediction
 
         models = (answering, None) if self.asked.baseline else (answering,)
-        pixels = read_image(self.path)
+        pixels = open_image(self.path)
         said = []
         for model, found in zip(
             models, predict(predictor, models, pixels, self.prompts), strict=True
         ):
             name = "" if model is answering else "_base"
-            masks = [answer.mask for answer in found]
-            write_prediction(self.out, self.path.stem + name, to_rgb8(pixels), masks)
+            stem = self.path.stem + name
+            if isinstance(pixels, LargeImage):
+                write_in_tiles(self.out, stem, pixels, [answer.placed for answer in found])
+            else:
+                masks = [answer.mask for answer in found]
+                write_prediction(self.out, stem, to_rgb8(pixels), masks)
             said += _lines(self.path, "base" if model is None else "tuned", found)
         return said
 
@@ -220,6 +226,6 @@ def _lines(path: Path, which: str, found: Sequence[Prediction]) -> list[str]:
         return [f"{path.name}  {which}: nothing found"]
     return [
         f"{path.name}  {which}, {answer.asked}: predicted IoU {answer.iou:.2f}, "
-        f"{int(answer.mask.sum())} px"
+        f"{answer.placed.area} px"
         for answer in found
     ]

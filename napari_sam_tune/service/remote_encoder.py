@@ -18,7 +18,7 @@ from PIL import Image
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
-from napari_sam_tune.core.answers.encoding import Encoder, View
+from napari_sam_tune.core.answers.encoding import Begun, Encoder, View
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.rgb_source import RgbSource, rgb_source, whole_image
 from napari_sam_tune.core.models.base import BASE_VERSION
@@ -105,6 +105,10 @@ class RemoteEncoder(Encoder):
                 else:
                     self._connection.tell_reached(False)
         return super().encode(image, window, keeps_stages=keeps_stages)
+
+    def begin(self, source: RgbSource, window: Window) -> Begun | None:
+        """Nothing is begun here: the server would not go on from it."""
+        return None
 
     def _encode_there(self, source: RgbSource, window: Window) -> View:
         pixels = self.window_pixels(source, window)

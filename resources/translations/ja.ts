@@ -2049,10 +2049,6 @@
         <translation>{images}中{finds}枚に{expected}</translation>
     </message>
     <message>
-        <source>{id} is too large to be looked through unopened.</source>
-        <translation>{id}は大きすぎるため、開かずに調べることはできません。</translation>
-    </message>
-    <message>
         <source>Click in the middle of the dark spot below the number CP-0401, at its left. It is a pit, and the model proposes its outline.</source>
         <translation>番号CP-0401の左下にある黒い点の中央をクリックしてください。これはくぼみ（ピット）で、モデルが輪郭を提案します。</translation>
     </message>
@@ -3275,10 +3271,6 @@
         <translation>「{name}」（SHA-256：{sha256}…）</translation>
     </message>
     <message>
-        <source>A finder learns from whole images, and all masks lie on images of more than {most:,} million px: label a few smaller ones.</source>
-        <translation>検出器は画像全体から学習しますが、マスクはすべて{most:,}百万画素を超える画像にあります。小さい画像にもラベルを付けてください。</translation>
-    </message>
-    <message>
         <source>There is no image with accepted masks to learn from; label a few images first.</source>
         <translation>学習に使える、確定済みのマスクがある画像がありません。先に数枚の画像にラベルを付けてください。</translation>
     </message>
@@ -3441,10 +3433,6 @@
     <message>
         <source>The parts of this object lie up to {far:,} px apart, too far for one mask: accept them as objects of their own.</source>
         <translation>このオブジェクトの部分は最大{far:,} px離れており、一つのマスクにはできません。別々のオブジェクトとして確定してください。</translation>
-    </message>
-    <message>
-        <source>It is too large to be gone over: open it and look for all like it.</source>
-        <translation>大きすぎるため一括では調べられません。開いて、同じものを検索してください。</translation>
     </message>
     <message>
         <source>The server {address} wants a token: give the one that it showed when it was started.</source>

@@ -17,7 +17,7 @@ from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.evaluation.evaluation import choose_objects
 from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.project.review import Attribute
-from napari_sam_tune.core.promptless.fit import labelled_images
+from napari_sam_tune.core.promptless.labelled import labelled_images
 from napari_sam_tune.core.rounds.plan import unlearnt_by
 
 if TYPE_CHECKING:

@@ -292,6 +292,33 @@ def test_a_project_knows_a_large_image_by_what_is_in_it(tmp_path: Path) -> None:
     assert np.array_equal(project.read_image("late"), pixels)
 
 
+def test_what_an_image_looks_like_from_afar_is_kept_and_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, pixels = tmp_path / "a.tif", _image(3, 1, "uint16")
+    tifffile.imwrite(path, pixels, tile=(64, 64))
+    project = Project.open(tmp_path / "p")
+    project.register(open_image(path), "a", path=path)
+    first = project.open_image("a")
+    assert isinstance(first, LargeImage)
+    assert first.fill(60)
+    (kept,) = (project.path / "overviews").iterdir()
+    again = project.open_image("a")
+    assert isinstance(again, LargeImage)
+    read = list[int]()
+    monkeypatch.setattr(again._source, "read", lambda *_: read.append(1))
+    np.testing.assert_array_equal(again.levels[-1][...], first.levels[-1][...])
+    assert not read
+    data = bytearray(kept.read_bytes())
+    data[5] ^= 1
+    kept.write_bytes(data)
+    mended = project.open_image("a")
+    assert isinstance(mended, LargeImage)
+    assert mended.fill(60)
+    np.testing.assert_array_equal(mended.levels[-1][...], first.levels[-1][...])
+    assert kept.read_bytes() != data
+
+
 @pytest.mark.parametrize("name", ["labels-tiff", "semantic-tiff", "ome-zarr", "table"])
 def test_what_goes_out_of_a_large_image_is_what_goes_out_of_a_small_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str

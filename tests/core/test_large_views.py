@@ -126,16 +126,29 @@ def test_what_runs_against_the_border_is_asked_about_from_farther_off(predictor)
     assert predictor.look_wider(wider, refiners=REFINERS) is None
 
 
+def test_a_lone_click_finds_what_it_lies_deep_inside(predictor):
+    predictor.set_image(Discs())
+    for y, x, radius in DISCS:
+        for off in (0, radius / 3):
+            first = predictor.propose(Prompt([(x + off, y)], [1]), refiners=REFINERS)
+            answer = predictor.look_closer(first, refiners=REFINERS) or first
+            truth = disc(y, x, radius)
+            assert (answer.placed & truth).area / (answer.placed | truth).area > 0.75
+    assert answer.window != (0, 0, *SHAPE)  # no wider than it must be
+
+
 def test_what_lies_beside_is_encoded_ahead_and_then_nothing_more(predictor):
     discs = Discs()
     predictor.set_image(discs)
-    asked = predictor.propose(Prompt([(6000, 9000)], [1])).window
+    seen = (8500, 5500, 9500, 6500)
+    asked = predictor.propose(Prompt([(6000, 9000)], [1]), seen=seen).window
     count = 0
     while predictor.opened.prepare_one():
         count += 1
     assert count == len(beside(asked, SHAPE, SIDE)) == 4
     discs.most = 0
     for step in (-512, 512):
-        assert predictor.propose(Prompt([(6000 + step, 9000)], [1])).window != asked
+        prompt = Prompt([(6000 + step, 9000)], [1])
+        assert predictor.propose(prompt, seen=seen).window != asked
     assert discs.most == 0  # nothing had to be read
     assert beside((0, 0, 700, 700), SHAPE, SIDE) == []

@@ -21,6 +21,7 @@ from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.core.promptless import lesson as promptless_lesson
 from napari_sam_tune.core.promptless.fit import measure
 from napari_sam_tune.core.promptless.head import build_head, frame_of
+from napari_sam_tune.core.promptless.labelled import parts_of
 from napari_sam_tune.core.promptless.lesson import promptless_loss
 from napari_sam_tune.core.promptless.store import keep_head, newest_head, read_head
 from napari_sam_tune.core.training.job import DivergedError
@@ -120,7 +121,7 @@ def test_a_head_learns_two_classes_and_is_the_same_from_its_file(
     held_out = [r for r in project.images() if r.split == "held_out"]
     assert held_out
     model = read_head(predictor, file)
-    scores = measure(model, project, held_out)
+    scores = measure(model, project, parts_of(project, held_out, predictor.input_side))
     assert scores.mean > 0.7, scores
     assert scores.mean == pytest.approx(trained.held_out)
 

@@ -16,6 +16,7 @@ from napari_sam_tune.core.images.files import content_hash
 from napari_sam_tune.core.models.starter import set_image_size
 from napari_sam_tune.core.project.annotations import NewAnnotation
 from napari_sam_tune.core.project.effort import RECALLED
+from napari_sam_tune.core.recall.grey import HeldGrey
 from napari_sam_tune.core.recall.recall import Recall
 from napari_sam_tune.core.recall.registration import Signature, shift_between
 from napari_sam_tune.core.scoring import iou
@@ -266,11 +267,13 @@ def test_a_shift_is_found_again(shift: tuple[int, int], gain: float, size: float
         ndimage.zoom(photograph(1, moved, exposed, seed).astype(np.float32), size, order=1)
         for moved, exposed, seed in (((0, 0), 1.0, 1), (shift, gain, 2))
     ]
-    score, found = shift_between(*(Signature.of(picture) for picture in pictures))
+    score, found = shift_between(*(Signature.of(HeldGrey(picture)) for picture in pictures))
     assert score > 0.5
     np.testing.assert_allclose(found, np.multiply(shift, size), atol=1.5 * size)
-    elsewhere = Signature.of(photograph(2).astype(np.float32))
-    assert shift_between(elsewhere, Signature.of(photograph(1).astype(np.float32)))[0] < 0.3
+    elsewhere = Signature.of(HeldGrey(photograph(2).astype(np.float32)))
+    assert (
+        shift_between(elsewhere, Signature.of(HeldGrey(photograph(1).astype(np.float32))))[0] < 0.3
+    )
 
 
 def test_what_is_recalled_brings_its_class(session: Session) -> None:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_sam_tune import Predictor, Project, Prompt, Session
-from napari_sam_tune.core.answers.scenes import level_of, scene_window, tiles, window_learnt_in
+from napari_sam_tune.core.answers.scenes import level_of, scene_window, window_learnt_in
 from napari_sam_tune.core.geometry.placed_mask import PlacedMask
-from napari_sam_tune.core.geometry.windows import area, shape_of
+from napari_sam_tune.core.geometry.windows import area, shape_of, tiles
 from napari_sam_tune.core.project.annotations import NewAnnotation
 from napari_sam_tune.core.suggestions.scan import tiles_in
 
@@ -117,11 +117,13 @@ def test_all_like_it_is_found_tile_by_tile_and_nothing_is_cut_or_comes_twice(wor
         session.adopt(mask, "flaw")
     session.answerer.settle()
     review, looked_at = session.review, []
+    encoded = count_encoded(session.answerer.predictor)
     found = review.find("similar", "scan", seconds=0)  # one tile at a time
     while (progress := review.scanning("scan")) is not None:
         looked_at.append(progress.done)
         found = review.find("similar", "scan", seconds=0)
     assert looked_at == list(range(1, progress_total(SHAPE)))
+    assert len(encoded) <= len(looked_at) + 1  # what is found is answered by its tile
     assert len(masks) == 19  # the last lies where four tiles meet
     for truth in masks[9:]:
         like = [one for one in found if (one.placed & truth).any()]
@@ -130,6 +132,20 @@ def test_all_like_it_is_found_tile_by_tile_and_nothing_is_cut_or_comes_twice(wor
         assert shared / (like[0].area + truth.area - shared) > 0.6
         assert like[0].label == "flaw"
     assert not any((one.placed & mask).any() for one in found for mask in masks[:9])
+
+
+def count_encoded(predictor):
+    """Return a list that grows whenever a window is encoded to its end."""
+    encoded, encoder = [], predictor.encoder
+    for name in ("encode", "go_on"):
+        way = getattr(encoder, name)
+
+        def counted(*given, way=way, **named):
+            encoded.append(given)
+            return way(*given, **named)
+
+        setattr(encoder, name, counted)
+    return encoded
 
 
 def test_a_search_that_is_interrupted_goes_on_where_it_was(worked):

@@ -22,7 +22,7 @@ from napari_sam_tune.core.answers.look_again import LookAgain
 from napari_sam_tune.core.answers.stroke import encloses, inside, snap
 from napari_sam_tune.core.errors import ImageError, PromptError, SamTuneError, StorageError
 from napari_sam_tune.core.images.files import content_hash, spatial_shape, to_rgb8
-from napari_sam_tune.core.images.rgb_source import HeldRgb, RgbSource, glance, rgb_source
+from napari_sam_tune.core.images.rgb_source import RgbSource, glance, rgb_source
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.pixel_classifier.history import LearntHistory
 from napari_sam_tune.core.prompts import ClassGuess, Prompt
@@ -137,9 +137,7 @@ class Answerer:
         record: ImageRecord,
         stage: Callable[[int, int], None] = lambda step, count: None,
     ) -> None:
-        """Make an image the model's open one.
-
-        Its embedding comes from the cache, or goes there.
+        """Make an image the model's open one; its embedding comes from the cache, or goes there.
 
         Args:
             image: its pixels, or where they are read.
@@ -164,10 +162,10 @@ class Answerer:
         self._open, self._pixels = record, image
         self._tell_surface()
         stage(2, 4)
-        if self.chain.recalls and isinstance(source, HeldRgb):
-            self.recall.look(source.pixels, record)
+        if self.chain.recalls:
+            self.recall.look(source, record)
         else:
-            self.recall.forget()  # what is not held whole is not compared with other photographs
+            self.recall.forget()
         stage(3, 4)
         self._look_at_features(record)
         stage(4, 4)
@@ -289,10 +287,7 @@ class Answerer:
         return proposal
 
     def look_closer(self, proposal: Proposal) -> Proposal | None:
-        """Ask once more from close by.
-
-        None where that is switched off or no use. See `Predictor.look_closer`.
-        """
+        """Ask once more from close by; None where that is off or no use."""
         return self.chain.ask_closer(proposal)
 
     def learn(self, checkpoint: Callable[[], None] = lambda: None) -> None:
@@ -345,9 +340,10 @@ class Answerer:
         return has_more
 
     def look_ahead(self) -> bool:
-        """Encode a window beside where somebody asked in a large image; whether one was missing."""
+        """Do what a large image still needs; whether there was something to do."""
         model = self.predictor
-        return model.has_image and model.encodes_fast and model.opened.prepare_one()
+        beside = model.has_image and model.encodes_fast and model.opened.prepare_one()
+        return beside or self.recall.catch_up()
 
     def _answer_anew(self, annotation: Annotation) -> None:
         """Let the model alone answer the first click on an accepted object, with its weights."""

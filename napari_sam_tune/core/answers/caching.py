@@ -5,10 +5,15 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from napari_sam_tune.core.answers.encoding import is_large
+from napari_sam_tune.core.answers.scenes import Scene
+from napari_sam_tune.core.answers.zoom import DEFAULT_LEVEL
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.core.images.files import to_rgb8
+from napari_sam_tune.core.geometry.windows import tiles
+from napari_sam_tune.core.images.rgb_source import RgbSource, glance, rgb_source, shape_of_image
 from napari_sam_tune.core.pixel_classifier.features import KEY as FEATURES
-from napari_sam_tune.core.storage.embeddings import EmbeddingCache
+from napari_sam_tune.core.pixel_classifier.features import features_of
+from napari_sam_tune.core.storage.embeddings import EmbeddingCache, name_of_part
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,7 +57,7 @@ class WindowCache:
         self._cache, self._key, self._image_hash = cache, key, image_hash
 
     def _name(self, window: Window) -> str:
-        return f"{self._image_hash}-{'-'.join(map(str, window))}"
+        return name_of_part(self._image_hash, window)
 
     def get(self, window: Window) -> Embedding | None:
         """Return what was kept of a window, or None."""
@@ -70,32 +75,55 @@ def embed_image(
     predictor: Predictor,
     extractor: FeatureExtractor,
     cache: EmbeddingCache,
-    image: NDArray[Any],
+    image: NDArray[Any] | RgbSource,
     image_hash: str,
 ) -> bool:
     """Have an image's embedding and features in the cache; returns whether either was missing.
+
+    Of a large image those of the tiles in which it is searched.
 
     Args:
         predictor: its open image stays open.
         extractor: of the features.
         cache: where both go.
-        image: (H, W[, C]) array as `to_rgb8` takes it.
-        image_hash: its `content_hash`.
+        image: (H, W[, C]) array as `to_rgb8` takes it, or an image that is read in windows.
+        image_hash: what it is known by.
 
     Raises:
         ImageError: not an image.
         StorageError: the disk is full.
 
     """
-    key = predictor.weights.encoder_key_for(image)
-    lacks_embedding = not cache.contains(key, image_hash)
-    lacks_features = not cache.contains(FEATURES, image_hash)
+    source = rgb_source(image)
+    shape, side = shape_of_image(source), predictor.input_side
+    key = predictor.weights.encoder_key_for(glance(source))
+    parts: list[Window | None] = [None]
+    if is_large(shape, side):
+        parts = [*tiles(shape, side << DEFAULT_LEVEL)]
+    made = [
+        _embed(predictor, extractor, cache, key, source, Scene(image_hash, part)) for part in parts
+    ]
+    mark_lasting(cache, predictor)
+    return any(made)
+
+
+def _embed(
+    predictor: Predictor,
+    extractor: FeatureExtractor,
+    cache: EmbeddingCache,
+    key: str,
+    source: RgbSource,
+    scene: Scene,
+) -> bool:
+    """Have an image, or a window of it, in the cache; it is called by the image's hash."""
+    lacks_embedding = not cache.contains(key, scene.name)
+    lacks_features = not cache.contains(FEATURES, scene.name)
     stages = None
     if lacks_embedding:
-        view = predictor.encode(image)
-        cache.put(key, image_hash, view.embedding)
+        view = predictor.encode(source, scene.window)
+        cache.put(key, scene.name, view.embedding)
         stages = view.stages
     if lacks_features:
-        cache.put(FEATURES, image_hash, extractor.extract(to_rgb8(image), stages).packed())
-    mark_lasting(cache, predictor)
+        features = features_of(extractor, source, scene.window, stages)
+        cache.put(FEATURES, scene.name, features.packed())
     return lacks_embedding or lacks_features

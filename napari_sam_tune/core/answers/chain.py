@@ -101,6 +101,7 @@ class AnswerChain:
         *,
         prior: Prior | None = None,
         seen: Window | None = None,
+        window: Window | None = None,
         on_record: bool = False,
     ) -> Proposal:
         """Ask without looking closer; see `Predictor.propose`.
@@ -110,6 +111,7 @@ class AnswerChain:
             previous: the proposal being corrected.
             prior: in place of those that are on.
             seen: the part of the image on the screen.
+            window: where to look, see `Predictor.propose`.
             on_record: a person asks: should the object be accepted, what the model itself answered
                 will tell how much the classifier helps.
 
@@ -119,7 +121,7 @@ class AnswerChain:
             mask = place_mask(prompt.mask, self._predictor.image_shape)
             return self._ask_nearby(prompt, mask, priors)
         proposal = self._predictor.propose(
-            prompt, previous, priors=priors, refiners=self.refiners, seen=seen
+            prompt, previous, priors=priors, refiners=self.refiners, seen=seen, window=window
         )
         if on_record and self.learns and previous is None:
             self._instant.clicks.note(prompt, proposal, self._predictor.weights.loaded_version)

@@ -71,6 +71,22 @@ class View:
         return Embedding(features=half, original_size=self.frame.shape, input_size=self.frame.input)
 
 
+@dataclass(frozen=True, eq=False)
+class Begun:
+    """A window of which the encoder's ImageNet trunk was run, and nothing more.
+
+    Attributes:
+        window: of the image.
+        pixels: (1, 3, h, w) uint8 of the encoder's input.
+        stages: what the trunk saw, by stride.
+
+    """
+
+    window: Window
+    pixels: Tensor
+    stages: dict[int, Tensor]
+
+
 class Encoder:
     """SAM's encoder, with the weights that are in it when it is called.
 
@@ -131,9 +147,27 @@ class Encoder:
                 features, stages = self._network.encode_in_stages(framed)
             else:
                 features = self._network.encode(framed)
-        if stages is not None:
-            stages = {stride: _kept(stage) for stride, stage in stages.items()}
-        return replace(self.view(self.frame(seen), features, pixels), stages=stages)
+        return self._with_stages(self.view(self.frame(seen), features, pixels), stages)
+
+    def begin(self, source: RgbSource, window: Window) -> Begun | None:
+        """Run an encoder's ImageNet trunk on a window, a third of the work; None without one."""
+        pixels = self.window_pixels(source, window)
+        with torch.inference_mode():
+            stages = self._network.trunk_stages(self._network.preprocess(pixels))
+        return None if stages is None else Begun(window, pixels, stages)
+
+    def go_on(self, begun: Begun) -> View:
+        """Return what `encode` makes of a window that was begun, with its stages."""
+        with torch.inference_mode():
+            features = self._network.encode_from(begun.stages)
+        view = self.view(self.frame(begun.window), features, begun.pixels)
+        return self._with_stages(view, begun.stages)
+
+    @staticmethod
+    def _with_stages(view: View, stages: Mapping[int, Tensor] | None) -> View:
+        if stages is None:
+            return view
+        return replace(view, stages={stride: _kept(stage) for stride, stage in stages.items()})
 
     def restore(
         self,
@@ -218,6 +252,7 @@ class OpenImage:
         self._keeps_stages, self._kept = keeps_stages, kept
         self._closer: OrderedDict[Window, View] = OrderedDict()
         self._ahead: Window | None = None  # all beside it were encoded
+        self._begun: Begun | None = None
 
     @property
     def shape(self) -> Shape:
@@ -256,6 +291,16 @@ class OpenImage:
         """Return what an ImageNet trunk saw of a window, if that is known; see `View.stages`."""
         return self._closer[window].stages if window in self._closer else None
 
+    def begin(self, window: Window) -> Mapping[int, Tensor] | None:
+        """Run the ImageNet trunk alone on a window of a large image; None where there is none.
+
+        Should the window be looked at next, `view_of` goes on from there.
+        """
+        if not (self._keeps_stages and self.is_large):
+            return None
+        self._begun = self._encoder.begin(self.source, window)
+        return None if self._begun is None else self._begun.stages
+
     def view_of(self, window: Window | None) -> View:
         """Return a window as the encoder sees it, encoding it if need be; None is all."""
         if window is None or window == whole(self.shape):
@@ -269,11 +314,15 @@ class OpenImage:
 
     def _encode(self, window: Window) -> View:
         kept = self._kept if self.is_large else None
+        begun, self._begun = self._begun, None
         embedding = None if kept is None else kept.get(window)
         if embedding is not None:
             return self._encoder.restore(embedding, self.source, window)
         keeps_stages = self._keeps_stages and self.is_large
-        view = self._encoder.encode(self.source, window, keeps_stages=keeps_stages)
+        if begun is not None and begun.window == window:
+            view = self._encoder.go_on(begun)
+        else:
+            view = self._encoder.encode(self.source, window, keeps_stages=keeps_stages)
         if kept is not None:
             kept.put(window, view.embedding)
         return view

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from napari_sam_tune.core.answers.encoding import KeptViews, View
-    from napari_sam_tune.core.geometry.windows import Shape
+    from napari_sam_tune.core.geometry.windows import Shape, Window
     from napari_sam_tune.core.models.checkpoints import LoadedModel
     from napari_sam_tune.core.storage.embeddings import Embedding
 
@@ -89,17 +89,18 @@ class Opening:
             raise SamTuneError("No image is open: call set_image first.")
         return self._opened
 
-    def encode(self, image: ArrayLike | RgbSource) -> View:
-        """Encode all of an image, for the cache; the open image stays open.
+    def encode(self, image: ArrayLike | RgbSource, window: Window | None = None) -> View:
+        """Encode all of an image, or a window of it, for the cache; the open image stays open.
 
         Args:
             image: (H, W[, C]) array as `to_rgb8` takes it, or an image that is read in windows.
+            window: of it; None for all.
 
         Raises:
             ImageError: not an image.
 
         """
-        return self._encoded(rgb_source(image))
+        return self._encoded(rgb_source(image), window)
 
     def set_image(
         self,
@@ -156,10 +157,11 @@ class Opening:
         self.weights.use(self.weights.for_image(opened.rgb), opened.rgb)
         self._opened = opened
 
-    def _encoded(self, source: RgbSource) -> View:
-        """Encode all of an image with the weights that are for it."""
+    def _encoded(self, source: RgbSource, window: Window | None = None) -> View:
+        """Encode an image, or a window of it, with the weights that are for the image."""
         with self.weights.lent(self.weights.for_image(glance(source))):
-            return self.encoder.encode(source, keeps_stages=self.weights.has_imagenet_trunk)
+            keeps_stages = self.weights.has_imagenet_trunk
+            return self.encoder.encode(source, window, keeps_stages=keeps_stages)
 
     @contextmanager
     def aside(

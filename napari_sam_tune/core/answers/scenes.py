@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -19,10 +19,11 @@ from napari_sam_tune.core.answers.known_images import Known
 from napari_sam_tune.core.answers.zoom import DEFAULT_LEVEL, window_on_grid
 from napari_sam_tune.core.errors import ImageError, ProjectError, StorageError
 from napari_sam_tune.core.geometry.frame import LARGE
-from napari_sam_tune.core.geometry.windows import resized_shape, shape_of, whole
+from napari_sam_tune.core.geometry.windows import shape_of, tile_at, tiles
 from napari_sam_tune.core.images.files import to_rgb8
 from napari_sam_tune.core.images.rgb_source import rgb_source
-from napari_sam_tune.core.pixel_classifier.features import KEY, SIDE, PixelFeatures
+from napari_sam_tune.core.pixel_classifier.features import KEY, PixelFeatures, features_of
+from napari_sam_tune.core.storage.embeddings import name_of_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,7 +68,7 @@ class Scene:
 
     def name_of(self, image: str) -> str:
         """Return its name where the image is called so."""
-        return image if self.window is None else f"{image}-{'-'.join(map(str, self.window))}"
+        return name_of_part(image, self.window)
 
 
 def level_of(box: BoundingBox, side: int) -> int:
@@ -77,26 +78,9 @@ def level_of(box: BoundingBox, side: int) -> int:
 
 
 def scene_window(box: BoundingBox, length: int, shape: Shape) -> Window:
-    """Return the tile of a side in which the middle of a box lies; see `tiles`."""
+    """Return the tile of a side in which the middle of a box lies; see `windows.tiles`."""
     y, x = ((box[axis] + box[axis + 2]) // 2 // length * length for axis in (0, 1))
-    return _tile(y, x, length, shape)
-
-
-def tiles(shape: Shape, length: int, box: BoundingBox | None = None) -> list[Window]:
-    """Return the tiles of a side that cover a box of an image (H, W), or all of it, row by row.
-
-    All are of that side, or as large as the image: the last ones lie against its border.
-    """
-    y0, x0, y1, x1 = whole(shape) if box is None else box
-    rows, columns = (
-        range(first // length * length, end, length) for first, end in ((y0, y1), (x0, x1))
-    )
-    return [_tile(y, x, length, shape) for y in rows for x in columns]
-
-
-def _tile(y: int, x: int, length: int, shape: Shape) -> Window:
-    y, x = (max(0, min(at, end - length)) for at, end in zip((y, x), shape, strict=True))
-    return y, x, min(y + length, shape[0]), min(x + length, shape[1])
+    return tile_at(y, x, length, shape)
 
 
 def in_scenes(known: Mapping[str, Known], project: Project, side: int) -> dict[Scene, Known]:
@@ -270,10 +254,8 @@ class SceneFeatures:
         if opened is None:
             source, stages = rgb_source(self._project.open_image(scene.image_id)), None
         else:
-            source, stages = opened.source, opened.stages_of(window)
-        seen = self._extractor.extract(source.rgb(window, 2 * SIDE), stages)
-        shape = shape_of(window)
-        return replace(seen, original_size=shape, input_size=resized_shape(shape, SIDE))
+            source, stages = opened.source, opened.stages_of(window) or opened.begin(window)
+        return features_of(self._extractor, source, window, stages)
 
     def _cached(self, name: str) -> PixelFeatures | None:
         embedding = self._cache.get(KEY, name)

@@ -189,6 +189,11 @@ def runs_over(mask: PlacedMask, window: Window) -> bool:
     )
 
 
+def is_one_click(prompt: Prompt) -> bool:
+    """Whether a single place of the object was pointed at, and nothing else said."""
+    return tuple(prompt.labels) == (1,) and prompt.box is None and prompt.mask is None
+
+
 def holds(window: Window, prompt: Prompt) -> bool:
     """Whether all that a prompt points at lies in a window."""
     y0, x0, y1, x1 = window

@@ -13,10 +13,12 @@ from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.cluster.worker import kept
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.exchange.left_out import named
-from napari_sam_tune.core.images.files import content_hash, list_images, read_image
+from napari_sam_tune.core.images.large_image import name_of_image
 from napari_sam_tune.core.images.names import absolute
+from napari_sam_tune.core.images.opening import open_image
 from napari_sam_tune.core.models.checkpoints import load_base, resolve_device
 from napari_sam_tune.core.pixel_classifier.features import FeatureExtractor
+from napari_sam_tune.core.project.image_files import list_all_images
 from napari_sam_tune.core.project.project import Project
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.cluster.cluster import Cluster
+    from napari_sam_tune.core.images.large_image import LargeImage
     from napari_sam_tune.core.models.base import BaseRef
     from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 
@@ -62,7 +65,7 @@ def embed_folder(
 ) -> Iterator[EmbedStep]:
     """Encode the images of a folder into a project's embedding cache; see `embed_images`."""
     cache = open_cache(project)
-    yield from embed_images(predictor, cache, list_images(folder, recursive=recursive))
+    yield from embed_images(predictor, cache, list_all_images(folder, recursive=recursive))
 
 
 def embed_folder_on(
@@ -87,7 +90,7 @@ def embed_folder_on(
         StorageError: the disk is full.
 
     """
-    paths = [absolute(path) for path in list_images(folder)]
+    paths = [absolute(path) for path in list_all_images(folder)]
     # each piece costs this program some milliseconds: large folders are handed out by the dozen
     at_once = min(MOST_AT_ONCE, max(1, len(paths) // SHARES))
     pieces = [
@@ -144,7 +147,8 @@ def embed_images(
     Args:
         predictor: its open image stays open.
         cache: where the embeddings go.
-        paths: image files. One that cannot be read is skipped, and the step says why.
+        paths: image files; of large images the tiles in which they are searched are encoded. One
+            that cannot be read is skipped, and the step says why.
 
     Raises:
         StorageError: the disk is full.
@@ -164,7 +168,7 @@ def embed_images(
         reader.shutdown(cancel_futures=True)
 
 
-Read = tuple["NDArray[Any]", str]
+Read = tuple["NDArray[Any] | LargeImage", str]
 
 
 def _read_ahead(
@@ -179,5 +183,5 @@ def _read_ahead(
 
 
 def _read(path: Path) -> Read:
-    image = read_image(path)
-    return image, content_hash(image)
+    image = open_image(path)
+    return image, name_of_image(image)

@@ -4,31 +4,43 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
+from napari_sam_tune.core.answers.encoding import is_large
 from napari_sam_tune.core.answers.tuned import use
 from napari_sam_tune.core.errors import ImageError, PromptError
 from napari_sam_tune.core.exchange.left_out import IMAGE
-from napari_sam_tune.core.images.files import list_images, read_image, spatial_shape
+from napari_sam_tune.core.images.files import spatial_shape
+from napari_sam_tune.core.images.large_image import LargeImage
+from napari_sam_tune.core.images.large_zarr import is_zarr
 from napari_sam_tune.core.images.names import composed
+from napari_sam_tune.core.images.opening import open_image
+from napari_sam_tune.core.images.rgb_source import rgb_source, shape_of_image
+from napari_sam_tune.core.project.image_files import list_all_images
 from napari_sam_tune.core.promptless.head import PromptlessModel
 from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.core.suggestions.in_tiles import everything_in_tiles, head_in_tiles
+from napari_sam_tune.core.suggestions.scan import TileScan
 from napari_sam_tune.core.suggestions.sources import suggest_everything, suggest_with_head
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.answers.tuned import TunedWeights
     from napari_sam_tune.core.exchange.left_out import LeftOut
-    from napari_sam_tune.core.prompts import Mask
+    from napari_sam_tune.core.geometry.placed_mask import PlacedMask
+    from napari_sam_tune.core.geometry.windows import Window
+    from napari_sam_tune.core.prompts import Mask, Proposal
     from napari_sam_tune.core.suggestions.suggestion import Suggestion
 
-_ANSWER: Final = re.compile(r"(.+?)(?:_base)?_(?:mask|overlay)\.png")
+_ANSWER: Final = re.compile(r"(.+?)(?:_base)?_(?:mask|overlay)\.(?:png|tif)")
 _POINTS_PER_SIDE: Final = 12
 """Of the grid: more than in the dock, where a person waits."""
 
@@ -39,14 +51,19 @@ class Prediction:
 
     Attributes:
         asked: what was asked, in words.
-        mask: (H, W).
+        placed: the mask, in its box.
         iou: the model's own estimate; of a head, the mean probability in the mask.
 
     """
 
     asked: str
-    mask: Mask
+    placed: PlacedMask
     iou: float
+
+    @property
+    def mask(self) -> Mask:
+        """The mask, (H, W) bool; drawn each time, and as large as the image."""
+        return self.placed.draw()
 
 
 def parse_box(text: str) -> Prompt:
@@ -99,7 +116,7 @@ def find_images(given: Sequence[Path], out: Path, left_out: LeftOut) -> list[Pat
         ImageError: there is none, none can be told from the others, or a folder cannot be read.
 
     """
-    listed = [file for path in given for file in (list_images(path) if path.is_dir() else [path])]
+    listed = [file for path in given for file in _images_of(path)]
     stems = {composed(path.stem) for path in listed}
     found = [path for path in dict.fromkeys(listed) if not _is_answer(path, out, stems)]
     if not found:
@@ -120,6 +137,10 @@ def find_images(given: Sequence[Path], out: Path, left_out: LeftOut) -> list[Pat
     return left_out.take(IMAGE, found, alone)
 
 
+def _images_of(path: Path) -> list[Path]:
+    return list_all_images(path) if path.is_dir() and not is_zarr(path) else [path]
+
+
 def _is_answer(path: Path, out: Path, stems: Collection[str]) -> bool:
     """Whether a file is what an earlier run drew of one of the images."""
     drawn = _ANSWER.fullmatch(path.name)
@@ -137,9 +158,10 @@ def answerable(images: Sequence[Path], prompts: Sequence[Prompt], left_out: Left
     """
 
     def checked(path: Path) -> Path:
-        shape = spatial_shape(read_image(path))
+        image = open_image(path)
+        shape = image.shape[:2] if isinstance(image, LargeImage) else spatial_shape(image)
         for prompt in prompts:
-            prompt.clipped(shape)
+            prompt.clipped((shape[0], shape[1]))
         return path
 
     return left_out.take(IMAGE, images, checked, lambda path: path.name)
@@ -148,7 +170,7 @@ def answerable(images: Sequence[Path], prompts: Sequence[Prompt], left_out: Left
 def predict(
     predictor: Predictor,
     models: Sequence[TunedWeights | PromptlessModel | None],
-    image: NDArray[np.generic],
+    image: NDArray[np.generic] | LargeImage,
     prompts: Sequence[Prompt] | None,
 ) -> list[list[Prediction]]:
     """Answer about one image with each of several models.
@@ -156,7 +178,8 @@ def predict(
     Args:
         predictor: the base model.
         models: weights to answer with, or a promptless head; None is the base model.
-        image: (H, W[, C]) array as `to_rgb8` takes it.
+        image: (H, W[, C]) array as `to_rgb8` takes it, or what many pixels are read by: it is
+            looked at in windows, as in the dock.
         prompts: each about an object of its own; None finds objects by itself.
 
     Returns:
@@ -174,24 +197,43 @@ def predict(
                 raise PromptError(
                     "These weights are a promptless head, which takes no box or point: give --auto."
                 )
-            predictions.append(_found(suggest_with_head(model, image)))
+            predictions.append(_found(_drawn_by_head(predictor, model, image)))
             continue
         use(predictor, model)
         if prompts is None:
             predictions.append(find_objects(predictor, image))
             continue
         predictor.set_image(image)
-        proposals = [predictor.propose(prompt) for prompt in prompts]
-        predictions.append([Prediction(_said(p.prompt), p.mask, p.iou) for p in proposals])
+        proposals = [_answered(predictor, prompt) for prompt in prompts]
+        predictions.append([Prediction(_said(p.prompt), p.placed, p.iou) for p in proposals])
     return predictions
 
 
-def find_objects(predictor: Predictor, image: NDArray[np.generic]) -> list[Prediction]:
+def _answered(predictor: Predictor, prompt: Prompt, seen: Window | None = None) -> Proposal:
+    """Answer a prompt about the open image, of a large one in a window that holds the object."""
+    proposal = predictor.propose(prompt, seen=seen)
+    return predictor.look_wider(proposal) or proposal
+
+
+def _drawn_by_head(
+    predictor: Predictor, model: PromptlessModel, image: NDArray[np.generic] | LargeImage
+) -> list[Suggestion]:
+    source = rgb_source(image)
+    shape, side = shape_of_image(source), predictor.input_side
+    if isinstance(image, np.ndarray) and not is_large(shape, side):
+        return suggest_with_head(model, image)
+    look, tiles = head_in_tiles(model, source, side)
+    scan = TileScan(shape, tiles)
+    scan.go_on(look, lambda: None)
+    return scan.found
+
+
+def find_objects(predictor: Predictor, image: NDArray[np.generic] | LargeImage) -> list[Prediction]:
     """Find objects without a prompt, by asking the weights in use at a grid of points.
 
     Args:
         predictor: with the weights to ask.
-        image: (H, W[, C]) array as `to_rgb8` takes it.
+        image: as in `predict`; of a large one there is a grid in each tile.
 
     Returns:
         The objects, largest first.
@@ -200,13 +242,20 @@ def find_objects(predictor: Predictor, image: NDArray[np.generic]) -> list[Predi
         ImageError: not an image.
 
     """
-    return _found(suggest_everything(predictor, image, points_per_side=_POINTS_PER_SIDE))
+    if isinstance(image, np.ndarray) and not is_large(spatial_shape(image), predictor.input_side):
+        return _found(suggest_everything(predictor, image, points_per_side=_POINTS_PER_SIDE))
+    predictor.set_image(image)
+    answer = partial(_answered, predictor)
+    look, tiles = everything_in_tiles(predictor, answer, points_per_side=_POINTS_PER_SIDE)
+    scan = TileScan(predictor.image_shape, tiles)
+    scan.go_on(look, lambda: None)
+    return _found(scan.found)
 
 
 def _found(suggestions: Sequence[Suggestion]) -> list[Prediction]:
     ordered = sorted(suggestions, key=lambda one: -one.area)
     return [
-        Prediction(f"found {number}{_as_class(one)}", one.full_mask, one.score)
+        Prediction(f"found {number}{_as_class(one)}", one.placed, one.score)
         for number, one in enumerate(ordered, start=1)
     ]
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from napari_sam_tune.core.answers.tuned import use
 from napari_sam_tune.core.config import TrainConfig
 from napari_sam_tune.core.errors import ProjectError
+from napari_sam_tune.core.evaluation.looking import LONGEST, is_measurable
 from napari_sam_tune.core.evaluation.measuring import MAX_CLICKS, measure
 from napari_sam_tune.core.scoring import is_thin
 from napari_sam_tune.core.training.judge import choose_judges
@@ -112,20 +113,27 @@ def choose_objects(
             f"{len(project.counting())} masks are for training. Accept masks on more images, a "
             "fifth of which are held out."
         )
-    chosen = by_split[used]
+    chosen = [annotation for annotation in by_split[used] if is_measurable(annotation)]
+    too_long = len(by_split[used]) - len(chosen)
+    if not chosen:
+        raise ProjectError(
+            f"The project {project.path} has nothing to evaluate on: all of its {used} objects are "
+            f"longer than {LONGEST:,} px."
+        )
     if limit is not None:
         chosen = choose_judges(chosen, TrainConfig(judge_objects=limit))
-    return chosen, used, _remark(split, used)
+    return chosen, used, _remark(split, used, too_long)
 
 
-def _remark(asked: EvaluatedSplit, used: EvaluatedSplit) -> str:
+def _remark(asked: EvaluatedSplit, used: EvaluatedSplit, too_long: int) -> str:
+    left_out = f"{too_long} objects of more than {LONGEST:,} px are left out." if too_long else ""
     if used == "test":
-        return ""
+        return left_out
     which = "the project has no test set, so these are its" if asked == "test" else "these are the"
     return (
         f"Measured on held-out objects: {which} objects that training never learns from but that "
-        "choose between weights, which flatters a little."
-    )
+        f"choose between weights, which flatters a little. {left_out}"
+    ).rstrip()
 
 
 def evaluate(

@@ -1,4 +1,4 @@
-"""How well a promptless head draws: on whole images that training never saw.
+"""How well a promptless head draws: on images, and tiles of large ones, that training never saw.
 
 There is no base model to set it against, which draws nothing without a prompt.
 """
@@ -18,9 +18,9 @@ from napari_sam_tune.core.evaluation.charts import draw_losses
 from napari_sam_tune.core.evaluation.pictures import overlay
 from napari_sam_tune.core.evaluation.report import METRICS_FILE
 from napari_sam_tune.core.images.files import to_rgb8
-from napari_sam_tune.core.promptless.fit import drawn_labels, labelled_images, measure
+from napari_sam_tune.core.promptless.fit import drawn_labels, measure
 from napari_sam_tune.core.promptless.head import load_head
-from napari_sam_tune.core.promptless.lesson import label_map
+from napari_sam_tune.core.promptless.labelled import labelled_images, parts_of
 from napari_sam_tune.core.storage.durable import replacing_file
 from napari_sam_tune.core.texts.plain_text import in_markdown
 
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.answers.tuned import TunedWeights
     from napari_sam_tune.core.evaluation.evaluation import EvaluatedSplit
-    from napari_sam_tune.core.project.project import ImageRecord, Project
+    from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.promptless.fit import HeadScores
     from napari_sam_tune.core.promptless.head import PromptlessModel
+    from napari_sam_tune.core.promptless.labelled import Part
 
 _PICTURES: Final = 8
 _GAP: Final = 8
@@ -63,19 +64,19 @@ def evaluate_head(
         StorageError: the disk is full or not writable.
 
     """
-    records, used = _images(project, split)
+    parts, used = _parts(project, predictor.input_side, split)
     cache = open_cache(project)
     classes = _names_of_now(project, head)
     model = load_head(predictor, head.tensors, classes, version=head.version, cache=cache)
-    scores = measure(model, project, records)
-    shown = records[:: max(1, len(records) // _PICTURES)][:_PICTURES]
-    for number, record in enumerate(shown, start=1):
-        picture = Image.fromarray(_picture(model, project, record))
+    scores = measure(model, project, parts)
+    shown = parts[:: max(1, len(parts) // _PICTURES)][:_PICTURES]
+    for number, part in enumerate(shown, start=1):
+        picture = Image.fromarray(_picture(model, project, part))
         with replacing_file(out / "pictures" / f"{number}.png") as file:
             picture.save(file, format="PNG")
     draw_losses([float(loss) for loss in head.info["losses"]], out / "loss.png")
     with replacing_file(out / "report.md") as file:
-        file.write(_report(scores, used, head, [record.id for record in shown]).encode())
+        file.write(_report(scores, used, head, [part.called for part in shown]).encode())
     document = {"version": head.version, "split": used, "mean": scores.mean} | asdict(scores)
     with replacing_file(out / METRICS_FILE) as file:
         file.write(json.dumps(document, indent=1).encode())
@@ -99,13 +100,13 @@ def score_rows(scores: HeadScores) -> list[tuple[str, str]]:
     return [(name, "–" if value is None else f"{value:.3f}") for name, value in rows]
 
 
-def _images(project: Project, split: EvaluatedSplit) -> tuple[list[ImageRecord], EvaluatedSplit]:
-    labelled = labelled_images(project)
+def _parts(project: Project, side: int, split: EvaluatedSplit) -> tuple[list[Part], EvaluatedSplit]:
+    labelled = parts_of(project, labelled_images(project), side)
     order: tuple[EvaluatedSplit, ...] = ("test", "held_out") if split == "test" else (split,)
     for used in order:
-        records = [record for record in labelled if record.split == used]
-        if records:
-            return records, used
+        parts = [part for part in labelled if part.split == used]
+        if parts:
+            return parts, used
     raise ProjectError(
         f"The project {project.path} has nothing to evaluate on: all of its labelled images are "
         "for training. Label more images, a fifth of which are held out."
@@ -113,13 +114,13 @@ def _images(project: Project, split: EvaluatedSplit) -> tuple[list[ImageRecord],
 
 
 def _picture(
-    model: PromptlessModel, project: Project, record: ImageRecord
+    model: PromptlessModel, project: Project, part: Part
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     """Return image, accepted masks and the head's, (H, 3 · W + 2 gaps, 3) uint8."""
-    image = project.read_image(record.id)
+    image = part.pixels(project)
     rgb = to_rgb8(image)
-    true = label_map(project.annotations(record.id), record.shape, model.classes)
-    drawn = drawn_labels(model.predict(image, record.content_hash))
+    true = part.label_map(project, model.classes)
+    drawn = drawn_labels(model.predict(image, part.name))
     panels = [rgb, *(overlay(rgb, _by_class(labels, model.classes)) for labels in (true, drawn))]
     gap = np.full((rgb.shape[0], _GAP, 3), 255, np.uint8)
     return np.hstack([panels[0], gap, panels[1], gap, panels[2]])

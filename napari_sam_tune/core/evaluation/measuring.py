@@ -2,12 +2,12 @@
 
 Answers are segment-anything's own, from the whole image, without the dock's closer look at small
 objects and its heeding of every click, so that the figures hold for whoever loads the weights
-elsewhere.
+elsewhere. Of a large image the model is shown a window around the object, as in a round.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from napari_sam_tune.core.answers.tuned import open_tuned, use
 from napari_sam_tune.core.cluster.worker import kept
 from napari_sam_tune.core.errors import ClusterError
+from napari_sam_tune.core.evaluation.looking import Look
 from napari_sam_tune.core.evaluation.robot import Clicker, Robot
 from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.images.names import absolute
@@ -120,9 +121,10 @@ def measure(
         for model in models:
             use(predictor, model)
             if not (opened and predictor.has_image):
-                predictor.set_image(project.read_image(image_id))
+                predictor.set_image(project.open_image(image_id))
                 opened = True
-            columns.append([_measured(predictor, annotation.mask, robot) for annotation in alike])
+            side = predictor.input_side
+            columns.append([_measured(predictor, Look.at(one, side), robot) for one in alike])
         yield from zip(alike, zip(*columns, strict=True), strict=True)
 
 
@@ -193,19 +195,20 @@ def _project_and_models(
     return project, *open_tuned(weights, device=device, base=project.base)
 
 
-def _measured(predictor: Predictor, truth: Mask, robot: Robot) -> Measured:
+def _measured(predictor: Predictor, look: Look, robot: Robot) -> Measured:
     proposals: list[Proposal] = []
 
     def propose(prompt: Prompt) -> Proposal:
-        proposals.append(predictor.propose(prompt, previous=proposals[-1] if proposals else None))
-        return proposals[-1]
+        previous = proposals[-1] if proposals else None
+        proposals.append(look.ask(predictor, prompt, previous))
+        return replace(proposals[-1], placed=proposals[-1].placed.within(look.window))
 
-    clicker = Clicker(truth, robot, np.random.default_rng(robot.seed), {"proposing": 0.0})
+    clicker = Clicker(look.truth, robot, np.random.default_rng(robot.seed), {"proposing": 0.0})
     clicker.run(propose, robot.target)
-    boxed = predictor.propose(first_prompt("box", truth))
+    boxed = look.ask(predictor, first_prompt("box", look.truth))
     return Measured(
-        point=_answer(proposals[0], truth),
-        box=_answer(boxed, truth),
+        point=_answer(proposals[0], look),
+        box=_answer(boxed, look),
         score_at=clicker.padded(clicker.scores),
     )
 
@@ -220,11 +223,12 @@ def first_prompt(kind: PromptName, truth: Mask) -> Prompt:
     return Prompt(box=(x0 - 0.5, y0 - 0.5, x1 - 0.5, y1 - 0.5))
 
 
-def _answer(proposal: Proposal, truth: Mask) -> Answer:
+def _answer(proposal: Proposal, look: Look) -> Answer:
+    drawn, truth = look.drawn(proposal), look.truth
     return Answer(
-        iou=iou(proposal.mask, truth),
-        dice=dice(proposal.mask, truth),
-        boundary_iou=boundary_iou(proposal.mask, truth),
-        score=score(proposal.mask, truth),
+        iou=iou(drawn, truth),
+        dice=dice(drawn, truth),
+        boundary_iou=boundary_iou(drawn, truth),
+        score=score(drawn, truth),
         predicted_iou=proposal.iou,
     )

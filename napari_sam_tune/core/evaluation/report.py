@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from napari_sam_tune.core.answers.tuned import use
 from napari_sam_tune.core.evaluation.charts import draw_classes, draw_losses, draw_objects
 from napari_sam_tune.core.evaluation.comparison import METRICS, by_class, summarise
+from napari_sam_tune.core.evaluation.looking import Look
 from napari_sam_tune.core.evaluation.measuring import IN_WORDS, PROMPTS, first_prompt
 from napari_sam_tune.core.evaluation.pictures import Row, draw_before_after
-from napari_sam_tune.core.images.files import to_rgb8
+from napari_sam_tune.core.images.rgb_source import rgb_source
 from napari_sam_tune.core.storage.durable import make_folder, replacing_file
 from napari_sam_tune.core.texts.plain_text import code_in_markdown, in_markdown
 
@@ -130,16 +131,19 @@ def _draw_pictures(
 ) -> None:
     for choice in chosen:
         row = choice.row
-        truth = project.annotation(row.annotation_id).mask
-        image = project.read_image(row.image_id)
+        look = Look.at(project.annotation(row.annotation_id), predictor.input_side)
+        image = rgb_source(project.open_image(row.image_id))
         answers = {}
         for name, model in (("tuned", tuned), ("base", None)):
             use(predictor, model)
             predictor.set_image(image)
-            answers[name] = {p: predictor.propose(first_prompt(p, truth)).mask for p in PROMPTS}
-        rows = [_row(p, truth, answers["base"][p], answers["tuned"][p], row) for p in PROMPTS]
+            answers[name] = {
+                p: look.drawn(look.ask(predictor, first_prompt(p, look.truth))) for p in PROMPTS
+            }
+        rows = [_row(p, look.truth, answers["base"][p], answers["tuned"][p], row) for p in PROMPTS]
         title = f"{row.image_id}  ·  {row.label}"
-        draw_before_after(folder / f"{choice.name}.png", title, to_rgb8(image), truth, rows)
+        seen = image.rgb(look.window)
+        draw_before_after(folder / f"{choice.name}.png", title, seen, look.truth, rows)
 
 
 def _row(kind: PromptName, truth: Mask, base: Mask, tuned: Mask, found: ObjectComparison) -> Row:

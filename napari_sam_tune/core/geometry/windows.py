@@ -58,6 +58,29 @@ def clipped(window: Window, shape: Sequence[int]) -> Window:
     return y0, x0, y1, x1
 
 
+def tile_at(y: int, x: int, length: int, shape: Shape) -> Window:
+    """Return the square of a side with its corner at a place, or against the image's border."""
+    y, x = (max(0, min(at, end - length)) for at, end in zip((y, x), shape, strict=True))
+    return y, x, min(y + length, shape[0]), min(x + length, shape[1])
+
+
+def tiles(shape: Shape, length: int, box: BoundingBox | None = None) -> list[Window]:
+    """Return the tiles of a side that cover a box of an image (H, W), or all of it, row by row.
+
+    All are of that side, or as large as the image: the last ones lie against its border.
+    """
+    y0, x0, y1, x1 = whole(shape) if box is None else box
+    rows, columns = (
+        range(first // length * length, end, length) for first, end in ((y0, y1), (x0, x1))
+    )
+    return [tile_at(y, x, length, shape) for y in rows for x in columns]
+
+
+def meet(one: Window, other: Window) -> bool:
+    """Whether two windows share a pixel."""
+    return all(max(one[axis], other[axis]) < min(one[axis + 2], other[axis + 2]) for axis in (0, 1))
+
+
 def area(window: Window) -> int:
     """Return the px of a window; 0 where it ends before it begins."""
     height, width = shape_of(window)

@@ -6,13 +6,14 @@ the pixels themselves of all others. Whoever wants part of a large image reads a
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from PIL import Image
 
-from napari_sam_tune.core.errors import ImageError
+from napari_sam_tune.core.errors import ImageError, StorageError
 from napari_sam_tune.core.geometry.windows import clipped, resized_shape, shape_of
 from napari_sam_tune.core.images.blocks import DIGITS, blocks_of, name_of_blocks, sample_of
 from napari_sam_tune.core.images.files import content_hash, hash_of_bands, to_rgb8, value_range
@@ -24,11 +25,14 @@ from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
 
     from napari_sam_tune.core.geometry.windows import Window
     from napari_sam_tune.core.images.picture import Pixels
+
+_log = logging.getLogger(__name__)
 
 LARGE_PIXELS: Final = 64_000_000
 """An image of more is read in parts."""
@@ -76,6 +80,7 @@ class LargeImage:
             )
         self.shape: tuple[int, ...] = (height, width, *source.channels)
         self.dtype = source.dtype
+        self._to_keep: Path | None = None  # the file of the overview, once that is whole
 
     @property
     def ndim(self) -> int:
@@ -303,7 +308,30 @@ class LargeImage:
             ImageError: part of the file is damaged.
 
         """
-        return self._overview is None or self._overview.fill(seconds=seconds)
+        overview = self._overview
+        if overview is None:
+            return True
+        is_whole = overview.fill(seconds=seconds)
+        if is_whole and self._to_keep is not None:
+            file, self._to_keep = self._to_keep, None
+            try:
+                overview.keep(file)
+            except StorageError as error:
+                _log.warning("What %s looks like could not be kept: %s", self._called, error)
+        return is_whole
+
+    def keep_in(self, folder: Path) -> None:
+        """Keep in a project's folder what it looks like from afar, or have it from there.
+
+        Without smaller copies in its file all of it must be read for that. To be called before it
+        is looked at.
+        """
+        overview = self._overview
+        if overview is None or overview.is_done:
+            return
+        file = folder / self.content_hash
+        if not overview.restore(file):
+            self._to_keep = file
 
     def _factor(self, level: int) -> tuple[float, float]:
         """Return px of the image to a px of a stored level, (down, across)."""

@@ -2,7 +2,8 @@
 
 Who looks at all of an image waits for all of it to be unpacked once. So what is seen first is
 filled from a part of it, spread evenly, each piece standing in for those around it that are not
-read yet; the rest follows (`fill`), and where somebody looks more closely, that comes first.
+read yet; the rest follows (`fill`), and where somebody looks more closely, that comes first. What
+is whole may be kept in a file (`keep`, `restore`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import itertools
 import math
 import time
+import zlib
+from itertools import pairwise
 from threading import RLock
 from typing import TYPE_CHECKING, Final
 
@@ -18,9 +21,12 @@ from PIL import Image
 from scipy import ndimage
 
 from napari_sam_tune.core.geometry.windows import clipped
+from napari_sam_tune.core.storage.durable import replacing_file
+from napari_sam_tune.core.storage.own_files import read_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -111,6 +117,42 @@ class Overview:
                 return False
             self._read_unit(row, column)
             is_begun = True  # at least one, so that whoever goes on comes to an end
+        return True
+
+    # ----------------------------------------------------------------- on disk
+
+    def keep(self, file: Path) -> None:
+        """Write what is whole: pixels of the largest copy as they are, then their CRC-32.
+
+        Raises:
+            StorageError: the disk refused.
+
+        """
+        largest = np.ascontiguousarray(self.copies[0])
+        with replacing_file(file) as out:
+            out.write(largest.data)
+            out.write(zlib.crc32(largest.data).to_bytes(4, "little"))
+
+    def restore(self, file: Path) -> bool:
+        """Take what was kept in place of what is not read; whether it was there, and whole.
+
+        Raises:
+            ProjectError: there is a link in the place of the file.
+
+        """
+        largest = self.copies[0]
+        try:
+            kept = read_own(file, largest.nbytes + 4)
+        except OSError:
+            return False
+        pixels = kept[:-4]
+        if len(pixels) != largest.nbytes or zlib.crc32(pixels).to_bytes(4, "little") != kept[-4:]:
+            return False
+        with self._lock:
+            largest[...] = np.frombuffer(pixels, largest.dtype).reshape(largest.shape)
+            for before, copy in pairwise(self.copies):
+                copy[...] = averaged(before, 2)
+            self._done[...] = True
         return True
 
     def _units_of(self, window: Window | None) -> tuple[range, range]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from torch import Tensor, nn
 
+from napari_sam_tune.core.errors import CheckpointError
 from napari_sam_tune.core.models import starter_pyramid
 from napari_sam_tune.core.models.starter import PaintingPromptEncoder
 from napari_sam_tune.core.models.trunk import NECK, Halves, in_halves
@@ -111,10 +112,23 @@ class Network:
 
     def encode_in_stages(self, framed: Tensor) -> tuple[Tensor, dict[int, Tensor] | None]:
         """As `encode`, with what an ImageNet trunk saw on the way, by stride; None without one."""
-        if (pyramid := self._pyramid) is None:
+        stages = self.trunk_stages(framed)
+        if stages is None:
             return self.encode(framed), None
-        stages = pyramid.features(framed)
-        return pyramid.embed(stages), stages
+        return self.encode_from(stages), stages
+
+    def trunk_stages(self, framed: Tensor) -> dict[int, Tensor] | None:
+        """Return what an ImageNet trunk sees of preprocessed pixels, by stride; None without one.
+
+        `encode_from` makes embeddings (B, C, rows, columns) of it.
+        """
+        return None if self._pyramid is None else self._pyramid.features(framed)
+
+    def encode_from(self, stages: dict[int, Tensor]) -> Tensor:
+        """Return the embeddings of what `trunk_stages` returned."""
+        if self._pyramid is None:
+            raise CheckpointError("This model's encoder has no ImageNet trunk to go on from.")
+        return self._pyramid.embed(stages)
 
     def in_halves(self, learning: Iterable[str]) -> Halves | None:
         """Cut the encoder where what learns begins; see `trunk.in_halves`."""

@@ -7,7 +7,7 @@ which the coarser ones are brought bilinearly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +16,8 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from napari_sam_tune.core.geometry.windows import resized_shape
+from napari_sam_tune.core.geometry.windows import resized_shape, shape_of
+from napari_sam_tune.core.images.rgb_source import whole_image
 from napari_sam_tune.core.models import efficientnet
 from napari_sam_tune.core.storage.embeddings import Embedding
 from napari_sam_tune.core.storage.own_pages import in_own_pages
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sam_tune.core.geometry.windows import Window
+    from napari_sam_tune.core.images.rgb_source import RgbSource
 
     Floats = NDArray[np.float32]
 
@@ -200,6 +202,31 @@ class FeatureExtractor:
         with torch.inference_mode():
             found: dict[int, Tensor] = self._network(padded, deepest=max(STRIDES))
         return found
+
+
+def features_of(
+    extractor: FeatureExtractor,
+    source: RgbSource,
+    window: Window | None = None,
+    stages: Mapping[int, Tensor] | None = None,
+) -> PixelFeatures:
+    """Return the features of an image, or of a window of it.
+
+    Args:
+        extractor: see `FeatureExtractor.extract`.
+        source: the image.
+        window: of it; None for all.
+        stages: what an encoder's trunk saw there, where that is known.
+
+    Raises:
+        ImageError: it cannot be read.
+
+    """
+    if window is None:
+        return extractor.extract(source.rgb(whole_image(source)), stages)
+    shape = shape_of(window)
+    seen = extractor.extract(source.rgb(window, 2 * SIDE), stages)
+    return replace(seen, original_size=shape, input_size=resized_shape(shape, SIDE))
 
 
 def _at_grid(stage: Tensor) -> Tensor:

@@ -32,6 +32,7 @@ AT_FIRST = 2
 _MARKER = "project.json"
 HEADS = "heads"
 SIGNATURES = "signatures.zarr"
+OVERVIEWS = "overviews"
 _LEFT_BY_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
@@ -220,6 +221,7 @@ class ProjectFolder:
         for part in (
             *(self.annotations.root, self.images.root, self.weights, self.pending),
             *(self.embeddings, self.path / SIGNATURES, self.path / HEADS, self.known),
+            self.path / OVERVIEWS,
         ):
             refuse_link(part)
 

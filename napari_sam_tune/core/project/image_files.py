@@ -13,6 +13,7 @@ from napari_sam_tune.core.images.large_image import LargeImage, name_of_image
 from napari_sam_tune.core.images.large_zarr import is_zarr, list_zarr_images
 from napari_sam_tune.core.images.opening import open_image
 from napari_sam_tune.core.images.pictures import open_picture
+from napari_sam_tune.core.project.folder import OVERVIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -128,6 +129,18 @@ def look_at(record: ImageRecord, file: Path) -> Look:
             "content_hash": content,
         }
     )
+
+
+def keep_overview(image: NDArray[Any] | LargeImage, project: Path) -> NDArray[Any] | LargeImage:
+    """Have a project keep what a large image looks like from afar; returns the image.
+
+    Raises:
+        ProjectError: there is a link in the place of what was kept.
+
+    """
+    if isinstance(image, LargeImage):
+        image.keep_in(project / OVERVIEWS)
+    return image
 
 
 def image_known(record: ImageRecord, file: Path) -> NDArray[Any] | LargeImage | None:

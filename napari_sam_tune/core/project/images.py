@@ -22,6 +22,7 @@ from napari_sam_tune.core.project.image_files import (
     hashes_of_file,
     image_known,
     is_there,
+    keep_overview,
     list_all_images,
     look_at,
     name_of,
@@ -327,8 +328,7 @@ class ImagesOfProject:
         """Open an image as it was when it was registered.
 
         Returns:
-            As `images.open_image` returns it: its pixels, or where they are many, what they are
-            read by.
+            What `images.opening.open_image` returns.
 
         Raises:
             ProjectError: the project does not know it, or its file was moved or changed, or its
@@ -345,7 +345,7 @@ class ImagesOfProject:
         image = image_known(record, file)
         if image is None:
             raise image_faults.changed(file)
-        return image
+        return keep_overview(image, self.path)
 
     def _own_pixels(self, record: ImageRecord) -> NDArray[Any] | LargeImage:
         """Read pixels kept in the project; zarr reads a chunk that is missing as zeros."""

@@ -11,7 +11,6 @@ import numpy as np
 
 from napari_sam_tune.core.answers.caching import open_cache
 from napari_sam_tune.core.errors import TrainingError
-from napari_sam_tune.core.images.large_image import LARGE_PIXELS
 from napari_sam_tune.core.models.trunk import NECK
 from napari_sam_tune.core.models.weights_file import HEAD
 from napari_sam_tune.core.promptless.head import (
@@ -21,12 +20,8 @@ from napari_sam_tune.core.promptless.head import (
     build_neck,
     head_tensors,
 )
-from napari_sam_tune.core.promptless.lesson import (
-    LabelledView,
-    LabelledViews,
-    PromptlessLesson,
-    label_map,
-)
+from napari_sam_tune.core.promptless.labelled import labelled_images, parts_of
+from napari_sam_tune.core.promptless.lesson import LabelledView, LabelledViews, PromptlessLesson
 from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.core.training.job import Progress
 from napari_sam_tune.core.training.lesson import Marks
@@ -41,6 +36,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.config import HeadConfig, TrainConfig
     from napari_sam_tune.core.project.project import ImageRecord, Project
+    from napari_sam_tune.core.promptless.labelled import Part
     from napari_sam_tune.core.training.course import Course
     from napari_sam_tune.core.training.loop import Contents
     from napari_sam_tune.core.training.run_folder import RunFolder
@@ -104,15 +100,16 @@ def fit_head(
 ) -> Generator[Progress, None, TrainedHead]:
     """Train a head on images with accepted masks and on those marked as having no defect.
 
-    An image counts as a whole: what no mask covers is background. Nothing is saved but in `run`,
+    An image counts as a whole, of a large one a tile (`labelled.parts_of`): what no mask covers is
+    background. Nothing is saved but in `run`,
     and the model of `predictor` is not changed; features before the neck go to the project's cache.
 
     Args:
         project: images and masks.
         predictor: of the project's base model.
         config: how to train.
-        train_ids: images to learn from; None takes the labelled ones of the "train" split.
-        judge_ids: images to choose the best by; None takes the labelled ones that are held out.
+        train_ids: images to learn from; None takes what is labelled of the "train" split.
+        judge_ids: images to choose the best by; None takes what is labelled and held out.
             With none at all the last weights are kept.
         run: the folder of a run from the command line.
         resume: go on with the run in that folder.
@@ -128,10 +125,10 @@ def fit_head(
         ProjectError, ImageError: an image or a mask cannot be read.
 
     """
-    learn_from, judges = _choose(project, train_ids, judge_ids)
+    learn_from, judges = _choose(project, predictor.input_side, train_ids, judge_ids)
     classes = _classes(project, learn_from, config.head)
     cache = open_cache(project)
-    cache.pin(record.content_hash for record in [*learn_from, *judges])
+    cache.pin(part.name for part in [*learn_from, *judges])
     views = LabelledViews(project, predictor, Trunk(predictor, cache), classes)
     schedule = _schedule(learn_from, config)
     yield from _encode(views, schedule)
@@ -148,8 +145,10 @@ def fit_head(
     return TrainedHead(tensors, info, tuple(course.losses), course.best)
 
 
-def measure(model: PromptlessModel, project: Project, records: Iterable[ImageRecord]) -> HeadScores:
+def measure(model: PromptlessModel, project: Project, parts: Iterable[Part]) -> HeadScores:
     """Compare what a head draws with the accepted masks of labelled images, at their own size.
+
+    Of large images windows are images, see `labelled.parts_of`.
 
     Raises:
         ProjectError, ImageError: an image or a mask cannot be read.
@@ -158,10 +157,9 @@ def measure(model: PromptlessModel, project: Project, records: Iterable[ImageRec
     count = len(model.classes)
     overlaps, unions = np.zeros(count, np.int64), np.zeros(count, np.int64)
     ious, clean = [], []
-    for record in records:
-        image = project.read_image(record.id)
-        found = drawn_labels(model.predict(image, record.content_hash))
-        wanted = label_map(project.annotations(record.id), record.shape, model.classes)
+    for part in parts:
+        found = drawn_labels(model.predict(part.pixels(project), part.name))
+        wanted = part.label_map(project, model.classes)
         for value in range(count):
             a, b = found == value + 1, wanted == value + 1
             overlaps[value] += np.count_nonzero(a & b)
@@ -185,54 +183,36 @@ def drawn_labels(probabilities: np.ndarray[Any, np.dtype[np.float32]]) -> Any:
     return np.where(probabilities.max(axis=0) > background, likeliest, np.uint8(0))
 
 
-def labelled_images(project: Project) -> list[ImageRecord]:
-    """Return the images with accepted masks or marked as having no defect, in their order.
-
-    An image counts as a whole: one that is set aside, or of which a mask is, does not, and none
-    that is too large to be held: a head learns from whole images.
-    """
-    counting, not_counting = project.told_apart()
-    annotated = {annotation.image_id for annotation in counting}
-    aside = {annotation.image_id for annotation in not_counting} | project.images_set_aside()
-    held = [r for r in project.images() if r.shape[0] * r.shape[1] <= LARGE_PIXELS]
-    known = [record for record in held if record.id not in aside]
-    return [r for r in known if r.id in annotated or project.is_empty(r.id)]
-
-
 def _choose(
-    project: Project, train_ids: Sequence[str] | None, judge_ids: Sequence[str] | None
-) -> tuple[list[ImageRecord], list[ImageRecord]]:
-    """Return the images to learn from and those to judge by."""
+    project: Project, side: int, train_ids: Sequence[str] | None, judge_ids: Sequence[str] | None
+) -> tuple[list[Part], list[Part]]:
+    """Return what to learn from and what to judge by."""
     labelled = labelled_images(project)
-    train = _chosen(labelled, train_ids, "train")
-    judges = _chosen(labelled, judge_ids, "held_out")
+    train = _chosen(project, labelled, side, train_ids, "train")
+    judges = _chosen(project, labelled, side, judge_ids, "held_out")
     _check(project, train, judges)
     return train, judges
 
 
 def _chosen(
-    labelled: Sequence[ImageRecord], ids: Sequence[str] | None, split: str
-) -> list[ImageRecord]:
+    project: Project,
+    labelled: Sequence[ImageRecord],
+    side: int,
+    ids: Sequence[str] | None,
+    split: str,
+) -> list[Part]:
     if ids is None:
-        return [record for record in labelled if record.split == split]
+        return [part for part in parts_of(project, labelled, side) if part.split == split]
     wanted = set(ids)
-    return [record for record in labelled if record.id in wanted]
+    return parts_of(project, [record for record in labelled if record.id in wanted], side)
 
 
-def _check(project: Project, train: Sequence[ImageRecord], judges: Sequence[ImageRecord]) -> None:
-    if not any(project.annotations(record.id) for record in train):
-        if project.annotations() and not labelled_images(project):
-            raise TrainingError(
-                tr(
-                    "A finder learns from whole images, and all masks lie on images of more than "
-                    "{most:,} million px: label a few smaller ones.",
-                    most=LARGE_PIXELS // 1_000_000,
-                )
-            )
+def _check(project: Project, train: Sequence[Part], judges: Sequence[Part]) -> None:
+    if not any(project.annotations(part.record.id) for part in train):
         raise TrainingError(
             tr("There is no image with accepted masks to learn from; label a few images first.")
         )
-    both = {record.id for record in train} & {record.id for record in judges}
+    both = {part.called for part in train} & {part.called for part in judges}
     if both:
         raise TrainingError(
             f"{len(both)} images are meant both to train and to judge, so the judgement would be "
@@ -240,30 +220,28 @@ def _check(project: Project, train: Sequence[ImageRecord], judges: Sequence[Imag
         )
 
 
-def _classes(
-    project: Project, records: Sequence[ImageRecord], config: HeadConfig
-) -> tuple[str, ...]:
+def _classes(project: Project, parts: Sequence[Part], config: HeadConfig) -> tuple[str, ...]:
     if config.single_class:
         return ("defect",)
-    ids = {record.id for record in records}
+    ids = {part.record.id for part in parts}
     return tuple(sorted({a.label for a in project.annotations() if a.image_id in ids}))
 
 
-def _schedule(records: Sequence[ImageRecord], config: TrainConfig) -> list[list[LabelledView]]:
+def _schedule(parts: Sequence[Part], config: TrainConfig) -> list[list[LabelledView]]:
     """Draw what every step sees: all images once before any comes again, flipped at random."""
     rng = np.random.default_rng(config.seed)
     wanted = config.steps * config.batch_size
     order: list[int] = []
     while len(order) < wanted:
-        order += rng.permutation(len(records)).tolist()
+        order += rng.permutation(len(parts)).tolist()
     flips = rng.integers(len(_FLIPS) if config.head.flips else 1, size=wanted)
-    views = [LabelledView(records[i], _FLIPS[f]) for i, f in zip(order, flips, strict=False)]
+    views = [LabelledView(parts[i], _FLIPS[f]) for i, f in zip(order, flips, strict=False)]
     return [views[i : i + config.batch_size] for i in range(0, wanted, config.batch_size)]
 
 
 def _encode(views: LabelledViews, schedule: Sequence[Sequence[LabelledView]]) -> Iterator[Progress]:
     """Put into the cache what the steps will see and is not there."""
-    drawn = {(v.record.content_hash, v.flips): v for step in schedule for v in step}
+    drawn = {(v.part.name, v.flips): v for step in schedule for v in step}
     missing = [view for seen, view in drawn.items() if not views.trunk.holds(*seen)]
     began = monotonic()
     for done, view in enumerate(missing, start=1):
@@ -275,8 +253,8 @@ def _loop(
     lesson: PromptlessLesson,
     schedule: Sequence[Sequence[LabelledView]],
     model: PromptlessModel,
-    learn_from: Sequence[ImageRecord],
-    judges: Sequence[ImageRecord],
+    learn_from: Sequence[Part],
+    judges: Sequence[Part],
     *,
     config: TrainConfig,
     run: RunFolder | None,
@@ -314,18 +292,16 @@ def _loop(
     )
 
 
-def _one_by_one(
-    records: Iterable[ImageRecord], checkpoint: Callable[[], None]
-) -> Iterator[ImageRecord]:
-    for record in records:
+def _one_by_one(parts: Iterable[Part], checkpoint: Callable[[], None]) -> Iterator[Part]:
+    for part in parts:
         checkpoint()
-        yield record
+        yield part
 
 
 def _info(
     predictor: Predictor,
     classes: Sequence[str],
-    learnt_from: Sequence[ImageRecord],
+    learnt_from: Sequence[Part],
     course: Course,
 ) -> dict[str, Any]:
     """Say in a weights file what it is, so that it can be used without the project."""
@@ -335,7 +311,7 @@ def _info(
         "classes": list(classes),
         **predictor.network.input_format,
         "config": course.config.model_dump(mode="json"),
-        "images": len(learnt_from),
+        "images": len({part.record.id for part in learnt_from}),
         "losses": [round(loss, 5) for loss in course.losses],
         "held_out": course.best,
     }

@@ -1,4 +1,4 @@
-"""What a promptless head learns from: label maps of whole images, and the loss on them.
+"""What a promptless head learns from: label maps of images, and the loss on them.
 
 The loss is cross entropy + dice (Milletari et al. 2016), on logits. A class's dice counts only in
 images that have it: where nothing is to be found it would ask for nothing but fewer false pixels,
@@ -20,13 +20,13 @@ from napari_sam_tune.core.promptless.head import frame_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
     from torch import Tensor, nn
 
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.geometry.frame import Frame
-    from napari_sam_tune.core.project.project import Annotation, ImageRecord, Project
+    from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.promptless.head import Trunk
+    from napari_sam_tune.core.promptless.labelled import Part
     from napari_sam_tune.core.training.embedded_images import Flips
 
 
@@ -61,35 +61,11 @@ def _dice(probability: Tensor, targets: Tensor) -> Tensor:
     return (losses * there).sum(dim=1) / there.sum(dim=1).clamp(min=1)
 
 
-def label_map(
-    annotations: Sequence[Annotation], shape: tuple[int, int], classes: Sequence[str]
-) -> NDArray[np.uint8]:
-    """Paint an image's accepted masks into one map, later ones over earlier ones.
-
-    Args:
-        annotations: the image's, oldest first; none at all is all background.
-        shape: (H, W) of the image.
-        classes: at most 255 names; a single one takes every mask, whatever its class.
-
-    Returns:
-        (H, W), 0 for the background and n for the n-th class.
-
-    """
-    painted = np.zeros(shape, np.uint8)
-    for annotation in annotations:
-        if len(classes) > 1 and annotation.label not in classes:
-            continue
-        value = 1 if len(classes) == 1 else classes.index(annotation.label) + 1
-        y0, x0, y1, x1 = annotation.bbox
-        painted[y0:y1, x0:x1][annotation.cropped_mask] = value
-    return painted
-
-
 @dataclass(frozen=True, eq=False)
 class LabelledView:
-    """An image as a head is to see it: which, and how it is flipped."""
+    """An image, or a window of one, as a head is to see it: which, and how it is flipped."""
 
-    record: ImageRecord
+    part: Part
     flips: Flips = (False, False)
 
 
@@ -118,28 +94,26 @@ class LabelledViews:
             ImageError, ProjectError: it has to be encoded and the image cannot be read.
 
         """
-        record, flips = view.record, view.flips
-        seen = self.trunk.kept(record.content_hash, flips)
+        part, flips = view.part, view.flips
+        seen = self.trunk.kept(part.name, flips)
         if seen is None:
-            image = self.project.read_image(record.id)
-            seen = self.trunk.embed(image, record.content_hash, flips)
+            seen = self.trunk.embed(part.pixels(self.project), part.name, flips)
         return torch.from_numpy(np.ascontiguousarray(seen.features)).float()[None]
 
     def frame(self, view: LabelledView) -> Frame:
         """Return where the image lies in the encoder's input."""
-        return frame_of(self.predictor, view.record.shape)
+        return frame_of(self.predictor, view.part.shape)
 
     def target(self, view: LabelledView) -> Tensor:
         """Return the label map at the size of the encoder's input, unpadded: (h, w) int64."""
-        name = view.record.id
+        name = view.part.name
         if name not in self._targets:
             self._targets[name] = self._resized(view)
         turned = [axis for axis, flip in enumerate(view.flips) if flip]
         return self._targets[name].flip(turned).long()
 
     def _resized(self, view: LabelledView) -> Tensor:
-        annotations = self.project.annotations(view.record.id)
-        painted = torch.from_numpy(label_map(annotations, view.record.shape, self.classes))
+        painted = torch.from_numpy(view.part.label_map(self.project, self.classes))
         framed = painted[None, None].float()
         size = self.frame(view).input
         return functional.interpolate(framed, size, mode="nearest-exact")[0, 0].to(torch.uint8)

@@ -22,11 +22,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import ndimage
 
-from napari_sam_tune.core.errors import ProjectError
+from napari_sam_tune.core.errors import ImageError, ProjectError
 from napari_sam_tune.core.geometry.windows import grown, iou, moved, shape_of
+from napari_sam_tune.core.images.large_image import LargeImage
+from napari_sam_tune.core.images.rgb_source import rgb_source
+from napari_sam_tune.core.recall.grey import HeldGrey, grey_source, scaled
 from napari_sam_tune.core.recall.recalled import CAP, Recalled
-from napari_sam_tune.core.recall.registration import scaled, shift_between
-from napari_sam_tune.core.recall.signatures import Signatures, grey_of
+from napari_sam_tune.core.recall.registration import shift_between
+from napari_sam_tune.core.recall.signatures import Signatures
 from napari_sam_tune.core.recall.surroundings import Surroundings
 
 if TYPE_CHECKING:
@@ -35,10 +38,11 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from napari_sam_tune.core.geometry.windows import Window
+    from napari_sam_tune.core.images.rgb_source import RgbSource
     from napari_sam_tune.core.project.project import Annotation, ImageRecord, Project
     from napari_sam_tune.core.prompts import Mask, Prompt
+    from napari_sam_tune.core.recall.grey import Grey
 
-    Floats = NDArray[np.float32]
     Shift = tuple[int, int]
 
 _log = logging.getLogger(__name__)
@@ -138,16 +142,19 @@ class Recall:
         self._signatures = Signatures(project)
         self._around: OrderedDict[str, Surroundings] = OrderedDict()  # by annotation
         self._open: ImageRecord | None = None
-        self._grey: Floats = np.zeros((0, 0), np.float32)  # the open image
+        self._grey: Grey | None = None  # the open image
+        self._unread: LargeImage | None = None  # the open image, until it is looked for
         self._known: list[_Known] = []
         self._twins: dict[str, _Twin | None] = {}  # by annotation, once looked for
         self._averages: dict[tuple[str, ...], Recalled] = {}
 
-    def look(self, image: ArrayLike, record: ImageRecord) -> None:
+    def look(self, image: ArrayLike | RgbSource, record: ImageRecord) -> None:
         """Make an image the open one, and look for its surface among those with accepted masks.
 
+        For one that is read in parts nobody waits: it is looked for by `catch_up`.
+
         Args:
-            image: (H, W[, C]) array as `to_rgb8` takes it.
+            image: (H, W[, C]) array as `to_rgb8` takes it, or an image that is read in windows.
             record: what the project knows of it.
 
         Raises:
@@ -156,8 +163,36 @@ class Recall:
         """
         self._leave()
         self.forget()
-        self._open, self._grey = record, grey_of(image)
-        new = self._signatures.of(record, self._grey)
+        source = rgb_source(image)
+        self._open, self._grey = record, grey_source(source)
+        if isinstance(source, LargeImage):
+            self._unread = source
+        else:
+            self._look_for(record, self._grey)
+
+    def catch_up(self, seconds: float = 0.2) -> bool:
+        """Look for the surface of a large image, once all of it was seen; for idle moments.
+
+        Args:
+            seconds: spent on reading it, about.
+
+        Returns:
+            Whether it must be read on in the next idle moment.
+
+        """
+        if self._unread is None or self._open is None or self._grey is None:
+            return False
+        try:
+            if not self._unread.fill(seconds):
+                return True
+            self._look_for(self._open, self._grey)
+        except ImageError as error:
+            _log.warning("Nothing is recalled on %s: %s", self._open.id, error)
+        self._unread = None
+        return False
+
+    def _look_for(self, record: ImageRecord, grey: Grey) -> None:
+        new = self._signatures.of(record, grey)
         masks = self._masks_elsewhere(record.id)
         records = [self._project.image(image_id) for image_id in masks]
         for other, signature in self._signatures.most_alike(new, records):
@@ -167,7 +202,7 @@ class Recall:
 
     def forget(self) -> None:
         """Have no image open: nothing is recalled until the next `look`."""
-        self._open = None
+        self._open = self._grey = self._unread = None
         self._known, self._twins, self._averages = [], {}, {}
 
     @property
@@ -221,15 +256,15 @@ class Recall:
 
     def _leave(self) -> None:
         """Cut out what surrounds the open image's masks, to save reading it again."""
-        if self._open is not None:
+        if self._open is not None and isinstance(self._grey, HeldGrey):
             for annotation in self._project.annotations(self._open.id):
                 self._around_mask(annotation, self._grey)
 
-    def _around_mask(self, annotation: Annotation, grey: Floats) -> Surroundings | None:
+    def _around_mask(self, annotation: Annotation, grey: Grey) -> Surroundings | None:
         if annotation.id not in self._around:
             try:
                 self._around[annotation.id] = Surroundings.of(annotation, grey)
-            except ProjectError as error:
+            except (ProjectError, ImageError) as error:
                 _log.warning("A mask is not recalled: %s", error)
                 return None
             while len(self._around) > _MOST_SURROUNDINGS:
@@ -244,7 +279,7 @@ class Recall:
         signature_pixel: float,
     ) -> Iterator[_Known]:
         """Return each mask of an image with its surroundings; none if it cannot be read."""
-        grey: Floats | None = None
+        grey: Grey | None = None
         slack = int(np.ceil(_SLACK * signature_pixel))
         rough = round(shift[0]), round(shift[1])
         objects = [moved(annotation.bbox, rough) for annotation in masks]
@@ -284,6 +319,8 @@ class Recall:
 
     def _found_again(self, known: _Known) -> _Twin | None:
         """Look for an object near where it should be."""
+        if self._grey is None:
+            return None
         found = known.surroundings.found_on(self._grey, known.shift, known.slack, known.objects)
         if found is None:
             return None

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from PIL import Image
 from scipy import ndimage
 from skimage.feature import match_template, peak_local_max
+
+from napari_sam_tune.core.geometry.windows import whole
+from napari_sam_tune.core.recall.grey import resized, scaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.geometry.windows import Shape, Window
+    from napari_sam_tune.core.recall.grey import Grey
 
     Floats = NDArray[np.float32]
 
@@ -55,17 +58,17 @@ class Signature:
     thumbnail: Floats
 
     @classmethod
-    def of(cls, grey: Floats) -> Signature:
-        """Return the signature of a photograph, (H, W) float32 from 0 to 255."""
-        scale = min(1.0, SIDE / max(grey.shape))
-        return cls.of_contrast(local_contrast(scaled(grey, scale)), (grey.shape[0], grey.shape[1]))
+    def of(cls, grey: Grey) -> Signature:
+        """Return the signature of a photograph."""
+        seen = grey.part(whole(grey.shape), min(1.0, SIDE / max(grey.shape)))
+        return cls.of_contrast(local_contrast(seen), grey.shape)
 
     @classmethod
     def of_contrast(cls, contrast: Floats, shape: Shape) -> Signature:
         """Return the signature that has this local contrast."""
         cell = max(contrast.shape) / _THUMBNAIL
         smooth = ndimage.gaussian_filter(contrast, cell / 3)
-        small = _resized(smooth, (_THUMBNAIL, _THUMBNAIL))
+        small = resized(smooth, (_THUMBNAIL, _THUMBNAIL))
         small = (small - small.mean()).ravel()
         return cls(contrast, shape, small / max(float(np.linalg.norm(small)), 1e-6))
 
@@ -89,18 +92,6 @@ def local_contrast(grey: Floats) -> Floats:
     spread = np.sqrt(ndimage.gaussian_filter(above * above, _SIGMA))
     contrast: Floats = (above / (spread + _NOISE)).astype(np.float32)
     return contrast
-
-
-def scaled(pixels: Floats, scale: float) -> Floats:
-    """Return (H, W) pixels at another scale; as they are where that changes nothing."""
-    height, width = (max(1, round(side * scale)) for side in pixels.shape)
-    return pixels if (height, width) == pixels.shape else _resized(pixels, (height, width))
-
-
-def _resized(pixels: Floats, shape: Shape) -> Floats:
-    """Return (H, W) pixels at another size, averaged where they become fewer."""
-    small = Image.fromarray(pixels).resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
-    return np.asarray(small)
 
 
 def shift_between(old: Signature, new: Signature) -> tuple[float, tuple[float, float]]:

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from napari_sam_tune.core.errors import ImageError, ProjectError, StorageError
-from napari_sam_tune.core.images.files import to_rgb8
-from napari_sam_tune.core.images.large_image import LargeImage
+from napari_sam_tune.core.images.rgb_source import rgb_source
 from napari_sam_tune.core.project.folder import SIGNATURES
+from napari_sam_tune.core.recall.grey import HeldGrey, grey_source
 from napari_sam_tune.core.recall.registration import Signature
 from napari_sam_tune.core.storage.embeddings import Embedding, EmbeddingCache
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
     from napari_sam_tune.core.project.project import ImageRecord, Project
+    from napari_sam_tune.core.recall.grey import Grey
 
     Floats = NDArray[np.float32]
 
@@ -47,8 +48,8 @@ class Signatures:
         self._cache = EmbeddingCache(project.path / SIGNATURES)
         self._thumbnails: dict[str, Floats] = {}  # by the image's content
 
-    def of(self, record: ImageRecord, grey: Floats) -> Signature:
-        """Return the signature of an image, (H, W) grey, as it was kept or made anew."""
+    def of(self, record: ImageRecord, grey: Grey) -> Signature:
+        """Return the signature of an image as it was kept or made anew."""
         return self._kept(record) or self._make(record, grey)
 
     def most_alike(
@@ -61,22 +62,23 @@ class Signatures:
         """
         unknown = (r for r in records if r.content_hash not in self._thumbnails)
         for record in islice(unknown, _NEW_AT_ONCE):
-            if self._kept(record) is None and (grey := self.grey_of(record)) is not None:
-                self._make(record, grey)
+            if self._kept(record) is None:
+                grey = self.grey_of(record)
+                # all of a large one would have to be read: it is made known when it is open
+                if isinstance(grey, HeldGrey):
+                    self._make(record, grey)
         known = [record for record in records if record.content_hash in self._thumbnails]
         known.sort(key=lambda r: -float(self._thumbnails[r.content_hash] @ new.thumbnail))
         kept = ((record, self._kept(record)) for record in known[:_LOOKED_AT])
         return [(record, signature) for record, signature in kept if signature is not None]
 
-    def grey_of(self, record: ImageRecord) -> Floats | None:
-        """Return an image of the project, (H, W) grey; None if it cannot be read."""
+    def grey_of(self, record: ImageRecord) -> Grey | None:
+        """Return an image of the project in grey; None if it cannot be read."""
         try:
-            image = self._project.open_image(record.id)
+            return grey_source(rgb_source(self._project.open_image(record.id)))
         except (ImageError, ProjectError) as error:
             _log.info("Masks on %s are not recalled: %s", record.id, error)
             return None
-        # what is not held whole is not compared with other photographs
-        return None if isinstance(image, LargeImage) else grey_of(image)
 
     def _kept(self, record: ImageRecord) -> Signature | None:
         kept = self._cache.get(_KEY, record.content_hash)
@@ -86,7 +88,7 @@ class Signatures:
         self._thumbnails[record.content_hash] = signature.thumbnail
         return signature
 
-    def _make(self, record: ImageRecord, grey: Floats) -> Signature:
+    def _make(self, record: ImageRecord, grey: Grey) -> Signature:
         signature = Signature.of(grey)
         self._thumbnails[record.content_hash] = signature.thumbnail
         height, width = signature.contrast.shape
@@ -98,14 +100,3 @@ class Signatures:
             # it costs a few milliseconds to make anew, and a full disk is said where masks are kept
             _log.warning("An image's signature could not be kept: %s", error)
         return signature
-
-
-def grey_of(image: ArrayLike) -> Floats:
-    """Return an image as (H, W) float32 grey values from 0 to 255.
-
-    Raises:
-        ImageError: not an image.
-
-    """
-    grey: Floats = to_rgb8(np.asarray(image)).mean(axis=-1, dtype=np.float32)
-    return grey

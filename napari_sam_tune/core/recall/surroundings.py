@@ -9,13 +9,13 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam_tune.core.geometry.windows import area, clipped, grown, moved, shape_of
+from napari_sam_tune.core.recall.grey import scaled
 from napari_sam_tune.core.recall.registration import (
     MARGIN,
     best_place,
     correlation,
     local_contrast,
     next_best_places,
-    scaled,
 )
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.geometry.windows import Window
     from napari_sam_tune.core.project.annotations import Annotation
+    from napari_sam_tune.core.recall.grey import Grey
 
     Floats = NDArray[np.float32]
     Shift = tuple[int, int]
@@ -60,12 +61,12 @@ class Patch:
     scale: float
 
     @classmethod
-    def of(cls, grey: Floats, window: Window, scale: float) -> Patch:
-        """Cut a window out of an image, (H, W) grey."""
+    def of(cls, grey: Grey, window: Window, scale: float) -> Patch:
+        """Cut a window out of an image."""
         return cls(_contrast_in(grey, window, scale).astype(np.float16), window, scale)
 
-    def place_on(self, grey: Floats, rough: Shift, slack: int) -> tuple[float, Shift, Floats]:
-        """Find it on another image, (H, W) grey.
+    def place_on(self, grey: Grey, rough: Shift, slack: int) -> tuple[float, Shift, Floats]:
+        """Find it on another image.
 
         Args:
             grey: the image.
@@ -106,8 +107,8 @@ class Surroundings:
     seen: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, annotation: Annotation, grey: Floats) -> Surroundings:
-        """Cut out what surrounds a mask in its image, (H, W) grey.
+    def of(cls, annotation: Annotation, grey: Grey) -> Surroundings:
+        """Cut out what surrounds a mask in its image.
 
         Raises:
             ProjectError: the mask is gone or damaged.
@@ -131,9 +132,9 @@ class Surroundings:
         return cls(box, Patch.of(grey, window, scale), detail, seen)
 
     def found_on(
-        self, grey: Floats, rough: Shift, slack: int, objects: Iterable[Window]
+        self, grey: Grey, rough: Shift, slack: int, objects: Iterable[Window]
     ) -> tuple[float, Shift] | None:
-        """Find the object on another image, (H, W) grey.
+        """Find the object on another image.
 
         Args:
             grey: the image.
@@ -162,7 +163,7 @@ class Surroundings:
         return correlation(self.patch.contrast[self.seen].astype(np.float32), there[self.seen])
 
     def _is_distinct(
-        self, score: float, grey: Floats, shift: Shift, objects: Iterable[Window]
+        self, score: float, grey: Grey, shift: Shift, objects: Iterable[Window]
     ) -> bool:
         """Whether the object fits much better here than where no object is."""
         scale, here = self.patch.scale, moved(self.patch.window, shift)
@@ -181,11 +182,11 @@ class Surroundings:
         return 1 - score <= _DISTINCT * (1 - best)
 
 
-def _contrast_in(grey: Floats, window: Window, scale: float) -> Floats:
+def _contrast_in(grey: Grey, window: Window, scale: float) -> Floats:
     """Return the local contrast in a window of an image at a scale, as if all of it were seen."""
     margin = int(np.ceil(MARGIN / scale))
-    y0, x0, y1, x1 = seen = clipped(grown(window, margin), grey.shape)
-    contrast = local_contrast(scaled(grey[y0:y1, x0:x1], scale))
+    seen = clipped(grown(window, margin), grey.shape)
+    contrast = local_contrast(grey.part(seen, scale))
     top, left = round((window[0] - seen[0]) * scale), round((window[1] - seen[1]) * scale)
     height, width = (max(1, round(side * scale)) for side in shape_of(window))
     cut = contrast[top : top + height, left : left + width]

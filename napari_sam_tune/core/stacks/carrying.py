@@ -16,7 +16,7 @@ import numpy as np
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.geometry.windows import bounding_box, clipped, grown, moved
 from napari_sam_tune.core.project.stacks import is_by_hand
-from napari_sam_tune.core.recall.signatures import grey_of
+from napari_sam_tune.core.recall.grey import grey_of
 from napari_sam_tune.core.stacks.following import Follower, signed_distance
 from napari_sam_tune.core.stacks.looks import drawn_in
 from napari_sam_tune.core.stacks.sureness import GONE, has_become_unsure

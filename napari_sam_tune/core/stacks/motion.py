@@ -13,7 +13,8 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam_tune.core.geometry.windows import bounding_box, clipped, grown, shape_of
-from napari_sam_tune.core.recall.registration import best_place, local_contrast, scaled
+from napari_sam_tune.core.recall.grey import scaled
+from napari_sam_tune.core.recall.registration import best_place, local_contrast
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

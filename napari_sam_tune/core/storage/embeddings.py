@@ -51,6 +51,11 @@ class Embedding:
     input_size: tuple[int, int]
 
 
+def name_of_part(image_hash: str, window: tuple[int, int, int, int] | None) -> str:
+    """Return what an image is called in the cache, or a window (y0, x0, y1, x1) of a large one."""
+    return image_hash if window is None else "-".join(map(str, (image_hash, *window)))
+
+
 class _Entry(NamedTuple):
     used: float
     size: int

@@ -51,10 +51,10 @@ def open_own(path: Path, flags: int) -> int:
     return descriptor
 
 
-def read_own(path: Path) -> bytes:
-    """Read one of a project's own files whole; raises as `open_own`."""
+def read_own(path: Path, most: int = -1) -> bytes:
+    """Read one of a project's own files whole, or up to so many bytes; raises as `open_own`."""
     with os.fdopen(open_own(path, os.O_RDONLY), "rb") as file:
-        return file.read()
+        return file.read(most)
 
 
 def refuse_link(path: Path) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.answers.encoding import is_large
 from napari_sam_tune.core.answers.scenes import level_of
-from napari_sam_tune.core.answers.zoom import DEFAULT_LEVEL
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES
 from napari_sam_tune.core.pixel_classifier.survey import Survey, Unread
@@ -18,10 +17,7 @@ from napari_sam_tune.core.suggestions.scan import (
     ScanProgress,
     SimilarInTiles,
     TileScan,
-    moved_from,
     tiles_for_similar,
-    tiles_in,
-    whole_objects,
 )
 from napari_sam_tune.core.suggestions.strictness import Strictness
 from napari_sam_tune.core.suggestions.suggestion import without_accepted
@@ -170,11 +166,7 @@ class Review:
             ProjectError, ImageError: the image cannot be read, or is not the predictor's open one.
 
         """
-        from napari_sam_tune.core.suggestions.sources import (
-            suggest_everything,
-            suggest_recalled,
-            suggest_with_head,
-        )
+        from napari_sam_tune.core.suggestions.sources import suggest_everything, suggest_with_head
 
         if label is not None and kind != "similar":
             raise SamTuneError(
@@ -194,10 +186,10 @@ class Review:
             found = self._called_now(suggest_with_head(model, image, image_hash), model, made)
             return without_accepted(found, self._project.annotations(image_id))
         self._answerer.require_open(image_id)
+        if kind == "recalled":
+            return self._recalled(image_id, checkpoint)
         if kind == "similar":
             found = self._similar(image_id, checkpoint, label)
-        elif kind == "recalled":
-            found = suggest_recalled(self._chain, self._predictor, self._recall.all(), checkpoint)
         else:
             found = suggest_everything(self._predictor, checkpoint=checkpoint)
         return without_accepted(found, self._project.annotations(image_id))
@@ -228,22 +220,36 @@ class Review:
     ) -> list[Suggestion]:
         """Look through a large image, which must be the predictor's open one; see `find`."""
         self._answerer.require_open(image_id)
-        if kind == "recalled":  # large images are not compared with each other
-            return []
+        if kind == "recalled":
+            return self._recalled(image_id, checkpoint)
         key = kind, image_id, label
         begun = self._scans.get(key)
-        look, tiles = self._search(kind, image_id, label, [] if begun is None else begun.found)
+        found = [] if begun is None else begun.found
+        look, tiles = self._search(kind, image_id, label, found, checkpoint)
         scan = self._scans.setdefault(key, begun or TileScan(self._predictor.image_shape, tiles))
         scan.go_on(look, checkpoint, seconds)
         if not scan.tiles:
             del self._scans[key]
         return without_accepted(scan.found, self._project.annotations(image_id))
 
+    def _recalled(self, image_id: str, checkpoint: Callable[[], None]) -> list[Suggestion]:
+        from napari_sam_tune.core.suggestions.sources import suggest_recalled
+
+        while self._recall.catch_up():
+            checkpoint()
+        found = suggest_recalled(self._chain, self._predictor, self._recall.all(), checkpoint)
+        return without_accepted(found, self._project.annotations(image_id))
+
     def _search(
-        self, kind: SuggestionKind, image_id: str, label: str | None, found: list[Suggestion]
+        self,
+        kind: SuggestionKind,
+        image_id: str,
+        label: str | None,
+        found: list[Suggestion],
+        checkpoint: Callable[[], None],
     ) -> tuple[Callable[[Window], list[Suggestion]], list[Window]]:
         """Return what looks at a tile for what was not found before, and the tiles."""
-        from napari_sam_tune.core.suggestions.sources import suggest_everything, suggest_with_head
+        from napari_sam_tune.core.suggestions.in_tiles import everything_in_tiles, head_in_tiles
 
         shape, side = self._predictor.image_shape, self._predictor.input_side
         opened = self._predictor.opened
@@ -252,22 +258,18 @@ class Review:
             levels = {level_of(a.bbox, side) for a in self._project.counting()}
             version = self._predictor.weights.version
             known = self._known(image_id) + [(one.mask, one.bbox) for one in found]
-            similar = SimilarInTiles(self._chain, self._instant, shape, known, version, label)
+            similar = SimilarInTiles(self._chain, self._instant, shape, side, known, version, label)
             return similar.look, tiles_for_similar(shape, side, levels)
         if kind == "everything":
-
-            def everything(tile: Window) -> list[Suggestion]:
-                drawn = suggest_everything(self._predictor, opened.view_of(tile).embedding)
-                return whole_objects(drawn, tile, self._chain, shape)
-
-            return everything, tiles_in(shape, side << DEFAULT_LEVEL)
+            answer = self._chain.answer
+            return everything_in_tiles(
+                self._predictor,
+                lambda prompt, tile: answer(prompt, seen=tile),
+                checkpoint=checkpoint,
+            )
         model, made = self._newest_head()
-
-        def with_head(tile: Window) -> list[Suggestion]:
-            drawn = suggest_with_head(model, opened.source.rgb(tile))
-            return moved_from(self._called_now(drawn, model, made), tile, shape)
-
-        return with_head, tiles_in(shape, side << DEFAULT_LEVEL, overlapping=True)
+        look, tiles = head_in_tiles(model, opened.source, side)
+        return lambda tile: self._called_now(look(tile), model, made), tiles
 
     def _require_learnt(self, label: str | None) -> None:
         snapshot = self._instant.snapshot()
@@ -328,7 +330,7 @@ class Review:
             raise SamTuneError(tr(_TOO_LITTLE, images=LEAST_IMAGES))
         known = {
             record.id: Unread(
-                record.id, partial(self._project.read_image, record.id), record.content_hash
+                record.id, partial(self._project.open_image, record.id), record.content_hash
             )
             for record in self._project.images()
         }

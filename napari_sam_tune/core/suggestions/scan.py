@@ -1,8 +1,11 @@
 """Searching a large image tile by tile; an object across a seam is one.
 
-What is found in a tile is asked for by a prompt of its own, in a window around it, so that no seam
-cuts it; of what a head draws in tiles that overlap, the pieces of one object are put together. A
-search that is left off goes on where it was.
+Of a tile the classifier says first, by what the first third of the encoder sees, whether there is
+anything; only then it is encoded, and what is found is answered from its own embedding where it
+lies well inside. So a search costs no more than encoding the tiles. What the tile's border cuts is
+asked for anew in a window around it, and what is small from close by. Of what a head draws in tiles
+that overlap, the pieces of one object are put together. A search that is left off goes on where it
+was.
 """
 
 from __future__ import annotations
@@ -15,9 +18,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import ndimage
 
-from napari_sam_tune.core.answers.zoom import DEFAULT_LEVEL
+from napari_sam_tune.core.answers.zoom import DEFAULT_LEVEL, runs_over, window_on_grid
 from napari_sam_tune.core.exchange.labelled_images import SMALLEST_OBJECT
-from napari_sam_tune.core.geometry.windows import area
+from napari_sam_tune.core.geometry.windows import area, meet, shape_of
 from napari_sam_tune.core.pixel_classifier.finder import Finder
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.suggestions.strictness import LEAST
@@ -28,11 +31,18 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.chain import AnswerChain
     from napari_sam_tune.core.answers.instant_learning import InstantLearning
+    from napari_sam_tune.core.geometry.placed_mask import PlacedMask
     from napari_sam_tune.core.geometry.windows import BoundingBox, Shape, Window
-    from napari_sam_tune.core.prompts import Mask, Proposal
+    from napari_sam_tune.core.prompts import Mask, Point, Proposal
 
+SMALL: float = 24
+"""Longest side, in px of the encoder's input, below which an object is encoded anew."""
 _MOST_PLACES: Final = 40
 """Places asked about in a tile."""
+_HIGHEST: Final = 2.0
+"""Logit that a place must have: the mean in what is shown at first (`strictness.LEAST`)."""
+_PROMISING: Final = 0.5
+"""Likeness from which an object is looked at once more."""
 _LARGEST: Final = 0.4
 """Share of a tile above which a mask is the background, or for larger tiles."""
 _OVERLAP: Final = 4
@@ -161,6 +171,7 @@ class SimilarInTiles:
         chain: answers as people get them, about the open image.
         instant: what was learnt.
         shape: (H, W) of the image.
+        side: of the encoder's input, in px.
         known: masks, each cut to its box, of what was accepted or rejected there.
         version: of the weights in use.
         label: only objects of this class; None: of any.
@@ -172,11 +183,12 @@ class SimilarInTiles:
         chain: AnswerChain,
         instant: InstantLearning,
         shape: Shape,
+        side: int,
         known: Iterable[tuple[Mask, BoundingBox]],
         version: str,
         label: str | None = None,
     ) -> None:
-        self._chain, self._instant, self._shape = chain, instant, shape
+        self._chain, self._instant, self._shape, self._side = chain, instant, shape, side
         self._known, self._version, self._label = list(known), version, label
 
     def look(self, tile: Window) -> list[Suggestion]:
@@ -186,19 +198,22 @@ class SimilarInTiles:
             return []
         finder, found = Finder(maps, self._shape, self._label), list[Suggestion]()
         for mask, box in self._known:
-            if _meet(box, tile):
+            if meet(box, tile):
                 finder.cover(mask, box)
         for _ in range(_MOST_PLACES):
-            place = finder.next_place()
+            place = finder.next_place() if finder.highest > _HIGHEST else None
             if place is None:
                 break
-            answer = self._chain.answer(Prompt((place,), (1,)), seen=tile)
-            one = self._suggested(answer, finder, tile)
+            one = self._suggested(place, finder, tile)
             if one is not None:
                 found.append(one)
         return found
 
-    def _suggested(self, answer: Proposal, finder: Finder, tile: Window) -> Suggestion | None:
+    def _suggested(self, place: Point, finder: Finder, tile: Window) -> Suggestion | None:
+        """Return what is at a place, (x, y), in a tile that is encoded, if that is like it."""
+        answer = self._chain.ask(Prompt((place,), (1,)), window=tile)
+        if self._is_promising(answer.placed, finder, tile):
+            answer = self._looked_at_again(answer, tile)
         mask = answer.placed
         if mask.bbox is None or mask.area < SMALLEST_OBJECT:
             return None
@@ -220,6 +235,27 @@ class SimilarInTiles:
             source="similar",
             weights_version=self._version,
         )
+
+    @staticmethod
+    def _is_promising(mask: PlacedMask, finder: Finder, tile: Window) -> bool:
+        """Whether a mask may be of something like it, so that it is worth a window of its own."""
+        if mask.bbox is None or mask.area > _LARGEST * area(tile):
+            return False
+        return finder.likeness(mask.cropped, mask.bbox) > _PROMISING
+
+    def _looked_at_again(self, answer: Proposal, tile: Window) -> Proposal:
+        """Ask in another window where the tile cuts the object, closer where it is small."""
+        if runs_over(answer.placed, tile):
+            content, length = answer.placed.bbox or tile, max(shape_of(tile))
+            around = window_on_grid(content, length, self._shape)
+            answer = self._chain.ask(answer.prompt, window=around)
+            if runs_over(answer.placed, around):
+                return self._chain.ask_closer(answer) or answer
+        box = answer.placed.bbox
+        small = SMALL * max(shape_of(tile)) / self._side
+        if box is not None and max(shape_of(box)) < small:
+            return self._chain.ask_closer(answer) or answer
+        return answer
 
 
 def tiles_for_similar(shape: Shape, side: int, levels: Iterable[int]) -> list[Window]:
@@ -244,7 +280,10 @@ def _highest(shape: Shape, side: int) -> int:
 
 
 def whole_objects(
-    drawn: Iterable[Suggestion], tile: Window, chain: AnswerChain, shape: Shape
+    drawn: Iterable[Suggestion],
+    tile: Window,
+    answer: Callable[[Prompt, Window], Proposal],
+    shape: Shape,
 ) -> list[Suggestion]:
     """Return what was drawn in a tile, as if that were the image, as it lies in the image.
 
@@ -253,7 +292,7 @@ def whole_objects(
     Args:
         drawn: of the tile.
         tile: where it lies.
-        chain: answers as people get them, about the open image.
+        answer: answers about the image; a prompt, and the part in which the object may lie.
         shape: (H, W) of the image.
 
     """
@@ -267,8 +306,7 @@ def whole_objects(
             found.append(moved)
             continue
         row, column = _middle(one.mask)
-        answer = chain.answer(Prompt(((column + box[1], row + box[0]),), (1,)), seen=tile)
-        mask = answer.placed
+        mask = answer(Prompt(((column + box[1], row + box[0]),), (1,)), tile).placed
         if mask.bbox is not None and SMALLEST_OBJECT <= mask.area <= _LARGEST * area(tile):
             found.append(replace(moved, mask=mask.cropped, bbox=mask.bbox))
     return found
@@ -297,7 +335,3 @@ def _middle(mask: Mask) -> tuple[int, int]:
     inside = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     row, column = np.unravel_index(int(inside.argmax()), mask.shape)
     return int(row), int(column)
-
-
-def _meet(one: Window, other: Window) -> bool:
-    return all(max(one[axis], other[axis]) < min(one[axis + 2], other[axis + 2]) for axis in (0, 1))

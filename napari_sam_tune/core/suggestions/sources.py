@@ -14,9 +14,10 @@ from PIL import Image
 from scipy import ndimage
 from segment_anything import SamAutomaticMaskGenerator, SamPredictor
 
+from napari_sam_tune.core.answers.zoom import home_window
 from napari_sam_tune.core.exchange.labelled_images import SMALLEST_OBJECT
 from napari_sam_tune.core.geometry.placed_mask import PlacedMask
-from napari_sam_tune.core.geometry.windows import resized_shape
+from napari_sam_tune.core.geometry.windows import clipped, resized_shape
 from napari_sam_tune.core.pixel_classifier.finder import Finder
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.storage.embeddings import Embedding
@@ -193,10 +194,12 @@ def suggest_recalled(
     suggestions = []
     for one in recalled:
         checkpoint()
-        centre = one.inside(predictor.image_shape)
+        shape = predictor.image_shape
+        centre = one.inside(shape)
         if centre is None:  # it lies beside the image
             continue
-        proposal = chain.ask(Prompt((centre,), (1,)), prior=one)
+        window = home_window(clipped(one.window, shape), shape, predictor.input_side)
+        proposal = chain.ask(Prompt((centre,), (1,)), prior=one, window=window)
         if proposal.placed.area >= SMALLEST_OBJECT:
             suggestions.append(
                 Suggestion(

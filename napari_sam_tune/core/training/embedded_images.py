@@ -16,7 +16,7 @@ from napari_sam_tune.core.answers.zoom import home_window
 from napari_sam_tune.core.geometry.windows import Window, whole
 from napari_sam_tune.core.images.rgb_source import HeldRgb, RgbSource, glance, rgb_source
 from napari_sam_tune.core.models.trunk import TrunkOutput
-from napari_sam_tune.core.storage.embeddings import Embedding
+from napari_sam_tune.core.storage.embeddings import Embedding, name_of_part
 from napari_sam_tune.core.training.job import Progress
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class EmbeddedImages:
         """Name a view in the cache."""
         image_id, window = seen
         content_hash = self._project.image(image_id).content_hash
-        return content_hash if window is None else "-".join(map(str, (content_hash, *window)))
+        return name_of_part(content_hash, window)
 
     def pixels(self, image_id: str, window: Window | None = None) -> NDArray[np.uint8]:
         """Return the pixels (H, W, 3) of an image or of a window in it.

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_sam_tune.core.images.files import spatial_shape, to_rgb8
 from napari_sam_tune.core.images.large_image import LargeImage, name_of_image
+from napari_sam_tune.core.project.image_files import keep_overview
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,6 +72,7 @@ def read_queued(session: Session, queued: QueuedImage) -> ReadImage:
         record = project.register(pixels, queued.id, path=queued.path)
         pixels = project.upright(pixels, record)
     if isinstance(pixels, LargeImage):
+        keep_overview(pixels, project.path)
         pixels.glance(1)  # what is seen first is read here, and not where the viewer waits for it
     crops = {a.id: a.cropped_mask for a in session.project.annotations(record.id)}
     return ReadImage(queued, pixels, record, crops, _is_otherwise(queued, pixels))

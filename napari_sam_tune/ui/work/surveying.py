@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject
 
-from napari_sam_tune.core.errors import ImageError
-from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.views.suggestion_view import SurveySnapshot
@@ -16,10 +14,7 @@ from napari_sam_tune.ui.views.suggestion_view import SurveySnapshot
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from numpy.typing import NDArray
-
     from napari_sam_tune.core.pixel_classifier.survey import SurveyStep
-    from napari_sam_tune.ui.queue import QueuedImage
     from napari_sam_tune.ui.work.opening import Opening
     from napari_sam_tune.ui.work.workplace import Workplace
 
@@ -180,19 +175,6 @@ class _Run:
         if self._steps is None:
             from napari_sam_tune.core.pixel_classifier.survey import Unread
 
-            images = [Unread(image.id, partial(_read, image)) for image in self._images]
+            images = [Unread(image.id, image.read) for image in self._images]
             self._steps = self._session.review.survey(images, self._label)
         return next(self._steps, None)
-
-
-def _read(image: QueuedImage) -> NDArray[Any]:
-    """Return the pixels of an image that is looked through.
-
-    Raises:
-        ImageError: it cannot be read, or is too large to be looked through unopened.
-
-    """
-    pixels = image.read()
-    if isinstance(pixels, LargeImage):
-        raise ImageError(tr("{id} is too large to be looked through unopened.", id=image.id))
-    return pixels
