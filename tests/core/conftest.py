@@ -27,7 +27,7 @@ class Taught:
 @pytest.fixture(scope="module")
 def at_128_px() -> Iterator[None]:
     """For all that is not about how good a starter's answers are: see `starters_at`."""
-    from disc_project import starters_at
+    from smaller import starters_at
 
     with starters_at(128):
         yield

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pytest
 
 from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.config import HeadConfig, TrainConfig
 from napari_sam_tune.core.images.files import content_hash
-from napari_sam_tune.core.models import checkpoints
 from napari_sam_tune.core.models.starter import set_image_size
 from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.promptless.fit import (
@@ -20,10 +17,7 @@ from napari_sam_tune.core.promptless.fit import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-    from segment_anything.modeling import Sam
 
 SHAPE = (96, 128)
 QUICK = TrainConfig.for_a_run().model_copy(
@@ -35,25 +29,6 @@ def small_starter() -> Predictor:
     predictor = Predictor.from_checkpoint("starter", device="cpu")
     set_image_size(predictor.sam, 128)
     return predictor
-
-
-@contextmanager
-def starters_at(size: int) -> Iterator[None]:
-    """Let every starter loaded in this process see images at so many px; it costs by the square.
-
-    Processes that are started meanwhile know nothing of it.
-    """
-    build = checkpoints.build_model
-
-    def build_small(architecture: str, *how: object) -> Sam:
-        sam = build(architecture, *how)
-        if architecture.startswith(checkpoints.STARTER):
-            set_image_size(sam, size)
-        return sam
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checkpoints, "build_model", build_small)
-        yield
 
 
 def disc(x: int, y: int, radius: int = 12) -> np.ndarray:

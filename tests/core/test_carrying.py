@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from disc_project import starters_at
+from smaller import starters_at
 
 from napari_sam_tune import Predictor, Project, Session
 from napari_sam_tune.core.errors import MaskError, ProjectError

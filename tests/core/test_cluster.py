@@ -37,12 +37,6 @@ distributed = pytest.importorskip("distributed")
 
 pytestmark = pytest.mark.usefixtures("at_128_px")
 
-SMALL = """
-import disc_project
-held = disc_project.starters_at(128)
-held.__enter__()
-"""
-
 
 def test_a_cluster_on_this_machine_is_for_this_program_alone() -> None:
     with open_cluster("local:1"):
@@ -58,12 +52,11 @@ def test_a_cluster_on_this_machine_is_for_this_program_alone() -> None:
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+def address(at_128_px: None) -> Iterator[str]:
     """A scheduler with two workers, whose starters see images at 128 px as those here."""
     torch.set_num_threads(1)
     keys = distributed.Security.temporary()
     settings = {
-        "distributed.worker.preload": [SMALL],
         "distributed.deploy.lost-worker-timeout": "10 minutes",  # where the machine is busy
         "distributed.comm.require-encryption": True,
         "distributed.comm.tls.ca-file": keys.tls_ca_file,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from disc_project import starters_at
 from PIL import Image
 from pycocotools.coco import COCO
+from smaller import starters_at
 from typer.testing import CliRunner
 
 from napari_sam_tune import Predictor, Project, SamTuneError, Session, demo

@@ -18,7 +18,6 @@ from napari_sam_tune.core.config import LOSSES, TrainConfig
 from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.geometry.frame import Frame
 from napari_sam_tune.core.images.files import content_hash
-from napari_sam_tune.core.models import architectures, checkpoints
 from napari_sam_tune.core.models.checkpoints import load_base, load_model
 from napari_sam_tune.core.models.starter import set_image_size
 from napari_sam_tune.core.models.weights_file import read_weights
@@ -186,9 +185,7 @@ def test_a_run_interrupted_and_resumed_equals_one_that_was_not(project, tmp_path
     assert logs[0] == logs[1]
 
 
-def test_two_processes_learn_what_one_does(project, tmp_path, monkeypatch):
-    # as in the processes, which know nothing of smaller images
-    monkeypatch.setattr(checkpoints, "build_model", architectures.build_model)
+def test_two_processes_learn_what_one_does(project, tmp_path):
     command = ["train", str(project.path), "--device", "cpu", *FEW, "--set", "steps=3"]
     command += ["--set", "parts=decoder", "--set", "look_every=2"]
     one = [*command, "--processes", "1", "--out", str(tmp_path / "1")]

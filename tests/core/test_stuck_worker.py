@@ -16,6 +16,8 @@ from napari_sam_tune.core.rounds.runners import ProcessRunner
 from napari_sam_tune.core.rounds.worker_process import WorkerProcess
 from napari_sam_tune.core.training.job import Candidate, Progress
 
+pytestmark = pytest.mark.usefixtures("at_128_px")
+
 LONG = 5_000
 """Steps that take far longer than any test; what they learn from is drawn ahead."""
 SOON = 120

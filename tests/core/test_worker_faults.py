@@ -34,13 +34,13 @@ SOON = 120
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(tmp_path_factory, at_128_px):
     torch.set_num_threads(1)
     return accept_masks(tmp_path_factory.mktemp("rounds") / "p")
 
 
 @pytest.fixture(scope="module")
-def shared():
+def shared(at_128_px):
     """A worker that several tests use, as a session does."""
     runner = ProcessRunner()
     yield runner
@@ -285,6 +285,7 @@ def test_closing_while_the_worker_starts_ends_the_round_and_the_process(project)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kills with a signal")
+@pytest.mark.usefixtures("at_128_px")
 def test_no_orphan_stays_when_the_application_is_killed(tmp_path):
     script = Path(labelled_project.__file__)
     with subprocess.Popen(
