@@ -22,7 +22,10 @@ from napari_sam_tune.commands.terminal import (
 from napari_sam_tune.core.errors import ClusterError
 
 if TYPE_CHECKING:
+    from napari_sam_tune.core.answers.predictor import Predictor
+    from napari_sam_tune.core.answers.tuned import TunedWeights
     from napari_sam_tune.core.evaluation.evaluation import Evaluation
+    from napari_sam_tune.core.project.project import Project
 
 
 class Objects(StrEnum):
@@ -55,7 +58,6 @@ def evaluate(
     from napari_sam_tune.core.answers.tuned import open_tuned
     from napari_sam_tune.core.cluster.cluster import open_cluster
     from napari_sam_tune.core.evaluation.evaluation import evaluate as compare
-    from napari_sam_tune.core.evaluation.heads import evaluate_head, score_rows
     from napari_sam_tune.core.evaluation.measuring import measure_on
     from napari_sam_tune.core.evaluation.report import METRICS_FILE, write_evaluation
     from napari_sam_tune.core.models.weights_file import is_head
@@ -71,10 +73,7 @@ def evaluate(
         raise ClusterError("A promptless head is evaluated by one process: leave --cluster out.")
     make_folder(out, "The report")  # said before the work, not after
     if is_head(tuned.tensors):
-        with working("Evaluating"):
-            scores = evaluate_head(opened, predictor, tuned, out, split.value)
-        print_table(("promptless head", ""), score_rows(scores))
-        say("Report and pictures are in ", strong(out), ".")
+        _evaluate_head(opened, predictor, tuned, out, split)
         return
     with ExitStack() as stack, progress_bar() as bar:
         measured = None
@@ -94,6 +93,17 @@ def evaluate(
     write_evaluation(out, evaluation, opened, predictor, tuned, weights)
     _print(evaluation)
     say("Report, charts and pictures are in ", strong(out), ".")
+
+
+def _evaluate_head(
+    project: Project, predictor: Predictor, head: TunedWeights, out: Path, split: Objects
+) -> None:
+    from napari_sam_tune.core.evaluation.heads import evaluate_head, score_rows
+
+    with working("Evaluating"):
+        scores = evaluate_head(project, predictor, head, out, split.value)
+    print_table(("promptless head", ""), score_rows(scores))
+    say("Report and pictures are in ", strong(out), ".")
 
 
 def _print(evaluation: Evaluation) -> None:

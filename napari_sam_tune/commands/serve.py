@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import socket
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,8 +17,14 @@ from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.models.catalogue import MODEL_NAMES, STARTER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import uvicorn
+    from fastapi import FastAPI
+
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.service.served_weights import WeightsShelf
+    from napari_sam_tune.service.server import Server
 
 _FEWEST_LETTERS = 16
 """Of a token from a file: shorter ones can be guessed."""
@@ -47,48 +53,18 @@ def serve(
     device: Device = "auto",
 ) -> None:
     """Serve masks to other programs and computers, and a page to click on."""
-    try:
-        import uvicorn
-
-        from napari_sam_tune.service.app import create_app
-    except ModuleNotFoundError as error:
-        raise SamTuneError(
-            f"Serving needs {error.name}, which is not installed: "
-            'pip install "napari-sam-tune[serve]".'
-        ) from error
-    from platformdirs import user_cache_path
-
-    from napari_sam_tune.core.rounds.runners import ProcessRunner
+    _require_extra()
+    from napari_sam_tune.service.app import create_app
     from napari_sam_tune.service.guard import is_loopback
-    from napari_sam_tune.service.limits import Limits
-    from napari_sam_tune.service.server import Server
 
     if project is not None and weights is not None:
         raise SamTuneError("Give --project or --weights, not both: one of them answers.")
     is_private = is_loopback(host)
     token = _token(token_file, is_private)
     predictor, shelf = _open(project, weights, model, device)
-    server = Server(
-        predictor,
-        shelf,
-        Limits(),
-        folder=folder or user_cache_path("napari-sam-tune") / "served",
-        runner=ProcessRunner(),
-    )
-    app = create_app(server, token)
+    app = create_app(_server(predictor, shelf, folder), token)
     logging.getLogger("napari_sam_tune").setLevel(logging.WARNING)
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=5,
-    )
-    with config.bind_socket() as listening:
-        # asyncio does so for sockets of its own alone; without, each answer waits 40 ms for an ACK
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with _listening(app, host, port) as (server, listening):
         name = f"[{host}]" if ":" in host else host
         say(
             "Serving ",
@@ -102,7 +78,53 @@ def serve(
         if token is not None and token_file is None:
             say("Token: ", strong(token))
         with suppress(Stopped):  # which is how it ends
-            uvicorn.Server(config).run(sockets=[listening])
+            server.run(sockets=[listening])
+
+
+def _require_extra() -> None:
+    try:
+        import uvicorn  # noqa: F401
+
+        import napari_sam_tune.service.app  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise SamTuneError(
+            f"Serving needs {error.name}, which is not installed: "
+            'pip install "napari-sam-tune[serve]".'
+        ) from error
+
+
+def _server(predictor: Predictor, shelf: WeightsShelf, folder: Path | None) -> Server:
+    """Put together what answers, with rounds in a process of their own."""
+    from platformdirs import user_cache_path
+
+    from napari_sam_tune.core.rounds.runners import ProcessRunner
+    from napari_sam_tune.service.limits import Limits
+    from napari_sam_tune.service.server import Server
+
+    place = folder or user_cache_path("napari-sam-tune") / "served"
+    return Server(predictor, shelf, Limits(), folder=place, runner=ProcessRunner())
+
+
+@contextmanager
+def _listening(
+    app: FastAPI, host: str, port: int
+) -> Iterator[tuple[uvicorn.Server, socket.socket]]:
+    """Listen where asked, so that the port is known before anything is answered."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    with config.bind_socket() as listening:
+        # asyncio does so for sockets of its own alone; without, each answer waits 40 ms for an ACK
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        yield uvicorn.Server(config), listening
 
 
 def _token(file: Path | None, is_private: bool) -> str | None:
