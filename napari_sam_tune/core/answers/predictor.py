@@ -121,11 +121,9 @@ class Predictor(Opening):
                 answer is SAM's own.
             window: where to look, if all that was said lies there; None: at all of the image, or
                 where the previous proposal looked.
-            seen: the part of a large image that is on the screen: what is meant is about so large.
-                A lone click is asked about in wider windows where nothing is seen and the first
-                one shows nothing.
-            heed: deprecated, `refiners=[HeedClicks()]` says the same.
-            recalled: deprecated, `priors=[recalled]` says the same.
+            seen: the part of a large image on the screen: what is meant is about so large. Without
+                it a lone click that shows nothing is asked about in wider windows, too.
+            heed, recalled: deprecated; `refiners=[HeedClicks()]`, `priors=[recalled]` say the same.
 
         Raises:
             SamTuneError: no image is open.
