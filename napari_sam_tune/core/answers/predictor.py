@@ -123,7 +123,8 @@ class Predictor(Opening):
                 where the previous proposal looked.
             seen: the part of a large image on the screen: what is meant is about so large. Without
                 it a lone click that shows nothing is asked about in wider windows, too.
-            heed, recalled: deprecated; `refiners=[HeedClicks()]`, `priors=[recalled]` say the same.
+            heed: deprecated, `refiners=[HeedClicks()]` says the same.
+            recalled: deprecated, `priors=[recalled]` says the same.
 
         Raises:
             SamTuneError: no image is open.
@@ -139,11 +140,10 @@ class Predictor(Opening):
             previous = None  # its logits speak of masks that are not meant after all
         if window is None and previous is not None and asked.mask is None:
             window = previous.window
-        is_lone = False
-        if window is None or not holds(window, asked):
+        if is_unplaced := window is None or not holds(window, asked):
             drawn = None if previous is None else previous.placed
             window = first_window(asked, self.image_shape, self.input_side, drawn, seen)
-            is_lone = previous is None and seen is None and is_one_click(asked)
+        is_lone = is_unplaced and previous is None and seen is None and is_one_click(asked)
         view = self._open.view_of(window)
         question = Question(asked, priors, refiners)
         mask_input = self._mask_input(asked, previous, view)
