@@ -1838,12 +1838,24 @@
         <translation>マスク{masks:,}個を学習しました。まだ差はありません（最初のクリックのスコアはどちらも{without}）。</translation>
     </message>
     <message>
+        <source>Learnt from {masks:,} masks. With the masks accepted last it makes no difference any more, so the model answers alone (a first click scores {without}).</source>
+        <translation>マスク{masks:,}個から学習しました。最後に確定したマスクを含めると効果がなくなったため、モデルのみで応答します（最初のクリックのスコア{without}）。</translation>
+    </message>
+    <message>
         <source>Learnt from {masks:,} masks. It does not help here yet, so the model answers alone (a first click scores {without}).</source>
         <translation>マスク{masks:,}個から学習しました。まだ効果がないため、モデルのみで応答します（最初のクリックのスコア{without}）。</translation>
     </message>
     <message>
         <source>Learnt from {masks:,} masks: a first click on them, each left out, would score {with_it} instead of {without}.</source>
         <translation>マスク{masks:,}個から学習しました。それぞれを除いて評価すると、最初のクリックのスコアは{without}から{with_it}になります。</translation>
+    </message>
+    <message>
+        <source>Learnt: no gain just now; first clicks score {alone}.</source>
+        <translation>学習効果：現在なし。初回クリック {alone}</translation>
+    </message>
+    <message>
+        <source>Masks kept aside score {after} by {name}, were {before}.</source>
+        <translation>検証用マスク：{name}で {before}→{after}</translation>
     </message>
     <message>
         <source>Learning rests: this project is in use with another model.</source>
@@ -1879,6 +1891,10 @@
     <message>
         <source>Better as a whole ({figures}), but worse for {classes}: not used.</source>
         <translation>全体では改善しましたが（{figures}）、{classes}で悪化したため使用しません。</translation>
+    </message>
+    <message>
+        <source>Your masks help already: first clicks score {learnt}, were {alone}. New weights would not clearly add to that yet ({figures} on the masks kept aside); it goes on learning.</source>
+        <translation>確定したマスクはすでに役立っています（初回クリックのスコア{learnt}、以前は{alone}）。新しい重みには、まだ明確な上乗せがありません（検証用マスクで{figures}）。学習を続けます。</translation>
     </message>
     <message>
         <source>Not clearly better yet on the masks kept aside ({figures}); it goes on learning.</source>

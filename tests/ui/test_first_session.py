@@ -319,8 +319,11 @@ def _learn(me: Person, blobs: Blobs) -> None:
     assert learnt.isVisible()
     chart = learning.findChild(LearntChart)
     me.wait(lambda: len(chart.points) > 0)
-    gain, last = learning.gain, chart.points[-1]
-    assert gain.isVisible() == (round(last.learnt, 2) > round(last.alone, 2))
+    gain, points = learning.gain, chart.points
+    has_gained = [round(point.learnt, 2) > round(point.alone, 2) for point in points]
+    assert gain.isVisible() == any(has_gained)
+    if has_gained[-1]:
+        assert f"score {points[-1].learnt:.2f}".replace(" 0", " ") in gain.text()
     assert me.propose((100, 100)).proposal.weights_version == "base"
 
     me.press("Learn now")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,9 +14,13 @@ from napari.utils.key_bindings import coerce_keybinding
 from napari.utils.shortcuts import default_shortcuts
 from npe2 import PluginManifest
 
+from napari_sam_tune.core.config import GateConfig
 from napari_sam_tune.core.errors import ImageError, StorageError
 from napari_sam_tune.core.geometry.placed_mask import PlacedMask
+from napari_sam_tune.core.pixel_classifier.learnt import Learnt
 from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.core.rounds.gate import Change, Verdict
+from napari_sam_tune.core.rounds.report import Round, RoundReport
 from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS, HELD, KEY_TITLES, KeyMap
 from napari_sam_tune.ui.canvas.layers import LabellingLayers
 from napari_sam_tune.ui.canvas.painted import AcceptedObject
@@ -25,6 +30,7 @@ from napari_sam_tune.ui.inference import Inference, Kind
 from napari_sam_tune.ui.queue import folder_queue, viewer_queue
 from napari_sam_tune.ui.views.helping import HelpingRow, verdict
 from napari_sam_tune.ui.views.learning import duration
+from napari_sam_tune.ui.work import round_words
 
 
 @pytest.fixture
@@ -245,3 +251,29 @@ def test_a_pane_shows_every_pixel_of_a_mask_that_lies_in_it(seed, corner, sides,
         if window[0] <= y < window[2] and window[1] <= x < window[3]:
             expected[(y - window[0]) // step, (x - window[1]) // step] = True
     assert np.array_equal(pane.drawn(PlacedMask.of(whole)), expected)
+
+
+def test_a_gain_that_was_shown_stays_or_is_said_to_be_gone():
+    def learnt(masks, without, with_it):
+        return Learnt(masks, 4, masks, without, with_it)
+
+    def report(before, after):
+        change = Change(before, after, 9)
+        return RoundReport("", verdict=Verdict(False, "", after - before, 0.7, 9, {"pit": change}))
+
+    say = partial(round_words.in_view, version="version 1")
+    assert say(None, report=None, gained=False) == ""
+    assert say(learnt(4, 0.8, 0.8), report=None, gained=False) == ""
+    assert "score .85, were .80" in say(learnt(4, 0.8, 0.85), report=None, gained=True)
+    gone = say(learnt(5, 0.81, 0.81), report=report(0.7, 0.76), gained=True)
+    assert "no gain just now; first clicks score .81" in gone
+    assert "score .76 by version 1, were .70" in gone  # judged once, so it stays
+    assert "any more" in round_words.worth(learnt(5, 0.81, 0.81), gained=True)
+    assert "not help here yet" in round_words.worth(learnt(5, 0.81, 0.81))
+
+    refused = Round(False, "base", "0" * 12, report(0.70, 0.71), 1.0)
+    gate = GateConfig(fewest_objects=1)
+    helps = round_words.outcome(refused, "version 1", gate, learnt(6, 0.8, 0.85))
+    assert helps.startswith("Your masks help already: first clicks score .85, were .80.")
+    alone = round_words.outcome(refused, "version 1", gate, learnt(6, 0.8, 0.8))
+    assert alone.startswith("Not clearly better yet")

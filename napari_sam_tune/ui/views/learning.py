@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 from napari_sam_tune.core.rounds.plan import MASKS_BETWEEN_ROUNDS
 from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.views.fields import SpinBox
-from napari_sam_tune.ui.views.learnt_chart import LearntChart, LearntPoint, score_text
+from napari_sam_tune.ui.views.learnt_chart import LearntChart, LearntPoint
 from napari_sam_tune.ui.views.row import Row
 from napari_sam_tune.ui.views.style import (
     Bar,
@@ -37,6 +37,7 @@ class LearningSnapshot:
         is_surface_new: those weights have not learnt what the open image shows.
         learnt: what learning at every accept is worth, in one sentence.
         learnt_points: the same after fewer masks, fewest first.
+        gain: what learning gains, in a few words that are always in view; or nothing.
         awaited: what has to come before learning starts by itself, in one sentence.
         missing: what has to come before it can be started at all, or nothing.
         training: a round is under way.
@@ -56,6 +57,7 @@ class LearningSnapshot:
     is_surface_new: bool = False
     learnt: str = ""
     learnt_points: tuple[LearntPoint, ...] = ()
+    gain: str = ""
     awaited: str = ""
     missing: str = ""
     training: bool = False
@@ -89,7 +91,7 @@ class LearningView(QWidget):
     Attributes:
         line: what the learning is at, in a few words; for a place that is always in view.
         line_bar: how far it is, under that line.
-        gain: what learning at every accept gains, beside them; hidden where it does not.
+        gain: what learning gains, beside them; hidden before it ever did.
         learnt_line: what learning at every accept is worth.
         start: emitted to start a round.
         cancel: emitted to stop the round under way.
@@ -183,7 +185,8 @@ class LearningView(QWidget):
         self._learnt.setText(shown.learnt)
         self.learnt_line.setVisible(bool(shown.learnt))
         self._learnt_chart.show_points(shown.learnt_points)
-        self._show_gain(shown)
+        self.gain.setText(shown.gain)
+        self.gain.setVisible(bool(shown.gain))
         self._awaited.setText(shown.missing or shown.awaited)
         self._awaited.setVisible(not shown.training)
         self.button.setVisible(not shown.training)
@@ -204,17 +207,6 @@ class LearningView(QWidget):
             self._doing.text() if shown.training else news or shown.awaited or shown.missing
         )
         self._show_automatic(shown)
-
-    def _show_gain(self, shown: LearningSnapshot) -> None:
-        if newest := shown.learnt_points[-1:]:
-            (point,) = newest
-            learnt, alone = score_text(point.learnt), score_text(point.alone)
-            self.gain.setText(
-                tr("Learnt: first clicks score {learnt}, were {alone}.", learnt=learnt, alone=alone)
-            )
-            self.gain.setVisible(learnt > alone)
-        else:
-            self.gain.hide()
 
     def show_curve(self, curve: CurveSnapshot) -> None:
         """Draw the round's curve where the details are asked for."""

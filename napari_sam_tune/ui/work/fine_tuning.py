@@ -62,6 +62,7 @@ class FineTuning(QObject):
         self._shown = LearningSnapshot()
         self._curve = CurveSnapshot()
         self._lost: str | None = None  # why the last round came to nothing
+        self._gained = False  # learning at every accept was once worth something
         self._is_closed = False
         queued = Qt.ConnectionType.QueuedConnection
         self._progressed.connect(self._on_round_progressed, queued)
@@ -190,10 +191,10 @@ class FineTuning(QObject):
             return
         self._lost = finished.error
         gate = self._session.learner.config.gate
-        made = finished.candidate
+        made, learnt = finished.candidate, self._session.state.learnt
         self._shown = replace(
             self._shown,
-            outcome=round_words.outcome(finished, self._name(finished.version), gate),
+            outcome=round_words.outcome(finished, self._name(finished.version), gate, learnt),
             details="" if made is None else round_words.details(made, finished.report, gate),
             is_fresh=True,
             doing="",
@@ -252,10 +253,11 @@ class FineTuning(QObject):
         if self._is_closed:
             return
         state, preferences = self._session.state, self._place.preferences
-        learnt = round_words.worth(state.learnt)
+        past = self._session.answerer.learnt_history.points
+        self._gained |= any(map(round_words.gains, past))
+        learnt = round_words.worth(state.learnt, gained=self._gained)
         points = tuple(
-            LearntPoint(past.masks, past.without, past.with_it)
-            for past in (self._session.answerer.learnt_history.points if learnt else ())
+            LearntPoint(one.masks, one.without, one.with_it) for one in (past if learnt else ())
         )
         self._shown = replace(
             self._shown,
@@ -264,6 +266,7 @@ class FineTuning(QObject):
             is_surface_new=state.is_surface_new,
             learnt=learnt,
             learnt_points=points,
+            gain=self._gain(state.weights_version),
             training=state.training,
             doing=self._shown.doing or tr(_DOING["loading"]),
             automatic=preferences.automatic_rounds,
@@ -272,9 +275,19 @@ class FineTuning(QObject):
         self._place.panel.learning.show_learning(self._shown)
         self._place.panel.helping.show_learnt(learnt, points)
 
+    def _gain(self, version: str) -> str:
+        """Say what learning gains, in a few words."""
+        newest = self._session.answerer.learnt_history.points[-1:]
+        made = [p for p in self._first_promotions() if p.version == version]
+        report = RoundReport.from_json(made[0].report) if made else None
+        learnt = newest[0] if newest else None
+        return round_words.in_view(learnt, self._name(version), report, gained=self._gained)
+
     def _show_new_point(self) -> None:
         """Draw the last point of the curve: it comes once what was learnt is settled, silently."""
-        if len(self._session.answerer.learnt_history.points) != len(self._shown.learnt_points):
+        newest, shown = self._session.answerer.learnt_history.points[-1:], self._shown.learnt_points
+        points = [LearntPoint(one.masks, one.without, one.with_it) for one in newest]
+        if points != list(shown[-1:]):
             self.refresh()
 
     def show_history(self) -> None:

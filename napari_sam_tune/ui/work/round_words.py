@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES
 from napari_sam_tune.core.rounds.plan import Missing
-from napari_sam_tune.core.texts.wording import join_names, mark, tr
+from napari_sam_tune.core.texts.wording import join_names, join_sentences, mark, tr
 from napari_sam_tune.ui.views.learnt_chart import score_text
 
 if TYPE_CHECKING:
@@ -23,8 +23,14 @@ _FEWEST_LEARNT: Final = 3
 _BY_ITSELF: Final = mark("{missing}, then a round of learning starts.")
 
 
-def worth(learnt: Learnt | None) -> str:
-    """Say in one sentence what learning at every accept is worth; "" until there is something."""
+def worth(learnt: Learnt | None, *, gained: bool = False) -> str:
+    """Say in one sentence what learning at every accept is worth; "" until there is something.
+
+    Args:
+        learnt: what it is worth now.
+        gained: it was worth something before: a gain that is gone is said to be.
+
+    """
     if learnt is None or learnt.masks < _FEWEST_LEARNT:
         return ""
     if not learnt.judged:
@@ -38,6 +44,13 @@ def worth(learnt: Learnt | None) -> str:
         return tr(
             "Learnt from {masks:,} masks. It makes no difference yet: a first click scores "
             "{without} either way.",
+            masks=learnt.masks,
+            without=score_text(learnt.without),
+        )
+    if learnt.with_it <= learnt.without and gained:
+        return tr(
+            "Learnt from {masks:,} masks. With the masks accepted last it makes no difference any "
+            "more, so the model answers alone (a first click scores {without}).",
             masks=learnt.masks,
             without=score_text(learnt.without),
         )
@@ -55,6 +68,52 @@ def worth(learnt: Learnt | None) -> str:
         with_it=score_text(learnt.with_it),
         without=score_text(learnt.without),
     )
+
+
+def gains(learnt: Learnt) -> bool:
+    """Whether learning at every accept is worth so much that its figures show it."""
+    return bool(learnt.judged) and score_text(learnt.with_it) > score_text(learnt.without)
+
+
+def in_view(
+    learnt: Learnt | None, version: str, report: RoundReport | None, *, gained: bool
+) -> str:
+    """Say what learning gains, for a place that is always in view; "" before it ever did.
+
+    What a round gained stays as long as its weights are in use, for it was judged once. What is
+    learnt at every accept is judged anew with every mask: where its gain is gone that is said.
+
+    Args:
+        learnt: what learning at every accept is worth; None before that is known.
+        version: name of the weights in use.
+        report: of the round that made them; None where they are the base model.
+        gained: learning at every accept was worth something before.
+
+    """
+    said = []
+    if learnt is not None and gains(learnt):
+        said.append(
+            tr(
+                "Learnt: first clicks score {learnt}, were {alone}.",
+                learnt=score_text(learnt.with_it),
+                alone=score_text(learnt.without),
+            )
+        )
+    elif learnt is not None and learnt.judged and gained:
+        alone = score_text(learnt.without)
+        said.append(tr("Learnt: no gain just now; first clicks score {alone}.", alone=alone))
+    if report is not None and report.verdict is not None and by_class(report):
+        before, after = map(score_text, _means(report.verdict))
+        if after > before:
+            said.append(
+                tr(
+                    "Masks kept aside score {after} by {name}, were {before}.",
+                    name=version,
+                    after=after,
+                    before=before,
+                )
+            )
+    return join_sentences(*said)
 
 
 def awaited(learner: Learner, new: int) -> tuple[str, str]:
@@ -86,13 +145,14 @@ def awaited(learner: Learner, new: int) -> tuple[str, str]:
     return "" if learner.auto is None else by_itself, needed
 
 
-def outcome(finished: Round, name: str, gate: GateConfig) -> str:
+def outcome(finished: Round, name: str, gate: GateConfig, learnt: Learnt | None = None) -> str:
     """Say in one sentence what came of a round.
 
     Args:
         finished: the round.
         name: of the version in use now.
         gate: what was asked of the candidate.
+        learnt: what learning at every accept is worth.
 
     """
     report, verdict = finished.report, finished.report.verdict
@@ -120,6 +180,14 @@ def outcome(finished: Round, name: str, gate: GateConfig) -> str:
             "Better as a whole ({figures}), but worse for {classes}: not used.",
             figures=figures,
             classes=join_names(worse),
+        )
+    if learnt is not None and gains(learnt):
+        return tr(
+            "Your masks help already: first clicks score {learnt}, were {alone}. New weights would "
+            "not clearly add to that yet ({figures} on the masks kept aside); it goes on learning.",
+            learnt=score_text(learnt.with_it),
+            alone=score_text(learnt.without),
+            figures=figures,
         )
     told = (
         mark("Not clearly better yet on the masks kept aside ({figures}); it goes on learning.")
