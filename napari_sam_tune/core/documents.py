@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -37,7 +38,9 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     document = read_json_value(path)
     if not isinstance(document, dict):
-        raise SamTuneError(f"{path} should hold a JSON object {{…}}; export it again.")
+        raise SamTuneError(
+            tr("{path} should hold a JSON object {{…}}; export it again.", path=path)
+        )
     return document
 
 
@@ -57,7 +60,9 @@ def _parsed_json(content: bytes, path: object) -> Any:
         if b"\\ud" in content.lower():  # halves of a character, which no file could hold
             json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise SamTuneError(f"{path} is not valid JSON: {error}. Export it again.") from error
+        raise SamTuneError(
+            tr("{path} is not valid JSON: {error}. Export it again.", path=path, error=error)
+        ) from error
     if isinstance(document, dict | list):
         check_bounds(document, path)
     return document
@@ -91,14 +96,18 @@ def check_bounds(document: Collection[Any], name: object) -> None:
                     below.append(value)
                 elif kind is int and not -_LARGEST <= value < _LARGEST:
                     raise SamTuneError(
-                        f"{name} has a number of more than 64 bits: export it again."
+                        tr("{name} has a number of more than 64 bits: export it again.", name=name)
                     )
         if not below:
             return
         level = below
     raise SamTuneError(
-        f"{name} has lists or objects more than {MOST_LEVELS} deep in each other, which no format "
-        "has: export it again."
+        tr(
+            "{name} has lists or objects more than {levels} deep in each "
+            "other, which no format has: export it again.",
+            name=name,
+            levels=MOST_LEVELS,
+        )
     )
 
 
@@ -107,13 +116,18 @@ def read_yaml(path: Path) -> Any:
     content = _content(path, MOST_YAML_BYTES + 1)
     if len(content) > MOST_YAML_BYTES:
         raise SamTuneError(
-            f"{path} is longer than a megabyte, which is the most that is read of YAML: is it the "
-            "right file?"
+            tr(
+                "{path} is longer than a megabyte, which is the most that is read of "
+                "YAML: is it the right file?",
+                path=path,
+            )
         )
     try:
         text = decoded(content)
     except UnicodeDecodeError as error:
-        raise SamTuneError(f"{path} is not valid YAML: {error}. Save it in UTF-8.") from error
+        raise SamTuneError(
+            tr("{path} is not valid YAML: {error}. Save it in UTF-8.", path=path, error=error)
+        ) from error
     return parse_yaml(text, str(path))
 
 
@@ -134,7 +148,7 @@ def parse_yaml(text: str, name: str) -> Any:
         return yaml.load(text, Loader=_LOADER)  # noqa: S506  safe, either of them
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         why = " ".join(str(error).split())
-        raise SamTuneError(f"{name} is not valid YAML: {why}.") from error
+        raise SamTuneError(tr("{name} is not valid YAML: {why}.", name=name, why=why)) from error
 
 
 def _check_events(text: str, name: str) -> None:
@@ -143,8 +157,12 @@ def _check_events(text: str, name: str) -> None:
     for number, event in enumerate(yaml.parse(text, Loader=_LOADER)):
         if isinstance(event, yaml.AliasEvent):
             raise SamTuneError(
-                f"{name} has the alias *{event.anchor}, which is not read: a few lines of these "
-                "can fill the memory. Write out what it stands for."
+                tr(
+                    "{name} has the alias *{anchor}, which is not read: a few lines of "
+                    "these can fill the memory. Write out what it stands for.",
+                    name=name,
+                    anchor=event.anchor,
+                )
             )
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
@@ -153,17 +171,31 @@ def _check_events(text: str, name: str) -> None:
         is_long = isinstance(event, yaml.ScalarEvent) and len(event.value) > _MOST_LETTERS
         if is_long or depth > MOST_LEVELS or number > _MOST_YAML_PARTS:
             raise SamTuneError(
-                f"{name} has more, longer or deeper values than are read of YAML "
-                f"({_MOST_YAML_PARTS:,} parts, {_MOST_LETTERS:,} letters each, {MOST_LEVELS} "
-                "levels): is it the right file?"
+                tr(
+                    "{name} has more, longer or deeper values than are read of YAML "
+                    "({parts:,} parts, {letters:,} letters each, "
+                    "{levels} levels): is it the right file?",
+                    name=name,
+                    parts=_MOST_YAML_PARTS,
+                    letters=_MOST_LETTERS,
+                    levels=MOST_LEVELS,
+                )
             )
 
 
 def _content(path: Path, most: int = -1) -> bytes:
     try:
         if path.exists() and not path.is_file():  # reading a pipe or a device might never end
-            raise SamTuneError(f"{path} cannot be read: it is no ordinary file. Give a file.")
+            raise SamTuneError(
+                tr("{path} cannot be read: it is no ordinary file. Give a file.", path=path)
+            )
         with path.open("rb") as file:
             return file.read(most)
     except OSError as error:
-        raise SamTuneError(f"{path} cannot be read: {error.strerror}. Check its name.") from error
+        raise SamTuneError(
+            tr(
+                "{path} cannot be read: {why}. Check its name.",
+                path=path,
+                why=error.strerror,
+            )
+        ) from error

@@ -18,6 +18,7 @@ from napari_sam_tune.core.exchange.left_out import FILE, IMAGE, OBJECT, LeftOut
 from napari_sam_tune.core.exchange.remarks import REVIEW, from_flat, unpacked
 from napari_sam_tune.core.images.names import NamedFiles, absolute, own_name
 from napari_sam_tune.core.project.review import Review
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.formats.coco_masks import check_segmentation, decode_segmentation
 from napari_sam_tune.formats.exported_folder import Notes, read_notes
 from napari_sam_tune.formats.text_files import split_named
@@ -55,8 +56,15 @@ class CocoImage(SourceImage):
         # scripts that do not know the size write 0, or nothing
         if all(isinstance(n, int | float) and n > 0 for n in self.size) and self.size != shape:
             raise ImageError(
-                f"{self.name} is {shape[0]} × {shape[1]} pixels, but its COCO entry says "
-                f"{self.size[0]} × {self.size[1]}."
+                tr(
+                    "{name} is {height} × {width} pixels, but its COCO entry says "
+                    "{said_height} × {said_width}.",
+                    name=self.name,
+                    height=shape[0],
+                    width=shape[1],
+                    said_height=self.size[0],
+                    said_width=self.size[1],
+                )
             )
 
     def with_sound_objects(self, shape: tuple[int, int], left_out: LeftOut) -> CocoImage:
@@ -64,12 +72,15 @@ class CocoImage(SourceImage):
 
         def checked(item: tuple[str, Row]) -> tuple[str, Row]:
             key, row = item
-            entry = f"The COCO annotation {key} of {self.name}"
+            entry = tr("The COCO annotation {key} of {name}", key=key, name=self.name)
             category = _key(row.get("category_id"))
             if category not in self.categories:
                 raise SamTuneError(
-                    f"{entry} has the category_id {row.get('category_id')!r}, which the file does "
-                    "not list."
+                    tr(
+                        "{entry} has the category_id {said}, which the file does not list.",
+                        entry=entry,
+                        said=repr(row.get("category_id")),
+                    )
                 )
             _check_score(row, entry)
             _review(row, entry)
@@ -89,7 +100,9 @@ class CocoImage(SourceImage):
                 self._label(row),
                 row.get("score"),
                 _record(row),
-                review=_review(row, f"The COCO annotation {key} of {self.name}"),
+                review=_review(
+                    row, tr("The COCO annotation {key} of {name}", key=key, name=self.name)
+                ),
             )
 
     @property
@@ -126,7 +139,7 @@ def read_coco(location: Location) -> Dataset:
     """
     path = location.path
     if path is None:
-        raise SamTuneError("Give the COCO file, or a folder of them.")
+        raise SamTuneError(tr("Give the COCO file, or a folder of them."))
     if not path.is_dir():
         return _read_file(path, location.images, f"coco/{path.name}", None, Notes())
     notes, left_out = read_notes(path), LeftOut()
@@ -152,8 +165,12 @@ def _files(folder: Path) -> list[Path]:
     )
     if not found:
         raise SamTuneError(
-            f"There is no COCO file in {folder}: no {ROBOFLOW} in it or in train, valid or test, "
-            "and no JSON file in “annotations”."
+            tr(
+                "There is no COCO file in {folder}: no {roboflow} in it or in train, "
+                "valid or test, and no JSON file in “annotations”.",
+                folder=folder,
+                roboflow=ROBOFLOW,
+            )
         )
     return found
 
@@ -165,7 +182,7 @@ def _read_file(
 
     def category(row: Row) -> tuple[str, str]:
         return _key(row.get("id")), _text(
-            row, "name", f"{path.name}: the category {row.get('id')!r}"
+            row, "name", tr("{file}: the category {id}", file=path.name, id=repr(row.get("id")))
         )
 
     categories = dict(left_out.take(_CATEGORY, _rows(document, "categories", path), category))
@@ -176,11 +193,19 @@ def _read_file(
 
     def read(row: Row) -> CocoImage:
         key = _key(row.get("id"))
-        entry = f"{path.name}: the image {row.get('id')!r}"
+        entry = tr("{file}: the image {id}", file=path.name, id=repr(row.get("id")))
         if not key:
-            raise SamTuneError(f"{path.name}: “images” has the entry {row!r:.80} without an id.")
+            raise SamTuneError(
+                tr(
+                    "{name}: “images” has the entry {row} without an id.",
+                    name=path.name,
+                    row=f"{row!r:.80}",
+                )
+            )
         if ids[key] > 1:
-            raise SamTuneError(f"{path.name}: two of “images” have the id {row['id']!r}.")
+            raise SamTuneError(
+                tr("{name}: two of “images” have the id {id}.", name=path.name, id=repr(row["id"]))
+            )
         file = files.find(row.get("file_name"), entry, beside=beside)
         name = file.path.relative_to(files.folder)
         image = CocoImage(
@@ -206,7 +231,8 @@ def _of_image(
     for number, row in enumerate(rows):
         image = _key(row.get("image_id"))
         if image not in images:
-            entry = f"{file}: the annotation {row.get('id', f'at place {number}')!r}"
+            named = repr(row.get("id", f"at place {number}"))
+            entry = tr("{file}: the annotation {id}", file=file, id=named)
             said = (
                 f"{entry} has the image_id {row.get('image_id')!r}, which the file does not list."
             )
@@ -236,7 +262,13 @@ def _key(value: object) -> str:
 def _rows(document: Row, key: str, path: Path) -> list[Row]:
     rows = document.get(key)
     if not isinstance(rows, list):
-        raise SamTuneError(f"{path} has no list “{key}”, so it is not a COCO instances file.")
+        raise SamTuneError(
+            tr(
+                "{path} has no list “{key}”, so it is not a COCO instances file.",
+                path=path,
+                key=key,
+            )
+        )
     return [row if isinstance(row, dict) else {} for row in rows]
 
 
@@ -245,11 +277,13 @@ def _text(row: Row, key: str, entry: str) -> str:
     if isinstance(value, int):
         value = str(value)
     if not isinstance(value, str) or not value:
-        raise SamTuneError(f"{entry} has no {key}.")
+        raise SamTuneError(tr("{entry} has no {key}.", entry=entry, key=key))
     return value
 
 
 def _check_score(row: Row, entry: str) -> None:
     score = row.get("score")
     if score is not None and not (isinstance(score, int | float) and math.isfinite(score)):
-        raise SamTuneError(f"{entry} has the score {score!r}, which is no number.")
+        raise SamTuneError(
+            tr("{entry} has the score {score}, which is no number.", entry=entry, score=repr(score))
+        )

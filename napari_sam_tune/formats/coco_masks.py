@@ -12,6 +12,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from napari_sam_tune.core.errors import MaskError
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.prompts import Mask
@@ -38,13 +39,20 @@ def check_segmentation(segmentation: object, shape: tuple[int, int], entry: str)
             _check_polygon(polygon, shape, entry)
         if not parts:
             raise MaskError(
-                f"{entry} has a polygon that is not a list of three or more x, y pairs."
+                tr(
+                    "{entry} has a polygon that is not a list of three or more x, y pairs.",
+                    entry=entry,
+                )
             )
     elif isinstance(segmentation, dict) and segmentation:
         _check_runs(segmentation, shape, entry)
     else:
         raise MaskError(
-            f"{entry} has no segmentation (it says {segmentation!r:.60}); boxes alone are no masks."
+            tr(
+                "{entry} has no segmentation (it says {segmentation}); boxes alone are no masks.",
+                entry=entry,
+                segmentation=f"{segmentation!r:.60}",
+            )
         )
 
 
@@ -68,34 +76,58 @@ def _check_polygon(polygon: object, shape: tuple[int, int], entry: str) -> None:
     except (ValueError, TypeError, OverflowError):
         corners = np.empty(0)
     if corners.ndim != 1 or corners.size < 6 or corners.size % 2 or not np.isfinite(corners).all():
-        raise MaskError(f"{entry} has a polygon that is not a list of three or more x, y pairs.")
+        raise MaskError(
+            tr("{entry} has a polygon that is not a list of three or more x, y pairs.", entry=entry)
+        )
     height, width = shape
     x, y = corners[::2], corners[1::2]
     # A corner may lie a little outside; one this far off belongs to another image.
     if min(x.min() + width, y.min() + height) < 0 or x.max() > 2 * width or y.max() > 2 * height:
         raise MaskError(
-            f"{entry} has a polygon far outside its image, which is {height} × {width} pixels."
+            tr(
+                "{entry} has a polygon far outside its image, which is {height} × {width} pixels.",
+                entry=entry,
+                height=height,
+                width=width,
+            )
         )
     closed = corners.reshape(-1, 2)
     length = np.abs(closed - np.roll(closed, 1, axis=0)).sum()
     if length > _MOST_TURNS * (height + 1) * (width + 1):
         raise MaskError(
-            f"{entry} has a polygon whose outline is longer than all its image's pixels have sides."
+            tr(
+                "{entry} has a polygon whose outline is longer than all its image's "
+                "pixels have sides.",
+                entry=entry,
+            )
         )
 
 
 def _check_runs(runs: dict[str, Any], shape: tuple[int, int], entry: str) -> None:
     if runs.get("size") != list(shape):
         raise MaskError(
-            f"{entry} has run lengths of the size {runs.get('size')}, its image is "
-            f"{shape[0]} × {shape[1]} pixels."
+            tr(
+                "{entry} has run lengths of the size {said}, its image is {height} × "
+                "{width} pixels.",
+                entry=entry,
+                said=runs.get("size"),
+                height=shape[0],
+                width=shape[1],
+            )
         )
     counts = runs.get("counts")
     if isinstance(counts, str):
         counts = _uncompressed(counts)
     is_whole = isinstance(counts, list) and all(type(c) is int and c >= 0 for c in counts)
     if not is_whole or sum(counts or ()) != shape[0] * shape[1]:
-        raise MaskError(f"{entry} has run lengths that do not add up to {shape[0]} × {shape[1]}.")
+        raise MaskError(
+            tr(
+                "{entry} has run lengths that do not add up to {height} × {width}.",
+                entry=entry,
+                height=shape[0],
+                width=shape[1],
+            )
+        )
 
 
 def _uncompressed(text: str) -> list[int] | None:

@@ -276,6 +276,7 @@ def checked_address(address: str) -> str:
     try:
         parts = urlsplit(typed)
         is_whole = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        is_whole &= not any(map(str.isspace, typed))
         is_plain = not (parts.username or parts.query or parts.fragment or parts.path)
         port = parts.port
     except ValueError:

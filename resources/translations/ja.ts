@@ -2667,7 +2667,7 @@
         <translation>応答がありました：モデル{model}、計算は{device}。</translation>
     </message>
     <message>
-        <source>The server does not answer. You can go on: until it is back, images are prepared on this computer, which may take longer, and fine-tuning waits for it.</source>
+        <source>The server does not answer. You can go on: until it is back, images are prepared on this computer, which may take longer, and learning waits for it.</source>
         <translation>サーバーが応答しません。作業は続けられます。復旧するまで画像の準備はこのコンピューターで行われ（時間がかかることがあります）、学習はサーバーを待ちます。</translation>
     </message>
     <message>
@@ -3768,6 +3768,146 @@
     <message>
         <source>The server judged by masks that were not sent to it.</source>
         <translation>サーバーは、送られていないマスクで判定しました。</translation>
+    </message>
+    <message>
+        <source>{path} should hold a JSON object {{…}}; export it again.</source>
+        <translation>{path}の中身はJSONオブジェクト{{…}}でなければなりません。エクスポートし直してください。</translation>
+    </message>
+    <message>
+        <source>{path} is not valid JSON: {error}. Export it again.</source>
+        <translation>{path}は正しいJSONではありません：{error}。エクスポートし直してください。</translation>
+    </message>
+    <message>
+        <source>{name} has a number of more than 64 bits: export it again.</source>
+        <translation>{name}に64ビットを超える数があります。エクスポートし直してください。</translation>
+    </message>
+    <message>
+        <source>{name} has lists or objects more than {levels} deep in each other, which no format has: export it again.</source>
+        <translation>{name}には{levels}段を超える入れ子がありますが、そのような形式はありません。エクスポートし直してください。</translation>
+    </message>
+    <message>
+        <source>{path} is longer than a megabyte, which is the most that is read of YAML: is it the right file?</source>
+        <translation>{path}は1メガバイトを超えています。YAMLはそこまでしか読みません。正しいファイルですか？</translation>
+    </message>
+    <message>
+        <source>{path} is not valid YAML: {error}. Save it in UTF-8.</source>
+        <translation>{path}は正しいYAMLではありません：{error}。UTF-8で保存してください。</translation>
+    </message>
+    <message>
+        <source>{name} is not valid YAML: {why}.</source>
+        <translation>{name}は正しいYAMLではありません：{why}。</translation>
+    </message>
+    <message>
+        <source>{name} has the alias *{anchor}, which is not read: a few lines of these can fill the memory. Write out what it stands for.</source>
+        <translation>{name}にエイリアス*{anchor}がありますが、読み込みません。数行でメモリーを使い果たすことがあるためです。指す内容をそのまま書いてください。</translation>
+    </message>
+    <message>
+        <source>{name} has more, longer or deeper values than are read of YAML ({parts:,} parts, {letters:,} letters each, {levels} levels): is it the right file?</source>
+        <translation>{name}の値は、YAMLとして読み込む範囲（要素{parts:,}個、各{letters:,}文字、{levels}段）を超えています。正しいファイルですか？</translation>
+    </message>
+    <message>
+        <source>{path} cannot be read: it is no ordinary file. Give a file.</source>
+        <translation>{path}は読み込めません。通常のファイルではありません。ファイルを指定してください。</translation>
+    </message>
+    <message>
+        <source>{path} cannot be read: {why}. Check its name.</source>
+        <translation>{path}は読み込めません：{why}。名前を確かめてください。</translation>
+    </message>
+    <message>
+        <source>{first} and {second} in {folder} share a name without suffix, so that nothing tells which is meant; rename one.</source>
+        <translation>{folder}の{first}と{second}は拡張子を除くと同じ名前で、どちらを指すのか分かりません。一方の名前を変えてください。</translation>
+    </message>
+    <message>
+        <source>{entry} has no file name (it says {name}).</source>
+        <translation>{entry}にファイル名がありません（値：{name}）。</translation>
+    </message>
+    <message>
+        <source>{entry} names the file {name}, which is not inside {folder}. Names must be relative to that folder, without “..”.</source>
+        <translation>{entry}の指すファイル{name}は{folder}の中にありません。名前はそのフォルダーからの相対パスで、“..”を含まないようにしてください。</translation>
+    </message>
+    <message>
+        <source>{entry} names the file {name}, which is not there, and {folder} has {count} of that name: {listed}. Give the folder of one of them.</source>
+        <translation>{entry}の指すファイル{name}がありません。{folder}には同じ名前のファイルが{count}個あります：{listed}。そのうち1つのフォルダーを指定してください。</translation>
+    </message>
+    <message>
+        <source>{entry} names the file {name}, which is not inside {folder}, and no file there has that name. Give the folder it is in.</source>
+        <translation>{entry}の指すファイル{name}は{folder}の中になく、同じ名前のファイルもありません。ファイルのあるフォルダーを指定してください。</translation>
+    </message>
+    <message>
+        <source>{name} is {height} × {width} pixels, but its COCO entry says {said_height} × {said_width}.</source>
+        <translation>{name}は{height} × {width}ピクセルですが、COCOの項目では{said_height} × {said_width}です。</translation>
+    </message>
+    <message>
+        <source>The COCO annotation {key} of {name}</source>
+        <translation>{name}のCOCOアノテーション{key}</translation>
+    </message>
+    <message>
+        <source>{entry} has the category_id {said}, which the file does not list.</source>
+        <translation>{entry}のcategory_id {said}は、ファイルの一覧にありません。</translation>
+    </message>
+    <message>
+        <source>Give the COCO file, or a folder of them.</source>
+        <translation>COCOファイル、またはそれらのフォルダーを指定してください。</translation>
+    </message>
+    <message>
+        <source>There is no COCO file in {folder}: no {roboflow} in it or in train, valid or test, and no JSON file in “annotations”.</source>
+        <translation>{folder}にCOCOファイルがありません。その中にもtrain、valid、testにも{roboflow}がなく、“annotations”にJSONファイルもありません。</translation>
+    </message>
+    <message>
+        <source>{file}: the category {id}</source>
+        <translation>{file}：カテゴリー{id}</translation>
+    </message>
+    <message>
+        <source>{file}: the image {id}</source>
+        <translation>{file}：画像{id}</translation>
+    </message>
+    <message>
+        <source>{name}: “images” has the entry {row} without an id.</source>
+        <translation>{name}：“images”の項目{row}にidがありません。</translation>
+    </message>
+    <message>
+        <source>{name}: two of “images” have the id {id}.</source>
+        <translation>{name}：“images”にid {id}が2つあります。</translation>
+    </message>
+    <message>
+        <source>{file}: the annotation {id}</source>
+        <translation>{file}：アノテーション{id}</translation>
+    </message>
+    <message>
+        <source>{path} has no list “{key}”, so it is not a COCO instances file.</source>
+        <translation>{path}にリスト“{key}”がないので、COCOのinstancesファイルではありません。</translation>
+    </message>
+    <message>
+        <source>{entry} has no {key}.</source>
+        <translation>{entry}に{key}がありません。</translation>
+    </message>
+    <message>
+        <source>{entry} has the score {score}, which is no number.</source>
+        <translation>{entry}のスコア{score}は数ではありません。</translation>
+    </message>
+    <message>
+        <source>{entry} has a polygon that is not a list of three or more x, y pairs.</source>
+        <translation>{entry}のポリゴンが、3つ以上のx, yの組のリストになっていません。</translation>
+    </message>
+    <message>
+        <source>{entry} has no segmentation (it says {segmentation}); boxes alone are no masks.</source>
+        <translation>{entry}にsegmentationがありません（値：{segmentation}）。ボックスだけではマスクになりません。</translation>
+    </message>
+    <message>
+        <source>{entry} has a polygon far outside its image, which is {height} × {width} pixels.</source>
+        <translation>{entry}のポリゴンが、画像（{height} × {width}ピクセル）から大きく外れています。</translation>
+    </message>
+    <message>
+        <source>{entry} has a polygon whose outline is longer than all its image&apos;s pixels have sides.</source>
+        <translation>{entry}のポリゴンの輪郭が、画像の全ピクセルの辺の合計より長くなっています。</translation>
+    </message>
+    <message>
+        <source>{entry} has run lengths of the size {said}, its image is {height} × {width} pixels.</source>
+        <translation>{entry}のランレングスの大きさは{said}ですが、画像は{height} × {width}ピクセルです。</translation>
+    </message>
+    <message>
+        <source>{entry} has run lengths that do not add up to {height} × {width}.</source>
+        <translation>{entry}のランレングスの合計が{height} × {width}になりません。</translation>
     </message>
 </context>
 </TS>

@@ -18,6 +18,7 @@ from unicodedata import normalize
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.files import IMAGE_SUFFIXES, list_files
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -65,8 +66,13 @@ def only(files: tuple[Path, ...]) -> Path:
     """
     if len(files) > 1:
         raise SamTuneError(
-            f"{files[0].name} and {files[1].name} in {files[0].parent} share a name without "
-            "suffix, so that nothing tells which is meant; rename one."
+            tr(
+                "{first} and {second} in {folder} share a name without suffix, so that "
+                "nothing tells which is meant; rename one.",
+                first=files[0].name,
+                second=files[1].name,
+                folder=files[0].parent,
+            )
         )
     return files[0]
 
@@ -96,12 +102,19 @@ def inside(folder: Path, name: object, entry: str) -> Path:
 
     """
     if not isinstance(name, str) or not name.strip() or "\0" in name:
-        raise SamTuneError(f"{entry} has no file name (it says {name!r}).")
+        raise SamTuneError(
+            tr("{entry} has no file name (it says {name}).", entry=entry, name=repr(name))
+        )
     either = PureWindowsPath(name)  # knows both separators
     if PurePosixPath(name).is_absolute() or either.anchor or ".." in either.parts:
         raise SamTuneError(
-            f"{entry} names the file {name!r}, which is not inside {folder}. Names must be "
-            "relative to that folder, without “..”."
+            tr(
+                "{entry} names the file {name}, which is not inside {folder}. Names "
+                "must be relative to that folder, without “..”.",
+                entry=entry,
+                name=repr(name),
+                folder=folder,
+            )
         )
     literal = folder / name
     return literal if literal.exists() else place_of(folder, either.parts)
@@ -177,7 +190,9 @@ class NamedFiles:
         """
         parts = parts_of(name) if isinstance(name, str) and "\0" not in name else ()
         if not isinstance(name, str) or not parts or not parts[-1].strip():
-            raise SamTuneError(f"{entry} has no file name (it says {name!r}).")
+            raise SamTuneError(
+                tr("{entry} has no file name (it says {name}).", entry=entry, name=repr(name))
+            )
         start = self.folder if beside is None else beside
         literal = self._inside(start, (name,))
         if literal is not None and (self.folder / literal).is_file():
@@ -191,13 +206,25 @@ class NamedFiles:
         if alike:
             listed = ", ".join(path.relative_to(self.folder).as_posix() for path in alike[:3])
             raise SamTuneError(
-                f"{entry} names the file {name!r}, which is not there, and {self.folder} has "
-                f"{len(alike)} of that name: {listed}. Give the folder of one of them."
+                tr(
+                    "{entry} names the file {name}, which is not there, and {folder} has "
+                    "{count} of that name: {listed}. Give the folder of one of them.",
+                    entry=entry,
+                    name=repr(name),
+                    folder=self.folder,
+                    count=len(alike),
+                    listed=listed,
+                )
             )
         if there is None:
             raise SamTuneError(
-                f"{entry} names the file {name!r}, which is not inside {self.folder}, and no file "
-                "there has that name. Give the folder it is in."
+                tr(
+                    "{entry} names the file {name}, which is not inside {folder}, and no "
+                    "file there has that name. Give the folder it is in.",
+                    entry=entry,
+                    name=repr(name),
+                    folder=self.folder,
+                )
             )
         return NamedFile(self.folder / there)
 

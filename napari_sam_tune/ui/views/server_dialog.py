@@ -120,3 +120,8 @@ class ServerDialog(QDialog):
     def _say(self, text: str) -> None:
         self._said.setText(text)
         self._said.setVisible(bool(text))
+        layout = self.layout()
+        layout.activate()
+        wanted = layout.totalHeightForWidth(self.width())
+        if self.isVisible() and wanted > self.height():  # a dialog does not grow by itself
+            self.resize(self.width(), wanted)

@@ -68,7 +68,7 @@ class Serving(QObject):
             return
         text = tr(
             "The server does not answer. You can go on: until it is back, images are prepared on "
-            "this computer, which may take longer, and fine-tuning waits for it."
+            "this computer, which may take longer, and learning waits for it."
         )
         self._show_with_remedy(text)
         self._looking.start()
