@@ -33,7 +33,8 @@ def answering(desk, address: str, token: str):
         test.click()
         desk.wait(test.isEnabled)
         assert not use.isEnabled()
-        assert any("token" in x.text() for x in dialog.findChildren(QLabel) if x.isVisible())
+        said = [x.text() for x in dialog.findChildren(QLabel) if x.isVisible()]
+        assert any("does not take this token" in text for text in said)
         QApplication.processEvents()
         assert not faults(dialog)
         secret.selectAll()
