@@ -163,7 +163,7 @@
     </message>
     <message>
         <source>Draw strokes along cracks or go back to clicking</source>
-        <translation>き裂をなぞる／クリックに戻る</translation>
+        <translation>クラックをなぞる／クリックに戻る</translation>
     </message>
     <message>
         <source>“{key}” is not a key; “{title}” stays on {default}.</source>
@@ -449,7 +449,7 @@
     </message>
     <message>
         <source>Something unexpected happened ({name}: {error}). What you accepted is safe. If it comes back, please report it with the text in Help ▸ napari info and the log.</source>
-        <translation>予期しないエラーが発生しました（{name}: {error}）。確定したマスクは保存されています。再発する場合は、Help ▸ napari infoの内容とログを添えて報告してください。</translation>
+        <translation>予期しないエラーが発生しました（{name}：{error}）。確定したマスクは保存されています。再発する場合は、Help ▸ napari infoの内容とログを添えて報告してください。</translation>
     </message>
     <message>
         <source>The project {name} has no image yet. Open its images in the dock.</source>
@@ -804,7 +804,7 @@
     </message>
     <message>
         <source>Draw along a crack: the mask is as wide as it is. Draw a loop: the object inside. Clicks correct. Esc or Z: back to clicking</source>
-        <translation>き裂に沿ってなぞると、その幅のマスクになります。輪を描くと、内側のオブジェクトを取ります。クリックで修正。EscかZでクリックに戻る</translation>
+        <translation>クラックに沿ってなぞると、その幅のマスクになります。輪を描くと、内側のオブジェクトを取ります。クリックで修正。EscかZでクリックに戻る</translation>
     </message>
     <message>
         <source>Drag to add to the mask. [ and ] change the size of the brush. Esc or Z: back to clicking</source>
@@ -1855,7 +1855,7 @@
     </message>
     <message>
         <source>Masks kept aside score {after} by {name}, were {before}.</source>
-        <translation>検証用マスク：{name}で {before}→{after}</translation>
+        <translation>検証用マスク：{name}で{before}→{after}</translation>
     </message>
     <message>
         <source>Learning rests: this project is in use with another model.</source>
@@ -2165,7 +2165,7 @@
     </message>
     <message>
         <source>A stroke is drawn along a crack: press, draw, and let go.</source>
-        <translation>ストロークはき裂に沿って描きます。ボタンを押したままなぞり、離してください。</translation>
+        <translation>ストロークはクラックに沿って描きます。ボタンを押したままなぞり、離してください。</translation>
     </message>
     <message>
         <source>The folder {folder} cannot be read: {strerror}. Check its name and permissions.</source>
@@ -2720,55 +2720,55 @@
     </message>
     <message>
         <source>Two axes are {role}: one of them must be something else.</source>
-        <translation>2 つの軸が {role} になっています。一方は別のものにしてください。</translation>
+        <translation>2つの軸が{role}になっています。一方は別のものにしてください。</translation>
     </message>
     <message>
         <source>An array of {n} axes is not read.</source>
-        <translation>{n} 軸の配列は読み込めません。</translation>
+        <translation>{n}軸の配列は読み込めません。</translation>
     </message>
     <message>
         <source>Which axes of these {sides} numbers are rows and columns?</source>
-        <translation>この {sides} の数値のうち、行と列はどの軸ですか。</translation>
+        <translation>この{sides}の数値のうち、行と列はどの軸ですか。</translation>
     </message>
     <message>
         <source>The file does not say what its {n} planes are: slices, moments, channels or colours?</source>
-        <translation>{n} 枚の面が何であるか、ファイルに書かれていません。スライス、時点、チャンネル、色のどれですか。</translation>
+        <translation>{n}枚の面が何であるか、ファイルに書かれていません。スライス、時点、チャンネル、色のどれですか。</translation>
     </message>
     <message>
         <source>The file does not say what its {n} planes are: slices, moments or channels?</source>
-        <translation>{n} 枚の面が何であるか、ファイルに書かれていません。スライス、時点、チャンネルのどれですか。</translation>
+        <translation>{n}枚の面が何であるか、ファイルに書かれていません。スライス、時点、チャンネルのどれですか。</translation>
     </message>
     <message>
         <source>There are {n} axes, not {m}.</source>
-        <translation>軸は {n} 本で、{m} 本ではありません。</translation>
+        <translation>軸は{n}本で、{m}本ではありません。</translation>
     </message>
     <message>
         <source>{folder} is no OME-Zarr image, or is damaged ({error}).</source>
-        <translation>{folder} は OME-Zarr 画像ではないか、破損しています（{error}）。</translation>
+        <translation>{folder}は OME-Zarr 画像ではないか、破損しています（{error}）。</translation>
     </message>
     <message>
         <source>Of {n} axes the file names {m}.</source>
-        <translation>{n} 本の軸のうち、ファイルに名前があるのは {m} 本です。</translation>
+        <translation>{n}本の軸のうち、ファイルに名前があるのは{m}本です。</translation>
     </message>
     <message>
         <source>One, two or three channels make a picture, each with its range.</source>
-        <translation>1 つの画像には 1～3 のチャンネルと、それぞれの範囲が必要です。</translation>
+        <translation>1つの画像には1～3のチャンネルと、それぞれの範囲が必要です。</translation>
     </message>
     <message>
         <source>{path} is {now}, and was {before} when its axes were said. Put the original back, or open it anew.</source>
-        <translation>{path} は {now} ですが、軸を指定したときは {before} でした。元のファイルに戻すか、開き直してください。</translation>
+        <translation>{path}は{now}ですが、軸を指定したときは{before}でした。元のファイルに戻すか、開き直してください。</translation>
     </message>
     <message>
         <source>{path} has no plane {plane}.</source>
-        <translation>{path} に面 {plane} はありません。</translation>
+        <translation>{path}に面{plane}はありません。</translation>
     </message>
     <message>
         <source>{path} has no such channels.</source>
-        <translation>{path} にそのチャンネルはありません。</translation>
+        <translation>{path}にそのチャンネルはありません。</translation>
     </message>
     <message>
         <source>{path} has {n} channels. Choose which make the picture, or which of them is it.</source>
-        <translation>{path} には {n} チャンネルあります。画像にするチャンネルを選んでください。</translation>
+        <translation>{path}には{n}チャンネルあります。画像にするチャンネルを選んでください。</translation>
     </message>
     <message>
         <source>{called} claims {width:,} × {height:,} pixels, and {most:,} a side are the most that is read. Cut it into tiles.</source>
@@ -2822,23 +2822,23 @@
         <source>Undone: {n:,} planes wait again.</source>
         <comment>Undone: the plane waits again.</comment>
         <translation>
-            <numerusform>元に戻しました: {n:,} 枚の面が再び待っています。</numerusform>
+            <numerusform>元に戻しました：{n:,}枚の面が再び待っています。</numerusform>
         </translation>
     </message>
     <message numerus="yes">
         <source>Done again: {n:,} planes are accepted.</source>
         <comment>Done again: the plane is accepted.</comment>
         <translation>
-            <numerusform>やり直しました: {n:,} 枚の面が確定されました。</numerusform>
+            <numerusform>やり直しました：{n:,}枚の面が確定されました。</numerusform>
         </translation>
     </message>
     <message>
         <source>Undone: the masks are things of their own again.</source>
-        <translation>元に戻しました: マスクは再び別々の物体です。</translation>
+        <translation>元に戻しました：マスクは再び別々のオブジェクトです。</translation>
     </message>
     <message>
         <source>Done again: the masks are one thing.</source>
-        <translation>やり直しました: マスクは 1 つの物体です。</translation>
+        <translation>やり直しました：マスクは1つのオブジェクトです。</translation>
     </message>
     <message>
         <source>“{image}” is no plane of a stack whose slices or moments are known. Say in “Axes” which axis they lie along.</source>
@@ -2846,7 +2846,7 @@
     </message>
     <message>
         <source>The two masks do not lie in one row of planes: nothing is between them.</source>
-        <translation>2 つのマスクは同じ面の並びになく、間には何もありません。</translation>
+        <translation>2つのマスクは同じ面の並びになく、間には何もありません。</translation>
     </message>
     <message>
         <source>image that is no plane of a stack</source>
@@ -2858,15 +2858,15 @@
     </message>
     <message>
         <source>“{stack}” has two axes that are neither slices nor time, and a volume has one place for such.</source>
-        <translation>「{stack}」にはスライスでも時間でもない軸が 2 つありますが、ボリュームにはその場所が 1 つしかありません。</translation>
+        <translation>「{stack}」にはスライスでも時間でもない軸が2つありますが、ボリュームにはその場所が1つしかありません。</translation>
     </message>
     <message>
         <source>{path} is not shared. Name a place for it: napari-sam-tune share PROJECT s3://bucket/key</source>
-        <translation>{path}は共有されていません。共有する場所を指定してください: napari-sam-tune share PROJECT s3://bucket/key</translation>
+        <translation>{path}は共有されていません。共有する場所を指定してください：napari-sam-tune share PROJECT s3://bucket/key</translation>
     </message>
     <message>
         <source>Another computer exchanges {path}. If it does not do so any more, run: napari-sam-tune share PROJECT --here</source>
-        <translation>{path}の同期は別のコンピューターが行っています。そのコンピューターでもう行っていない場合は次を実行してください: napari-sam-tune share PROJECT --here</translation>
+        <translation>{path}の同期は別のコンピューターが行っています。そのコンピューターでもう行っていない場合は次を実行してください：napari-sam-tune share PROJECT --here</translation>
     </message>
     <message>
         <source>Another project is in {url} now. This copy is as it was; share it somewhere else.</source>
@@ -2882,11 +2882,11 @@
     </message>
     <message>
         <source>Somebody works in this project with a newer release. Update: pip install --upgrade napari-sam-tune</source>
-        <translation>このプロジェクトでは、より新しいバージョンを使っている人がいます。更新してください: pip install --upgrade napari-sam-tune</translation>
+        <translation>このプロジェクトでは、より新しいバージョンを使っている人がいます。更新してください：pip install --upgrade napari-sam-tune</translation>
     </message>
     <message>
         <source>What is shared and what is here have gone apart: {why} Nothing of it was taken in. Join again in another folder, and merge this one into it.</source>
-        <translation>共有されている内容とここにある内容が食い違っています: {why} 何も取り込んでいません。別のフォルダーで参加し直し、このプロジェクトをそこに統合してください。</translation>
+        <translation>共有されている内容とここにある内容が食い違っています：{why} 何も取り込んでいません。別のフォルダーで参加し直し、このプロジェクトをそこに統合してください。</translation>
     </message>
     <message>
         <source>{path} is shared in {url} already.</source>
@@ -2894,7 +2894,7 @@
     </message>
     <message>
         <source>There is a shared project in {url} already. To work in it: napari-sam-tune join {url} FOLDER. What {path} holds can then be merged into it.</source>
-        <translation>{url}にはすでに共有プロジェクトがあります。そこで作業するには: napari-sam-tune join {url} FOLDER。その後、{path}の内容をそこに統合できます。</translation>
+        <translation>{url}にはすでに共有プロジェクトがあります。そこで作業するには：napari-sam-tune join {url} FOLDER。その後、{path}の内容をそこに統合できます。</translation>
     </message>
     <message>
         <source>{url} is not empty, so it was left alone. Choose another key.</source>
@@ -2902,7 +2902,7 @@
     </message>
     <message>
         <source>No project is shared in {url}. Check the address, or share one: napari-sam-tune share PROJECT {url}</source>
-        <translation>{url}で共有されているプロジェクトはありません。アドレスを確認するか、共有を始めてください: napari-sam-tune share PROJECT {url}</translation>
+        <translation>{url}で共有されているプロジェクトはありません。アドレスを確認するか、共有を始めてください：napari-sam-tune share PROJECT {url}</translation>
     </message>
     <message>
         <source>{path} is a project of its own. Join in a new folder, and merge this one into it.</source>
@@ -2914,11 +2914,11 @@
     </message>
     <message>
         <source>{log} is not what was put into the shared place: it was repaired, came back from a backup, or another copy of this folder wrote there. Nothing was put there. Join again in another folder, and merge this one into it.</source>
-        <translation>{log}は共有の場所に置いた内容と異なります。修復されたか、バックアップから戻されたか、このフォルダーの別のコピーが書き込みました。何も置いていません。別のフォルダーで参加し直し、このプロジェクトをそこに統合してください。</translation>
+        <translation>{log}は共有場所に置いた内容と異なります。修復されたか、バックアップから戻されたか、このフォルダーの別のコピーが書き込みました。何も置いていません。別のフォルダーで参加し直し、このプロジェクトをそこに統合してください。</translation>
     </message>
     <message>
         <source>Sharing a project needs the package obstore: pip install “napari-sam-tune[cloud]”.</source>
-        <translation>プロジェクトの共有にはパッケージobstoreが必要です: pip install “napari-sam-tune[cloud]”</translation>
+        <translation>プロジェクトの共有にはパッケージobstoreが必要です：pip install “napari-sam-tune[cloud]”</translation>
     </message>
     <message>
         <source>“{name}” in {url} is not as it was written there. Nothing of it was taken in. Delete it there, or restore it from an earlier version.</source>
@@ -2938,7 +2938,7 @@
     </message>
     <message>
         <source>{url} cannot be used: {why}.</source>
-        <translation>{url}を使用できません: {why}。</translation>
+        <translation>{url}を使用できません：{why}。</translation>
     </message>
     <message>
         <source>{url} does not answer.</source>
@@ -2946,11 +2946,11 @@
     </message>
     <message>
         <source>The address of a shared place is s3://bucket/key and nothing else: a project keeps it, so no password belongs in it.</source>
-        <translation>共有の場所のアドレスはs3://bucket/keyだけです。プロジェクトに保存されるため、パスワードを含めないでください。</translation>
+        <translation>共有場所のアドレスはs3://bucket/keyだけです。プロジェクトに保存されるため、パスワードを含めないでください。</translation>
     </message>
     <message>
         <source>“{url}” is no shared place: name s3://bucket/key, or a folder that everybody has mounted.</source>
-        <translation>「{url}」は共有の場所ではありません。s3://bucket/key、または全員がマウントしているフォルダーを指定してください。</translation>
+        <translation>「{url}」は共有場所ではありません。s3://bucket/key、または全員がマウントしているフォルダーを指定してください。</translation>
     </message>
     <message>
         <source>“{endpoint}” is no address of a store. It begins with https:// or http://, and holds no password.</source>
@@ -2962,7 +2962,7 @@
     </message>
     <message>
         <source>You can go on: what you accept is safe on this computer, and is exchanged with the others once the shared place is back.</source>
-        <translation>作業は続けられます。確定したマスクはこのコンピューターに安全に保存され、共有の場所が戻りしだい他の人と同期されます。</translation>
+        <translation>作業は続けられます。確定したマスクはこのコンピューターに安全に保存され、共有場所が戻りしだい他の人と同期されます。</translation>
     </message>
     <message>
         <source>Sample images</source>
@@ -3476,7 +3476,7 @@
     </message>
     <message>
         <source>The server {address} has too little memory for this now.</source>
-        <translation>サーバー{address}のメモリが今は足りません。</translation>
+        <translation>サーバー{address}のメモリーが今は足りません。</translation>
     </message>
     <message>
         <source>The disk of the server {address} is full.</source>
@@ -3500,7 +3500,7 @@
     </message>
     <message>
         <source>The server {address} does not understand this program: they are of different releases. Update both.</source>
-        <translation>サーバー{address}とこのプログラムはリリースが違い、話が通じません。両方を更新してください。</translation>
+        <translation>サーバー{address}とこのプログラムはリリースが違い、通信できません。両方を更新してください。</translation>
     </message>
     <message>
         <source>The server {address} met a fault of its own. Its log says where.</source>
@@ -3564,7 +3564,7 @@
     </message>
     <message>
         <source>Accept all planes of this object that were carried and are sure enough</source>
-        <translation>引き継いだこの物体の面のうち、十分確かなものをすべて確定します</translation>
+        <translation>引き継いだこのオブジェクトの面のうち、十分確かなものをすべて確定します</translation>
     </message>
     <message>
         <source>Fill between</source>
@@ -3572,7 +3572,7 @@
     </message>
     <message>
         <source>Fill the planes between two accepted masks from both sides</source>
-        <translation>確定した 2 つのマスクの間の面を両側から埋めます</translation>
+        <translation>確定した2つのマスクの間の面を両側から埋めます</translation>
     </message>
     <message>
         <source>Next unsure</source>
@@ -3588,7 +3588,7 @@
     </message>
     <message>
         <source>Show the objects of the stack in three dimensions, or planes</source>
-        <translation>スタックの物体を 3 次元で、または面で表示します</translation>
+        <translation>スタックのオブジェクトを3次元で、または面で表示します</translation>
     </message>
     <message>
         <source>Stop</source>
@@ -3604,7 +3604,7 @@
     </message>
     <message>
         <source>Select two masks of one object in different planes first.</source>
-        <translation>先に、異なる面にある 1 つの物体の 2 つのマスクを選択してください。</translation>
+        <translation>先に、異なる面にある1つのオブジェクトの2つのマスクを選択してください。</translation>
     </message>
     <message>
         <source>Accept masks in the stack first.</source>
@@ -3612,7 +3612,7 @@
     </message>
     <message>
         <source>Axis {name}, {n:,} planes</source>
-        <translation>軸 {name}、{n:,} 枚</translation>
+        <translation>軸{name}、{n:,}枚</translation>
     </message>
     <message>
         <source>What lies along this axis of the stack</source>
@@ -3640,38 +3640,38 @@
     </message>
     <message>
         <source>On {image} it falls apart.</source>
-        <translation>{image} で分かれます。</translation>
+        <translation>{image}で分かれます。</translation>
     </message>
     <message>
         <source>On {image} it runs into another object.</source>
-        <translation>{image} で別の物体と重なります。</translation>
+        <translation>{image}で別のオブジェクトと重なります。</translation>
     </message>
     <message numerus="yes">
         <source>{n:,} planes wait.</source>
         <comment>1 plane waits.</comment>
         <translation>
-            <numerusform>{n:,} 枚の面が待っています。</numerusform>
+            <numerusform>{n:,}枚の面が待っています。</numerusform>
         </translation>
     </message>
     <message numerus="yes">
         <source>{n:,} planes are accepted.</source>
         <comment>1 plane is accepted.</comment>
         <translation>
-            <numerusform>{n:,} 枚の面を確定しました。</numerusform>
+            <numerusform>{n:,}枚の面を確定しました。</numerusform>
         </translation>
     </message>
     <message numerus="yes">
         <source>{n:,} are unsure: look at them.</source>
         <comment>1 is unsure: look at it.</comment>
         <translation>
-            <numerusform>{n:,} 枚は不確かです。確認してください。</numerusform>
+            <numerusform>{n:,}枚は不確かです。確認してください。</numerusform>
         </translation>
     </message>
     <message numerus="yes">
         <source>Carrying on: {n:,} planes so far.</source>
         <comment>Carrying on: 1 plane so far.</comment>
         <translation>
-            <numerusform>引き継ぎ中: これまでに {n:,} 枚。</numerusform>
+            <numerusform>引き継ぎ中：これまでに{n:,}枚。</numerusform>
         </translation>
     </message>
     <message>
@@ -3680,13 +3680,13 @@
     </message>
     <message>
         <source>This plane was carried here: one key accepts all that are sure.</source>
-        <translation>この面は引き継がれました。1 つのキーで確かなものをすべて確定します。</translation>
+        <translation>この面は引き継がれました。1つのキーで確かなものをすべて確定します。</translation>
     </message>
     <message numerus="yes">
         <source>{n:,} planes that were carried wait.</source>
         <comment>1 plane that was carried waits.</comment>
         <translation>
-            <numerusform>引き継いだ {n:,} 枚の面が待っています。</numerusform>
+            <numerusform>引き継いだ{n:,}枚の面が待っています。</numerusform>
         </translation>
     </message>
     <message>
@@ -3699,7 +3699,7 @@
     </message>
     <message>
         <source>Objects of the stack</source>
-        <translation>スタックの物体</translation>
+        <translation>スタックのオブジェクト</translation>
     </message>
     <message>
         <source>There was not enough memory to train, even with the smallest batch. Close other programs, choose the CPU as device, or use a smaller model.</source>
@@ -3707,7 +3707,7 @@
     </message>
     <message>
         <source>The training stopped on an unexpected error ({name}: {error}). The weights in use are as they were. Please report it with the details.</source>
-        <translation>学習が予期しないエラー（{name}: {error}）で止まりました。使用中の重みは元のままです。詳細を添えて報告してください。</translation>
+        <translation>学習が予期しないエラー（{name}：{error}）で止まりました。使用中の重みは元のままです。詳細を添えて報告してください。</translation>
     </message>
     <message>
         <source>There is no accepted mask to learn from; accept a few first.</source>
