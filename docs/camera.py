@@ -80,7 +80,9 @@ class Hand:
 
     def at(self, xy: XY) -> QPoint:
         """Return where a pixel of the image is on the canvas."""
-        world = self.work.place.layers.image.data_to_world((xy[1], xy[0]))
+        image = self.work.place.layers.image
+        plane = self.viewer.dims.current_step[: image.ndim - 2]
+        world = image.data_to_world((*plane, xy[1], xy[0]))[-2:]
         view = self.viewer.window._qt_viewer.canvas.view
         where = (view.transform * view.scene.transform).map([world[1], world[0]])
         return QPoint(round(where[0]), round(where[1]))
