@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_sam_tune.commands.left_out import Strict, say_left_out
+from napari_sam_tune.commands.stacks import Channels, StackAxes, reading_of
 from napari_sam_tune.commands.terminal import Cluster, Device, Model, progress_bar, say
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.exchange.left_out import IMAGE, LeftOut
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from napari_sam_tune.core.batch.embed import EmbedStep
+    from napari_sam_tune.core.images.planes import Reading
     from napari_sam_tune.core.models.base import BaseRef
     from napari_sam_tune.core.project.project import Project
 
@@ -28,6 +30,8 @@ def embed(
     model: Model = STARTER,
     device: Device = "auto",
     cluster: Cluster = None,
+    axes: StackAxes = None,
+    channels: Channels = None,
     strict: Strict = False,
 ) -> None:
     """Encode a whole folder ahead, so that every first click is quick. Resumes where it stopped."""
@@ -35,7 +39,9 @@ def embed(
 
     opened = Project.open(project)
     left_out, images = LeftOut(), 0
-    with closing(_embed(opened, folder, model, device, cluster)) as steps, progress_bar() as bar:
+    reading = reading_of(axes, channels)
+    steps_of = _embed(opened, folder, model, device, cluster, reading)
+    with closing(steps_of) as steps, progress_bar() as bar:
         task = bar.add_task("Encoding", total=None)
         for step in steps:
             images = step.total
@@ -48,7 +54,12 @@ def embed(
 
 
 def _embed(
-    project: Project, folder: Path, model: str, device: str, cluster: str | None
+    project: Project,
+    folder: Path,
+    model: str,
+    device: str,
+    cluster: str | None,
+    reading: Reading,
 ) -> Generator[EmbedStep]:
     """Encode here, or on a cluster."""
     from napari_sam_tune.core.answers.predictor import Predictor
@@ -64,9 +75,9 @@ def _embed(
     if cluster is None:
         predictor = Predictor.from_checkpoint(model, device=device)
         set_base(predictor.ref)
-        yield from embed_folder(project, predictor, folder)
+        yield from embed_folder(project, predictor, folder, reading=reading)
         return
     base = base_ref(placed(model))
     set_base(base)
     with open_cluster(cluster) as joined:
-        yield from embed_folder_on(joined, project, base, folder, device=device)
+        yield from embed_folder_on(joined, project, base, folder, device=device, reading=reading)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_sam_tune.commands.left_out import Strict, say_left_out
+from napari_sam_tune.commands.stacks import Channels, StackAxes, reading_of
 from napari_sam_tune.commands.terminal import print_table, progress_bar, say, warn, working
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.models.catalogue import STARTER
@@ -72,6 +73,8 @@ def import_data(
     seed: Annotated[int, typer.Option(min=0, help="Of the split and of --limit.")] = 0,
     update: Update = False,
     drawn_on: DrawnOn = None,
+    axes: StackAxes = None,
+    channels: Channels = None,
     strict: Strict = False,
 ) -> None:
     """Make a project of images that are labelled already; run it again to go on or add to it."""
@@ -85,7 +88,8 @@ def import_data(
     least = smallest or known.smallest
     options = ImportOptions(least, largest, limit, val, test, seed, update, drawn_on)
     base = None if model is None else base_ref(model)
-    location = Location(source, images, masks, manifest, class_column, group_column)
+    reading = reading_of(axes, channels)
+    location = Location(source, images, masks, manifest, class_column, group_column, reading)
     with working("Checking"):
         dataset = known.read(location)
         chosen = checked_images(dataset, options)

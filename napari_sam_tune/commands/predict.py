@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_sam_tune.commands.left_out import Strict, say_left_out
+from napari_sam_tune.commands.stacks import Channels, StackAxes, reading_of
 from napari_sam_tune.commands.terminal import Cluster, Device, progress_bar, say, strong
 from napari_sam_tune.core.cluster.cluster import open_cluster
 from napari_sam_tune.core.cluster.worker import kept
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.answers.tuned import TunedWeights
     from napari_sam_tune.core.batch.predict import Prediction
+    from napari_sam_tune.core.images.planes import ImageInFile
     from napari_sam_tune.core.promptless.head import PromptlessModel
     from napari_sam_tune.core.prompts import Prompt
 
@@ -54,6 +56,8 @@ def predict(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that are there already.")
     ] = False,
+    axes: StackAxes = None,
+    channels: Channels = None,
     strict: Strict = False,
 ) -> None:
     """Draw masks with tuned weights, from boxes, points or nothing, and say how good they are."""
@@ -64,14 +68,14 @@ def predict(
         raise PromptError("--baseline sets weights beside their base model: give --weights too.")
     names = ("", "_base") if baseline else ("",)
     left_out = LeftOut()
-    paths = prediction.find_images(images, out, left_out)
-    paths = prediction.answerable(paths, prompts or (), left_out)
+    found = prediction.find_images(images, out, left_out, reading_of(axes, channels))
+    found = prediction.answerable(found, prompts or (), left_out)
     if not overwrite:
-        _refuse_existing(out, [path.stem + name for path in paths for name in names])
+        _refuse_existing(out, [image.stem + name for image in found for name in names])
     asked = _Asked(weights, model, device, baseline)
-    pieces = [_ImageToDraw(path, out, asked, prompts) for path in paths]
+    pieces = [_ImageToDraw(image, out, asked, prompts) for image in found]
     with closing(_drawn(pieces, asked, out, cluster)) as drawn, progress_bar() as bar:
-        for lines in bar.track(drawn, total=len(paths), description="Predicting"):
+        for lines in bar.track(drawn, total=len(found), description="Predicting"):
             for line in lines:
                 say(line)
     say("Masks and overlays are in ", strong(out), ".")
@@ -143,7 +147,7 @@ def _open(asked: _Asked) -> Answering:
 class _ImageToDraw:
     """An image, to be drawn here or by a worker."""
 
-    path: Path
+    image: ImageInFile
     out: Path
     asked: _Asked
     prompts: list[Prompt] | None
@@ -151,7 +155,7 @@ class _ImageToDraw:
     @property
     def files(self) -> tuple[Path, ...]:
         """See `Piece`."""
-        return self.path, *([] if self.asked.weights is None else [self.asked.weights])
+        return self.image.path, *([] if self.asked.weights is None else [self.asked.weights])
 
     def do(self) -> list[str]:
         """Draw it on a worker; see `draw`."""
@@ -164,23 +168,22 @@ class _ImageToDraw:
         from napari_sam_tune.core.batch.predict import predict
         from napari_sam_tune.core.images.files import to_rgb8
         from napari_sam_tune.core.images.large_image import LargeImage
-        from napari_sam_tune.core.images.opening import open_image
         from napari_sam_tune.formats.predictions import write_in_tiles, write_prediction
 
         models = (answering, None) if self.asked.baseline else (answering,)
-        pixels = open_image(self.path)
+        pixels = self.image.open()
         said = []
         for model, found in zip(
             models, predict(predictor, models, pixels, self.prompts), strict=True
         ):
             name = "" if model is answering else "_base"
-            stem = self.path.stem + name
+            stem = self.image.stem + name
             if isinstance(pixels, LargeImage):
                 write_in_tiles(self.out, stem, pixels, [answer.placed for answer in found])
             else:
                 masks = [answer.mask for answer in found]
                 write_prediction(self.out, stem, to_rgb8(pixels), masks)
-            said += _lines(self.path, "base" if model is None else "tuned", found)
+            said += _lines(self.image.name, "base" if model is None else "tuned", found)
         return said
 
 
@@ -206,7 +209,12 @@ def _drawn(
     make_folder(out, "The masks")
     with open_cluster(cluster) as joined:
         sent = [
-            replace(piece, path=absolute(piece.path), out=absolute(out), asked=asked)
+            replace(
+                piece,
+                image=replace(piece.image, path=absolute(piece.image.path)),
+                out=absolute(out),
+                asked=asked,
+            )
             for piece in pieces
         ]
         yield from joined.each(sent, into=out)
@@ -221,11 +229,10 @@ def _refuse_existing(out: Path, stems: Sequence[str]) -> None:
                 raise FileExistsError(f"{file} exists already: choose another --out, --overwrite.")
 
 
-def _lines(path: Path, which: str, found: Sequence[Prediction]) -> list[str]:
+def _lines(name: str, which: str, found: Sequence[Prediction]) -> list[str]:
     if not found:
-        return [f"{path.name}  {which}: nothing found"]
+        return [f"{name}  {which}: nothing found"]
     return [
-        f"{path.name}  {which}, {answer.asked}: predicted IoU {answer.iou:.2f}, "
-        f"{answer.placed.area} px"
+        f"{name}  {which}, {answer.asked}: predicted IoU {answer.iou:.2f}, {answer.placed.area} px"
         for answer in found
     ]

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, ClassVar
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.labelled_images import (
+    LabelledImage,
     mask_objects,
     read_mask,
     read_pairs,
     require_shape,
 )
-from napari_sam_tune.core.exchange.left_out import FILE, OBJECT, LeftOut
+from napari_sam_tune.core.exchange.left_out import FILE, IMAGE, OBJECT, LeftOut
 from napari_sam_tune.core.images.files import list_images
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.names import own_name, stems
+from napari_sam_tune.core.images.planes import stack_as_said
+from napari_sam_tune.formats.stack_folder import stacked_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,17 +107,25 @@ def read_folder(location: Location) -> Dataset:
         group_column=location.group_column,
         left_out=left_out,
     )
-    found = [
-        MaskedImage(
-            path=pair.image,
-            name=pair.image.name,
-            labels=frozenset({pair.label}),
-            group=pair.group if location.group_column else None,
-            masks=(MaskFile(pair.mask, pair.mask.name, pair.label),),
-        )
-        for pair in pairs
-    ]
-    alone = len(stems(list_images(images), images)) - len(found) - left_out.total
+    alone = len(stems(list_images(images), images)) - len(pairs) - left_out.total
+
+    def sources(pair: LabelledImage) -> list[SourceImage]:
+        group = pair.group if location.group_column else None
+        stack = stack_as_said(pair.image, location.reading)
+        if stack is not None:
+            return stacked_images(stack, pair.mask, pair.label, group)
+        return [
+            MaskedImage(
+                path=pair.image,
+                name=pair.image.name,
+                labels=frozenset({pair.label}),
+                group=group,
+                masks=(MaskFile(pair.mask, pair.mask.name, pair.label),),
+            )
+        ]
+
+    every = left_out.take(IMAGE, pairs, sources, lambda pair: pair.image.name)
+    found = [image for several in every for image in several]
     if alone:
         left_out.add("image without a mask", count=alone)
     return Dataset(f"folder/{own_name(masks)}", found, left_out)

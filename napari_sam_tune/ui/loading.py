@@ -57,6 +57,7 @@ def open_all(home: Path, find: FindImages, choices: Choices, download: bool) -> 
 
     project = Project.open(choices.project or home)
     queue = find(project)
+    queue.follow(project)
     import_model_code()
     from napari_sam_tune.core.answers.predictor import Predictor
 

@@ -30,8 +30,8 @@ class LabelAndLearn(Panel):
 def sample_images() -> list[tuple[Any, dict[str, Any], str]]:
     """Return the sample images as napari layers, for File ▸ Open Sample."""
     from napari_sam_tune.core.images.files import list_images, read_image
+    from napari_sam_tune.ui.canvas.looks import displayable
     from napari_sam_tune.ui.queue import SAMPLE_IMAGES
-    from napari_sam_tune.ui.work.read_image import displayable
 
     paths = list_images(SAMPLE_IMAGES)
     return [

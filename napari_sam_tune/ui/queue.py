@@ -2,100 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 from napari.layers import Image
 
 from napari_sam_tune.core.errors import ImageError
-from napari_sam_tune.core.images.files import read_like
-from napari_sam_tune.core.images.large_image import (
-    LARGE_PIXELS,
-    LargeImage,
-    as_large,
-)
-from napari_sam_tune.core.images.large_source import SlicedSource
 from napari_sam_tune.core.images.names import absolute
-from napari_sam_tune.core.images.opening import open_image
 from napari_sam_tune.core.project.image_files import is_there, list_all_images
+from napari_sam_tune.core.project.stack_files import known_stack
 from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.canvas.looks import OWN
-from napari_sam_tune.ui.stacks import axes_of_layer, former_name, plane_name
+from napari_sam_tune.ui.queued_image import (
+    QueuedImage,
+    file_of,
+    others_in_file,
+    planes_in_queue,
+    queued_file,
+    queued_layer,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from napari.components import ViewerModel
-    from numpy.typing import NDArray
 
     from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.ui.stack_queue import StackInQueue
 
 PROJECT_NAME = "sam-tune.project"
 # Not taken from `napari_sam_tune.demo`: that imports torch, which must not happen in this thread.
 SAMPLE_IMAGES = Path(str(files("napari_sam_tune"))) / "resources" / "samples" / "images"
-
-
-@dataclass(frozen=True, eq=False)
-class QueuedImage:
-    """One image of the queue.
-
-    Attributes:
-        id: its name in the project.
-        path: its file, or None where it exists only in the viewer.
-        layer: its layer, or None where it is read when its turn comes.
-        plane: index of the plane shown, for layers of more than two dimensions.
-        read_kept: reads the pixels of an image that the project keeps; None of all others.
-        former: what the first releases called a plane.
-
-    """
-
-    id: str
-    path: Path | None = None
-    layer: Image | None = None
-    plane: tuple[int, ...] = ()
-    read_kept: Callable[[], NDArray[Any] | LargeImage] | None = None
-    former: str = ""
-
-    def read(self) -> NDArray[Any] | LargeImage:
-        """Return the pixels, (H, W) or (H, W, C), or what many are read by; may take a while.
-
-        Raises:
-            ImageError: the file cannot be read.
-
-        """
-        if self.read_kept is not None:
-            return self.read_kept()
-        if self.layer is not None:
-            large = self._large_layer(self.layer)
-            if large is not None:
-                return large
-            data = self.layer.data[0] if self.layer.multiscale else self.layer.data
-            pixels = np.asarray(data[self.plane] if self.plane else data)
-            # napari's own readers turn no photograph upright
-            return pixels if self.path is None else read_like(self.path, pixels)
-        if self.path is None:
-            raise ImageError(tr("{id} has neither a file nor a layer.", id=self.id))
-        return open_image(self.path)
-
-    def _large_layer(self, layer: Image) -> LargeImage | None:
-        """Return what a layer of many pixels is read by; its file, where that is the same."""
-        levels = list(layer.data) if layer.multiscale else [layer.data]
-        rows = len(self.plane)
-        shape = tuple(levels[0].shape[rows:])
-        if shape[0] * shape[1] <= LARGE_PIXELS:
-            return None
-        if self.path is not None:
-            image = open_image(self.path)
-            if isinstance(image, LargeImage) and image.shape == shape:
-                return image
-        if isinstance(levels[0], np.ndarray):
-            return as_large(levels[0][self.plane])
-        return LargeImage(SlicedSource(levels, self.plane, shape[2:]), layer.name)
 
 
 class ImageQueue:
@@ -139,10 +80,11 @@ class ImageQueue:
         self.position = self.images.index(found)
         return True
 
-    def go_to_plane(self, layer: Image | None, plane: tuple[int, ...]) -> bool:
-        """Move to a plane of a stack; False if it is not here."""
+    def go_to_plane(self, plane: tuple[int, ...]) -> bool:
+        """Move to another plane of the stack that is open; False if it is not here."""
+        now = self.current
         for position, image in enumerate(self.images):
-            if image.layer is layer and image.plane == plane:
+            if image.layer is now.layer and image.stack is now.stack and image.plane == plane:
                 self.position = position
                 return True
         return False
@@ -166,14 +108,50 @@ class ImageQueue:
 
     def join_files(self, paths: Sequence[Path]) -> None:
         """Move to the first of these files, putting those in the queue that are not."""
-        here = {image.path: image for image in self.images if image.path is not None}
-        self.join([here.get(path) or QueuedImage(path.name, path=path) for path in paths])
+        here: dict[Path | None, list[QueuedImage]] = {}
+        for image in self.images:
+            here.setdefault(image.path, []).append(image)
+        self.join([image for path in paths for image in here.get(path) or queued_file(path)])
 
     def know(self, image: QueuedImage, image_id: str) -> None:
         """Call an image what the project calls it."""
         if image.id != image_id and image in self.images:
             known = replace(image, id=image_id)
+            if image.stack is not None:
+                image.stack.call(image.plane, image_id)
             self.images = tuple(known if other is image else other for other in self.images)
+
+    def lay_out(self, stack: StackInQueue, more: Sequence[QueuedImage] = ()) -> None:
+        """Have the planes of a stack in the queue as its axes are now, in their place.
+
+        Args:
+            stack: whose.
+            more: images of the same file that are none of its planes.
+
+        """
+        old = [image for image in self.images if image.stack is stack]
+        place = self.images.index(old[0]) if old else len(self.images)
+        plane = self.current.plane if self.current.stack is stack else None
+        planes = [*planes_in_queue(stack), *more]
+        left = [image for image in self.images if image.stack is not stack]
+        at = sum(image.stack is not stack for image in self.images[:place])
+        current = self.current
+        self.images = (*left[:at], *planes, *left[at:])
+        if plane is None:
+            self.position = self.images.index(current)
+        else:
+            self.position = at
+            self.go_to_plane(plane)
+
+    def follow(self, project: Project) -> None:
+        """Have stacks as they were said in a project."""
+        for stack in dict.fromkeys(image.stack for image in self.images if image.stack is not None):
+            known = known_stack(project, stack.file)
+            if known is not None:
+                stack.change(replace(stack.file, axes=known.axes, mix=known.mix))
+                for name, plane in known.planes.items():
+                    stack.call(plane, name)
+                self.lay_out(stack, others_in_file(project, stack))
 
     def neighbours(self) -> list[QueuedImage]:
         """The images likely to be opened next, likeliest first."""
@@ -198,7 +176,7 @@ def folder_queue(folder: Path) -> ImageQueue:
                 folder=folder,
             )
         )
-    images = [QueuedImage(path.name, path=path) for path in paths]
+    images = [image for path in paths for image in queued_file(path)]
     return ImageQueue(images, folder / PROJECT_NAME, folder)
 
 
@@ -229,7 +207,7 @@ def file_queue(paths: Sequence[Path], unsaved_home: Path) -> ImageQueue:
         unsaved_home: where the project goes if they do not come from one folder.
 
     """
-    images = [QueuedImage(path.name, path=path) for path in paths]
+    images = [image for path in paths for image in queued_file(path)]
     queue = ImageQueue((), _home(images, unsaved_home))
     queue.join(images)
     queue.position = 0
@@ -251,7 +229,7 @@ def project_queue(project: Project, folder: Path | None) -> ImageQueue:
     beside = project.path.parent if project.path.name == PROJECT_NAME else None
     folder = folder or beside
     paths = list_all_images(folder) if folder is not None and folder.is_dir() else []
-    images = [QueuedImage(path.name, path=path) for path in paths]
+    images = [image for path in paths for image in queued_file(path)]
     there, missing = {absolute(path) for path in paths}, []
     names = {image.id for image in images}
     for record in project.images():
@@ -262,7 +240,10 @@ def project_queue(project: Project, folder: Path | None) -> ImageQueue:
         file = absolute(project.path / record.path)
         if file in there or record.id in names:
             continue
-        if is_there(file):
+        if is_there(file) and record.plane is not None:
+            there.add(file)
+            images += queued_file(file)
+        elif is_there(file):
             images.append(QueuedImage(record.id, path=file))
         else:
             missing.append(record.id)
@@ -280,20 +261,27 @@ def project_queue(project: Project, folder: Path | None) -> ImageQueue:
                 path=project.path,
             )
         )
-    return ImageQueue(images, project.path, folder if paths else None, missing)
+    queue = ImageQueue(images, project.path, folder if paths else None, missing)
+    queue.follow(project)
+    return queue
 
 
 def _home(images: Iterable[QueuedImage], unsaved_home: Path) -> Path:
     """Return where the project goes: beside images of one folder."""
-    folders = {image.path.parent if image.path else None for image in images}
+    folders = {_folder_of(image) for image in images}
     folder = folders.pop() if len(folders) == 1 else None
     return unsaved_home if folder is None else folder / PROJECT_NAME
+
+
+def _folder_of(image: QueuedImage) -> Path | None:
+    """Return the folder of an image's file; None of a plane of a layer, whatever it shows."""
+    return None if image.path is None or image.of_file is not None else image.path.parent
 
 
 def viewer_home(viewer: ViewerModel, unsaved_home: Path) -> Path:
     """Return where the project of the images in a viewer goes; see `viewer_queue`."""
     return _home(
-        [QueuedImage(layer.name, path=_file_of(layer)) for layer in image_layers(viewer)],
+        [QueuedImage(layer.name, path=file_of(layer)) for layer in image_layers(viewer)],
         unsaved_home,
     )
 
@@ -301,33 +289,6 @@ def viewer_home(viewer: ViewerModel, unsaved_home: Path) -> Path:
 def image_layers(viewer: ViewerModel) -> list[Image]:
     """Return the person's Image layers, from below."""
     return [x for x in viewer.layers if isinstance(x, Image) and OWN not in x.metadata]
-
-
-def queued_layer(layer: Image) -> list[QueuedImage]:
-    """Return an Image layer as images of a queue, one for each plane."""
-    if layer.ndim == 2:
-        return [QueuedImage(layer.name, path=_file_of(layer), layer=layer)]
-    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
-    leading = shape[: layer.ndim - 2]
-    axes = axes_of_layer(layer)
-    return [
-        QueuedImage(
-            plane_name(layer, axes, index),
-            layer=layer,
-            plane=index,
-            former=former_name(layer, index),
-        )
-        for index in np.ndindex(*leading)
-    ]
-
-
-def _file_of(layer: Image) -> Path | None:
-    """Return the file that a layer shows; None of a stack, a plane of which is no file of its own.
-
-    The pixels of what has no file are copied into the project.
-    """
-    path = Path(layer.source.path) if layer.source.path and layer.ndim == 2 else None
-    return path if path is not None and is_there(path) else None
 
 
 def _free_name(name: str, taken: set[str]) -> str:

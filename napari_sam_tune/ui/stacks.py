@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.images.axes import Axes, Axis, axes_of_labels
 from napari_sam_tune.core.images.axes_of_file import axes_of_file
+from napari_sam_tune.core.images.planes import PlaneOfFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +43,36 @@ def _as_in_file(path: Path, said: Axes) -> Axes | None:
         return None
     found = iter(there)
     return Axes(tuple(next(found) if axis.size > 1 else axis for axis in said))
+
+
+def file_of_layer(layer: Image) -> tuple[Path, Axes] | None:
+    """Return the file that a layer shows the planes of, and its axes; None where it shows another.
+
+    The axes of the layer are those of the file, but for some that are one plane long.
+    """
+    if not layer.source.path or layer.multiscale:
+        return None
+    path = Path(layer.source.path)
+    try:
+        axes = axes_of_file(path)
+    except ImageError:
+        return None
+    here = [int(side) for side in layer.data.shape[: layer.ndim] if side > 1]
+    there = [axis.size for axis in axes if axis.size > 1 and axis.role != "colours"]
+    sides = [axis.role for axis in axes if axis.role in ("rows", "columns")]
+    return (path, axes) if here == there and sides == ["rows", "columns"] else None
+
+
+def plane_of_file(axes: Axes, layer: Image, plane: Sequence[int]) -> PlaneOfFile:
+    """Return which plane of a file a plane of its layer is; each channel is one of its own."""
+    leading = layer.data.shape[: layer.ndim - 2]
+    at = iter([int(i) for i, side in zip(plane, leading, strict=True) if side > 1])
+    kept = ("rows", "columns", "colours")
+    return PlaneOfFile(
+        tuple(
+            axis.role if axis.role in kept else (next(at) if axis.size > 1 else 0) for axis in axes
+        )
+    )
 
 
 def each_channel(axes: Axes) -> Axes:

@@ -2743,6 +2743,18 @@
         <translation>軸は{n}本で、{m}本ではありません。</translation>
     </message>
     <message>
+        <source>“{letters}” names no axes: give a letter for each, in the order of the file. Z is slices, T moments, C channels, Y rows, X columns, S colours, and Q images by themselves, as in TZCYX.</source>
+        <translation>「{letters}」は軸の並びではありません。ファイルの順に、軸ごとに1文字で指定してください。Z は断面、T は時刻、C はチャンネル、Y は行、X は列、S は色、Q は 別々の画像です（例：TZCYX）。</translation>
+    </message>
+    <message>
+        <source>{letters} names {n} axes, and there are {m}: {sides}.</source>
+        <translation>{letters} は {n}本の軸を表しますが、実際は {m}本です：{sides}。</translation>
+    </message>
+    <message>
+        <source>{called} has no such plane any more: it is {shape}. Put the original back.</source>
+        <translation>{called} にその面はもうありません（現在の大きさは {shape}）。元のファイルに戻してください。</translation>
+    </message>
+    <message>
         <source>{folder} is no OME-Zarr image, or is damaged ({error}).</source>
         <translation>{folder}は OME-Zarr 画像ではないか、破損しています（{error}）。</translation>
     </message>
@@ -2755,16 +2767,24 @@
         <translation>1つの画像には1～3のチャンネルと、それぞれの範囲が必要です。</translation>
     </message>
     <message>
-        <source>{path} is {now}, and was {before} when its axes were said. Put the original back, or open it anew.</source>
-        <translation>{path}は{now}ですが、軸を指定したときは{before}でした。元のファイルに戻すか、開き直してください。</translation>
-    </message>
-    <message>
-        <source>{path} has no plane {plane}.</source>
-        <translation>{path}に面{plane}はありません。</translation>
+        <source>{path} has no planes.</source>
+        <translation>{path} に面はありません。</translation>
     </message>
     <message>
         <source>{path} has no such channels.</source>
         <translation>{path}にそのチャンネルはありません。</translation>
+    </message>
+    <message>
+        <source>{path} has no channel {channels}: there are {n}, counted from 0.</source>
+        <translation>{path} にチャンネル {channels} はありません。0 から数えて {n}個です。</translation>
+    </message>
+    <message>
+        <source>{path}: {question} Say it by --axes, a letter for each axis, as in --axes {like}.</source>
+        <translation>{path}：{question} --axes に軸ごとに1文字で指定してください（例：--axes {like}）。</translation>
+    </message>
+    <message>
+        <source>{path} has {n} channels. Say by --channels which make the picture, as in --channels 0,1, or have each as an image of its own, by Q in the place of C in --axes.</source>
+        <translation>{path} には {n}個のチャンネルがあります。画像にするチャンネルを --channels で指定するか（例：--channels 0,1）、--axes の C を Q にして 1つずつ別の画像にしてください。</translation>
     </message>
     <message>
         <source>{path} has {n} channels. Choose which make the picture, or which of them is it.</source>
@@ -3547,6 +3567,22 @@
         <translation>まだ不明</translation>
     </message>
     <message>
+        <source>images by themselves</source>
+        <translation>別々の画像</translation>
+    </message>
+    <message>
+        <source>Grey, or red</source>
+        <translation>グレーまたは赤</translation>
+    </message>
+    <message>
+        <source>Green</source>
+        <translation>緑</translation>
+    </message>
+    <message>
+        <source>Blue</source>
+        <translation>青</translation>
+    </message>
+    <message>
         <source>Stack</source>
         <translation>スタック</translation>
     </message>
@@ -3617,6 +3653,14 @@
     <message>
         <source>What lies along this axis of the stack</source>
         <translation>スタックのこの軸に沿って何が並んでいるか</translation>
+    </message>
+    <message>
+        <source>channel {n}</source>
+        <translation>チャンネル {n}</translation>
+    </message>
+    <message>
+        <source>Which channel of the file is shown in this colour</source>
+        <translation>ファイルのどのチャンネルをこの色で表示するか</translation>
     </message>
     <message>
         <source>It is seen no farther.</source>
@@ -3908,6 +3952,21 @@
     <message>
         <source>{entry} has run lengths that do not add up to {height} × {width}.</source>
         <translation>{entry}のランレングスの合計が{height} × {width}になりません。</translation>
+    </message>
+    <message>
+        <source>Choose it under “Stack”.</source>
+        <translation>「スタック」で選んでください。</translation>
+    </message>
+    <message numerus="yes">
+        <source>Channels {channels} of the file make the picture: “Stack” has the choice of others.</source>
+        <comment>Channel {channels} of the file makes the picture: “Stack” has the choice of others.</comment>
+        <translation>
+            <numerusform>ファイルのチャンネル {channels} が画像になっています。「スタック」でほかを選べます。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Mixing the channels of all planes that were opened…</source>
+        <translation>開いたすべての面のチャンネルを混ぜています…</translation>
     </message>
 </context>
 </TS>

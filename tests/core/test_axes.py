@@ -13,9 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_sam_tune.core.errors import ImageError
-from napari_sam_tune.core.images.axes import Axes, axes_of_labels
+from napari_sam_tune.core.images.axes import Axes, as_said, axes_of_labels
 from napari_sam_tune.core.images.axes_of_file import axes_of_file
-from napari_sam_tune.core.images.planes import Mix, PlanesOfFile
+from napari_sam_tune.core.images.mix import Mix
+from napari_sam_tune.core.images.planes import (
+    PlaneOfFile,
+    Reading,
+    images_of,
+    open_plane,
+    stack_of_file,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,12 +46,13 @@ def check_whole(path: Path, order: str) -> None:
     found = axes_of_file(path)
     assert [axis.role for axis in found] == [ROLES[axis] for axis in order]
     assert found.question is None
-    file = PlanesOfFile(path)
+    file = stack_of_file(path)
     along = [axis for axis in order if axis in "TZ"]
     at = {"T": 1, "Z": 3}
-    plane = file.read_channels([at[axis] for axis in along])
-    assert np.array_equal(plane, numbered("TZCYX")[1, 3])
-    assert len(file.planes) == 10
+    image = file.image([at[axis] for axis in along])
+    assert PlaneOfFile.from_json(image.plane.to_json()) == image.plane
+    assert np.array_equal(image.read(), numbered("TZYXC")[1, 3])
+    assert len(file.images()) == len({one.name for one in file.images()}) == 10
 
 
 @QUICK
@@ -108,16 +116,19 @@ def test_what_a_file_does_not_say_is_asked_and_never_guessed(tmp_path: Path, cou
     assert [axis.role for axis in axes] == [None, "rows", "columns"]
     assert str(count) in str(axes.question)
     assert ("colours" in str(axes.question)) == (count == 3)
-    with pytest.raises(ImageError, match="does not say"):
-        PlanesOfFile(path)
-    said = axes.with_roles(["slices", "rows", "columns"])
-    assert said.question is None
-    assert np.array_equal(PlanesOfFile(path, said).read([1]), stack[1])
-    assert said.name_of([1]) == "z 1"
+    with pytest.raises(ImageError, match="--axes ZYX"):
+        images_of(path, Reading())
+    images = images_of(path, Reading("zyx"))
+    assert [image.name for image in images] == [f"a.tif [z {n}]" for n in range(count)]
+    assert np.array_equal(images[1].read(), stack[1])
     with pytest.raises(ImageError, match="rows"):
         axes.with_roles(["rows", "rows", "columns"])
-    with pytest.raises(ImageError, match="× 16 × 20"):
-        PlanesOfFile(path, Axes((said.axes[0], *axes_of_labels("yx", (9, 9)).axes)))
+    with pytest.raises(ImageError, match="names 2 axes"):
+        as_said(axes, "YX")
+    with pytest.raises(ImageError, match="names no axes"):
+        as_said(axes, "WYX")
+    with pytest.raises(ImageError, match="no such plane"):
+        open_plane(path, PlaneOfFile((count, "rows", "columns")))
 
 
 def test_pages_without_a_word_are_a_question_and_one_page_is_none(tmp_path: Path) -> None:
@@ -128,7 +139,7 @@ def test_pages_without_a_word_are_a_question_and_one_page_is_none(tmp_path: Path
     assert axes_of_file(path).question is not None
     tifffile.imwrite(path, np.zeros((1, 16, 20), np.uint8), photometric="minisblack")
     assert axes_of_file(path).question is None
-    assert not axes_of_file(path).is_stack
+    assert stack_of_file(path) is None
 
 
 def test_labels_of_a_layer_tell_or_ask() -> None:
@@ -157,11 +168,13 @@ def test_channels_of_any_kind_make_one_picture_alike_in_all_planes(tmp_path: Pat
     )
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, stack, metadata={"axes": "ZCYX"}, photometric="minisblack")
-    file = PlanesOfFile(path)
+    file = stack_of_file(path)
     with pytest.raises(ImageError, match="2 channels"):
-        file.read([0])
-    mix = file.mix([0, 1])
-    pictures = [file.read([z], mix) for z in range(4)]
+        file.image([0]).read()
+    with pytest.raises(ImageError, match="--channels 0,1"):
+        images_of(path, Reading())
+    pictures = [image.read() for image in images_of(path, Reading(channels=(0, 1)))]
+    mix = file.mixed([0, 1]).mix
     assert all(picture.shape == (16, 20, 3) for picture in pictures)
     brightest = [int(picture[..., 0].max()) for picture in pictures]
     assert brightest == sorted(brightest)
@@ -169,5 +182,9 @@ def test_channels_of_any_kind_make_one_picture_alike_in_all_planes(tmp_path: Pat
     assert brightest[3] == 255
     assert all(int(picture[..., 1].max()) == 255 for picture in pictures)
     assert Mix.from_json(mix.to_json()) == mix
-    grey = file.read([2], file.mix([1]))
-    assert grey.shape == (16, 20)
+    assert file.mixed([1]).image([2]).read().shape == (16, 20)
+    with pytest.raises(ImageError, match="no channel 2"):
+        file.mixed([2])
+    each = images_of(path, Reading("ZQYX"))
+    assert len(each) == 8
+    assert np.array_equal(each[-1].read(), stack[3, 1])

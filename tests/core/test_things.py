@@ -13,7 +13,7 @@ from test_project import blob, register, reopened
 from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.exchange.merging import Merge
 from napari_sam_tune.core.images.axes import axes_of_labels
-from napari_sam_tune.core.images.planes import Mix
+from napari_sam_tune.core.images.mix import Mix
 from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.project.stacks import Stack
 

@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 
 from napari_sam_tune.core.project.stacks import IN_A_RUN
 from napari_sam_tune.core.scoring import iou
-from napari_sam_tune.ui.inference import Kind
+from napari_sam_tune.ui.inference import Interrupted, Kind
 from napari_sam_tune.ui.views.fields import ComboBox
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -82,6 +82,62 @@ def test_a_mask_is_carried_through_a_stack_by_keys(desk, stack):
     view.in_3d.click()
     assert desk.viewer.dims.ndisplay == 2
     assert volume not in desk.viewer.layers
+
+
+def open_slices(desk, stack) -> None:
+    desk.viewer.add_image(stack, name="part", axis_labels=("z", "y", "x"))
+    desk.panel.start.viewer_chosen.emit()
+    desk.wait_ready()
+
+
+def test_what_was_accepted_is_learnt_before_it_is_carried_whatever_came_between(
+    desk, stack, monkeypatch
+):
+    """A click that came right before the accept interrupts learning: planes were lost by that."""
+    open_slices(desk, stack)
+    answerer, order = desk.session.answerer, []
+    learn, carry = answerer.learn, answerer.carry
+
+    def interrupted(checkpoint=None):
+        if checkpoint is not None:
+            raise Interrupted
+        order.append("learnt")
+        learn()
+
+    def carried(*said):
+        order.append("carried")
+        return carry(*said)
+
+    desk.propose((90, 80))
+    monkeypatch.setattr(answerer, "learn", interrupted)
+    monkeypatch.setattr(answerer, "carry", carried)
+    desk.hand.press(Qt.Key.Key_Q)
+    desk.hand.press(Qt.Key.Key_K, SHIFT)
+    wait_carried(desk)
+    assert order[:2] == ["learnt", "carried"]
+
+
+def test_a_correction_by_paint_alone_leads_the_planes_after_it_again(desk, stack):
+    open_slices(desk, stack)
+    desk.propose((90, 80))
+    desk.hand.press(Qt.Key.Key_Q)
+    (start,) = desk.session.project.annotations()
+    desk.hand.press(Qt.Key.Key_K, SHIFT)
+    wait_carried(desk)
+    before = desk.session.waiting(start.id)
+    assert {"part [z 1]", "part [z 2]"} <= before.keys()
+    desk.viewer.dims.set_current_step(0, 1)
+    desk.wait(lambda: desk.session.state.image_id == "part [z 1]")
+    desk.wait_ready()
+    painted = before["part [z 1]"].full_mask
+    painted[70:80, 80:100] = True
+    desk.session.accept(painted)
+    corrected = desk.session.project.annotations("part [z 1]")[0]
+    assert not corrected.prompts
+    wait_carried(desk)
+    after = desk.session.waiting(start.id)
+    assert after["part [z 2]"] is not before["part [z 2]"]
+    assert desk.session.project.annotations("part [z 1]")[0].id == corrected.id  # by hand: it stays
 
 
 def test_the_stack_knows_its_axes_again_and_says_names_people_can_read(desk, stack):

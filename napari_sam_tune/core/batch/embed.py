@@ -15,11 +15,12 @@ from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.exchange.left_out import named
 from napari_sam_tune.core.images.large_image import name_of_image
 from napari_sam_tune.core.images.names import absolute
-from napari_sam_tune.core.images.opening import open_image
+from napari_sam_tune.core.images.planes import ImageInFile, Reading
 from napari_sam_tune.core.models.checkpoints import load_base, resolve_device
 from napari_sam_tune.core.pixel_classifier.features import FeatureExtractor
 from napari_sam_tune.core.project.image_files import list_all_images
 from napari_sam_tune.core.project.project import Project
+from napari_sam_tune.core.project.stack_files import images_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,12 +41,29 @@ SHARES: Final = 100
 """A folder is handed out in at least so many shares, however few images those are."""
 
 
+AS_THEY_SAY: Final = Reading()
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A file that holds images nobody can tell apart yet.
+
+    Attributes:
+        path: the file.
+        why: for a person.
+
+    """
+
+    path: Path
+    why: str
+
+
 @dataclass(frozen=True)
 class EmbedStep:
     """One image of the folder is done.
 
     Attributes:
-        path: the image.
+        path: the image's file.
         done: images done so far, this one included.
         total: images there are.
         encoded: False where it was in the cache already, or could not be read.
@@ -61,11 +79,38 @@ class EmbedStep:
 
 
 def embed_folder(
-    project: Project, predictor: Predictor, folder: Path, *, recursive: bool = False
+    project: Project,
+    predictor: Predictor,
+    folder: Path,
+    *,
+    recursive: bool = False,
+    reading: Reading = AS_THEY_SAY,
 ) -> Iterator[EmbedStep]:
-    """Encode the images of a folder into a project's embedding cache; see `embed_images`."""
+    """Encode the images of a folder, planes of stacks among them; see `embed_images`.
+
+    Args:
+        project: into whose cache.
+        predictor: see `embed_images`.
+        folder: of images.
+        recursive: look into its subfolders as well.
+        reading: how stacks are read; as they were said in the project where nothing is said.
+
+    """
     cache = open_cache(project)
-    yield from embed_images(predictor, cache, list_all_images(folder, recursive=recursive))
+    yield from embed_images(predictor, cache, _listed(project, folder, reading, recursive))
+
+
+def _listed(
+    project: Project, folder: Path, reading: Reading, recursive: bool = False
+) -> list[ImageInFile | Unread]:
+    """List images of a folder, and why stacks of it cannot be read."""
+    found: list[ImageInFile | Unread] = []
+    for path in list_all_images(folder, recursive=recursive):
+        try:
+            found += images_known(project, path, reading)
+        except ImageError as error:
+            found.append(Unread(path, named(error, path.name)))
+    return found
 
 
 def embed_folder_on(
@@ -75,6 +120,7 @@ def embed_folder_on(
     folder: Path,
     *,
     device: str = "auto",
+    reading: Reading = AS_THEY_SAY,
 ) -> Iterator[EmbedStep]:
     """Encode the images of a folder on a cluster, into the same cache with the same bytes.
 
@@ -84,29 +130,36 @@ def embed_folder_on(
         base: the model that encodes, loaded by every worker.
         folder: of images.
         device: of each worker; see `resolve_device`.
+        reading: see `embed_folder`.
 
     Raises:
         ClusterError: see `Cluster.each`.
         StorageError: the disk is full.
 
     """
-    paths = [absolute(path) for path in list_all_images(folder)]
+    listed = _listed(project, absolute(folder), reading)
+    images = [image for image in listed if isinstance(image, ImageInFile)]
+    unread = [one for one in listed if isinstance(one, Unread)]
     # each piece costs this program some milliseconds: large folders are handed out by the dozen
-    at_once = min(MOST_AT_ONCE, max(1, len(paths) // SHARES))
+    at_once = min(MOST_AT_ONCE, max(1, len(images) // SHARES))
     pieces = [
-        _ImagesToEmbed(tuple(paths[first : first + at_once]), project.path, base, device)
-        for first in range(0, len(paths), at_once)
+        _ImagesToEmbed(tuple(images[first : first + at_once]), project.path, base, device)
+        for first in range(0, len(images), at_once)
     ]
     results = chain.from_iterable(cluster.each(pieces, into=project.path))
-    for done, (path, (encoded, error)) in enumerate(zip(paths, results, strict=True), start=1):
-        yield EmbedStep(path, done, len(paths), encoded, error)
+    done = 0
+    for image, (encoded, error) in zip(images, results, strict=True):
+        done += 1
+        yield EmbedStep(image.path, done, len(listed), encoded, error)
+    for number, one in enumerate(unread, start=1):
+        yield EmbedStep(one.path, done + number, len(listed), encoded=False, error=one.why)
 
 
 @dataclass(frozen=True)
 class _ImagesToEmbed:
     """Images to be encoded on a worker."""
 
-    paths: tuple[Path, ...]
+    images: tuple[ImageInFile, ...]
     project: Path
     base: BaseRef
     device: str
@@ -114,17 +167,17 @@ class _ImagesToEmbed:
     @property
     def files(self) -> tuple[Path, ...]:
         """See `Piece`."""
-        return self.project, *self.paths
+        return self.project, *dict.fromkeys(image.path for image in self.images)
 
     def do(self) -> list[tuple[bool, str | None]]:
         """Return of each whether it was encoded, and why it was left out; see `EmbedStep`."""
         means = kept(_means, self.project, self.base, self.device)
         done: list[tuple[bool, str | None]] = []
-        for path in self.paths:
+        for image in self.images:
             try:
-                done.append((embed_image(*means, *_read(path)), None))
+                done.append((embed_image(*means, *_read(image)), None))
             except ImageError as problem:
-                done.append((False, named(problem, path.name)))
+                done.append((False, named(problem, image.name)))
         return done
 
 
@@ -137,7 +190,7 @@ def _means(
 
 
 def embed_images(
-    predictor: Predictor, cache: EmbeddingCache, paths: Sequence[Path]
+    predictor: Predictor, cache: EmbeddingCache, images: Sequence[ImageInFile | Unread]
 ) -> Iterator[EmbedStep]:
     """Encode image files that are not in the cache yet, in order; yields after each.
 
@@ -147,7 +200,7 @@ def embed_images(
     Args:
         predictor: its open image stays open.
         cache: where the embeddings go.
-        paths: image files; of large images the tiles in which they are searched are encoded. One
+        images: on disk; of large images the tiles in which they are searched are encoded. One
             that cannot be read is skipped, and the step says why.
 
     Raises:
@@ -157,13 +210,16 @@ def embed_images(
     extractor = FeatureExtractor(predictor.device)
     reader = ThreadPoolExecutor(1, thread_name_prefix="sam-tune-read")
     try:
-        for done, (path, pending) in enumerate(_read_ahead(reader, paths), start=1):
+        for done, (image, pending) in enumerate(_read_ahead(reader, images), start=1):
             encoded, error = False, None
-            try:
-                encoded = embed_image(predictor, extractor, cache, *pending.result())
-            except ImageError as problem:
-                error = named(problem, path.name)
-            yield EmbedStep(path, done, len(paths), encoded, error)
+            if isinstance(image, Unread):
+                error = image.why
+            elif pending is not None:
+                try:
+                    encoded = embed_image(predictor, extractor, cache, *pending.result())
+                except ImageError as problem:
+                    error = named(problem, image.name)
+            yield EmbedStep(image.path, done, len(images), encoded, error)
     finally:
         reader.shutdown(cancel_futures=True)
 
@@ -172,16 +228,17 @@ Read = tuple["NDArray[Any] | LargeImage", str]
 
 
 def _read_ahead(
-    reader: ThreadPoolExecutor, paths: Sequence[Path]
-) -> Iterator[tuple[Path, Future[Read]]]:
-    ahead: deque[tuple[Path, Future[Read]]] = deque()
-    for path in paths:
-        ahead.append((path, reader.submit(_read, path)))
+    reader: ThreadPoolExecutor, images: Sequence[ImageInFile | Unread]
+) -> Iterator[tuple[ImageInFile | Unread, Future[Read] | None]]:
+    ahead: deque[tuple[ImageInFile | Unread, Future[Read] | None]] = deque()
+    for image in images:
+        pending = reader.submit(_read, image) if isinstance(image, ImageInFile) else None
+        ahead.append((image, pending))
         if len(ahead) > READ_AHEAD:
             yield ahead.popleft()
     yield from ahead
 
 
-def _read(path: Path) -> Read:
-    image = open_image(path)
-    return image, name_of_image(image)
+def _read(image: ImageInFile) -> Read:
+    pixels = image.open()
+    return pixels, name_of_image(pixels)

@@ -17,7 +17,7 @@ from napari_sam_tune.core.images.files import spatial_shape
 from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.images.large_zarr import is_zarr
 from napari_sam_tune.core.images.names import composed
-from napari_sam_tune.core.images.opening import open_image
+from napari_sam_tune.core.images.planes import Reading, images_of
 from napari_sam_tune.core.images.rgb_source import rgb_source, shape_of_image
 from napari_sam_tune.core.project.image_files import list_all_images
 from napari_sam_tune.core.promptless.head import PromptlessModel
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.exchange.left_out import LeftOut
     from napari_sam_tune.core.geometry.placed_mask import PlacedMask
     from napari_sam_tune.core.geometry.windows import Window
+    from napari_sam_tune.core.images.planes import ImageInFile
     from napari_sam_tune.core.prompts import Mask, Proposal
     from napari_sam_tune.core.suggestions.suggestion import Suggestion
 
@@ -104,40 +105,48 @@ def _numbers(kind: str, text: str, names: Sequence[str]) -> list[float]:
     return numbers
 
 
-def find_images(given: Sequence[Path], out: Path, left_out: LeftOut) -> list[Path]:
+def find_images(
+    given: Sequence[Path], out: Path, left_out: LeftOut, reading: Reading | None = None
+) -> list[ImageInFile]:
     """Return the images named, and those in the folders named, in natural order.
 
     Args:
         given: images, and folders of them.
         out: where the masks go; those of an earlier run, if they lie there, are no images to ask.
-        left_out: told of those that share a name without suffix, so that their masks would too.
+        left_out: told of those that share a name without suffix, so that their masks would too,
+            and of stacks of which nobody says what they are.
+        reading: how stacks are read; None: as they say themselves.
 
     Raises:
         ImageError: there is none, none can be told from the others, or a folder cannot be read.
 
     """
-    listed = [file for path in given for file in _images_of(path)]
-    stems = {composed(path.stem) for path in listed}
-    found = [path for path in dict.fromkeys(listed) if not _is_answer(path, out, stems)]
+    files = [file for path in given for file in _files_of(path)]
+    every = left_out.take(
+        IMAGE, dict.fromkeys(files), lambda path: images_of(path, reading or Reading())
+    )
+    listed = [image for images in every for image in images]
+    stems = {composed(image.stem) for image in listed}
+    found = [image for image in listed if not _is_answer(image.path, out, stems)]
     if not found:
         raise ImageError(f"There is no image in {', '.join(str(path) for path in given)}.")
-    by_stem: dict[str, list[Path]] = {}
-    for path in found:
-        by_stem.setdefault(composed(path.stem), []).append(path)
+    by_stem: dict[str, list[ImageInFile]] = {}
+    for image in found:
+        by_stem.setdefault(composed(image.stem), []).append(image)
 
-    def alone(path: Path) -> Path:
-        others = [other for other in by_stem[composed(path.stem)] if other != path]
+    def alone(image: ImageInFile) -> ImageInFile:
+        others = [other for other in by_stem[composed(image.stem)] if other != image]
         if others:
             raise ImageError(
-                f"{path} and {others[0]} would get the same name for their masks; rename one, or "
-                "give them to two commands."
+                f"{image.path} and {others[0].path} would get the same name for their masks; "
+                "rename one, or give them to two commands."
             )
-        return path
+        return image
 
     return left_out.take(IMAGE, found, alone)
 
 
-def _images_of(path: Path) -> list[Path]:
+def _files_of(path: Path) -> list[Path]:
     return list_all_images(path) if path.is_dir() and not is_zarr(path) else [path]
 
 
@@ -148,7 +157,9 @@ def _is_answer(path: Path, out: Path, stems: Collection[str]) -> bool:
     return is_drawn and path.parent.resolve() == out.resolve()
 
 
-def answerable(images: Sequence[Path], prompts: Sequence[Prompt], left_out: LeftOut) -> list[Path]:
+def answerable(
+    images: Sequence[ImageInFile], prompts: Sequence[Prompt], left_out: LeftOut
+) -> list[ImageInFile]:
     """Return the images that can be read and in which all prompts lie.
 
     Raises:
@@ -157,14 +168,14 @@ def answerable(images: Sequence[Path], prompts: Sequence[Prompt], left_out: Left
 
     """
 
-    def checked(path: Path) -> Path:
-        image = open_image(path)
-        shape = image.shape[:2] if isinstance(image, LargeImage) else spatial_shape(image)
+    def checked(image: ImageInFile) -> ImageInFile:
+        pixels = image.open()
+        shape = pixels.shape[:2] if isinstance(pixels, LargeImage) else spatial_shape(pixels)
         for prompt in prompts:
             prompt.clipped((shape[0], shape[1]))
-        return path
+        return image
 
-    return left_out.take(IMAGE, images, checked, lambda path: path.name)
+    return left_out.take(IMAGE, images, checked, lambda image: image.name)
 
 
 def predict(

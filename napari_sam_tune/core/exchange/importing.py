@@ -24,7 +24,7 @@ from napari_sam_tune.core.images.files import spatial_shape
 from napari_sam_tune.core.images.names import composed
 from napari_sam_tune.core.project.annotations import NewAnnotation
 from napari_sam_tune.core.project.class_colours import free_colour
-from napari_sam_tune.core.project.images import check_texts
+from napari_sam_tune.core.project.image_places import check_texts
 from napari_sam_tune.core.project.naming import checked_label
 from napari_sam_tune.core.project.review import Attribute
 from napari_sam_tune.core.project.split import place, split_groups, split_place
@@ -150,6 +150,8 @@ def import_images(
     splits = _decide_splits(images, contents, options)
     strata = _strata(contents)
     by_place = _is_split_by_place(project, images, splits)
+    for stack in {image.stack.name: image.stack for image in images if image.stack}.values():
+        project.set_stack(stack)
     for image in images:
         group = image.group or image.name
         yield _Import(project, name, image, options, by_place).run(splits[group], strata[group])
@@ -262,6 +264,7 @@ class _Import:
             shape=shape,
             content_hash=self.project.content_of(pixels, self.image.name),
             path=self.image.path if has_file else None,
+            plane=self.image.plane,
             array=None if has_file else pixels,
             group=self.image.group,
             stratum=stratum,
@@ -345,6 +348,7 @@ class _Import:
                 split=self._split(record, source),
             ),
             review=source.review,
+            thing=None if source.thing is None else f"{self.dataset}/{source.thing}",
         )
 
     def _know_attributes(self, label: str, review: Review) -> None:

@@ -15,6 +15,7 @@ from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.images.files import read_image, spatial_shape
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.pictures import open_picture
+from napari_sam_tune.core.images.planes import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.geometry.windows import BoundingBox
+    from napari_sam_tune.core.images.planes import PlaneOfFile
     from napari_sam_tune.core.project.review import Review
     from napari_sam_tune.core.project.split import Split
+    from napari_sam_tune.core.project.stacks import Stack
     from napari_sam_tune.core.prompts import Mask
 
 DEFAULT_LABEL: Final = "defect"
@@ -47,6 +50,7 @@ class SourceObject:
         lasting: the id goes along with the object when other objects come and go; numbers that
             count entries do not.
         review: what was said of it in the project it was exported from; None where nothing was.
+        thing: names what it is a mask of in all planes of a stack; None of a thing by itself.
 
     """
 
@@ -57,6 +61,7 @@ class SourceObject:
     record: str | None = None
     lasting: bool = False
     review: Review | None = None
+    thing: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +116,8 @@ class SourceImage(ABC):
         is_whole: no object of it was left out; an image that is not whole is not done.
         review: what was said of it in the project it was exported from, or None.
         remark: what was understood that the source does not say, in words, or None.
+        plane: which plane of the file it is; None where it is all of it.
+        stack: of which it is a plane, or None.
         turn: orientation of the pixels its labels lie on, which the import turns upright with
             them; see `which_way`.
         is_painted: its labels are pictures, which programs draw that may or may not turn images.
@@ -131,6 +138,8 @@ class SourceImage(ABC):
     is_whole: bool = True
     review: Review | None = None
     remark: str | None = None
+    plane: PlaneOfFile | None = None
+    stack: Stack | None = None
     turn: int = UPRIGHT
 
     @property
@@ -233,6 +242,7 @@ class Location:
         manifest: CSV with a row per image.
         class_column: column (GeoJSON: property) that holds the class.
         group_column: column of the manifest that holds the group.
+        reading: how stacks are read.
 
     """
 
@@ -242,3 +252,4 @@ class Location:
     manifest: Path | None = None
     class_column: str | None = None
     group_column: str | None = None
+    reading: Reading = field(default_factory=Reading)

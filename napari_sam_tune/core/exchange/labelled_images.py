@@ -163,6 +163,11 @@ def mask_objects(path: Path, shape: tuple[int, int]) -> Iterator[LabelledObject]
     """
     mask = read_mask(path)
     require_shape(path, mask.shape, shape)
+    yield from objects_of(mask, shape)
+
+
+def objects_of(mask: NDArray[Any], shape: tuple[int, int]) -> Iterator[LabelledObject]:
+    """Give the objects of a mask (H, W) that was read; see `true_objects`."""
     labels = _object_labels(mask)
     for number, window in enumerate(ndimage.find_objects(labels), start=1):
         if window is not None:

@@ -26,6 +26,7 @@ from napari_sam_tune.core.exchange.merging_reviews import (
 from napari_sam_tune.core.exchange.merging_stacks import join_stacks
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.project.class_colours import free_colour
+from napari_sam_tune.core.project.image_files import is_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -173,12 +174,12 @@ class Merge:
         if pair.here is None:
             joined = self._add_image(there, groups)
             self.report.images += 1
-            if file is not None and not file.is_file():
+            if file is not None and not is_there(file):
                 self.report.missing.append(joined.id)
         else:
             joined = pair.here
             self.report.known_images += 1
-            if file is not None and file.is_file():  # this project may have lost its own
+            if file is not None and is_there(file):  # this project may have lost its own
                 joined = self._project.add_image(
                     joined.id, shape=joined.shape, content_hash=joined.content_hash, path=file
                 )
@@ -194,6 +195,7 @@ class Merge:
             shape=there.shape,
             content_hash=there.content_hash,
             path=None if there.path is None else self._other.path / there.path,
+            plane=there.plane,
             array=self._other.read_image(there.id) if there.path is None else None,
             group=groups.get(there.group, group),
             stratum=there.stratum,

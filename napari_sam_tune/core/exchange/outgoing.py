@@ -222,7 +222,7 @@ def _image_out(
         name=record.id,
         shape=record.shape,
         objects=_Records(kept, None if stack is None else project.thing_of),
-        path=None if record.path is None else Path(os.path.normpath(project.path / record.path)),
+        path=_file_of(project, record),
         group=record.group,
         split=record.split,
         no_defect=not kept and project.is_empty(record.id),
@@ -230,6 +230,13 @@ def _image_out(
         read=lambda: project.open_image(record.id),
         stack=stack,
     )
+
+
+def _file_of(project: Project, record: ImageRecord) -> Path | None:
+    """Return the file that is an image; of a plane of a file there is none."""
+    if record.path is None or record.plane is not None:
+        return None
+    return Path(os.path.normpath(project.path / record.path))
 
 
 class _Records(Sequence[ObjectOut]):

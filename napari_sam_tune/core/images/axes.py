@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from napari_sam_tune.core.errors import ImageError
@@ -32,6 +33,9 @@ ROLE_NAMES: Final[Mapping[Role, str]] = {
 }
 SHORT: Final[Mapping[Role, str]] = {"slices": "z", "time": "t", "channels": "c", "other": "p"}
 """Letters in the names of planes."""
+Parts = tuple[int | Role, ...]
+"""Of each axis of an array: where a plane lies along it, or what the axis is in the plane."""
+_LETTERS: Final = frozenset("XYZTCSQ")
 _WORDS: Final[Mapping[str, Role]] = {
     **dict.fromkeys(("y", "row", "rows", "height"), "rows"),
     **dict.fromkeys(("x", "column", "columns", "width"), "columns"),
@@ -155,8 +159,23 @@ class Axes:
 
     @property
     def is_stack(self) -> bool:
-        """Whether there is more than one plane."""
-        return any(self.axes[i].size > 1 for i in self.along)
+        """Whether somebody has to say which plane or which channels are meant.
+
+        Three channels without colours of their own are taken for colours, as they ever were.
+        """
+        channels = 1 if (axis := self.of("channels")) is None else axis.size
+        several = channels > 1 and (channels != _COLOURS[0] or self.of("colours") is not None)
+        return several or any(self.axes[i].size > 1 for i in self.along)
+
+    @property
+    def planes(self) -> list[tuple[int, ...]]:
+        """Where each plane is along `along`, in the order of the axes."""
+        return list(product(*(range(self.axes[place].size) for place in self.along)))
+
+    def parts_of(self, plane: Sequence[int]) -> Parts:
+        """Return where a plane lies along each axis, or what the axis is in it."""
+        at = dict(zip(self.along, plane, strict=True))
+        return tuple(at.get(i, axis.role or "other") for i, axis in enumerate(self.axes))
 
     def with_roles(self, roles: Sequence[Role | None]) -> Axes:
         """Return them as a person says they are, one role for each.
@@ -178,14 +197,9 @@ class Axes:
 
         """
         several = [(self.axes[i], at) for i, at in zip(self.along, plane, strict=True)]
-        letters = [
-            SHORT.get(axis.role or "other", "p") if axis.role in ("slices", "time")
-            else (axis.name.lower() or "p")
-            for axis, _ in several
-        ]  # fmt: skip
         shown = [
-            f"{letter} {at}"
-            for letter, (axis, at) in zip(letters, several, strict=True)
+            str(at) if axis.role is None else f"{letter_of(axis)} {at}"
+            for axis, at in several
             if axis.size > 1
         ]
         return ", ".join(shown)
@@ -208,6 +222,12 @@ class Axes:
             return cls(tuple(_axis(one) for one in said))
         except ImageError as error:
             raise ValueError(str(error)) from error
+
+
+def letter_of(axis: Axis) -> str:
+    """Return what an axis is called in the names of planes: z, t, or as the file calls it."""
+    short = SHORT.get(axis.role or "other", "p")
+    return short if axis.role in ("slices", "time") else axis.name.lower() or short
 
 
 def _axis(said: object) -> Axis:
@@ -243,6 +263,78 @@ def length(value: object) -> float | None:
     except (TypeError, ValueError):
         return None
     return number if 0 < number < math.inf else None
+
+
+def as_said(axes: Axes, letters: str) -> Axes:
+    """Return axes as a person says by letters that they are.
+
+    Args:
+        axes: as the file says.
+        letters: one for each axis, or for each that is longer than one: Z slices, T moments, C
+            channels of one picture, S colours, Y rows, X columns, Q images by themselves.
+
+    Raises:
+        ImageError: they are no such letters, or too many or too few for these axes.
+
+    """
+    said = letters.strip().upper()
+    several = [i for i, axis in enumerate(axes) if axis.size > 1]
+    places = list(range(len(axes.axes))) if len(said) == len(axes.axes) else several
+    if not said or set(said) - _LETTERS or not {"Y", "X"} <= set(said):
+        raise ImageError(
+            tr(
+                "“{letters}” names no axes: give a letter for each, in the order of the file. Z is "
+                "slices, T moments, C channels, Y rows, X columns, S colours, and Q images by "
+                "themselves, as in TZCYX.",
+                letters=letters,
+            )
+        )
+    if len(said) != len(places):
+        raise ImageError(
+            tr(
+                "{letters} names {n} axes, and there are {m}: {sides}.",
+                letters=said,
+                n=len(said),
+                m=len(several),
+                sides=" × ".join(map(str, axes.shape)),
+            )
+        )
+    roles = dict(zip(places, (role_named(one) or "other" for one in said), strict=True))
+    named = [roles.get(i, axis.role) for i, axis in enumerate(axes)]
+    taken = set(roles.values())
+    # an axis one plane long that nobody speaks of leaves its role to the one that is meant
+    freed = [None if i not in roles and r in taken else r for i, r in enumerate(named)]
+    return axes.with_roles(freed)
+
+
+def letters_like(axes: Axes) -> str:
+    """Return letters that could be said of axes, as an example: slices where nothing is known."""
+    known: dict[Role | None, str] = {
+        "slices": "Z", "time": "T", "channels": "C", "rows": "Y", "columns": "X", "colours": "S",
+    }  # fmt: skip
+    free = iter([one for one in "ZT" if one not in {known.get(axis.role) for axis in axes}])
+    several = [axis for axis in axes if axis.size > 1]
+    return "".join(known.get(axis.role) or next(free, "Q") for axis in several)
+
+
+def check_parts(parts: Parts, shape: Sequence[int], called: str) -> None:
+    """Refuse a plane that an array does not have.
+
+    Raises:
+        ImageError: there is no such plane.
+
+    """
+    fits = len(parts) == len(shape) and all(
+        isinstance(part, str) or 0 <= part < size for part, size in zip(parts, shape, strict=False)
+    )
+    if not fits:
+        raise ImageError(
+            tr(
+                "{called} has no such plane any more: it is {shape}. Put the original back.",
+                called=called,
+                shape=" × ".join(map(str, shape)),
+            )
+        )
 
 
 def axes_of_letters(letters: str, shape: Sequence[int]) -> Axes:

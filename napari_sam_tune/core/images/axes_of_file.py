@@ -5,7 +5,6 @@ TIFF: OME-XML, ImageJ's description, or the axes that tifffile wrote; OME-Zarr: 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +15,7 @@ from napari_sam_tune.core.images.axes import (
     Axes,
     Axis,
     Role,
+    axes_of_labels,
     axes_of_letters,
     length,
     role_named,
@@ -26,7 +26,7 @@ from napari_sam_tune.core.images.tiff_picture import TiffPicture
 from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     Steps = Mapping[Role, tuple[float | None, str | None]]
 
@@ -106,36 +106,16 @@ def _steps_of_imagej(said: Mapping[str, Any], page: Any) -> Steps:
     }
 
 
-@contextmanager
-def opened_array(path: Path) -> Iterator[Any]:
-    """Open a file's array, of which only what is asked for is read, in the order of its axes.
-
-    Raises:
-        ImageError: as `axes_of_file`.
-
-    """
-    import zarr
-
-    if path.is_dir():
-        yield _multiscale(path)[1]
-        return
-    with open_picture(path, lazily=True) as picture:
-        if not isinstance(picture, TiffPicture):
-            picture.check_held()
-            yield picture.read()
-            return
-        with picture.series.aszarr() as store:
-            yield zarr.open_array(store, mode="r")
-
-
 def axes_of_zarr(folder: Path) -> Axes:
-    """Return the axes of an OME-Zarr image, of its first multiscale.
+    """Return the axes of an OME-Zarr image, of its first multiscale, or of a bare zarr array.
 
     Raises:
         ImageError: it is none, or is damaged.
 
     """
     scale, array = _multiscale(folder)
+    if scale is None:
+        return _axes_of_array(array)
     try:
         return _axes_of_multiscale(scale, array.shape)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -144,12 +124,24 @@ def axes_of_zarr(folder: Path) -> Axes:
         raise _damaged(folder, error) from error
 
 
-def _multiscale(folder: Path) -> tuple[Mapping[str, Any], Any]:
+def _axes_of_array(array: Any) -> Axes:
+    """Return the axes of a zarr array by the names it may have; the last are taken as they lie."""
+    names = getattr(array.metadata, "dimension_names", None) or ()
+    *before, last = array.shape
+    if len(array.shape) > 2 and last in (3, 4) and not names:
+        axes = axes_of_labels((), before)
+        return Axes((*axes, Axis("", last, "colours")))
+    return axes_of_labels([name or "" for name in names], array.shape)
+
+
+def _multiscale(folder: Path) -> tuple[Mapping[str, Any] | None, Any]:
     """Return what an OME-Zarr says of its first multiscale, and its largest array."""
     import zarr
 
     try:
-        group = zarr.open_group(folder, mode="r")
+        group = zarr.open(folder, mode="r")
+        if isinstance(group, zarr.Array):
+            return None, group
         attributes: Any = dict(group.attrs)
         scale = attributes.get("ome", attributes)["multiscales"][0]
         return scale, group[scale["datasets"][0]["path"]]

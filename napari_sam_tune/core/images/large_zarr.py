@@ -11,6 +11,7 @@ import zarr
 
 from napari_sam_tune.core.documents import read_json
 from napari_sam_tune.core.errors import ImageError, SamTuneError
+from napari_sam_tune.core.images.axes import check_parts
 from napari_sam_tune.core.images.blosc_chunks import check_blosc
 from napari_sam_tune.core.images.files import list_files
 from napari_sam_tune.core.images.zarr_levels import Level, described, levels_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam_tune.core.geometry.windows import Window
+    from napari_sam_tune.core.images.axes import Parts
     from napari_sam_tune.core.images.picture import Pixels
 
 _MOST_AT_ONCE: Final = 256 << 20
@@ -32,6 +34,11 @@ _DESCRIPTIONS: Final = ("zarr.json", ".zattrs")
 class ZarrSource:
     """The pixels of an image in a `.zarr`, from the disk whenever they are asked for.
 
+    Args:
+        path: the folder.
+        parts: of one plane of a stack, where it lies along each axis, or what the axis is; None of
+            an image.
+
     Attributes:
         shapes: (H, W) of each level, finest first.
         channels: () or (C,).
@@ -40,14 +47,20 @@ class ZarrSource:
 
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, parts: Parts | None = None) -> None:
         levels = _levels(path)
         arrays = [(level.path, _opened(level.path)) for level in levels]
         first = arrays[0][1]
-        axes = _axes(path, first, levels[0].axes)
-        self._y, self._x = axes.index("y"), axes.index("x")
+        if parts is None:
+            axes = _axes(path, first, levels[0].axes)
+            self._y, self._x = axes.index("y"), axes.index("x")
+        else:
+            check_parts(parts, first.shape, str(path))
+            self._y, self._x = parts.index("rows"), parts.index("columns")
+        self._at = {n: part for n, part in enumerate(parts or ()) if isinstance(part, int)}
         others = [n for n in range(first.ndim) if n not in (self._y, self._x)]
-        self.channels = tuple(first.shape[n] for n in others if first.shape[n] > 1)
+        kept = (n for n in others if n not in self._at)
+        self.channels = tuple(first.shape[n] for n in kept if first.shape[n] > 1)
         self.dtype = first.dtype.newbyteorder("=")
         self._order = (self._y, self._x, *others)
         self._arrays = [
@@ -73,6 +86,8 @@ class ZarrSource:
         (path, array), (y0, x0, y1, x1) = self._arrays[level], window
         bounds = [(0, side) for side in array.shape]
         bounds[self._y], bounds[self._x] = (y0, y1), (x0, x1)
+        for n, at in self._at.items():
+            bounds[n] = (at, at + 1)
         try:
             check_blosc(path, array, _chunk_files(path, array, bounds))
             found = np.asarray(array[tuple(slice(*bound) for bound in bounds)])

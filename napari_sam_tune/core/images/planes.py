@@ -1,4 +1,4 @@
-"""One plane of a file with several, read by itself, its channels mixed into one picture.
+"""Planes of a file with several: each an image, its channels mixed into one picture.
 
 What is read is only what the plane lies in: pages of a TIFF, chunks of an OME-Zarr.
 """
@@ -6,70 +6,63 @@ What is read is only what the plane lies in: pages of a TIFF, chunks of an OME-Z
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_sam_tune.core.errors import ImageError
-from napari_sam_tune.core.images.axes_of_file import axes_of_file, opened_array
+from napari_sam_tune.core.geometry.windows import whole
+from napari_sam_tune.core.images import large_image
+from napari_sam_tune.core.images.axes import ROLES, as_said, check_parts, letters_like
+from napari_sam_tune.core.images.axes_of_file import axes_of_file
+from napari_sam_tune.core.images.large_image import LargeImage
+from napari_sam_tune.core.images.large_source import HeldSource
+from napari_sam_tune.core.images.large_zarr import ZarrSource
+from napari_sam_tune.core.images.mix import Mix, range_of
+from napari_sam_tune.core.images.opening import open_image
+from napari_sam_tune.core.images.pictures import errors_told, open_picture
+from napari_sam_tune.core.images.tiff_picture import TiffPicture
+from napari_sam_tune.core.images.tiff_plane import TiffPlaneSource, read_plane
 from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.images.axes import Axes
+    from napari_sam_tune.core.geometry.windows import Window
+    from napari_sam_tune.core.images.axes import Axes, Parts
+    from napari_sam_tune.core.images.large_source import Source
+    from napari_sam_tune.core.images.picture import Pixels
 
-    Pixels = NDArray[np.generic]
-    Plane = tuple[int, ...]
-
-_MOST_MIXED: Final = 3
-_LOOKED_AT: Final = 8
+_LOOKED_AT = 8
 """Planes of a stack by which the range of a channel is found."""
-_ENDS: Final = (0.1, 99.9)
-"""Percentiles that become black and white."""
+_SAMPLED = 1024
+"""Rows and columns of a plane that are looked at for that, at most."""
+_STACKS = frozenset({".tif", ".tiff", ".zarr"})
 
 
 @dataclass(frozen=True)
-class Mix:
-    """How channels become one picture.
+class PlaneOfFile:
+    """Which plane of a file an image is, and how its channels became one picture.
 
     Attributes:
-        channels: one, shown grey, or two or three, shown as red, green and blue.
-        ranges: of each, what becomes black and what white; the same in all planes, so that these
-            can be compared.
-
-    Raises:
-        ImageError: no channel or more than three, or not one range for each.
+        parts: of each axis of the file's array, where the plane lies along it, or what the axis is
+            in the plane: "rows", "columns", "channels" or "colours".
+        mix: how its channels become one picture; None where there is but one.
 
     """
 
-    channels: tuple[int, ...]
-    ranges: tuple[tuple[float, float], ...]
-
-    def __post_init__(self) -> None:
-        if not 1 <= len(self.channels) <= _MOST_MIXED or len(self.ranges) != len(self.channels):
-            raise ImageError(tr("One, two or three channels make a picture, each with its range."))
-
-    def of(self, channels: Pixels) -> NDArray[np.uint8]:
-        """Return the picture that channels (C, H, W) make: (H, W), or (H, W, 3) uint8."""
-        parts = [
-            _stretched(channels[number], *ends)
-            for number, ends in zip(self.channels, self.ranges, strict=True)
-        ]
-        if len(parts) == 1:
-            return parts[0]
-        blank = np.zeros_like(parts[0])
-        return np.stack([*parts, *([blank] * (_MOST_MIXED - len(parts)))], axis=-1)
+    parts: Parts
+    mix: Mix | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values."""
-        return {"channels": list(self.channels), "ranges": [list(one) for one in self.ranges]}
+        mix = {} if self.mix is None else {"mix": self.mix.to_json()}
+        return {"parts": list(self.parts), **mix}
 
     @classmethod
-    def from_json(cls, said: object) -> Mix:
+    def from_json(cls, said: object) -> PlaneOfFile:
         """Read it from plain values.
 
         Raises:
@@ -77,139 +70,302 @@ class Mix:
 
         """
         if not isinstance(said, Mapping):
-            raise TypeError(f"a mix of channels was expected, not {said!r}")
-        channels = tuple(int(one) for one in said["channels"])
-        ranges = tuple((float(low), float(high)) for low, high in said["ranges"])
-        if min(channels, default=0) < 0 or not np.isfinite(ranges).all():
-            raise ValueError(f"{said!r} is no mix of channels")
-        try:
-            return cls(channels, ranges)
-        except ImageError as error:
-            raise ValueError(str(error)) from error
+            raise TypeError(f"a plane of a file was expected, not {said!r}")
+        parts = tuple(_part(part) for part in said["parts"])
+        roles = [part for part in parts if isinstance(part, str)]
+        if len(set(roles)) < len(roles) or not {"rows", "columns"} <= set(roles):
+            raise ValueError(f"{said!r} is no plane of a file")
+        return cls(parts, None if said.get("mix") is None else Mix.from_json(said["mix"]))
 
 
-def _stretched(channel: Pixels, low: float, high: float) -> NDArray[np.uint8]:
-    wide = np.nan_to_num(channel.astype(np.float64), nan=low, posinf=high, neginf=low)
-    share = (wide.clip(low, high) - low) / (high - low) if high > low else np.full_like(wide, 0.5)
-    return np.rint(255 * share).astype(np.uint8)
+def _part(said: object) -> Any:
+    if said in ROLES or (type(said) is int and said >= 0):
+        return said
+    raise ValueError(f"{said!r} is neither a plane's place nor an axis of it")
 
 
-class PlanesOfFile:
-    """A file with several planes.
+def open_plane(path: str | Path, plane: PlaneOfFile) -> Pixels | LargeImage:
+    """Open a plane of a file: its pixels, or what they are read by where they are many.
 
     Args:
-        path: a TIFF or an OME-Zarr folder.
-        axes: what its axes are where a person said so; None: as it says itself.
+        path: a TIFF or the folder of an OME-Zarr.
+        plane: which.
 
-    Attributes:
-        path: the file.
-        axes: its axes.
+    Returns:
+        (H, W) or (H, W, C), as the file has it or mixed of its channels, of up to `LARGE_PIXELS`;
+        else a `LargeImage`.
 
     Raises:
-        ImageError: it is missing, damaged or neither, or its axes are others than those given; or
-            it does not say what they are (`Axes.question`).
+        ImageError: the file is missing, damaged or has no such plane, or there are several channels
+            and no mix.
 
     """
+    path = Path(path)
+    if path.is_dir():
+        with errors_told(str(path)):
+            return _opened(_mixed(ZarrSource(path, plane.parts), plane, path), path)
+    with open_picture(path, lazily=True) as picture:
+        if not isinstance(picture, TiffPicture):
+            raise ImageError(tr("{path} has no planes.", path=path))
+        shape = tuple(map(int, picture.series.shape))
+        check_parts(plane.parts, shape, str(path))
+        sides = [shape[plane.parts.index(role)] for role in ("rows", "columns")]
+        if sides[0] * sides[1] <= large_image.LARGE_PIXELS:
+            held = HeldSource(read_plane(picture, plane.parts))
+            return _opened(_mixed(held, plane, path), path)
+    return _opened(_mixed(TiffPlaneSource(path, plane.parts), plane, path), path)
 
-    def __init__(self, path: str | Path, axes: Axes | None = None) -> None:
-        self.path, found = Path(path), axes_of_file(path)
-        if axes is not None and axes.shape != found.shape:
-            raise ImageError(
-                tr(
-                    "{path} is {now}, and was {before} when its axes were said. Put the original "
-                    "back, or open it anew.",
-                    path=path,
-                    now=" × ".join(map(str, found.shape)),
-                    before=" × ".join(map(str, axes.shape)),
-                )
-            )
-        self.axes = found if axes is None else axes
-        if self.axes.question is not None:
-            raise ImageError(f"{self.path}: {self.axes.question}")
 
-    @property
-    def planes(self) -> list[Plane]:
-        """Where each plane is along `Axes.along`, in the order of the file's axes."""
-        return list(product(*(range(self.axes.axes[place].size) for place in self.axes.along)))
+def _opened(source: Source, path: Path) -> Pixels | LargeImage:
+    height, width = source.shapes[0]
+    if height * width <= large_image.LARGE_PIXELS:
+        return np.ascontiguousarray(source.read(0, whole((height, width))))
+    return LargeImage(source, str(path))
 
-    @property
-    def channels(self) -> int:
-        """How many channels there are; 1 where it has none."""
-        axis = self.axes.of("channels")
-        return 1 if axis is None else axis.size
 
-    def read_channels(self, plane: Sequence[int]) -> Pixels:
-        """Read all channels of a plane.
-
-        Returns:
-            (C, H, W), or (C, H, W, S) where each has colours.
-
-        Raises:
-            ImageError: there is no such plane, or it cannot be read.
-
-        """
-        key: list[int | slice] = [slice(None)] * len(self.axes.axes)
-        if len(plane) != len(self.axes.along):
-            raise ImageError(tr("{path} has no plane {plane}.", path=self.path, plane=plane))
-        for place, at in zip(self.axes.along, plane, strict=True):
-            if not 0 <= at < self.axes.axes[place].size:
-                raise ImageError(tr("{path} has no plane {plane}.", path=self.path, plane=plane))
-            key[place] = at
-        with opened_array(self.path) as array:
-            cut = np.asarray(array[tuple(key)])
-        left = [axis.role for i, axis in enumerate(self.axes.axes) if i not in self.axes.along]
-        order = [left.index(r) for r in ("channels", "rows", "columns", "colours") if r in left]
-        pixels = cut.transpose(order)
-        return pixels if "channels" in left else pixels[None]
-
-    def read(self, plane: Sequence[int], mix: Mix | None = None) -> Pixels:
-        """Read a plane as a picture.
-
-        Args:
-            plane: where it is along `Axes.along`.
-            mix: how its channels become one picture; None where there is but one, which stays as
-                it is.
-
-        Returns:
-            (H, W) or (H, W, C).
-
-        Raises:
-            ImageError: as `read_channels`, or there are several channels and no mix.
-
-        """
-        channels = self.read_channels(plane)
-        if mix is not None:
-            if max(mix.channels) >= len(channels) or channels.ndim != 3:
-                raise ImageError(tr("{path} has no such channels.", path=self.path))
-            return mix.of(channels)
-        if len(channels) > 1:
+def _mixed(source: Source, plane: PlaneOfFile, path: Path) -> Source:
+    """Return the picture that channels make; without a mix there is but one."""
+    count = source.channels[0] if "channels" in plane.parts and source.channels else 1
+    if plane.mix is None:
+        if count > 1 and (count != 3 or "colours" in plane.parts):
             raise ImageError(
                 tr(
                     "{path} has {n} channels. Choose which make the picture, or which of them is "
                     "it.",
-                    path=self.path,
-                    n=len(channels),
+                    path=path,
+                    n=count,
                 )
             )
-        return np.ascontiguousarray(channels[0])
+        return source
+    if max(plane.mix.channels) >= count or "colours" in plane.parts:
+        raise ImageError(tr("{path} has no such channels.", path=path))
+    return MixedSource(source, plane.mix)
 
-    def mix(self, channels: Sequence[int]) -> Mix:
-        """Return a mix of channels, each with its own range over the whole stack.
+
+class MixedSource:
+    """A picture that is mixed of channels as it is read.
+
+    Args:
+        source: of the channels, (h, w, C).
+        mix: how.
+
+    Attributes:
+        shapes, channels, dtype, units: see `Source`.
+
+    """
+
+    def __init__(self, source: Source, mix: Mix) -> None:
+        self._source, self._mix = source, mix
+        self.shapes, self.units = source.shapes, source.units
+        self.channels: tuple[int, ...] = () if len(mix.channels) == 1 else (3,)
+        self.dtype = np.dtype(np.uint8)
+
+    def read(self, level: int, window: Window) -> NDArray[np.uint8]:
+        """Return a window of a level, mixed."""
+        found = self._source.read(level, window)
+        return self._mix.of(found if found.ndim > 2 else found[..., None])
+
+
+# ---------------------------------------------------------------------- files
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a person says of how stacks are read.
+
+    Attributes:
+        axes: letters as `axes.as_said` takes them; None: as each file says.
+        channels: which make the picture, counted from 0; None where nobody said.
+
+    """
+
+    axes: str | None = None
+    channels: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class ImageInFile:
+    """An image on disk: a file, or one plane of it.
+
+    Attributes:
+        path: the file, or the folder of a `.zarr`.
+        plane: which plane; None where the file is the image.
+        said: the plane as people read it, "z 3, t 0"; "" of a file.
+
+    """
+
+    path: Path
+    plane: PlaneOfFile | None = None
+    said: str = ""
+
+    @property
+    def name(self) -> str:
+        """What a project calls it: "cells.tif [z 3]"."""
+        return named(self.path, self.said)
+
+    @property
+    def stem(self) -> str:
+        """The same without suffix, as files that are made of it are called: "cells [z 3]"."""
+        return named(Path(self.path.stem), self.said)
+
+    def open(self) -> Pixels | LargeImage:
+        """Open it; raises as `open_image` and `open_plane` do."""
+        return open_image(self.path) if self.plane is None else open_plane(self.path, self.plane)
+
+    def read(self) -> Pixels:
+        """Read all its pixels; raises as `open`, or where they are more than may be held."""
+        image = self.open()
+        return image.whole() if isinstance(image, LargeImage) else image
+
+
+def named(path: Path, said: str) -> str:
+    """Return what an image is called that is a file, or a plane of it."""
+    return f"{path.name} [{said}]" if said else path.name
+
+
+@dataclass(frozen=True)
+class StackFile:
+    """A file with several planes.
+
+    Attributes:
+        path: a TIFF or the folder of an OME-Zarr.
+        axes: what its axes are.
+        mix: how channels become one picture; None where there is but one, or nobody chose.
+
+    """
+
+    path: Path
+    axes: Axes
+    mix: Mix | None = None
+
+    @property
+    def channels(self) -> int:
+        """How many channels make a picture; 1 where there are none."""
+        axis = self.axes.of("channels")
+        return 1 if axis is None else axis.size
+
+    @property
+    def needs_mix(self) -> bool:
+        """Whether somebody has to say which channels make the picture."""
+        return self.channels > 1 and self.mix is None
+
+    def image(self, plane: Sequence[int]) -> ImageInFile:
+        """Return the image of a plane; where it is along `Axes.along`."""
+        of_file = PlaneOfFile(self.axes.parts_of(plane), self.mix)
+        return ImageInFile(self.path, of_file, self.axes.name_of(plane))
+
+    def images(self) -> list[ImageInFile]:
+        """Return the images of all planes, in the order of the file's axes."""
+        return [self.image(plane) for plane in self.axes.planes]
+
+    def mixed(self, channels: Sequence[int]) -> StackFile:
+        """Return it with a mix of channels, each with its own range over the whole stack.
 
         Up to 8 planes, evenly spread, are looked at.
+
+        Raises:
+            ImageError: there are no such channels, or a plane cannot be read.
+
         """
-        planes = self.planes
+        if not channels or max(channels) >= self.channels or min(channels) < 0:
+            raise ImageError(
+                tr(
+                    "{path} has no channel {channels}: there are {n}, counted from 0.",
+                    path=self.path,
+                    channels=", ".join(map(str, channels)),
+                    n=self.channels,
+                )
+            )
+        planes = self.axes.planes
         some = [planes[round(i)] for i in np.linspace(0, len(planes) - 1, _LOOKED_AT)]
-        looked = [self.read_channels(plane) for plane in dict.fromkeys(some)]
-        return Mix(tuple(channels), tuple(_range(looked, number) for number in channels))
+        ranges = []
+        for channel in channels:
+            looked = [self._sample(plane, channel) for plane in dict.fromkeys(some)]
+            ranges.append(range_of(looked))
+        return replace(self, mix=Mix(tuple(channels), tuple(ranges)))
+
+    def _sample(self, plane: Sequence[int], channel: int) -> Pixels:
+        parts = tuple(channel if part == "channels" else part for part in self.axes.parts_of(plane))
+        pixels = open_plane(self.path, PlaneOfFile(parts))
+        step = max(1, max(pixels.shape[:2]) // _SAMPLED)
+        if isinstance(pixels, LargeImage):
+            return pixels.read(whole((pixels.shape[0], pixels.shape[1])), step)
+        return pixels[::step, ::step]
 
 
-def _range(planes: Sequence[Pixels], channel: int) -> tuple[float, float]:
-    values = np.concatenate([plane[channel].ravel().astype(np.float64) for plane in planes])
-    values = values[np.isfinite(values)]
-    if values.size == 0:
-        return 0.0, 0.0
-    low, high = np.percentile(values, _ENDS, method="nearest")
-    if low == high:
-        low, high = values.min(), values.max()
-    return float(low), float(high)
+def stack_of_file(path: Path) -> StackFile | None:
+    """Return a file as a stack; None where it is one image, or cannot be read at all.
+
+    Axes of which it says nothing are open, see `Axes.question`.
+    """
+    if path.suffix.lower() not in _STACKS:
+        return None
+    try:
+        axes = axes_of_file(path)
+    except ImageError:
+        return None  # said by whoever opens it
+    if not axes.is_stack or (path.is_dir() and axes.of("colours") is None and _is_rgba(axes)):
+        return None
+    return StackFile(path, axes)
+
+
+def _is_rgba(axes: Axes) -> bool:
+    """Whether a zarr's only planes are four channels, which are taken for colours."""
+    channels = axes.of("channels")
+    return (
+        channels is not None
+        and channels.size == 4
+        and not any(axes.axes[place].size > 1 for place in axes.along)
+    )
+
+
+def images_of(path: Path, reading: Reading) -> list[ImageInFile]:
+    """Return the images of a file: itself, or its planes.
+
+    Raises:
+        ImageError: it is a stack and neither the file nor anybody says what its axes are, or which
+            of several channels make the picture.
+
+    """
+    stack = stack_as_said(path, reading)
+    return [ImageInFile(path)] if stack is None else stack.images()
+
+
+def stack_as_said(path: Path, reading: Reading) -> StackFile | None:
+    """Return a file as a stack, its axes and mix as they were said; None where it is one image.
+
+    Raises:
+        ImageError: as `images_of`.
+
+    """
+    stack = stack_of_file(path)
+    return None if stack is None else settled(stack, reading)
+
+
+def settled(stack: StackFile, reading: Reading) -> StackFile:
+    """Return a stack as it was said that it is; see `images_of`."""
+    path = stack.path
+    if reading.axes is not None:
+        stack = replace(stack, axes=as_said(stack.axes, reading.axes), mix=None)
+    if stack.axes.question is not None:
+        raise ImageError(
+            tr(
+                "{path}: {question} Say it by --axes, a letter for each axis, as in --axes {like}.",
+                path=path,
+                question=stack.axes.question,
+                like=letters_like(stack.axes),
+            )
+        )
+    if stack.needs_mix or (stack.channels > 1 and reading.channels is not None):
+        if reading.channels is None:
+            raise ImageError(
+                tr(
+                    "{path} has {n} channels. Say by --channels which make the picture, as in "
+                    "--channels 0,1, or have each as an image of its own, by Q in the place of C "
+                    "in --axes.",
+                    path=path,
+                    n=stack.channels,
+                )
+            )
+        stack = stack.mixed(reading.channels)
+    return stack

@@ -16,7 +16,7 @@ from napari_sam_tune.core.images.pillow_picture import PillowPicture
 from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import IO
 
     from numpy.typing import NDArray
@@ -37,6 +37,8 @@ class TiffPicture(Picture):
     """The largest series of a TIFF: what lies before it or beside it is a thumbnail or a label.
 
     Attributes:
+        called: what it is called in errors.
+        size: of the file, in bytes.
         every_series: of the file, as tifffile finds them.
         series: the image among them.
 
@@ -47,7 +49,7 @@ class TiffPicture(Picture):
     def __init__(self, file: IO[bytes], called: str, size: int) -> None:
         import tifffile
 
-        self._file, self._called, self._size = file, called, size
+        self._file, self.called, self.size = file, called, size
         # A stack may be spread over files, which are named in one of them: no other file is opened.
         tiff = tifffile.TiffFile(
             file, name=Path(called).name, _multifile=False, is_mmstack=False, is_ndtiff=False
@@ -62,7 +64,7 @@ class TiffPicture(Picture):
 
     def check_held(self) -> None:
         """Refuse a series of too many bytes."""
-        check_claim(max(self._first.nbytes, self.series.nbytes), self._size, self._called)
+        check_claim(max(self._first.nbytes, self.series.nbytes), self.size, self.called)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -110,7 +112,7 @@ class TiffPicture(Picture):
                     "{called} is a stack of planes ({planes}), and one image is wanted. Save the "
                     "plane as a file of its own, or open the stack in the viewer: there its planes "
                     "are labelled one by one.",
-                    called=self._called,
+                    called=self.called,
                     planes=counts or tr("of colours"),
                 )
             )
@@ -118,7 +120,7 @@ class TiffPicture(Picture):
             raise ImageError(
                 tr(
                     "{called} has the axes {axes}, which are those of no image.",
-                    called=self._called,
+                    called=self.called,
                     axes=axes,
                 )
             )
@@ -145,7 +147,7 @@ class TiffPicture(Picture):
 
     def _unpacked(self, series: Any) -> NDArray[Any] | None:
         """Return a series as tifffile does; None where it needs Pillow to unpack it."""
-        self._check_packed(series)
+        self.check_packed(series.pages)
         try:
             return np.asarray(series.asarray())
         except ValueError as error:
@@ -156,7 +158,7 @@ class TiffPicture(Picture):
             return None
 
     def _by_pillow(self, page: int) -> PillowPicture:
-        picture = PillowPicture("TIFF", self._file, self._called, self._size, page=page)
+        picture = PillowPicture("TIFF", self._file, self.called, self.size, page=page)
         picture.check_held()
         return picture
 
@@ -168,16 +170,20 @@ class TiffPicture(Picture):
                 tr(
                     "{called} is compressed in a way that cannot be read here in full depth. Run "
                     "`pip install imagecodecs`, or save the file without compression.",
-                    called=self._called,
+                    called=self.called,
                 )
             )
         if self._page.photometric == _WHITE_IS_ZERO and pixels.dtype.itemsize > 1:
             return _inverted(pixels, self._page.bitspersample)
         return pixels
 
-    def _check_packed(self, series: Any) -> None:
+    def page_by_pillow(self, page: int) -> Pixels:
+        """Decode one page of the file as Pillow does, by its number."""
+        return self._by_pillow(page).read()
+
+    def check_packed(self, pages: Iterable[Any]) -> None:
         """Refuse parts that unpack to far more than the page has pixels: tifffile takes it all."""
-        for page in series.pages:
+        for page in pages:
             keyframe = None if page is None else page.keyframe
             if page is None or keyframe is None or keyframe.compression not in _DEFLATED:
                 continue
@@ -190,7 +196,7 @@ class TiffPicture(Picture):
                             tr(
                                 "{called} hides far more in its compression than its pixels. It "
                                 "was made to fill the memory, or is damaged: export it again.",
-                                called=self._called,
+                                called=self.called,
                             )
                         )
 

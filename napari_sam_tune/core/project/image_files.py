@@ -13,6 +13,7 @@ from napari_sam_tune.core.images.large_image import LargeImage, name_of_image
 from napari_sam_tune.core.images.large_zarr import is_zarr, list_zarr_images
 from napari_sam_tune.core.images.opening import open_image
 from napari_sam_tune.core.images.pictures import open_picture
+from napari_sam_tune.core.images.planes import open_plane
 from napari_sam_tune.core.project.folder import OVERVIEWS
 
 if TYPE_CHECKING:
@@ -20,7 +21,42 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_sam_tune.core.images.planes import PlaneOfFile
     from napari_sam_tune.core.project.ledger import ImageRecord
+
+
+def open_of(file: Path, plane: PlaneOfFile | None) -> NDArray[Any] | LargeImage:
+    """Open a file, or one plane of it.
+
+    Raises:
+        ImageError: it cannot be read.
+
+    """
+    return open_image(file) if plane is None else open_plane(file, plane)
+
+
+def files_with_planes(files: list[Path], lost: list[ImageRecord]) -> dict[str, Path]:
+    """Find the files that planes of lost files are in now, by image id.
+
+    Files that kept their name come first. Where one plane of a file is found, its others are
+    looked for in the same place alone.
+    """
+    found: dict[str, Path] = {}
+    together: dict[str | None, list[ImageRecord]] = {}
+    for record in lost:
+        together.setdefault(record.path, []).append(record)
+    for records in together.values():
+        name = name_of(records[0])
+        for file in sorted(files, key=lambda file: file.name != name):
+            if _holds(file, records[0]):
+                found |= {record.id: file for record in records if _holds(file, record)}
+                break
+    return found
+
+
+def _holds(file: Path, record: ImageRecord) -> bool:
+    own = record.content_hash
+    return hash_of_file(file, {own}, record.plane) == own
 
 
 def files_by_content(files: list[Path], lost: list[ImageRecord]) -> dict[str, list[Path]]:
@@ -63,10 +99,12 @@ def name_of(record: ImageRecord) -> str:
     return Path(record.path or "").name
 
 
-def hash_of_file(file: Path, among: Collection[str | None]) -> str | None:
-    """Return what a file as it is read is known by; None where it is no image."""
+def hash_of_file(
+    file: Path, among: Collection[str | None], plane: PlaneOfFile | None = None
+) -> str | None:
+    """Return what a file, or a plane of it, is known by as it is read; None of what is no image."""
     try:
-        return name_of_image(open_image(file), among)
+        return name_of_image(open_of(file, plane), among)
     except ImageError:
         return None  # not an image after all: it cannot be the one looked for
 
@@ -154,6 +192,9 @@ def image_known(record: ImageRecord, file: Path) -> NDArray[Any] | LargeImage | 
 
     """
     refused, own = None, {record.content_hash}
+    if record.plane is not None:
+        image = open_plane(file, record.plane)
+        return image if name_of_image(image, own) == record.content_hash else None
     try:
         image = open_image(file)
         if name_of_image(image, own) == record.content_hash:

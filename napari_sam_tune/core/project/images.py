@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,29 +12,24 @@ from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.geometry.turning import UPRIGHT
 from napari_sam_tune.core.images.files import spatial_shape
 from napari_sam_tune.core.images.large_image import LargeImage, as_large, name_of_image
-from napari_sam_tune.core.images.names import absolute
 from napari_sam_tune.core.project import image_faults
 from napari_sam_tune.core.project.announcing import announced
 from napari_sam_tune.core.project.image_files import (
-    files_by_content,
     hash_of_file,
-    hashes_of_file,
     image_known,
     is_there,
     keep_overview,
-    list_all_images,
     look_at,
-    name_of,
 )
+from napari_sam_tune.core.project.image_places import PlacesOfImages, check_texts
 from napari_sam_tune.core.project.split import split_group
-from napari_sam_tune.core.texts.plain_text import is_text
 from napari_sam_tune.core.texts.wording import mark
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from napari_sam_tune.core.images.planes import PlaneOfFile
     from napari_sam_tune.core.project.folder import ProjectFolder
-    from napari_sam_tune.core.project.journal import Journal
     from napari_sam_tune.core.project.ledger import ImageRecord
     from napari_sam_tune.core.project.split import Split
 
@@ -43,24 +37,10 @@ if TYPE_CHECKING:
 _READERS: Final = 4
 
 
-def check_texts(*names: object) -> None:
-    """Refuse names of images, groups and files that a project cannot hold; None is no name.
-
-    Raises:
-        ProjectError: one is no text in Unicode, as a file's name need not be.
-
-    """
-    for name in names:
-        if name is not None and not is_text(name):
-            raise image_faults.no_text(name)
-
-
-class ImagesOfProject:
+class ImagesOfProject(PlacesOfImages):
     """The part of `Project` that knows its images."""
 
-    path: Path
     _folder: ProjectFolder
-    _journal: Journal
 
     def register(
         self,
@@ -68,6 +48,7 @@ class ImagesOfProject:
         image_id: str,
         *,
         path: Path | str | None = None,
+        plane: PlaneOfFile | None = None,
         group: str | None = None,
         stratum: str | None = None,
     ) -> ImageRecord:
@@ -80,6 +61,7 @@ class ImagesOfProject:
             path: the file it came from. Without one, or where the file holds other pixels (a
                 channel was taken of it, or a filter went over it), the array is copied into the
                 project.
+            plane: which plane of the file it is, of a stack.
             group: images of one part, one lot or one film; groups are never split between
                 training and judging.
             stratum: the class to balance the split by.
@@ -94,13 +76,14 @@ class ImagesOfProject:
         known = self._journal.read().images.get(image_id)
         if known is not None and known.earlier == named:
             return known  # as it was before it was turned; see `upright`
-        if path is not None and hash_of_file(Path(path), {named}) != named:
-            path = None
+        if path is not None and hash_of_file(Path(path), {named}, plane) != named:
+            path, plane = None, None
         record = self.add_image(
             image_id,
             shape=(height, width),
             content_hash=named,
             path=path,
+            plane=plane,
             array=pixels,
             group=group,
             stratum=stratum,
@@ -141,6 +124,7 @@ class ImagesOfProject:
         shape: tuple[int, int],
         content_hash: str,
         path: str | Path | None = None,
+        plane: PlaneOfFile | None = None,
         array: ArrayLike | None = None,
         group: str | None = None,
         stratum: str | None = None,
@@ -153,6 +137,7 @@ class ImagesOfProject:
             shape: (H, W) in pixels.
             content_hash: `name_of_image` of the pixels as `open_image` returns them.
             path: its file; kept relative to the project.
+            plane: which plane of the file it is; None where it is all of it.
             array: its pixels, copied into the project; needed where there is no file.
             group: images that must not be split between training and judging; default its own.
             stratum: a class or the like, of which about a fifth is held out.
@@ -181,6 +166,8 @@ class ImagesOfProject:
                 "stratum": stratum,
                 "turn": UPRIGHT,
             }
+            if plane is not None and path is not None:
+                entry["plane"] = plane.to_json()
             known = (
                 self._append_with_pixels(entry, array)
                 if path is None
@@ -236,11 +223,6 @@ class ImagesOfProject:
         if entries:
             self._journal.assume(entries)
 
-    def _turned_by(self, record: ImageRecord, file: Path) -> ImageRecord:
-        """Return the record of an image, turned if this file of it is."""
-        turn = look_at(record, file).turn if record.turn is None else None
-        return record if turn is None else self._journal.append(**turn).images[record.id]
-
     def turn_like(self, record: ImageRecord, other: ImageRecord) -> ImageRecord:
         """Turn an image that another project has found to be turned, where this one has not.
 
@@ -253,63 +235,6 @@ class ImagesOfProject:
         return self._journal.append(
             "turn", image=record.id, orientation=other.turn, content_hash=other.content_hash
         ).images[record.id]
-
-    def _found_again(self, known: ImageRecord, path: str | Path | None) -> ImageRecord:
-        """Note where an image is now, if the place on record is empty."""
-        if path is None or known.path is None or is_there(self.path / known.path):
-            return known
-        new_path = self._relative(path)
-        if new_path == known.path:
-            return known
-        return self._say_where(known.id, new_path)
-
-    def _say_where(self, image_id: str, path: str) -> ImageRecord:
-        ledger = self._journal.append("relink", image=image_id, path=path, **self._journal.here)
-        return ledger.images[image_id]
-
-    def check_path(self, path: Path) -> None:
-        """Refuse an image file whose place no log can hold.
-
-        Raises:
-            ProjectError: it is no text in Unicode.
-
-        """
-        check_texts(self._relative(path))
-
-    def _relative(self, path: str | Path) -> str:
-        file = self._in_place(absolute(path))
-        try:
-            return Path(os.path.relpath(file, self.path)).as_posix()
-        except ValueError:  # Windows: on another drive
-            return file.as_posix()
-
-    def _in_place(self, file: Path) -> Path:
-        """Return a file by its own name and place, from where the project is too.
-
-        A link is not followed: what it points at may have no suffix, and may move while the link is
-        kept right. Folders that hold the project too are followed, so that they may be moved.
-        """
-        for above in file.parents:
-            real = above.resolve()
-            if self.path.is_relative_to(real):
-                return real / file.relative_to(above)
-        return file  # Windows: on another drive
-
-    def images(self) -> list[ImageRecord]:
-        """Return the images in the order they were registered."""
-        return list(self._journal.read().images.values())
-
-    def image(self, image_id: str) -> ImageRecord:
-        """Return one image's record.
-
-        Raises:
-            ProjectError: the project does not know it.
-
-        """
-        known = self._journal.read().images.get(image_id)
-        if known is None:
-            raise image_faults.unknown(image_id)
-        return known
 
     def read_image(self, image_id: str) -> NDArray[Any]:
         """Read all of an image's pixels as they were when it was registered.
@@ -356,45 +281,3 @@ class ImagesOfProject:
         if name_of_image(pixels, {record.content_hash}) != record.content_hash:
             raise image_faults.damaged(record, self._folder.images.root)
         return as_large(pixels) or pixels
-
-    def relink(self, folder: str | Path) -> list[str]:
-        """Find images that were moved, by their content, whatever they are called now.
-
-        Args:
-            folder: where to look, subfolders included.
-
-        Returns:
-            The ids found again.
-
-        Raises:
-            ImageError: the folder cannot be read.
-            StorageError: the disk refused.
-
-        """
-        lost = [record for record in self.images() if record.path and not self.has_own_file(record)]
-        files = files_by_content(list_all_images(folder, recursive=True), lost)
-        found = []
-        for record in lost:
-            if same := files.get(record.content_hash):
-                # Of several copies, the one that kept its name.
-                same.sort(key=lambda file: file.name != name_of(record))
-                self._say_where(record.id, self._relative(same[0]))
-                self._turned_by(record, same[0])
-                found.append(record.id)
-        return found
-
-    def has_own_file(self, record: ImageRecord) -> bool:
-        """Tell whether an image's file is where it was, and as it was."""
-        file = self.path / (record.path or "")
-        own = record.content_hash
-        return is_there(file) and own in hashes_of_file(file, {own})
-
-    def found_at(self, image_id: str, path: Path) -> ImageRecord:
-        """Note where an image's file is, if it is not where it was.
-
-        Raises:
-            ProjectError: the project does not know the image.
-            StorageError: the disk refused.
-
-        """
-        return self._found_again(self.image(image_id), path)

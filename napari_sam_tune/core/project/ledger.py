@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from copy import copy
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.errors import ProjectError
-from napari_sam_tune.core.geometry.turning import UPRIGHT, orientation_of, turned_shape
+from napari_sam_tune.core.geometry.turning import UPRIGHT, turned_shape
+from napari_sam_tune.core.images.mix import Mix
+from napari_sam_tune.core.images.planes import PlaneOfFile
 from napari_sam_tune.core.models.base import BASE_VERSION, BaseRef
-from napari_sam_tune.core.project.log_values import mapping, text, texts
+from napari_sam_tune.core.project.log_values import (
+    mapping,
+    orientation_in,
+    split_in,
+    text,
+    texts,
+    version_in,
+)
 from napari_sam_tune.core.project.naming import Naming
 from napari_sam_tune.core.project.review import Attribute, Reviews
-from napari_sam_tune.core.project.split import SPLITS
 from napari_sam_tune.core.project.stacks import Stacks
 
 if TYPE_CHECKING:
@@ -35,7 +42,6 @@ SINCE_3: Final = frozenset(
     }
 )
 """Kinds of entries that programs of formats before 3 would pass over, and must not."""
-_VERSION: Final = re.compile(r"[0-9a-f]{12}")
 _LONGEST: Final = 1 << 24
 """Sides of images, in px: beyond this the entry is nonsense."""
 
@@ -57,6 +63,8 @@ class ImageRecord:
             see `geometry.turning`; 1 where there was nothing to turn; None of an image that the
             first releases registered, as long as its file is as they saw it.
         earlier: its content hash before, where that is another one now.
+        plane: which plane of the file it is, and how its channels became one picture; None of an
+            image that is all of its file.
 
     """
 
@@ -69,6 +77,7 @@ class ImageRecord:
     stratum: str | None
     turn: int | None = None
     earlier: str | None = None
+    plane: PlaneOfFile | None = None
 
 
 ROLLED_BACK_FROM: Final = "rolled_back_from"
@@ -79,7 +88,8 @@ OTHER_BASE: Final = "other_base"
 
 def facts_of(image: ImageRecord) -> dict[str, Any]:
     """Return what the log's entry of an image says, but for its id and shape."""
-    return {name: value for name, value in vars(image).items() if name not in {"id", "shape"}}
+    facts = {k: v for k, v in vars(image).items() if k not in {"id", "shape", "plane"}}
+    return facts if image.plane is None else {**facts, "plane": image.plane.to_json()}
 
 
 def turn_of(image: ImageRecord) -> dict[str, int]:
@@ -232,7 +242,7 @@ class Ledger:
                 self.words[text(entry["restore"])] = entry["time"], False
             case "weights":
                 info = WeightsInfo(
-                    _version(entry["version"]), entry["time"], mapping(entry["info"])
+                    version_in(entry["version"]), entry["time"], mapping(entry["info"])
                 )
                 self.weights.setdefault(info.version, info)
             case "promote":
@@ -275,6 +285,7 @@ class Ledger:
                 self.reviews.attributes[text(entry["label"])] = attributes
             case "stack":
                 self.stacks.set_stack(entry)
+                self._mix_images(entry)
             case "things":
                 self.stacks.tie(entry["ties"])
             case _:
@@ -326,14 +337,14 @@ class Ledger:
             self._promote(version, entry["time"], {OTHER_BASE: asdict(self.base)})
 
     def _promote(self, version: object, time: float, report: dict[str, Any]) -> None:
-        named = BASE_VERSION if version == BASE_VERSION else _version(version)
+        named = BASE_VERSION if version == BASE_VERSION else version_in(version)
         self.promotions.append(Promotion(named, time, report))
 
     def _add_image(self, entry: dict[str, Any]) -> None:
         if text(entry["id"]) in self.images:
             return
         group, stratum = text(entry["group"]), entry["stratum"]
-        _, split = self.groups.setdefault(group, (stratum, _split(entry["split"])))
+        _, split = self.groups.setdefault(group, (stratum, split_in(entry["split"])))
         height, width = entry["shape"]
         if not all(type(side) is int and 0 < side < _LONGEST for side in (height, width)):
             raise ValueError(f"no image has the shape {entry['shape']}")
@@ -345,13 +356,22 @@ class Ledger:
             split=split,
             path=None if entry["path"] is None else text(entry["path"]),
             stratum=None if stratum is None else text(stratum),
-            turn=None if entry.get("turn") is None else _orientation(entry["turn"]),
+            turn=None if entry.get("turn") is None else orientation_in(entry["turn"]),
             earlier=None if entry.get("earlier") is None else text(entry["earlier"]),
+            plane=None if entry.get("plane") is None else PlaneOfFile.from_json(entry["plane"]),
         )
         self._note_turn(entry["id"])
 
+    def _mix_images(self, entry: dict[str, Any]) -> None:
+        """Planes become pictures of other channels of their file: masks stay, pixels do not."""
+        for name, content in mapping(entry.get("contents") or {}).items():
+            record = self.images[name]
+            if record.plane is not None:
+                plane = replace(record.plane, mix=Mix.from_json(entry["mix"]))
+                self.images[name] = replace(record, plane=plane, content_hash=text(content))
+
     def _turn_image(self, entry: dict[str, Any]) -> None:
-        record, orientation = self.images[entry["image"]], _orientation(entry["orientation"])
+        record, orientation = self.images[entry["image"]], orientation_in(entry["orientation"])
         if record.turn is not None:
             return  # said twice, by two programs at once
         self.images[record.id] = replace(
@@ -367,22 +387,3 @@ class Ledger:
         turn = self.images[image_id].turn
         if turn is not None and turn != UPRIGHT:
             self.turns[image_id] = turn
-
-
-def _version(value: object) -> str:
-    """Return a weights version; it becomes part of a file's name."""
-    if not _VERSION.fullmatch(text(value)):
-        raise ValueError(f"{value!r} is no weights version")
-    return text(value)
-
-
-def _orientation(value: object) -> int:
-    if orientation_of(value) != value:
-        raise ValueError(f"{value!r} is no orientation")
-    return orientation_of(value)
-
-
-def _split(value: object) -> Split:
-    if value not in SPLITS:
-        raise ValueError(f"{value!r} is none of {SPLITS}")
-    return value

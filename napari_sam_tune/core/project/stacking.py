@@ -6,6 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.errors import ProjectError
+from napari_sam_tune.core.images.large_image import name_of_image
+from napari_sam_tune.core.images.planes import open_plane
+from napari_sam_tune.core.project.images import ImagesOfProject
 from napari_sam_tune.core.project.recorded import RecordsOfProject
 from napari_sam_tune.core.texts.plain_text import is_text
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project.stacks import Stack
 
 
-class StacksOfProject(RecordsOfProject):
+class StacksOfProject(ImagesOfProject, RecordsOfProject):
     """The part of `Project` that knows stacks and things."""
 
     # ------------------------------------------------------------------ stacks
@@ -34,10 +37,13 @@ class StacksOfProject(RecordsOfProject):
         """Say which images are planes of a stack, and what its axes are.
 
         The images need not be registered yet. What was said before of the same stack is replaced,
-        but for planes that are known already.
+        but for planes that are known already. Of another mix of channels the pictures of registered
+        planes of a file are read anew; their masks stay.
 
         Raises:
-            ProjectError: a name is no text, or a plane lies elsewhere than the axes say.
+            ProjectError: a name is no text, or a plane lies elsewhere than the axes say; or the
+                channels are mixed otherwise, and the file was moved or changed.
+            ImageError: it has no such channels, or cannot be read.
             StorageError: the disk refused.
 
         """
@@ -56,7 +62,22 @@ class StacksOfProject(RecordsOfProject):
             axes=stack.axes.to_json(),
             planes={name: list(at) for name, at in stack.planes.items()},
             mix=None if stack.mix is None else stack.mix.to_json(),
+            contents=self._mixed_otherwise(stack),
         )
+
+    def _mixed_otherwise(self, stack: Stack) -> dict[str, str]:
+        """Return what registered planes are known by once channels are mixed otherwise."""
+        contents = {}
+        for record in self.images():
+            plane = record.plane
+            if record.id not in stack.planes or plane is None or record.path is None:
+                continue
+            if stack.mix in (None, plane.mix) or "channels" not in plane.parts:
+                continue
+            self.open_image(record.id)  # refuses a file that is not what it was
+            pixels = open_plane(self.path / record.path, replace(plane, mix=stack.mix))
+            contents[record.id] = name_of_image(pixels)
+        return contents
 
     # ------------------------------------------------------------------ things
 
@@ -91,6 +112,24 @@ class StacksOfProject(RecordsOfProject):
         for annotation in self.annotations():
             found.setdefault(self._thing_of(annotation, ties), []).append(annotation)
         return found
+
+    def masks_of(self, thing: str) -> list[Annotation]:
+        """Return the masks of a thing that count, image by image; other images are not looked at.
+
+        Args:
+            thing: its name, see `thing_of`.
+
+        """
+        ties = self._journal.read().stacks.ties
+        named = {thing, *(name for name, other in ties.items() if other == thing)}
+        records = (self._table.get(name) for name in sorted(named))
+        images = dict.fromkeys(record.image_id for record in records if record is not None)
+        return [
+            mask
+            for image_id in images
+            for mask in self.annotations(image_id)
+            if self._thing_of(mask, ties) == thing
+        ]
 
     def tie(self, annotation_ids: str | Iterable[str], thing: str) -> dict[str, str | None]:
         """Say that accepted masks are one thing, all or none, in one line.

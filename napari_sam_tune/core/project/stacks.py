@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.images.axes import Axes, Role
-from napari_sam_tune.core.images.planes import Mix
+from napari_sam_tune.core.images.mix import Mix
 from napari_sam_tune.core.texts.plain_text import is_text
 
 if TYPE_CHECKING:
@@ -113,6 +113,8 @@ class Stacks:
         known = self.stacks.get(name)
         if known is not None and known.axes.along == axes.along:
             planes = {**known.planes, **planes}
+        else:  # what was a plane before is an image by itself
+            self.of_image = {i: stack for i, stack in self.of_image.items() if stack != name}
         mix = None if entry.get("mix") is None else Mix.from_json(entry["mix"])
         self.stacks[name] = Stack(name, axes, planes, mix)
         self.of_image |= dict.fromkeys(planes, name)

@@ -106,6 +106,14 @@ class CarryingOn:
         """Return what waits of a thing, by plane; the most unsure first."""
         return self.review.of_thing(thing)
 
+    def is_corrected(self, annotation: Annotation) -> bool:
+        """Whether a person changed what a mask shows, by clicks or by paint, when accepting it."""
+        if not is_by_hand(annotation):
+            return False
+        before = annotation.supersedes
+        painted = 0 if before is None else self.project.annotation(before).effort.painted_pixels
+        return bool(annotation.prompts) or annotation.effort.painted_pixels > painted
+
     def to_redo(self, annotation_id: str) -> tuple[Direction, ...]:
         """Return where planes were carried from, or past, a mask that was corrected since.
 
@@ -134,7 +142,7 @@ class CarryingOn:
         row = [annotation.image_id] if stack is None else stack.row_of(annotation.image_id)
         at = row.index(annotation.image_id)
         ahead = row[at + 1 :] if direction > 0 else row[:at][::-1]
-        masks = self.project.things().get(self.project.thing_of(annotation_id), [])
+        masks = self.project.masks_of(self.project.thing_of(annotation_id))
         hand = {mask.image_id for mask in masks if is_by_hand(mask)}
         for number, image_id in enumerate(ahead):
             if image_id in hand:

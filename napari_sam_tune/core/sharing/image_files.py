@@ -40,6 +40,7 @@ class ImageFiles:
 
     def __init__(self, project: Project, folder: ProjectFolder, known: Known) -> None:
         self._project, self._folder, self._known = project, folder, known
+        self._checksums: dict[tuple[str, int, int], str] = {}  # of the stack that was sent last
         self._settled: set[str] = set()  # ids of images to which nothing is left to do
         self.is_all = True
 
@@ -69,12 +70,23 @@ class ImageFiles:
             if not self._project.has_own_file(image):
                 self._settled.add(image.id)  # changed since: it would not be the image
                 continue
-            name = f"images/{image.content_hash}{_suffix(file)}"
-            checksum = sha256_of(file)
-            place.put(name, file)
+            name, checksum = f"images/{image.content_hash}{_suffix(file)}", ""
+            if image.plane is not None:  # the file goes once, whichever of its planes is asked for
+                checksum = self._checksum(file)
+                name = f"images/{checksum[:32]}{_suffix(file)}"
+            checksum = checksum or sha256_of(file)
+            if (name, checksum) not in (self._known.images | sent).values():
+                place.put(name, file)
             sent[image.content_hash] = name, checksum
             self._settled.add(image.id)
         return sent
+
+    def _checksum(self, file: Path) -> str:
+        said = file.stat()
+        stamp = str(file), said.st_size, said.st_mtime_ns
+        if stamp not in self._checksums:
+            self._checksums = {stamp: sha256_of(file)}
+        return self._checksums[stamp]
 
     def fetch(self, place: SharedPlace, until: float) -> int:
         """Copy files here until a moment of `time.monotonic`, one at least; returns how many.

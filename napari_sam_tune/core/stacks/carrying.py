@@ -137,7 +137,7 @@ class Carrying:
     def _by_hand(self, annotation: Annotation) -> dict[str, Annotation]:
         """Return the masks of its thing that were made by hand, by plane."""
         thing = self._project.thing_of(annotation.id)
-        masks = self._project.things().get(thing, [])
+        masks = self._project.masks_of(thing)
         return {mask.image_id: mask for mask in masks if is_by_hand(mask)}
 
     def fill(self, one: str, other: str) -> Iterator[Carried]:

@@ -11,6 +11,8 @@ from napari.layers import Image, Labels, Points, Vectors
 from napari.utils.colormaps import DirectLabelColormap
 from scipy import ndimage
 
+from napari_sam_tune.core.images.files import to_rgb8
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -88,6 +90,12 @@ def outline(mask: Mask) -> NDArray[np.float32]:
     starts = np.concatenate([across, along])
     steps = np.repeat([[1.0, 0.0], [0.0, 1.0]], [len(across), len(along)], axis=0)
     return np.stack([starts, steps], axis=1).astype(np.float32)
+
+
+def displayable(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return an image as napari shows it: grey and RGB(A) as they are, the rest as 8-bit RGB."""
+    is_colour = pixels.ndim == 3 and pixels.shape[-1] in (3, 4) and pixels.dtype == np.uint8
+    return pixels if pixels.ndim == 2 or is_colour else to_rgb8(pixels)
 
 
 def large_layer(image: LargeImage, name: str) -> Image:

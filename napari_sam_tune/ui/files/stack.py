@@ -15,8 +15,7 @@ from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.files import to_rgb8
 from napari_sam_tune.core.project.class_colours import free_colour
 from napari_sam_tune.core.texts.wording import tr
-from napari_sam_tune.ui.canvas.looks import class_colours
-from napari_sam_tune.ui.work.read_image import displayable
+from napari_sam_tune.ui.canvas.looks import class_colours, displayable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -14,7 +14,9 @@ from napari_sam_tune.ui.views.row import Row
 from napari_sam_tune.ui.views.style import Button, KeyButton, OneLine, Section, Text
 
 _UNKNOWN = mark("not known yet")
-_CHOICES = ("slices", "time", "other")
+_CHOICES = ("slices", "time", "channels", "other")
+_EACH = mark("images by themselves")
+_COLOURS = (mark("Grey, or red"), mark("Green"), mark("Blue"))
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,10 @@ class StackSnapshot:
 
     Attributes:
         sentence: what there is to know, in one sentence; empty hides the view.
-        axes: (name, size, role or "") of each axis along which there are planes.
+        axes: (name, size, role or "") of each axis that a person may say.
+        can_mix: an axis may be of channels that make one picture.
+        channels: how many make the picture; 0 where there is but one.
+        mix: those that are in it: one grey, or two or three as red, green and blue.
         counter: "z 3, t 0", the plane in view.
         carrying: a mask is being carried on.
         can_carry: there is an accepted mask on the plane, and its axes are known.
@@ -35,6 +40,9 @@ class StackSnapshot:
 
     sentence: str = ""
     axes: tuple[tuple[str, int, str], ...] = ()
+    can_mix: bool = False
+    channels: int = 0
+    mix: tuple[int, ...] = ()
     counter: str = ""
     carrying: bool = False
     can_carry: bool = False
@@ -48,13 +56,15 @@ class StackView(QWidget):
 
     Attributes:
         action: emitted with "carry_on", "accept_run", "fill", "next_unsure" or "in_3d".
-        axes_chosen: emitted with the role of each axis along which there are planes, None for one
-            that is not known.
+        axes_chosen: emitted with the role of each axis that was shown, None for one that is not
+            known.
+        mix_chosen: emitted with the numbers of the channels that make the picture.
 
     """
 
     action = Signal(str)
     axes_chosen = Signal(object)
+    mix_chosen = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +72,8 @@ class StackView(QWidget):
         self._counter = OneLine("badge")
         section.head.addWidget(self._counter)
         self._axes: list[ComboBox] = []
-        self._shown_axes: tuple[tuple[str, int, str], ...] = ()
+        self._mix: list[ComboBox] = []
+        self._shown_axes: tuple[object, ...] = ()
         self._form = QWidget()
         self._form.setProperty("role", "body")
         self._grid = QGridLayout(self._form)
@@ -112,8 +123,10 @@ class StackView(QWidget):
         self._sentence.setText(shown.sentence)
         self._counter.setText(shown.counter)
         self._counter.setVisible(bool(shown.counter))
-        if shown.axes != self._shown_axes:
-            self._show_axes(shown.axes)
+        asked = shown.axes, shown.can_mix, shown.channels, shown.mix
+        if asked != self._shown_axes:
+            self._shown_axes = asked
+            self._show_axes(shown)
         self.carry.setText(tr("Stop") if shown.carrying else tr("Carry on"))
         self.carry.setChecked(shown.carrying)
         self.carry.allow(
@@ -128,20 +141,45 @@ class StackView(QWidget):
         )
         self.in_3d.allow(shown.has_things, tr("Accept masks in the stack first."))
 
-    def _show_axes(self, axes: tuple[tuple[str, int, str], ...]) -> None:
-        self._shown_axes = axes
+    def _show_axes(self, shown: StackSnapshot) -> None:
         while (item := self._grid.takeAt(0)) is not None:
             item.widget().deleteLater()
-        self._axes = []
-        for line, (name, size, role) in enumerate(axes):
+        self._axes, self._mix = [], []
+        names = {role: tr(ROLE_NAMES[role]) for role in _CHOICES}  # type: ignore[index]
+        names["other"] = tr(_EACH)
+        if not shown.can_mix:
+            del names["channels"]
+        for line, (name, size, role) in enumerate(shown.axes):
             label = Text(tr("Axis {name}, {n:,} planes", n=size, name=name or line + 1))
-            box = ComboBox({"": tr(_UNKNOWN), **{r: tr(ROLE_NAMES[r]) for r in _CHOICES}})  # type: ignore[index]
+            box = ComboBox({"": tr(_UNKNOWN), **names})
             box.setToolTip(tr("What lies along this axis of the stack"))
             box.setCurrentIndex(box.findData(role))
             box.activated.connect(self._on_axis_chosen)
-            self._grid.addWidget(label, line, 0)
-            self._grid.addWidget(box, line, 1)
+            self._add_row(label, box)
             self._axes.append(box)
+        if shown.channels:
+            self._show_mix(shown)
+
+    def _show_mix(self, shown: StackSnapshot) -> None:
+        """Show which channel is red, green and blue; all but the first may be none."""
+        numbers = {str(n): tr("channel {n}", n=n) for n in range(shown.channels)}
+        for place, colour in enumerate(_COLOURS[: shown.channels]):
+            box = ComboBox(numbers if place == 0 else {"": tr("none"), **numbers})
+            box.setToolTip(tr("Which channel of the file is shown in this colour"))
+            chosen = str(shown.mix[place]) if place < len(shown.mix) else ""
+            box.setCurrentIndex(box.findData(chosen))
+            box.activated.connect(self._on_channel_chosen)
+            self._add_row(Text(tr(colour)), box)
+            self._mix.append(box)
+
+    def _add_row(self, label: QWidget, box: QWidget) -> None:
+        line = self._grid.rowCount()
+        self._grid.addWidget(label, line, 0)
+        self._grid.addWidget(box, line, 1)
 
     def _on_axis_chosen(self, _: int) -> None:
         self.axes_chosen.emit([box.currentData() or None for box in self._axes])
+
+    def _on_channel_chosen(self, _: int) -> None:
+        said = [box.currentData() for box in self._mix]
+        self.mix_chosen.emit(tuple(int(number) for number in said if number))

@@ -1,4 +1,4 @@
-"""Binds the stack: axes that a person says, masks carried by the model's thread, the 3-D view."""
+"""Binds masks that are carried through a stack by the model's thread, and the 3-D view."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from qtpy.QtCore import QObject
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.large_image import LargeImage
-from napari_sam_tune.core.project.stacks import Stack, is_by_hand
 from napari_sam_tune.core.stacks.sureness import LEAST_SURE
 from napari_sam_tune.core.texts.wording import join_sentences, mark, tr
 from napari_sam_tune.ui.inference import Kind
-from napari_sam_tune.ui.stacks import axes_of_layer
 from napari_sam_tune.ui.views.stack_view import StackSnapshot
 from napari_sam_tune.ui.work.read_image import read_queued
 from napari_sam_tune.ui.work.stack_volume import In3D
@@ -24,15 +22,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.images.axes import Role
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.ledger import ImageRecord
+    from napari_sam_tune.core.project.stacks import Stack
     from napari_sam_tune.core.stacks.carrying import Carried, Direction
-    from napari_sam_tune.ui.queue import QueuedImage
     from napari_sam_tune.ui.work.annotating import Annotating
     from napari_sam_tune.ui.work.opening import Opening
-    from napari_sam_tune.ui.work.read_image import ReadImage
     from napari_sam_tune.ui.work.selecting import Selecting
+    from napari_sam_tune.ui.work.stack_axes import StackAxes
     from napari_sam_tune.ui.work.workplace import Workplace
 
 _ENDED = {
@@ -57,11 +54,12 @@ class CarryingOn(QObject):
         opening: Opening,
         annotating: Annotating,
         selecting: Selecting,
+        axes: StackAxes,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._place, self._opening, self._session = place, opening, place.session
-        self._annotating, self._selecting = annotating, selecting
+        self._annotating, self._selecting, self._axes = annotating, selecting, axes
         self._view = place.panel.stack
         self._things: set[str] = set()
         self._thing = ""
@@ -76,9 +74,9 @@ class CarryingOn(QObject):
         self._more: dict[str, Callable[[], None]] = {
             "fill": self._fill, "next_unsure": self._next_unsure, "in_3d": self._in_3d.switch,
         }  # fmt: skip
-        opening.opened.connect(self._on_opened)
+        opening.opened.connect(self.refresh)
+        axes.changed.connect(self.refresh)
         self._view.action.connect(self._on_action)
-        self._view.axes_chosen.connect(self._on_axes_chosen)
         selecting.changed.connect(self.refresh)
         self._session.annotations_changed.connect(self._on_annotations_changed)
         self._session.object_changed.connect(self.refresh)
@@ -94,54 +92,9 @@ class CarryingOn(QObject):
         self._place.touch()
         {**self.actions, **self._more}[action]()
 
-    # -------------------------------------------------------------------- axes
-
-    def _on_opened(self, read: ReadImage) -> None:
-        """Have the stack known to the project as soon as one of its planes is."""
-        if read.queued.plane and read.queued.layer is not None:
-            self._learn_stack(read.queued)
-        self.refresh()
-
-    def _learn_stack(self, queued: QueuedImage) -> None:
-        project, layer = self._session.project, queued.layer
-        if layer is None:
-            return
-        known = {record.id for record in project.images()}
-        for other in [q for q in self._place.queue.images if q.layer is layer]:
-            if other.former in known:
-                self._place.queue.know(other, other.former)
-        planes = {q.id: q.plane for q in self._place.queue.images if q.layer is layer}
-        before = next((s for s in map(project.stack_of, planes) if s is not None), None)
-        axes = axes_of_layer(layer)
-        if before is not None and before.axes.shape == axes.shape:
-            axes = before.axes
-        name = layer.name if before is None else before.name
-        if any(len(plane) != len(axes.along) for plane in planes.values()):
-            return
-        try:
-            project.set_stack(Stack(name, axes, planes))
-        except SamTuneError as error:
-            self._place.complain(error)
-
     @property
     def _stack(self) -> Stack | None:
-        image_id = self._session.state.image_id
-        return None if image_id is None else self._session.project.stack_of(image_id)
-
-    def _on_axes_chosen(self, roles: list[Role | None]) -> None:
-        stack = self._stack
-        if stack is None:
-            return
-        self._place.touch()
-        every = [axis.role for axis in stack.axes]
-        for place, role in zip(stack.axes.along, roles, strict=True):
-            every[place] = role
-        try:
-            axes = stack.axes.with_roles(every)
-            self._session.project.set_stack(Stack(stack.name, axes, stack.planes, stack.mix))
-        except SamTuneError as error:
-            self._place.complain(error)
-        self.refresh()
+        return self._axes.stack
 
     # ---------------------------------------------------------------- carrying
 
@@ -195,10 +148,10 @@ class CarryingOn(QObject):
         self._thing = session.project.thing_of(annotation_id)
         self._things.add(self._thing)
         self._ended, self._said = [], []
-        self._go_on(list(runs))
+        self._go_on(list(runs), is_begin=True)
         self.refresh()
 
-    def _go_on(self, runs: list[Iterator[Carried]]) -> None:
+    def _go_on(self, runs: list[Iterator[Carried]], *, is_begin: bool = False) -> None:
         """Have the next plane of the first run made; of the others when that one has ended."""
         if not runs:
             self._finish()
@@ -208,6 +161,8 @@ class CarryingOn(QObject):
         def next_plane() -> Carried | None:
             self._session.answerer.apply_swap()
             with self._session.learner.runner.stepping_aside():
+                if is_begin:  # a click may have kept it from what was accepted just before
+                    self._session.answerer.learn()
                 return next(steps, None)
 
         self._place.inference.submit(
@@ -247,7 +202,7 @@ class CarryingOn(QObject):
         session = self._session
         made = session.project.annotations(image_id)
         newest = max(made, key=lambda mask: mask.created, default=None)
-        if newest is not None and newest.prompts and is_by_hand(newest):
+        if newest is not None and session.is_corrected(newest):
             thing = session.project.thing_of(newest.id)
             again = session.to_redo(newest.id) if thing in self._things else ()
             if again:
@@ -290,7 +245,7 @@ class CarryingOn(QObject):
             return
         self._thing, self._ended, self._said = thing, [], []
         self._things.add(thing)
-        self._go_on([steps])
+        self._go_on([steps], is_begin=True)
         self.refresh()
 
     def _pair(self) -> tuple[str, str] | None:
@@ -314,14 +269,15 @@ class CarryingOn(QObject):
             return
         carrying = self._place.inference.busy(Kind.CARRY)
         waiting = self._session.waiting(self._thing) if self._thing else {}
+        channels, mix = self._axes.channels()
         has_masks = bool(self._session.project.annotations(image_id))
         self._view.show_stack(
             StackSnapshot(
                 sentence=self._sentence(stack, carrying, waiting),
-                axes=tuple(
-                    (_said(axis.name), axis.size, axis.role or "")
-                    for axis in (stack.axes.axes[place] for place in stack.axes.along)
-                ),
+                axes=self._axes.choices(),
+                can_mix=self._place.queue.current.stack is not None,
+                channels=channels,
+                mix=mix,
                 counter=stack.axes.name_of(stack.planes[image_id]),
                 carrying=carrying,
                 can_carry=has_masks and stack.depth_role is not None,
@@ -348,9 +304,3 @@ class CarryingOn(QObject):
         if stack.depth_role is None:
             return tr("Say along which axis slices or moments lie, to carry masks on.")
         return tr("Accept a mask, then carry it on to the planes before and after.")
-
-
-def _said(name: str) -> str:
-    """Return an axis's name, but for napari's own, which only count."""
-    counts = name.startswith("axis") or name.lstrip("-").isdigit()
-    return "" if counts else name

@@ -13,15 +13,15 @@ from qtpy.QtCore import QObject, Signal
 from napari_sam_tune.core.errors import SamTuneError, StorageError
 from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.texts.wording import tr
-from napari_sam_tune.ui.canvas.looks import OWN, large_layer
+from napari_sam_tune.ui.canvas.looks import OWN, displayable, large_layer
 from napari_sam_tune.ui.canvas.view import covering, fit
 from napari_sam_tune.ui.inference import Kind
-from napari_sam_tune.ui.queue import queued_layer
+from napari_sam_tune.ui.queued_image import queued_layer
 from napari_sam_tune.ui.turns import Turns
 from napari_sam_tune.ui.views.labelling import ImageSnapshot
 from napari_sam_tune.ui.views.notice import Notice
 from napari_sam_tune.ui.views.style import on_a_button
-from napari_sam_tune.ui.work.read_image import ReadImage, displayable, read_queued
+from napari_sam_tune.ui.work.read_image import ReadImage, read_queued
 from napari_sam_tune.ui.work.stages import Stages
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.session.session import Session
-    from napari_sam_tune.ui.queue import QueuedImage
+    from napari_sam_tune.ui.queued_image import QueuedImage
     from napari_sam_tune.ui.work.workplace import Workplace
 
 # With so few cores, encoding ahead would take from the round and from the clicks.
@@ -195,8 +195,11 @@ class Opening(QObject):
         """Of a stack, the plane on the screen is the one that is labelled."""
         queue = self._place.queue
         plane = queue.current.plane
+        image = self._place.layers.image
+        if image is None or image.ndim != len(plane) + 2:
+            return  # a large plane is shown by itself
         shown = tuple(self._place.viewer.dims.current_step[: len(plane)])
-        if shown != plane and queue.go_to_plane(queue.current.layer, shown):
+        if shown != plane and queue.go_to_plane(shown):
             self.open_current()
 
     def _on_read(self, read: ReadImage) -> None:
@@ -275,16 +278,25 @@ class Opening(QObject):
         if self._shown is not None:
             self._shown.visible = queued.layer is None
         if queued.layer is not None:
-            if queued.plane:
-                steps = (*queued.plane, *viewer.dims.current_step[len(queued.plane) :])
-                viewer.dims.current_step = steps
+            self._go_to_step(queued.plane)
             return queued.layer, False
         before = self._shown
-        if isinstance(read.pixels, LargeImage):
+        if queued.stack is not None and not isinstance(read.pixels, LargeImage):
+            layer = queued.stack.layer
+            if layer is None or layer not in viewer.layers:
+                self._show_in(queued.stack.show(read.pixels))
+            self._go_to_step(queued.plane)
+        elif isinstance(read.pixels, LargeImage):
             self._show_in(large_layer(read.pixels, queued.id))
         else:
             self._show_pixels(displayable(read.pixels), queued.id)
         return self._shown, self._shown is not before
+
+    def _go_to_step(self, plane: tuple[int, ...]) -> None:
+        """Have a plane of a stack on the screen."""
+        if plane:
+            dims = self._place.viewer.dims
+            dims.current_step = (*plane, *dims.current_step[len(plane) :])
 
     def _correct_layer(self, read: ReadImage) -> None:
         """Show a picture as its file says where napari's own readers did not."""
@@ -303,7 +315,8 @@ class Opening(QObject):
         """Show the pixels in the layer of the image before, if it is of the same kind."""
         shown, rgb = self._shown, pixels.ndim == 3
         is_there = shown is not None and shown in self._place.viewer.layers
-        if shown is None or not is_there or shown.multiscale or shown.rgb != rgb:
+        is_like = shown is not None and shown.ndim == 2 and not shown.multiscale
+        if shown is None or not (is_there and is_like) or shown.rgb != rgb:
             self._show_in(Image(pixels, name=name, rgb=rgb, metadata={OWN: "image"}))
             return
         shown.data, shown.name = pixels, name

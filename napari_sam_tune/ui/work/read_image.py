@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_tune.core.images.files import spatial_shape, to_rgb8
+from napari_sam_tune.core.images.files import spatial_shape
 from napari_sam_tune.core.images.large_image import LargeImage, name_of_image
+from napari_sam_tune.core.images.names import absolute
 from napari_sam_tune.core.project.image_files import keep_overview
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project.project import ImageRecord, Project
     from napari_sam_tune.core.prompts import Mask
     from napari_sam_tune.core.session.session import Session
-    from napari_sam_tune.ui.queue import QueuedImage
+    from napari_sam_tune.ui.queued_image import QueuedImage
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +39,6 @@ class ReadImage:
     record: ImageRecord
     crops: dict[str, Mask]
     is_otherwise: bool
-
-
-def displayable(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Return an image as napari shows it: grey and RGB(A) as they are, the rest as 8-bit RGB."""
-    is_colour = pixels.ndim == 3 and pixels.shape[-1] in (3, 4) and pixels.dtype == np.uint8
-    return pixels if pixels.ndim == 2 or is_colour else to_rgb8(pixels)
 
 
 def read_queued(session: Session, queued: QueuedImage) -> ReadImage:
@@ -67,9 +62,13 @@ def read_queued(session: Session, queued: QueuedImage) -> ReadImage:
             shape=(shape[0], shape[1]),
             content_hash=content,
             path=queued.path,
+            plane=queued.file_plane,
+            group=queued.group,
         )
     else:
-        record = project.register(pixels, queued.id, path=queued.path)
+        record = project.register(
+            pixels, queued.id, path=queued.path, plane=queued.file_plane, group=queued.group
+        )
         pixels = project.upright(pixels, record)
     if isinstance(pixels, LargeImage):
         keep_overview(pixels, project.path)
@@ -87,14 +86,27 @@ def _known(project: Project, queued: QueuedImage, content: str) -> ImageRecord |
     if any(record.id == queued.id for record in records):
         return None
     alike = [r for r in records if content in (r.content_hash, r.earlier)]
+    if queued.file_plane is not None:
+        same = [r for r in alike if r.plane == queued.file_plane and _is_of(project, r, queued)]
+        if same:
+            return same[0]
     if queued.plane:
         alike = [r for r in alike if r.id == queued.former or project.stack_of(r.id) is None]
     return next(iter(alike), None)
 
 
+def _is_of(project: Project, record: ImageRecord, queued: QueuedImage) -> bool:
+    """Whether an image is of the file that is queued."""
+    if record.path is None or queued.path is None:
+        return False
+    return absolute(project.path / record.path) == absolute(queued.path)
+
+
 def _is_otherwise(queued: QueuedImage, pixels: NDArray[Any] | LargeImage) -> bool:
     layer = queued.layer
-    if isinstance(pixels, LargeImage) or layer is None or queued.path is None or layer.multiscale:
+    if isinstance(pixels, LargeImage) or layer is None or queued.path is None:
+        return False
+    if layer.multiscale or queued.plane:
         return False
     may_be_nan = pixels.dtype.kind == "f"
     return not np.array_equal(layer.data, pixels, equal_nan=may_be_nan)

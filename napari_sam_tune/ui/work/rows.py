@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.project.review import Review
     from napari_sam_tune.core.suggestions.review import Review as Suggestions
-    from napari_sam_tune.ui.queue import QueuedImage
+    from napari_sam_tune.ui.queued_image import QueuedImage
 
 _RANKED: Final = 100
 """Images put into the order of need; that of all thousands takes seconds, and nobody goes on."""

@@ -124,7 +124,8 @@ class In3D(QObject):
         if image is None or image.ndim != ndim:
             return [1.0] * ndim
         scale, across = list(image.scale), stack.axes.of("columns")
-        for place, axis in enumerate(stack.axes):
+        for place, number in enumerate(stack.axes.along):
+            axis = stack.axes.axes[number]
             is_known = across is not None and across.step and axis.step and across.unit == axis.unit
             if is_known and scale[place] == 1:
                 scale[place] = axis.step / across.step * scale[-1]  # type: ignore[operator, union-attr]

@@ -29,6 +29,7 @@ from napari_sam_tune.ui.work.seeing import Seeing
 from napari_sam_tune.ui.work.selecting import Selecting
 from napari_sam_tune.ui.work.serving import Serving
 from napari_sam_tune.ui.work.sharing import Sharing
+from napari_sam_tune.ui.work.stack_axes import StackAxes
 from napari_sam_tune.ui.work.suggesting import Suggesting
 
 if TYPE_CHECKING:
@@ -78,7 +79,10 @@ class Work(QObject):
         )
         self.counting = Counting(place, self)
         self.suggesting = Suggesting(place, self.opening, self)
-        self.carrying = CarryingOn(place, self.opening, self.annotating, self.selecting, self)
+        self.stack_axes = StackAxes(place, self.opening, self)
+        self.carrying = CarryingOn(
+            place, self.opening, self.annotating, self.selecting, self.stack_axes, self
+        )
         self.fine_tuning = FineTuning(place, self.annotating, self)
         self.preview = Preview(place, self.opening, self.annotating, self)
         self.seeing = Seeing(place, self.opening, self)
