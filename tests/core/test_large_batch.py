@@ -20,6 +20,7 @@ from napari_sam_tune.core.geometry.windows import shape_of, tiles
 from napari_sam_tune.core.images import large_image
 from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.images.opening import open_image
+from napari_sam_tune.core.images.planes import ImageInFile
 from napari_sam_tune.core.pixel_classifier.features import KEY
 from napari_sam_tune.core.project.annotations import NewAnnotation
 from napari_sam_tune.core.promptless.fit import fit_head
@@ -167,12 +168,12 @@ def test_objects_of_a_large_file_are_found_by_themselves(file, predictor):
 
 def test_the_tiles_of_a_large_file_are_encoded_ahead(tmp_path, file, predictor):
     cache = open_cache(Project.open(tmp_path / "p"))
-    (step,) = embed_images(predictor, cache, [file])
+    (step,) = embed_images(predictor, cache, [ImageInFile(file)])
     assert step.encoded
     image = open_image(file)
     for tile in tiles(SHAPE, TILE):
         assert cache.contains(KEY, name_of_part(image.content_hash, tile))
-    (step,) = embed_images(predictor, cache, [file])
+    (step,) = embed_images(predictor, cache, [ImageInFile(file)])
     assert not step.encoded
 
 

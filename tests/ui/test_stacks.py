@@ -130,8 +130,9 @@ def test_a_correction_by_paint_alone_leads_the_planes_after_it_again(desk, stack
     desk.wait(lambda: desk.session.state.image_id == "part [z 1]")
     desk.wait_ready()
     painted = before["part [z 1]"].full_mask
-    painted[70:80, 80:100] = True
-    desk.session.accept(painted)
+    painted[95:115, 80:100] = True  # partly beyond its border
+    desk.session.paint(painted)
+    desk.hand.press(Qt.Key.Key_Q)
     corrected = desk.session.project.annotations("part [z 1]")[0]
     assert not corrected.prompts
     wait_carried(desk)
