@@ -2748,11 +2748,11 @@
     </message>
     <message>
         <source>{letters} names {n} axes, and there are {m}: {sides}.</source>
-        <translation>{letters} は {n}本の軸を表しますが、実際は {m}本です：{sides}。</translation>
+        <translation>{letters}は{n}本の軸を表しますが、実際は{m}本です：{sides}。</translation>
     </message>
     <message>
         <source>{called} has no such plane any more: it is {shape}. Put the original back.</source>
-        <translation>{called} にその面はもうありません（現在の大きさは {shape}）。元のファイルに戻してください。</translation>
+        <translation>{called}にその面はもうありません（現在の大きさは{shape}）。元のファイルに戻してください。</translation>
     </message>
     <message>
         <source>{folder} is no OME-Zarr image, or is damaged ({error}).</source>
@@ -2768,7 +2768,7 @@
     </message>
     <message>
         <source>{path} has no planes.</source>
-        <translation>{path} に面はありません。</translation>
+        <translation>{path}に面はありません。</translation>
     </message>
     <message>
         <source>{path} has no such channels.</source>
@@ -2776,7 +2776,7 @@
     </message>
     <message>
         <source>{path} has no channel {channels}: there are {n}, counted from 0.</source>
-        <translation>{path} にチャンネル {channels} はありません。0 から数えて {n}個です。</translation>
+        <translation>{path}にチャンネル{channels}はありません。0から数えて{n}個です。</translation>
     </message>
     <message>
         <source>{path}: {question} Say it by --axes, a letter for each axis, as in --axes {like}.</source>
@@ -2784,7 +2784,7 @@
     </message>
     <message>
         <source>{path} has {n} channels. Say by --channels which make the picture, as in --channels 0,1, or have each as an image of its own, by Q in the place of C in --axes.</source>
-        <translation>{path} には {n}個のチャンネルがあります。画像にするチャンネルを --channels で指定するか（例：--channels 0,1）、--axes の C を Q にして 1つずつ別の画像にしてください。</translation>
+        <translation>{path}には{n}個のチャンネルがあります。画像にするチャンネルを --channels で指定するか（例：--channels 0,1）、--axes の C を Q にして1つずつ別の画像にしてください。</translation>
     </message>
     <message>
         <source>{path} has {n} channels. Choose which make the picture, or which of them is it.</source>
@@ -3961,7 +3961,7 @@
         <source>Channels {channels} of the file make the picture: “Stack” has the choice of others.</source>
         <comment>Channel {channels} of the file makes the picture: “Stack” has the choice of others.</comment>
         <translation>
-            <numerusform>ファイルのチャンネル {channels} が画像になっています。「スタック」でほかを選べます。</numerusform>
+            <numerusform>ファイルのチャンネル{channels}が画像になっています。「スタック」でほかを選べます。</numerusform>
         </translation>
     </message>
     <message>
