@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from napari.layers import Image
 
 from napari_sam_tune.core.errors import ImageError
+from napari_sam_tune.core.images.large_zarr import is_zarr
 from napari_sam_tune.core.images.names import absolute
 from napari_sam_tune.core.project.image_files import is_there, list_all_images
 from napari_sam_tune.core.project.stack_files import known_stack
@@ -161,12 +162,14 @@ class ImageQueue:
 
 
 def folder_queue(folder: Path) -> ImageQueue:
-    """Queue the images of a folder.
+    """Queue the images of a folder, or the planes of a `.zarr`.
 
     Raises:
         ImageError: the folder cannot be read or holds no image.
 
     """
+    if is_zarr(folder):
+        return ImageQueue(queued_file(folder), folder.parent / PROJECT_NAME)
     paths = list_all_images(folder)
     if not paths:
         raise ImageError(

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.components import ViewerModel
@@ -48,6 +49,17 @@ def layers(viewer):
 
 def _square(identity, corner, colour="#ff0000"):
     return AcceptedObject(identity, np.ones((10, 10), bool), corner, colour)
+
+
+def test_a_zarr_is_queued_plane_by_plane(tmp_path):
+    axes = [{"name": name} for name in "zyx"]
+    said = {"version": "0.4", "axes": axes, "datasets": [{"path": "0"}]}
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", attributes={"multiscales": [said]})
+    group.create_array("0", data=np.zeros((3, 8, 9), np.uint8))
+    queue = folder_queue(tmp_path / "a.zarr")
+    assert [image.id for image in queue.images] == [f"a.zarr [z {z}]" for z in range(3)]
+    assert queue.images[2].read().shape == (8, 9)
+    assert queue.home.parent == tmp_path
 
 
 def test_layers_lie_on_the_image(viewer, layers):
