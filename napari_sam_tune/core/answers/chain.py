@@ -166,10 +166,12 @@ class AnswerChain:
         return closer
 
     def carry(self, expected: Recalled, learnt: Prior | None) -> Proposal:
-        """Answer where an object of another plane is expected on the open image, from close by.
+        """Say what is seen where an object of another plane is expected, from close by.
+
+        The logits are the model's and the classifier's; what is expected is not in them.
 
         Args:
-            expected: where, and how it should look; its box is the prompt.
+            expected: where; its box is the prompt, and its logits go in as the mask.
             learnt: what the classifier makes of the open image.
 
         """
@@ -180,10 +182,7 @@ class AnswerChain:
         priors = [Carried(expected, learnt if self.learns else None)]
         prompt = Prompt(box=(x0, y0, x1 - 1, y1 - 1))
         return self._predictor.propose(
-            prompt,
-            priors=priors,
-            refiners=self.refiners,
-            window=window if self.looks_closer else None,
+            prompt, priors=priors, window=window if self.looks_closer else None
         )
 
     def answer_alone(

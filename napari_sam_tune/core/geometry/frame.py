@@ -233,14 +233,22 @@ class Frame:
             drawn[row - y0 : end - y0] = self.drawn_in(plain, (row, x0, end, x1), threshold)
         return PlacedMask.in_window(drawn, box, shape)
 
-    def drawn_in(self, logits: Floats, box: BoundingBox, threshold: float = 0.0) -> Mask:
-        """Return the mask that logits (grid, grid) make inside a box of the window, in image px.
+    def logits_in(self, logits: Floats, box: BoundingBox) -> Floats:
+        """Return logits (grid, grid) inside a box of the window, in image px.
 
-        The same two bilinear steps as `upscale`, so the same mask but for the rounding of floats.
+        The same two bilinear steps as `upscale`.
         """
         rows, columns = self._stretch
         (y0, y1), (x0, x1) = self._within(box)
-        mask: Mask = rows[y0:y1] @ logits @ columns[x0:x1].T > threshold
+        stretched: Floats = rows[y0:y1] @ logits @ columns[x0:x1].T
+        return stretched
+
+    def drawn_in(self, logits: Floats, box: BoundingBox, threshold: float = 0.0) -> Mask:
+        """Return the mask that logits (grid, grid) make inside a box of the window, in image px.
+
+        The same mask as by `upscale` but for the rounding of floats.
+        """
+        mask: Mask = self.logits_in(logits, box) > threshold
         return mask
 
     def box_of(self, logits: Floats, bbox: BoundingBox) -> BoundingBox:

@@ -99,7 +99,7 @@ class Recalled:
 
 @dataclass(frozen=True, eq=False)
 class Carried:
-    """What another plane of a stack, and the classifier, say of an object here; see `Prior`.
+    """What the model is told of an object of another plane, and the classifier adds; see `Prior`.
 
     Attributes:
         expected: where the object should be.
@@ -116,9 +116,8 @@ class Carried:
         return self.expected.annotations
 
     def add(self, logits: Tensor, frame: Frame) -> Tensor:
-        """Return the model's logits (1, K, h, h), the classifier's and what is expected."""
-        own = logits if self.learnt is None else self.learnt.add(logits, frame)
-        return self.expected.add(own, frame)
+        """Return the model's logits (1, K, h, h) and the classifier's, without what is expected."""
+        return logits if self.learnt is None else self.learnt.add(logits, frame)
 
     def guess(self, frame: Frame) -> Tensor:
         """Return what is expected, as the mask input."""

@@ -14,11 +14,19 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from napari_sam_tune.core.errors import ProjectError
-from napari_sam_tune.core.geometry.windows import bounding_box, clipped, grown, moved
+from napari_sam_tune.core.geometry.windows import (
+    bounding_box,
+    clipped,
+    grown,
+    moved,
+    shape_of,
+    whole,
+)
 from napari_sam_tune.core.project.stacks import is_by_hand
 from napari_sam_tune.core.recall.grey import grey_of
-from napari_sam_tune.core.stacks.following import Follower, signed_distance
+from napari_sam_tune.core.stacks.following import Follower, Known
 from napari_sam_tune.core.stacks.looks import drawn_in
+from napari_sam_tune.core.stacks.shape import signed_distance
 from napari_sam_tune.core.stacks.sureness import GONE, has_become_unsure
 from napari_sam_tune.core.suggestions.suggestion import Suggestion
 from napari_sam_tune.core.texts.wording import tr
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.answers.answerer import Answerer
+    from napari_sam_tune.core.answers.encoding import Encoder
     from napari_sam_tune.core.geometry.windows import Window
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import ImageRecord, Project
@@ -36,6 +45,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.recall.recalled import Recalled
     from napari_sam_tune.core.stacks.following import Found
 
+    Floats = NDArray[np.float32]
     Pixels = NDArray[np.generic]
     ReadPlane = Callable[[str], tuple[Pixels, ImageRecord]]
 
@@ -61,6 +71,20 @@ class Carried:
     suggestion: Suggestion
     split: bool = False
     merged_with: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What the model says of a part of a plane.
+
+    Attributes:
+        logits: (h, w) float32; 0 where it saw nothing.
+        iou: its own estimate of its mask's IoU.
+
+    """
+
+    logits: Floats
+    iou: float
 
 
 class Carrying:
@@ -231,8 +255,9 @@ class Run:
             self._follower = self._begin()
         pixels, record = self._read(image_id)
 
-        def ask(expected: Recalled) -> Proposal:
-            return self._answerer.carry(pixels, record, expected)
+        def ask(expected: Recalled) -> Said:
+            proposal = self._answerer.carry(pixels, record, expected)
+            return _said(proposal, self._answerer.predictor.encoder, expected.window, record.shape)
 
         found = self._follower.step(grey_of(pixels), ask)
         if found is None or (self._stops and found.sureness < GONE):
@@ -254,7 +279,8 @@ class Run:
     def _begin(self) -> Follower:
         start = self._start
         pixels, _ = self._read(start.image_id)
-        return Follower(grey_of(pixels), start.cropped_mask, start.bbox, start.id, start.label)
+        known = Known(start.cropped_mask, start.bbox)
+        return Follower(grey_of(pixels), known, start.id, start.label)
 
     def _suggestion(self, found: Found, shape: tuple[int, int], replaces: str | None) -> Suggestion:
         return Suggestion(
@@ -271,9 +297,24 @@ class Run:
         )
 
 
+def _said(proposal: Proposal, encoder: Encoder, part: Window, shape: tuple[int, int]) -> Said:
+    """Return what an answer says of a part of a plane (H, W)."""
+    frame = encoder.frame(proposal.window or whole(shape))
+    y0, x0, y1, x1 = box = _shared(part, frame.window)
+    logits = np.zeros(shape_of(part), np.float32)
+    if y0 < y1 and x0 < x1:
+        seen = frame.logits_in(proposal.logits[proposal.chosen], box)
+        logits[y0 - part[0] : y1 - part[0], x0 - part[1] : x1 - part[1]] = seen
+    return Said(logits, proposal.iou)
+
+
+def _shared(one: Window, other: Window) -> Window:
+    y0, x0 = max(one[0], other[0]), max(one[1], other[1])
+    return y0, x0, min(one[2], other[2]), min(one[3], other[3])
+
+
 def _runs_into(found: Found, other: Annotation) -> bool:
-    y0, x0 = max(found.box[0], other.bbox[0]), max(found.box[1], other.bbox[1])
-    y1, x1 = min(found.box[2], other.bbox[2]), min(found.box[3], other.bbox[3])
+    y0, x0, y1, x1 = _shared(found.box, other.bbox)
     if y0 >= y1 or x0 >= x1:
         return False
     cuts = [

@@ -1,8 +1,9 @@
 """Following one object from plane to plane, whoever answers what is seen in each.
 
 In every plane three things come together: where the object moved (`motion`), what it looks like
-beside its surroundings (`looks`), and what the model draws there. The first two are the logits that
-are expected; the model's own are added to them, as with masks recalled from other photographs.
+beside its surroundings (`looks`), and what the model draws there. By the first two and then by the
+third the shape of the accepted mask (`shape`) is moved, scaled and turned; what the model draws
+then bends its border a little.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam_tune.core.geometry.windows import bounding_box, clipped, grown, moved
-from napari_sam_tune.core.recall.recalled import CAP, Recalled
+from napari_sam_tune.core.recall.recalled import Recalled
 from napari_sam_tune.core.stacks.looks import MOST_ALIKE, Look, drawn_in, likeness
 from napari_sam_tune.core.stacks.motion import follow
+from napari_sam_tune.core.stacks.shape import UNMOVED, Shape, signed_distance
 from napari_sam_tune.core.stacks.sureness import sureness
 
 if TYPE_CHECKING:
@@ -29,18 +31,22 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.stacks.motion import Moved
 
     Floats = NDArray[np.float32]
+    Numbers = NDArray[np.float64]
 
-_ROOM: Final = 12
-"""Px around an object in which it may have grown."""
+_ROOM: Final = 14
+"""Px around an object in which it may have moved farther than it seems to have, and grown."""
 _SOFT: Final = (1.0, 0.05)
 """Px, and share of the square root of the area, over which an expected logit changes by 1."""
 _MOST: Final = 6.0
-"""Logit of what is surely expected."""
-_WEIGHT_OF_LOOKS: Final = 0.5
-_BORDER: Final = (1.0, 0.03)
-"""Px, and share of the square root of the area, by which a border may move from where it was: an
-object that grows by a twentieth a plane does not do more, and a leak into a neighbour is stopped.
-"""
+"""Logit of what is surely expected, or seen."""
+_WEIGHT_OF_MODEL: Final = 0.15
+"""What the model's logits count beside those of the shape, which count whole."""
+_BENT: Final = 10.0
+"""The model's logits are no more than this where they bend the shape."""
+_DOUBT: Final = np.array([1.5, 1.5, 0.03, 0.03])
+"""Standard deviations of a pose about the likely one: px, px, log of the scale, angle."""
+_GOES_ON: Final = 0.7
+"""How much of a change goes on from one plane to the next."""
 _REMEMBERED: Final = 3
 """Planes by which an object is known by its looks: where it was accepted, and the last ones."""
 _LEAST_SEEN: Final = 0.3
@@ -52,17 +58,33 @@ _PART: Final = 0.15
 
 
 class Answer(Protocol):
-    """What a model draws, and how sure it is: a `Proposal`."""
+    """What a model makes of a part of a plane, and how sure it is."""
 
     @property
-    def mask(self) -> Mask:
-        """(H, W) bool."""
+    def logits(self) -> Floats:
+        """(h, w) of the window that was asked about; 0 where nothing is known."""
         ...
 
     @property
     def iou(self) -> float:
         """Its own estimate of the mask's IoU."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A mask of the object that was made by hand.
+
+    Attributes:
+        mask: (h, w) bool, inside `box`.
+        box: (y0, x0, y1, x1) in px.
+        apart: planes between it and the one that the object is followed from.
+
+    """
+
+    mask: Mask
+    box: Window
+    apart: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,20 +110,22 @@ class Follower:
 
     Args:
         grey: (H, W) float32 from 0 to 255, the plane where it is known.
-        mask: (h, w) bool, inside `box`.
-        box: (y0, x0, y1, x1) in px.
+        known: its mask there.
         name: of the accepted mask it starts from.
         label: its class.
 
     """
 
-    def __init__(self, grey: Floats, mask: Mask, box: Window, name: str, label: str) -> None:
-        self._grey, self._mask, self._box = grey, mask, box
+    def __init__(self, grey: Floats, known: Known, name: str, label: str) -> None:
+        self._grey, self._mask, self._box = grey, known.mask, known.box
         self._name, self._label = name, label
-        self._speed = (0.0, 0.0)
+        self._shape = Shape(known.mask, known.box)
+        self._pose, self._change = UNMOVED, UNMOVED
         self._looks: list[Look] = []
         self._remember(grey)
-        self._usual = max(self._seen(mask, box, grey), _LEAST_SEEN)
+        self._usual = max(self._seen(known.mask, known.box, grey), _LEAST_SEEN)
+        window = clipped(grown(known.box, _ROOM), grey.shape)
+        self._offset = self._shape.along(self._alike(grey, window), UNMOVED, window)
 
     def _remember(self, grey: Floats) -> None:
         look = Look.of(grey, self._mask, self._box)
@@ -120,39 +144,50 @@ class Follower:
             Where it is; None where it left the image, or nothing is left of it.
 
         """
-        there = follow(self._mask, self._box, self._grey, grey, self._speed)
+        there = follow(self._mask, self._box, self._grey, grey, tuple(self._change[:2]))
         if there is None:
             return None
-        expected = self._expected(there, grey)
-        if not (expected.field > 0).any():
+        window = clipped(grown(there.window, _ROOM), grey.shape)
+        pose = self._pose_by_looks(there, grey, window)
+        expected = self._expected(pose, window)
+        if not (expected > 0).any():
             return None
-        answer = ask(expected)
-        drawn = _held(answer.mask, there, grey.shape)
-        if drawn is None:
+        answer = ask(Recalled((self._name,), window, expected, there.score, self._label))
+        said = np.clip(answer.logits, -_MOST, _MOST).astype(np.float64)
+        pose = self._shape.fit(said, window, [pose], pose, _DOUBT)
+        bent = np.clip(answer.logits, -_BENT, _BENT)
+        drawn = self._expected(pose, window) + np.float32(_WEIGHT_OF_MODEL) * bent > 0
+        if not drawn.any():
             return None
-        mask, box = drawn
-        seen = self._seen(mask, box, grey) / self._usual
-        sure = sureness(answer.iou, _iou(there, mask, box), seen)
-        found = Found(mask, box, sure, _parts(mask))
-        now, before = _middle(mask, box), _middle(self._mask, self._box)
-        self._speed = now[0] - before[0], now[1] - before[1]
+        y0, x0, y1, x1 = bounding_box(drawn)
+        mask, box = drawn[y0:y1, x0:x1], moved((y0, x0, y1, x1), window[:2])
+        kept = _iou(answer.logits > 0, drawn)
+        sure = sureness(answer.iou, kept, self._seen(mask, box, grey) / self._usual)
+        self._pose, self._change = pose, pose - self._pose
         self._grey, self._mask, self._box = grey, mask, box
         self._remember(grey)
-        return found
+        return Found(mask, box, sure, _parts(mask))
 
-    def _expected(self, there: Moved, grey: Floats) -> Recalled:
-        """Return the logits of where the object moved and of what looks like it."""
-        window = grown(there.window, _ROOM)
-        inside = drawn_in(there.mask, there.window, window)
-        softness = _SOFT[0] + _SOFT[1] * np.count_nonzero(inside) ** 0.5
-        field = np.clip(signed_distance(inside) / softness, -_MOST, _MOST).astype(np.float32)
-        seen = clipped(window, grey.shape)
-        if self._looks:
-            y0, x0, y1, x1 = moved(seen, (-window[0], -window[1]))
-            alike = likeness(self._looks, grey, seen)
-            field[y0:y1, x0:x1] += np.float32(_WEIGHT_OF_LOOKS) * alike
-        field = np.clip(field, -CAP, CAP)
-        return Recalled((self._name,), window, field, there.score, self._label)
+    def _pose_by_looks(self, there: Moved, grey: Floats, window: Window) -> Numbers:
+        """Return the pose by where the surroundings moved, how it changed before, and its looks."""
+        goes_on = self._pose + _GOES_ON * self._change
+        likely = goes_on.copy()
+        likely[:2] = self._pose[:2] + there.shift
+        evidence = self._alike(grey, window) - self._offset
+        return self._shape.fit(evidence, window, [likely, goes_on], likely, _DOUBT)
+
+    def _alike(self, grey: Floats, window: Window) -> Numbers:
+        """Return how much each px of a window looks like the object: (h, w) logits."""
+        if not self._looks:
+            return np.zeros((window[2] - window[0], window[3] - window[1]))
+        return likeness(self._looks, grey, window).astype(np.float64)
+
+    def _expected(self, pose: Numbers, window: Window) -> Floats:
+        """Return logits of the shape in a pose."""
+        distance = self._shape.at(pose, window)
+        softness = _SOFT[0] + _SOFT[1] * np.count_nonzero(distance > 0) ** 0.5
+        logits: Floats = np.clip(distance / softness, -_MOST, _MOST).astype(np.float32)
+        return logits
 
     def _seen(self, mask: Mask, box: Window, grey: Floats) -> float:
         """Return how far a mask looks like the object and what surrounds it does not, 0 to 1."""
@@ -167,40 +202,8 @@ class Follower:
         return (float(alike[inside].mean()) - beside) / (2 * MOST_ALIKE)
 
 
-def signed_distance(mask: Mask) -> NDArray[np.float64]:
-    """Return how far each pixel is inside a mask, in px; negative outside."""
-    inside: NDArray[np.float64] = ndimage.distance_transform_edt(mask)
-    outside: NDArray[np.float64] = ndimage.distance_transform_edt(~mask)
-    return inside - outside
-
-
-def _held(mask: Mask, there: Moved, shape: tuple[int, ...]) -> tuple[Mask, Window] | None:
-    """Return a mask (H, W), and its box, with borders no farther from where they should be."""
-    window = clipped(grown(there.window, _ROOM), shape)
-    expected = drawn_in(there.mask, there.window, window)
-    distance = signed_distance(expected)
-    most = _BORDER[0] + _BORDER[1] * np.count_nonzero(expected) ** 0.5
-    y0, x0, y1, x1 = window
-    held = (mask[y0:y1, x0:x1] & (distance > -most)) | (distance > most)
-    if not held.any() or not mask.any():
-        return None
-    box = bounding_box(held)
-    top, left, bottom, right = box
-    return held[top:bottom, left:right], moved(box, (y0, x0))
-
-
-def _iou(there: Moved, mask: Mask, box: Window) -> float:
-    hull = (
-        min(there.window[0], box[0]), min(there.window[1], box[1]),
-        max(there.window[2], box[2]), max(there.window[3], box[3]),
-    )  # fmt: skip
-    one, other = drawn_in(there.mask, there.window, hull), drawn_in(mask, box, hull)
-    return float(np.count_nonzero(one & other) / np.count_nonzero(one | other))
-
-
-def _middle(mask: Mask, box: Window) -> tuple[float, float]:
-    row, column = ndimage.center_of_mass(mask)
-    return float(row) + box[0], float(column) + box[1]
+def _iou(one: Mask, other: Mask) -> float:
+    return float(np.count_nonzero(one & other) / max(np.count_nonzero(one | other), 1))
 
 
 def _parts(mask: Mask) -> int:
