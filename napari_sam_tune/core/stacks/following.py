@@ -22,7 +22,7 @@ from napari_sam_tune.core.stacks.shape import UNMOVED, Shape, signed_distance
 from napari_sam_tune.core.stacks.sureness import sureness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -47,6 +47,10 @@ _DOUBT: Final = np.array([1.5, 1.5, 0.03, 0.03])
 """Standard deviations of a pose about the likely one: px, px, log of the scale, angle."""
 _GOES_ON: Final = 0.7
 """How much of a change goes on from one plane to the next."""
+_OTHERS_WEIGHT: Final = 0.6
+"""What the mask of another plane counts in a shape beside the one that is followed."""
+_LASTING: Final = 12.0
+"""Planes after which that is a third."""
 _REMEMBERED: Final = 3
 """Planes by which an object is known by its looks: where it was accepted, and the last ones."""
 _LEAST_SEEN: Final = 0.3
@@ -113,13 +117,16 @@ class Follower:
         known: its mask there.
         name: of the accepted mask it starts from.
         label: its class.
+        others: masks of it in other planes, which its shape is learnt from as well.
 
     """
 
-    def __init__(self, grey: Floats, known: Known, name: str, label: str) -> None:
+    def __init__(
+        self, grey: Floats, known: Known, name: str, label: str, others: Sequence[Known] = ()
+    ) -> None:
         self._grey, self._mask, self._box = grey, known.mask, known.box
         self._name, self._label = name, label
-        self._shape = Shape(known.mask, known.box)
+        self._shape = _shape_of(known, others)
         self._pose, self._change = UNMOVED, UNMOVED
         self._looks: list[Look] = []
         self._remember(grey)
@@ -200,6 +207,19 @@ class Follower:
         alike = likeness(self._looks, grey, window)
         beside = float(alike[rim].mean()) if rim.any() else -MOST_ALIKE
         return (float(alike[inside].mean()) - beside) / (2 * MOST_ALIKE)
+
+
+def _shape_of(known: Known, others: Sequence[Known]) -> Shape:
+    """Return the shape of a mask, averaged with those of other planes: none is free of errors."""
+    shape, total = Shape(known.mask, known.box), 1.0
+    for other in others:
+        window = grown(other.box, _ROOM)
+        inside = drawn_in(other.mask, other.box, window)
+        pose = shape.pose_of(inside, window)
+        weight = _OTHERS_WEIGHT * float(np.exp(-other.apart / _LASTING))
+        total += weight
+        shape.mix(other.mask, other.box, pose, weight / total)
+    return shape
 
 
 def _iou(one: Mask, other: Mask) -> float:

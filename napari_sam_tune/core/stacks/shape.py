@@ -35,6 +35,10 @@ _ALIKE: Final = 30.0
 _FINEST: Final = 128
 """Longer side at which poses are fitted, in samples."""
 _STEPS: Final = 25
+_SURELY: Final = 4.0
+"""Log odds of what is in a mask."""
+_ANYWHERE: Final = np.array([5.0, 5.0, 0.2, 0.3])
+"""Standard deviations of the pose of a mask of another plane."""
 UNMOVED: Final = np.zeros(4)
 """A pose: rows and columns in px by which the middle moved, log of the scale, angle in radians."""
 
@@ -75,6 +79,15 @@ class Shape:
         at += (self.middle + pose[:2] - box[:2] + _ROOM)[:, None, None]
         there = self._sampled(signed_distance(np.pad(mask, _ROOM)), at) / scale
         self._set((1 - share) * self._distance + share * there)
+
+    def pose_of(self, mask: Mask, window: Window) -> Numbers:
+        """Return the pose in which the shape is most like a mask (h, w) of a window."""
+        places = np.argwhere(mask)
+        pose = np.zeros(4)
+        pose[:2] = places.mean(axis=0) + window[:2] - self.middle
+        pose[2] = np.log(len(places) / np.count_nonzero(self._distance > 0)) / 2
+        evidence = np.where(mask, _SURELY, -_SURELY)
+        return self.fit(evidence, window, [pose], pose, _ANYWHERE)
 
     def along(self, evidence: Numbers, pose: Numbers, window: Window) -> float:
         """Return the mean of what is seen in a window along the border."""
