@@ -240,8 +240,7 @@ class Frame:
         """
         rows, columns = self._stretch
         (y0, y1), (x0, x1) = self._within(box)
-        stretched: Floats = rows[y0:y1] @ logits @ columns[x0:x1].T
-        return stretched
+        return np.asarray(rows[y0:y1] @ logits @ columns[x0:x1].T, np.float32)
 
     def drawn_in(self, logits: Floats, box: BoundingBox, threshold: float = 0.0) -> Mask:
         """Return the mask that logits (grid, grid) make inside a box of the window, in image px.

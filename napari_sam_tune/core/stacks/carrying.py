@@ -24,7 +24,7 @@ from napari_sam_tune.core.geometry.windows import (
 )
 from napari_sam_tune.core.project.stacks import is_by_hand
 from napari_sam_tune.core.recall.grey import grey_of
-from napari_sam_tune.core.stacks.following import Follower, Known
+from napari_sam_tune.core.stacks.following import Follower
 from napari_sam_tune.core.stacks.looks import drawn_in
 from napari_sam_tune.core.stacks.shape import signed_distance
 from napari_sam_tune.core.stacks.sureness import GONE, has_become_unsure
@@ -51,8 +51,6 @@ if TYPE_CHECKING:
 
 Direction = Literal[1, -1]
 End = Literal["end", "vanished", "unsure", "by_hand"]
-_LEARNT_FROM: Final = 4
-"""Masks of other planes that a shape is learnt from, at most."""
 _MERGED: Final = 0.4
 """Share of the smaller of two things that lies in the other where they have become one."""
 
@@ -128,7 +126,7 @@ class Carrying:
         row = self._row(annotation)
         at = row.index(annotation.image_id)
         ahead = row[at + 1 :] if direction > 0 else row[:at][::-1]
-        return Run(self._project, self._answerer, self.read, annotation, row, ahead, stops=stops)
+        return Run(self._project, self._answerer, self.read, annotation, ahead, stops=stops)
 
     def _row(self, annotation: Annotation) -> list[str]:
         stack = self._project.stack_of(annotation.image_id)
@@ -191,7 +189,7 @@ class Carrying:
         between = row[low + 1 : high]
         comes: list[dict[str, Carried]] = []
         for end, planes in ((ends[0], between), (ends[1], between[::-1])):
-            run = Run(self._project, self._answerer, self.read, end, row, planes, stops=False)
+            run = Run(self._project, self._answerer, self.read, end, planes, stops=False)
             comes.append({step.image_id: step for step in run})
         for number, image_id in enumerate(between, start=1):
             there = [come[image_id] for come in comes if image_id in come]
@@ -207,8 +205,7 @@ class Run:
     Args:
         project, answerer, read: see `Carrying`.
         start: the accepted mask.
-        row: ids of the planes along which it goes.
-        ahead: those of them that it goes through, in order.
+        ahead: ids of the planes it goes through, in order.
         stops: where it becomes unsure.
 
     Attributes:
@@ -223,14 +220,12 @@ class Run:
         answerer: Answerer,
         read: ReadPlane,
         start: Annotation,
-        row: list[str],
         ahead: list[str],
         *,
         stops: bool = True,
     ) -> None:
         self._project, self._answerer, self._read = project, answerer, read
-        self._start, self._row, self._stops = start, row, stops
-        self._ahead = list(ahead)
+        self._start, self._ahead, self._stops = start, list(ahead), stops
         self.thing = project.thing_of(start.id)
         self.ended: End | None = None
         self._follower: Follower | None = None
@@ -284,27 +279,7 @@ class Run:
     def _begin(self) -> Follower:
         start = self._start
         pixels, _ = self._read(start.image_id)
-        known = Known(start.cropped_mask, start.bbox)
-        return Follower(grey_of(pixels), known, start.id, start.label, self._others())
-
-    def _others(self) -> list[Known]:
-        """Return masks of the thing that were made by hand in planes near by, the nearest first."""
-        masks = self._project.things().get(self.thing, [])
-        row = {image_id: place for place, image_id in enumerate(self._row)}
-        here = row[self._start.image_id]
-        found = [
-            Known(one.cropped_mask, one.bbox, abs(row[one.image_id] - here))
-            for one in masks
-            if one.image_id in row and one.id != self._start.id and is_by_hand(one)
-            if not self._is_cut(one)
-        ]
-        return sorted(found, key=lambda one: one.apart)[:_LEARNT_FROM]
-
-    def _is_cut(self, one: Annotation) -> bool:
-        """Whether a mask lies at the border of its image, so that part of it may be beyond."""
-        height, width = self._project.image(one.image_id).shape
-        y0, x0, y1, x1 = one.bbox
-        return y0 == 0 or x0 == 0 or y1 == height or x1 == width
+        return Follower(grey_of(pixels), start.cropped_mask, start.bbox, start.id, start.label)
 
     def _suggestion(self, found: Found, shape: tuple[int, int], replaces: str | None) -> Suggestion:
         return Suggestion(

@@ -22,7 +22,7 @@ from napari_sam_tune.core.stacks.shape import UNMOVED, Shape, signed_distance
 from napari_sam_tune.core.stacks.sureness import sureness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -47,10 +47,6 @@ _DOUBT: Final = np.array([1.5, 1.5, 0.03, 0.03])
 """Standard deviations of a pose about the likely one: px, px, log of the scale, angle."""
 _GOES_ON: Final = 0.7
 """How much of a change goes on from one plane to the next."""
-_OTHERS_WEIGHT: Final = 0.6
-"""What the mask of another plane counts in a shape beside the one that is followed."""
-_LASTING: Final = 12.0
-"""Planes after which that is a third."""
 _REMEMBERED: Final = 3
 """Planes by which an object is known by its looks: where it was accepted, and the last ones."""
 _LEAST_SEEN: Final = 0.3
@@ -76,22 +72,6 @@ class Answer(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
-    """A mask of the object that was made by hand.
-
-    Attributes:
-        mask: (h, w) bool, inside `box`.
-        box: (y0, x0, y1, x1) in px.
-        apart: planes between it and the one that the object is followed from.
-
-    """
-
-    mask: Mask
-    box: Window
-    apart: int = 0
-
-
-@dataclass(frozen=True, eq=False)
 class Found:
     """An object in one more plane.
 
@@ -114,24 +94,22 @@ class Follower:
 
     Args:
         grey: (H, W) float32 from 0 to 255, the plane where it is known.
-        known: its mask there.
+        mask: (h, w) bool, inside `box`.
+        box: (y0, x0, y1, x1) in px.
         name: of the accepted mask it starts from.
         label: its class.
-        others: masks of it in other planes, which its shape is learnt from as well.
 
     """
 
-    def __init__(
-        self, grey: Floats, known: Known, name: str, label: str, others: Sequence[Known] = ()
-    ) -> None:
-        self._grey, self._mask, self._box = grey, known.mask, known.box
+    def __init__(self, grey: Floats, mask: Mask, box: Window, name: str, label: str) -> None:
+        self._grey, self._mask, self._box = grey, mask, box
         self._name, self._label = name, label
-        self._shape = _shape_of(known, others)
+        self._shape = Shape(mask, box)
         self._pose, self._change = UNMOVED, UNMOVED
         self._looks: list[Look] = []
         self._remember(grey)
-        self._usual = max(self._seen(known.mask, known.box, grey), _LEAST_SEEN)
-        window = clipped(grown(known.box, _ROOM), grey.shape)
+        self._usual = max(self._seen(mask, box, grey), _LEAST_SEEN)
+        window = clipped(grown(box, _ROOM), grey.shape)
         self._offset = self._shape.along(self._alike(grey, window), UNMOVED, window)
 
     def _remember(self, grey: Floats) -> None:
@@ -209,21 +187,9 @@ class Follower:
         return (float(alike[inside].mean()) - beside) / (2 * MOST_ALIKE)
 
 
-def _shape_of(known: Known, others: Sequence[Known]) -> Shape:
-    """Return the shape of a mask, averaged with those of other planes: none is free of errors."""
-    shape, total = Shape(known.mask, known.box), 1.0
-    for other in others:
-        window = grown(other.box, _ROOM)
-        inside = drawn_in(other.mask, other.box, window)
-        pose = shape.pose_of(inside, window)
-        weight = _OTHERS_WEIGHT * float(np.exp(-other.apart / _LASTING))
-        total += weight
-        shape.mix(other.mask, other.box, pose, weight / total)
-    return shape
-
-
 def _iou(one: Mask, other: Mask) -> float:
-    return float(np.count_nonzero(one & other) / max(np.count_nonzero(one | other), 1))
+    union = int(np.count_nonzero(one | other))
+    return int(np.count_nonzero(one & other)) / max(union, 1)
 
 
 def _parts(mask: Mask) -> int:

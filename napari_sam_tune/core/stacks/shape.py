@@ -35,10 +35,6 @@ _ALIKE: Final = 30.0
 _FINEST: Final = 128
 """Longer side at which poses are fitted, in samples."""
 _STEPS: Final = 25
-_SURELY: Final = 4.0
-"""Log odds of what is in a mask."""
-_ANYWHERE: Final = np.array([5.0, 5.0, 0.2, 0.3])
-"""Standard deviations of the pose of a mask of another plane."""
 UNMOVED: Final = np.zeros(4)
 """A pose: rows and columns in px by which the middle moved, log of the scale, angle in radians."""
 
@@ -58,36 +54,13 @@ class Shape:
         self.middle: Numbers = middle + box[:2]
         self._inner = middle + _ROOM
         self._radius = float(np.sqrt(((places - middle) ** 2).sum(axis=1).mean())) + 1
-        self._set(signed_distance(np.pad(mask, _ROOM)))
-
-    def _set(self, distance: Numbers) -> None:
-        self._distance = distance
-        self._slopes = np.gradient(distance)
+        self._distance = signed_distance(np.pad(mask, _ROOM))
+        self._slopes = np.gradient(self._distance)
 
     def at(self, pose: Numbers, window: Window, step: int = 1) -> Numbers:
         """Return how far each px of a window, or every so many, is inside the shape in a pose."""
-        return self._sampled(self._distance, self._turned_back(pose, window, step)) * np.exp(
-            pose[2]
-        )
-
-    def mix(self, mask: Mask, box: Window, pose: Numbers, share: float) -> None:
-        """Let a mask that the shape has in a pose change it by a share."""
-        size = self._distance.shape
-        rows, columns = np.indices(size, float) - self._inner[:, None, None]
-        scale, cos, sin = np.exp(pose[2]), np.cos(pose[3]), np.sin(pose[3])
-        at = np.stack([scale * (cos * rows - sin * columns), scale * (sin * rows + cos * columns)])
-        at += (self.middle + pose[:2] - box[:2] + _ROOM)[:, None, None]
-        there = self._sampled(signed_distance(np.pad(mask, _ROOM)), at) / scale
-        self._set((1 - share) * self._distance + share * there)
-
-    def pose_of(self, mask: Mask, window: Window) -> Numbers:
-        """Return the pose in which the shape is most like a mask (h, w) of a window."""
-        places = np.argwhere(mask)
-        pose = np.zeros(4)
-        pose[:2] = places.mean(axis=0) + window[:2] - self.middle
-        pose[2] = np.log(len(places) / np.count_nonzero(self._distance > 0)) / 2
-        evidence = np.where(mask, _SURELY, -_SURELY)
-        return self.fit(evidence, window, [pose], pose, _ANYWHERE)
+        inside = self._sampled(self._distance, self._turned_back(pose, window, step))
+        return inside * float(np.exp(pose[2]))
 
     def along(self, evidence: Numbers, pose: Numbers, window: Window) -> float:
         """Return the mean of what is seen in a window along the border."""
@@ -158,7 +131,7 @@ class Shape:
         self, pose: Numbers, window: Window, step: int, back: Numbers, distance: Numbers
     ) -> tuple[Numbers, ...]:
         """Return how the distance changes with each number of the pose."""
-        down, right = (self._sampled(slope, back) for slope in self._slopes)
+        down, right = (self._sampled(np.asarray(slope), back) for slope in self._slopes)
         rows, columns = back - self._inner[:, None, None]
         cos, sin, scale = np.cos(pose[3]), np.sin(pose[3]), np.exp(pose[2])
         return (
