@@ -2,9 +2,9 @@
 
     sh tests/on_display.sh python docs/take_screenshots.py [LOOK …] [PART …]
 
-Looks are en, en-dark and ja; parts are line, plates, learning and stacks of the dock, and page, the
-server's page at a desktop and on a phone. What is not named is all of it. Learning is shown on
-photographs that the model does not know: SAM_TUNE_NUCLEI names the folder that
+Looks are en, en-dark and ja; parts are line, plates, learning, stacks and large of the dock, and
+page, the server's page at a desktop and on a phone. What is not named is all of it. Learning is
+shown on photographs that the model does not know: SAM_TUNE_NUCLEI names the folder that
 `benchmarks/nuclei.py` makes. Each part of a look is taken by a process of its own, whose settings
 and documents nobody else sees.
 """
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parent
 LOOKS = {"en": ("en", "light"), "en-dark": ("en", "dark"), "ja": ("ja", "light")}
-PARTS = "line", "plates", "learning", "stacks", "page"
+PARTS = "line", "plates", "learning", "stacks", "large", "page"
 IN_DARK = "plates"
 SIZE = 1080, 760
 CLICKS = 4
@@ -78,6 +78,7 @@ def take(look: str, part: str) -> None:
     """Take the pictures of a part of a look, in this process."""
     import napari
     from camera import Camera, Hand
+    from large_pictures import large
     from napari.settings import get_settings
     from stack_pictures import stacks
 
@@ -102,7 +103,8 @@ def take(look: str, part: str) -> None:
         camera.still("start")
     for dock in ("dockLayerList", "dockLayerControls"):
         getattr(viewer.window._qt_viewer, dock).hide()
-    {"line": line, "plates": plates, "learning": learning, "stacks": stacks}[part](hand, camera)
+    ways = {"line": line, "plates": plates, "learning": learning, "stacks": stacks, "large": large}
+    ways[part](hand, camera)
     viewer.close()
 
 

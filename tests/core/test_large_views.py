@@ -152,3 +152,4 @@ def test_what_lies_beside_is_encoded_ahead_and_then_nothing_more(predictor):
         assert predictor.propose(prompt, seen=seen).window != asked
     assert discs.most == 0  # nothing had to be read
     assert beside((0, 0, 700, 700), SHAPE, SIDE) == []
+    assert beside((0, 0, 128, 128), SHAPE, SIDE) == []  # a closer look's

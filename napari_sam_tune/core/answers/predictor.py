@@ -28,7 +28,7 @@ from napari_sam_tune.core.answers.zoom import (
     window_for,
 )
 from napari_sam_tune.core.errors import CheckpointError
-from napari_sam_tune.core.geometry.windows import whole
+from napari_sam_tune.core.geometry.windows import shape_of, whole
 from napari_sam_tune.core.models.checkpoints import (
     LoadedModel,
     load_model,
@@ -55,6 +55,10 @@ if TYPE_CHECKING:
 _LOST: Final = 0.4
 """IoU expected of an answer below which the model has not found the object; on a line scan it was
 up to .23 deep inside objects larger than the window, and .6 to 1 of those of 14 to 900 px."""
+
+_FARTHEST: Final = 32
+"""Sides of the encoder's input that such a click is looked at from, at most: to make more of an
+image smaller, where its file has no copies, takes longer than a person waits for a click."""
 
 
 class Predictor(Opening):
@@ -165,6 +169,8 @@ class Predictor(Opening):
             (x, y), *_ = current.prompt.clipped(self.image_shape).points
             place = int(y), int(x), int(y) + 1, int(x) + 1
             window = wider_window(place, current.window, self.image_shape, self.input_side)
+            if max(shape_of(window)) > _FARTHEST * self.input_side:
+                break
             current = self.propose(answer.prompt, priors=priors, refiners=refiners, window=window)
             best = max(best, current, key=lambda one: one.iou)
         return best

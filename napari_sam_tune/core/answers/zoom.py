@@ -170,7 +170,8 @@ def beside(window: Window, shape: Shape, side: int) -> list[Window]:
 
     """
     length = max(shape_of(window))
-    if length != side << round(np.log2(length / side)):
+    level = round(np.log2(length / side))
+    if level < 0 or length != side << level:
         return []
     half = length // 2
     steps = ((-half, 0), (half, 0), (0, -half), (0, half))
