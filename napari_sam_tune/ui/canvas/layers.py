@@ -8,6 +8,7 @@ colours), `box` (Vectors), `proposal` (a Labels layer that napari's own brush an
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -216,7 +217,8 @@ class LabellingLayers(MasksOnCanvas):
             return  # no image was open yet
         if lines is not None or len(layer.data):
             self._fit_width(role)  # before there are more lines, which would be drawn twice
-            layer.data = np.zeros((0, 2, 2), np.float32) if lines is None else lines
+            with _untold(layer):
+                layer.data = np.zeros((0, 2, 2), np.float32) if lines is None else lines
 
     def show_prompt(self, prompt: Prompt | None) -> None:
         """Show the clicks and the box of the object in progress."""
@@ -228,13 +230,14 @@ class LabellingLayers(MasksOnCanvas):
         if not points and not len(clicks.data):
             self.show_box(None if prompt is None else prompt.box)
             return
-        clicks.data = np.asarray(points, float).reshape(-1, 2)
-        if points:
-            positive = np.asarray(prompt.labels, bool)  # type: ignore[union-attr]
-            clicks.face_color = np.where(positive, POSITIVE, NEGATIVE).tolist()
-            clicks.symbol = np.where(positive, "cross", "hbar").tolist()
-            clicks.size = CLICK_PIXELS * self.screen_pixel()
-        clicks.selected_data = set()
+        with _untold(clicks):
+            clicks.data = np.asarray(points, float).reshape(-1, 2)
+            if points:
+                positive = np.asarray(prompt.labels, bool)  # type: ignore[union-attr]
+                clicks.face_color = np.where(positive, POSITIVE, NEGATIVE).tolist()
+                clicks.symbol = np.where(positive, "cross", "hbar").tolist()
+                clicks.size = CLICK_PIXELS * self.screen_pixel()
+            clicks.selected_data = set()
         self.show_box(None if prompt is None else prompt.box)
 
     def show_box(self, box: Box | None) -> None:
@@ -289,3 +292,14 @@ class LabellingLayers(MasksOnCanvas):
         layer, width = self._own[role], _LINES[role] * self.screen_pixel()
         if layer.edge_width != width:
             layer.edge_width = width
+
+
+@contextmanager
+def _untold(layer: Layer) -> Iterator[None]:
+    """Let marks change without the viewer working out anew how far all layers reach.
+
+    They lie on the image, so that nothing comes of it, and of a box that is being drawn it takes
+    longer than drawing it. Neither are thumbnails in the list of layers drawn anew.
+    """
+    with layer.events.data.blocker(), layer.events.thumbnail.blocker():
+        yield
