@@ -363,16 +363,18 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:8]
 
 
-def project_state(folder: Path) -> list[str]:
+def project_state(folder: Path, *, is_class_apart: bool = False) -> list[str]:
     if not (folder / "p" / "project.json").exists():
         return []
     project = Project.open(folder / "p", create=False)
     reviews, of_images = project.reviews(), project.image_reviews()
-    # with what is said of each: no mask is to be there without
-    said = [
-        f"mask {a.image_id} {a.label} {_digest(a.mask.tobytes())} {reviews[a.id].fields()}"
-        for a in project.annotations()
-    ]
+    said = []
+    for a in project.annotations():
+        mask = f"mask {a.image_id} {_digest(a.mask.tobytes())}"
+        # with what is said of each: no mask is to be there without
+        fields = str(reviews[a.id].fields())
+        apart = [f"{mask} is {a.label}", f"{mask} {fields}"]
+        said += apart if is_class_apart else [f"{mask} is {a.label} {fields}"]
     said += [f"overruled {a.label}" for a in project.overruled()]
     for image in project.images():
         shown = "" if image.path is not None else _digest(project.read_image(image.id).tobytes())
@@ -551,7 +553,10 @@ def merge(folder: Path) -> Iterator[object]:
 
 def merged_state(folder: Path) -> list[str]:
     heads = folder / "p" / "heads"
-    return project_state(folder) + [f"head {path.name}" for path in heads.glob("*")]
+    # of a mask that is there already the class is said first, then that it is approved
+    return project_state(folder, is_class_apart=True) + [
+        f"head {path.name}" for path in heads.glob("*")
+    ]
 
 
 def make_damaged(folder: Path) -> None:
