@@ -1,12 +1,14 @@
-"""A real line whose surface stays the same: a field of nuclei cut into sixteen photographs.
+r"""A real line whose surface stays the same: a field of nuclei cut into sixteen photographs.
 
 The photograph and its labels are those that StarDist ships in its source package (from the 2018
 Data Science Bowl; Caicedo et al. 2019). Unpack https://pypi.org/project/stardist/0.9.2/#files, cut
 the photograph, and let the robot label it:
 
     python benchmarks/nuclei.py stardist-0.9.2/stardist/data/images N
-    napari-sam-tune simulate --images N/images --masks N/masks --frozen --out frozen.json
+    napari-sam-tune simulate --images N/images --masks N/masks --frozen --no-instant --no-recall \
+        --out frozen.json
     napari-sam-tune simulate --images N/images --masks N/masks --no-recall --out learning.json
+    python benchmarks/line_chart.py clicks_line.png frozen=frozen.json learning=learning.json
 """
 
 from __future__ import annotations
