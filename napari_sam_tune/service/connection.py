@@ -52,9 +52,7 @@ _IN_THE_DOCK: Final = {
     "round_under_way": mark(
         "A round of this project is under way on the server {address}. Wait for it or cancel it."
     ),
-    "too_large": mark(
-        "The server {address} takes nothing as large as this. Its administrator can say more."
-    ),
+    "too_large": mark("This is more than the server {address} takes. It says: {message}"),
     "wrong_host": mark(
         "The server {address} answers to its own computer alone. Start it with --host to serve "
         "others."
@@ -234,7 +232,11 @@ class Connection:
             return _other_server(self.address)
         self.tell_reached(True)
         said_here = _IN_THE_DOCK.get(error)  # the server's own sentence is for programs
-        message = heard(message) if said_here is None else tr(said_here, address=self.address)
+        message = (
+            heard(message)
+            if said_here is None
+            else tr(said_here, address=self.address, message=message)
+        )
         return ServerRefused(answer.status_code, error, message)
 
     def _gone(self) -> ServerGone:

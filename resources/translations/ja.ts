@@ -3511,8 +3511,8 @@
         <translation>サーバー{address}でこのプロジェクトのラウンドが進行中です。終わるまで待つか、中止してください。</translation>
     </message>
     <message>
-        <source>The server {address} takes nothing as large as this. Its administrator can say more.</source>
-        <translation>サーバー{address}は、これほど大きいものを受け付けません。詳しくは管理者に尋ねてください。</translation>
+        <source>This is more than the server {address} takes. It says: {message}</source>
+        <translation>サーバー{address}の上限を超えています。サーバーからのメッセージ：{message}</translation>
     </message>
     <message>
         <source>The server {address} answers to its own computer alone. Start it with --host to serve others.</source>
