@@ -189,7 +189,8 @@ def test_rounds_on_a_cluster(address: str, tmp_path: Path) -> None:
 
         def listen(message: object) -> None:
             heard.append(message)
-            if getattr(message, "step", 0) == 1 and not workers:
+            is_training = getattr(message, "phase", "") == "training"
+            if is_training and getattr(message, "step", 0) == 1 and not workers:
                 workers.append(1)
                 kill_busiest()
 
