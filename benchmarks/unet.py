@@ -20,7 +20,8 @@ from napari_sam_tune.core.models.efficientnet import (
     MEAN,
     build_efficientnet,
 )
-from napari_sam_tune.core.promptless.lesson import label_map, promptless_loss
+from napari_sam_tune.core.promptless.labelled import label_map
+from napari_sam_tune.core.promptless.lesson import promptless_loss
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
