@@ -39,7 +39,7 @@ _SOFT: Final = (1.0, 0.05)
 """Px, and share of the square root of the area, over which an expected logit changes by 1."""
 _MOST: Final = 6.0
 """Logit of what is surely expected, or seen."""
-_WEIGHT_OF_MODEL: Final = 0.15
+_WEIGHT_OF_MODEL: Final = 0.3
 """What the model's logits count beside those of the shape, which count whole."""
 _BENT: Final = 10.0
 """The model's logits are no more than this where they bend the shape."""
