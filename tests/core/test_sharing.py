@@ -16,6 +16,7 @@ import boto3
 import numpy as np
 import pytest
 import torch
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
@@ -186,6 +187,19 @@ def test_a_folder_that_all_have_mounted_will_do(first: Project, tmp_path: Path) 
     (tmp_path / "drive" / "elsewhere").rename(tmp_path / "drive" / "p")
     exchange(copy, first)
     assert living(copy) == living(first)
+
+
+def test_an_image_that_is_a_folder_stays_where_it_is(first: Project, tmp_path: Path) -> None:
+    path = tmp_path / "photographs" / "c.zarr"
+    pixels = blob(9, 9) * np.uint8(200)
+    zarr.create_array(path, shape=SHAPE, chunks=SHAPE, dtype="uint8")[...] = pixels
+    first.add_image("c.zarr", shape=SHAPE, content_hash=content_hash(pixels), path=path)
+    accept(first, "c.zarr", 9)
+    copy = joined(first, str(tmp_path / "drive" / "p"), tmp_path / "copy")
+    assert living(copy) == living(first)
+    assert len(list((tmp_path / "drive" / "p" / "images").iterdir())) == 2
+    copy.found_at("c.zarr", path)
+    assert np.array_equal(copy.read_image("c.zarr"), pixels)
 
 
 def test_several_exchanges_move_nothing_twice(

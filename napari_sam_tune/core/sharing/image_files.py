@@ -45,7 +45,7 @@ class ImageFiles:
         self.is_all = True
 
     def send(self, place: SharedPlace, until: float) -> dict[str, tuple[str, str]]:
-        """Put files there until a moment of `time.monotonic`, one at least.
+        """Put files there until a moment of `time.monotonic`, one at least; never a `.zarr` folder.
 
         Returns:
             Content hash of each image to its file's name there and its SHA-256.
@@ -64,6 +64,9 @@ class ImageFiles:
             file = self._folder.path / image.path
             if not is_there(file):
                 continue  # somebody else's, who will send it
+            if file.is_dir():
+                self._settled.add(image.id)  # a `.zarr` is no file that could be sent whole
+                continue
             if sent and time.monotonic() > until:
                 self.is_all = False
                 break
