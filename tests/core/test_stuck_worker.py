@@ -91,7 +91,7 @@ def test_who_waits_for_a_listener_or_a_click_is_not_stuck_and_closing_ends_it(
             go_on.wait(SOON)
 
     try:
-        runner.start(job_on(project, steps=4), listen)
+        runner.start(job_on(project, steps=60), listen)  # more than are done while it waits
         assert trains.wait(SOON)
         pid = runner.worker_pid
         monkeypatch.setattr(WorkerProcess, "QUIET_LOOKS", 1)
