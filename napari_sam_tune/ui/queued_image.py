@@ -75,8 +75,7 @@ class QueuedImage:
     @property
     def group(self) -> str | None:
         """What of the project trains or judges together with it: planes of a file do."""
-        is_plane = self.path is not None and self.file_plane is not None
-        return self.path.name if is_plane and self.path is not None else None
+        return None if self.path is None or self.file_plane is None else self.path.name
 
     def read(self) -> NDArray[Any] | LargeImage:
         """Return the pixels, (H, W) or (H, W, C), or what many are read by; may take a while.
@@ -95,9 +94,10 @@ class QueuedImage:
                 return large
             data = self.layer.data[0] if self.layer.multiscale else self.layer.data
             pixels = np.asarray(data[self.plane] if self.plane else data)
+            if self.path is None or self.of_file is not None:
+                return pixels
             # napari's own readers turn no photograph upright
-            is_file = self.path is not None and self.of_file is None
-            return read_like(self.path, pixels) if is_file and self.path else pixels
+            return read_like(self.path, pixels)
         if self.path is None:
             raise ImageError(tr("{id} has neither a file nor a layer.", id=self.id))
         return open_image(self.path)

@@ -40,7 +40,7 @@ class ImageFiles:
 
     def __init__(self, project: Project, folder: ProjectFolder, known: Known) -> None:
         self._project, self._folder, self._known = project, folder, known
-        self._checksums: dict[tuple[str, int, int], str] = {}  # of the stack that was sent last
+        self._checksums: dict[tuple[str, int, int], str] = {}  # of the file that was sent last
         self._settled: set[str] = set()  # ids of images to which nothing is left to do
         self.is_all = True
 
@@ -73,11 +73,10 @@ class ImageFiles:
             if not self._project.has_own_file(image):
                 self._settled.add(image.id)  # changed since: it would not be the image
                 continue
-            name, checksum = f"images/{image.content_hash}{_suffix(file)}", ""
-            if image.plane is not None:  # the file goes once, whichever of its planes is asked for
-                checksum = self._checksum(file)
-                name = f"images/{checksum[:32]}{_suffix(file)}"
-            checksum = checksum or sha256_of(file)
+            checksum = self._checksum(file)
+            # a stack's file goes once, whichever of its planes is asked for
+            own = image.content_hash if image.plane is None else checksum[:32]
+            name = f"images/{own}{_suffix(file)}"
             if (name, checksum) not in (self._known.images | sent).values():
                 place.put(name, file)
             sent[image.content_hash] = name, checksum

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_sam_tune.core.errors import ShareError
 from napari_sam_tune.core.project.folder import FORMAT_VERSION, ProjectFolder, is_project
@@ -148,11 +148,7 @@ def exchange_here(path: Path) -> None:
         StorageError: the disk refused.
 
     """
-    folder = ProjectFolder(path)
-    link = folder.share_link()
-    if link is None:
-        raise ShareError(tr("{path} is not shared.", path=path))
-    write_link(folder.path, folder.pending, replace(link, machine=machine()))
+    _change_link(path, machine=machine())
 
 
 def allow_embeddings(path: Path, most: int) -> None:
@@ -167,11 +163,15 @@ def allow_embeddings(path: Path, most: int) -> None:
         StorageError: the disk refused.
 
     """
+    _change_link(path, embeddings=most)
+
+
+def _change_link(path: Path, **changes: Any) -> None:
     folder = ProjectFolder(path)
     link = folder.share_link()
     if link is None:
         raise ShareError(tr("{path} is not shared.", path=path))
-    write_link(folder.path, folder.pending, replace(link, embeddings=most))
+    write_link(folder.path, folder.pending, replace(link, **changes))
 
 
 def _is_new(project: Project) -> bool:
