@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_OID, uuid5
 
 import numpy as np
@@ -33,10 +33,6 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.exchange.outgoing import ImageOut, ObjectOut
     from napari_sam_tune.formats.writer import ExportOptions
-
-_PLACE_NOT_READ: Final = mark(
-    "image whose place on the earth could not be read: its polygons are in pixels"
-)
 
 
 def write_geojson(

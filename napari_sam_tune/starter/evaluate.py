@@ -61,13 +61,10 @@ def _box(mask: Mask) -> npt.NDArray[np.int64]:
 class Answer:
     """What the model showed after some clicks.
 
-    mask: (H, W); points: (x, y) so far, labels: 1 or 0 of each; candidates: (1 or 3, H, W) masks
-    and predicted: their predicted IoU.
+    mask: (H, W); candidates: (1 or 3, H, W) masks and predicted: their predicted IoU.
     """
 
     mask: Mask
-    points: tuple[tuple[float, float], ...]
-    labels: tuple[int, ...]
     candidates: Mask
     predicted: npt.NDArray[np.float32]
 
@@ -93,7 +90,7 @@ def answers(predictor: SamPredictor, truth: Mask) -> Iterator[Answer]:
         )
         best = int(predicted.argmax())
         shown, logits = candidates[best], low[best : best + 1]
-        yield Answer(shown, points, labels, candidates, predicted)
+        yield Answer(shown, candidates, predicted)
 
 
 def click_through(

@@ -82,7 +82,6 @@ class Inference(QObject):
         super().__init__(parent)
         self._waiting: dict[Kind, Task] = {}
         self._newest: dict[Kind, Task] = {}
-        self._running: Task | None = None
         self._changed = threading.Condition()
         self._closing = False
         self._ended.connect(self._on_thread_ended, Qt.ConnectionType.QueuedConnection)

@@ -44,7 +44,6 @@ class MergeReport:
         missing: ids of new images whose files are not on this machine.
         masks: new ones that count.
         history: new ones that were corrected or deleted since, kept as history.
-        known_masks: records that both have, counting and not.
         marks: images whose "done" or "no defect here" was taken over.
         deletions: deletions and restorations taken over.
         reviews: masks and images of which something was said later there: a class, a state, a note.
@@ -61,7 +60,6 @@ class MergeReport:
     missing: list[str] = field(default_factory=list)
     masks: int = 0
     history: int = 0
-    known_masks: int = 0
     marks: int = 0
     deletions: int = 0
     reviews: int = 0

@@ -95,7 +95,6 @@ class ImageJoin:
     def run(self) -> None:
         """Take in the records that count, what was said of records, and the history."""
         fresh = [r for r in self._theirs.values() if self._as_here(r.id) not in self._ours]
-        self._report.known_masks += len(self._theirs) - len(fresh)
         for record in fresh:
             if record.id in self._there.living:
                 self._take_counting(record)

@@ -32,9 +32,7 @@ DEVIATION: Final = 128.0
 STRIDES: Final = (4, 8, 16, 32)
 CHANNELS: Final = {4: 24, 8: 40, 16: 112, 32: 320}
 """Of the features of each stride."""
-CLASSES: Final = 1000
 _STEM: Final = 32
-_HEAD: Final = 1280
 _BATCH_NORM_EPSILON: Final = 1e-3
 # (blocks, kernel, stride of the first, expansion, channels out), Tan and Le, table 1
 _LAYERS: Final = (
@@ -137,23 +135,6 @@ class EfficientNetLite0(nn.Module):
         return found
 
 
-class ImageNetHead(nn.Module):
-    """What EfficientNet-Lite0 itself says an image shows: logits of ImageNet's classes.
-
-    Nothing in the product asks it; with it the weights can be seen to be read rightly.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.head = SameConv(CHANNELS[32], _HEAD, 1)
-        self.classes = nn.Linear(_HEAD, CLASSES)
-
-    def forward(self, deep: Tensor) -> Tensor:
-        """(B, 320, h, w) features of stride 32 to (B, 1000)."""
-        out: Tensor = self.classes(functional.relu6(self.head(deep)).mean((2, 3)))
-        return out
-
-
 def weights_path() -> Path:
     """Where the dependency keeps its weights file.
 
@@ -181,13 +162,6 @@ def imagenet_state() -> State:
 
     """
     return _folded(_read(), _names())
-
-
-def imagenet_head_state() -> State:
-    """Weights of `ImageNetHead`; raises as `imagenet_state`."""
-    raw = _read()
-    state = dict(_folded(raw, {"head": ("_conv_head", "_bn1")}))
-    return state | {"classes.weight": raw["_fc.weight"], "classes.bias": raw["_fc.bias"]}
 
 
 def usual_features() -> dict[int, tuple[Tensor, Tensor]]:

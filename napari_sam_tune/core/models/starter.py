@@ -41,8 +41,6 @@ STAGE_DEPTHS: Final = (1, 2, 3, 1)
 ATTENTION_BLOCKS: Final = 3
 ATTENTION_HEADS: Final = 4
 
-QKV_LAYERS: Final = tuple(f"image_encoder.blocks.{i}.attn.qkv" for i in range(ATTENTION_BLOCKS))
-"""Names of the fused projections, where LoRA goes: the same place as in segment-anything's ViT."""
 NECK: Final = "image_encoder.neck"
 PIXEL_MEAN: Final = (123.675, 116.28, 103.53)
 PIXEL_STD: Final = (58.395, 57.12, 57.375)
@@ -351,16 +349,3 @@ def set_image_size(sam: Sam, image_size: int) -> None:
     sam.prompt_encoder.input_image_size = (image_size, image_size)
     sam.prompt_encoder.image_embedding_size = (cells, cells)
     sam.prompt_encoder.mask_input_size = (4 * cells, 4 * cells)
-
-
-def parameter_count(module: nn.Module) -> int:
-    """How many numbers `module` holds."""
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
-def empty_state(image_size: int = IMAGE_SIZE, seed: int = 0) -> dict[str, Tensor]:
-    """A freshly initialised state dict, the same for the same seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        state: dict[str, Tensor] = build_starter(image_size).state_dict()
-    return state

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DEFAULT_MAX_BYTES = 16 * 1024**3
-_METADATA_BYTES = 4096
 _KEEP_SHARE = 0.9
 _LASTING = ".lasting"
 """In the folder of a key: see `EmbeddingCache.mark_lasting`."""

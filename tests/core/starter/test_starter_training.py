@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from napari_sam_tune.starter import gallery, rounds, training
+from napari_sam_tune.starter import rounds, training
 from napari_sam_tune.starter.batches import BatchSpec, make_batch
 from napari_sam_tune.starter.evaluate import evaluate
 from napari_sam_tune.starter.weights import load_starter_state
@@ -93,16 +93,6 @@ def test_evaluate_reports_the_figures_of_the_card(tmp_path):
         assert figures[f"clicks_to_70_{method}"] == 1
     assert set(figures["iou_at"]) == {1, 2, 3}
     assert 0 <= figures["box_iou"] <= 1
-
-
-def test_the_picture_sheet_has_three_rows(tmp_path, monkeypatch):
-    monkeypatch.setattr(gallery, "IMAGES", 3)
-    monkeypatch.setattr(gallery, "COLUMNS", 2)
-    monkeypatch.setattr(gallery, "SIDE", 64)
-    _trained(tmp_path, 1)
-    gallery.write_gallery(tmp_path / "sheet.png", weights=tmp_path / "best.safetensors")
-    with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.size == (2 * 64, 3 * 64)
 
 
 def test_a_new_run_goes_on_from_a_weights_file(tmp_path):
