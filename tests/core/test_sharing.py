@@ -559,6 +559,69 @@ def test_what_is_not_as_it_was_written_is_not_taken_in(first: Project, tmp_path:
         exchange(Project.open(tmp_path / "late"))
 
 
+def lines_of(folder: Path, *said: dict[str, object]) -> bytes:
+    """A log's lines as they lie in its file."""
+    log = ChainedLog(folder / "said.jsonl")
+    log.path.unlink(missing_ok=True)
+    with log.locked():
+        for entry in said:
+            log.append(entry)
+            log.read_new()
+    return log.path.read_bytes()
+
+
+def files(project: Project) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(project.path)): path.read_bytes()
+        for path in project.path.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("what", ["mask", "size", "log", "order", "end", "file"])
+def test_of_a_bundle_that_is_half_right_nothing_is_taken_in(
+    first: Project, tmp_path: Path, what: str
+) -> None:
+    copy = joined(first, str(tmp_path / "drive"), tmp_path / "copy")
+    before = files(copy)
+    place = SharedPlace(str(tmp_path / "drive"))
+    parts = copy_parts(first, living(first).popitem()[0])
+    line = {"kind": "class", "time": time.time(), "name": "forged", "color": "#ffffff"}
+    good = LogPart("log-0000dead.jsonl", 0, lines_of(tmp_path, line))
+    masks = {"20260101T000000000000-00000000": parts}
+    weights, extra = b"any", {}
+    match what:
+        case "mask":
+            masks["20260101T000000000000-00000001"] = parts | {"c.0.0": parts["c.0.0"][:-1]}
+        case "size":
+            said = parts["zarr.json"].replace(b"60", b"61", 1)
+            assert said != parts["zarr.json"]
+            masks["20260101T000000000000-00000001"] = parts | {"zarr.json": said}
+        case "log":
+            extra = {"log-0000beef.jsonl": lines_of(tmp_path, line) * 2}
+        case "order":  # said before the image was there: the project would not open any more
+            early = {"kind": "stored", "time": 1.0, "image": "a.png"}
+            extra = {"log-0000beef.jsonl": lines_of(tmp_path, early)}
+        case "end":  # likewise: its log would be thought to have lost its end
+            header = {"kind": "log", "time": time.time(), "name": "x", "machine": "0000beef"}
+            extra = {
+                "log-0000beef.jsonl": lines_of(tmp_path, header | {"old": {"log.jsonl": 9**9}})
+            }
+        case "file":
+            weights = b"another"
+    place.put(f"weights/{'0' * 12}.safetensors", weights)
+    named = {f"weights/{'0' * 12}.safetensors": hashlib.sha256(b"any").hexdigest()}
+    logs = (good, *(LogPart(name, 0, lines) for name, lines in extra.items()))
+    forged(place, Bundle(4, {}, logs, masks, named))
+    with pytest.raises(ShareError, match="Nothing of it was taken in"):
+        exchange(copy)
+    assert files(copy) == before
+    shutil.rmtree(tmp_path / "drive" / "bundles" / "deadbeef")
+    accept(first, "b.png", 9)
+    exchange(first, copy)
+    assert living(copy) == living(first)
+
+
 def copy_parts(project: Project, name: str) -> dict[str, bytes]:
     folder = project.path / "annotations.zarr" / name
     return {file.name: file.read_bytes() for file in folder.iterdir()}

@@ -10,14 +10,16 @@ from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.project.annotations import Annotation
 from napari_sam_tune.core.project.announcing import announced
 from napari_sam_tune.core.project.folder import HEADS
-from napari_sam_tune.core.project.journal import is_time
+from napari_sam_tune.core.project.journal import Journal
 from napari_sam_tune.core.project.ledger import facts_of, turn_of
+from napari_sam_tune.core.storage.chained_log import ChainedLog
 from napari_sam_tune.core.storage.durable import flush_folder, pending_folder, publish_file, saving
-from napari_sam_tune.core.storage.own_files import open_own
+from napari_sam_tune.core.storage.own_files import open_own, read_own
+from napari_sam_tune.core.texts.wording import mark
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -25,8 +27,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.project.annotation_table import AnnotationTable
     from napari_sam_tune.core.project.folder import ProjectFolder
-    from napari_sam_tune.core.project.journal import Journal
-    from napari_sam_tune.core.project.ledger import WeightsInfo
+    from napari_sam_tune.core.project.ledger import Ledger, WeightsInfo
     from napari_sam_tune.core.project.split import Split
 
 
@@ -60,17 +61,29 @@ class JoiningOfProject:
             ]
         return lines
 
-    def check_lines(self, lines: list[dict[str, Any]]) -> None:
-        """Refuse lines of another copy's log that nobody would understand; they change nothing.
+    def ledger_with(self, lines: Sequence[tuple[str, int, bytes]]) -> Ledger:
+        """Return what would be said with lines of other copies' logs, tried on copies of the logs.
+
+        Args:
+            lines: name of a log, where in it they begin in bytes, and whole lines of it.
 
         Raises:
-            ProjectError: one makes no sense.
+            DamagedLogError: a log would not be whole any more.
+            ProjectError: a line makes no sense where it would stand.
+            StorageError: the disk refused.
 
         """
-        if not all(is_time(line.get("time")) for line in lines):
-            raise ProjectError("A line has no time of this age.")
-        lines = sorted(lines, key=lambda line: float(line["time"]))
-        self._journal.read().with_entries(lines)
+        if not lines:
+            return self._journal.read()
+        with pending_folder(self._folder.pending) as build:
+            with saving(mark("The log"), self.path):
+                for log in self.path.glob("log*.jsonl"):
+                    (build / log.name).write_bytes(read_own(log))
+            for name, start, content in lines:
+                ChainedLog(build / name).extend(content, start)
+            tried = Journal(build, copy=self._journal.here.get("copy", ""))
+            tried.require_whole()
+            return tried.read()
 
     def repeat(self, line: Mapping[str, Any]) -> None:
         """Say what was said in another project, with the time it was said there.

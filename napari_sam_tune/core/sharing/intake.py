@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.errors import DamagedLogError, ProjectError, ShareError
+from napari_sam_tune.core.geometry.turning import UPRIGHT
 from napari_sam_tune.core.images.files import content_hash
 from napari_sam_tune.core.project.annotations import Annotation
 from napari_sam_tune.core.project.folder import FORMAT_VERSION
@@ -14,13 +15,13 @@ from napari_sam_tune.core.sharing.bundle import Bundle, bundle_name, number_of, 
 from napari_sam_tune.core.sharing.fetching import fetched
 from napari_sam_tune.core.storage.chained_log import ChainedLog
 from napari_sam_tune.core.storage.durable import flush_folder, publish_file, saving
-from napari_sam_tune.core.storage.plain_json import parse_object
-from napari_sam_tune.core.texts.wording import tr
+from napari_sam_tune.core.texts.wording import mark, tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_sam_tune.core.project.folder import ProjectFolder
+    from napari_sam_tune.core.project.ledger import Ledger
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.sharing.known import Known
     from napari_sam_tune.core.sharing.place import SharedPlace
@@ -47,8 +48,10 @@ class Intake:
             ShareError: the place refuses, or what is there is not as it was written or does not go
                 on from what is here. What was yielded is kept.
             StorageError: the disk refused.
+            ProjectError: the copy itself is damaged.
 
         """
+        self._project.refresh()
         waiting = {writer: self._new_names(place, writer) for writer in place.folders("bundles")}
         read: dict[str, Bundle] = {}
         is_moving = True
@@ -84,13 +87,22 @@ class Intake:
                     "--upgrade napari-sam-tune"
                 )
             )
-        for file, checksum in bundle.files.items():
-            self._take_file(place, file, checksum)
-        self._folder.raise_format(bundle.project_format)
+        new = {
+            record: parts
+            for record, parts in bundle.records.items()
+            if not (self._folder.annotations.root / record).exists()
+        }
         try:
-            self._take_lines(bundle)
-            for record, parts in bundle.records.items():
-                self._take_record(record, parts)
+            # all of it is looked at before anything is written
+            logs = [(part.name, part.start, part.lines) for part in bundle.logs]
+            check = partial(_check_record, self._project.ledger_with(logs))
+            with self._folder.annotations.adopting(new, what=mark("The mask"), check=check) as put:
+                for file, checksum in bundle.files.items():
+                    self._take_file(place, file, checksum)
+                self._folder.raise_format(bundle.project_format)
+                for log, start, lines in logs:
+                    ChainedLog(self._folder.path / log).extend(lines, start)
+                put()
         except DamagedLogError as error:
             raise ShareError(
                 tr(
@@ -102,26 +114,6 @@ class Intake:
         except ProjectError as error:
             raise place.strange(f"bundles/{writer}/{name}") from error
         self._known.add(writer, name, bundle)
-
-    def _take_lines(self, bundle: Bundle) -> None:
-        lines = [line for part in bundle.logs for line in part.lines.split(b"\n") if line]
-        try:
-            self._project.check_lines([parse_object(line) for line in lines])
-        except ValueError as error:
-            raise ProjectError(str(error)) from error
-        for part in bundle.logs:
-            ChainedLog(self._folder.path / part.name).extend(part.lines, part.start)
-
-    def _take_record(self, record: str, parts: dict[str, bytes]) -> None:
-        store = self._folder.annotations
-        if not (store.root / record).exists():
-            check = partial(self._check_record, record)
-            store.adopt(record, parts, what="The mask", check=check)
-
-    def _check_record(self, record: str, store: RecordStore) -> None:
-        annotation = Annotation.from_record(record, store.attributes(record), store)
-        annotation.check_bits(store.read(record))
-        self._project.image(annotation.image_id)
 
     def _take_file(self, place: SharedPlace, name: str, checksum: str) -> None:
         kind, own = name.split("/")
@@ -151,6 +143,15 @@ class Intake:
             self._folder.images.adopt(content, parts, what="The image", check=check)
         except (ValueError, ProjectError) as error:
             raise place.strange(name) from error
+
+
+def _check_record(ledger: Ledger, record: str, store: RecordStore) -> None:
+    mask = Annotation.from_record(record, store.attributes(record), store)
+    mask.check_bits(store.read(record))
+    image = ledger.images.get(mask.image_id)
+    mask = mask.in_image_turned(ledger.turns.get(mask.image_id, UPRIGHT))
+    if image is None or image.shape != mask.shape:
+        raise ProjectError(f"The mask {record} is of no image that is known.")
 
 
 def _read_bundle(place: SharedPlace, writer: str, name: str) -> Bundle:

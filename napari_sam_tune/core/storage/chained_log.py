@@ -293,7 +293,7 @@ class ChainedLog:
             tr(
                 "{path} does not go on from byte {start} as it does elsewhere: two copies of "
                 "the project have written to it, or one was repaired.",
-                path=self.path,
+                path=self.path.name,
                 start=start,
             )
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from napari_sam_tune.core.storage.plain_json import parse_object
 from napari_sam_tune.core.texts.wording import mark, tr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -164,12 +165,46 @@ class RecordStore:
             ProjectError: as `check`; nothing is changed.
 
         """
-        with saving(what, self.root), pending_folder(self.pending) as build:
-            (build / name).mkdir()
-            for part, content in parts.items():
-                (build / name / part).write_bytes(content)
-            check(RecordStore(build, self.pending))
-            return publish_folder(build / name, self.root / name)
+        with self.adopting({name: parts}, what=what, check=lambda _, store: check(store)) as put:
+            return put() == 1
+
+    @contextmanager
+    def adopting(
+        self,
+        records: Mapping[str, Mapping[str, bytes]],
+        *,
+        what: str,
+        check: Callable[[str, RecordStore], None],
+    ) -> Iterator[Callable[[], int]]:
+        """Look at records that another store wrote, all of them before any is put in place.
+
+        Args:
+            records: by name their files, as in `adopt`.
+            what: what one is, for the error message ("The mask").
+            check: given a name and a store that holds it; raises if it is not what it should be.
+
+        Yields:
+            What puts them in place, and returns how many were not there already.
+
+        Raises:
+            StorageError: the disk refused; nothing is half-written.
+            ProjectError: as `check`; nothing is changed.
+
+        """
+        with pending_folder(self.pending) as build:
+            store = RecordStore(build, self.pending)
+            with saving(what, self.root):
+                for name, parts in records.items():
+                    (build / name).mkdir()
+                    for part, content in parts.items():
+                        (build / name / part).write_bytes(content)
+                    check(name, store)
+
+            def put() -> int:
+                with saving(what, self.root):
+                    return sum(publish_folder(build / name, self.root / name) for name in records)
+
+            yield put
 
     def parts(self, name: str) -> dict[str, bytes]:
         """Return a record's files by name, as `adopt` takes them.
