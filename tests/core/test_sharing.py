@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -11,6 +12,7 @@ import time
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import boto3
 import numpy as np
@@ -170,7 +172,13 @@ def test_a_copy_is_the_project_and_both_go_on(
         assert list(ProjectCheck(project.path).run()) == []
 
 
-def test_a_folder_that_all_have_mounted_will_do(first: Project, tmp_path: Path) -> None:
+@pytest.mark.parametrize("knows_links", [True, False])
+def test_a_folder_that_all_have_mounted_will_do(
+    first: Project, tmp_path: Path, knows_links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not knows_links:  # as on SMB
+        refusal = OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+        monkeypatch.setattr(os, "link", Mock(side_effect=refusal))
     copy = joined(first, str(tmp_path / "drive" / "p"), tmp_path / "copy")
     accept(copy, "a.png", 44)
     exchange(copy, first)
@@ -576,6 +584,34 @@ def files(project: Project) -> dict[str, bytes]:
         for path in project.path.rglob("*")
         if path.is_file()
     }
+
+
+def test_a_place_in_a_folder_takes_an_object_whole_once_and_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = SharedPlace(str(tmp_path / "drive"), make=True)
+    flushed: list[str] = []
+
+    def flush(descriptor: int) -> None:
+        flushed.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+
+    if sys.platform == "linux":
+        monkeypatch.setattr(os, "fsync", flush)
+    assert place.put("bundles/a/one", b"first", only_new=True)
+    assert not place.put("bundles/a/one", b"second", only_new=True)
+    if sys.platform == "linux":
+        assert flushed[0].startswith("one#")  # before it has its name
+        assert flushed[1:] == ["a", "bundles", "drive"]
+    killed = tmp_path / "drive" / "bundles" / "a" / "two#77"  # what a writer left
+    killed.write_bytes(b"ha")
+    assert place.names("bundles/a") == ["bundles/a/one"]
+    assert place.get("bundles/a/one") == b"first"
+    monkeypatch.setattr(os, "link", Mock(side_effect=OSError(errno.EIO, "I/O error")))
+    monkeypatch.setattr(Path, "replace", Mock(side_effect=OSError(errno.EIO, "I/O error")))
+    with pytest.raises(ShareUnreachable, match="cannot be used: I/O error"):
+        place.put("bundles/a/three", b"third", only_new=True)
+    names = {path.name for path in killed.parent.iterdir()}
+    assert names == {"one", killed.name}
 
 
 @pytest.mark.parametrize("what", ["mask", "size", "log", "order", "end", "file"])

@@ -2,7 +2,8 @@
 
 Through obstore, the Python side of the Rust crate object_store: one wheel without dependencies,
 whose puts can be refused where something is there already, and whose uploads of large files can be
-seen only once they are whole. Who may go there is taken from where Amazon's own tools have it.
+seen only once they are whole; into a folder by ourselves, see `folder_writing`. Who may go there is
+taken from where Amazon's own tools have it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 
 from napari_sam_tune.core.errors import ShareError, ShareUnreachable
 from napari_sam_tune.core.images.names import absolute
+from napari_sam_tune.core.sharing.folder_writing import write_object
 from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
@@ -84,6 +86,8 @@ class SharedPlace:
 
         """
         with self._refusals():
+            if not self.url.startswith("s3://"):
+                return write_object(Path(self.url), name, content, only_new=only_new)
             try:
                 self._obstore.put(self._store, name, content, mode="create" if only_new else None)
             except self._obstore.exceptions.AlreadyExistsError:
