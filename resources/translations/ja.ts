@@ -3443,8 +3443,8 @@
         <translation>{path}は、記録を構成するファイルではありません。</translation>
     </message>
     <message>
-        <source>Too little was accepted yet to find all like it: accept masks on {images} images first.</source>
-        <translation>似たものをすべて探すには、確定済みのマスクが足りません。先に{images}枚の画像でマスクを確定してください。</translation>
+        <source>Too little was accepted yet to find all like it: accept masks on {images} images first, or in {images} places of a large one.</source>
+        <translation>似たものをすべて探すには、確定済みのマスクが足りません。先に{images}枚の画像で、または大きな画像の{images}か所でマスクを確定してください。</translation>
     </message>
     <message>
         <source>Only all like what was accepted can be looked for by class: leave the class out, or choose “similar”.</source>

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.suggestions.suggestion import Suggestion, SuggestionKind
 
 _TOO_LITTLE: Final = mark(
-    "Too little was accepted yet to find all like it: accept masks on {images} images first."
+    "Too little was accepted yet to find all like it: accept masks on {images} images first, or "
+    "in {images} places of a large one."
 )
 
 
