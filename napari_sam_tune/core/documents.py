@@ -1,4 +1,4 @@
-"""The one door for JSON and YAML that others wrote: plain errors, and bounds on what is let in.
+"""The one door for JSON, YAML and CSV that others wrote: plain errors, and bounds on what comes in.
 
 A few lines of YAML can stand for thousands of millions of values, by aliases, and brackets within
 brackets end in the depths of whoever walks through them later.
@@ -7,12 +7,15 @@ brackets end in the depths of whoever walks through them later.
 from __future__ import annotations
 
 import codecs
+import csv
+import io
 import json
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
 from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.texts.plain_text import row_from_spreadsheet
 from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ MOST_YAML_BYTES: Final = 1 << 20
 _MOST_YAML_PARTS: Final = 50_000
 _MOST_LETTERS: Final = 10_000  # of a value: long numbers with colons are multiplied out
 _LARGEST: Final = 1 << 63
+_BETWEEN_CELLS: Final = ",;\t"
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where it is
 
 
@@ -149,6 +153,39 @@ def parse_yaml(text: str, name: str) -> Any:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         why = " ".join(str(error).split())
         raise SamTuneError(tr("{name} is not valid YAML: {why}.", name=name, why=why)) from error
+
+
+def read_csv(path: Path, needed: Collection[str] = ()) -> list[tuple[int, dict[str, str]]]:
+    """Read a CSV file whose first line names the columns, as spreadsheets write it.
+
+    Commas, semicolons or tabs part the cells, whichever the first line has most of: what a
+    spreadsheet saves depends on its language.
+
+    Args:
+        path: in UTF-8, or in UTF-16 with a byte order mark.
+        needed: columns that must be there.
+
+    Returns:
+        The number of each line, and its cells by column, see `plain_text.in_spreadsheet`. Cells
+        that are missing are empty; those under no column are left out.
+
+    Raises:
+        SamTuneError: it is missing, no such text, or lacks a column.
+
+    """
+    try:
+        text = decoded(_content(path))
+        first = text.partition("\n")[0]
+        file = io.StringIO(text, newline="")
+        parted = max(_BETWEEN_CELLS, key=first.count)
+        reader = csv.DictReader(file, restkey="", restval="", delimiter=parted)
+        names = [name for name in reader.fieldnames or () if name]
+        if missing := sorted(set(needed) - set(names)):
+            known = f"it has {', '.join(names)}" if names else "it has none"
+            raise SamTuneError(f"{path} has no column {', '.join(missing)}; {known}.")
+        return [(reader.line_num, row_from_spreadsheet(row)) for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SamTuneError(f"{path} cannot be read as CSV in UTF-8: {error}.") from error
 
 
 def _check_events(text: str, name: str) -> None:

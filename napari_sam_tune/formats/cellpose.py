@@ -12,7 +12,7 @@ from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, Sourc
 from napari_sam_tune.core.exchange.labelled_images import read_mask, require_shape
 from napari_sam_tune.core.exchange.left_out import FILE, LeftOut
 from napari_sam_tune.core.images.files import list_files, list_images
-from napari_sam_tune.core.images.names import composed, own_name, paired
+from napari_sam_tune.core.images.names import composed, own_name
 from napari_sam_tune.formats.cellpose_out import SEGMENTATION
 from napari_sam_tune.formats.exported_folder import Notes, image_of, read_notes
 from napari_sam_tune.formats.label_images import numbered, placed
@@ -103,8 +103,8 @@ def read_cellpose(location: Location) -> Dataset:
         if not _is_output(image):
             stem = _stem(image, place)
             shown[stem] = (*shown.get(stem, ()), image)
-    known = paired(files, shown)
     notes, left_out = read_notes(folder), LeftOut()
+    known = notes.paired(files, shown)
 
     def read(item: tuple[str, Path]) -> CellposeImage:
         stem, file = item

@@ -6,17 +6,17 @@ image has no object.
 
 from __future__ import annotations
 
-import csv
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from napari_sam_tune.core.documents import read_csv
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset
 from napari_sam_tune.core.exchange.left_out import LeftOut
 from napari_sam_tune.core.images.names import NamedFiles
-from napari_sam_tune.core.texts.plain_text import row_from_spreadsheet
 from napari_sam_tune.formats.folder import MaskedImage, MaskFile
+from napari_sam_tune.formats.text_files import SPLIT_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,17 +25,10 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.exchange.incoming import Location
     from napari_sam_tune.core.project.split import Split
 
-_SPLITS: Final[dict[str, Split | None]] = {
-    "": None,
-    "train": "train",
-    "val": "held_out",
-    "validation": "held_out",
-    "held_out": "held_out",
-    "test": "test",
-}
+_SPLITS: Final[dict[str, Split | None]] = {"": None, "held_out": "held_out", **SPLIT_NAMES}
 
 
-def read_csv(location: Location) -> Dataset:
+def read_csv_list(location: Location) -> Dataset:
     """Read a list; names are relative to its folder, or to `images` and `masks`.
 
     Raises:
@@ -87,31 +80,8 @@ def images_of(
                 partial.add(files.find(row["image"], entry).path)
             raise
 
-    left_out.take("line that cannot be taken", rows_of(path), take)
+    left_out.take("line that cannot be taken", read_csv(path, ("image", "mask")), take)
     return [replace(i, is_whole=i.path not in partial) for i in images.values()]
-
-
-def rows_of(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """Return the lines of a list, each with its number.
-
-    Raises:
-        SamTuneError: it cannot be read, or lacks a column.
-
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restkey="", restval="")
-            missing = {"image", "mask"} - set(reader.fieldnames or ())
-            if missing:
-                raise SamTuneError(
-                    f"{path} has no column {', '.join(sorted(missing))}. Its first line names the "
-                    "columns: image, mask, and optionally class, group and split."
-                )
-            return [(reader.line_num, row_from_spreadsheet(row)) for row in reader]
-    except OSError as error:
-        raise SamTuneError(f"{path} cannot be read: {error.strerror}. Check its name.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SamTuneError(f"{path} is not a CSV file in UTF-8: {error}.") from error
 
 
 def masked_image(

@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from napari_sam_tune.core.documents import parse_json
+from napari_sam_tune.core.documents import parse_json, read_csv
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage
 from napari_sam_tune.core.exchange.left_out import LeftOut
 from napari_sam_tune.core.exchange.remarks import checked
 from napari_sam_tune.core.images.files import list_images
-from napari_sam_tune.core.images.names import composed, only, stems
+from napari_sam_tune.core.images.names import composed, only, paired, stems
 from napari_sam_tune.core.project.review import Review
 from napari_sam_tune.core.project.split import SPLITS
-from napari_sam_tune.core.texts.plain_text import row_from_spreadsheet
 from napari_sam_tune.formats.exported_folder_out import (
     IMAGE_COLUMNS,
     IMAGES,
     RECORD_COLUMNS,
     RECORDS,
+    without_suffix,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from napari_sam_tune.core.project.split import Split
 
 AnyImage = TypeVar("AnyImage", bound=SourceImage)
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,19 @@ class Notes:
             return image
         said = note.review or image.review
         return replace(image, name=note.name, group=note.group, split=note.split, review=said)
+
+    def paired(self, names: Iterable[str], files: Mapping[str, Found]) -> dict[str, Found]:
+        """Return the image of each name without suffix, see `names.paired`.
+
+        An export calls files as any system allows; what the images were called the tables tell.
+        """
+        names = [*names]
+        found = paired(names, files)
+        for name in names:
+            note = None if name in found else self.images.get(composed(name))
+            if note is not None and (own := composed(without_suffix(note.name))) in files:
+                found[name] = files[own]
+        return found
 
     def dataset(
         self, name: str, images: Sequence[SourceImage], left_out: LeftOut | None = None
@@ -139,14 +152,7 @@ def _score(text: str, entry: str) -> float | None:
 def _rows(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     if not path.is_file():
         return []
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restkey="", restval="")
-            if missing := set(columns) - set(reader.fieldnames or ()):
-                raise SamTuneError(f"{path} has no column {', '.join(sorted(missing))}.")
-            return [(reader.line_num, row_from_spreadsheet(row)) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SamTuneError(f"{path} cannot be read as CSV in UTF-8: {error}.") from error
+    return read_csv(path, columns)
 
 
 def by_stem(folder: Path) -> dict[str, tuple[Path, ...]]:

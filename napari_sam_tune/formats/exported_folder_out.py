@@ -60,8 +60,9 @@ _SUFFIXES: Final = {
     "BMP": ".bmp",
     "WebP": ".webp",
 }
-# Windows allows none of these in a name.
+# Windows allows none of these in a name, and none of the others for one.
 _FORBIDDEN = re.compile(r'[<>:"|?*\\\x00-\x1f]')
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
 
 
 class ExportedFolder:
@@ -103,15 +104,24 @@ class ExportedFolder:
             SamTuneError: another image's name differs in the suffix alone.
 
         """
-        stem = safe_stem(image.name)
-        other = self._stems.setdefault(composed(stem).casefold(), image.name)
-        if other != image.name:
-            raise SamTuneError(
-                f"{other} and {image.name} would both become {stem}. Export them as COCO, or "
-                "rename one."
-            )
+        stem = self.stem(image.name)
         names = map(in_spreadsheet, (stem, image.name, image.group or ""))
         self._images.writerow((*names, image.split or "", *_said(image.review)[:-1]))
+        return stem
+
+    def stem(self, name: str) -> str:
+        """Return the name without suffix of what is written for an image or a stack.
+
+        Raises:
+            SamTuneError: another one would have it too.
+
+        """
+        stem = safe_stem(name)
+        other = self._stems.setdefault(composed(stem).casefold(), name)
+        if other != name:
+            raise SamTuneError(
+                f"{other} and {name} would both become {stem}. Export them as COCO, or rename one."
+            )
         return stem
 
     def note(self, entry: str, found: ObjectOut) -> None:
@@ -196,10 +206,19 @@ def _said(review: Review | None) -> tuple[str, ...]:
 def safe_stem(name: str) -> str:
     """Return an image's name as a relative path without suffix that any system allows."""
     path = PurePosixPath(_FORBIDDEN.sub("_", name))
-    parts = [part.strip(" ") or "_" for part in path.parts if part not in ("/", "..", ".")]
-    last = PurePosixPath(parts[-1] if parts else "image")
-    stem = last.stem if last.suffix.lower() in IMAGE_SUFFIXES else last.name
-    return "/".join((*parts[:-1], stem.rstrip(".") or "_"))
+    parts = [part for part in path.parts if part not in ("/", "..", ".")]
+    return "/".join(map(_allowed, without_suffix("/".join(parts) or "image").split("/")))
+
+
+def without_suffix(name: str) -> str:
+    """Return an image's name without the suffix of its file, with the folders in it."""
+    path = PurePosixPath(name)
+    return str(path.with_suffix("")) if path.suffix.lower() in IMAGE_SUFFIXES else name
+
+
+def _allowed(name: str) -> str:
+    name = name.lstrip(" ").rstrip(" .") or "_"
+    return f"_{name}" if _DEVICE.match(name) else name
 
 
 def _suffix(file: Path, name: str) -> str:

@@ -32,7 +32,7 @@ from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, Sourc
 from napari_sam_tune.core.exchange.left_out import FILE, OBJECT, LeftOut
 from napari_sam_tune.core.exchange.remarks import REVIEW, from_flat, unpacked
 from napari_sam_tune.core.images.files import list_files
-from napari_sam_tune.core.images.names import composed, only, own_name, paired
+from napari_sam_tune.core.images.names import composed, only, own_name
 from napari_sam_tune.formats.exported_folder import by_stem, read_notes
 from napari_sam_tune.formats.rasters import georeference
 
@@ -188,7 +188,7 @@ def read_geojson(location: Location) -> Dataset:
     place = location.images or folder
     is_one = not path.is_dir() and place.is_file()
     names = [_stem(file, folder) for file in files]
-    rasters = dict.fromkeys(names, (place,)) if is_one else paired(names, by_stem(place))
+    rasters = dict.fromkeys(names, (place,)) if is_one else notes.paired(names, by_stem(place))
 
     def read(file: Path) -> RasterImage:
         stem = _stem(file, folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from scipy import ndimage
 
+from napari_sam_tune.core.documents import read_csv
 from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.labelled_images import (
@@ -19,8 +19,7 @@ from napari_sam_tune.core.exchange.labelled_images import (
 )
 from napari_sam_tune.core.exchange.left_out import FILE, LeftOut
 from napari_sam_tune.core.images.header import image_shape
-from napari_sam_tune.core.images.names import composed, only, own_name, paired
-from napari_sam_tune.core.texts.plain_text import from_spreadsheet
+from napari_sam_tune.core.images.names import composed, only, own_name
 from napari_sam_tune.formats.exported_folder import Notes, by_stem, image_of, read_notes
 from napari_sam_tune.formats.exported_folder_out import RECORDS
 from napari_sam_tune.formats.label_images_out import CLASSES
@@ -163,7 +162,7 @@ def _read(
     if folder is None or images is None:
         raise SamTuneError("Give the folder of pictures and the one of images.")
     notes, files, left_out = read_notes(folder), by_stem(folder), LeftOut()
-    known = paired(files, by_stem(images))
+    known = notes.paired(files, by_stem(images))
 
     def read(item: tuple[str, tuple[Path, ...]]) -> LabelPicture:
         stem, file = item[0], only(item[1])
@@ -185,17 +184,15 @@ def _read(
 
 def _classes(path: Path) -> tuple[dict[int, str], dict[Colour, int]]:
     """Return value to class, and colour to value where there is a column of colours."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-        names = {int(row["value"]): from_spreadsheet(row["class"]) for row in rows}
-        said = {int(row["value"]): row.get("colour") or row.get("color") or "" for row in rows}
-    except OSError as error:
-        raise SamTuneError(f"{path} cannot be read: {error.strerror}. It names classes.") from error
-    except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
-        raise SamTuneError(
-            f"{path} needs the columns value (a number) and class: {error!r}."
-        ) from error
+    names, said = {}, {}
+    for line, row in read_csv(path, ("value", "class")):
+        if not row["value"].strip().isdecimal() or not row["class"]:
+            raise SamTuneError(
+                f"{path}, line {line}, should have a value (a number) and a class; it has "
+                f"{row['value']!r} and {row['class']!r}."
+            )
+        names[int(row["value"])] = row["class"]
+        said[int(row["value"])] = row.get("colour") or row.get("color") or ""
     colours = {value: parsed_colour(text) for value, text in said.items() if text}
     if None in colours.values():
         raise SamTuneError(f"{path} has a colour that is not like #ff8800 or 255,136,0.")

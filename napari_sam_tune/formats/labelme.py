@@ -34,7 +34,14 @@ if TYPE_CHECKING:
 
     Shape = dict[str, Any]
 
-_FEWEST: Final = {"polygon": 3, "rectangle": 2, "circle": 2, "mask": 2, "rotation": 3}
+_FEWEST: Final = {
+    "polygon": 3,
+    "rectangle": 2,
+    "oriented_rectangle": 3,
+    "circle": 2,
+    "mask": 2,
+    "rotation": 3,
+}
 """Shapes that are masks, and the points they have at least."""
 
 

@@ -13,7 +13,7 @@ from napari_sam_tune.core.exchange.left_out import FILE, LeftOut
 from napari_sam_tune.core.exchange.remarks import REVIEW, unpacked
 from napari_sam_tune.core.geometry.turning import UPRIGHT
 from napari_sam_tune.core.images.files import list_files
-from napari_sam_tune.core.images.names import composed, inside, only, own_name, paired, stems
+from napari_sam_tune.core.images.names import composed, inside, only, own_name, stems
 from napari_sam_tune.core.images.zarr_levels import Level, described, level_of
 from napari_sam_tune.formats.exported_folder import by_stem, image_of, read_notes
 from napari_sam_tune.formats.label_images import numbered, placed
@@ -190,7 +190,7 @@ def read_ome_zarr(location: Location) -> Dataset:
     folder = path.parent if path.suffix == ".zarr" else path
     zarrs = [path] if path.suffix == ".zarr" else list_files(path, {".zarr"}, folders=True)
     notes, files, left_out = read_notes(folder), stems(zarrs, folder), LeftOut()
-    known = {} if images is None else paired(files, by_stem(images))
+    known = {} if images is None else notes.paired(files, by_stem(images))
 
     def read(item: tuple[str, tuple[Path, ...]]) -> LabelledZarr:
         stem, file = item[0], only(item[1])

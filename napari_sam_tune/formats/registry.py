@@ -322,7 +322,7 @@ FORMATS: Final = {
         Format(
             "csv",
             mark("CSV list of images and masks"),
-            reader=f"{_HERE}.csv_list:read_csv",
+            reader=f"{_HERE}.csv_list:read_csv_list",
             needs=("path",),
             takes=("images", "masks"),
             smallest=SMALLEST_OBJECT,

@@ -9,7 +9,11 @@ import numpy as np
 
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.exchange.incoming import SourceImage, SourceObject
-from napari_sam_tune.core.exchange.labelled_images import objects_of, require_shape
+from napari_sam_tune.core.exchange.labelled_images import (
+    objects_of,
+    require_shape,
+    without_unlabelled,
+)
 from napari_sam_tune.core.geometry.turning import UPRIGHT
 from napari_sam_tune.core.images.axes_of_file import axes_of_file
 from napari_sam_tune.core.images.planes import StackFile
@@ -58,14 +62,15 @@ class Labels:
         return self._file.image(plane).read()
 
     def are_numbers(self) -> bool:
-        """Whether numbers name objects: there is more than one in the volume."""
+        """Whether numbers name objects: there is more than one in the volume, and no fraction."""
         if self._are_numbers is None:
             seen: set[int | float] = set()
             for plane in self._file.axes.planes:
-                seen |= set(np.unique(self.read(plane)).tolist()) - {0}
+                values = without_unlabelled(self.read(plane))
+                seen |= set(np.unique(values).tolist()) - {0}
                 if len(seen) > 1:
                     break
-            self._are_numbers = len(seen) > 1
+            self._are_numbers = len(seen) > 1 and all(float(one).is_integer() for one in seen)
         return self._are_numbers
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.project.split import Split
 
-_SPLITS: Final[dict[str, Split]] = {
+SPLIT_NAMES: Final[dict[str, Split]] = {
     "train": "train",
     "training": "train",
     "val": "held_out",
@@ -22,11 +22,12 @@ _SPLITS: Final[dict[str, Split]] = {
     "test": "test",
     "testing": "test",
 }
+"""What programs call the splits."""
 
 
 def split_named(name: str) -> Split | None:
     """Return the split that a name ends with, as in "instances_train"; None where it has none."""
-    return _SPLITS.get(re.split(r"[^a-z]+", name.lower().strip("0123456789_- "))[-1])
+    return SPLIT_NAMES.get(re.split(r"[^a-z]+", name.lower().strip("0123456789_- "))[-1])
 
 
 def lines_of(file: Path) -> list[str]:

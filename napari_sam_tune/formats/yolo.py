@@ -22,7 +22,6 @@ from napari_sam_tune.core.images.names import (
     inside,
     only,
     own_name,
-    paired,
     place_of,
     stems,
 )
@@ -270,7 +269,7 @@ def _images(
     """Return the images of a place, or, if they lie elsewhere, those that have labels."""
     every, labels = by_stem(place.images), place.labels
     files = stems(list_files(labels, {".txt"}), labels) if labels.is_dir() else {}
-    known = paired(files, every)
+    known = notes.paired(files, every)
     labelled = {path: stem for stem, path in known.items()}
     if not place.is_elsewhere or place.listed is not None:
         # an image without lines is one without objects

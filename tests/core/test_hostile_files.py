@@ -524,7 +524,7 @@ def test_pieces_of_exports_that_are_damaged_are_said(tmp_path: Path) -> None:
         list(image.objects(image_shape(image.path)))
     write(project, "semantic", tmp_path / "classes")
     (tmp_path / "classes" / "classes.csv").write_text("value,class\n1\n", encoding="utf-8")
-    with pytest.raises(SamTuneError, match="needs the columns"):
+    with pytest.raises(SamTuneError, match="line 2, should have a value"):
         format_named("semantic").read(
             Location(tmp_path / "classes", tmp_path / "images", None, None, None, None)
         )

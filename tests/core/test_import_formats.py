@@ -32,6 +32,7 @@ from napari_sam_tune.cli import app
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images
 from napari_sam_tune.core.exchange.incoming import Dataset, Location
+from napari_sam_tune.core.exchange.labelled_images import manifest_rows
 from napari_sam_tune.core.exchange.left_out import OBJECT
 from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.core.scoring import iou
@@ -258,6 +259,36 @@ def test_a_csv_list_keeps_overlap_class_group_and_split(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found["a.png"][1][1], right > 0)
     assert found["b.png"] == []
     assert found["c.png"][0][0] == "defect"
+
+
+@pytest.mark.parametrize("between", [",", ";", "\t"])
+def test_tables_are_read_as_spreadsheets_of_any_language_save_them(
+    tmp_path: Path, between: str
+) -> None:
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 255, (24, 31), np.uint8)).save(tmp_path / "a.png")
+    mask = np.zeros((24, 31), np.uint8)
+    mask[2:9, 3:12] = 255
+    Image.fromarray(mask).save(tmp_path / "m.png")
+    encoding = "utf-16" if between == "\t" else "utf-8-sig"  # "Unicode text", "CSV UTF-8"
+    lines = ("image,mask,split,class", "a.png,m.png,valid,'=ä")
+    (tmp_path / "list.csv").write_text("\r\n".join(lines).replace(",", between), encoding)
+    (image,) = format_named("csv").read(Location(tmp_path / "list.csv")).images
+    assert (image.split, image.labels) == ("held_out", {"=ä"})
+    lines = ("class,stem", "pore,a", "pore")  # the last one is cut short
+    (tmp_path / "manifest.csv").write_text("\r\n".join(lines).replace(",", between), encoding)
+    assert manifest_rows(tmp_path / "manifest.csv", "class", None)["a"] == ("pore", None)
+
+
+def test_a_volume_of_probabilities_is_no_volume_of_numbers(tmp_path: Path) -> None:
+    volume = np.zeros((2, *SHAPE), np.float32)
+    volume[:, 3:10, 4:12] = np.random.default_rng(0).uniform(0.7, 1, (2, 7, 8))
+    for name, stack in (("images", volume * 0), ("masks", volume)):
+        (tmp_path / name).mkdir()
+        tifffile.imwrite(tmp_path / name / "s.tif", stack, metadata={"axes": "ZYX"})
+    planes = read("folder", images=tmp_path / "images", masks=tmp_path / "masks")
+    assert [len(objects) for _, objects in planes] == [1, 1]
+    assert all(np.array_equal(mask, volume[0] > 0) for _, [(_, mask)] in planes)
 
 
 # ---- bad entries ----

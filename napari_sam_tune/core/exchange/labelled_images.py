@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import ndimage
 
+from napari_sam_tune.core.documents import read_csv
 from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.exchange.left_out import IMAGE
 from napari_sam_tune.core.geometry.turning import UPRIGHT, turned, turned_shape
@@ -113,27 +113,15 @@ def manifest_rows(
         SamTuneError: it cannot be read or lacks a column.
 
     """
-    try:
-        with manifest.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            names = list(reader.fieldnames or [])
-            for column in (class_column, group_column):
-                if column is not None and column not in names:
-                    raise SamTuneError(
-                        f"{manifest} has no column {column!r}; it has {', '.join(names)}."
-                    )
-            if not names:
-                raise SamTuneError(f"{manifest} is empty; its first line names the columns.")
-            key = "stem" if "stem" in names else names[0]
-            return {
-                stem_of(row[key]): (
-                    row[class_column] if class_column else None,
-                    row[group_column] if group_column else None,
-                )
-                for row in reader
-            }
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SamTuneError(f"The manifest {manifest} cannot be read: {error}") from error
+    rows = read_csv(manifest, [name for name in (class_column, group_column) if name is not None])
+    key = next((name for _, row in rows for name in ("stem", *row) if name in row), "")
+    return {
+        stem_of(row[key]): (
+            row[class_column] if class_column else None,
+            row[group_column] if group_column else None,
+        )
+        for _, row in rows
+    }
 
 
 def true_objects(pair: LabelledImage, shape: tuple[int, int]) -> list[LabelledObject]:

@@ -230,7 +230,8 @@ class NamedFiles:
 
     def _inside(self, start: Path, parts: tuple[str, ...]) -> str | None:
         """Return the place of a name in the folder, or None where it is outside."""
-        if PurePosixPath(parts[0]).is_absolute() or PureWindowsPath(parts[0]).anchor:
+        # "a:b.png" is a name, "C:\\b.png" is not
+        if PurePosixPath(parts[0]).is_absolute() or PureWindowsPath(parts[0]).root:
             return None
         place, top = absolute(start.joinpath(*parts)), absolute(self.folder)
         return place.relative_to(top).as_posix() if place.is_relative_to(top) else None
