@@ -15,6 +15,7 @@ from napari_sam_tune.core.exchange.remarks import packed
 from napari_sam_tune.core.texts.wording import mark
 from napari_sam_tune.formats.cvat_xml import ANNOTATIONS, RECORD, SAID, SCORE
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
+from napari_sam_tune.formats.xml_files import write_xml
 from napari_sam_tune.formats.yolo_out import FOLDERS
 
 if TYPE_CHECKING:
@@ -58,9 +59,7 @@ def write_cvat_xml(
                 element.append(_mask(found))
                 if found.provenance is not None:
                     losses[mark("object without its history (weights, prompts, time)")] += 1
-    tree = ElementTree.ElementTree(root)
-    ElementTree.indent(tree)
-    tree.write(path / ANNOTATIONS, encoding="utf-8", xml_declaration=True)
+    write_xml(root, path / ANNOTATIONS)
     return losses
 
 

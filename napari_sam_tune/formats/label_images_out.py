@@ -196,6 +196,11 @@ def write_semantic_tiffs(
 def _write_semantic(
     images: Iterable[ImageOut], classes: Mapping[str, str], path: Path, suffix: str
 ) -> Counter[str]:
+    if len(classes) > np.iinfo(np.uint8).max:
+        raise SamTuneError(
+            f"There are {len(classes)} classes, and class images, of 8 bits, hold 255. Export "
+            "label images, or as COCO."
+        )
     losses: Counter[str] = Counter()
     numbers = {name: number for number, name in enumerate(classes, start=1)}
     palette = [channel for colour in ("#000000", *classes.values()) for channel in rgb(colour)]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
@@ -103,16 +104,25 @@ class ThingTables:
     def __init__(self, folder: Path, options: ExportOptions) -> None:
         self._folder, self._options = folder, options
         self._numbers: dict[tuple[str, str], int] = {}
+        self._counts: Counter[str] = Counter()
         self._sums: dict[tuple[str, str], _Sum] = {}
         self._file = (folder / TRACKS).open("w", newline="", encoding="utf-8")
         self._tracks = csv.DictWriter(self._file, TRACK_COLUMNS, restval="")
         self._tracks.writeheader()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
     def number(self, stack: Stack, found: ObjectOut) -> int:
         """Return a thing's number in its stack, the same in all planes, from 1."""
         thing = found.thing or found.id or ""
-        count = sum(name == stack.name for name, _ in self._numbers)
-        return self._numbers.setdefault((stack.name, thing), count + 1)
+        if (stack.name, thing) not in self._numbers:
+            self._counts[stack.name] += 1
+            self._numbers[stack.name, thing] = self._counts[stack.name]
+        return self._numbers[stack.name, thing]
 
     def numbers(self) -> dict[str, dict[int, tuple[str, str]]]:
         """Return stack to number to (thing, class)."""
@@ -153,9 +163,8 @@ class ThingTables:
         known.largest = max(known.largest, area)
         known.planes.append(stack.number_of(image.name))
 
-    def close(self) -> None:
-        """Write the table of whole things, and end both."""
-        self._file.close()
+    def finish(self) -> None:
+        """Write the table of whole things."""
         with (self._folder / THINGS).open("w", newline="", encoding="utf-8") as file:
             table = csv.DictWriter(file, THING_COLUMNS, restval="")
             table.writeheader()

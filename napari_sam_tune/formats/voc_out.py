@@ -15,6 +15,7 @@ from napari_sam_tune.core.exchange.remarks import REVIEW, packed
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 from napari_sam_tune.formats.label_images_out import paint
 from napari_sam_tune.formats.palettes import VOC
+from napari_sam_tune.formats.xml_files import write_xml
 from napari_sam_tune.formats.yolo_out import FOLDERS
 
 if TYPE_CHECKING:
@@ -88,8 +89,13 @@ def _palette(classes: Mapping[str, str]) -> list[Colour]:
 
 def _labelmap(classes: Iterable[str], colours: Iterable[Colour]) -> str:
     """Return the file by which CVAT and Datumaro know the classes: name, colour, parts, actions."""
-    named = zip((_BACKGROUND, *classes), colours, strict=True)
-    lines = [f"{_NO_NAME.sub('_', name)}:{r},{g},{b}::" for name, (r, g, b) in named]
+    names = [_BACKGROUND]
+    for name in classes:
+        said = _NO_NAME.sub("_", name)
+        while said.lower() in (other.lower() for other in names):  # two of a name are refused
+            said += "_"
+        names.append(said)
+    lines = [f"{n}:{r},{g},{b}::" for n, (r, g, b) in zip(names, colours, strict=True)]
     return "\n".join(("# label:color_rgb:parts:actions", *lines, ""))
 
 
@@ -107,9 +113,7 @@ def _write_xml(path: Path, image: ImageOut, filename: str) -> None:
     _add(root, segmented=1)
     for found in image.objects:
         _add_object(root, found)
-    tree = ElementTree.ElementTree(root)
-    ElementTree.indent(tree)
-    tree.write(path, encoding="utf-8", xml_declaration=True)
+    write_xml(root, path)
 
 
 def _add_object(root: ElementTree.Element, found: ObjectOut) -> None:

@@ -16,7 +16,7 @@ import zarr
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.evaluation.pictures import rgb
 from napari_sam_tune.core.texts.wording import mark, tr
-from napari_sam_tune.formats.exported_folder_out import ExportedFolder, safe_stem
+from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 from napari_sam_tune.formats.label_images_out import paint
 from napari_sam_tune.formats.things_out import ThingTables, Voxel
 
@@ -81,15 +81,14 @@ def _write(
 ) -> Counter[str]:
     losses: Counter[str] = Counter()
     volumes: dict[str, Volume] = {}
-    with ExportedFolder(path) as folder:
-        tables = ThingTables(path, options)
+    with ExportedFolder(path) as folder, ThingTables(path, options) as tables:
         for image in images:
             stack = image.stack
             if stack is None:
                 losses[ALONE] += 1
                 continue
             if stack.name not in volumes:
-                file = folder.file(safe_stem(stack.name))
+                file = folder.file(folder.stem(stack.name))
                 volumes[stack.name] = make(file, stack, image.shape, options)
             stem = folder.add(image)
             values = []
@@ -102,7 +101,7 @@ def _write(
         numbers = tables.numbers()
         for name, volume in volumes.items():
             volume.finish(numbers.get(name, {}), classes)
-        tables.close()
+        tables.finish()
     if not volumes:
         raise SamTuneError(
             tr(

@@ -1,14 +1,23 @@
-"""The one door for XML that others wrote: no entities, which can fill the memory or name files."""
+"""The one door for XML that others wrote: no entities, which can fill the memory or name files.
+
+And the one way that it is written.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree
 
 from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.texts.plain_text import visible
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_NO_XML: Final = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
+"""What XML 1.0 has no way to write; a carriage return becomes another character there."""
 
 
 def read_xml(file: Path) -> ElementTree.Element:
@@ -30,3 +39,22 @@ def read_xml(file: Path) -> ElementTree.Element:
         raise SamTuneError(f"{file} cannot be read: {error.strerror}.") from error
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise SamTuneError(f"{file} is not valid XML: {error}. Export it again.") from error
+
+
+def write_xml(root: ElementTree.Element, file: Path) -> None:
+    """Write an XML file in UTF-8, an element a line.
+
+    Raises:
+        SamTuneError: a text, such as the name of a class, holds a character that XML has not.
+
+    """
+    for element in root.iter():
+        for text in (element.text, *element.attrib.values()):
+            if text is not None and (found := _NO_XML.search(text)) is not None:
+                raise SamTuneError(
+                    f"XML cannot hold the character {visible(found[0])} in “{visible(text):.80}”. "
+                    "Rename what is called so, or export as COCO."
+                )
+    tree = ElementTree.ElementTree(root)
+    ElementTree.indent(tree)
+    tree.write(file, encoding="utf-8", xml_declaration=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import shutil
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -223,6 +224,46 @@ def test_names_stay_inside_the_folder_and_do_not_clash(tmp_path: Path) -> None:
     with pytest.raises(SamTuneError, match=r"a\.png and A\.tif would both become A"):
         write("labels", [labels_out(name, one) for name in ("a.png", "A.tif")], tmp_path / "two")
     assert not (tmp_path / "two").exists()
+    images = [labels_out(name, one) for name in ("con.png", "sub. /nul.a", "a .png", "contact")]
+    write("labels", images, tmp_path / "three")
+    found = {p.relative_to(tmp_path).as_posix() for p in (tmp_path / "three").rglob("*.png")}
+    assert found == {f"three/{n}.png" for n in ("_con", "sub/_nul.a", "a", "contact")}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such files are not there")
+@pytest.mark.parametrize("form", ["coco", "labels", "semantic", "binary", "qupath"])
+def test_what_windows_would_not_call_so_comes_back(tmp_path: Path, form: str) -> None:
+    (tmp_path / "images").mkdir()
+    names = ["a:b.png", "10:15 ?.png"]
+    for name in names:
+        Image.fromarray(np.zeros(SHAPE, np.uint8)).save(tmp_path / "images" / name)
+    suffix = format_named(form).suffix
+    images = [labels_out(n, numbers(), path=tmp_path / "images" / n) for n in names]
+    out = export(format_named(form), images, {"defect": "#e5554f"}, tmp_path / f"out{suffix}").path
+    dataset = format_named(form).read(Location(out, tmp_path / "images"))
+    found = {image.name for image in checked_images(dataset, ImportOptions())}
+    assert (found, dataset.left_out.total) == (set(names), 0)
+
+
+def test_what_a_format_has_no_way_to_say_is_refused(tmp_path: Path) -> None:
+    """Two classes of one name in a label map make Datumaro, and so CVAT, refuse the folder."""
+
+    def out(form: str, *labels: str) -> Path:
+        pixels = np.zeros(SHAPE, np.uint8)
+        image = labels_out("a.png", numbers(), classes={7: labels[0]}, read=lambda: pixels)
+        classes = dict.fromkeys((*labels, "defect"), "#e5554f")
+        return export(format_named(form), [image], classes, tmp_path / form, overwrite=True).path
+
+    for form in ("voc", "cvat-xml"):
+        for label in ("a\x1bb", "a\rb"):
+            with pytest.raises(SamTuneError, match="XML cannot hold the character"):
+                out(form, label)
+        assert not (tmp_path / form).exists()
+    with pytest.raises(SamTuneError, match="There are 256 classes"):
+        out("semantic", *(f"c{number}" for number in range(255)))
+    lines = (out("voc", "a:b", "a_b", "Background") / "labelmap.txt").read_text().splitlines()
+    names = [line.partition(":")[0] for line in lines[1:]]
+    assert names == ["background", "a_b", "a_b_", "Background_", "defect"]
 
 
 # ---- folders that were spoilt ----
@@ -381,8 +422,13 @@ def test_labelmes_polygons_of_one_group_are_one_object(tmp_path: Path) -> None:
     Image.fromarray(np.zeros(SHAPE, np.uint8)).save(tmp_path / "out" / "a.png")
     squares = [[[2, 2], [5, 2], [5, 5], [2, 5]], [[10, 2], [12, 2], [12, 4], [10, 4]]]
     shapes = [
-        {"label": "pore", "points": points, "group_id": group, "shape_type": "polygon"}
-        for points, group in zip([*squares, squares[0]], (1, 1, None), strict=True)
+        {"label": "pore", "points": points, "group_id": group, "shape_type": kind}
+        for points, group, kind in zip(
+            [*squares, squares[0]],
+            (1, 1, None),
+            ("polygon", "oriented_rectangle", "polygon"),
+            strict=True,
+        )
     ]
     document = {"shapes": shapes, "imagePath": "a.png", "imageHeight": 24, "imageWidth": 31}
     (tmp_path / "out" / "a.json").write_text(json.dumps(document))

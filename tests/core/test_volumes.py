@@ -113,3 +113,14 @@ def test_images_by_themselves_are_counted_and_no_stack_is_refused(tmp_path: Path
     with pytest.raises(SamTuneError, match="no volume"):
         written(project, "volumes", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_two_stacks_do_not_go_into_one_file(tmp_path: Path) -> None:
+    project = Project.open(tmp_path / "p")
+    axes = axes_of_labels(("z", "y", "x"), (1, *SHAPE), (1.0, 1.0, 1.0), ("um", "um", "um"))
+    for number, name in enumerate(("s.tif", "S.tiff")):
+        project.register(np.full(SHAPE, number, np.uint8), f"{name} [z 0]")
+        project.set_stack(Stack(name, axes, {f"{name} [z 0]": (0,)}))
+        project.add(NewAnnotation(f"{name} [z 0]", square(3), "pore"))
+    with pytest.raises(SamTuneError, match=r"s\.tif and S\.tiff would both become"):
+        written(project, "volumes", tmp_path / "out")
