@@ -19,7 +19,7 @@ from napari_sam_tune.commands.terminal import (
     strong,
     working,
 )
-from napari_sam_tune.core.errors import ClusterError
+from napari_sam_tune.core.errors import ClusterError, SamTuneError
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.answers.predictor import Predictor
@@ -71,6 +71,8 @@ def evaluate(
     predictor, tuned = open_tuned(weights, device=here, base=opened.base)
     if cluster is not None and is_head(tuned.tensors):
         raise ClusterError("A promptless head is evaluated by one process: leave --cluster out.")
+    if limit is not None and is_head(tuned.tensors):
+        raise SamTuneError("A promptless head is evaluated on whole images: leave --limit out.")
     make_folder(out, "The report")  # said before the work, not after
     if is_head(tuned.tensors):
         _evaluate_head(opened, predictor, tuned, out, split)
