@@ -1,4 +1,8 @@
-"""Reading Pascal VOC: objects are listed in an XML file and numbered in an index PNG."""
+"""Reading Pascal VOC: objects are listed in an XML file and numbered in an index PNG.
+
+CVAT and Datumaro list boxes as well, and number masks by what lies over what: their numbers are not
+those of the list, and `SegmentationClass` says of which class an object is.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +19,15 @@ from napari_sam_tune.core.images.files import list_files
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.names import NamedFiles, only, own_name, paired, stems
 from napari_sam_tune.formats.exported_folder import by_stem, read_notes
-from napari_sam_tune.formats.palettes import VOC, numbers_of
-from napari_sam_tune.formats.voc_painted import VOID, painted_images
+from napari_sam_tune.formats.palettes import VOC, numbers_of, read_labelmap
+from napari_sam_tune.formats.voc_painted import (
+    CLASSES,
+    LABELMAP,
+    OBJECTS,
+    VOID,
+    PaintedImage,
+    painted_images,
+)
 from napari_sam_tune.formats.xml_files import read_xml
 
 if TYPE_CHECKING:
@@ -102,15 +113,30 @@ def read_voc(location: Location) -> Dataset:
     if not (folder / "Annotations").is_dir():
         without = [notes.named(i, i.key) for i in painted_images(folder, images, left_out)]
         return notes.dataset(name, without, left_out)
-    files, masks = NamedFiles(images), folder / "SegmentationObject"
+    files, masks = NamedFiles(images), folder / OBJECTS
     listed = stems(list_files(folder / "Annotations", {".xml"}), folder / "Annotations")
     painted = paired(listed, by_stem(masks)) if masks.is_dir() else {}
+    by_class = by_stem(folder / CLASSES) if (folder / CLASSES).is_dir() else {}
+    classes = paired(listed, by_class) if (folder / LABELMAP).is_file() else {}
+    names, colours = read_labelmap(folder / LABELMAP) if classes else ({}, {})
 
-    def read(item: tuple[str, tuple[Path, ...]]) -> VocImage:
+    def read(item: tuple[str, tuple[Path, ...]]) -> VocImage | PaintedImage:
         key, file = item[0], only(item[1])
         root = read_xml(file)
         named = files.find(root.findtext("filename"), str(file))
         objects = tuple(_object(e, f"{file}, object {n},") for n, e in _numbered(root))
+        is_ours = key in notes.images or any(o.record is not None for o in objects)
+        if not is_ours and key in painted and key in classes:
+            return PaintedImage(
+                path=named.path,
+                name=named.path.relative_to(images).as_posix(),
+                said=named.said,
+                key=key,
+                of_objects=only(painted[key]),
+                of_classes=only(classes[key]),
+                classes=names,
+                colours=colours,
+            )
         image = VocImage(
             path=named.path,
             name=named.path.relative_to(images).as_posix(),

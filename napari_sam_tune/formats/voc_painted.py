@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 VOID = 255
 LABELMAP = "labelmap.txt"
+OBJECTS = "SegmentationObject"
+CLASSES = "SegmentationClass"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +116,7 @@ def painted_images(folder: Path, images: Path, left_out: LeftOut) -> list[Painte
     """
     pictures = {
         name: by_stem(folder / name) if (folder / name).is_dir() else {}
-        for name in ("SegmentationObject", "SegmentationClass")
+        for name in (OBJECTS, CLASSES)
     }
     objects, classes = pictures.values()
     if not objects and not classes:

@@ -147,6 +147,8 @@ def read_yolo(location: Location) -> Dataset:
                 continue
             for place in _places(part, files, location.images, left_out):
                 found += _images(place, split, classes, notes, left_out)
+    if all(document.get(name) is None for name in FOLDERS.values()):
+        raise SamTuneError(f"{file} should say where images are: train, val, test or all of them.")
     if not found and left_out:
         raise SamTuneError(" ".join(left_out.reasons[FILE]))
     return notes.dataset(f"yolo/{own_name(folder)}", found, left_out)

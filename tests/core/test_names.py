@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unicodedata import normalize
@@ -382,10 +383,13 @@ def test_a_colour_that_stands_for_nothing_is_refused(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found.mask, numbers() == int(found.label[1:]))
 
 
-def test_segmentation_masks_of_cvat_have_the_classes_of_their_labelmap(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_listed", [False, True])  # in an order that is not the numbers'
+def test_segmentation_masks_of_cvat_have_the_classes_of_their_labelmap(
+    tmp_path: Path, is_listed: bool
+) -> None:
     write_voc(tmp_path, painted_in(VOC_COLOURS))
-    (tmp_path / "Annotations" / "a.xml").unlink()
-    (tmp_path / "Annotations").rmdir()
+    if not is_listed:
+        shutil.rmtree(tmp_path / "Annotations")
     colours = [(0, 0, 0), (250, 0, 0), (9, 0, 0), (250, 0, 0), (9, 0, 0)]
     save(tmp_path / "SegmentationClass" / "a.png", painted_in(colours))
     labelmap = "# label:color_rgb:parts:actions\nbackground:0,0,0::\n"
@@ -396,6 +400,8 @@ def test_segmentation_masks_of_cvat_have_the_classes_of_their_labelmap(tmp_path:
     assert [one.label for one in found] == ["crack", "dent", "crack", "dent"]
     for number, one in enumerate(found, start=1):
         np.testing.assert_array_equal(one.mask, numbers() == number)
+    if is_listed:
+        return
     (tmp_path / "SegmentationClass" / "a.png").unlink()
     with pytest.raises(MaskError, match="of which of the 2 classes"):
         checked(format_named("voc").read(Location(path=tmp_path)))
