@@ -213,6 +213,7 @@ def test_entries_nobody_understands_are_left_out_by_a_repair(project: Project) -
     without_sums(log)
     with log.open("a") as file:
         file.write('{"kind":"mark","time":1}\n{"kind":"class","name":"x","color":"#000000"}\n')
+        file.write('{"kind":["mark"],"time":1}\n')
     with pytest.raises(ProjectError, match="cannot be understood"):
         Project.open(project.path)
     run = CliRunner()

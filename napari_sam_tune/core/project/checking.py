@@ -139,7 +139,7 @@ class ProjectCheck:
         link = self._folder.share_link()
         if link is not None:
             self._needed_format = FORMAT_VERSION
-        elif any(entry.get("kind") in SINCE_3 for entry in entries):
+        elif any(str(entry.get("kind")) in SINCE_3 for entry in entries):
             self._needed_format = 3
         return _fold(entries, "" if link is None else link.copy)[0]
 
