@@ -1,10 +1,11 @@
 """What the endpoint costs beside the bare predictor, to one client and to eight.
 
-    python benchmarks/serving.py [--rounds] [--network]
+    python benchmarks/serving.py [--rounds] [--network] [--many 20000 [--clients 8]]
 
 A real server process on loopback. Ratios within one run: the bare predictor and the endpoint take
 turns. With `--rounds` a client's round runs on the server while another client clicks. With
-`--network` alone: what a click costs the dock over a network of 30 ms round trips.
+`--network` alone: what a click costs the dock over a network of 30 ms round trips. With `--many`
+alone: the server's memory, every thousand of so many valid requests.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import numpy as np
+import psutil
 from PIL import Image
 
 from napari_sam_tune.core.answers.chain import REFINERS
@@ -259,14 +261,68 @@ def over_a_network(address: str) -> None:
     )
 
 
+def ask_anything(address: str, seed: int, requests: int, done: list[int]) -> None:
+    """Send valid requests of all kinds about a few images, none the same as one before."""
+    rng = np.random.default_rng(seed)
+    contents = [png(picture(n)) for n in range(4)]
+    with httpx.Client(base_url=address, timeout=300) as client:
+        for number in range(requests):
+            content = contents[int(rng.integers(4))]
+            x, y = rng.uniform(200, 310, 2).tolist()
+            match number % 5:
+                case 0:
+                    box = f"{x - 60},{y - 60},{x + 60},{y + 60}"
+                    answer = client.post("/v1/masks", files={"image": content}, data={"box": box})
+                case 1:
+                    form = {"points": f"{x},{y},1;{y},{x},0"}
+                    coco = {"Accept": "application/json"}
+                    files = {"image": content}
+                    answer = client.post("/v1/masks", files=files, data=form, headers=coco)
+                case 2:
+                    answer = client.post("/v1/images", files={"image": content})
+                    image = answer.json()["id"]
+                    said = [{"x": x, "y": y}]
+                case _:
+                    asked = {"points": said, "box": BOX}
+                    answer = client.post(f"/v1/images/{image}/proposals", json=asked)
+                    said = [*said, {"x": y, "y": x, "label": 0}]
+            answer.raise_for_status()
+            done[0] += 1
+
+
+def many(address: str, requests: int, clients: int) -> None:
+    server, done = psutil.Process().children()[0], [[0] for _ in range(clients)]
+    threads = [
+        threading.Thread(target=ask_anything, args=(address, n, requests // clients, count))
+        for n, count in enumerate(done)
+    ]
+    for thread in threads:
+        thread.start()
+    thousands = 0
+    while any(thread.is_alive() for thread in threads):
+        time.sleep(0.2)
+        answered = sum(count[0] for count in done)
+        if answered // 1000 > thousands:
+            thousands = answered // 1000
+            print(f"{answered:6} requests: {server.memory_info().rss / 2**20:.0f} MiB", flush=True)
+    time.sleep(5)
+    answered = sum(count[0] for count in done)
+    print(f"{answered:6} requests, idle: {server.memory_info().rss / 2**20:.0f} MiB")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", action="store_true")
     parser.add_argument("--network", action="store_true")
+    parser.add_argument("--many", type=int, default=0)
+    parser.add_argument("--clients", type=int, default=1)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, served(Path(folder) / "served") as address:
         if asked.network:
             over_a_network(address)
+            return
+        if asked.many:
+            many(address, asked.many, asked.clients)
             return
         one_shot(address)
         several(address)

@@ -2,7 +2,10 @@
 
 Asked: memory flat after the first two hundred accepts, and no step slower at the end than at first.
 
-    python benchmarks/soak.py [--accepts 1500] [--images 60]
+    python benchmarks/soak.py [--accepts 1500] [--images 60] [--busy]
+
+A person looks at an image before the first click, in which time the dock's thread for the model
+gives holes of the heap back; so does this before an image's first click, unless with `--busy`.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_sam_tune import Predictor, Project, Prompt, Session
+from napari_sam_tune.core.storage.heap_holes import HeapHoles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,14 +72,20 @@ def timed(action: Callable[[], object]) -> float:
     return (time.perf_counter() - began) * 1e3
 
 
-def work(session: Session, accepts: int, images: int) -> Iterator[tuple[int, dict[str, float]]]:
-    """Accept so many masks; yields how many there are and the median ms of each kind of step."""
+def work(
+    session: Session, accepts: int, images: int, look: Callable[[], object]
+) -> Iterator[tuple[int, dict[str, float]]]:
+    """Accept so many masks; yields how many there are and the median ms of each kind of step.
+
+    `look` is what happens while the person looks at an image that has just been opened.
+    """
     opened, taken = None, defaultdict[str, list[float]](list)
     for number, (image, (x, y)) in enumerate(places(accepts, images), start=1):
         if image != opened:
             pixels, opened = discs(image)[0], image
             name = f"{image}.png"
             taken["open"].append(timed(lambda p=pixels, n=name: session.open_image(p, n)))
+            look()
         prompt, mask = Prompt([(x, y)], [1]), disc(x, y)
         taken["propose"].append(timed(lambda p=prompt: session.propose(p)))
         taken["accept"].append(timed(lambda m=mask: session.accept(m, "pit")))
@@ -84,28 +94,68 @@ def work(session: Session, accepts: int, images: int) -> Iterator[tuple[int, dic
             taken.clear()
 
 
+class Memory:
+    """What the process takes, MiB: the most in these hundred accepts, and the least held.
+
+    Args:
+        is_busy: holes are never given back.
+
+    """
+
+    def __init__(self, *, is_busy: bool) -> None:
+        self._process, self._holes = psutil.Process(), None if is_busy else HeapHoles()
+        self.most = self.held = 0.0
+        self.trims: list[float] = []
+
+    def look(self) -> None:
+        """Note what is taken now, and give holes back."""
+        self.note()
+        began = time.perf_counter()
+        if self._holes is not None and self._holes.give_back():
+            self.trims.append((time.perf_counter() - began) * 1e3)
+            self.held = self._resident()
+
+    def note(self) -> None:
+        """Note what is taken now."""
+        self.most = max(self.most, self._resident())
+
+    def _resident(self) -> float:
+        return float(self._process.memory_info().rss / 2**20)
+
+    def row(self) -> tuple[float, float]:
+        """Return the most since the last row, and what was held when holes were given back last."""
+        self.note()
+        most, self.most = self.most, 0.0
+        return most, self.held
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--accepts", type=int, default=1500)
     parser.add_argument("--images", type=int, default=60)
+    parser.add_argument("--busy", action="store_true", help="no moment without work")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    me, console = psutil.Process(), Console()
-    table = Table("accepts", "RSS, MiB", "open, ms", "propose, ms", "accept, ms")
+    memory, console = Memory(is_busy=arguments.busy), Console()
+    table = Table("accepts", "most, MiB", "held, MiB", "open, ms", "propose, ms", "accept, ms")
     rows: list[tuple[float, dict[str, float]]] = []
     with tempfile.TemporaryDirectory() as folder:
         predictor = Predictor.from_checkpoint("starter", device="cpu")
         with Session(Project.open(folder), predictor) as session:
-            for number, taken in work(session, arguments.accepts, arguments.images):
-                memory = me.memory_info().rss / 2**20
-                rows.append((memory, taken))
-                times = [f"{taken[what]:.0f}" for what in ("open", "propose", "accept")]
-                table.add_row(f"{number}", f"{memory:.0f}", *times)
-                console.print(number, f"{memory:.0f} MiB", *times)
+            done = work(session, arguments.accepts, arguments.images, memory.look)
+            for number, taken in done:
+                most, held = memory.row()
+                rows.append((most, taken))
+                row = [f"{taken[what]:.0f}" for what in ("open", "propose", "accept")]
+                row = [f"{number}", f"{most:.0f}", f"{held:.0f}", *row]
+                table.add_row(*row)
+                console.print(*row)
     ratios = [f"{rows[-1][1][what] / rows[0][1][what]:.2f}×" for what in rows[0][1]]
-    table.add_row("last / first", f"{rows[-1][0] - rows[0][0]:+.0f}", *ratios)
+    table.add_row("last / first", f"{rows[-1][0] - rows[0][0]:+.0f}", "", *ratios)
     console.print(table)
+    trims = [f"{ms:.0f}" for ms in memory.trims]
+    console.print(f"holes given back {len(trims)} times, ms:", *trims)
 
 
 if __name__ == "__main__":

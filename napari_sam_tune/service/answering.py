@@ -18,6 +18,7 @@ from napari_sam_tune.core.answers.chain import REFINERS
 from napari_sam_tune.core.answers.encoding import KEPT_VIEWS
 from napari_sam_tune.core.errors import PromptError
 from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.core.session.packing import size_of, with_own_pages
 from napari_sam_tune.service.faults import Fault
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Answering:
         self.predictor = predictor
         self._seconds = limits.answer_seconds
         self._opened: _Kept[OpenImage] = _Kept(limits.kept_bytes)
-        self._answers: _Kept[Proposal] = _Kept(limits.kept_bytes)
+        self._answers: _Kept[Proposal] = _Kept(limits.answers_bytes)
         self._used: str | None = None  # key of the weights in the model
 
     def use(self, weights: ServedWeights) -> None:
@@ -151,8 +152,8 @@ class Answering:
             if found is None:
                 if monotonic() - asked.since > self._seconds:
                     raise Fault(504, "too_slow", "The answer took too long; ask again.")
-                found = self._asked(prompt, proposal, asked.candidate)
-                self._answers.put(key, found, _bytes_of(found))
+                found = with_own_pages(self._asked(prompt, proposal, asked.candidate))
+                self._answers.put(key, found, size_of(found))
             proposal = found
         if proposal is None:
             raise PromptError("Only clicks and a box can be asked about here.")
@@ -172,7 +173,3 @@ class Answering:
         if not self.predictor.encodes_fast:
             return proposal
         return self.predictor.look_closer(proposal, refiners=REFINERS) or proposal
-
-
-def _bytes_of(proposal: Proposal) -> int:
-    return sum(mask.nbytes for mask, _ in proposal.candidates) + 2 * proposal.logits.nbytes

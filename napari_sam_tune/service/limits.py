@@ -15,8 +15,9 @@ class Limits:
         pixels: of one picture.
         points: of one prompt.
         kept_images: how many pictures are kept, the least recently asked about going first.
-        kept_bytes: of pictures kept; as many of what the model saw in them, and of answers that
-            may be corrected.
+        kept_bytes: of pictures kept; as many of what the model saw in them.
+        answers_bytes: of answers kept because the next question may go on from them; what went
+            is worked out again.
         waiting: questions that may wait for the model, all clients together.
         waiting_each: the same, of one client.
         answer_seconds: after so long a question is given up.
@@ -40,6 +41,7 @@ class Limits:
     points: int = 256
     kept_images: int = 256
     kept_bytes: int = 1 << 30
+    answers_bytes: int = 128 << 20
     waiting: int = 64
     waiting_each: int = 8
     answer_seconds: float = 120.0

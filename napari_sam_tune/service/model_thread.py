@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from napari_sam_tune.core.storage.heap_holes import IDLE_SECONDS, HeapHoles
 from napari_sam_tune.service.faults import Fault
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class ModelThread:
         self._limits, self._stepping_aside = limits, stepping_aside
         self._turns: OrderedDict[str, deque[_Question]] = OrderedDict()
         self._changed = threading.Condition()
-        self._closing = False
+        self._closing, self._holes = False, HeapHoles()
         self._thread = threading.Thread(target=self._run, name="sam-tune model", daemon=True)
         self._thread.start()
 
@@ -138,12 +139,15 @@ class ModelThread:
                 question.answer.set_result(answer)
 
     def _next(self) -> _Question | None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._closing or self._turns)
-            if self._closing:
-                return None
-            client, turn = self._turns.popitem(last=False)
-            question = turn.popleft()
-            if turn:
-                self._turns[client] = turn  # behind the others
-            return question
+        while True:
+            with self._changed:
+                if self._changed.wait_for(lambda: self._closing or self._turns, IDLE_SECONDS):
+                    return None if self._closing else self._whose_turn_it_is()
+            self._holes.give_back()  # without the lock: whoever asks does not wait for it
+
+    def _whose_turn_it_is(self) -> _Question:
+        client, turn = self._turns.popitem(last=False)
+        question = turn.popleft()
+        if turn:
+            self._turns[client] = turn  # behind the others
+        return question

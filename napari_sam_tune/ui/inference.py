@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Qt, Signal
 
+from napari_sam_tune.core.storage.heap_holes import IDLE_SECONDS, HeapHoles
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -83,7 +85,7 @@ class Inference(QObject):
         self._waiting: dict[Kind, Task] = {}
         self._newest: dict[Kind, Task] = {}
         self._changed = threading.Condition()
-        self._closing = False
+        self._closing, self._holes = False, HeapHoles()
         self._ended.connect(self._on_thread_ended, Qt.ConnectionType.QueuedConnection)
         self._thread = threading.Thread(target=self._run, name="sam-tune inference", daemon=True)
         self._thread.start()
@@ -147,9 +149,11 @@ class Inference(QObject):
             self._ended.emit(task, outcome, succeeded)
 
     def _next(self) -> Task | None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._closing or self._waiting)
-            return None if self._closing else self._waiting.pop(min(self._waiting))
+        while True:
+            with self._changed:
+                if self._changed.wait_for(lambda: self._closing or self._waiting, IDLE_SECONDS):
+                    return None if self._closing else self._waiting.pop(min(self._waiting))
+            self._holes.give_back()  # without the lock: the viewer's thread does not wait for it
 
     def _on_thread_ended(self, task: Task, outcome: Any, succeeded: bool) -> None:
         with self._changed:

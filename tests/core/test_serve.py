@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import io
 import threading
 import time
@@ -22,7 +23,8 @@ from serving import running, small_app
 from napari_sam_tune.core.answers.chain import REFINERS
 from napari_sam_tune.core.answers.encoding import Encoder
 from napari_sam_tune.core.images.surfaces import FamiliarSurfaces
-from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.core.prompts import Prompt, Proposal
+from napari_sam_tune.core.session.packing import size_of
 from napari_sam_tune.service import remote_encoder
 from napari_sam_tune.service.answering import Answering, Asked
 from napari_sam_tune.service.connection import Connection
@@ -99,6 +101,23 @@ def test_clicks_go_on_where_a_server_has_forgotten(client: httpx.Client, tmp_pat
         assert (lost.status_code, lost.json()["error"]) == (404, "image_unknown")
         other.post("/v1/images", files={"image": content})
         assert other.post(asked, json={"points": points}).json() == answer.json()
+
+
+def test_answers_are_kept_within_bounds() -> None:
+    """Each may be gone on from, so they are kept; a server is asked for ever."""
+    most = 200_000
+    answering = Answering(small_starter(), Limits(answers_bytes=most))
+    image, earlier = KeptImage("0" * 32, disc()), {id(p) for p in proposals()}
+    for right in range(20):
+        answering.answer(Asked(image, Prompt(box=(40, 24, 90 + right, 72))), ServedWeights())
+    kept = [size_of(p) for p in proposals() if id(p) not in earlier]
+    assert 1 < len(kept) < 20
+    assert sum(kept) <= most + max(kept)
+
+
+def proposals() -> list[Proposal]:
+    gc.collect()
+    return [one for one in gc.get_objects() if isinstance(one, Proposal)]
 
 
 def test_the_same_tensors_for_other_surfaces_answer_otherwise() -> None:
