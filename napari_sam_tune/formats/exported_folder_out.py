@@ -25,6 +25,7 @@ from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.images.names import composed
 from napari_sam_tune.core.images.pictures import open_picture
 from napari_sam_tune.core.texts.plain_text import in_spreadsheet
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -120,7 +121,13 @@ class ExportedFolder:
         other = self._stems.setdefault(composed(stem).casefold(), name)
         if other != name:
             raise SamTuneError(
-                f"{other} and {name} would both become {stem}. Export them as COCO, or rename one."
+                tr(
+                    "{other} and {image} would both become {stem}. Export them as COCO, or rename "
+                    "one.",
+                    other=other,
+                    image=name,
+                    stem=stem,
+                )
             )
         return stem
 
@@ -155,7 +162,9 @@ class ExportedFolder:
 
         """
         if image.read is None:
-            raise SamTuneError(f"{image.name} has no pixels to copy; export without images.")
+            raise SamTuneError(
+                tr("{image} has no pixels to copy; export without images.", image=image.name)
+            )
         # Whatever is named as an image may be any file by now: what cannot be read as the picture
         # that was labelled does not leave.
         pixels = image.read()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.errors import ExportCancelled, StorageError
 from napari_sam_tune.core.storage.durable import publish_file, saving
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.formats.publishing import building, publish_over
 from napari_sam_tune.formats.writer import ExportOptions
 
@@ -79,7 +80,9 @@ def export(
     def watched() -> Iterator[ImageOut]:
         for image in images:
             if cancelled():
-                raise ExportCancelled(f"The export to {out} was cancelled; nothing was written.")
+                raise ExportCancelled(
+                    tr("The export to {out} was cancelled; nothing was written.", out=out)
+                )
             # read once and dropped with the image, however often the writer looks at its objects
             yield replace(image, objects=tuple(image.objects))
             counts.update(images=1, objects=len(image.objects))
@@ -111,11 +114,18 @@ def check_free(known: Format, out: Path, *, overwrite: bool) -> None:
     if not out.exists() or (is_empty_folder and not known.suffix):
         return
     if out.is_dir() == bool(known.suffix):
-        kind = "a file" if known.suffix else "a folder"
-        raise StorageError(f"{known.name} is {kind}, and {out} is not: choose another name.")
+        is_not = (
+            mark("{format} is a file, and {out} is not: choose another name.")
+            if known.suffix
+            else mark("{format} is a folder, and {out} is not: choose another name.")
+        )
+        raise StorageError(tr(is_not, format=known.name, out=out))
     if not overwrite:
         raise StorageError(f"{out} exists already; add --overwrite, or choose another name.")
     if not known.suffix and not (out / MARKER).is_file():
         raise StorageError(
-            f"{out} was not made by an export, so it is not overwritten. Choose a new folder."
+            tr(
+                "{out} was not made by an export, so it is not overwritten. Choose a new folder.",
+                out=out,
+            )
         )

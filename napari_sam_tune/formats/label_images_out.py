@@ -16,7 +16,7 @@ from napari_sam_tune.core.exchange.remarks import NOT_KEPT
 from napari_sam_tune.core.images.large_image import LARGE_PIXELS
 from napari_sam_tune.core.images.picture import MOST_PIXELS
 from napari_sam_tune.core.texts.plain_text import in_spreadsheet
-from napari_sam_tune.core.texts.wording import mark
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 
 if TYPE_CHECKING:
@@ -76,9 +76,15 @@ def checked_values(
     values = numbers_of(image) if values is None else values
     if max(values, default=0) > np.iinfo(dtype).max:
         raise SamTuneError(
-            f"{image.name} has {count} objects with numbers up to {max(values)}, and "
-            f"{np.dtype(dtype).itemsize * 8} bits hold numbers up to {np.iinfo(dtype).max}. Export "
-            "it as labels-tiff, or as COCO."
+            tr(
+                "{image} has {count} objects with numbers up to {number}, and {bits} bits hold "
+                "numbers up to {most}. Export it as labels-tiff, or as COCO.",
+                image=image.name,
+                count=count,
+                number=max(values),
+                bits=np.dtype(dtype).itemsize * 8,
+                most=np.iinfo(dtype).max,
+            )
         )
     return values
 
@@ -93,9 +99,12 @@ def check_drawn(image: ImageOut) -> None:
     height, width = image.shape
     if height * width > MOST_PIXELS:
         raise SamTuneError(
-            f"{image.name} has {height * width / 1e6:.0f} million pixels, too many for a picture "
-            "of this format. Export it as labels-tiff or OME-Zarr, which are written in tiles, or "
-            "as COCO."
+            tr(
+                "{image} has {millions:.0f} million pixels, too many for a picture of this format. "
+                "Export it as labels-tiff or OME-Zarr, which are written in tiles, or as COCO.",
+                image=image.name,
+                millions=height * width / 1e6,
+            )
         )
 
 

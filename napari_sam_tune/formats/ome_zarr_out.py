@@ -18,6 +18,7 @@ from napari_sam_tune.core.evaluation.pictures import rgb
 from napari_sam_tune.core.exchange.remarks import REVIEW, packed
 from napari_sam_tune.core.images.files import spatial_shape
 from napari_sam_tune.core.images.large_image import LARGE_PIXELS, LargeImage
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 from napari_sam_tune.formats.label_images_out import (
     Painting,
@@ -110,7 +111,9 @@ def _write_one(
 def _pixels(image: ImageOut) -> tuple[NDArray[Any] | LargeImage, tuple[str, ...]]:
     """Return the pixels and their axes; where there are not too many, channels first."""
     if image.read is None:
-        raise SamTuneError(f"{image.name} has no pixels to copy; export without images.")
+        raise SamTuneError(
+            tr("{image} has no pixels to copy; export without images.", image=image.name)
+        )
     pixels = image.read()
     if pixels.ndim == 2:
         return pixels, ("y", "x")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.errors import StorageError
 from napari_sam_tune.core.storage.durable import flush_folder, publish_folder
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +74,9 @@ def _move(built: Path, out: Path) -> None:
         # is stopped there, or killed, leaves what was replaced for `_clear` to put back.
         out.rename(built.parent.with_name(_REPLACED))
     if not publish_folder(built, out, durable=False):
-        raise StorageError(f"{out} was made by somebody else meanwhile; choose another name.")
+        raise StorageError(
+            tr("{out} was made by somebody else meanwhile; choose another name.", out=out)
+        )
 
 
 def _exchange(one: Path, other: Path) -> bool:
@@ -140,7 +143,10 @@ def _hold(place: Path, out: Path) -> int:
                 pass
             os.close(descriptor)
     raise StorageError(
-        f"Another export is being written to {out}. Wait for its end, or choose another name."
+        tr(
+            "Another export is being written to {out}. Wait for its end, or choose another name.",
+            out=out,
+        )
     )
 
 

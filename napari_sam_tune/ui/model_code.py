@@ -28,6 +28,7 @@ def import_model_code() -> None:
         import napari_sam_tune.core.answers.answerer
         import napari_sam_tune.core.answers.predictor
         import napari_sam_tune.core.session.session
+        import napari_sam_tune.core.stacks.carrying
         import napari_sam_tune.core.suggestions.review  # noqa: F401
 
         # napari imports what a kind of layer needs when the first one is made

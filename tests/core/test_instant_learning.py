@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from contextlib import suppress
+
 import numpy as np
 import pytest
 import torch
@@ -270,6 +273,35 @@ def test_what_the_classifier_knows_outweighs_a_model_that_knows_nothing():
     assert choice.with_it > 0.9
 
 
+class Clicked(Exception):
+    """Somebody clicked."""
+
+
+def every(count):
+    """Return a checkpoint that lets `count` pieces of work pass, then a click comes in between."""
+    passed = itertools.count(1)
+
+    def checkpoint():
+        if next(passed) % (count + 1) == 0:
+            raise Clicked
+
+    return checkpoint
+
+
+def test_a_choice_that_is_interrupted_goes_on_where_it_was():
+    clicks = [(first_click((60 + 3 * number - APART) / 5), FLAT) for number in range(3)]
+    scored, checkpoint, turns = {}, every(2), 0
+    while True:
+        try:
+            choice = choose_mixture(clicks, Mixture(1, 0.5), REFINERS, checkpoint, scored)
+        except Clicked:
+            turns += 1
+        else:
+            break
+    assert turns > 3
+    assert choice == choose_mixture(clicks, Mixture(1, 0.5), REFINERS)
+
+
 # ---- through a session ----
 
 
@@ -345,6 +377,35 @@ def test_first_clicks_on_new_parts_gain_what_it_says(labelled_session):
     session.chain.learns = True
     assert session.state.learnt.weight > 0
     assert scores[True] > scores[False]
+
+
+def test_clicks_that_come_in_between_keep_no_judgement_from_its_end(labelled_session):
+    """It speaks of the masks that were learnt when it was begun, and says how many are now."""
+    session, points = labelled_session, lambda: session.answerer.learnt_history.points
+    image, labels = part(50)
+    session.open_image(image, "50.png")
+    before = len(session.project.annotations())
+    for value in (1, 2):
+        session.adopt(labels == value)
+        session.answerer.learn()
+        with pytest.raises(Clicked):
+            session.answerer.settle(every(2))
+    assert session.state.learnt.masks == before + 2
+    assert points()[-1].masks == before
+    checkpoint, turns, has_more = every(4), 0, True
+    while points()[-1].masks == before:
+        turns += 1
+        with suppress(Clicked):
+            has_more = session.answerer.settle(checkpoint)
+    assert turns > 1
+    assert points()[-1].masks == before + 1
+    assert has_more
+    while session.answerer.settle():
+        pass
+    assert points()[-1].masks == before + 2
+    for _ in range(2):
+        session.undo()
+    session.answerer.learn()
 
 
 def test_undo_takes_back_what_was_learnt(labelled_session):

@@ -111,7 +111,7 @@ def _learning(panel: Panel) -> None:
     panel.suggestions.head.show_head(HeadSnapshot(doing, training=True, fraction=0.4))
     panel.notice.show_notice(Notice("New weights answer from now on.", "info", busy=True))
     points = tuple(LearntPoint(masks, 0.4, 0.7) for masks in (3, 4))
-    learnt = "Learnt from 12 masks: a first click on them would score .71 instead of .48."
+    learnt = "Learnt from 12 masks: a first click on 12 of them would score .71 instead of .48."
     panel.learning.show_learning(
         LearningSnapshot(
             "0123456789ab",

@@ -56,7 +56,9 @@ def test_what_was_learnt_is_drawn_over_masks_and_comes_back(make_desk, blobs):
         desk.propose((x, y))
         assert not chart.isVisible()
         desk.hand.press(Qt.Key.Key_Q)
-        desk.wait(lambda n=masks: (learnt := desk.session.state.learnt) and learnt.masks == n)
+        judged = desk.session.answerer.instant
+        desk.wait(lambda n=masks, of=judged: of.judged.masks == n)
+        assert desk.session.state.learnt.masks == masks
     desk.wait(chart.isVisible)
     assert [point.masks for point in chart.points] == [3, 4]
     said = learnt.text()

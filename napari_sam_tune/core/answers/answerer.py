@@ -304,6 +304,7 @@ class Answerer:
         try:
             with self._stepping_aside():
                 self.instant.follow(checkpoint)
+            self._state.learnt = self.instant.learnt
         except SamTuneError as error:  # answers go on as before, and no click is lost by it
             _log.warning("What was accepted last is not learnt yet: %s", error)
 
@@ -333,11 +334,10 @@ class Answerer:
         except SamTuneError as error:
             _log.warning("The weight of what was learnt stays as it was: %s", error)
             return False
-        has_more = len(unanswered) > most or not self.instant.is_up_to_date
-        if not has_more:
-            self.learnt_history.add(self.instant.learnt)
+        if len(unanswered) <= most:
+            self.learnt_history.add(self.instant.judged)
         self._state.learnt = self.instant.learnt
-        return has_more
+        return len(unanswered) > most or not self.instant.is_settled
 
     def look_ahead(self) -> bool:
         """Do what a large image still needs; whether there was something to do."""

@@ -274,6 +274,7 @@ def choose_mixture(
     start: Mixture,
     refiners: Sequence[Refiner],
     checkpoint: Callable[[], None] = lambda: None,
+    scored: dict[tuple[int, Mixture], float] | None = None,
 ) -> Choice:
     """Choose the mixture that scores best on first clicks, by turns its weight and its lift.
 
@@ -284,32 +285,39 @@ def choose_mixture(
         start: where to begin.
         refiners: what answers keep to.
         checkpoint: called between two clicks; may raise.
+        scored: what was found before that, by number of the click and mixture; it is filled, and
+            given again with the same clicks it saves doing that twice.
 
     """
     if not clicks:
         return Choice()
-    known = [prior.known(click.frame) for click, prior in clicks]
-    tried: dict[Mixture, NDArray[np.float64]] = {}
+    scores = {} if scored is None else scored
+    known: dict[int, Tensor] = {}
 
     def best_of(mixtures: Sequence[Mixture]) -> Mixture:
-        fresh = [mixture for mixture in mixtures if mixture not in tried]
-        if fresh:
-            rows = []
-            for (click, _), logits in zip(clicks, known, strict=True):
+        for number, (click, prior) in enumerate(clicks):
+            fresh = [mixture for mixture in mixtures if (number, mixture) not in scores]
+            if fresh:
                 checkpoint()
-                rows.append(click.scores(logits, fresh, refiners))
-            tried.update(zip(fresh, np.array(rows).T, strict=True))
+                if number not in known:
+                    known[number] = prior.known(click.frame)
+                found = click.scores(known[number], fresh, refiners)
+                scores.update({(number, m): score for m, score in zip(fresh, found, strict=True)})
         return max(mixtures, key=worth)
 
+    def of(mixture: Mixture) -> NDArray[np.float64]:
+        return np.array([scores[number, mixture] for number in range(len(clicks))])
+
     def worth(mixture: Mixture) -> float:
-        gains = tried[mixture] - tried[Mixture()]
+        gains = of(mixture) - of(none)
         doubt = _DOUBT * gains.std() / np.sqrt(len(gains))
         return float(gains.mean() - doubt - _RELUCTANCE * abs(mixture.lift) / len(gains))
 
-    best_of([none := Mixture()])
+    none = Mixture()
+    best_of([none])
     best = start
     for _ in range(_SWEEPS):
         best = best_of([Mixture(weight, best.lift) for weight in WEIGHTS])
         best = best_of([Mixture(best.weight, lift) for lift in LIFTS])
     best = best_of([none, best])
-    return Choice(best, len(clicks), float(tried[none].mean()), float(tried[best].mean()))
+    return Choice(best, len(clicks), float(of(none).mean()), float(of(best).mean()))

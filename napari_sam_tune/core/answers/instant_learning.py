@@ -14,7 +14,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.answers.encoding import is_large
-from napari_sam_tune.core.answers.first_clicks import MOST_CLICKS, FirstClicks, choose_mixture
+from napari_sam_tune.core.answers.first_clicks import MOST_CLICKS, FirstClicks
+from napari_sam_tune.core.answers.judging import Judging
 from napari_sam_tune.core.answers.known_images import Known, known_images
 from napari_sam_tune.core.answers.scenes import (
     Scene,
@@ -106,8 +107,9 @@ class InstantLearning:
         self._features = SceneFeatures(project, cache, self.extractor)
         self._snapshot: Snapshot | None = None
         self._maps: dict[Window | None, ClassMaps] = {}  # of the open image, or windows of it
-        self._learnt = resumed or Learnt()
-        self._fewest_clicks = min(self._learnt.judged, MOST_CLICKS) // 2
+        self._judged = resumed or Learnt()
+        self._judging: Judging | None = None
+        self._fewest_clicks = min(self._judged.judged, MOST_CLICKS) // 2
         self._is_settled = True
 
     # ------------------------------------------------------------- the image
@@ -241,49 +243,47 @@ class InstantLearning:
         """Whether all that was accepted so far has been learnt."""
         return self._moves_seen == set(self._project.class_moves()) and not self._changed()[0]
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether what is said of its worth is of all that was accepted so far."""
+        return self._is_settled and self._judging is None and self.is_up_to_date
+
     def settle(
         self, refiners: Sequence[Refiner], checkpoint: Callable[[], None] = lambda: None
     ) -> None:
         """Calibrate, and choose weight and lift in answers by leaving images out; for idle moments.
+
+        What was begun before goes on, as it was begun.
 
         Args:
             refiners: what answers keep to.
             checkpoint: called between two images; may raise to make room for a click.
 
         """
-        if self._is_settled:
-            return
-        self._classifier.calibrate()
-        self._snapshot = None
-        self._maps.clear()
-        if len(self.clicks) < self._fewest_clicks:
-            return
-        self._fewest_clicks = 0
-        scenes = {click: self._scene_of(click) for click in self.clicks}
-        several = set(scenes.values())
-        if self._classifier.images < LEAST_IMAGES or len(several) < LEAST_IMAGES:
-            several = set()
-        left_out = {}
-        for scene in several:
-            checkpoint()
-            left_out[scene] = self._left_out(scene)
-        clicks = [
-            (click, prior)
-            for click, scene in scenes.items()
-            if (prior := left_out.get(scene)) is not None
-        ]
-        choice = choose_mixture(clicks, self._mixture, refiners, checkpoint)
-        self._learnt = Learnt(
-            masks=len(self._learnt_masks()),
-            images=self._classifier.images,
-            judged=choice.judged,
-            without=choice.without,
-            with_it=choice.with_it,
-            weight=choice.mixture.weight,
-            lift=choice.mixture.lift,
-            precision=self._classifier.calibration.precision,
-        )
-        self._is_settled = True
+        if self._judging is None:
+            if self._is_settled:
+                return
+            self._is_settled = True
+            self._classifier.calibrate()
+            self._snapshot = None
+            self._maps.clear()
+            if len(self.clicks) < self._fewest_clicks:
+                return
+            self._fewest_clicks = 0
+            self._judging = Judging(
+                len(self._learnt_masks()),
+                self._classifier,
+                self._features,
+                {click: self._scene_of(click) for click in self.clicks},
+                self._mixture,
+                refiners,
+            )
+        try:
+            self._judged = self._judging.go_on(checkpoint)
+        except SamTuneError:
+            self._judging = None
+            raise
+        self._judging = None
 
     def _scene_of(self, click: FirstClick) -> Scene:
         """Return where the object that was clicked was learnt from."""
@@ -293,22 +293,18 @@ class InstantLearning:
         length = self._side << level_of(click.box, self._side)
         return Scene(click.image_id, scene_window(click.box, length, shape))
 
-    def _left_out(self, scene: Scene) -> PixelPrior | None:
-        """What the classifier would say of a scene whose fold it had not seen."""
-        features = self._features.of(scene)
-        if features is None:
-            return None
-        solution = self._classifier.solve(without=self._classifier.fold_of(scene.name))
-        scores = features.scores(solution)[..., 0]
-        logits = self._classifier.calibration.logits(scores)
-        return PixelPrior(logits, features.window_from(scene.window))
-
     # --------------------------------------------------------------- answers
 
     @property
+    def judged(self) -> Learnt:
+        """What it was worth when that was last told, and after how many masks."""
+        return self._judged
+
+    @property
     def learnt(self) -> Learnt:
-        """What it is worth, as far as that can be told."""
-        return self._learnt
+        """The same, with the masks and images that are learnt from now."""
+        masks, images = len(self._learnt_masks()), self._classifier.images
+        return replace(self._judged, masks=masks, images=images)
 
     def prior(self, prompt: Prompt) -> Prior | None:
         """What was learnt, about the open image; None where it has no say.
@@ -353,7 +349,7 @@ class InstantLearning:
 
     @property
     def _mixture(self) -> Mixture:
-        return Mixture(self._learnt.weight, self._learnt.lift)
+        return Mixture(self._judged.weight, self._judged.lift)
 
     def snapshot(self) -> Snapshot | None:
         """The classifier as it is now, for any image; None before it has a say."""

@@ -12,6 +12,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.errors import ImageError
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,13 +49,16 @@ def check_blosc(path: Path, array: zarr.Array[Any], chunks: Iterable[Path] | Non
         return
     if "'blosc'" in repr(others) or "blosc" not in last.values():
         raise ImageError(
-            f"{path} is packed by Blosc inside of something else, where it cannot be checked "
-            "before it is unpacked. Write it without shards, or packed by zstd."
+            tr(
+                "{path} is packed by Blosc inside of something else, where it cannot be checked "
+                "before it is unpacked. Write it without shards, or packed by zstd.",
+                path=path,
+            )
         )
     nbytes = math.prod(array.chunks) * array.dtype.itemsize
     for file in path.rglob("*") if chunks is None else chunks:
         if file.name not in _METADATA and file.is_file() and not _is_sound(file, nbytes):
-            raise ImageError(f"{file} is a damaged chunk. Write it again.")
+            raise ImageError(tr("{file} is a damaged chunk. Write it again.", file=file))
 
 
 def _is_sound(file: Path, nbytes: int) -> bool:

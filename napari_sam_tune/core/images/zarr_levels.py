@@ -12,6 +12,7 @@ import zarr
 from napari_sam_tune.core.documents import check_bounds
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.names import inside
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +47,9 @@ def described(path: Path) -> Mapping[str, Any]:
     try:
         attributes = dict(zarr.open_group(path, mode="r").attrs)
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-        raise SamTuneError(f"{path} is no zarr group, or damaged: {error}.") from error
+        raise SamTuneError(
+            tr("{path} is no zarr group, or damaged: {error}.", path=path, error=error)
+        ) from error
     check_bounds(attributes, path)
     said = attributes.get("ome", attributes)
     return said if isinstance(said, dict) else {}
@@ -78,7 +81,9 @@ def levels_of(group: Path, said: Mapping[str, Any]) -> tuple[Level, ...]:
         levels = [_level(group, image, letters, one) for one in image["datasets"]]
         return levels[0], *levels[1:]
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise SamTuneError(f"{group} is no image of OME-Zarr 0.4 or 0.5: {error!r}.") from error
+        raise SamTuneError(
+            tr("{path} is no image of OME-Zarr 0.4 or 0.5: {error}.", path=group, error=repr(error))
+        ) from error
 
 
 def _level(group: Path, image: Mapping[str, Any], axes: str, said: Mapping[str, Any]) -> Level:

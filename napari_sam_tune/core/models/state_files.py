@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 
 from napari_sam_tune.core.errors import CheckpointError
 from napari_sam_tune.core.models.lora import merged
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +78,9 @@ def read_state(path: Path) -> State:
                 warnings.filterwarnings("ignore", "Detected pickle protocol")
                 content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise CheckpointError(
+            tr("{path} cannot be read: {error}.", path=path, error=error.strerror or error)
+        ) from error
     except UNREADABLE as error:
         raise CheckpointError(_why_unreadable(path, error)) from error
     return _unwrapped(content, path)
@@ -125,7 +128,7 @@ def _unwrapped(content: object, path: Path) -> State:
         for name, tensor in state.items():
             _check_plain(name, tensor, path)
         return _without_adapters(state)
-    raise CheckpointError(f"{path.name} holds no model weights (no tensors by name).")
+    raise CheckpointError(tr("{name} holds no model weights (no tensors by name).", name=path.name))
 
 
 def _check_plain(name: str, tensor: torch.Tensor, path: Path) -> None:
@@ -139,8 +142,13 @@ def _check_plain(name: str, tensor: torch.Tensor, path: Path) -> None:
     }
     if odd := [kind for kind, is_it in kinds.items() if is_it]:
         raise CheckpointError(
-            f"{path.name} cannot be used as weights: its {name} is {odd[0]}. Ask whoever made the "
-            "file for plain tensors."
+            tr(
+                "{file} cannot be used as weights: its {name} is {kind}. Ask whoever made the file "
+                "for plain tensors.",
+                file=path.name,
+                name=name,
+                kind=odd[0],
+            )
         )
 
 

@@ -12,6 +12,7 @@ from napari_sam_tune.core.geometry.turning import UPRIGHT
 from napari_sam_tune.core.project.annotations import Annotation
 from napari_sam_tune.core.project.naming import Naming
 from napari_sam_tune.core.project.split import Split, place
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
@@ -87,19 +88,30 @@ class AnnotationTable:
         """
         if self._unreadable:
             raise ProjectError(
-                f"{len(self._unreadable)} accepted mask(s) in {self._records.root} are damaged or "
-                f"half-deleted, the first: {next(iter(self._unreadable.values()))} Restore the "
-                "folder(s) from a backup, or move them away to go on without them: "
-                + ", ".join(sorted(self._unreadable)[:20])
+                tr(
+                    "{count} accepted mask(s) in {folder} are damaged or half-deleted, the first: "
+                    "{first} Restore the folder(s) from a backup, or move them away to go on "
+                    "without them: {names}",
+                    count=len(self._unreadable),
+                    folder=self._records.root,
+                    first=next(iter(self._unreadable.values())),
+                    names=", ".join(sorted(self._unreadable)[:20]),
+                )
             )
         unknown = sorted(image_id for image_id in self._by_image if image_id not in images)
         if unknown:
             masks = sum(len(self._by_image[image_id]) for image_id in unknown)
             raise DamagedLogError(
-                f"The project’s log has lost lines: {masks} accepted mask(s) in "
-                f"{self._records.root} are of {len(unknown)} image(s) it does not know, such as "
-                f"“{unknown[0]}”. Restore log.jsonl from a backup, or see what can be saved: "
-                f"napari-sam-tune check {self._records.root.parent}"
+                tr(
+                    "The project’s log has lost lines: {masks} accepted mask(s) in {folder} are of "
+                    "{images} image(s) it does not know, such as “{first}”. Restore log.jsonl from "
+                    "a backup, or see what can be saved: napari-sam-tune check {project}",
+                    masks=masks,
+                    folder=self._records.root,
+                    images=len(unknown),
+                    first=unknown[0],
+                    project=self._records.root.parent,
+                )
             )
 
     def add(self, annotation: Annotation) -> None:

@@ -202,7 +202,12 @@ class Annotation:
             said = read_stored(stored)
         except ValueError as error:
             raise ProjectError(
-                f"The annotation {annotation_id} in {records.root} cannot be understood ({error})."
+                tr(
+                    "The annotation {id} in {folder} cannot be understood ({error}).",
+                    id=annotation_id,
+                    folder=records.root,
+                    error=error,
+                )
             ) from error
         return cls(
             id=annotation_id,
@@ -272,8 +277,13 @@ class Annotation:
             return tuple(turned_prompt(Prompt.from_json(p), shape, self._turn) for p in said)
         except (LookupError, TypeError, ValueError) as error:
             raise ProjectError(
-                f"The prompts of the annotation {self.id} in {self._records.root} cannot be "
-                f"understood ({error}). Restore the record from a backup."
+                tr(
+                    "The prompts of the annotation {id} in {folder} cannot be understood "
+                    "({error}). Restore the record from a backup.",
+                    id=self.id,
+                    folder=self._records.root,
+                    error=error,
+                )
             ) from error
 
     @property
@@ -354,6 +364,10 @@ class Annotation:
         y0, x0, y1, x1 = self._crop
         if bits.shape != (y1 - y0, x1 - x0) or np.count_nonzero(bits & _MASK) != self.area:
             raise ProjectError(
-                f"The mask of {self.id} in {self._records.root} is damaged. Restore it from a "
-                "backup, or delete the annotation."
+                tr(
+                    "The mask of {id} in {folder} is damaged. Restore it from a backup, or delete "
+                    "the annotation.",
+                    id=self.id,
+                    folder=self._records.root,
+                )
             )

@@ -23,7 +23,7 @@ from napari_sam_tune.core.project.image_files import (
 )
 from napari_sam_tune.core.project.image_places import PlacesOfImages, check_texts
 from napari_sam_tune.core.project.split import split_group
-from napari_sam_tune.core.texts.wording import mark
+from napari_sam_tune.core.texts.wording import mark, tr
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -196,8 +196,11 @@ class ImagesOfProject(PlacesOfImages):
     def _copy_image(self, image_id: str, content_hash: str, array: ArrayLike | None) -> None:
         if array is None:
             raise ProjectError(
-                f"The image “{image_id}” has neither a file nor pixels that can be copied into the "
-                "project. Save it as TIFF or OME-Zarr, and open that."
+                tr(
+                    "The image “{image}” has neither a file nor pixels that can be copied into the "
+                    "project. Save it as TIFF or OME-Zarr, and open that.",
+                    image=image_id,
+                )
             )
         pixels = np.asarray(array)
         if name_of_image(pixels, {content_hash}) != content_hash:

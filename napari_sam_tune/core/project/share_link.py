@@ -15,6 +15,7 @@ from napari_sam_tune.core.errors import ProjectError
 from napari_sam_tune.core.storage.durable import pending_folder, publish_file, saving
 from napari_sam_tune.core.storage.own_files import read_own
 from napari_sam_tune.core.storage.plain_json import parse_object
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,9 +95,13 @@ def read_link(project: Path) -> ShareLink | None:
         raise
     except (OSError, ValueError, TypeError) as error:
         raise ProjectError(
-            f"{file} cannot be read ({error}). It says which log this copy of the project writes, "
-            "so nothing is opened without it. Restore it from a backup, or join again in another "
-            "folder and merge this one into it once the file is away."
+            tr(
+                "{file} cannot be read ({error}). It says which log this copy of the project "
+                "writes, so nothing is opened without it. Restore it from a backup, or join again "
+                "in another folder and merge this one into it once the file is away.",
+                file=file,
+                error=error,
+            )
         ) from error
 
 

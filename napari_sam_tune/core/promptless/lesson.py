@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from napari_sam_tune.core.errors import OutOfMemory, is_out_of_memory
 from napari_sam_tune.core.promptless.head import frame_of
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -156,8 +157,10 @@ class PromptlessLesson:
             if not is_out_of_memory(error):
                 raise
             raise OutOfMemory(
-                "The device has too little memory to train a head on even one image at a time. "
-                "Close other programs that use it, or train on the CPU (device “cpu”)."
+                tr(
+                    "The device has too little memory to train a head on even one image at a time. "
+                    "Close other programs that use it, or train on the CPU (device “cpu”)."
+                )
             ) from error
 
     def _one(self, view: LabelledView, share: float) -> float:

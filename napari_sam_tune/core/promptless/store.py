@@ -19,6 +19,7 @@ from napari_sam_tune.core.models.weights_file import (
 )
 from napari_sam_tune.core.project.folder import HEADS
 from napari_sam_tune.core.promptless.head import load_head
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,12 +79,19 @@ def read_head(
     """
     tensors, info = read_weights(file)
     if not is_head(tensors):
-        raise CheckpointError(f"{file.name} holds no promptless head; choose one that does.")
+        raise CheckpointError(
+            tr("{file} holds no promptless head; choose one that does.", file=file.name)
+        )
     base = info.get("base", {})
     if base.get("sha256") != predictor.ref.sha256:
         raise CheckpointError(
-            f"The head {file.name} was trained on the model {base.get('name')}, not on "
-            f"{predictor.ref.name}: open that model, or train a head on this one."
+            tr(
+                "The head {file} was trained on the model {trained_on}, not on {model}: open that "
+                "model, or train a head on this one.",
+                file=file.name,
+                trained_on=base.get("name"),
+                model=predictor.ref.name,
+            )
         )
     version = content_version(tensors)
     return load_head(predictor, tensors, info["classes"], version=version, cache=cache)

@@ -12,6 +12,7 @@ from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.core.promptless.fit import fit_head
 from napari_sam_tune.core.promptless.job import KeptHead
 from napari_sam_tune.core.promptless.store import keep_head
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.core.training.job import Progress
 from napari_sam_tune.core.training.placement import on_device
 
@@ -49,8 +50,11 @@ def train_head(
     model = model or load_base(job.base, "cpu")
     if model.ref.sha256 != job.base.sha256:
         raise TrainingError(
-            f"The file of the model {job.base.name} has changed. Put the old one back, or start a "
-            "new project."
+            tr(
+                "The file of the model {model} has changed. Put the old one back, or start a new "
+                "project.",
+                model=job.base.name,
+            )
         )
     predictor = Predictor(model)
     with on_device(predictor.network, resolve_device(job.device), encoder=True):

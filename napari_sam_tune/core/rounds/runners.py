@@ -24,6 +24,7 @@ from napari_sam_tune.core.rounds.messages import (
     tell,
 )
 from napari_sam_tune.core.rounds.under_way import UnderWay, require_idle
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.core.training.job import Progress
 
 if TYPE_CHECKING:
@@ -242,8 +243,11 @@ class ProcessRunner:
                 self._worker = WorkerProcess(self._received, self._ended)
             except OSError as error:
                 raise WorkerDied(
-                    f"The training process could not be started ({error.strerror}). Close other "
-                    "programs and fine-tune again."
+                    tr(
+                        "The training process could not be started ({error}). Close other programs "
+                        "and fine-tune again.",
+                        error=error.strerror,
+                    )
                 ) from error
         return self._worker
 

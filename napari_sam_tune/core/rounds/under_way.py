@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.errors import TrainingError
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,4 +45,4 @@ def require_idle(under_way: object, *, is_closed: bool = False) -> None:
     if is_closed:
         raise TrainingError("The runner is closed.")
     if under_way:
-        raise TrainingError("A round is already under way; wait for it or cancel it.")
+        raise TrainingError(tr("A round is already under way; wait for it or cancel it."))

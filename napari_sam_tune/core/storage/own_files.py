@@ -12,6 +12,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.errors import ProjectError
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,13 +67,19 @@ def refuse_link(path: Path) -> None:
     """
     if path.is_symlink():
         raise ProjectError(
-            f"{path} is a link, which a project never makes: it was left alone. If the project is "
-            "yours, put the folder itself in its place."
+            tr(
+                "{path} is a link, which a project never makes: it was left alone. If the project "
+                "is yours, put the folder itself in its place.",
+                path=path,
+            )
         )
 
 
 def _not_a_file(path: Path) -> ProjectError:
     return ProjectError(
-        f"{path} is not a file but a link or a device, which a project never makes: it was left "
-        "alone. If the project is yours, put the file itself in its place."
+        tr(
+            "{path} is not a file but a link or a device, which a project never makes: it was left "
+            "alone. If the project is yours, put the file itself in its place.",
+            path=path,
+        )
     )

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from napari_sam_tune.core.errors import OutOfMemory, is_out_of_memory
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.core.training.decoder import answer
 from napari_sam_tune.core.training.loss import prompt_loss
 from napari_sam_tune.core.training.prompting import draw_prompts, with_correction
@@ -221,8 +222,10 @@ class Lesson:
             raise error
         if self.at_once == 1:
             raise OutOfMemory(
-                "The device has too little memory to train on even one prompt at a time. Close "
-                "other programs that use it, or train on the CPU (device “cpu”)."
+                tr(
+                    "The device has too little memory to train on even one prompt at a time. Close "
+                    "other programs that use it, or train on the CPU (device “cpu”)."
+                )
             ) from error
         self.at_once //= 2
         if torch.cuda.is_available():

@@ -12,6 +12,7 @@ from torch import nn
 
 from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.models.lora import Adapters, adapted_weight, scale_adapters, unscaled
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -243,7 +244,10 @@ def _check_adapters(current: Mapping[str, Tensor], learning: Mapping[str, Tensor
             continue
         if name not in learning or learning[name].shape != tensor.shape:
             raise TrainingError(
-                f"The weights in use hold LoRA adapters of another shape ({name} is "
-                f"{tuple(tensor.shape)}). Train with the same lora.rank and lora.targets, or start "
-                "from the base model."
+                tr(
+                    "The weights in use hold LoRA adapters of another shape ({name} is {shape}). "
+                    "Train with the same lora.rank and lora.targets, or start from the base model.",
+                    name=name,
+                    shape=tuple(tensor.shape),
+                )
             )

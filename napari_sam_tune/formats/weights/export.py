@@ -10,6 +10,7 @@ from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.models.checkpoints import load_base
 from napari_sam_tune.core.promptless.store import newest_head
 from napari_sam_tune.core.storage.durable import publish_file, saving
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.formats.publishing import building
 from napari_sam_tune.formats.weights.catalogue import WEIGHTS_FORMATS
 from napari_sam_tune.formats.weights.model_card import model_card
@@ -39,9 +40,11 @@ def weights_of(project: Project, form: str, version: str = "current") -> TunedWe
         head = newest_head(project)
         if head is None:
             raise ProjectError(
-                "This project has no trained finder (promptless head) yet. Choose “Trained finder” "
-                "in the dock and press “Train it”, or train one by “napari-sam-tune train” with "
-                "--set parts=promptless --enter."
+                tr(
+                    "This project has no trained finder (promptless head) yet. Choose “Trained "
+                    "finder” in the dock and press “Train it”, or train one by “napari-sam-tune "
+                    "train” with --set parts=promptless --enter."
+                )
             )
         return read_tuned(head, base)
     chosen = project.current_version if version == "current" else version

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_sam_tune.core.errors import CheckpointError
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -173,7 +174,7 @@ def write_onnx(network: Network, encoder: Path, decoder: Path) -> None:
             import_module(package)
     except ImportError as error:
         raise CheckpointError(
-            'ONNX is not installed: pip install "napari-sam-tune[onnx]".'
+            tr('ONNX is not installed: pip install "napari-sam-tune[onnx]".')
         ) from error
     for program, inputs, outputs, path in (
         (encoder_program(network), ENCODER_INPUTS, ENCODER_OUTPUTS, encoder),

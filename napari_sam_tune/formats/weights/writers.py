@@ -10,6 +10,7 @@ from napari_sam_tune.core.errors import CheckpointError
 from napari_sam_tune.core.models.checkpoints import load_base, save_sam_checkpoint
 from napari_sam_tune.core.models.lora import adapted_weight
 from napari_sam_tune.core.models.weights_file import is_head, write_weights
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.formats.weights.usage import half_names
 
 if TYPE_CHECKING:
@@ -40,8 +41,10 @@ def write_adapters(_: BaseRef, tuned: TunedWeights, path: Path) -> None:
     found = {name: t for name, t in tuned.tensors.items() if adapted_weight(name) is not None}
     if not found:
         raise CheckpointError(
-            "These weights hold no LoRA adapters. Train with --set parts=lora, or choose another "
-            "format."
+            tr(
+                "These weights hold no LoRA adapters. Train with --set parts=lora, or choose "
+                "another format."
+            )
         )
     write_weights(path, found, tuned.info)
 
@@ -55,8 +58,10 @@ def write_head(_: BaseRef, tuned: TunedWeights, path: Path) -> None:
     """
     if not is_head(tuned.tensors):
         raise CheckpointError(
-            "These weights are no promptless head. Train one with --set parts=promptless, or "
-            "choose another format."
+            tr(
+                "These weights are no promptless head. Train one with --set parts=promptless, or "
+                "choose another format."
+            )
         )
     write_weights(path, tuned.tensors, tuned.info)
 

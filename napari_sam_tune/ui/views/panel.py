@@ -47,7 +47,7 @@ class Panel(QWidget):
 
     Attributes:
         keys: what stands on the buttons, by action.
-        notice: messages, above everything else.
+        notice: messages, above the line that is always in view.
         start: choosing images; shown while none are open.
         masks, images: the pages with the lists of both.
         image, classes, object, suggestions, stack, learning, history, helping: shown while
@@ -95,9 +95,9 @@ class Panel(QWidget):
         self._pages.addWidget(self._work_pages())
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 6, 6, 6)
-        column.addWidget(self.notice)
         column.addWidget(self.tour)
         column.addWidget(self._pages, 1)
+        column.addWidget(self.notice)  # not above: what comes and goes must not move the buttons
         column.addWidget(self._status())
         self.show_start()
         self.setMinimumWidth(_LEAST_WIDTH)

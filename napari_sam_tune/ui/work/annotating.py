@@ -15,7 +15,7 @@ from napari_sam_tune.ui.views.labelling import ObjectSnapshot, Tool
 from napari_sam_tune.ui.work.asking import Asking
 from napari_sam_tune.ui.work.drawing import Drawing
 from napari_sam_tune.ui.work.learning_at_once import learn_at_once
-from napari_sam_tune.ui.work.object_words import headline, too_far_to_paint
+from napari_sam_tune.ui.work.object_words import headline, not_ready, too_far_to_paint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,11 +72,11 @@ class Annotating(QObject):
             "previous_image": partial(self._go, -1),
             "next_image": partial(self._go, 1),
         }
-        opening.leaving.connect(self.asking.drop)
+        for leave in (self.asking.drop, self.refresh):
+            opening.leaving.connect(leave)
         opening.opened.connect(self._on_image_opened)
-        opening.ready.connect(self.asking.mend)
-        opening.ready.connect(self.refresh)
-        opening.ready.connect(self._learn_at_once)
+        for begin in (self.asking.mend, self.refresh, self._learn_at_once):
+            opening.ready.connect(begin)
         self.asking.changed.connect(self.refresh)
         self._session.object_changed.connect(self._on_session_object_changed)
         for signal in self._learning_signals():
@@ -394,7 +394,7 @@ class Annotating(QObject):
             if self._picking == "reopen":
                 return tr("Click on the accepted mask to correct.")
             return tr("Click on the accepted mask to delete.")
-        if not self._opening.is_ready:
-            return tr("Preparing the image. Click already: the mask comes as soon as it is ready.")
+        if not (opening := self._opening).is_ready:
+            return not_ready(is_shown=opening.is_shown)
         image_id, key = self._session.state.image_id, self._place.panel.keys["done"]
         return headline(current, self._session.project, image_id, key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_info
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 _BASE = "base"
 # A pause this long, with a few new masks, is a good time to learn from them.
 _IDLE_SECONDS, _IDLE_MASKS, _LOOK_MILLISECONDS = 45.0, 4, 2000
+_OVERDUE_SECONDS = 3.0
+"""After the time it was to take, from which on no time is said."""
 _WATCHED = ("training", "weights_version", "is_surface_new", "learnt", "masks_since_round")
 _FINDER_FIRST = mark("The finder is being trained; learning goes on when that is over.")
 _DOING = {
@@ -61,6 +64,7 @@ class FineTuning(QObject):
         self._parts = self._session.learner.config.parts
         self._shown = LearningSnapshot()
         self._curve = CurveSnapshot()
+        self._due = 0.0  # when the round said it would be over
         self._lost: str | None = None  # why the last round came to nothing
         self._gained = False  # learning at every accept was once worth something
         self._is_closed = False
@@ -177,6 +181,7 @@ class FineTuning(QObject):
                 self._curve, scores=(*self._curve.scores, (progress.step, progress.held_out))
             )
         fraction = progress.step / progress.steps if progress.steps else None
+        self._due = monotonic() + (progress.seconds_left or 0.0)
         self._shown = replace(
             self._shown,
             doing=tr(_DOING[progress.phase]),
@@ -223,6 +228,9 @@ class FineTuning(QObject):
 
     def _on_clock_ticked(self) -> None:
         self._session.learner.start_if_due(self._place.idle_seconds())
+        if self._shown.seconds_left is not None and monotonic() > self._due + _OVERDUE_SECONDS:
+            self._shown = replace(self._shown, seconds_left=None)  # not "1 s left" for a minute
+            self.refresh()
 
     # --------------------------------------------------------------- showing
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.texts.wording import tr
+from napari_sam_tune.ui.work.stages import READING
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.project.project import Project
@@ -43,6 +44,13 @@ def headline(current: OpenObject, project: Project, image_id: str | None, done_k
         return said
     which = tr("guess {guess} of {count}", guess=guess, count=count)
     return f"{said} · {which}"
+
+
+def not_ready(*, is_shown: bool) -> str:
+    """Say of an image that the model has not got yet whether it can be clicked on already."""
+    if not is_shown:
+        return tr(READING)
+    return tr("Preparing the image; you can click already.")
 
 
 def _recalled(proposal: Proposal, project: Project) -> str:

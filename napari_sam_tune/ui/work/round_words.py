@@ -33,6 +33,12 @@ def worth(learnt: Learnt | None, *, gained: bool = False) -> str:
     """
     if learnt is None or learnt.masks < _FEWEST_LEARNT:
         return ""
+    if not learnt.judged and learnt.images >= LEAST_IMAGES:
+        return tr(
+            "Learnt from {masks:,} masks. Whether that helps is said when your first clicks have "
+            "been judged.",
+            masks=learnt.masks,
+        )
     if not learnt.judged:
         return tr(
             "Learnt from {masks:,} masks. Your first clicks on {images} images will tell whether "
@@ -62,9 +68,10 @@ def worth(learnt: Learnt | None, *, gained: bool = False) -> str:
             without=score_text(learnt.without),
         )
     return tr(
-        "Learnt from {masks:,} masks: a first click on them, each left out, would score "
-        "{with_it} instead of {without}.",
+        "Learnt from {masks:,} masks: a first click on {judged} of them, each left out, would "
+        "score {with_it} instead of {without}.",
         masks=learnt.masks,
+        judged=learnt.judged,
         with_it=score_text(learnt.with_it),
         without=score_text(learnt.without),
     )
