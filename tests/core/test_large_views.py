@@ -83,6 +83,25 @@ def test_a_window_lies_in_the_image_and_holds_what_was_said(height, width, data)
         assert wider == whole((height, width)) or area(wider) > area(window)
 
 
+@settings(deadline=None)
+@given(lengths, lengths, st.data())
+def test_a_click_on_the_very_edge_of_an_image_lies_in_its_windows(height, width, data):
+    ends = ((-0.5, length - 0.5) for length in (width, height))
+    x, y = (data.draw(st.floats(*both) | st.sampled_from(both)) for both in ends)
+    prompt, shape = Prompt([(x, y)], [1]), (height, width)
+    pixel = int(y), int(x), int(y) + 1, int(x) + 1
+    window = first_window(prompt, shape, SIDE)
+    assert holds(window, prompt)
+    assert holds(wider_window(pixel, window, shape, SIDE), prompt)
+
+
+def test_a_click_on_the_edge_that_shows_nothing_is_asked_about_from_farther_off(predictor):
+    predictor.set_image(np.zeros((2600, 40), np.uint8))
+    for y in (-0.5, 2599.5):
+        answer = predictor.propose(Prompt([(39.5, y)], [1]))
+        assert holds(answer.window or whole((2600, 40)), answer.prompt)
+
+
 def test_neighbours_share_a_window_and_the_screen_says_how_wide_it_is():
     near = [first_window(Prompt([(5000 + at, 5000)], [1]), SHAPE, SIDE) for at in range(0, 400, 20)]
     assert len(set(near)) <= 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from napari_sam_tune.core.answers.zoom import lies_in
 from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.pixel_classifier.statistics import contribution_of, known_cells
 from napari_sam_tune.core.prompts import Prompt
@@ -113,12 +114,12 @@ class _Part:
         if mask.bbox is None:
             return None
         said = annotation.prompts[-1:]
-        y0, x0, y1, x1 = window
+        y0, x0, _, _ = window
         clicks = [
             ((x - x0, y - y0), label)
             for prompt in said
             for (x, y), label in zip(prompt.points, prompt.labels, strict=True)
-            if x0 <= x < x1 and y0 <= y < y1
+            if lies_in(window, (x, y))
         ]
         prompts = (Prompt([p for p, _ in clicks], [s for _, s in clicks]),) if clicks else ()
         return cls(annotation.label, mask.bbox, mask.cropped, prompts)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import ndimage
 
-from napari_sam_tune.core.answers.zoom import window_around
+from napari_sam_tune.core.answers.zoom import lies_in, window_around
 from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.geometry.windows import clipped
 
@@ -59,11 +59,10 @@ def window_near(click: Point, shape: Shape, side: int) -> Window | None:
 
 def said_within(prompt: Prompt, window: Window) -> tuple[tuple[Point, ...], tuple[int, ...]]:
     """Return the clicks of a prompt that lie in a window, and their labels."""
-    y0, x0, y1, x1 = window
     inside = [
-        ((x, y), label)
-        for (x, y), label in zip(prompt.points, prompt.labels, strict=True)
-        if x0 <= x <= x1 - 1 and y0 <= y <= y1 - 1
+        (point, label)
+        for point, label in zip(prompt.points, prompt.labels, strict=True)
+        if lies_in(window, point)
     ]
     return tuple(point for point, _ in inside), tuple(label for _, label in inside)
 

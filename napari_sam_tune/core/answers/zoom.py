@@ -197,8 +197,13 @@ def is_one_click(prompt: Prompt) -> bool:
 
 def holds(window: Window, prompt: Prompt) -> bool:
     """Whether all that a prompt points at lies in a window."""
-    y0, x0, y1, x1 = window
-    return all(x0 <= x <= x1 - 1 and y0 <= y <= y1 - 1 for x, y in _pointed_at(prompt))
+    return all(lies_in(window, point) for point in _pointed_at(prompt))
+
+
+def lies_in(window: Window, point: Point) -> bool:
+    """Whether a place (x, y) lies in a window, up to the outer edges of its pixels."""
+    (x, y), (y0, x0, y1, x1) = point, window
+    return x0 - 0.5 <= x <= x1 - 0.5 and y0 - 0.5 <= y <= y1 - 0.5
 
 
 def _pointed_at(prompt: Prompt) -> list[Point]:
@@ -209,7 +214,8 @@ def _pointed_at(prompt: Prompt) -> list[Point]:
 
 def _content(mask: PlacedMask, prompt: Prompt) -> Window | None:
     """Return the smallest window around a mask and what was said; None around nothing."""
-    said = np.array(_pointed_at(prompt)).reshape(-1, 2)[:, ::-1].round().astype(int)
+    last = np.array(mask.shape) - 1  # what lies on the image's edge is in its outermost pixels
+    said = np.array(_pointed_at(prompt)).reshape(-1, 2)[:, ::-1].round().astype(int).clip(0, last)
     if mask.bbox is not None:
         top, left, bottom, right = mask.bbox
         drawn = [[top, left], [bottom - 1, right - 1]]
