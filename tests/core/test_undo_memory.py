@@ -183,3 +183,17 @@ def walk(budget: int, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...
 
 def test_what_was_packed_is_shown_as_if_it_had_not_been(monkeypatch):
     assert walk(0, monkeypatch) == walk(2**30, monkeypatch)
+
+
+def test_an_object_begun_again_after_it_was_packed_is_not_lost(monkeypatch):
+    monkeypatch.setattr(Shelf, "BYTES", 0)
+    mask, objects = np.random.default_rng(0).random(SHAPE) < 0.5, Objects(SessionState())
+    begun = OpenObject(start=PlacedMask.of(mask))
+    objects.open("a.png", SHAPE)
+    objects.put(begun)
+    objects.advance(OpenObject())
+    objects.take_back()
+    objects.advance(begun)
+    objects.advance(OpenObject())
+    objects.take_back()
+    np.testing.assert_array_equal(objects.current.mask, mask)

@@ -28,7 +28,8 @@ class _Part:
         self.nbytes = size_of(value)
 
     def holds(self, value: object) -> bool:
-        return value is self._value or value is self._given()
+        is_whole = self._value is not None  # of what was packed, packing again would leave nothing
+        return is_whole and (value is self._value or value is self._given())
 
     def get(self) -> Any:
         return unpack(self._packed) if self._value is None else self._value
