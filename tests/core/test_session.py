@@ -443,6 +443,17 @@ def test_a_restored_object_can_be_corrected_like_any_other(session: Session) -> 
     assert [a.id for a in session.project.annotations()] == [third.id]
 
 
+def test_undo_leaves_deleted_what_was_deleted_while_it_was_corrected(session: Session) -> None:
+    old = session.adopt(disc(30, 30))
+    session.reopen(old.id)
+    session.delete(old.id)
+    new = session.accept()
+    session.undo()
+    assert session.project.annotations() == []
+    session.redo()
+    assert [a.id for a in session.project.annotations()] == [new.id]
+
+
 def test_asking_anew_keeps_a_reopened_mask_in_the_question(session: Session) -> None:
     session.adopt(disc(30, 30), "pit")
     session.reopen(session.project.annotations()[0].id)
@@ -459,6 +470,16 @@ def test_correcting_an_object_leaves_the_class_of_the_next_alone(session: Sessio
     session.state.label = "crack"
     session.reopen(session.project.annotations()[0].id)
     assert session.state.label == "pit"
+    assert session.accept().label == "pit"
+    assert session.state.label == "crack"
+    session.undo()
+    assert session.state.label == "pit"
+    session.choose_class("dent")
+    session.accept()
+    session.undo()
+    assert session.state.label == "dent"  # as it was accepted
+    session.reject()
+    session.undo()
     assert session.accept().label == "pit"
     assert session.state.label == "crack"
 
@@ -485,6 +506,17 @@ def test_effort_is_neither_lost_nor_counted_twice_by_undo(session: Session) -> N
     (row,) = session.effort()
     assert row.masks * row.clicks == 5
     assert row.actions_error == pytest.approx(stdev([4, 1]) / 2**0.5)
+    session.open_image(blobs(1), "second.png")
+    session.propose(click(30, 30))
+    session.show("blobs.png")
+    for _ in range(2):  # a click elsewhere is neither that record's nor forgotten with it
+        session.undo()
+        session.redo()
+    session.show("second.png")
+    session.adopt(disc(90, 35))
+    session.undo()
+    session.redo()
+    assert session.accept().effort.clicks == 1
 
 
 def test_a_prompt_that_fails_leaves_nothing_behind(

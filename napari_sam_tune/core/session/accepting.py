@@ -70,6 +70,7 @@ class Accepting:
         effort = self._objects.effort.reading(painted)
         if current.suggestion is not None:
             effort += Effort(clicks=1)  # to look and say yes is an action, whatever comes first
+        removed = self._living(_replaced(current))
         annotation = self._keep(current, final, label, correction, effort, self.source)
         if current.suggestion is not None:
             self._suggested.decide(current.suggestion, is_right=True)
@@ -78,7 +79,7 @@ class Accepting:
         guess = current.class_guess
         if guess is not None and not guess.is_recalled and guess.label != classes.kept:
             self._answerer.classes.add(annotation.id, guess)
-        self._objects.advance(following, added=annotation.id, removed=_replaced(current))
+        self._objects.advance(following, added=annotation.id, removed=removed)
         classes.note_accepted()
         self.tell_changed(self._objects.image_id)
         return annotation
@@ -113,6 +114,13 @@ class Accepting:
             superseded=None if reopened is None else self._project.annotation(reopened),
         )
         return self.keep(new, thing=None if suggestion is None else suggestion.thing)
+
+    def _living(self, annotation_id: str | None) -> str | None:
+        """Return a record of the open image, unless it was deleted meanwhile: undo leaves it so."""
+        if annotation_id is None:
+            return None
+        living = self._project.annotations(self._objects.image_id)
+        return annotation_id if any(one.id == annotation_id for one in living) else None
 
     @property
     def label(self) -> str:

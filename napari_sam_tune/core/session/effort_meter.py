@@ -64,10 +64,18 @@ class EffortMeter:
 
     def give_back(self, effort: Effort) -> None:
         """Count again what went into a mask whose acceptance was undone."""
-        self.clicks += effort.clicks
-        self.boxes += effort.boxes
-        self.strokes += effort.strokes
-        self.seconds += effort.seconds
+        self._add(effort, 1)
+
+    def take_out(self, effort: Effort) -> None:
+        """Count no more what is in a record again; the clock starts at the next action."""
+        self._add(effort, -1)
+        self._last = None
+
+    def _add(self, effort: Effort, sign: int) -> None:
+        self.clicks += sign * effort.clicks
+        self.boxes += sign * effort.boxes
+        self.strokes += sign * effort.strokes
+        self.seconds += sign * effort.seconds
 
     def reset(self) -> None:
         """Begin counting for the next mask; its clock starts at its first action."""

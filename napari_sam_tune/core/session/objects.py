@@ -269,8 +269,7 @@ class Objects:
 
     def _publish(self) -> None:
         current = self.current
-        has_own_class = (current.reopened, current.suggestion, current.class_guess) != (None,) * 3
-        if not has_own_class:
+        if not current.has_own_class:
             self.classes.give_back()
         self.publish_steps()
         self.changed.emit(current)

@@ -77,6 +77,11 @@ class OpenObject:
         return self.suggestion is not None and self.is_untouched
 
     @property
+    def has_own_class(self) -> bool:
+        """Whether it brings a class of its own, which goes with it."""
+        return (self.reopened, self.suggestion, self.class_guess) != (None,) * 3
+
+    @property
     def strokes(self) -> tuple[Stroke, ...]:
         """What was drawn of it; its mask goes on from what that found."""
         return () if self.prompt is None else tuple(self.prompt.strokes)

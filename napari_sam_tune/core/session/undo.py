@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from napari_sam_tune.core.prompts import Effort
 from napari_sam_tune.core.session.deeds import Undone
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.project.project import Project
+    from napari_sam_tune.core.prompts import Effort
     from napari_sam_tune.core.session.accepting import Accepting
-    from napari_sam_tune.core.session.history import Step
     from napari_sam_tune.core.session.objects import Objects
     from napari_sam_tune.core.session.suggested import Suggested
 
@@ -41,12 +40,12 @@ class Undo:
             return False
         self._accepting.exchange(remove=step.added, restore=step.removed)
         if step.added is not None:
-            self._count_again(step.added, step.removed)
+            self._objects.effort.give_back(self._effort_of(step.added))
         if step.before.suggestion is not None:
             self._suggested.restore(step.before.suggestion)
+        former = self._objects.current.reopened
         self._objects.take_back()
-        if step.added is not None:
-            self._lend_again(step, step.added)
+        self._lend_again(former, step.added)
         return Undone(self._objects.image_id)
 
     def redo(self) -> Undone | Literal[False]:
@@ -63,18 +62,32 @@ class Undo:
         if shown is not None:
             self._suggested.restore(shown)
         if step.added is not None:
-            self._objects.effort.reset()  # it is in the record again
+            self._objects.effort.take_out(self._effort_of(step.added))
+        former = self._objects.current.reopened
         self._objects.repeat()
+        self._lend_again(former)
         return Undone(self._objects.image_id)
 
-    def _count_again(self, added: str, removed: str | None) -> None:
-        """Give the meter back the effort of a record that was taken out."""
-        before = Effort() if removed is None else self._project.annotation(removed).effort
-        self._objects.effort.give_back(self._project.annotation(added).effort - before)
+    def _effort_of(self, added: str) -> Effort:
+        """Return what went into a record beyond that of the one it follows."""
+        record = self._project.annotation(added)
+        if record.supersedes is None:
+            return record.effort
+        return record.effort - self._project.annotation(record.supersedes).effort
 
-    def _lend_again(self, step: Step, added: str) -> None:
-        """Give an object that is in progress again the class it was accepted with."""
-        guess, record = step.before.class_guess, self._project.annotation(added)
-        if guess is not None and record.source != "adopted":
-            is_guess = guess.is_clear and guess.label == record.label
-            self._objects.classes.lend(record.label, guessed=is_guess)
+    def _lend_again(self, former: str | None, added: str | None = None) -> None:
+        """Give an object that is in progress again its class: that accepted, or of its record.
+
+        Args:
+            former: the record that was taken up again before the step.
+            added: the one that is taken out by it.
+
+        """
+        current, classes = self._objects.current, self._objects.classes
+        accepted = None if added is None else self._project.annotation(added)
+        if accepted is not None and accepted.source != "adopted" and current.has_own_class:
+            guess = current.class_guess
+            is_guess = guess is not None and guess.is_clear and guess.label == accepted.label
+            classes.lend(accepted.label, guessed=is_guess)
+        elif current.reopened is not None and current.reopened != former:
+            classes.lend(self._project.annotation(current.reopened).label)
