@@ -48,8 +48,10 @@ def embed(
             bar.update(task, completed=step.done, total=step.total)
             if step.error is not None:
                 left_out.add(IMAGE, step.error)
+    if not images:
+        raise ImageError(f"There is no image in {folder}.")
     say_left_out(left_out, strict=strict)
-    if images and left_out.counts[IMAGE] == images:
+    if left_out.counts[IMAGE] == images:
         raise ImageError(f"None of the {images} images in {folder} can be read.")
 
 

@@ -129,7 +129,7 @@ def _open(asked: _Asked) -> Answering:
     weights, model, device = asked.weights, asked.model, asked.device
     if weights is None:
         return Predictor.from_checkpoint(model or STARTER, device), None
-    if asked.content not in (None, file_sha256(weights)):
+    if asked.content is not None and file_sha256(weights) != asked.content:
         raise ClusterError(f"A worker sees another file in the place of {weights}.")
     predictor, tuned = open_tuned(weights, model=model, device=device)
     if asked.baseline and not tuned.tensors:

@@ -92,11 +92,12 @@ def read_cellpose(location: Location) -> Dataset:
     if location.path is None:
         raise SamTuneError("Give the folder of Cellpose's files.")
     folder = location.path if location.path.is_dir() else location.path.parent
-    files = (
-        _files(folder) if location.path.is_dir() else {_stem(location.path, folder): location.path}
-    )
+    if location.path.is_dir():
+        files = _files(folder)
+    else:  # a picture is not its own masks
+        files = {_stem(f, folder): f for f in (location.path,) if _has_masks(f)}
     if not files:
-        raise SamTuneError(f"There is no file …{SEGMENTATION} or …{_MASKS}.png in {folder}.")
+        raise SamTuneError(f"There is no file …{SEGMENTATION} or …{_MASKS}.png in {location.path}.")
     place = location.images or folder
     shown: dict[str, tuple[Path, ...]] = {}
     for image in list_images(place, recursive=True):
@@ -119,9 +120,12 @@ def read_cellpose(location: Location) -> Dataset:
 
 def _files(folder: Path) -> dict[str, Path]:
     """Return the files by image; of two the `_seg.npy`, which may have been corrected by hand."""
-    painted = (file for file in list_images(folder, recursive=True) if file.stem.endswith(_MASKS))
-    arrays = (f for f in list_files(folder, {".npy"}) if f.name.endswith(SEGMENTATION))
-    return {_stem(file, folder): file for file in (*painted, *arrays)}
+    listed = (*list_images(folder, recursive=True), *list_files(folder, {".npy"}))
+    return {_stem(file, folder): file for file in listed if _has_masks(file)}
+
+
+def _has_masks(file: Path) -> bool:
+    return file.name.endswith(SEGMENTATION) or file.stem.endswith(_MASKS)
 
 
 def _stem(file: Path, folder: Path) -> str:

@@ -100,6 +100,9 @@ def test_names_are_printed_as_they_are_and_never_obeyed(tmp_path: Path) -> None:
     # nothing was encoded, so whoever waits for it is told
     assert refused.exit_code == 1
     assert "None of the 2 images" in str(refused.exception)
+    (tmp_path / "empty").mkdir()
+    nothing = run("embed", tmp_path / "empty", "--project", tmp_path / "e")
+    assert "There is no image in" in str(nothing.exception)
 
 
 def test_the_door_shows_hints_in_brackets(

@@ -521,6 +521,9 @@ def test_cellposes_files_are_read_and_never_run(
     for _, found in read("cellpose", path=tmp_path):
         for (_, mask), number in zip(found, (1, 3), strict=True):
             np.testing.assert_array_equal(mask, truth == number)
+    assert read("cellpose", path=tmp_path / "a_cp_masks.png") == [("a.png", [])]
+    with pytest.raises(SamTuneError, match="There is no file …_seg"):
+        read("cellpose", path=tmp_path / "a.png")
     save_seg("a_seg.npy", truth.astype(np.int32) - 1)  # as Cellpose of before counted
     ((_, found), _) = read("cellpose", path=tmp_path)
     assert [mask.sum() for _, mask in found] == [42, 20]

@@ -110,6 +110,8 @@ def test_auto_finds_objects_without_a_prompt(
         ((), "Say what to draw"),
         (("--auto", "--point", "3,3"), "Say what to draw"),
         (("--point", "3,3", "--baseline"), "give --weights"),
+        (("--point", "3,3", "--weights", "gone.pth"), "There is no weights file gone.pth"),
+        (("--point", "3,3", "--weights", "gone.pth", "--cluster", "local:1"), "gone.pth cannot"),
     ],
 )
 def test_bad_requests_say_so_by_name_and_write_nothing(

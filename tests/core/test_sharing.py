@@ -30,7 +30,12 @@ from napari_sam_tune import Predictor, Prompt, Session
 from napari_sam_tune.cli import app
 from napari_sam_tune.core.answers.caching import open_cache
 from napari_sam_tune.core.batch.embed import embed_folder
-from napari_sam_tune.core.errors import ProjectError, ShareError, ShareUnreachable
+from napari_sam_tune.core.errors import (
+    ProjectError,
+    ShareError,
+    ShareUnreachable,
+    StorageError,
+)
 from napari_sam_tune.core.images.files import content_hash, read_image
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.project.checking import ProjectCheck
@@ -142,6 +147,14 @@ def joined(first: Project, url: str, folder: Path, endpoint: str | None = None) 
     copy = Project.open(folder)
     exchange(copy)
     return copy
+
+
+def test_a_file_is_no_shared_folder(first: Project, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"mine")
+    with pytest.raises(StorageError, match="is no folder"):
+        share(first.path, str(tmp_path / "file"))
+    assert (tmp_path / "file").read_bytes() == b"mine"
+    share(first.path, str(tmp_path / "drive"))
 
 
 def test_a_copy_is_the_project_and_both_go_on(

@@ -255,7 +255,7 @@ def write_tables(numbers: Numbers, folder: Path) -> list[Path]:
         StorageError: the disk refused.
 
     """
-    make_folder(folder, "The numbers")
+    make_folder(folder, "The table of numbers")
     areas = (f"area_{percent}_percent" for percent in PERCENTILES)
     tables: dict[str, tuple[tuple[str, ...], Iterable[Iterable[object]]]] = {
         "numbers-classes.csv": (("class", "masks", "images", *areas), class_rows(numbers)),

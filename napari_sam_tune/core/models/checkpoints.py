@@ -316,20 +316,25 @@ def _check_official(name: str, path: Path, sha256: str) -> None:
 
 
 def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file, remembered while its size and time of change stay the same."""
-    stat = path.stat()
-    return _sha256(path, stat.st_size, stat.st_mtime_ns)
+    """The SHA-256 of a file, remembered while its size and time of change stay the same.
 
+    Raises:
+        CheckpointError: it is missing, or cannot be read.
 
-@functools.lru_cache(maxsize=32)
-def _sha256(path: Path, size: int, mtime: int) -> str:
+    """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        stat = path.stat()
+        return _sha256(path, stat.st_size, stat.st_mtime_ns)
     except OSError as error:
         raise CheckpointError(
             tr("{path} cannot be read: {error}.", path=path, error=error.strerror)
         ) from error
+
+
+@functools.lru_cache(maxsize=32)
+def _sha256(path: Path, size: int, mtime: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sam_state_dict(sam: Sam) -> State:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from napari_sam_tune.core.errors import ShareError, ShareUnreachable
 from napari_sam_tune.core.images.names import absolute
 from napari_sam_tune.core.sharing.folder_writing import write_object
+from napari_sam_tune.core.storage.durable import make_folder
 from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
@@ -308,7 +309,7 @@ def _folder(path: Path, *, make: bool) -> Any:
     from obstore.store import LocalStore
 
     if make:
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path, "The shared project")
     if not path.is_dir():
         raise _not_mounted(path)
     return LocalStore(path)
