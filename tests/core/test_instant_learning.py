@@ -26,6 +26,7 @@ from napari_sam_tune.core.models.efficientnet import EfficientNetLite0
 from napari_sam_tune.core.pixel_classifier.classifier import PixelClassifier
 from napari_sam_tune.core.pixel_classifier.features import KEY, FeatureExtractor, PixelFeatures
 from napari_sam_tune.core.pixel_classifier.finder import ClassMaps, Finder
+from napari_sam_tune.core.pixel_classifier.learnt import Learnt
 from napari_sam_tune.core.pixel_classifier.prior import Mixture, PixelPrior
 from napari_sam_tune.core.pixel_classifier.statistics import (
     BACKGROUND,
@@ -655,6 +656,25 @@ def test_all_parts_of_a_mask_taken_up_again_stay(labelled_session):
     far = (slice(380, 470), slice(380, 470))
     np.testing.assert_array_equal(corrected.mask[far], free.mask[far])
     session.reject()
+
+
+def test_what_was_found_out_stands_as_long_as_its_masks_do(tmp_path):
+    project, ids = Project.open(tmp_path / "p"), []
+    image = np.random.default_rng(0).integers(0, 256, (128, 128), np.uint8)
+    for row in range(0, 128, 16):
+        mask = np.zeros(image.shape, bool)
+        mask[row : row + 9, 30:60] = True
+        clicked = (Prompt([(40, row + 4)], [1]),)
+        ids.append(accept(project, "0.png", image, mask, prompts=clicked).id)
+    found = Learnt(masks=8, images=4, judged=8, without=0.4, with_it=0.6, weight=1.0)
+    learning = InstantLearning(
+        project, open_cache(project), torch.device("cpu"), 256, resumed=found
+    )
+    for living, weight in ((8, 1.0), (1, 0.0)):
+        project.delete(ids[living:])
+        learning.follow()
+        learning.settle(())
+        assert (learning.learnt.masks, learning.learnt.weight) == (living, weight)
 
 
 def test_a_renamed_class_is_called_so_in_the_sums_and_nothing_is_learnt_anew(tmp_path, monkeypatch):

@@ -304,9 +304,16 @@ def test_what_is_recalled_brings_its_class(session: Session) -> None:
     session.open_image(photograph(1, (2, 5), noise=3), "fifth.png")
     session.propose(click(CENTRE[0] - 10, CENTRE[1] + 3))
     assert session.state.label == "scratch"
-    # what is excluded is recalled no more
+    # what is excluded or deleted is recalled no more, and what comes back is again
     session.reject()
+    session.open_image(photograph(1, (1, 4), noise=2), "sixth.png")
     for annotation in session.project.annotations():
         session.project.set_review(annotation.id, state="excluded")
-    session.open_image(photograph(1, (1, 4), noise=2), "sixth.png")
     assert session.propose(click(CENTRE[0] - 10, CENTRE[1] + 3)).recalled == ()
+    session.reject()
+    session.project.set_review(first.id, state="accepted")
+    assert session.propose(click(CENTRE[0] - 10, CENTRE[1] + 3)).recalled == (first.id,)
+    session.reject()
+    session.delete(first.id)
+    assert session.propose(click(CENTRE[0] - 10, CENTRE[1] + 3)).recalled == ()
+    assert session.suggest("recalled") == 0

@@ -204,19 +204,22 @@ class FirstClicks:
             weights: the version loaded.
 
         """
-        clicked = [
-            annotation
-            for annotation in map(self._project.annotation, sorted(living, reverse=True))
-            if annotation.prompts
-            and is_click(annotation.prompts[0])
-            and annotation.id not in self._unanswerable
-        ]
+        clicked = [one for one in self._clicked(living) if one.id not in self._unanswerable]
         return [
             annotation
             for annotation in clicked[:MOST_CLICKS]
             if annotation.id not in self._answered
             or self._answered[annotation.id].weights != weights
         ]
+
+    def there_are(self, living: Iterable[str]) -> int:
+        """Return how many first clicks there are on accepted objects, answered or not."""
+        return len(self._clicked(living))
+
+    def _clicked(self, living: Iterable[str]) -> list[Annotation]:
+        """Return the objects that a click began, the newest first."""
+        known = map(self._project.annotation, sorted(living, reverse=True))
+        return [one for one in known if one.prompts and is_click(one.prompts[0])]
 
     def add(self, annotation: Annotation, proposal: Proposal, weights: str) -> None:
         """Take the model's own answer to the first click on an accepted object.

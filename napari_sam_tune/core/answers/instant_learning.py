@@ -267,7 +267,7 @@ class InstantLearning:
             self._classifier.calibrate()
             self._snapshot = None
             self._maps.clear()
-            if len(self.clicks) < self._fewest_clicks:
+            if not self._has_enough_clicks():
                 return
             self._fewest_clicks = 0
             self._judging = Judging(
@@ -284,6 +284,14 @@ class InstantLearning:
             self._judging = None
             raise
         self._judging = None
+
+    def _has_enough_clicks(self) -> bool:
+        """Whether those answered say more than what was chosen when the project was last open."""
+        wanted = self._fewest_clicks
+        if len(self.clicks) < wanted and self.is_up_to_date:
+            # nobody waits for those on objects that were deleted since
+            wanted = min(wanted, self.clicks.there_are(self._learnt_masks()) // 2)
+        return len(self.clicks) >= wanted
 
     def _scene_of(self, click: FirstClick) -> Scene:
         """Return where the object that was clicked was learnt from."""

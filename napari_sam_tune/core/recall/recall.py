@@ -224,7 +224,7 @@ class Recall:
 
     def all(self) -> list[Recalled]:
         """Return every object that is found again on the open image, the best match first."""
-        twins = (self._twin(known) for known in self._known)
+        twins = (self._twin(known) for known in self._counting())
         return [self._averaged(same) for same in _objects(t for t in twins if t is not None)]
 
     def _averaged(self, best: Sequence[_Twin]) -> Recalled:
@@ -293,10 +293,17 @@ class Recall:
             if around is not None:
                 yield _Known(annotation, around, rough, slack, objects)
 
+    def _counting(self) -> list[_Known]:
+        """Return those masks that still count; some may have been deleted since the image came."""
+        if not self._known:
+            return []
+        counting = {annotation.id for annotation in self._project.counting()}
+        return [known for known in self._known if known.annotation.id in counting]
+
     def _meant(self, prompt: Prompt) -> Iterator[_Twin]:
         """Return the masks found again where a prompt points."""
         clicks = [p for p, label in zip(prompt.points, prompt.labels, strict=True) if label]
-        for known in self._known:
+        for known in self._counting():
             near = grown(known.expected, known.slack + _MISSED)
             if prompt.box is not None:
                 x0, y0, x1, y1 = prompt.box
