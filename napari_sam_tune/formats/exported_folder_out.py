@@ -20,7 +20,7 @@ import tifffile
 from PIL import Image
 
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.core.images.files import IMAGE_SUFFIXES
+from napari_sam_tune.core.images.files import IMAGE_SUFFIXES, channels_last
 from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.images.names import composed
 from napari_sam_tune.core.images.pictures import open_picture
@@ -200,8 +200,9 @@ class ExportedFolder:
 
 
 def _held(pixels: NDArray[Any] | LargeImage) -> NDArray[Any]:
-    """Return all pixels of an image of which no copy of a file will do."""
-    return pixels.whole() if isinstance(pixels, LargeImage) else pixels
+    """Return all pixels, (H, W) or (H, W, C), of an image of which no copy of a file will do."""
+    held = channels_last(pixels.whole() if isinstance(pixels, LargeImage) else pixels)
+    return held[..., 0] if held.ndim == 3 and held.shape[-1] == 1 else held
 
 
 def _said(review: Review | None) -> tuple[str, ...]:

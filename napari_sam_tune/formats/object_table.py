@@ -10,7 +10,7 @@ import numpy as np
 from skimage.measure import regionprops
 
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.core.images.files import spatial_shape
+from napari_sam_tune.core.images.files import channels_last
 from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.texts.plain_text import in_spreadsheet
 from napari_sam_tune.core.texts.wording import mark
@@ -86,8 +86,7 @@ def _grey(image: ImageOut, losses: Counter[str]) -> Brightness | None:
         return None
     if isinstance(pixels, LargeImage):
         return lambda box: _mean(pixels.read(box))
-    upright = pixels.ndim == 2 or pixels.shape[:2] == spatial_shape(pixels)
-    grey = _mean(pixels if upright else np.moveaxis(pixels, 0, -1))
+    grey = _mean(channels_last(pixels))
     return lambda box: grey[box[0] : box[2], box[1] : box[3]]
 
 

@@ -16,7 +16,7 @@ import zarr
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.evaluation.pictures import rgb
 from napari_sam_tune.core.exchange.remarks import REVIEW, packed
-from napari_sam_tune.core.images.files import spatial_shape
+from napari_sam_tune.core.images.files import channels_last
 from napari_sam_tune.core.images.large_image import LARGE_PIXELS, LargeImage
 from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
@@ -119,9 +119,7 @@ def _pixels(image: ImageOut) -> tuple[NDArray[Any] | LargeImage, tuple[str, ...]
         return pixels, ("y", "x")
     if isinstance(pixels, LargeImage):
         return pixels, ("c", "y", "x")
-    if pixels.shape[:2] == spatial_shape(pixels):
-        pixels = np.moveaxis(pixels, -1, 0)
-    return np.ascontiguousarray(pixels), ("c", "y", "x")
+    return np.ascontiguousarray(np.moveaxis(channels_last(pixels), -1, 0)), ("c", "y", "x")
 
 
 def _create(

@@ -266,6 +266,19 @@ def test_what_a_format_has_no_way_to_say_is_refused(tmp_path: Path) -> None:
     assert names == ["background", "a_b", "a_b_", "Background_", "defect"]
 
 
+@pytest.mark.parametrize("form", ["yolo", "labelme", "ome-zarr"])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("is_first", [False, True])
+def test_images_of_any_order_of_channels_are_written(
+    tmp_path: Path, form: str, channels: int, is_first: bool
+) -> None:
+    shown = np.random.default_rng(0).integers(0, 255, (*SHAPE, channels), np.uint8)
+    pixels = np.moveaxis(shown, -1, 0) if is_first else shown
+    write(form, [labels_out("a", numbers() * 0, read=lambda: pixels)], tmp_path / "out")
+    (image,) = format_named(form).read(Location(tmp_path / "out")).images
+    np.testing.assert_array_equal(image.read(), shown.squeeze())
+
+
 # ---- folders that were spoilt ----
 
 

@@ -15,6 +15,7 @@ from napari_sam_tune.cli import app
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images
 from napari_sam_tune.core.exchange.incoming import Location
+from napari_sam_tune.core.images.opening import open_image
 from napari_sam_tune.core.project.annotations import NewAnnotation
 from napari_sam_tune.formats.registry import format_named
 
@@ -64,6 +65,16 @@ def test_the_image_inside_a_zarr_is_kept_by_the_project(
     np.testing.assert_array_equal(project.read_image(record.id), expected)
     np.testing.assert_array_equal(found.mask, labels > 0)
     assert record.id == "a.ome.zarr"
+
+
+def test_the_oldest_ome_zarr_has_channels_before_slices(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (1, 3, 1, 9, 12), np.uint8)
+    root = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
+    root.create_array("0", data=pixels)
+    root.attrs["multiscales"] = [{"version": "0.1", "datasets": [{"path": "0"}]}]
+    np.testing.assert_array_equal(
+        open_image(tmp_path / "a.zarr"), np.moveaxis(pixels[0, :, 0], 0, -1)
+    )
 
 
 @pytest.mark.parametrize(

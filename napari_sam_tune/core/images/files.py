@@ -205,14 +205,19 @@ def spatial_shape(image: ArrayLike) -> tuple[int, int]:
     return height, width
 
 
+def channels_last(image: Pixels) -> Pixels:
+    """Return (C, H, W) as (H, W, C), by the rules of `to_rgb8`, and all else as it is."""
+    is_first = image.ndim == 3 and image.shape[-1] not in (1, 2, 3, 4)
+    return np.moveaxis(image, 0, -1) if is_first and image.shape[0] in (1, 3, 4) else image
+
+
 def _colour_channels(array: Pixels) -> Pixels:
     """Return (H, W, 1) or (H, W, 3), without alpha, or refuse the shape."""
     if array.size == 0:
         raise ImageError(tr("The image is empty: its shape is {shape}.", shape=array.shape))
     if array.ndim == 2:
         return array[:, :, None]
-    if array.ndim == 3 and array.shape[-1] not in (1, 2, 3, 4) and array.shape[0] in (1, 3, 4):
-        array = np.moveaxis(array, 0, -1)
+    array = channels_last(array)
     if array.ndim != 3 or array.shape[-1] > 4:
         raise ImageError(
             tr(

@@ -193,7 +193,8 @@ def _axes(path: Path, array: zarr.Array[Any], axes: str) -> str:
     if len(axes) != array.ndim:
         # an array that says nothing is taken for an image as every array is, see `to_rgb8`
         is_last = array.ndim == 3 and array.shape[-1] in _COLOURS
-        axes = "yxc" if is_last else "tzcyx"[-array.ndim :]
+        # and the oldest OME-Zarr, always of five axes, puts channels before slices
+        axes = "yxc" if is_last else ("tczyx" if array.ndim == 5 else "tzcyx"[-array.ndim :])
     several = {axis: side for axis, side in zip(axes, array.shape, strict=False) if side > 1}
     colours = several.pop("c", 1)
     is_image = {"y", "x"} <= set(axes) and len(set(axes)) == array.ndim
