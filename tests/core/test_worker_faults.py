@@ -24,6 +24,7 @@ from napari_sam_tune.core.promptless.store import newest_head
 from napari_sam_tune.core.rounds.learner import Learner
 from napari_sam_tune.core.rounds.messages import RoundCancelled
 from napari_sam_tune.core.rounds.runners import InlineRunner, ProcessRunner
+from napari_sam_tune.core.rounds.worker_process import WorkerProcess
 from napari_sam_tune.core.state import SessionState
 from napari_sam_tune.core.training.job import Candidate, Progress
 
@@ -300,3 +301,25 @@ def test_no_orphan_stays_when_the_application_is_killed(tmp_path):
         ended &= gone(aside)
         os.kill(fork, signal.SIGKILL)
         assert ended
+
+
+def test_a_worker_that_died_idle_takes_no_round_with_it_that_was_begun_meanwhile(
+    project, monkeypatch
+):
+    runner, heard = ProcessRunner(), []
+
+    def begins_a_round(worker):  # when it is gone, and before that is told
+        if not heard:
+            heard.append("begun")
+            runner.start(job_on(project), heard.append)
+        return ""
+
+    monkeypatch.setattr(WorkerProcess, "epitaph", property(begins_a_round))
+    before = set(threading.enumerate())
+    runner.warm()
+    (follows,) = (t for t in set(threading.enumerate()) - before if t.name == "sam-tune-worker")
+    psutil.Process(runner.worker_pid).kill()
+    follows.join(SOON)
+    assert heard == ["begun"]
+    runner.close()
+    assert heard == ["begun", RoundCancelled()]

@@ -274,12 +274,16 @@ class ProcessRunner:
             if self._worker is not worker:
                 return  # it died while idle and another has taken its place
             self._worker = None
+            under_way, self._round = self._round, None  # one begun from now on is another worker's
         kind: FailureKind = "worker_stuck" if worker.is_stuck else "worker_died"
-        self._finish(RoundFailed(kind, worker.epitaph, worker.last_words))
+        self._end(under_way, RoundFailed(kind, worker.epitaph, worker.last_words))
 
     def _finish(self, message: Terminal) -> None:
         with self._lock:
             under_way, self._round = self._round, None
+        self._end(under_way, message)
+
+    def _end(self, under_way: UnderWay | None, message: Terminal) -> None:
         if under_way is None:
             return
         # whatever the worker says after a cancel, the person asked for no result
