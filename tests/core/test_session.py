@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from psygnal import EmitLoopError
 
 from napari_sam_tune import Predictor, Project, Prompt, SamTuneError, Session, TrainConfig
@@ -373,6 +374,20 @@ def test_versions_in_use_survive_closing(plain_session: Session, predictor: Pred
         assert reopened.weights_version == version
         assert reopened.state.label == "pit"
         assert reopened.project.place()["image_id"] == "blobs.png"
+
+
+def test_a_swap_does_not_ask_for_the_file_of_the_open_image(
+    session: Session, tmp_path: Path
+) -> None:
+    path = tmp_path / "moved.png"
+    Image.fromarray(blobs(1)).save(path)
+    session.open_image(blobs(1), "moved.png", path=path)
+    path.unlink()
+    weights = session.predictor.sam.image_encoder.state_dict(prefix="image_encoder.")
+    name, tensor = next((n, t) for n, t in weights.items() if "neck" in n and t.ndim == 4)
+    version = session.project.save_weights({name: 1.01 * tensor}, {"base": {}})
+    session.rollback(version)
+    assert session.propose(click(30, 30)).weights_version == version
 
 
 def test_held_out_objects_never_train(session: Session) -> None:

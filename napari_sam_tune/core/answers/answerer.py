@@ -369,7 +369,8 @@ class Answerer:
         it anew; the round has left its embedding.
 
         Raises:
-            ProjectError, ImageError: the version or the open image cannot be read.
+            ProjectError: the version cannot be read.
+            ImageError: the open image, which is read in parts, cannot be read.
             CheckpointError: the version does not fit the model.
 
         """
@@ -385,7 +386,7 @@ class Answerer:
             self.predictor.weights.load(tensors, version, self._project.surfaces_of(version))
         self._tell_surface()
         if had_image and not self.predictor.has_image and self._open is not None:
-            self.open(self._project.open_image(self._open.id), self._open)
+            self.open(self._pixels, self._open)
         return True
 
     def _follow_surfaces(self) -> None:

@@ -49,6 +49,8 @@ class ClassInUse:
     def choose(self, label: str, *, instead_of_a_guess: bool) -> None:
         """Take the person's word for the object in progress and the next ones.
 
+        For it alone where it brought a class of its own that is no guess.
+
         Raises:
             MaskError: the class is no text.
 

@@ -120,7 +120,10 @@ class Proposing:
         return self.objects.classes.guessed
 
     def choose_class(self, label: str) -> None:
-        """Give the object in progress and the next ones a class; none is suggested over it."""
+        """Give the object in progress and the next ones a class; none is suggested over it.
+
+        An accepted object taken up again, and a suggestion that has a class, get it alone.
+        """
         guess = self.open_object.class_guess
         self.objects.classes.choose(label, instead_of_a_guess=guess is not None)
 
