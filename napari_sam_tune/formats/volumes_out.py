@@ -106,7 +106,7 @@ def _write(
         raise SamTuneError(
             tr(
                 "No labelled image is a plane of a stack, so there is no volume to write. Choose "
-                "label images, or say in “Axes” which axis of the stack is slices or time."
+                "label images, or say in “Stack” which axis is slices or time."
             )
         )
     return +losses

@@ -2861,8 +2861,8 @@
         <translation>やり直しました：マスクは1つのオブジェクトです。</translation>
     </message>
     <message>
-        <source>“{image}” is no plane of a stack whose slices or moments are known. Say in “Axes” which axis they lie along.</source>
-        <translation>「{image}」は、スライスや時点の分かっているスタックの面ではありません。「軸」でどの軸かを指定してください。</translation>
+        <source>“{image}” is no plane of a stack whose slices or moments are known. Say in “Stack” which axis they lie along.</source>
+        <translation>「{image}」は、スライスや時点の分かっているスタックの面ではありません。「スタック」でどの軸かを指定してください。</translation>
     </message>
     <message>
         <source>The two masks do not lie in one row of planes: nothing is between them.</source>
@@ -2873,8 +2873,8 @@
         <translation>スタックの面ではない画像</translation>
     </message>
     <message>
-        <source>No labelled image is a plane of a stack, so there is no volume to write. Choose label images, or say in “Axes” which axis of the stack is slices or time.</source>
-        <translation>ラベル付けされた画像にスタックの面がないため、書き出すボリュームがありません。ラベル画像を選ぶか、「軸」でどの軸がスライスか時間かを指定してください。</translation>
+        <source>No labelled image is a plane of a stack, so there is no volume to write. Choose label images, or say in “Stack” which axis is slices or time.</source>
+        <translation>ラベル付けされた画像にスタックの面がないため、書き出すボリュームがありません。ラベル画像を選ぶか、「スタック」でどの軸がスライスか時間かを指定してください。</translation>
     </message>
     <message>
         <source>“{stack}” has two axes that are neither slices nor time, and a volume has one place for such.</source>

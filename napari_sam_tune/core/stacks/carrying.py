@@ -135,7 +135,7 @@ class Carrying:
             raise ProjectError(
                 tr(
                     "“{image}” is no plane of a stack whose slices or moments are known. Say in "
-                    "“Axes” which axis they lie along.",
+                    "“Stack” which axis they lie along.",
                     image=annotation.image_id,
                 )
             )
