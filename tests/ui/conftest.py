@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import threading
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +18,7 @@ from xml.etree import ElementTree
 import numpy as np
 import psutil
 import pytest
+from npe2.manifest import _bases as manifests
 from PIL import Image
 from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QMouseEvent
@@ -31,6 +33,7 @@ from qtpy.QtWidgets import (
     QTableWidget,
     QWidget,
 )
+from smaller import starters_at
 
 from napari_sam_tune.ui import translation
 from napari_sam_tune.ui.controller import Controller
@@ -48,6 +51,38 @@ if TYPE_CHECKING:
 _SIDE = 192
 _STEPS_IN_A_DRAG = 8
 _passed_over: set[str] = set()
+
+
+@pytest.fixture
+def px() -> int:
+    """How many px starters see images at: enough for the discs that are drawn here.
+
+    A test that wants more says so by `parametrize`.
+    """
+    return 256
+
+
+@pytest.fixture(autouse=True)
+def smaller_starters(px: int) -> Iterator[None]:
+    with starters_at(px):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def manifests_read_once() -> Iterator[None]:
+    """Let npe2 parse each plugin's manifest once: every new viewer looks for all of them twice."""
+    read = manifests._load_yaml_no_duplicates
+    known: dict[tuple[Any, int], Any] = {}
+
+    def read_once(stream: Any) -> Any:
+        key = stream.name, Path(stream.name).stat().st_mtime_ns
+        if key not in known:
+            known[key] = read(stream)
+        return deepcopy(known[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifests, "_load_yaml_no_duplicates", read_once)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari.settings import get_plugin_settings
 from qtpy.QtCore import Qt
 
 from napari_sam_tune.core.scoring import iou
@@ -16,7 +17,7 @@ def _sentence(desk) -> str:
     return desk.label(desk.panel.suggestions, "quiet").text()
 
 
-def test_a_click_brings_back_the_mask_of_the_image_before(desk, blobs):
+def test_a_click_brings_back_the_mask_of_the_image_before_until_told_not_to(desk, blobs):
     x, y, _ = blobs.discs[1]
     desk.open(blobs.folder)
     desk.propose((x, y))
@@ -39,18 +40,11 @@ def test_a_click_brings_back_the_mask_of_the_image_before(desk, blobs):
     desk.hand.press(Qt.Key.Key_Q)
     assert desk.session.project.annotations()[-1].recalled == (first.id,)
 
-
-def test_recalling_can_be_switched_off(desk, blobs):
-    from napari.settings import get_plugin_settings
-
-    x, y, _ = blobs.discs[1]
-    desk.open(blobs.folder)
+    # it can be switched off
     get_plugin_settings("napari-sam-tune").labelling.recall_masks = False
-    desk.propose((x, y))
-    desk.hand.press(Qt.Key.Key_Q)
     desk.hand.press(Qt.Key.Key_Period)
     desk.wait_ready()
-    assert desk.propose((x, y)).proposal.recalled == ()
+    assert desk.propose((x - 6, y + 4)).proposal.recalled == ()
 
 
 def test_all_masks_of_a_part_are_proposed_one_after_the_other(desk, blobs):

@@ -66,7 +66,7 @@ def encoded(client) -> int:
 def test_a_server_does_the_work_goes_and_comes_back(desk, blobs, tmp_path, monkeypatch):
     monkeypatch.setattr(serving_view, "LOOK_MS", 100)
     monkeypatch.setattr(remote_encoder, "AGAIN_SECONDS", 0.0)
-    app = small_app(tmp_path / "served", token=TOKEN, side=512)
+    app = small_app(tmp_path / "served", token=TOKEN, side=256)
     with running(app) as client, network(client.base_url.port) as between:
         port = client.base_url.port
         client.headers["Authorization"] = f"Bearer {TOKEN}"
@@ -104,7 +104,7 @@ def test_a_server_does_the_work_goes_and_comes_back(desk, blobs, tmp_path, monke
         assert desk.propose((x, y)).mask.any()
 
     # another server in its place, with another token, which can be given while working
-    app = small_app(tmp_path / "served", token="another token of it", side=512)
+    app = small_app(tmp_path / "served", token="another token of it", side=256)
     with running(app, port) as client, network(port) as between:
         client.headers["Authorization"] = "Bearer another token of it"
         connection = desk.work.place.connection

@@ -140,7 +140,8 @@ def test_what_is_offered_can_propose(desk, blobs):
     assert offered.kind == "everything"  # the person's choice stays
 
 
-def test_a_click_goes_before_the_search(desk, blobs):
+def test_a_click_goes_before_the_search(desk, blobs, monkeypatch):
+    monkeypatch.setattr(suggestions, "_POINTS_PER_SIDE_CPU", 12)  # it is to take a while
     desk.open(blobs.folder)
     desk.panel.suggestions.choose_kind("everything")
     desk.panel.suggestions.button.click()
