@@ -60,7 +60,7 @@ def export(
 
     Args:
         known: see `registry.format_named`.
-        images: see `core.exporting.images_out` and `labels_out`.
+        images: see `exchange.outgoing.images_out` and `labels_out`.
         classes: name to "#rrggbb", all that the images have.
         out: the file, or the folder, see `Format.suffix`.
         overwrite: replace a file, or a folder that an export made.

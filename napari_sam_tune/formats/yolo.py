@@ -196,15 +196,21 @@ def _base(path: object, folder: Path, file: Path) -> Path:
     if not isinstance(path, str):
         raise SamTuneError(f"{file}: “path” is {path!r:.60}, which is no folder.")
     if _climbs(path):
-        there = Path(os.path.normpath(folder.resolve() / path))
-        if there.is_relative_to(folder.resolve()):
-            return folder / there.relative_to(folder.resolve())
-        return folder
+        return _led_back(folder, path) or folder
     return inside(folder, path, f"{file}: “path”")
 
 
 def _climbs(name: str) -> bool:
     return PureWindowsPath(name).anchor != "" or ".." in PureWindowsPath(name).parts
+
+
+def _led_back(folder: Path, name: str) -> Path | None:
+    """Return the place in a folder that an absolute or climbing name leads to, if it is in it."""
+    if os.name != "nt" and PureWindowsPath(name).drive:
+        return None
+    top = folder.resolve()
+    there = Path(os.path.normpath(top / name.replace("\\", "/")))
+    return folder / there.relative_to(top) if there.is_relative_to(top) else None
 
 
 def _parts(named: object, base: Path, where: str) -> list[Path]:
@@ -215,11 +221,10 @@ def _parts(named: object, base: Path, where: str) -> list[Path]:
 def _part(base: Path, name: object, where: str) -> Path:
     """Return the place of a part; Roboflow writes `../train/images` for `train/images`."""
     if isinstance(name, str) and _climbs(name):
-        there = Path(os.path.normpath(base.resolve() / name))
-        if there.is_relative_to(base.resolve()):
-            return base / there.relative_to(base.resolve())
-        if not _climbs(name.removeprefix("../")):
-            name = name.removeprefix("../")
+        if (there := _led_back(base, name)) is not None:
+            return there
+        below = name.replace("\\", "/").removeprefix("../")
+        name = name if _climbs(below) else below
     return inside(base, name, where)
 
 

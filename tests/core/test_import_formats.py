@@ -425,6 +425,8 @@ def test_yolo_as_its_tools_leave_it(tmp_path: Path, encoding: str) -> None:
         "train: ../train/images\nval: ../valid/images\n",
         f"path: {tmp_path}\ntrain: train/images\nval: train/images\n",
         "path: /content/gone\ntrain: train/images\n",
+        "path: C:\\gone\ntrain: train\\images\n",
+        "train: ..\\train\\images\n",
         "train: train.txt\n",
     ):
         (tmp_path / "dataset.yaml").write_text(said + names, encoding=encoding)
