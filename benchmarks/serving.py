@@ -304,10 +304,15 @@ def many(address: str, requests: int, clients: int) -> None:
         answered = sum(count[0] for count in done)
         if answered // 1000 > thousands:
             thousands = answered // 1000
-            print(f"{answered:6} requests: {server.memory_info().rss / 2**20:.0f} MiB", flush=True)
+            print(f"{answered:6} requests: {own_memory(server):.0f} MiB", flush=True)
     time.sleep(5)
     answered = sum(count[0] for count in done)
-    print(f"{answered:6} requests, idle: {server.memory_info().rss / 2**20:.0f} MiB")
+    print(f"{answered:6} requests, idle: {own_memory(server):.0f} MiB")
+
+
+def own_memory(process: psutil.Process) -> float:
+    """MiB that no other process shares: libraries come and go as the system likes."""
+    return float(process.memory_full_info().uss / 2**20)
 
 
 def main() -> None:
