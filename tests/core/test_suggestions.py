@@ -88,7 +88,7 @@ def test_the_queue_asks_about_the_least_sure_first_and_forgets_no_rejection() ->
     assert (queue.decided, queue.waiting) == (2, [part])
     queue.restore(unsure)
     queue.restore(sure)
-    assert queue.waiting == [sure, part, unsure]
+    assert queue.waiting == [sure, around, inside, part, unsure]  # those that went with it, too
     assert queue.decided == 0
 
 
@@ -171,6 +171,20 @@ def test_a_rejected_suggestion_stays_away_and_undo_brings_it_back(session: Sessi
     assert session.open_object.is_empty
     assert session.review.queue(session.state.image_id).decided == 2
     assert len(session.project.annotations(session.state.image_id)) == 1
+
+
+def test_who_takes_up_another_object_says_nothing_of_the_suggestion_shown(
+    session: Session,
+) -> None:
+    accepted = session.adopt(disc(20, 20, 6), "pit")
+    session.suggest("head")
+    shown = session.open_object.suggestion
+    session.reopen(accepted.id)
+    session.undo()
+    assert session.open_object.suggestion is shown
+    session.redo()
+    assert session.open_object.reopened == accepted.id
+    assert session.review.rejected() == {}
 
 
 def test_a_suggestion_can_be_corrected_by_a_click_and_never_pushes_work_aside(

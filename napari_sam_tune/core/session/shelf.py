@@ -11,7 +11,6 @@ from napari_sam_tune.core.session.packing import pack, size_of, unpack, with_own
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_sam_tune.core.prompts import ClassGuess
     from napari_sam_tune.core.session.open_object import OpenObject
     from napari_sam_tune.core.suggestions.suggestion import Suggestion
 
@@ -62,9 +61,9 @@ class Kept:
         return self._rest.suggestion
 
     @property
-    def class_guess(self) -> ClassGuess | None:
-        """Its `OpenObject.class_guess`."""
-        return self._rest.class_guess
+    def reopened(self) -> str | None:
+        """Its `OpenObject.reopened`."""
+        return self._rest.reopened
 
     def open(self) -> OpenObject:
         """Return the object; where it was packed, its masks are the same and its logits empty."""

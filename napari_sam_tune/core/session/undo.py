@@ -57,7 +57,8 @@ class Undo:
             return False
         self._accepting.exchange(remove=step.removed, restore=step.added)
         decided, shown = step.before.suggestion, step.after.suggestion
-        if decided is not None and shown is not decided:
+        is_said = step.after.reopened is None  # who takes up another object says nothing of it
+        if decided is not None and shown is not decided and is_said:
             self._suggested.decide(decided, is_right=step.added is not None)
         if shown is not None:
             self._suggested.restore(shown)

@@ -30,6 +30,7 @@ class SuggestionQueue:
         self._waiting: list[Suggestion] = []
         self._accepted: list[Suggestion] = []
         self._rejected: list[Suggestion] = []
+        self._gone_with: dict[Suggestion, list[Suggestion]] = {}  # those decided by implication
 
     def __len__(self) -> int:
         """Return how many wait."""
@@ -67,6 +68,7 @@ class SuggestionQueue:
         What was rejected stays away, and of several of one object only the best comes in.
         """
         self._waiting = [one for one in self._waiting if one.source == "carried"]
+        self._gone_with.clear()
         for one in sorted(found, key=lambda one: one.score, reverse=True):
             if not any(one.is_like(other) for other in (*self._rejected, *self._waiting)):
                 self._waiting.append(one)
@@ -86,19 +88,24 @@ class SuggestionQueue:
         self._accepted.append(suggestion)
         self._strictness.note(suggestion, is_right=True)
         said = suggestion.mask, suggestion.bbox, suggestion.area
-        self._waiting = [one for one in self._waiting if not one.says_nothing_new(*said)]
+        self._let_go(suggestion, [one for one in self._waiting if one.says_nothing_new(*said)])
 
     def reject(self, suggestion: Suggestion) -> None:
         """Take a suggestion out and never show one like it again."""
         self._rejected.append(suggestion)
         self._strictness.note(suggestion, is_right=False)
-        self._waiting = [one for one in self._waiting if not one.is_like(suggestion)]
+        self._let_go(suggestion, [one for one in self._waiting if one.is_like(suggestion)])
+
+    def _let_go(self, decided: Suggestion, gone: list[Suggestion]) -> None:
+        self._gone_with[decided] = gone
+        self._waiting = [one for one in self._waiting if one not in gone]
 
     def restore(self, suggestion: Suggestion) -> None:
-        """Take back what was said of a suggestion; it waits again."""
+        """Take back what was said of a suggestion; it waits again, with all that went with it."""
         self._strictness.take_back(suggestion)
         for said in (self._accepted, self._rejected):
             if suggestion in said:
                 said.remove(suggestion)
-        if suggestion not in self._waiting:
-            self._waiting.append(suggestion)
+        for one in (suggestion, *self._gone_with.pop(suggestion, ())):
+            if one not in self._waiting:
+                self._waiting.append(one)
