@@ -263,10 +263,11 @@ class InstantLearning:
         if self._judging is None:
             if self._is_settled:
                 return
-            self._is_settled = True
             self._classifier.calibrate()
             self._snapshot = None
             self._maps.clear()
+            checkpoint()
+            self._is_settled = True
             if not self._has_enough_clicks():
                 return
             self._fewest_clicks = 0
