@@ -160,7 +160,9 @@ class ImageView(_ActionView):
         )
         self._done.setCheckable(True)
         self._empty.setCheckable(True)
-        section.body.addWidget(Row(previous, following, self._done, self._empty, columns=2))
+        # each by itself: with large letters only what does not fit stands one below the other
+        section.body.addWidget(Row(previous, following, columns=2))
+        section.body.addWidget(Row(self._done, self._empty, columns=2))
         self._column.addWidget(section)
         for button in self.buttons.values():
             button.allow(False, tr(_NO_IMAGE))
@@ -240,9 +242,9 @@ class ObjectView(_ActionView):
         self._adopt.setMenu(self._adopt_menu)
         decisions = [b for action, b in self.buttons.items() if action not in ("accept", "earlier")]
         for widget in (
-            self._tools(),
-            self._headline,
+            self._headline,  # what to do next comes first: with large letters there is little room
             self.buttons["accept"],
+            self._tools(),
             Row(*decisions, columns=2),
             self.buttons["earlier"],
             self._hint,
