@@ -74,6 +74,11 @@ def test_the_very_same_model_is_never_promoted():
     assert "±0.00" in verdict.reason
 
 
+def test_what_is_asked_is_said_as_it_was_set():
+    config = TrainConfig(gate=GateConfig(confidence=0.57))
+    assert "57 % is asked" in decide(scores_of([0.0] * 8), config).reason
+
+
 def test_a_promotion_says_what_got_better_and_what_worse():
     better = scores_of([0.09, 0.11, 0.12, 0.08, 0.1, 0.1, 0.12, 0.08], "crack", "c")
     worse = scores_of([-0.01, 0.0, -0.02], "pit", "p")

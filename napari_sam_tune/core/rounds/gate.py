@@ -218,4 +218,5 @@ def _signed(gain: float) -> str:
 
 def _percent(share: float) -> str:
     """Return "97 %"; never a rounded-up 100 %."""
-    return f"{min(int(share * 100), 99)} %"
+    percent = round(share * 100, 6)  # 100 · 0.57 is 56.999…
+    return f"{min(int(percent), 99)} %"
