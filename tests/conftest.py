@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection_finish() -> None:
     """Collect garbage from here on, and pass over all that was imported up to now.
 
-    Ten times less often than Python does: that would be a fifteenth of the time of the dock's tests.
+    Ten times less often than Python does, which takes a fifteenth of the time of the dock's tests.
     """
     gc.freeze()
     gc.set_threshold(7_000, 10, 10)
