@@ -156,7 +156,9 @@ class Controller(QObject):
 
     def open_viewer(self) -> None:
         """Label the images that are in the viewer."""
-        self._begin(lambda: viewer_queue(self.viewer, _viewer_home()))
+        self.panel.start.setEnabled(False)
+        find = partial(viewer_queue, image_layers(self.viewer), _viewer_home())
+        self._background.submit("folder", find, self._open_queue, self._on_not_listed)
 
     def open_samples(self) -> None:
         """Label the sample images that come with the plugin."""

@@ -183,18 +183,18 @@ def folder_queue(folder: Path) -> ImageQueue:
     return ImageQueue(images, folder / PROJECT_NAME, folder)
 
 
-def viewer_queue(viewer: ViewerModel, unsaved_home: Path) -> ImageQueue:
-    """Queue the Image layers of a viewer; a stack is queued plane by plane.
+def viewer_queue(layers: Sequence[Image], unsaved_home: Path) -> ImageQueue:
+    """Queue layers of a viewer; a stack is queued plane by plane.
 
     Args:
-        viewer: whose layers.
+        layers: see `image_layers`.
         unsaved_home: where the project goes if the images do not come from one folder.
 
     Raises:
         ImageError: there is no Image layer.
 
     """
-    images = [queued for layer in image_layers(viewer) for queued in queued_layer(layer)]
+    images = [queued for layer in layers for queued in queued_layer(layer)]
     if not images:
         raise ImageError(
             tr("There is no image in the viewer. Drag one in, or choose a folder of images.")

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from numpy.typing import NDArray
 
+    from napari_sam_tune.core.images.axes import Axes
     from napari_sam_tune.core.images.planes import PlaneOfFile
     from napari_sam_tune.core.project.project import Project
 
@@ -55,6 +56,7 @@ class QueuedImage:
         stack: the file with several planes that it is one of; `plane` is where it lies along
             `Axes.along`. None of all others.
         of_file: of a layer's plane, which plane of the file `path` it should be.
+        layer_axes: of a layer's plane, what the axes of the layer are.
 
     """
 
@@ -66,6 +68,7 @@ class QueuedImage:
     former: str = ""
     stack: StackInQueue | None = None
     of_file: PlaneOfFile | None = None
+    layer_axes: Axes | None = None
 
     @property
     def file_plane(self) -> PlaneOfFile | None:
@@ -156,7 +159,10 @@ def others_in_file(project: Project, stack: StackInQueue) -> list[QueuedImage]:
 
 
 def queued_layer(layer: Image) -> list[QueuedImage]:
-    """Return an Image layer as images of a queue, one for each plane."""
+    """Return an Image layer as images of a queue, one for each plane.
+
+    The head of its file is read, which may take a while: beside the viewer's thread.
+    """
     if layer.ndim == 2:
         return [QueuedImage(layer.name, path=file_of(layer), layer=layer)]
     shape = layer.data[0].shape if layer.multiscale else layer.data.shape
@@ -170,6 +176,7 @@ def queued_layer(layer: Image) -> list[QueuedImage]:
             layer=layer,
             plane=index,
             former=former_name(layer, index),
+            layer_axes=axes,
         )
         for index in np.ndindex(*leading)
     ]

@@ -46,7 +46,8 @@ class StackInQueue:
         self._names = dict(names or {})
         self._read: dict[Plane, NDArray[Any] | LargeImage] = {}
         self._limits: tuple[float, float] | None = None
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()  # of what is kept; never held while the file is read
+        self._looking = threading.RLock()  # held while ranges of values are looked for
 
     def name_of(self, plane: Plane) -> str:
         """Return what a plane is called."""
@@ -71,28 +72,50 @@ class StackInQueue:
     def read(self, plane: Plane) -> NDArray[Any] | LargeImage:
         """Return the picture of a plane; (H, W) or (H, W, C), or what many pixels are read by.
 
+        No thread waits for another one that reads a plane.
+
         Raises:
             ImageError: the file cannot be read.
 
         """
+        file = self._mixed()
         with self._lock:
-            if self.file.needs_mix:
-                self.file = self.file.mixed(range(min(self.file.channels, MOST_MIXED)))
-            if plane not in self._read:
-                self._read = dict(list(self._read.items())[1 - _KEPT :])
-                found = self._read[plane] = self.file.image(plane).open()
-                if not _is_large(found) and found.ndim == 2 and found.dtype != np.uint8:
-                    self.limits()  # here, and not where the viewer waits for it
-            return self._read[plane]
+            kept = self._read.get(plane) if self.file is file else None
+        if kept is not None:
+            return kept
+        found = file.image(plane).open()
+        if not _is_large(found) and found.ndim == 2 and found.dtype != np.uint8:
+            self.limits()  # here, and not where the viewer waits for it
+        with self._lock:
+            if self.file is file:
+                self._read = {**dict(list(self._read.items())[1 - _KEPT :]), plane: found}
+        return found
+
+    def _mixed(self) -> StackFile:
+        """Return the file as it is now, with a mix of its channels if it needs one."""
+        while (file := self.file).needs_mix:
+            with self._looking:
+                if self.file is not file:
+                    continue
+                mixed = file.mixed(range(min(file.channels, MOST_MIXED)))
+                with self._lock:
+                    self.file = mixed if self.file is file else self.file
+        return file
 
     def limits(self) -> tuple[float, float]:
         """Return what is shown black and what white: the same in all planes."""
-        with self._lock:
-            if self._limits is None:
-                some = self.file.axes.planes
+        known = self._limits
+        if known is not None:
+            return known
+        with self._looking:
+            file, known = self.file, self._limits
+            if known is None:
+                some = file.axes.planes
                 at = dict.fromkeys(some[round(i)] for i in np.linspace(0, len(some) - 1, 5))
-                self._limits = range_of([self.file.image(plane).read() for plane in at])
-            return self._limits
+                known = range_of([file.image(plane).read() for plane in at])
+                with self._lock:
+                    self._limits = known if self.file is file else self._limits
+            return known
 
     def show(self, first: NDArray[Any]) -> Image:
         """Return a layer of all planes, each read when it is looked at.

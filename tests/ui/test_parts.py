@@ -28,7 +28,7 @@ from napari_sam_tune.ui.canvas.painted import AcceptedObject
 from napari_sam_tune.ui.canvas.pane import Pane
 from napari_sam_tune.ui.faults import explain
 from napari_sam_tune.ui.inference import Inference, Kind
-from napari_sam_tune.ui.queue import folder_queue, viewer_queue
+from napari_sam_tune.ui.queue import folder_queue, image_layers, viewer_queue
 from napari_sam_tune.ui.views.helping import HelpingRow, verdict
 from napari_sam_tune.ui.views.learning import duration
 from napari_sam_tune.ui.work import round_words
@@ -173,11 +173,11 @@ def test_a_stack_is_queued_plane_by_plane(viewer, tmp_path):
     stack = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
     viewer.add_image(stack, name="stack")
     viewer.add_image(np.zeros((4, 5, 3), np.uint8), name="colour", rgb=True)
-    queue = viewer_queue(viewer, tmp_path)
+    queue = viewer_queue(image_layers(viewer), tmp_path)
     assert [image.id for image in queue.images] == ["stack [0]", "stack [1]", "stack [2]", "colour"]
     assert (queue.images[1].read() == stack[1]).all()
     with pytest.raises(ImageError, match="no image in the viewer"):
-        viewer_queue(ViewerModel(), tmp_path)
+        viewer_queue([], tmp_path)
 
 
 @pytest.fixture

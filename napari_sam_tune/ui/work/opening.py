@@ -156,11 +156,18 @@ class Opening(QObject):
 
     def open_layer(self, layer: Image) -> None:
         """Open an image of the viewer; it joins the queue where it is new there."""
-        queue = self._place.queue
         if layer not in self._place.viewer.layers:
             return
-        joined = [queued for queued in queue.images if queued.layer is layer]
-        queue.join(joined or queued_layer(layer))
+        joined = [queued for queued in self._place.queue.images if queued.layer is layer]
+        if joined:
+            self._join(joined)
+            return
+        self._place.inference.submit(
+            Kind.READ, partial(queued_layer, layer), self._join, self._place.complain
+        )
+
+    def _join(self, images: list[QueuedImage]) -> None:
+        self._place.queue.join(images)
         self.open_current()
 
     def show_place(self) -> None:

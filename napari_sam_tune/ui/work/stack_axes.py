@@ -13,7 +13,6 @@ from napari_sam_tune.core.project.stacks import Stack
 from napari_sam_tune.core.texts.wording import join_sentences, tr
 from napari_sam_tune.ui.inference import Kind
 from napari_sam_tune.ui.queued_image import others_in_file
-from napari_sam_tune.ui.stacks import axes_of_layer
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.images.axes import Axis, Role
@@ -123,8 +122,8 @@ class StackAxes(QObject):
         return next(name for name in names if name not in taken)
 
     def _of_layer(self, queued: QueuedImage) -> Stack | None:
-        queue, layer = self._place.queue, queued.layer
-        if layer is None:
+        queue, layer, axes = self._place.queue, queued.layer, queued.layer_axes
+        if layer is None or axes is None:
             return None
         known = {record.id for record in self._project.images()}
         for other in [q for q in queue.images if q.layer is layer]:
@@ -132,7 +131,6 @@ class StackAxes(QObject):
                 queue.know(other, other.former)
         planes = {q.id: q.plane for q in queue.images if q.layer is layer}
         before = next((s for s in map(self._project.stack_of, planes) if s is not None), None)
-        axes = axes_of_layer(layer)
         if before is not None and before.axes.shape == axes.shape:
             axes = before.axes
         name = layer.name if before is None else before.name
