@@ -307,6 +307,8 @@ class Proposal:
         own_logits: (K, h, w) float16, what the model itself said, before priors and refiners.
         from_mask: the object was begun with a mask, so that all its parts are meant.
         class_guess: the class that a new object most likely has, as far as that was asked.
+        moved_from: the mask that clicks correct and do not draw anew; None of all other answers.
+        moved_since: how many clicks had been made when it was like that.
     """
 
     placed: PlacedMask
@@ -321,6 +323,8 @@ class Proposal:
     own_logits: NDArray[np.float16] | None = field(default=None, repr=False)
     from_mask: bool = False
     class_guess: ClassGuess | None = None
+    moved_from: PlacedMask | None = field(default=None, repr=False)
+    moved_since: int = 0
 
     @property
     def mask(self) -> Mask:
@@ -354,6 +358,7 @@ class ProposalRequest:
         prompt: the whole prompt, with the painted mask in place.
         previous: the proposal whose logits go along, or None.
         seen: the part of the image on the person's screen, where that is known.
+        is_nearly_right: what is shown is to be corrected, not drawn anew; see `AnswerChain.ask`.
 
     """
 
@@ -362,6 +367,7 @@ class ProposalRequest:
     prompt: Prompt
     previous: Proposal | None
     seen: Window | None = None
+    is_nearly_right: bool = False
 
 
 @dataclass(frozen=True)

@@ -1754,6 +1754,10 @@
         <translation>モデルに問い合わせ中…</translation>
     </message>
     <message>
+        <source>Corrected by your clicks: go on, or accept it.</source>
+        <translation>クリックで修正しました。続けるか、確定してください。</translation>
+    </message>
+    <message>
         <source>Proposed, {sure:.0%} sure</source>
         <translation>提案（確信度{sure:.0%}）</translation>
     </message>

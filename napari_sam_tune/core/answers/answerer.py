@@ -219,7 +219,11 @@ class Answerer:
         """
         self.require_open(request.image_id)
         proposal = self.chain.ask(
-            request.prompt, request.previous, seen=request.seen, on_record=True
+            request.prompt,
+            request.previous,
+            seen=request.seen,
+            on_record=True,
+            is_nearly_right=request.is_nearly_right,
         )
         if request.previous is None and request.prompt.mask is None:
             proposal = replace(proposal, class_guess=self._class_of(proposal))

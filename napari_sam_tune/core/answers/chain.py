@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from napari_sam_tune.core.answers.border import first_at_border, move_border
 from napari_sam_tune.core.answers.connected import KeepConnected, StayNear
 from napari_sam_tune.core.answers.kriging import HeedClicks
 from napari_sam_tune.core.answers.nearby import (
@@ -26,9 +27,9 @@ from napari_sam_tune.core.answers.nearby import (
     said_within,
     window_near,
 )
-from napari_sam_tune.core.answers.zoom import window_around
+from napari_sam_tune.core.answers.zoom import first_window, window_around
 from napari_sam_tune.core.geometry.windows import grown, whole
-from napari_sam_tune.core.prompts import Prompt, place_mask
+from napari_sam_tune.core.prompts import Prompt, Proposal, place_mask
 from napari_sam_tune.core.recall.recalled import Carried
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.geometry.placed_mask import PlacedMask
     from napari_sam_tune.core.geometry.windows import Window
     from napari_sam_tune.core.images.rgb_source import RgbSource
-    from napari_sam_tune.core.prompts import Proposal
     from napari_sam_tune.core.recall.recall import Recall
     from napari_sam_tune.core.recall.recalled import Recalled
     from napari_sam_tune.core.storage.embeddings import Embedding
@@ -88,10 +88,15 @@ class AnswerChain:
         self.learns, self.looks_closer = learns, looks_closer
 
     def answer(
-        self, prompt: Prompt, previous: Proposal | None = None, *, seen: Window | None = None
+        self,
+        prompt: Prompt,
+        previous: Proposal | None = None,
+        *,
+        seen: Window | None = None,
+        is_nearly_right: bool = False,
     ) -> Proposal:
-        """Ask, and look closer where that is of use; see `Predictor.propose`."""
-        proposal = self.ask(prompt, previous, seen=seen)
+        """Ask, and look closer where that is of use; see `ask`."""
+        proposal = self.ask(prompt, previous, seen=seen, is_nearly_right=is_nearly_right)
         return self.ask_closer(proposal) or proposal
 
     def ask(
@@ -103,6 +108,7 @@ class AnswerChain:
         seen: Window | None = None,
         window: Window | None = None,
         on_record: bool = False,
+        is_nearly_right: bool = False,
     ) -> Proposal:
         """Ask without looking closer; see `Predictor.propose`.
 
@@ -114,9 +120,15 @@ class AnswerChain:
             window: where to look, see `Predictor.propose`.
             on_record: a person asks: should the object be accepted, what the model itself answered
                 will tell how much the classifier helps.
+            is_nearly_right: what is shown is not drawn anew: clicks close to its border move that,
+                see `answers.border`, others change what lies near them, see `answers.nearby`.
 
         """
         priors = self._priors(prompt) if prior is None else [prior]
+        if is_nearly_right and not prompt.strokes:
+            corrected = self._correct(prompt, previous, priors, seen)
+            if corrected is not None:
+                return corrected
         if prompt.mask is not None and corrects_a_stroke(prompt):
             mask = place_mask(prompt.mask, self._predictor.image_shape)
             return self._ask_nearby(prompt, mask, priors)
@@ -150,13 +162,61 @@ class AnswerChain:
             window=None,
         )
 
+    def _correct(
+        self,
+        prompt: Prompt,
+        previous: Proposal | None,
+        priors: Sequence[Prior],
+        seen: Window | None,
+    ) -> Proposal | None:
+        """Answer clicks by what is shown, corrected; None where something else is asked."""
+        shape = self._predictor.image_shape
+        if prompt.mask is not None:
+            previous, shown = None, place_mask(prompt.mask, shape)
+        elif previous is not None:
+            shown = previous.placed
+        else:
+            return None
+        has_new_box = prompt.box != (None if previous is None else previous.prompt.box)
+        if has_new_box or not prompt.points or not shown.any():
+            return None
+        first = first_at_border(shown, prompt)
+        if first is None:
+            mask = start = self._ask_nearby(prompt, shown, priors).placed
+            since = len(prompt.points)
+        elif previous is not None and previous.moved_from is not None:
+            start, since = previous.moved_from, previous.moved_since
+            mask = move_border(start, prompt, since)
+        else:
+            start, since = shown, first
+            mask = move_border(start, prompt, since)
+        if previous is None:
+            side = self._predictor.input_side
+            window = first_window(replace(prompt, mask=mask), shape, side, seen=seen)
+        else:
+            window = previous.window or whole(shape)
+        iou = 1.0 if previous is None else previous.iou
+        return Proposal(
+            placed=mask,
+            iou=iou,
+            placed_candidates=((mask, iou),),
+            prompt=prompt,
+            logits=self._predictor.encoder.frame(window).mask_to_logits(mask),
+            weights_version=self._predictor.weights.version,
+            window=None if window == whole(shape) else window,
+            recalled=() if previous is None else previous.recalled,
+            from_mask=True,
+            moved_from=start,
+            moved_since=since,
+        )
+
     def ask_closer(self, proposal: Proposal) -> Proposal | None:
         """Ask once more from close by; None where that is switched off or of no use.
 
         In a large image, also from farther off where the answer runs against its window's border.
         """
         prompt = proposal.prompt
-        if corrects_a_stroke(prompt):
+        if corrects_a_stroke(prompt) or proposal.moved_from is not None:
             return None
         priors = [p for p in self._priors(prompt) if proposal.is_recalled or not p.annotations]
         look = self._predictor.look_closer if self.looks_closer else self._predictor.look_wider

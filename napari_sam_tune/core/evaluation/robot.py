@@ -118,7 +118,9 @@ class Clicker:
         def propose(prompt: Prompt) -> Proposal:
             nonlocal current
             current, asked, previous = current.asking(prompt)
-            answered = session.chain.answer(asked, previous)
+            answered = session.chain.answer(
+                asked, previous, is_nearly_right=current.is_nearly_right
+            )
             current = current.answer(answered)
             return answered if current.placed is None else replace(answered, placed=current.placed)
 

@@ -214,7 +214,7 @@ def record_of(
         prompts=current.answered,
         weights_version=version if proposal is None else proposal.weights_version,
         proposal_mask=current.proposed,
-        predicted_iou=proposal.iou if proposal else None,
+        predicted_iou=proposal.iou if proposal and proposal.moved_from is None else None,
         locked=correction.locked if correction else None,
         effort=effort,
         supersedes=None if superseded is None else superseded.id,

@@ -151,7 +151,14 @@ class Objects:
 
     def _requested(self, asked: Prompt, previous: Proposal | None) -> ProposalRequest:
         self._generation += 1
-        return ProposalRequest(self.image_id, self._generation, asked, previous, self._seen)
+        return ProposalRequest(
+            self.image_id,
+            self._generation,
+            asked,
+            previous,
+            self._seen,
+            self.current.is_nearly_right,
+        )
 
     def receive(self, request: ProposalRequest, proposal: Proposal) -> bool:
         """Take the model's answer in. Returns False, changing nothing, for a stale one."""

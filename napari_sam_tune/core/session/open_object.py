@@ -82,6 +82,12 @@ class OpenObject:
         return (self.reopened, self.suggestion, self.class_guess) != (None,) * 3
 
     @property
+    def is_nearly_right(self) -> bool:
+        """It was carried here or accepted before: clicks correct it, and draw nothing anew."""
+        was_carried = self.suggestion is not None and self.suggestion.source == "carried"
+        return was_carried or self.reopened is not None
+
+    @property
     def strokes(self) -> tuple[Stroke, ...]:
         """What was drawn of it; its mask goes on from what that found."""
         return () if self.prompt is None else tuple(self.prompt.strokes)

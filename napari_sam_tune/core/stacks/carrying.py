@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from napari_sam_tune.core.errors import ProjectError
+from napari_sam_tune.core.geometry.distance import signed_distance
 from napari_sam_tune.core.geometry.windows import (
     bounding_box,
     clipped,
@@ -26,7 +27,6 @@ from napari_sam_tune.core.project.stacks import is_by_hand
 from napari_sam_tune.core.recall.grey import grey_of
 from napari_sam_tune.core.stacks.following import Follower
 from napari_sam_tune.core.stacks.looks import drawn_in
-from napari_sam_tune.core.stacks.shape import signed_distance
 from napari_sam_tune.core.stacks.sureness import GONE, has_become_unsure
 from napari_sam_tune.core.suggestions.suggestion import Suggestion
 from napari_sam_tune.core.texts.wording import tr

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 from scipy import ndimage
 
+from napari_sam_tune.core.geometry.distance import signed_distance
 from napari_sam_tune.core.geometry.windows import bounding_box, clipped, grown, moved
 from napari_sam_tune.core.recall.recalled import Recalled
 from napari_sam_tune.core.stacks.looks import MOST_ALIKE, Look, drawn_in, likeness
 from napari_sam_tune.core.stacks.motion import follow
-from napari_sam_tune.core.stacks.shape import UNMOVED, Shape, signed_distance
+from napari_sam_tune.core.stacks.shape import UNMOVED, Shape
 from napari_sam_tune.core.stacks.sureness import sureness
 
 if TYPE_CHECKING:

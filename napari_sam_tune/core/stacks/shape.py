@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import ndimage, optimize
 
+from napari_sam_tune.core.geometry.distance import signed_distance
 from napari_sam_tune.core.geometry.windows import shape_of
 
 if TYPE_CHECKING:
@@ -144,13 +145,6 @@ class Shape:
     @staticmethod
     def _sampled(values: Numbers, at: Numbers) -> Numbers:
         return np.asarray(ndimage.map_coordinates(values, at, order=1, mode="nearest"))
-
-
-def signed_distance(mask: Mask) -> Numbers:
-    """Return how far each pixel is inside a mask, in px from its border; negative outside."""
-    inside: Numbers = ndimage.distance_transform_edt(mask)
-    outside: Numbers = ndimage.distance_transform_edt(~mask)
-    return np.where(mask, inside - 0.5, 0.5 - outside)
 
 
 def _soft(distance: Numbers) -> Numbers:

@@ -36,6 +36,8 @@ def headline(current: OpenObject, project: Project, image_id: str | None, done_k
         if not current.awaiting:
             return tr("Correct it by clicks or paint, then accept.")
         return tr("Asking the model…")
+    if current.proposal.moved_from is not None:
+        return tr("Corrected by your clicks: go on, or accept it.")
     if current.proposal.is_recalled:
         return _recalled(current.proposal, project)
     said = tr("Proposed, {sure:.0%} sure", sure=min(max(current.proposal.iou, 0.0), 1.0))

@@ -1,0 +1,108 @@
+"""Clicks beside the border of a mask that is nearly right move the border."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from napari_sam_tune import Predictor, Project, Session
+from napari_sam_tune.core.answers.border import first_at_border, move_border
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
+from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.core.scoring import iou, next_click
+
+SIDE = 96
+
+
+def disc(row: float, column: float, radius: float, long: float = 1.0) -> np.ndarray:
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    return np.hypot(rows - row, (columns - column) / long) <= radius
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    radius=st.floats(10, 20),
+    long=st.floats(1, 1.6),
+    away=st.floats(0.5, 2),
+    angle=st.floats(0, 6.3),
+    grown=st.floats(0.9, 1.1),
+)
+def test_a_mask_beside_its_place_or_of_another_size_comes_closer_with_clicks(
+    radius, long, away, angle, grown
+):
+    truth = disc(48, 48, radius, long)
+    row, column = 48 + away * np.sin(angle), 48 + away * np.cos(angle)
+    start = PlacedMask.of(disc(row, column, radius * grown, long))
+    before = iou(start.draw(), truth)
+    assume(before < 0.85)
+    mask, prompt = start, None
+    for _ in range(3):
+        if iou(mask.draw(), truth) > 0.97:
+            break
+        x, y, label = next_click(mask.draw(), truth)
+        prompt = Prompt(((x, y),), (label,)) if prompt is None else prompt.add_point(x, y, label)
+        mask = move_border(start, prompt)
+        for (column, row), said in zip(prompt.points, prompt.labels, strict=True):
+            assert mask.covers(round(row), round(column)) == bool(said)
+    assert iou(mask.draw(), truth) > before + (1 - before) / 5
+
+
+def test_what_lies_beyond_the_border_is_none_of_its_business():
+    mask = PlacedMask.of(disc(48, 48, 10))
+    assert first_at_border(mask, Prompt(((48, 48), (60, 48)), (1, 1))) == 1
+    assert first_at_border(mask, Prompt(((48, 55),), (0,))) == 0
+    assert first_at_border(mask, Prompt(((48, 48),), (1,))) is None  # it agrees
+    assert first_at_border(mask, Prompt(((80, 48),), (1,))) is None  # something else is meant
+    assert first_at_border(mask, Prompt(((48, 48),), (0,))) is None
+    assert first_at_border(PlacedMask.empty((SIDE, SIDE)), Prompt(((48, 48),), (1,))) is None
+
+
+def test_clicks_made_before_hold_the_border_where_it_is():
+    mask = PlacedMask.of(disc(48, 48, 10))
+    held = Prompt(((37, 48), (48, 60)), (0, 1))
+    alone = Prompt(((48, 60),), (1,))
+    rows = slice(40, 57)
+    assert (move_border(mask, held, 1).draw()[rows, :40] == mask.draw()[rows, :40]).all()
+    assert (move_border(mask, alone).draw() & ~mask.draw())[57:].any()
+
+
+def test_a_mask_at_the_edge_of_its_image_and_one_that_fills_it_stay_in_it():
+    whole = PlacedMask.of(np.ones((20, 20), bool))
+    prompt = Prompt(((10, 1),), (0,))
+    moved = move_border(whole, prompt)
+    assert moved.shape == (20, 20)
+    assert not moved.covers(1, 10)
+    assert moved.covers(10, 10)
+
+
+def test_clicks_on_a_mask_taken_up_again_correct_it_and_a_box_draws_it_anew(tmp_path):
+    truth = disc(48, 48, 12)
+    image = np.where(truth, 200, 60).astype(np.uint8)
+    predictor = Predictor.from_checkpoint("starter", device="cpu")
+    with Session(Project.open(tmp_path / "p"), predictor, zoom=False) as session:
+        session.open_image(image, "disc")
+        start = disc(48, 50, 12)
+        made = session.adopt(start, "spot")
+        session.reopen(made.id)
+        one = session.propose(Prompt(((35.5, 48),), (1,)))
+        assert one.moved_from is not None
+        assert session.answerer.look_closer(one) is None
+        assert iou(one.mask, truth) > iou(start, truth)
+        two = session.propose(replace(one.prompt, mask=None).add_point(61, 48, 0))
+        assert two.moved_from == one.moved_from  # all clicks from where it was
+        assert iou(two.mask, truth) > iou(one.mask, truth)
+        session.undo()
+        assert (session.open_object.mask == one.mask).all()
+        far = session.propose(replace(one.prompt, mask=None).add_point(80, 80, 1))
+        assert far.placed.covers(80, 80)
+        assert (far.mask[:, :60] == one.mask[:, :60]).all()  # it changes near the click alone
+        session.undo()
+        boxed = session.propose(Prompt(box=(34, 34, 62, 62)))
+        assert boxed.moved_from is None  # drawn anew
+        session.undo()
+        (kept,) = [session.accept()]
+        assert kept.predicted_iou is None
+        assert (kept.mask == one.mask).all()
