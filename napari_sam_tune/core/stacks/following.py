@@ -111,7 +111,12 @@ class Follower:
         self._remember(grey)
         self._usual = max(self._seen(mask, box, grey), _LEAST_SEEN)
         window = clipped(grown(box, _ROOM), grey.shape)
-        self._offset = self._shape.along(self._alike(grey, window), UNMOVED, window)
+        alike = self._alike(grey, window)
+        self._offset = self._shape.along(alike, UNMOVED, window)
+        # what the fit gets wrong here, where the mask is known, it gets wrong in other planes too:
+        # of a pit that is lit from one side only the dark one looks like it
+        start = [UNMOVED]
+        self._bias = self._shape.fit(alike - self._offset, window, start, UNMOVED, _DOUBT)
 
     def _remember(self, grey: Floats) -> None:
         look = Look.of(grey, self._mask, self._box)
@@ -160,7 +165,7 @@ class Follower:
         likely = goes_on.copy()
         likely[:2] = self._pose[:2] + there.shift
         evidence = self._alike(grey, window) - self._offset
-        return self._shape.fit(evidence, window, [likely, goes_on], likely, _DOUBT)
+        return self._shape.fit(evidence, window, [likely, goes_on], likely, _DOUBT) - self._bias
 
     def _alike(self, grey: Floats, window: Window) -> Numbers:
         """Return how much each px of a window looks like the object: (h, w) logits."""
