@@ -3591,6 +3591,14 @@
         <translation>スタック</translation>
     </message>
     <message>
+        <source>Axes…</source>
+        <translation>軸…</translation>
+    </message>
+    <message>
+        <source>Show what lies along the axes of the stack, to change it</source>
+        <translation>スタックの軸に何が並ぶかを表示して、変更します</translation>
+    </message>
+    <message>
         <source>Carry on</source>
         <translation>引き継ぐ</translation>
     </message>

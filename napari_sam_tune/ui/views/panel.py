@@ -219,9 +219,9 @@ class Panel(QWidget):
         history.body.addWidget(self.history)
         for widget in (
             self.image,
+            self.stack,
             self.classes,
             self.object,
-            self.stack,
             self.suggestions,
             self.learning,
             self._helping_section,

@@ -71,6 +71,10 @@ class StackView(QWidget):
         section = Section(mark("Stack"))
         self._counter = OneLine("badge")
         section.head.addWidget(self._counter)
+        self.axes = Button(tr("Axes…"))
+        self.axes.setToolTip(tr("Show what lies along the axes of the stack, to change it"))
+        self.axes.setCheckable(True)
+        section.head.addWidget(self.axes)
         self._axes: list[ComboBox] = []
         self._mix: list[ComboBox] = []
         self._shown_axes: tuple[object, ...] = ()
@@ -103,10 +107,11 @@ class StackView(QWidget):
             button.clicked.connect(lambda _=False, name=action: self.action.emit(name))
         self.carry.setCheckable(True)
         self._sentence = Text("", "quiet")
-        section.body.addWidget(self._form)
         section.body.addWidget(Row(self.carry, self.accept))
         section.body.addWidget(Row(self.fill, self.unsure, self.in_3d))
         section.body.addWidget(self._sentence)
+        section.body.addWidget(self._form)
+        self.axes.toggled.connect(self._form.setVisible)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(section)
@@ -127,6 +132,11 @@ class StackView(QWidget):
         if asked != self._shown_axes:
             self._shown_axes = asked
             self._show_axes(shown)
+            self.axes.setVisible(bool(self._axes))
+            # what is known and stays would push the object out of view on a small screen
+            is_open = bool(shown.channels) or any(not role for _, _, role in shown.axes)
+            self.axes.setChecked(is_open)
+            self._form.setVisible(is_open)
         self.carry.setText(tr("Stop") if shown.carrying else tr("Carry on"))
         self.carry.setChecked(shown.carrying)
         self.carry.allow(
