@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +12,10 @@ import tifffile
 from PIL import Image
 from qtpy.QtCore import Qt
 
+from napari_sam_tune.core.images.planes import ImageInFile
 from napari_sam_tune.core.project.stacks import IN_A_RUN
 from napari_sam_tune.ui.inference import Kind
+from napari_sam_tune.ui.queued_image import queued_file
 from napari_sam_tune.ui.views.fields import ComboBox
 
 if TYPE_CHECKING:
@@ -153,3 +157,24 @@ def test_what_a_file_does_not_say_is_asked_and_remembered(desk, folder):
     desk.open(folder)
     assert desk.session.state.image_id == "pages.tif [0]"
     assert "does not say" not in sentence(desk)
+
+
+def test_a_plane_is_read_while_another_thread_reads_one(folder, monkeypatch):
+    stack = queued_file(folder / "cells.ome.tif")[0].stack
+    stack.read((0,))
+    begun, go_on, opened = Event(), Event(), ImageInFile.open
+
+    def open_slowly(image):
+        if image.said == "z 1":
+            begun.set()
+            go_on.wait(30)
+        return opened(image)
+
+    monkeypatch.setattr(ImageInFile, "open", open_slowly)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(stack.read, (1,))
+        assert begun.wait(30)
+        assert stack.read((2,)).shape == (SIDE, SIDE, 3)
+        assert not reading.done()
+        go_on.set()
+        assert (reading.result(30) == stack.read((1,))).all()
