@@ -120,13 +120,13 @@ class AnswerChain:
             window: where to look, see `Predictor.propose`.
             on_record: a person asks: should the object be accepted, what the model itself answered
                 will tell how much the classifier helps.
-            is_nearly_right: what is shown is not drawn anew: clicks close to its border move that,
-                see `answers.border`, others change what lies near them, see `answers.nearby`.
+            is_nearly_right: clicks close to the border of what is shown move that, and no model is
+                asked, see `answers.border`; others have it drawn anew.
 
         """
         priors = self._priors(prompt) if prior is None else [prior]
         if is_nearly_right and not prompt.strokes:
-            corrected = self._correct(prompt, previous, priors, seen)
+            corrected = self._correct(prompt, previous, seen)
             if corrected is not None:
                 return corrected
         if prompt.mask is not None and corrects_a_stroke(prompt):
@@ -166,7 +166,6 @@ class AnswerChain:
         self,
         prompt: Prompt,
         previous: Proposal | None,
-        priors: Sequence[Prior],
         seen: Window | None,
     ) -> Proposal | None:
         """Answer clicks by what is shown, corrected; None where something else is asked."""
@@ -182,9 +181,8 @@ class AnswerChain:
             return None
         first = first_at_border(shown, prompt)
         if first is None:
-            mask = start = self._ask_nearby(prompt, shown, priors).placed
-            since = len(prompt.points)
-        elif previous is not None and previous.moved_from is not None:
+            return None
+        if previous is not None and previous.moved_from is not None:
             start, since = previous.moved_from, previous.moved_since
             mask = move_border(start, prompt, since)
         else:
