@@ -98,7 +98,10 @@ def test_a_class_that_got_clearly_worse_stops_a_promotion():
     verdict = decide(better + scores_of([-0.1, -0.12, -0.11, -0.09], "pit", "p"))
     assert verdict.gain > 0.1
     assert not verdict.promote
-    assert "pit lost 0.1" in verdict.reason
+    assert ", but pit lost 0.1" in verdict.reason
+    as_a_whole = decide(scores_of([-0.1, -0.12, -0.11, -0.09], "pit", "p") * 2)
+    assert as_a_whole.reason.startswith("Not used: −0.1")
+    assert ", and pit lost 0.1" in as_a_whole.reason
 
 
 def test_too_few_objects_promote_nothing_and_say_so():

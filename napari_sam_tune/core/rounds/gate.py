@@ -195,7 +195,8 @@ def _reason(
             f"{label} lost {-by_class[label].gain:.2f} on {by_class[label].objects} objects"
             for label in worse
         )
-        return f"Not used: {_signed(gain)} on {counted}, but {losses}."
+        joined = "but" if round(gain, 2) > 0 else "and"
+        return f"Not used: {_signed(gain)} on {counted}, {joined} {losses}."
     classes = ", ".join(f"{label} {_signed(change.gain)}" for label, change in by_class.items())
     detail = f": {classes}" if len(by_class) > 1 else ""
     if confidence >= gate.confidence:
