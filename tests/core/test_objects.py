@@ -90,6 +90,39 @@ def test_an_answer_belongs_to_the_click_and_goes_with_it(objects):
     assert objects.next_step is None
 
 
+def test_a_question_that_fails_is_taken_back_and_no_paint_with_it(objects):
+    assert objects.receive(objects.request(CLICK), answer(4))
+    request = objects.request(CLICK.add_point(5, 5, 1))
+    painted = [square(5) | square(n) for n in (6, 7)]
+    for mask in painted:
+        objects.paint(mask)
+    assert objects.withdraw(request)
+    assert not objects.receive(request, answer(6))
+    assert objects.current.prompt == CLICK
+    assert not objects.current.awaiting
+    np.testing.assert_array_equal(objects.current.mask, painted[1])
+    objects.take_back()
+    np.testing.assert_array_equal(objects.current.mask, painted[0])
+    objects.take_back()
+    np.testing.assert_array_equal(objects.current.mask, square(4))
+    objects.take_back()
+    assert objects.current.is_empty
+
+    objects.request(CLICK)
+    objects.paint(square(2))
+    another_image_and_back(objects)
+    assert objects.withdraw(objects.request_again())
+    assert objects.current.prompt is None
+    np.testing.assert_array_equal(objects.current.mask, square(2))
+    objects.take_back()
+    assert objects.current.is_empty
+
+    assert objects.withdraw(objects.request(CLICK))
+    assert objects.current.is_empty
+    objects.repeat()
+    assert objects.current.awaiting  # it can be asked again
+
+
 def test_without_an_image_there_is_nothing_to_ask_about():
     objects = Objects(SessionState())
     assert objects.current.is_empty

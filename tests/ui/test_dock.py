@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from html import escape
 
 import numpy as np
@@ -26,7 +27,7 @@ LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 
 
-def test_click_box_paint_accept_and_undo(desk, blobs):
+def test_click_box_paint_accept_and_undo(desk, blobs, monkeypatch):
     desk.open(blobs.folder)
     x, y, radius = blobs.discs[0]
 
@@ -83,6 +84,23 @@ def test_click_box_paint_accept_and_undo(desk, blobs):
     assert desk.session.project.annotations() == []
     assert desk.session.open_object.mask[10, 110]
 
+    # what cannot be answered is taken back, and not what was painted meanwhile
+    said, is_painted = desk.session.open_object.prompt, threading.Event()
+
+    def fail(_):
+        is_painted.wait()
+        raise RuntimeError("CUDA error: unknown")
+
+    monkeypatch.setattr(desk.session.answerer, "answer", fail)
+    desk.hand.press(Qt.Key.Key_Z)
+    desk.hand.click((x, y + 40))
+    desk.hand.press(Qt.Key.Key_P)
+    desk.hand.drag((100, 180), (120, 180))
+    is_painted.set()
+    left = desk.answer()
+    assert left.prompt == said
+    assert left.mask[180, 110]
+
 
 def test_a_stroke_along_a_crack_and_a_loop(desk, tmp_path):
     rows, columns = np.mgrid[:192, :192]
@@ -96,7 +114,7 @@ def test_a_stroke_along_a_crack_and_a_loop(desk, tmp_path):
 
     desk.hand.press(Qt.Key.Key_W, SHIFT)
     assert desk.button(desk.panel.object, "Stroke").isChecked()
-    assert desk.reads("Draw along a crack")
+    assert desk.reads("Draw along a crack, or around a defect.")
     center = desk.viewer.scene.camera.center
     desk.hand.trace([(31, 33), (70, 68), (118, 119)], escape=True)  # Esc: nothing is drawn
     assert session.open_object.is_empty

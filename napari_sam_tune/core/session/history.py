@@ -40,6 +40,11 @@ class Step:
     removed: str | None = None
     number: int = 0
 
+    @property
+    def says(self) -> bool:
+        """Whether it changed what is said of the object."""
+        return self.before.open().prompt != self.after.open().prompt
+
 
 class History:
     """What is worked at on one image, and the steps done and undone there, newest last.
@@ -90,6 +95,11 @@ class History:
         """The step that can be repeated, or None."""
         return self._undone[-1] if self._undone else None
 
+    @property
+    def last_said(self) -> Step | None:
+        """The newest step that changed what is said of the object, or None."""
+        return next((one for one in reversed(self._done) if one.says), None)
+
     def advance(
         self, after: OpenObject, *, added: str | None = None, removed: str | None = None
     ) -> None:
@@ -121,6 +131,24 @@ class History:
         """Redo the step last undone."""
         self._done.append(replace(self._undone.pop(), number=next(self._numbers)))
         self._open(self._done[-1].after)
+
+    def take_out(self, number: int) -> None:
+        """Take out the step of this number, which said a prompt; what was painted after it stays.
+
+        Where it is too long ago to be kept, nothing changes.
+        """
+        steps = list(self._done)
+        at = next((n for n, step in enumerate(steps) if step.number == number), None)
+        if at is None:
+            return
+        kept, prompt = steps[at].before, steps[at].before.open().prompt
+        for place in range(at + 1, len(steps)):
+            without = replace(steps[place].after.open(), prompt=prompt)
+            after = self._shelf.keep(without, kept)
+            steps[place] = replace(steps[place], before=kept, after=after)
+            kept = after
+        self._done = deque((*steps[:at], *steps[at + 1 :]), self._done.maxlen)
+        self._open(kept)
 
     def put_away(self) -> None:
         """Leave the object in progress to the shelf: another image comes."""

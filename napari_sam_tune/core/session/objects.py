@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,7 @@ class Objects:
         self._histories: dict[str, History] = {}
         self._seen: Window | None = None  # of the open image
         self._generation = 0  # of the newest question, and of what ended it since
+        self._asked: Step | None = None  # the step that put it
 
     # ---------------------------------------------------------------- images
 
@@ -134,6 +136,7 @@ class Objects:
         self.effort.said(prompt, before.prompt)
         self.advance(after)
         self._seen = seen or self._seen
+        self._asked = self._history.last
         return self._requested(asked, previous)
 
     def request_again(self) -> ProposalRequest:
@@ -147,6 +150,7 @@ class Objects:
         if current.prompt is None or not current.prompt.asks:
             raise ProjectError(tr("There is nothing to ask: click on an object first."))
         _, asked, previous = current.asking(current.prompt)
+        self._asked = self._history.last_said
         return self._requested(asked, previous)
 
     def _requested(self, asked: Prompt, previous: Proposal | None) -> ProposalRequest:
@@ -170,6 +174,20 @@ class Objects:
         if answered.class_guess is not before.class_guess:
             self.classes.suggest(answered.class_guess)
         self._publish()
+        return True
+
+    def withdraw(self, request: ProposalRequest) -> bool:
+        """Take back a question that could not be answered, and nothing that was painted since.
+
+        Returns False, changing nothing, for one whose answer is no longer wanted.
+        """
+        if request.generation != self._generation:
+            return False
+        asked, last = self._asked, self.last_step
+        if asked is not None and last is not None:
+            is_last = asked.number == last.number  # then it can be repeated
+            out = partial(self._history.take_out, asked.number)
+            self._retrace(self._history.take_back if is_last else out)
         return True
 
     def receive_closer(self, request: ProposalRequest, closer: Proposal) -> bool:

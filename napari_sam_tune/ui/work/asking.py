@@ -147,7 +147,7 @@ class Asking(QObject):
             Kind.PROPOSE,
             partial(self._answer_on_thread, request),
             partial(self._on_answered, question, request),
-            self._on_failed,
+            partial(self._on_failed, request),
         )
         self.changed.emit()
 
@@ -217,7 +217,7 @@ class Asking(QObject):
 
         self._place.inference.submit(Kind.CLOSER, on_thread, done, self._place.complain)
 
-    def _on_failed(self, error: Exception) -> None:
+    def _on_failed(self, request: ProposalRequest, error: Exception) -> None:
         self._question = self.compared = None
-        self._session.objects.take_back()
+        self._session.objects.withdraw(request)
         self._place.complain(error)
