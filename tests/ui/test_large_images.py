@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 from napari_sam_tune.core.images.large_image import LargeImage
+from napari_sam_tune.core.suggestions.suggestion import Suggestion
 from napari_sam_tune.ui.inference import Kind
 
 if TYPE_CHECKING:
@@ -112,6 +113,28 @@ def test_a_defect_of_a_large_scan_is_labelled_where_it_is_seen(desk: Desk, line_
     desk.wait(lambda: layers.pane.step == 1)
     assert not layers.accepted.data.any()
     assert layers.id_at(world) == accepted.id
+
+    # what is found elsewhere is brought into view, close enough to be seen
+    places = [(7000, 3000), (7500, 600), (7510, 620)]
+    found = [_found(y, x, n) for n, (y, x) in enumerate(places)]
+    desk.session.suggested.receive("everything", "scan.tif", found)
+    for n, (y, x) in enumerate(places):
+        if n < 2:
+            assert np.allclose(camera.center[-2:], (y + 20, x + 20), atol=1)
+        desk.wait(lambda y=y, x=x: layers.proposal.data.any() and layers.pane.step == 1)
+        assert camera.zoom == 2
+        desk.session.reject()
+    assert np.allclose(camera.center[-2:], (7520, 620), atol=1)  # the last was in view already
+    camera.zoom = 0.08
+    desk.session.undo()
+    assert camera.zoom > 2
+    desk.shot("large 6 a find")
+
+
+def _found(y: int, x: int, place: int) -> Suggestion:
+    """A find of 40 px, shown in the order of its place."""
+    mask, box = np.ones((40, 40), bool), (y, x, y + 40, x + 40)
+    return Suggestion(mask, box, (_SIDE, _SIDE), None, 0.9, 0.5 - place / 10, "everything", "base")
 
 
 def test_large_layers_of_the_viewer_are_read_where_they_are_seen(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam_tune.ui.canvas.looks import outline
+from napari_sam_tune.ui.canvas.view import look_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 _MOST_PIXELS = 1_000_000
 """Of a mask's box; of larger ones a coarse outline is drawn, which takes no longer."""
-_SMALLEST, _LARGEST, _WANTED = 0.04, 0.8, 0.25
-"""Of the canvas's shorter side: an object that takes less or more is zoomed to."""
 
 
 class SelectedMasks:
@@ -30,7 +29,7 @@ class SelectedMasks:
     """
 
     def __init__(self, layers: LabellingLayers) -> None:
-        self._layers, self._viewer = layers, layers.viewer
+        self._layers = layers
 
     def show(self, masks: Sequence[tuple[Mask, BoundingBox]]) -> None:
         """Outline these masks, each cut to its box, and no others."""
@@ -52,14 +51,4 @@ class SelectedMasks:
 
     def look_at(self, bbox: BoundingBox) -> None:
         """Put a box of the image into the middle of the canvas, and zoom where it takes that."""
-        image, viewer = self._layers.image, self._viewer
-        plane = viewer.dims.current_step[: image.ndim - 2]
-        y0, x0, y1, x1 = bbox
-        corners = [image.data_to_world((*plane, y, x)) for y in (y0, y1) for x in (x0, x1)]
-        at = np.array(corners, float)[:, -2:]
-        camera = viewer.scene.camera
-        camera.center = (*camera.center[:-2], *at.mean(axis=0))
-        size = float(max(np.ptp(at, axis=0).max(), 1e-9))
-        canvas = float(min(viewer.canvas.size))
-        if not _SMALLEST <= size * camera.zoom / canvas <= _LARGEST:
-            camera.zoom = _WANTED * canvas / size
+        look_at(self._layers.viewer, self._layers.image, bbox)

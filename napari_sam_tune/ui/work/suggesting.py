@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.texts.wording import mark, tr
+from napari_sam_tune.ui.canvas.view import bring_into_view
 from napari_sam_tune.ui.inference import Interrupted, Kind
 from napari_sam_tune.ui.views.suggestion_view import SuggestionSnapshot
 from napari_sam_tune.ui.work.surveying import Surveying
@@ -17,6 +18,7 @@ from napari_sam_tune.ui.work.training_head import TrainingHead
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_sam_tune.core.session.open_object import OpenObject
     from napari_sam_tune.core.suggestions.scan import ScanProgress
     from napari_sam_tune.core.suggestions.suggestion import Suggestion, SuggestionKind
     from napari_sam_tune.ui.work.opening import Opening
@@ -40,6 +42,7 @@ class Suggesting(QObject):
         self._is_wanted = self._is_looking = self._is_closed = False
         # asked once an image is ready: what is recalled belongs to the inference thread
         self._knows_part = self._has_masks = False
+        self._in_front: Suggestion | None = None  # as it was made
         self._surveying = Surveying(place, opening, self)
         self._training = TrainingHead(place, self)
         self._training.trained.connect(self._on_trained)
@@ -53,7 +56,7 @@ class Suggesting(QObject):
         self._view.action.connect(self._on_view_action)
         self._view.kind_chosen.connect(self._on_kind_chosen)
         self._view.order_chosen.connect(self._on_order_chosen)
-        self._session.object_changed.connect(self.refresh)
+        self._session.object_changed.connect(self._on_object_changed)
         self._session.annotations_changed.connect(self._offer_labels)
         self._session.classes_changed.connect(self._offer_labels)
         self._session.state.events.weights_version.connect(self._tell_weights)
@@ -65,7 +68,7 @@ class Suggesting(QObject):
         """Stop listening."""
         self._is_closed = True
         self._training.close()
-        self._session.object_changed.disconnect(self.refresh)
+        self._session.object_changed.disconnect(self._on_object_changed)
         self._session.annotations_changed.disconnect(self._offer_labels)
         self._session.classes_changed.disconnect(self._offer_labels)
         self._session.state.events.weights_version.disconnect(self._tell_weights)
@@ -196,6 +199,14 @@ class Suggesting(QObject):
         self._place.complain(error)
 
     # ---------------------------------------------------------------- showing
+
+    def _on_object_changed(self, current: OpenObject) -> None:
+        """Let a suggestion be seen when it comes, wherever the person looked before."""
+        before, layers = self._in_front, self._place.layers
+        self._in_front = current.suggestion if current.is_suggestion else None
+        if self._in_front not in (None, before) and layers.is_open:
+            bring_into_view(self._place.viewer, layers.image, self._in_front.bbox)
+        self.refresh()
 
     def refresh(self, *_: object) -> None:
         """Show where the review is."""
