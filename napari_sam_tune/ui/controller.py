@@ -40,7 +40,6 @@ from napari_sam_tune.ui.remembered import load_folded, save_folded
 from napari_sam_tune.ui.servers import address_of, runner_of
 from napari_sam_tune.ui.views.look import Look
 from napari_sam_tune.ui.views.notice import Notice
-from napari_sam_tune.ui.views.start import Choices
 from napari_sam_tune.ui.work.work import Work
 from napari_sam_tune.ui.work.workplace import Workplace
 
@@ -57,6 +56,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.ui.loading import FindImages, Opened
     from napari_sam_tune.ui.recent import Recent
     from napari_sam_tune.ui.views.panel import Panel
+    from napari_sam_tune.ui.views.start import Choices
 
 
 class Controller(QObject):
@@ -150,7 +150,7 @@ class Controller(QObject):
 
     def resume(self, recent: Recent) -> None:
         """Go on with what was labelled before."""
-        choices = Choices(recent.project, recent.model, recent.device)
+        choices = self.panel.start.choices_for(recent)
         self.panel.start.show_choices(choices)
         self._load(recent.project, partial(find_images, folder=recent.folder), choices)
 
@@ -171,11 +171,9 @@ class Controller(QObject):
 
     def _begin(self, make_queue: Callable[[], ImageQueue]) -> None:
         try:
-            queue = make_queue()
+            self._open_queue(make_queue())
         except SamTuneError as error:
-            self.panel.notice.show_notice(Notice(str(error), "error"))
-            return
-        self._open_queue(queue)
+            self._on_load_failed(error)
 
     def _open_queue(self, queue: ImageQueue) -> None:
         self._load(queue.home, lambda _: queue, self.panel.start.choices())
@@ -296,8 +294,10 @@ class Controller(QObject):
         """Close the project and show the start view again."""
         if self._is_closed:
             return
+        if self.work is not None:
+            self.panel.show_closing()
         self._stop_work()
-        self.panel.start.show_choices(Choices())
+        self.panel.start.show_chosen()
         self._going_on.show()
         self.panel.show_start()
         self._on_viewer_layers_changed()

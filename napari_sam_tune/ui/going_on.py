@@ -7,7 +7,7 @@ from functools import partial
 from time import time
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, QTimer
 from qtpy.QtGui import QImage
 
 from napari_sam_tune.ui.background import Background
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from napari_sam_tune.ui.work.read_image import ReadImage
     from napari_sam_tune.ui.work.work import Work
 
+MOMENT_MS = 400
+"""What takes longer than this is said to be going on."""
+
 
 class GoingOn(QObject):
     """Fills the list on the start view; the disk is asked beside the viewer's thread.
@@ -39,11 +42,23 @@ class GoingOn(QObject):
         super().__init__(parent)
         self._view, self._background = view, Background(self)
         self._now: tuple[Work, Recent] | None = None
+        self._moment = QTimer(self)
+        self._moment.setSingleShot(True)
+        self._moment.timeout.connect(partial(view.show_reading, True))
         view.recent_forgotten.connect(self._on_forgotten)
 
     def show(self) -> None:
         """Offer what was labelled last."""
-        self._background.submit("load", _load_with_pictures, self._view.show_recent, _pass_over)
+        self._moment.start(MOMENT_MS)
+        self._background.submit("load", _load_with_pictures, self._on_loaded, self._on_not_loaded)
+
+    def _on_loaded(self, recent: list[tuple[Recent, QImage]]) -> None:
+        self._on_not_loaded()
+        self._view.show_recent(recent)
+
+    def _on_not_loaded(self, _: object = None) -> None:
+        self._moment.stop()
+        self._view.show_reading(False)
 
     def follow(self, work: Work, choices: Choices) -> None:
         """Remember a project that was opened just now."""
@@ -59,6 +74,7 @@ class GoingOn(QObject):
 
     def close(self) -> None:
         """Offer nothing any more."""
+        self._moment.stop()
         self._background.close()
 
     def _remember(self) -> None:

@@ -1232,6 +1232,10 @@
         <translation>レビュー</translation>
     </message>
     <message>
+        <source>Closing the project…</source>
+        <translation>プロジェクトを閉じています…</translation>
+    </message>
+    <message>
         <source>There is nothing to export yet: accept a mask first.</source>
         <translation>エクスポートするものがありません。先にマスクを確定してください。</translation>
     </message>
@@ -1370,6 +1374,10 @@
     <message>
         <source>Go on with</source>
         <translation>続きから</translation>
+    </message>
+    <message>
+        <source>Reading what you labelled last…</source>
+        <translation>最近ラベル付けしたプロジェクトを調べています…</translation>
     </message>
     <message>
         <source>Images in viewer ({count})</source>
@@ -1734,8 +1742,24 @@
         <translation>欠陥をクリックするか、枠で囲んでください。</translation>
     </message>
     <message>
+        <source>Draw along a crack, or around a defect.</source>
+        <translation>クラックに沿って、または欠陥を囲んでなぞってください。</translation>
+    </message>
+    <message>
+        <source>Paint over a defect.</source>
+        <translation>欠陥を塗ってください。</translation>
+    </message>
+    <message>
+        <source>There is nothing to erase yet.</source>
+        <translation>まだ消すものがありません。</translation>
+    </message>
+    <message>
         <source>Click on the next defect, or press {key}: done.</source>
         <translation>次の欠陥をクリックするか、{key}で完了します。</translation>
+    </message>
+    <message>
+        <source>Draw along the next crack or around the next defect, or press {key}: done.</source>
+        <translation>次のクラックに沿って、または次の欠陥を囲んでなぞるか、{key}で完了にしてください。</translation>
     </message>
     <message>
         <source>A suggestion: accept, reject or correct it.</source>
@@ -1832,6 +1856,10 @@
     <message>
         <source>{missing}, then a round of learning starts.</source>
         <translation>{missing}で、学習を始めます。</translation>
+    </message>
+    <message>
+        <source>Learnt from {masks:,} masks. Your first clicks in {places} places will tell whether that helps.</source>
+        <translation>マスク{masks:,}個から学習しました。{places}か所で最初のクリックをすると、効果がわかります。</translation>
     </message>
     <message>
         <source>Learnt from {masks:,} masks. Your first clicks on {images} images will tell whether that helps.</source>

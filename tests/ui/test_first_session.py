@@ -18,6 +18,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
     QAbstractButton,
     QApplication,
+    QComboBox,
     QFileDialog,
     QInputDialog,
     QLabel,
@@ -32,6 +33,7 @@ from quick_rounds import QUICK
 from walking import faults, unreadable
 
 from napari_sam_tune.ui.export.exporting import Exporting
+from napari_sam_tune.ui.recent import load_recent
 from napari_sam_tune.ui.views.learnt_chart import LearntChart
 from napari_sam_tune.ui.views.recent_row import RecentRow
 
@@ -480,8 +482,13 @@ def _come_back(me: Person, blobs: Blobs) -> None:
     me.wait(lambda: me.reads(f"6 masks · {strftime('%d %b')}"))
     assert not row.findChild(QLabel).pixmap().isNull()  # of the image that was open
     me.looks("go on with")
+    where = next(box for box in me.panel.start.findChildren(QComboBox) if box.findData("cpu") >= 0)
+    assert where.currentText() == "Automatic"
+    where.setCurrentIndex(where.findData("cpu"))
+    where.activated.emit(where.currentIndex())
     me.click_on(row.open)
     me.wait_ready()
+    assert load_recent()[0].device == "cpu"
     assert (me.session.state.image_id, me.session.state.label) == before
     assert (me.layers.accepted.data == accepted).all()
     assert me.reads("2 masks on it")

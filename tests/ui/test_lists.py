@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_sam_tune.core.errors import ImageError
+from napari_sam_tune.ui import going_on
 from napari_sam_tune.ui.thumbnails import Thumbnails, thumbnail_of_object
 from napari_sam_tune.ui.views.attribute_editor import AttributeEditor, AttributeRow
 from napari_sam_tune.ui.views.image_page import ImagePage
+from napari_sam_tune.ui.views.learning import LearningSnapshot
+from napari_sam_tune.ui.views.list_page import Filter
 from napari_sam_tune.ui.views.reviewing import Field, ReviewSnapshot, ReviewView
 from napari_sam_tune.ui.views.rows import ListRow
 
 SHIFT, CTRL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
 
 
-def test_masks_are_found_gone_to_given_another_class_and_reviewed(desk, blobs):
+def test_masks_are_found_gone_to_given_another_class_and_reviewed(desk, blobs, monkeypatch):
     desk.viewer.window._qt_window.resize(1366, 768)
     desk.open(blobs.folder)
     session, panel, page = desk.session, desk.panel, desk.panel.masks
@@ -104,8 +109,23 @@ def test_masks_are_found_gone_to_given_another_class_and_reviewed(desk, blobs):
     desk.hand.press(Qt.Key.Key_Escape)
     assert desk.work.selecting.ids == ()
     _delete_what_cannot_be_opened(desk, blobs.folder / "part 1.png", scratch.id)
+    panel.images._words.setText("what is searched for in one project")
+    page._states.setCurrentIndex(1)
+    said, is_read = [], threading.Event()
+    panel.notice.changed.connect(lambda: said.append(desk.said))
+    panel.learning.show_learning(LearningSnapshot(gain="Learnt: first clicks score .85."))
+    monkeypatch.setattr(going_on, "MOMENT_MS", 0)
+    monkeypatch.setattr(going_on, "load_recent", lambda: is_read.wait() and [])
     panel.image.leave.emit()
+    assert "Closing the project…" in said
+    assert not desk.reads("first clicks score")
+    assert not panel.image.line.text()
+    assert not panel.image.buttons["done"].isEnabled()
+    desk.wait(lambda: desk.reads("Reading what you labelled last…"))
+    is_read.set()
+    desk.wait(lambda: not desk.reads("Reading what you labelled last…"))
     assert page.view.rows == panel.images.view.rows == ()
+    assert page.filter == panel.images.filter == Filter()
 
 
 def _awaited(desk):

@@ -280,6 +280,9 @@ def test_a_gain_that_was_shown_stays_or_is_said_to_be_gone():
     gone = say(learnt(5, 0.81, 0.81), report=report(0.7, 0.76), gained=True)
     assert "no gain just now; first clicks score .81" in gone
     assert "score .76 by version 1, were .70" in gone  # judged once, so it stays
+    too_few = Learnt(4, 1)
+    assert "clicks on 3 images will tell" in round_words.worth(too_few)
+    assert "clicks in 3 places will tell" in round_words.worth(too_few, in_places=True)
     assert "any more" in round_words.worth(learnt(5, 0.81, 0.81), gained=True)
     assert "not help here yet" in round_words.worth(learnt(5, 0.81, 0.81))
 

@@ -97,7 +97,7 @@ def test_a_server_does_the_work_goes_and_comes_back(desk, blobs, tmp_path, monke
         desk.controller.leave()
 
         # one that is gone keeps nobody from opening a project
-        desk.panel.start.show_choices(Choices(device=f"server:{between.address}"))
+        assert desk.panel.start.choices() == Choices(device=f"server:{between.address}")
         desk.panel.start.folder_chosen.emit(blobs.folder)
         desk.wait_ready()
         desk.wait(lambda: "server does not answer" in desk.said)

@@ -164,6 +164,14 @@ class ImageView(_ActionView):
         section.body.addWidget(Row(previous, following, columns=2))
         section.body.addWidget(Row(self._done, self._empty, columns=2))
         self._column.addWidget(section)
+        self.show_no_image()
+
+    def show_no_image(self) -> None:
+        """Show that no image is open yet."""
+        self._name.setText("")
+        self.line.setText("")
+        for button in (self._done, self._empty):
+            button.setChecked(False)
         for button in self.buttons.values():
             button.allow(False, tr(_NO_IMAGE))
 

@@ -113,6 +113,13 @@ class ListPage(QWidget):
     def _value(self) -> ValueRange | None:
         return self._offered[self._values.currentIndex()]
 
+    def list_all(self) -> None:
+        """Leave nothing out any more."""
+        self._words.clear()
+        for choice in (self._labels, self._states, self._values):
+            choice.setCurrentIndex(0)
+        self.list_rows()
+
     def offer_labels(self, labels: Iterable[str]) -> None:
         """Offer to list one of these classes alone."""
         wanted, chosen = [_ANY, *labels], self._labels.currentData()

@@ -23,9 +23,9 @@ from napari_sam_tune.ui.views.helping import HelpingView
 from napari_sam_tune.ui.views.history import HistoryView
 from napari_sam_tune.ui.views.image_page import ImagePage
 from napari_sam_tune.ui.views.labelling import ImageView, ObjectView
-from napari_sam_tune.ui.views.learning import LearningView
+from napari_sam_tune.ui.views.learning import LearningSnapshot, LearningView
 from napari_sam_tune.ui.views.look import Look, stylesheet
-from napari_sam_tune.ui.views.notice import NoticeBar
+from napari_sam_tune.ui.views.notice import Notice, NoticeBar
 from napari_sam_tune.ui.views.object_page import ObjectPage
 from napari_sam_tune.ui.views.row import Row
 from napari_sam_tune.ui.views.stack_view import StackView
@@ -111,7 +111,15 @@ class Panel(QWidget):
     def show_start(self) -> None:
         """Show the empty state; what was said of a project that is closed is true no more."""
         self.notice.show_notice(None)
+        self.image.show_no_image()
+        self.learning.show_learning(LearningSnapshot())
         self._show_page(0)
+
+    def show_closing(self) -> None:
+        """Say, before that takes its time, that a project is being closed."""
+        self.notice.show_notice(Notice(tr("Closing the project…"), busy=True))
+        self.layout().activate()
+        self.repaint()  # now: the viewer's thread is about to be busy
 
     def show_work(self) -> None:
         """Show the labelling views."""

@@ -82,6 +82,9 @@ class StartView(QWidget):
         self._home_of_viewer: Path | None = None
         self._home_of_samples: Path | None = None
         self._runs_on = "auto"
+        # what a person chose, by the fields of `Choices`
+        self._chosen: dict[str, str] = {}
+        self._is_model_new = False
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
@@ -96,6 +99,11 @@ class StartView(QWidget):
             )
         )
         self._recent = Section(mark("Go on with"), folds=False)
+        self._rows = QVBoxLayout()
+        self._recent.body.addLayout(self._rows)
+        self._reading = Text(tr("Reading what you labelled last…"), "quiet")
+        self._reading.hide()
+        self._recent.body.addWidget(self._reading)
         column.addWidget(self._recent)
         column.addWidget(self._images())
         column.addWidget(self._options())
@@ -123,6 +131,22 @@ class StartView(QWidget):
             self._add_server(server)
         self._device.setCurrentIndex(max(0, self._device.findData(choices.device)))
         self._runs_on = self._device.currentData()
+
+    def show_chosen(self) -> None:
+        """Show what a person chose here, for whatever is opened next."""
+        self._is_model_new = False
+        self.show_choices(Choices(None, **self._chosen))
+
+    def choices_for(self, recent: Recent) -> Choices:
+        """Return with what to go on: where a person chose so here, else as it was labelled.
+
+        Where the model runs is a matter of the computer, and counts for all that is opened. A model
+        chosen for one project says nothing of the others: it counts until something is opened.
+        """
+        before = {"model": recent.model, "device": recent.device}
+        counts = before if self._is_model_new else ("device",)
+        chosen = {name: value for name, value in self._chosen.items() if name in counts}
+        return Choices(recent.project, **before | chosen)
 
     def show_images_in_viewer(self, count: int, home: Path) -> None:
         """Say how many images the viewer holds, and where their project goes."""
@@ -161,15 +185,23 @@ class StartView(QWidget):
 
     def show_recent(self, recent: Sequence[tuple[Recent, QImage]]) -> None:
         """Offer to go on with these, each with its thumbnail."""
-        while (item := self._recent.body.takeAt(0)) is not None:
+        while (item := self._rows.takeAt(0)) is not None:
             item.widget().deleteLater()
         for one, picture in recent:
-            self._recent.body.addWidget(self._row(one, picture))
-        self._recent.setVisible(bool(recent))
+            self._rows.addWidget(self._row(one, picture))
+        self._show_recent()
         # The likeliest thing to do is the one that stands out.
         self._folder.setProperty("role", "wide" if recent else "primary")
         self._folder.style().unpolish(self._folder)
         self._folder.style().polish(self._folder)
+
+    def show_reading(self, is_going_on: bool) -> None:
+        """Say that it is being found out what there is to go on with, or no more."""
+        self._reading.setVisible(is_going_on)
+        self._show_recent()
+
+    def _show_recent(self) -> None:
+        self._recent.setVisible(self._rows.count() > 0 or not self._reading.isHidden())
 
     def _row(self, recent: Recent, picture: QImage) -> RecentRow:
         row = RecentRow(recent, picture)
@@ -250,6 +282,7 @@ class StartView(QWidget):
 
     def _on_model_activated(self, index: int) -> None:
         if self._model.itemData(index) != "":
+            self._note_model()
             return
         path, _ = QFileDialog.getOpenFileName(
             self, tr("Weights file"), "", tr("SAM weights") + " (*.pth *.pt *.safetensors)"
@@ -257,10 +290,14 @@ class StartView(QWidget):
         if path:
             self._add_file(path)
         self._model.setCurrentIndex(self._model.findData(path) if path else 0)
+        self._note_model()
+
+    def _note_model(self) -> None:
+        self._chosen["model"], self._is_model_new = self._model.currentData(), True
 
     def _on_device_activated(self, index: int) -> None:
         if self._device.itemData(index) != "":
-            self._runs_on = self._device.itemData(index)
+            self._runs_on = self._chosen["device"] = self._device.itemData(index)
             return
         dialog = ServerDialog(check_server, self)
         known = load_servers()
@@ -269,7 +306,7 @@ class StartView(QWidget):
         if dialog.exec():
             save_server(dialog.address, dialog.token)
             self._add_server(dialog.address)
-            self._runs_on = PREFIX + dialog.address
+            self._runs_on = self._chosen["device"] = PREFIX + dialog.address
         dialog.deleteLater()
         self._device.setCurrentIndex(max(0, self._device.findData(self._runs_on)))
 

@@ -358,10 +358,11 @@ class Annotating(QObject):
         """Show the object in progress on the panel."""
         layers, state, current = self._place.layers, self._session.state, self._session.open_object
         mode = str(layers.proposal.mode) if layers.is_open else "pan_zoom"
+        tool: Tool = _TOOLS.get(mode, "stroke" if self.drawing.is_on else "click")
         candidates = 0 if current.proposal is None else len(current.proposal.candidates)
         self._place.panel.object.show_object(
             ObjectSnapshot(
-                headline=self._headline(current),
+                headline=self._headline(current, tool),
                 can_accept=self.asking.is_asking or self._can_accept(current),
                 is_open=not current.is_empty,
                 candidates=candidates,
@@ -369,7 +370,7 @@ class Annotating(QObject):
                 has_earlier=self.asking.compared is not None and not self.asking.is_asking,
                 can_undo=state.can_undo,
                 can_redo=state.can_redo,
-                tool=_TOOLS.get(mode, "stroke" if self.drawing.is_on else "click"),
+                tool=tool,
                 picking=self._picking,
                 has_image=layers.is_open and state.image_id is not None,
                 accepted=self._accepted,
@@ -384,17 +385,16 @@ class Annotating(QObject):
         return self._opening.is_seen(layers.world_of(current.placed))
 
     def _count_accepted(self, *_: object) -> None:
-        image_id = self._session.state.image_id
-        here = () if image_id is None else self._session.project.annotations(image_id)
-        self._accepted = len(here)
+        image_id, project = self._session.state.image_id, self._session.project
+        self._accepted = 0 if image_id is None else len(project.annotations(image_id))
         self.refresh()
 
-    def _headline(self, current: OpenObject) -> str:
+    def _headline(self, current: OpenObject, tool: Tool) -> str:
         if self._picking is not None:
             if self._picking == "reopen":
                 return tr("Click on the accepted mask to correct.")
             return tr("Click on the accepted mask to delete.")
         if not (opening := self._opening).is_ready:
             return not_ready(is_shown=opening.is_shown)
-        image_id, key = self._session.state.image_id, self._place.panel.keys["done"]
-        return headline(current, self._session.project, image_id, key)
+        session, key = self._session, self._place.panel.keys["done"]
+        return headline(current, session.project, session.state.image_id, tool, key)

@@ -263,7 +263,7 @@ class FineTuning(QObject):
         state, preferences = self._session.state, self._place.preferences
         past = self._session.answerer.learnt_history.points
         self._gained |= any(map(round_words.gains, past))
-        learnt = round_words.worth(state.learnt, gained=self._gained)
+        learnt = round_words.worth(state.learnt, gained=self._gained, in_places=self._in_places)
         points = tuple(
             LearntPoint(one.masks, one.without, one.with_it) for one in (past if learnt else ())
         )
@@ -282,6 +282,15 @@ class FineTuning(QObject):
         )
         self._place.panel.learning.show_learning(self._shown)
         self._place.panel.helping.show_learnt(learnt, points)
+
+    @property
+    def _in_places(self) -> bool:
+        """Whether the open image is so large that it is answered, and learnt from, in windows."""
+        from napari_sam_tune.core.answers.encoding import is_large  # with the model's code
+
+        session = self._session
+        is_open = session.state.image_id is not None
+        return is_open and is_large(session.objects.shape, session.predictor.input_side)
 
     def _gain(self, version: str) -> str:
         """Say what learning gains, in a few words."""

@@ -88,13 +88,14 @@ class Listing(QObject):
             signal.connect(self.refresh_soon)
 
     def close(self) -> None:
-        """Stop listening and reading; nothing of the project stays in the lists."""
+        """Stop listening and reading; nothing of the project stays in the lists and filters."""
         for signal in self._signals():
             signal.disconnect(self.refresh_soon)
         self._soon.stop()
         self._background.close()
         self._pictures.close()
         for page in (self._masks, self._images):
+            page.list_all()
             page.show_rows(())
             page.view.thumbnail = no_thumbnail
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_sam_tune.core.texts.wording import tr
+from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.work.stages import READING
 
 if TYPE_CHECKING:
@@ -12,22 +12,39 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.prompts import Proposal
     from napari_sam_tune.core.session.open_object import OpenObject
     from napari_sam_tune.ui.canvas.layers import LabellingLayers
+    from napari_sam_tune.ui.views.labelling import Tool
 
 
-def headline(current: OpenObject, project: Project, image_id: str | None, done_key: str) -> str:
+_BEGIN = {
+    "click": mark("Click on a defect, or draw a box around it."),
+    "stroke": mark("Draw along a crack, or around a defect."),
+    "brush": mark("Paint over a defect."),
+    "eraser": mark("There is nothing to erase yet."),
+}
+_GO_ON = _BEGIN | {
+    "click": mark("Click on the next defect, or press {key}: done."),
+    "stroke": mark("Draw along the next crack or around the next defect, or press {key}: done."),
+}
+"""What to do where no object is in progress, by tool; and the same once there are masks."""
+
+
+def headline(
+    current: OpenObject, project: Project, image_id: str | None, tool: Tool, done_key: str
+) -> str:
     """Say where an object is, and what to do next.
 
     Args:
         current: the object.
         project: that it belongs to.
         image_id: of the open image.
+        tool: what the mouse does.
         done_key: the key that marks the image as done.
 
     """
     if current.is_empty:
         if image_id is None or project.is_done(image_id) or not project.annotations(image_id):
-            return tr("Click on a defect, or draw a box around it.")
-        return tr("Click on the next defect, or press {key}: done.", key=done_key)
+            return tr(_BEGIN[tool])
+        return tr(_GO_ON[tool], key=done_key)
     if current.is_suggestion:
         return tr("A suggestion: accept, reject or correct it.")
     if current.correction is not None:

@@ -23,12 +23,13 @@ _FEWEST_LEARNT: Final = 3
 _BY_ITSELF: Final = mark("{missing}, then a round of learning starts.")
 
 
-def worth(learnt: Learnt | None, *, gained: bool = False) -> str:
+def worth(learnt: Learnt | None, *, gained: bool = False, in_places: bool = False) -> str:
     """Say in one sentence what learning at every accept is worth; "" until there is something.
 
     Args:
         learnt: what it is worth now.
         gained: it was worth something before: a gain that is gone is said to be.
+        in_places: the image is a large one, of which each place counts as an image.
 
     """
     if learnt is None or learnt.masks < _FEWEST_LEARNT:
@@ -38,6 +39,13 @@ def worth(learnt: Learnt | None, *, gained: bool = False) -> str:
             "Learnt from {masks:,} masks. Whether that helps is said when your first clicks have "
             "been judged.",
             masks=learnt.masks,
+        )
+    if not learnt.judged and in_places:
+        return tr(
+            "Learnt from {masks:,} masks. Your first clicks in {places} places will tell whether "
+            "that helps.",
+            masks=learnt.masks,
+            places=LEAST_IMAGES,
         )
     if not learnt.judged:
         return tr(
