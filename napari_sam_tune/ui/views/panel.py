@@ -23,7 +23,7 @@ from napari_sam_tune.ui.views.helping import HelpingView
 from napari_sam_tune.ui.views.history import HistoryView
 from napari_sam_tune.ui.views.image_page import ImagePage
 from napari_sam_tune.ui.views.labelling import ImageView, ObjectView
-from napari_sam_tune.ui.views.learning import LearningSnapshot, LearningView
+from napari_sam_tune.ui.views.learning import CurveSnapshot, LearningSnapshot, LearningView
 from napari_sam_tune.ui.views.look import Look, stylesheet
 from napari_sam_tune.ui.views.notice import Notice, NoticeBar
 from napari_sam_tune.ui.views.object_page import ObjectPage
@@ -113,6 +113,7 @@ class Panel(QWidget):
         self.notice.show_notice(None)
         self.image.show_no_image()
         self.learning.show_learning(LearningSnapshot())
+        self.learning.show_curve(CurveSnapshot())
         self._show_page(0)
 
     def show_closing(self) -> None:

@@ -282,18 +282,19 @@ class StartView(QWidget):
 
     def _on_model_activated(self, index: int) -> None:
         if self._model.itemData(index) != "":
-            self._note_model()
+            self._choose_model(self._model.itemData(index))
             return
         path, _ = QFileDialog.getOpenFileName(
             self, tr("Weights file"), "", tr("SAM weights") + " (*.pth *.pt *.safetensors)"
         )
         if path:
             self._add_file(path)
-        self._model.setCurrentIndex(self._model.findData(path) if path else 0)
-        self._note_model()
+            self._choose_model(path)
+        model = self._chosen.get("model", STARTER)
+        self._model.setCurrentIndex(self._model.findData(model))
 
-    def _note_model(self) -> None:
-        self._chosen["model"], self._is_model_new = self._model.currentData(), True
+    def _choose_model(self, model: str) -> None:
+        self._chosen["model"], self._is_model_new = model, True
 
     def _on_device_activated(self, index: int) -> None:
         if self._device.itemData(index) != "":

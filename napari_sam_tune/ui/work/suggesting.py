@@ -144,6 +144,7 @@ class Suggesting(QObject):
 
     def _on_leaving(self) -> None:
         self._is_looking = self._knows_part = False
+        self._in_front = None
         self._place.inference.forget(Kind.SUGGEST)
 
     def _on_order_chosen(self, surest_first: bool) -> None:
