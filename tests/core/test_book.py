@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from napari_sam_tune.cli import app
 from napari_sam_tune.core.models.checkpoints import load_model
+from napari_sam_tune.core.models.weights_file import is_head
 from napari_sam_tune.core.project.project import Project
 
 if TYPE_CHECKING:
@@ -208,11 +209,16 @@ def _quicker(words: list[str]) -> list[str]:
     words = ["lora.rank=2,8" if word.startswith("lora.rank=2,") else word for word in words]
     if verb in ("train", "sweep"):
         words += [part for name, n in QUICK.items() for part in ("--set", f"{name}={n}")]
-    if verb == "evaluate":
+    if verb == "evaluate" and not _judges_a_head(words):
         words += ["--limit", "2"]
     if verb == "simulate":
         words += ["--limit", "1", "--max-clicks", "2"]
     return words
+
+
+def _judges_a_head(words: list[str]) -> bool:
+    """Say whether an evaluation is of a promptless head, which looks at whole images."""
+    return "--weights" in words and is_head(load_file(words[words.index("--weights") + 1]))
 
 
 def _fine_tuned(folder: Path) -> None:

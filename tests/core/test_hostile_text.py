@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -491,6 +492,7 @@ def test_a_signal_ends_a_verb_tidily_and_in_a_sentence(
 
     def stop(*_: object, **__: object) -> None:
         os.kill(os.getpid(), number)
+        time.sleep(60)  # until it is heard: another thread may have been given it
 
     monkeypatch.setattr(publishing, "publish_folder", stop)
     arguments = ["export", "masks", str(project.path), "--format", "yolo"]

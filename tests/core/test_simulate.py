@@ -138,7 +138,7 @@ def test_objects_of_a_mask(tmp_path: Path) -> None:
 def test_bad_folders_are_named(folder: Path) -> None:
     with pytest.raises(SamTuneError, match="No image in"):
         read_pairs(folder / "images", folder)
-    with pytest.raises(SamTuneError, match="no column 'colour'"):
+    with pytest.raises(SamTuneError, match="has no column colour"):
         read_pairs(
             folder / "images",
             folder / "masks",
