@@ -104,9 +104,8 @@ class Controller(QObject):
             self.open_project(folder)
         else:  # listed beside the viewer: there may be very many, or they lie far away
             self.panel.start.setEnabled(False)
-            self.panel.notice.show_notice(
-                Notice(tr("Looking for images in the folder…"), busy=True)
-            )
+            looking = Notice(tr("Looking for images in the folder…"), busy=True)
+            self.panel.notice.show_notice(looking)
             find = partial(folder_queue, folder)
             self._background.submit("folder", find, self._open_queue, self._on_not_listed)
 
@@ -209,8 +208,7 @@ class Controller(QObject):
             self.guiding.come_back()
             return
         self._say_of(project, queue, session.notice)
-        image_id = project.place().get("image_id")
-        if isinstance(image_id, str):
+        if isinstance(image_id := project.place().get("image_id"), str):
             queue.go_to(image_id)
         place = Workplace(
             viewer=self.viewer,

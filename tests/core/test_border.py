@@ -52,12 +52,12 @@ def test_a_mask_beside_its_place_or_of_another_size_comes_closer_with_clicks(
 
 def test_what_lies_beyond_the_border_is_none_of_its_business():
     mask = PlacedMask.of(disc(48, 48, 10))
-    assert first_at_border(mask, Prompt(((48, 48), (60, 48)), (1, 1))) == 1
-    assert first_at_border(mask, Prompt(((48, 55),), (0,))) == 0
-    assert first_at_border(mask, Prompt(((48, 48),), (1,))) is None  # it agrees
-    assert first_at_border(mask, Prompt(((80, 48),), (1,))) is None  # something else is meant
-    assert first_at_border(mask, Prompt(((48, 48),), (0,))) is None
-    assert first_at_border(PlacedMask.empty((SIDE, SIDE)), Prompt(((48, 48),), (1,))) is None
+    assert first_at_border(mask, Prompt(((48, 48), (60, 48)), (1, 1)), 0.35) == 1
+    assert first_at_border(mask, Prompt(((48, 55),), (0,)), 0.35) == 0
+    assert first_at_border(mask, Prompt(((48, 48),), (1,)), 0.35) is None  # it agrees
+    assert first_at_border(mask, Prompt(((80, 48),), (1,)), 0.35) is None  # something else is meant
+    assert first_at_border(mask, Prompt(((48, 48),), (0,)), 0.35) is None
+    assert first_at_border(PlacedMask.empty((SIDE, SIDE)), Prompt(((48, 48),), (1,)), 0.35) is None
 
 
 def test_clicks_made_before_hold_the_border_where_it_is():
@@ -106,3 +106,25 @@ def test_clicks_on_a_mask_taken_up_again_correct_it_and_a_box_draws_it_anew(tmp_
         (kept,) = [session.accept()]
         assert kept.predicted_iou is None
         assert (kept.mask == one.mask).all()
+
+
+def test_the_fifth_click_beside_the_border_moves_it_where_clicks_are_heeded(tmp_path):
+    image = np.where(disc(48, 48, 14), 200, 60).astype(np.uint8)
+    predictor = Predictor.from_checkpoint("starter", device="cpu")
+    with Session(Project.open(tmp_path / "p"), predictor, zoom=False) as session:
+        session.open_image(image, "disc")
+        prompt = Prompt(((48, 48),), (1,))
+        for x, y in ((44, 48), (52, 48), (48, 44)):
+            session.propose(prompt)
+            prompt = prompt.add_point(x, y, 1)
+        shown = session.propose(prompt)
+        assert shown.moved_from is None
+        beyond = int(np.flatnonzero(shown.mask[48])[-1]) + 2
+        prompt = prompt.add_point(beyond, 48, 1)
+        moved = session.propose(prompt)
+        assert moved.moved_from == shown.placed
+        assert moved.placed.covers(48, beyond)
+        assert (moved.mask & shown.mask).sum() > 0.98 * shown.placed.area
+        session.undo()
+        session.chain.heeds = False
+        assert session.propose(prompt).own_logits is not None  # the model drew it anew

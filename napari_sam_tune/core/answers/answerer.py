@@ -218,12 +218,9 @@ class Answerer:
 
         """
         self.require_open(request.image_id)
+        seen, near = request.seen, request.is_nearly_right
         proposal = self.chain.ask(
-            request.prompt,
-            request.previous,
-            seen=request.seen,
-            on_record=True,
-            is_nearly_right=request.is_nearly_right,
+            request.prompt, request.previous, seen=seen, on_record=True, is_nearly_right=near
         )
         if request.previous is None and request.prompt.mask is None:
             proposal = replace(proposal, class_guess=self._class_of(proposal))
@@ -369,12 +366,10 @@ class Answerer:
     def apply_swap(self) -> bool:
         """Load the version in use into the predictor if it is not there yet.
 
-        Returns whether weights were swapped. Where the encoder changed, the open image is shown to
-        it anew; the round has left its embedding.
+        Returns whether weights were swapped; a changed encoder is shown the open image anew.
 
         Raises:
-            ProjectError: the version cannot be read.
-            ImageError: the open image, which is read in parts, cannot be read.
+            ProjectError, ImageError: the version, or the open large image, cannot be read.
             CheckpointError: the version does not fit the model.
 
         """

@@ -1,17 +1,19 @@
 """Clicks beside the border of a mask that is nearly right: they move the border.
 
-A model that is asked anew draws something else, and a mask that was carried, accepted before or
-recalled is mostly wrong by a pixel or two. Who clicks in the middle of what is missing, or of what
-is too much, says where the border is: as far beyond the click as it is now before it. By how much
-the border is off is taken as a Gaussian process over the mask's signed distance and the clicks as
-observations of it; its posterior mean (simple kriging; Rasmussen and Williams 2006, chapter 2)
-moves the border. The covariance has three parts: what is near a click is off alike, and the whole
-mask may have been put beside its place or drawn at another size, so that one click on the right
-also moves the border on the left. What was clicked before stays where it is.
+A model that is asked anew draws something else, and a mask that was carried or accepted before is
+mostly wrong by a pixel or two; so is one that several clicks have been spent on. Who clicks in the
+middle of what is missing, or of what is too much, says where the border is: as far beyond the click
+as it is now before it. By how much the border is off is taken as a Gaussian process over the mask's
+signed distance and the clicks as observations of it; its posterior mean (simple kriging; Rasmussen
+and Williams 2006, chapter 2) moves the border. The covariance has three parts: what is near a click
+is off alike, and the whole mask may have been put beside its place or drawn at another size, so
+that one click on the right also moves the border on the left. What was clicked before stays where
+it is.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.prompts import Prompt
 
     Numbers = NDArray[np.float64]
+    Places = NDArray[np.int_]
 
 _NEAR: Final = 0.7
 """Variance, of 1 in all, of what is off near a click."""
@@ -41,15 +44,15 @@ _DOUBT: Final = (0.03, 2.0)
 of the click's distance from the border, in radii."""
 _LEAST: Final = 0.75
 """Px from the border at which a click lies on its own side at least."""
-_FARTHEST: Final = (2.0, 0.35)
-"""Px, and share of that radius, from the border at which a click still speaks of it."""
-_LARGEST: Final = 2**22
-"""Px of the box of a mask whose border is moved, at most."""
+_FARTHEST: Final = 2.0
+"""Px from the border at which a click still speaks of it, beside a share of that radius."""
+_LARGEST: Final = 2**19
+"""Px of the box of a mask whose border is moved, at most: a tenth of a second."""
 _SMOOTH: Final = 1.0
 """Px over which the direction of the border is averaged."""
 
 
-def first_at_border(mask: PlacedMask, prompt: Prompt) -> int | None:
+def first_at_border(mask: PlacedMask, prompt: Prompt, share: float) -> int | None:
     """Return which click of a prompt is the first that a mask does not follow.
 
     None where it follows all, where one speaks of more than the border, and of masks so large that
@@ -58,11 +61,13 @@ def first_at_border(mask: PlacedMask, prompt: Prompt) -> int | None:
     Args:
         mask: what is shown.
         prompt: its clicks.
+        share: how far from the border a click may be to speak of it, two px aside, in radii of a
+            disc of the mask's area.
 
     """
     if mask.bbox is None or area(mask.bbox) > _LARGEST:
         return None
-    room = int(np.ceil(_FARTHEST[0] + _FARTHEST[1] * _radius(mask)))
+    room = int(np.ceil(_FARTHEST + share * _radius(mask)))
     found = []
     for number, ((x, y), label) in enumerate(zip(prompt.points, prompt.labels, strict=True)):
         row, column = round(y), round(x)
@@ -98,41 +103,69 @@ def move_border(mask: PlacedMask, prompt: Prompt, since: int = 0) -> PlacedMask:
     if not clicks:
         return mask
     rows, columns = (np.array([click[axis] for click in clicks]) for axis in (0, 1))
-    covariance = _covariance(inside, rows, columns, reach)  # (T, h, w)
-    between = covariance[:, rows, columns]
-    moved, lacking = inside, np.zeros(len(clicks))
-    for number, (row, column, sign, is_old) in enumerate(clicks):
-        now = sign * float(moved[row, column])
+    signs = np.array([sign for *_, sign, _ in clicks])
+    off = _Off.of(inside, reach)
+    between = off.between(rows, columns)
+    shown = inside[rows, columns]
+    weights: Numbers = np.zeros(0)
+    lacking = np.zeros(len(clicks))
+    for number, (*_, sign, is_old) in enumerate(clicks):
+        now = sign * float(shown[number] + weights @ between[:number, number])
         # as far beyond the click as the border is before it; nothing where it agrees
         wanted = now if is_old else abs(now)
-        lacking[number] = sign * max(wanted, _LEAST) - inside[row, column]
+        lacking[number] = sign * max(wanted, _LEAST) - shown[number]
         between[number, number] += _DOUBT[0] + _DOUBT[1] * (now / _radius(mask)) ** 2
         known = slice(number + 1)
-        weights = np.linalg.solve(between[known, known], lacking[known])
-        moved = inside + np.tensordot(weights, covariance[known], axes=1)
-    drawn = moved > 0
-    drawn[rows, columns] = [sign > 0 for *_, sign, _ in clicks]  # whatever they say together
+        weights = np.asarray(np.linalg.solve(between[known, known], lacking[known]), np.float64)
+    drawn = inside + off.field(rows, columns, weights) > 0
+    drawn[rows, columns] = signs > 0  # whatever they say together
     return PlacedMask.in_window(drawn, window, mask.shape)
 
 
-def _covariance(
-    inside: Numbers, rows: NDArray[np.int_], columns: NDArray[np.int_], reach: float
-) -> Numbers:
-    """Return how alike the border is off at T places and at each px: (T, h, w)."""
-    down, right = np.gradient(ndimage.gaussian_filter(inside, _SMOOTH))
-    length = np.hypot(down, right) + 1e-6
-    down, right = down / length, right / length
-    below, beside = np.ogrid[: inside.shape[0], : inside.shape[1]]
-    middle = np.argwhere(inside > 0).mean(axis=0)
-    radius = np.sqrt(np.count_nonzero(inside > 0) / np.pi)
-    outwards = ((below - middle[0]) * down + (beside - middle[1]) * right) / radius
-    found = []
-    for row, column in zip(rows, columns, strict=True):
-        near = np.exp(-0.5 * ((below - row) ** 2 + (beside - column) ** 2) / reach**2)
-        shifted = down[row, column] * down + right[row, column] * right
-        scaled = outwards[row, column] * outwards
-        found.append(_NEAR * near + _SHIFTED * shifted + _SCALED * scaled)
-    return np.stack(found)
+@dataclass(frozen=True)
+class _Off:
+    """How alike the border is off at two px of a window, by what they have in common.
+
+    Attributes:
+        reach: standard deviation of "near", in px.
+        ways: (3, h, w), the direction in which distances grow, down and right, and how far they
+            grow when the mask does; each with the root of its share of the variance.
+
+    """
+
+    reach: float
+    ways: Numbers
+
+    @classmethod
+    def of(cls, inside: Numbers, reach: float) -> _Off:
+        """Look at a mask by the (h, w) distances from its border."""
+        down, right = np.gradient(ndimage.gaussian_filter(inside, _SMOOTH))
+        length = np.hypot(down, right) + 1e-6
+        down, right = down / length, right / length
+        below, beside = np.ogrid[: inside.shape[0], : inside.shape[1]]
+        middle = np.argwhere(inside > 0).mean(axis=0)
+        radius = np.sqrt(np.count_nonzero(inside > 0) / np.pi)
+        outwards = ((below - middle[0]) * down + (beside - middle[1]) * right) / radius
+        ways = [np.sqrt(_SHIFTED) * down, np.sqrt(_SHIFTED) * right, np.sqrt(_SCALED) * outwards]
+        return cls(reach, np.stack(ways))
+
+    def between(self, rows: Places, columns: Places) -> Numbers:
+        """Return the covariance (T, T) of T places."""
+        ways = self.ways[:, rows, columns]
+        near = self._near(rows, rows[:, None]) * self._near(columns, columns[:, None])
+        return _NEAR * near + ways.T @ ways
+
+    def field(self, rows: Places, columns: Places, weights: Numbers) -> Numbers:
+        """Return (h, w), the covariances with T places, times their weights."""
+        _, height, width = self.ways.shape
+        down = self._near(np.arange(height), rows[:, None])
+        across = self._near(np.arange(width), columns[:, None])
+        near: Numbers = (down * weights[:, None]).T @ across
+        far = np.tensordot(self.ways[:, rows, columns] @ weights, self.ways, axes=1)
+        return _NEAR * near + far
+
+    def _near(self, here: Places, there: Places) -> Numbers:
+        return np.asarray(np.exp(-0.5 * ((here - there) / self.reach) ** 2))
 
 
 def _radius(mask: PlacedMask) -> float:

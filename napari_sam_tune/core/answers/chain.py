@@ -49,6 +49,13 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.storage.embeddings import Embedding
 
 
+_LATE: Final = 5
+"""From so many clicks on a mask is taken for nearly right: those beside its border move that."""
+_BESIDE: Final = 0.35
+"""How far from the border of a mask that was carried or accepted a click is beside it; see
+`first_at_border`."""
+_BESIDE_LATE: Final = 0.12
+"""The same of one that several clicks were spent on: it may still be wrong altogether."""
 _AROUND: Final = 2
 """Px that the box around what is expected leaves it to grow."""
 HEEDING: Final[tuple[Refiner, ...]] = (HeedClicks(),)
@@ -120,13 +127,16 @@ class AnswerChain:
             window: where to look, see `Predictor.propose`.
             on_record: a person asks: should the object be accepted, what the model itself answered
                 will tell how much the classifier helps.
-            is_nearly_right: clicks close to the border of what is shown move that, and no model is
-                asked, see `answers.border`; others have it drawn anew.
+            is_nearly_right: what is shown was carried or accepted before. Clicks close to its
+                border move that, and no model is asked, see `answers.border`; others have it drawn
+                anew. After some clicks the same holds of any answer, where clicks are heeded.
 
         """
         priors = self._priors(prompt) if prior is None else [prior]
-        if is_nearly_right and not prompt.strokes:
-            corrected = self._correct(prompt, previous, seen)
+        if not prompt.strokes:
+            is_late = self.heeds and len(prompt.points) >= _LATE
+            share = _BESIDE if is_nearly_right else _BESIDE_LATE if is_late else None
+            corrected = None if share is None else self._correct(prompt, previous, seen, share)
             if corrected is not None:
                 return corrected
         if prompt.mask is not None and corrects_a_stroke(prompt):
@@ -167,6 +177,7 @@ class AnswerChain:
         prompt: Prompt,
         previous: Proposal | None,
         seen: Window | None,
+        share: float,
     ) -> Proposal | None:
         """Answer clicks by what is shown, corrected; None where something else is asked."""
         shape = self._predictor.image_shape
@@ -179,7 +190,7 @@ class AnswerChain:
         has_new_box = prompt.box != (None if previous is None else previous.prompt.box)
         if has_new_box or not prompt.points or not shown.any():
             return None
-        first = first_at_border(shown, prompt)
+        first = first_at_border(shown, prompt, share)
         if first is None:
             return None
         if previous is not None and previous.moved_from is not None:

@@ -251,9 +251,7 @@ class InstantLearning:
     def settle(
         self, refiners: Sequence[Refiner], checkpoint: Callable[[], None] = lambda: None
     ) -> None:
-        """Calibrate, and choose weight and lift in answers by leaving images out; for idle moments.
-
-        What was begun before goes on, as it was begun.
+        """Calibrate, choose weight and lift by leaving images out, in pieces; for idle moments.
 
         Args:
             refiners: what answers keep to.
@@ -271,13 +269,10 @@ class InstantLearning:
             if not self._has_enough_clicks():
                 return
             self._fewest_clicks = 0
+            masks = len(self._learnt_masks())
+            scenes = {click: self._scene_of(click) for click in self.clicks}
             self._judging = Judging(
-                len(self._learnt_masks()),
-                self._classifier,
-                self._features,
-                {click: self._scene_of(click) for click in self.clicks},
-                self._mixture,
-                refiners,
+                masks, self._classifier, self._features, scenes, self._mixture, refiners
             )
         try:
             self._judged = self._judging.go_on(checkpoint)
