@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -476,6 +475,15 @@ def test_a_fault_of_ours_is_said_in_a_sentence_and_written_down(
     assert "too little memory" in capsys.readouterr().err
 
 
+@pytest.fixture
+def hears_ctrl_c() -> Iterator[None]:
+    """Who starts the tests in the background has them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("hears_ctrl_c")
 @posix
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_verb_tidily_and_in_a_sentence(
@@ -492,7 +500,6 @@ def test_a_signal_ends_a_verb_tidily_and_in_a_sentence(
 
     def stop(*_: object, **__: object) -> None:
         os.kill(os.getpid(), number)
-        time.sleep(60)  # until it is heard: another thread may have been given it
 
     monkeypatch.setattr(publishing, "publish_folder", stop)
     arguments = ["export", "masks", str(project.path), "--format", "yolo"]
