@@ -193,12 +193,10 @@ class AnswerChain:
         first = first_at_border(shown, prompt, share)
         if first is None:
             return None
+        start, since = shown, first
         if previous is not None and previous.moved_from is not None:
             start, since = previous.moved_from, previous.moved_since
-            mask = move_border(start, prompt, since)
-        else:
-            start, since = shown, first
-            mask = move_border(start, prompt, since)
+        mask = move_border(start, prompt, since)
         if previous is None:
             side = self._predictor.input_side
             window = first_window(replace(prompt, mask=mask), shape, side, seen=seen)

@@ -50,7 +50,9 @@ def write_object(root: Path, name: str, content: bytes | Path, *, only_new: bool
         else:
             shutil.copyfile(content, built)
         flush_file(built)
-        if not (_link(built, final) if only_new else _replace(built, final)):
+        if not only_new:
+            built.replace(final)
+        elif not _link(built, final):
             return False
     finally:
         built.unlink(missing_ok=True)
@@ -66,10 +68,5 @@ def _link(built: Path, final: Path) -> bool:
     except FileExistsError:
         return False
     except OSError:  # no links there; a drive that refuses everything refuses this as well
-        return _replace(built, final)
-    return True
-
-
-def _replace(built: Path, final: Path) -> bool:
-    built.replace(final)
+        built.replace(final)
     return True
