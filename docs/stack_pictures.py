@@ -59,6 +59,7 @@ def stacks(hand: Hand, camera: Camera) -> None:
     hand.work.place.layers.image.visible = False
     settle()
     hand.viewer.scene.camera.angles = (12, 28, 70)
+    hand.viewer.scene.camera.zoom *= 1.5
     settle()
     camera.still("stack_3d")
 

@@ -59,19 +59,21 @@ def main() -> None:
 
 def start(look: str, part: str) -> None:
     """Take a part of a look in a process of its own."""
-    with tempfile.TemporaryDirectory() as scratch:
-        home = str(Path(scratch, "ana"))  # paths are in view
-        Path(home).mkdir()
-        environment = {
-            **os.environ,
-            "HOME": home,
-            "NAPARI_CONFIG": str(Path(home, "napari.yaml")),
-            "SAM_TUNE_LOOK": f"{look} {part}",
-            "XDG_CONFIG_HOME": str(Path(home, "config")),
-            "XDG_DOCUMENTS_DIR": str(Path(home, "documents")),
-            "XDG_STATE_HOME": str(Path(home, "state")),
-        }
+    home = Path(tempfile.gettempdir(), "ana")  # paths are in view, so they are always the same
+    home.mkdir()
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "NAPARI_CONFIG": str(home / "napari.yaml"),
+        "SAM_TUNE_LOOK": f"{look} {part}",
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "XDG_DOCUMENTS_DIR": str(home / "documents"),
+        "XDG_STATE_HOME": str(home / "state"),
+    }
+    try:
         subprocess.run([sys.executable, __file__], env=environment, check=True)
+    finally:
+        shutil.rmtree(home)
 
 
 def take(look: str, part: str) -> None:
@@ -113,6 +115,10 @@ def line(hand: Hand, camera: Camera) -> None:
     from napari_sam_tune.ui.queue import SAMPLE_IMAGES
 
     open_folder(hand, SAMPLE_IMAGES, "line")
+    hand.panel.classes.renamed.emit("defect", "pit")
+    for name in ("scratch", "stain"):
+        hand.panel.classes.edited.emit(name, "")
+    hand.panel.classes.chosen.emit("pit")
     found(hand, camera)
     lists(hand, camera)
 
