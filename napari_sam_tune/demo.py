@@ -31,6 +31,7 @@ from napari_sam_tune.core.project.effort import RECALLED
 from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.core.rounds.report import Round
 from napari_sam_tune.core.session.session import Session
+from napari_sam_tune.core.storage.durable import make_folder
 from napari_sam_tune.formats.exporting import export
 from napari_sam_tune.formats.registry import format_named
 
@@ -198,7 +199,7 @@ def _by_part(parts: int | None) -> tuple[list[list[LabelledImage]], float]:
 
 def _copied(pairs: Sequence[LabelledImage], folder: Path) -> list[LabelledImage]:
     """Copy the images beside the project, so that the folder can be moved as a whole."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, "The demo")
     return [
         replace(pair, image=Path(shutil.copyfile(pair.image, folder / pair.image.name)))
         for pair in pairs

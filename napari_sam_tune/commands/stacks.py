@@ -33,11 +33,14 @@ def reading_of(axes: str | None, channels: str | None) -> Reading:
     """Return how stacks are read.
 
     Raises:
-        ImageError: the channels are no numbers.
+        ImageError: the letters name no axes, or the channels are no numbers.
 
     """
+    from napari_sam_tune.core.images.axes import letters_named
     from napari_sam_tune.core.images.planes import Reading
 
+    if axes is not None:
+        letters_named(axes)  # said at once, though no file may turn out to need them
     if channels is None:
         return Reading(axes)
     try:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam_tune.core.errors import CheckpointError, ImageError, ProjectError
-from napari_sam_tune.core.images.files import content_hash, spatial_shape
+from napari_sam_tune.core.images.files import spatial_shape
 from napari_sam_tune.core.images.pictures import open_picture
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.core.training.job import TrainingJob
 from napari_sam_tune.service.served_weights import read_served
+from napari_sam_tune.service.tiff import image_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,8 +81,8 @@ class Mirror:
                 raise ImageError(
                     tr("An image of {shape} px is larger than this server takes.", shape=shape)
                 )
-            pixels = picture.read()
-        if content_hash(pixels) != name:
+            pixels = image_of(picture.read(), name)
+        if pixels is None:
             raise ImageError(f"The image sent is not {name}: something was lost. Send it again.")
         self.project.add_image(
             name, shape=spatial_shape(pixels), content_hash=name, array=pixels, split="train"

@@ -3,6 +3,9 @@
 Images, records and weights are sent by content, as far as the server has not got them. A connection
 that breaks is made again and the round listened to from where it was; a server that was started
 anew has forgotten it, which ends it like any failure, and the next round sends what is missing.
+
+Images that are read in windows, gigabytes of a line scan, are not sent: a round with masks on one
+runs on this computer, as do those of heads.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.errors import TrainingError
+from napari_sam_tune.core.images import large_image
 from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.core.promptless.job import HeadJob
 from napari_sam_tune.core.rounds.messages import RoundCancelled, RoundFailed
@@ -41,11 +45,11 @@ class _Cancelled(Exception):
 
 
 class RemoteRunner:
-    """Runs rounds on a server; heads are trained on this computer.
+    """Runs rounds on a server; heads, and rounds on large images, run on this computer.
 
     Args:
         connection: to the server.
-        local: trains heads, and steps aside for clicks.
+        local: runs what the server does not, and steps aside for clicks.
 
     """
 
@@ -133,7 +137,10 @@ class RemoteRunner:
 
     def _run(self, job: TrainingJob, listen: Callable[[Message], None]) -> Terminal:
         listen(Progress(0, job.config.steps, None, None, None, "loading"))
-        sending = Sending(Project.open(job.project, create=False), job, self._ask, listen)
+        project = Project.open(job.project, create=False)
+        if _has_large_images(project, job):
+            return self._run_here(job, listen)
+        sending = Sending(project, job, self._ask, listen)
         begun = sending.begin()
         with self._lock:
             self._begun = begun
@@ -141,6 +148,21 @@ class RemoteRunner:
             self._cancel_there(begun)
         end = self._followed(begun, listen)
         return sending.keep(begun, end) if isinstance(end, Candidate) else end
+
+    def _run_here(self, job: TrainingJob, listen: Callable[[Message], None]) -> Terminal:
+        ends: list[Terminal] = []
+
+        def hear(message: Message) -> None:
+            if isinstance(message, Progress):
+                listen(message)
+            else:
+                ends.append(message)
+
+        self._local.start(job, hear)
+        if self._cancelled.is_set():
+            self._local.cancel()
+        self._local.wait()
+        return ends[0]
 
     def _ask(self, method: str, path: str, **body: Any) -> httpx.Response:
         """Ask the server, again and again while it cannot be reached.
@@ -187,6 +209,14 @@ class RemoteRunner:
         """Tell the server; one that is gone has forgotten the round anyway."""
         with contextlib.suppress(ServerGone, ServerRefused):
             self._connection.ask("DELETE", f"/v1/rounds/{begun}")
+
+
+def _has_large_images(project: Project, job: TrainingJob) -> bool:
+    """Whether a mask of the round is on an image that is read in windows, and never sent."""
+    asked = {*job.train_ids, *job.judge_ids}
+    images = {one.image_id for one in project.counting() if one.id in asked}
+    shapes = [project.image(image).shape for image in images]
+    return any(height * width > large_image.LARGE_PIXELS for height, width in shapes)
 
 
 def _read(kind: str, data: str) -> Message:

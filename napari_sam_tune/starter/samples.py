@@ -10,6 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
+from napari_sam_tune.core.storage.durable import make_folder
 from napari_sam_tune.starter.plates import make_plate
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ def write_samples(
     folder: Path, seed: int = SAMPLE_SEED, parts: Sequence[str] = PARTS
 ) -> list[Path]:
     """Write `images/`, `masks/` and `manifest.csv` (stem, class, group) under `folder`."""
-    (folder / "images").mkdir(parents=True, exist_ok=True)
-    (folder / "masks").mkdir(exist_ok=True)
+    for name in ("images", "masks"):
+        make_folder(folder / name, "The samples")
     written, rows = [], []
     for part, kind in enumerate(parts, start=1):
         photographs = {f"plate_{part:02d}": make_sample(seed, part, kind)}

@@ -23,6 +23,7 @@ import torch
 
 from napari_sam_tune.core.models import starter_pyramid
 from napari_sam_tune.core.models.starter import EMBED_DIM
+from napari_sam_tune.core.storage.durable import make_folder
 from napari_sam_tune.starter.batches import Batch, BatchSpec, batches
 from napari_sam_tune.starter.rounds import DefectMap, StepRecord, train_step
 from napari_sam_tune.starter.validation import validate
@@ -319,7 +320,7 @@ def train(
     """
     extent = _Extent(hours, steps, anneal)
     torch.set_num_threads(threads)
-    run.mkdir(parents=True, exist_ok=True)
+    make_folder(run, "The run")
     report = progress or (lambda line: None)
     state = new_run(seed, torch.device(device), trunk_rate)
     has_begun_from = _restore_or_begin(state, run, start)

@@ -3419,6 +3419,10 @@
         <translation>フォルダーがなくなっています。元に戻して、もう一度試してください。</translation>
     </message>
     <message>
+        <source>a file lies where a folder has to be. Choose another place.</source>
+        <translation>フォルダーであるべき場所にファイルがあります。別の場所を選んでください。</translation>
+    </message>
+    <message>
         <source>the system says “{error}”. Check the disk and try again.</source>
         <translation>システムの応答：「{error}」。ディスクを確認して、もう一度試してください。</translation>
     </message>

@@ -12,6 +12,7 @@ import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from napari_sam_tune.commands.stacks import reading_of
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.images.axes import Axes, as_said, axes_of_labels
 from napari_sam_tune.core.images.axes_of_file import axes_of_file
@@ -127,6 +128,9 @@ def test_what_a_file_does_not_say_is_asked_and_never_guessed(tmp_path: Path, cou
         as_said(axes, "YX")
     with pytest.raises(ImageError, match="names no axes"):
         as_said(axes, "WYX")
+    for nonsense in ("QQ", "ZZYX", "YX?", ""):  # before anybody knows whether a file needs it
+        with pytest.raises(ImageError, match="names no axes"):
+            reading_of(nonsense, None)
     with pytest.raises(ImageError, match="no such plane"):
         open_plane(path, PlaneOfFile((count, "rows", "columns")))
 

@@ -7,6 +7,7 @@ import base64
 import io
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -494,6 +495,30 @@ def test_pipes_links_that_go_round_and_files_in_a_folders_place_are_said(tmp_pat
     for place in (images / "a.png", images / "a.png" / "run"):
         with pytest.raises(StorageError, match="is no folder"):
             RunFolder(place)
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "starter samples --out {}",
+        "starter train --steps 1 --run {}",
+        "demo --headless --out {}",
+        "export masks p --out {}",
+        "import {} --images images --masks images",
+    ],
+)
+@pytest.mark.parametrize("place", ["a.png", "a.png/out"])
+def test_a_file_where_a_folder_is_wanted_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_project(tmp_path)
+    before = Path("images/a.png").read_bytes()
+    run = CliRunner().invoke(app, verb.format(f"images/{place}").split())
+    assert isinstance(run.exception, SamTuneError), run.output
+    said = str(run.exception)
+    assert re.search("is a file|is no folder|a file lies where|exists already", said), said
+    assert Path("images/a.png").read_bytes() == before
 
 
 def test_a_tiff_whose_pages_go_round_in_a_circle_is_read_to_an_end(tmp_path: Path) -> None:

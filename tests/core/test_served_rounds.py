@@ -9,8 +9,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import numpy as np
 import pytest
-from disc_project import fill
+from disc_project import disc, draw, fill
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from network import network
@@ -18,7 +19,8 @@ from serving import running, small_app
 
 from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.config import TrainConfig
-from napari_sam_tune.core.project.project import Project
+from napari_sam_tune.core.images import large_image
+from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.rounds.messages import RoundFailed
 from napari_sam_tune.core.rounds.runners import InlineRunner
 from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
@@ -87,6 +89,47 @@ def test_a_round_on_a_server_is_the_same_round(project: Project, tmp_path: Path)
     assert there.scores == here.scores
     other.promote(there.version, report={})
     assert other.current_version == there.version
+
+
+def test_images_of_every_kind_are_sent_to_the_pixel(project: Project, tmp_path: Path) -> None:
+    dice = np.random.default_rng(0)
+    kinds: dict[str, tuple[tuple[int, ...], str]] = {
+        "one channel": ((96, 128, 1), "u2"),
+        "one channel of true and false": ((96, 128, 1), "?"),
+        "true and false": ((96, 128), "?"),
+        "colours of true and false": ((96, 128, 3), "?"),
+        "two channels": ((96, 128, 2), "f4"),
+        "channels first": ((3, 96, 128), "u1"),
+        "channels first, true and false": ((3, 96, 128), "?"),
+    }
+    for name, (shape, kind) in kinds.items():
+        project.register(dice.integers(0, 2, shape).astype(kind), name)
+        project.add(NewAnnotation(name, disc(60, 40), "pit"))
+    masks = [mask.id for mask in project.annotations()]
+    with running(small_app(tmp_path / "served")) as client:
+        runner = RemoteRunner(Connection(str(client.base_url)), InlineRunner())
+        end = heard(runner, job_of(project, train_ids=tuple(masks), judge_ids=()))[-1]
+        runner.close()
+    assert isinstance(end, Candidate), end
+    (mirror,) = (tmp_path / "served").iterdir()
+    sent = {record.content_hash for record in Project.open(mirror).images()}
+    assert {project.image(name).content_hash for name in kinds} <= sent
+
+
+def test_a_round_on_a_large_image_runs_on_this_computer(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(large_image, "LARGE_PIXELS", 10_000)
+    pixels, objects = draw(seed=7)
+    project.register(pixels, "large.png")
+    large = [project.add(NewAnnotation("large.png", mask, label)).id for mask, label in objects]
+    with running(small_app(tmp_path / "served")) as client:
+        runner = RemoteRunner(Connection(str(client.base_url)), InlineRunner())
+        messages = heard(runner, job_of(project, train_ids=(*large,), judge_ids=()))
+        runner.close()
+    assert isinstance(messages[-1], Candidate), messages[-1]
+    assert messages[-1].version in {info.version for info in project.versions()}
+    assert not [m for m in messages if isinstance(m, Progress) and m.phase == "sending"]
 
 
 def test_a_round_whose_beginning_was_not_heard_is_begun_again(

@@ -252,8 +252,7 @@ def unit_named(word: object) -> str | None:
     if not is_text(word):
         return None
     said = str(word).strip()
-    plain = said.lower()
-    return None if plain in _NO_UNITS else _UNITS.get(plain, said[:40])
+    return None if said.lower() in _NO_UNITS else _UNITS.get(said.lower(), said[:40])
 
 
 def length(value: object) -> float | None:
@@ -277,18 +276,9 @@ def as_said(axes: Axes, letters: str) -> Axes:
         ImageError: they are no such letters, or too many or too few for these axes.
 
     """
-    said = letters.strip().upper()
+    said = letters_named(letters)
     several = [i for i, axis in enumerate(axes) if axis.size > 1]
     places = list(range(len(axes.axes))) if len(said) == len(axes.axes) else several
-    if not said or set(said) - _LETTERS or not {"Y", "X"} <= set(said):
-        raise ImageError(
-            tr(
-                "“{letters}” names no axes: give a letter for each, in the order of the file. Z is "
-                "slices, T moments, C channels, Y rows, X columns, S colours, and Q images by "
-                "themselves, as in TZCYX.",
-                letters=letters,
-            )
-        )
     if len(said) != len(places):
         raise ImageError(
             tr(
@@ -301,10 +291,30 @@ def as_said(axes: Axes, letters: str) -> Axes:
         )
     roles = dict(zip(places, (role_named(one) or "other" for one in said), strict=True))
     named = [roles.get(i, axis.role) for i, axis in enumerate(axes)]
-    taken = set(roles.values())
     # an axis one plane long that nobody speaks of leaves its role to the one that is meant
-    freed = [None if i not in roles and r in taken else r for i, r in enumerate(named)]
+    freed = [None if i not in roles and r in roles.values() else r for i, r in enumerate(named)]
     return axes.with_roles(freed)
+
+
+def letters_named(letters: str) -> str:
+    """Return the letters of axes as `as_said` takes them, in capitals.
+
+    Raises:
+        ImageError: they name no axes, whatever the file.
+
+    """
+    said = letters.strip().upper()
+    once = said.replace("Q", "")
+    if set(said) - _LETTERS or not {"Y", "X"} <= set(said) or len(set(once)) < len(once):
+        raise ImageError(
+            tr(
+                "“{letters}” names no axes: give a letter for each, in the order of the file. Z is "
+                "slices, T moments, C channels, Y rows, X columns, S colours, and Q images by "
+                "themselves, as in TZCYX.",
+                letters=letters,
+            )
+        )
+    return said
 
 
 def letters_like(axes: Axes) -> str:

@@ -84,6 +84,8 @@ def _reason(error: OSError) -> str:
         return tr("the folder cannot be written to. Check its permissions and try again.")
     if error.errno == errno.ENOENT:
         return tr("the folder is gone. Put it back and try again.")
+    if error.errno in {errno.ENOTDIR, errno.EEXIST}:
+        return tr("a file lies where a folder has to be. Choose another place.")
     return tr(
         "the system says “{error}”. Check the disk and try again.", error=error.strerror or error
     )
