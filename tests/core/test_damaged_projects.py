@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -25,8 +25,10 @@ from napari_sam_tune.core.errors import DamagedLogError, ProjectError, SamTuneEr
 from napari_sam_tune.core.images.files import content_hash
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.project import journal
+from napari_sam_tune.core.project.checking import ProjectCheck
 from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.sharing.joining import share
+from napari_sam_tune.core.storage.chained_log import ChainedLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -176,6 +178,24 @@ def test_a_log_damaged_under_an_open_project_is_refused_at_every_reading(project
             project.images()
         with pytest.raises(DamagedLogError, match="shorter"):
             project.set_class("x", "#ffffff")
+
+
+@pytest.mark.parametrize("looks", [Project.open, lambda path: [*ProjectCheck(path).run()]])
+def test_what_another_program_writes_meanwhile_is_no_damage(
+    project: Project, monkeypatch: pytest.MonkeyPatch, looks: Callable[[Path], object]
+) -> None:
+    other, read = Project.open(project.path), ChainedLog.read_new
+
+    def read_and_wait(log: ChainedLog) -> list[dict[str, Any]]:
+        entries = read(log)
+        monkeypatch.undo()
+        other.set_class("meanwhile", "#ffffff")
+        return entries
+
+    monkeypatch.setattr(ChainedLog, "read_new", read_and_wait)
+    found = looks(project.path)
+    assert not found or isinstance(found, Project)
+    assert "meanwhile" in Project.open(project.path).classes()
 
 
 def test_a_log_whose_checksums_were_taken_out_is_not_written_to(project: Project) -> None:

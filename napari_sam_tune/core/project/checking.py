@@ -25,7 +25,7 @@ from napari_sam_tune.core.storage.chained_log import ChainedLog
 from napari_sam_tune.core.storage.durable import saving
 from napari_sam_tune.core.storage.holding import machine
 from napari_sam_tune.core.storage.log_lines import salvage
-from napari_sam_tune.core.storage.own_files import refuse_link
+from napari_sam_tune.core.storage.own_files import read_own, refuse_link
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,9 +99,10 @@ class ProjectCheck:
                 self._damaged_logs[name] = []
                 yield Finding(f"{name} is missing.", _REWRITTEN)
                 continue
+            once = log.noted_size()
             try:
                 log.read_new()
-                log.require_whole()
+                log.require_whole(once)
             except DamagedLogError as error:
                 entries, lost = salvage(log.path)
                 self._damaged_logs[name] = entries
@@ -109,7 +110,8 @@ class ProjectCheck:
                     f"{error} {len(entries)} of its lines can be read, {lost} cannot.", _REWRITTEN
                 )
                 continue
-            if log.path.stat().st_size > log.end.size:
+            is_longer = log.path.stat().st_size > log.end.size  # somebody may be writing to it
+            if is_longer and not read_own(log.path).endswith(b"\n"):
                 yield Finding(
                     f"{name} ends in a line cut short, which a program left that was stopped while "
                     "it wrote; it had told nobody that this was saved. The next one that writes "

@@ -194,9 +194,10 @@ class Journal:
 
         """
         with self._lock:
+            once = {log.path.name: log.noted_size() for log in self._present()}
             ledger = self._read()
-            for log in self._present():
-                log.require_whole()
+            for name, size in once.items():
+                self._log(name).require_whole(size)
             for name, size in ledger.old_logs.items():
                 if self._log(name).end.size < size:
                     raise DamagedLogError(

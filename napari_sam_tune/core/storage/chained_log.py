@@ -64,14 +64,16 @@ class ChainedLog:
 
     # ---------------------------------------------------------------- reading
 
-    def require_whole(self) -> None:
+    def require_whole(self, once: int) -> None:
         """Refuse a log that has lost its end; after `read_new`, when a project is opened.
+
+        Args:
+            once: its `noted_size` before that: what others append meanwhile is no end missing.
 
         Raises:
             DamagedLogError: it is shorter than it once was.
 
         """
-        once = self._noted_size()
         if self._end.size < once:
             raise DamagedLogError(
                 tr(
@@ -307,7 +309,8 @@ class ChainedLog:
             finally:
                 os.close(descriptor)
 
-    def _noted_size(self) -> int:
+    def noted_size(self) -> int:
+        """Return how many bytes it once had, by the file beside it; 0 where nothing says so."""
         try:
             return int(read_own(self._mark))
         except (OSError, ValueError):
