@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from napari_sam_tune import Predictor, Project, Session
-from napari_sam_tune.core.answers.border import first_at_border, move_border
+from napari_sam_tune.core.answers.border import first_at_border, is_line, move_border
 from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.scoring import iou, next_click
@@ -128,3 +128,26 @@ def test_the_fifth_click_beside_the_border_moves_it_where_clicks_are_heeded(tmp_
         session.undo()
         session.chain.heeds = False
         assert session.propose(prompt).own_logits is not None  # the model drew it anew
+
+
+def test_where_a_line_goes_on_the_model_is_asked_however_many_clicks_there_were(tmp_path):
+    image = np.full((256, 256), 60, np.uint8)
+    image[126:131, 4:252] = image[4:252, 126:131] = 200
+    predictor = Predictor.from_checkpoint("starter", device="cpu")
+    with Session(Project.open(tmp_path / "p"), predictor, zoom=False) as session:
+        session.open_image(image, "crack")
+        clicks = ((128, 128), (40, 128), (216, 128), (128, 40), (128, 216))
+        shown = session.propose(Prompt(clicks, (1,) * len(clicks)))
+        assert is_line(shown.placed)
+        beyond = int(np.flatnonzero(shown.mask[:128, 64])[0]) - 1
+        asked = session.propose(shown.prompt.add_point(64, beyond, 1))
+        assert asked.moved_from is None
+        assert asked.own_logits is not None
+
+
+def test_what_branches_is_a_line_and_what_is_a_little_longer_than_wide_is_none():
+    branching = np.zeros((SIDE, SIDE), bool)
+    branching[46:50, 4:92] = branching[4:92, 46:50] = True
+    assert is_line(PlacedMask.of(branching))
+    assert not is_line(PlacedMask.of(disc(48, 48, 10, 3)))
+    assert not is_line(PlacedMask.empty((SIDE, SIDE)))

@@ -22,6 +22,7 @@ from scipy import ndimage
 from napari_sam_tune.core.geometry.distance import signed_distance
 from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.geometry.windows import area, grown
+from napari_sam_tune.core.scoring import inscribed_radius
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,6 +47,8 @@ _LEAST: Final = 0.75
 """Px from the border at which a click lies on its own side at least."""
 _FARTHEST: Final = 2.0
 """Px from the border at which a click still speaks of it, beside a share of that radius."""
+_NARROW: Final = 0.35
+"""Radius of the largest disc in a line at most, in radii of a disc of the line's area."""
 _LARGEST: Final = 2**19
 """Px of the box of a mask whose border is moved, at most: a tenth of a second."""
 _SMOOTH: Final = 1.0
@@ -79,6 +82,13 @@ def first_at_border(mask: PlacedMask, prompt: Prompt, share: float) -> int | Non
             return None
         found.append(number)
     return found[0] if found else None
+
+
+def is_line(mask: PlacedMask) -> bool:
+    """Say whether a mask is long and narrow, or branches, as cracks do."""
+    if mask.bbox is None:
+        return False
+    return inscribed_radius(mask.crop(mask.bbox)) < _NARROW * _radius(mask)
 
 
 def move_border(mask: PlacedMask, prompt: Prompt, since: int = 0) -> PlacedMask:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from napari_sam_tune.core.answers.border import first_at_border, move_border
+from napari_sam_tune.core.answers.border import first_at_border, is_line, move_border
 from napari_sam_tune.core.answers.connected import KeepConnected, StayNear
 from napari_sam_tune.core.answers.kriging import HeedClicks
 from napari_sam_tune.core.answers.nearby import (
@@ -50,7 +50,8 @@ if TYPE_CHECKING:
 
 
 _LATE: Final = 5
-"""From so many clicks on a mask is taken for nearly right: those beside its border move that."""
+"""From so many clicks on a mask is taken for nearly right: those beside its border move that. Of
+lines it is not: where a crack goes on or ends the model knows better."""
 _BESIDE: Final = 0.35
 """How far from the border of a mask that was carried or accepted a click is beside it; see
 `first_at_border`."""
@@ -133,10 +134,9 @@ class AnswerChain:
 
         """
         priors = self._priors(prompt) if prior is None else [prior]
-        if not prompt.strokes:
-            is_late = self.heeds and len(prompt.points) >= _LATE
-            share = _BESIDE if is_nearly_right else _BESIDE_LATE if is_late else None
-            corrected = None if share is None else self._correct(prompt, previous, seen, share)
+        is_late = self.heeds and len(prompt.points) >= _LATE
+        if (is_nearly_right or is_late) and not prompt.strokes:
+            corrected = self._correct(prompt, previous, seen, is_nearly_right=is_nearly_right)
             if corrected is not None:
                 return corrected
         if prompt.mask is not None and corrects_a_stroke(prompt):
@@ -177,7 +177,8 @@ class AnswerChain:
         prompt: Prompt,
         previous: Proposal | None,
         seen: Window | None,
-        share: float,
+        *,
+        is_nearly_right: bool,
     ) -> Proposal | None:
         """Answer clicks by what is shown, corrected; None where something else is asked."""
         shape = self._predictor.image_shape
@@ -190,8 +191,8 @@ class AnswerChain:
         has_new_box = prompt.box != (None if previous is None else previous.prompt.box)
         if has_new_box or not prompt.points or not shown.any():
             return None
-        first = first_at_border(shown, prompt, share)
-        if first is None:
+        first = first_at_border(shown, prompt, _BESIDE if is_nearly_right else _BESIDE_LATE)
+        if first is None or (is_line(shown) and not is_nearly_right):
             return None
         start, since = shown, first
         if previous is not None and previous.moved_from is not None:
