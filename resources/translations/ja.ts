@@ -1921,6 +1921,10 @@
         <translation>検証用マスクで改善しました（{figures}）。今後は{name}が応答します。</translation>
     </message>
     <message>
+        <source>“{name}”</source>
+        <translation>「{name}」</translation>
+    </message>
+    <message>
         <source>Better as a whole ({figures}), but worse for {classes}: not used.</source>
         <translation>全体では改善しましたが（{figures}）、{classes}で悪化したため使用しません。</translation>
     </message>

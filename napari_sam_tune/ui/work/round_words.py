@@ -186,7 +186,7 @@ def outcome(finished: Round, name: str, gate: GateConfig, learnt: Learnt | None 
             name=name,
         )
     worse = [
-        f"“{label}”"
+        tr("“{name}”", name=label)
         for label, change in verdict.by_class.items()
         if change.gain < -gate.class_loss and change.objects >= gate.class_objects
     ]

@@ -233,7 +233,8 @@ class Suggesting(QObject):
         suggestion = session.open_object.suggestion
         if suggestion is not None:
             counter = tr("{position} of {count}", position=progress.position, count=progress.count)
-            what = tr("an object") if suggestion.label is None else f"“{suggestion.label}”"
+            label = suggestion.label
+            what = tr("an object") if label is None else tr("“{name}”", name=label)
             sentence = tr(
                 "The model is {sure:.0%} sure that this is {what}.",
                 sure=1 - suggestion.uncertainty,
