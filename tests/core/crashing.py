@@ -27,6 +27,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -706,17 +707,24 @@ for form in FORMATS:
             partial(exported_state, form=form),
             partial(start_export, form=form),
         )
+WITH_TORCH = ("promote", "merge", "upgrade", "label")
+"""Cases that read or write weights; the last of them loads a model."""
+SLOW_TO_IMPORT = (
+    *("numcodecs.zstd", "zarr.codecs", "PIL.ImageDraw", "tifffile", "pycocotools.mask"),
+    *("scipy.spatial", "skimage.measure._find_contours"),
+)
 
 
 def prepare(name: str) -> None:
     """Import once, and not in every fork, what takes long."""
-    import zarr.codecs  # noqa: F401
-    from numcodecs.zstd import Zstd  # noqa: F401
-
+    later = ("answers.answerer", "session.session", "stacks.following", "suggestions.review")
+    slow = [f"napari_sam_tune.core.{module}" for module in later] if name == "label" else []
+    for module in (*SLOW_TO_IMPORT, *slow):
+        import_module(module)
     # what a process wrote outlives it, flushed or not; waiting for the disk takes most of the time
     os.fsync, os.sync = lambda _: None, lambda: None
     machine()  # asks the system for the network's address
-    if name in {"label", "promote", "merge", "upgrade"}:
+    if name in WITH_TORCH:
         import torch
 
         torch.set_num_threads(1)

@@ -20,6 +20,8 @@ POINTS = 10**6 if KILLS >= 200 else 6
 """Of each case; the `stress` environment takes all of them."""
 QUICK = [name for name in crashing.CASES if not name.startswith("export")]
 CASES = list(crashing.CASES) if KILLS >= 200 else [*QUICK, "export coco", "export yolo"]
+# last those for which the forker imports torch: so large a process takes far longer to fork
+CASES.sort(key=[*crashing.CASES, *crashing.WITH_TORCH][::-1].index, reverse=True)
 
 
 @pytest.fixture(scope="module")
