@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import dask
@@ -13,6 +10,7 @@ import psutil
 import pytest
 import torch
 from labelled_project import accept_masks, job_on
+from marked_piece import Marked
 from tuned_files import disc_image, project_of_discs, save_image, write_shifted
 from typer.testing import CliRunner
 
@@ -81,25 +79,6 @@ def address(at_128_px: None) -> Iterator[str]:
 def cluster(address: str) -> Iterator[Cluster]:
     with open_cluster(address) as joined:
         yield joined
-
-
-@dataclass(frozen=True)
-class Marked:
-    """A piece that leaves a file for each time it was done, and may take its worker with it."""
-
-    number: int
-    folder: Path
-    kills: int = 0
-    files: tuple[Path, ...] = ()
-
-    def do(self) -> int:
-        times = len(list(self.folder.glob(f"{self.number}-*")))
-        (self.folder / f"{self.number}-{times}").touch()
-        if times < self.kills:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if self.number < 0:
-            raise ImageError("This is no image.")
-        return self.number**2
 
 
 def test_a_worker_that_dies_loses_its_piece_which_is_done_again(

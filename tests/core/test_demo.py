@@ -33,8 +33,8 @@ def test_the_demo_labels_learns_and_leaves_everything_behind(
     # rounds of training in this process, where models are smaller
     monkeypatch.setattr(demo, "Session", lambda *of, **how: Session(*of[:2], **how))
     command = ["demo", "--out", str(out)]
-    command += ["--parts", "6"]  # of 13, spread along the line; two of their images are of one part
-    with starters_at(256):
+    command += ["--parts", "5"]  # of 13, spread along the line; two of their images are of one part
+    with starters_at(128):
         done = CliRunner().invoke(app, command, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert r"\n" not in done.output

@@ -157,11 +157,13 @@ def test_real_photographs(magnetic_tile: Path, tmp_path: Path) -> None:
         *("simulate", "--images", magnetic_tile / "images", "--masks", magnetic_tile / "masks"),
         *("--manifest", magnetic_tile / "manifest.csv", "--class-column", "class"),
         *("--group-column", "tile", "--limit", "1", "--max-clicks", "3", "--every", "4"),
-        *("--device", "cpu", "--out", out),
+        *("--device", "cpu", "--out", out, "--seed", "10"),  # a tile of six defects
     ]
     result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    assert json.loads(out.read_text(encoding="utf-8"))["summary"]["objects"] >= 2
+    report = json.loads(out.read_text(encoding="utf-8"))
+    assert report["summary"]["objects"] == 6
+    assert [finished["report"]["error"] for finished in report["rounds"]] == [None]
 
 
 def test_the_robot_draws_along_what_is_elongated(tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ def test_a_worker_dies_another_is_stuck_and_a_third_goes_with_the_viewer(
         return int(desk.session.learner.runner.worker_pid)
 
     desk.panel.learning.start.emit()
-    dead = train()
+    dead = int(desk.session.learner.runner.worker_pid)  # one that trains: test_worker_faults.py
+    assert desk.session.state.training
     psutil.Process(dead).kill()
     desk.wait(lambda: not desk.session.state.training)
     desk.wait(lambda: "weights in use are as they were" in desk.said)
