@@ -69,6 +69,13 @@ def test_links_and_pictures_lead_somewhere(language: str) -> None:
         in_the_book(source, language)
 
 
+def test_who_reads_in_the_dark_misses_no_picture() -> None:
+    for page in (p for language in LANGUAGES for p in places(language) if p.is_file()):
+        text = text_of(page)
+        light = re.findall(r"(\w+)\.webp#only-light", text)
+        assert light == re.findall(r"(\w+)_dark\.webp#only-dark", text), page
+
+
 def test_tutorials_and_how_tos_are_as_new_in_japanese_as_in_english() -> None:
     """Put the hash into the Japanese page once its text follows the English."""
     behind = {
