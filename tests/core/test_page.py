@@ -293,7 +293,7 @@ def test_by_keys_alone_in_japanese(visit: Callable[..., Visitor]) -> None:
     keys.press("Enter")
     expect(page.locator("#canvas")).to_be_focused()
     keys.press("b")
-    expect(page.locator("#said")).to_contain_text("矩形")
+    expect(page.locator("#said")).to_contain_text("枠")
     for key in ("ArrowLeft", "ArrowUp", "Enter", "Shift+ArrowRight", "ArrowDown", "Enter"):
         keys.press(key)
     visitor.await_answer()
@@ -302,7 +302,7 @@ def test_by_keys_alone_in_japanese(visit: Callable[..., Visitor]) -> None:
     assert (x1 - x0, question["points"]) == (1, [])
     keys.press("u")
     keys.press("Enter")
-    expect(page.get_by_role("group", name="候補")).to_be_visible()
+    expect(page.get_by_role("group", name="案")).to_be_visible()
     keys.press("2")
     visitor.await_answer()
     assert visitor.questions[-1]["candidate"] == 1
