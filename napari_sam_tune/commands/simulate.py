@@ -104,7 +104,9 @@ def simulate(
     from napari_sam_tune.core.evaluation.simulate import order_groups, run_sequence
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.session.session import Session
+    from napari_sam_tune.core.storage.durable import make_folder
 
+    make_folder(out.parent, "The report")  # said before the work, not after
     pairs = _read(images, masks, manifest, class_column, group_column, drawn_on)
     groups = order_groups(pairs, seed, limit)
     robot = Robot(max_clicks, target, noise, seed, finds_similar=similar, strokes=stroke)

@@ -14,9 +14,11 @@ from __future__ import annotations
 import builtins
 import gc
 import hashlib
+import importlib
 import io
 import json
 import os
+import pkgutil
 import random
 import shutil
 import stat
@@ -33,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam_tune import formats
 from napari_sam_tune.core.errors import StorageError
 from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images, import_images
 from napari_sam_tune.core.exchange.incoming import Location
@@ -728,6 +731,9 @@ def prepare(name: str) -> None:
         import torch
 
         torch.set_num_threads(1)
+    if name.startswith(("export", "import")):
+        for module in pkgutil.iter_modules(formats.__path__):
+            importlib.import_module(f"{formats.__name__}.{module.name}")
     if name == "label":
         from disc_project import small_starter
 

@@ -505,6 +505,8 @@ def test_pipes_links_that_go_round_and_files_in_a_folders_place_are_said(tmp_pat
         "demo --headless --out {}",
         "export masks p --out {}",
         "import {} --images images --masks images",
+        "predict images --auto --out {}",
+        "simulate --images images --masks images --out {}/report.json",
     ],
 )
 @pytest.mark.parametrize("place", ["a.png", "a.png/out"])
