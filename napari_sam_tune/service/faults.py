@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from napari_sam_tune.core.errors import CheckpointError, SamTuneError, is_out_of_memory
 from napari_sam_tune.core.storage.durable import DISK_FULL
@@ -132,6 +133,11 @@ def fault_of(error: Exception) -> Fault:
     return Fault(422, word, without_places(str(error)))
 
 
+def client_left() -> Fault:
+    """Return why nothing is done for who has hung up; 499 as nginx calls it."""
+    return Fault(499, "client_left", "Whoever asked has left.")
+
+
 def without_places(text: str) -> str:
     """Return what an error says without paths: where things lie here is nobody's business."""
     return _PLACE.sub("…", text)
@@ -166,6 +172,9 @@ def say_faults(app: FastAPI) -> None:
         headers = error.headers
         return answer_of(Fault(error.status_code, word, f"{error.detail}.", headers))
 
+    async def left(request: Request, error: Exception) -> JSONResponse:
+        return answer_of(client_left())  # nobody hears it; it is counted, and no fault of ours
+
     async def ours(request: Request, error: Exception) -> JSONResponse:
         if is_out_of_memory(error) or getattr(error, "errno", None) in DISK_FULL:
             return answer_of(fault_of(error))
@@ -175,4 +184,5 @@ def say_faults(app: FastAPI) -> None:
     app.add_exception_handler(SamTuneError, core_error)
     app.add_exception_handler(RequestValidationError, malformed)
     app.add_exception_handler(HTTPException, of_http)
+    app.add_exception_handler(ClientDisconnect, left)
     app.add_exception_handler(Exception, ours)

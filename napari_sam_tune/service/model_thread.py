@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from napari_sam_tune.core.storage.heap_holes import IDLE_SECONDS, HeapHoles
-from napari_sam_tune.service.faults import Fault
+from napari_sam_tune.service.faults import Fault, client_left
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -89,7 +89,7 @@ class ModelThread:
             async with asyncio.timeout(self._limits.answer_seconds):
                 while not (await asyncio.wait({coming}, timeout=_LOOK_SECONDS))[0]:
                     if await client.has_left():
-                        raise Fault(499, "client_left", "Whoever asked has left.")
+                        raise client_left()
                 return coming.result()
         except TimeoutError as error:
             raise Fault(

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import gc
 import io
+import socket
 import threading
 import time
 from contextlib import suppress
@@ -223,13 +224,33 @@ def test_nothing_is_worked_out_for_who_has_left(tmp_path: Path) -> None:
         keeper = threading.Thread(target=lambda: asyncio.run(model.run(Asker("x", stays), work)))
         keeper.start()
         begun.wait()
-        with pytest.raises(httpx.ReadTimeout):  # and hangs up
-            client.post("/v1/embeddings", content=png(disc()), timeout=httpx.Timeout(5, read=0.3))
-        left = 'sam_tune_answers_total{operation="/v1/embeddings",status="499"} 1.0'
-        until(lambda: left in client.get("/metrics").text)
-        held.set()
-        keeper.join()
+        try:
+            how_long = httpx.Timeout(5, read=0.3)
+            with pytest.raises(httpx.ReadTimeout):  # and hangs up
+                client.post("/v1/embeddings", content=png(disc()), timeout=how_long)
+            until_gone(client, "/v1/embeddings")
+        finally:
+            held.set()
+            keeper.join()
         until(lambda: model.waiting == 0)
+
+
+def until_gone(client: httpx.Client, operation: str) -> None:
+    left = f'sam_tune_answers_total{{operation="{operation}",status="499"}} 1.0'
+    until(lambda: left in client.get("/metrics").text)
+
+
+def test_who_hangs_up_while_sending_is_no_fault_of_the_server(
+    client: httpx.Client,
+) -> None:
+    address = client.base_url.host, client.base_url.port
+    for place in ("POST /v1/embeddings", "PUT /v1/weights/0123456789ab"):
+        with socket.create_connection(address) as half:
+            half.sendall(f"{place} HTTP/1.1\r\nHost: 127.0.0.1\r\n".encode())
+            half.sendall(b"Content-Length: 1000\r\n\r\nhalf of it")
+    for operation in ("/v1/embeddings", "/v1/weights/{version}"):
+        until_gone(client, operation)
+    assert 'status="500"' not in client.get("/metrics").text
 
 
 def until(so: Callable[[], bool]) -> None:
