@@ -15,9 +15,17 @@ from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceO
 from napari_sam_tune.core.exchange.labelled_images import require_shape
 from napari_sam_tune.core.exchange.left_out import FILE, LeftOut
 from napari_sam_tune.core.exchange.remarks import REVIEW, unpacked
-from napari_sam_tune.core.images.files import list_files
+from napari_sam_tune.core.images.files import list_files, list_images
 from napari_sam_tune.core.images.header import image_shape
-from napari_sam_tune.core.images.names import NamedFiles, only, own_name, paired, stems
+from napari_sam_tune.core.images.names import (
+    NamedFile,
+    NamedFiles,
+    only,
+    own_name,
+    paired,
+    stem_of,
+    stems,
+)
 from napari_sam_tune.formats.exported_folder import by_stem, read_notes
 from napari_sam_tune.formats.palettes import VOC, numbers_of, read_labelmap
 from napari_sam_tune.formats.voc_painted import (
@@ -119,11 +127,12 @@ def read_voc(location: Location) -> Dataset:
     by_class = by_stem(folder / CLASSES) if (folder / CLASSES).is_dir() else {}
     classes = paired(listed, by_class) if (folder / LABELMAP).is_file() else {}
     names, colours = read_labelmap(folder / LABELMAP) if classes else ({}, {})
+    own = paired(listed, stems(list_images(images, recursive=True), images))
 
     def read(item: tuple[str, tuple[Path, ...]]) -> VocImage | PaintedImage:
         key, file = item[0], only(item[1])
         root = read_xml(file)
-        named = files.find(root.findtext("filename"), str(file))
+        named = _image(root.findtext("filename"), file, files, own.get(key, ()))
         objects = tuple(_object(e, f"{file}, object {n},") for n, e in _numbered(root))
         is_ours = key in notes.images or any(o.record is not None for o in objects)
         if not is_ours and key in painted and key in classes:
@@ -149,6 +158,26 @@ def read_voc(location: Location) -> Dataset:
         return notes.named(image, key)
 
     return notes.dataset(name, left_out.take(FILE, listed.items(), read), left_out)
+
+
+def _image(said: str | None, file: Path, files: NamedFiles, own: tuple[Path, ...]) -> NamedFile:
+    """Find the image of an XML file: by what it says, else by its own name, as VOC's devkit does.
+
+    Raises:
+        SamTuneError: both are there and are not the same, or it says no name.
+
+    """
+    named = files.find(said, str(file))
+    if not own:
+        return named
+    if not named.path.is_file():
+        return NamedFile(only(own), said)
+    if named.path not in own and stem_of(named.path.name) != stem_of(file.stem):
+        raise SamTuneError(
+            f"{file} names the image {named.path.name}, and {own[0].name} is there too, which has "
+            "its own name: nothing tells which is meant. Mend <filename> in it."
+        )
+    return named
 
 
 def _numbered(root: ElementTree.Element) -> Iterator[tuple[int, ElementTree.Element]]:

@@ -152,6 +152,19 @@ def test_vocs_pictures_alone_tell_objects_and_classes(tmp_path: Path) -> None:
         np.testing.assert_array_equal(one.mask, labels == number)
 
 
+def test_vocs_images_are_found_by_the_name_of_the_xml_file_where_it_says_an_old_one(
+    tmp_path: Path, images: list[ImageOut]
+) -> None:
+    write("voc", images, tmp_path / "out")
+    file, pictures = tmp_path / "out/Annotations/a b.xml", tmp_path / "out/JPEGImages"
+    said = file.read_text()
+    file.write_text(said.replace("<filename>a b.png", "<filename>IMG_7.jpg"))
+    assert len(read("voc", tmp_path)["a b.png"]) == 3
+    shutil.copy(pictures / "a b.png", pictures / "IMG_7.jpg")
+    with pytest.raises(SamTuneError, match=r"IMG_7\.jpg, and a b\.png is there too"):
+        read("voc", tmp_path)
+
+
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_ome_zarr_has_colours_and_properties(
     tmp_path: Path, images: list[ImageOut], version: str
