@@ -1039,7 +1039,7 @@
     </message>
     <message>
         <source>Learnt: first clicks score {learnt}, were {alone}.</source>
-        <translation>学習効果：初回クリック {alone}→{learnt}</translation>
+        <translation>学習効果：初回クリック {alone}→{learnt}。</translation>
     </message>
     <message>
         <source>By itself, every</source>
@@ -1883,11 +1883,11 @@
     </message>
     <message>
         <source>Learnt: no gain just now; first clicks score {alone}.</source>
-        <translation>学習効果：現在なし。初回クリック {alone}</translation>
+        <translation>学習効果：現在なし。初回クリック {alone}。</translation>
     </message>
     <message>
         <source>Masks kept aside score {after} by {name}, were {before}.</source>
-        <translation>検証用マスク：{name}で{before}→{after}</translation>
+        <translation>検証用マスク：{name}で{before}→{after}。</translation>
     </message>
     <message>
         <source>Learning rests: this project is in use with another model.</source>
@@ -2720,7 +2720,7 @@
     </message>
     <message>
         <source>Better: {name} answers from now on.</source>
-        <translation>改善しました。これからは{name}が応答します。</translation>
+        <translation>改善：今後は{name}が応答します。</translation>
     </message>
     <message>
         <source>%d %b</source>
