@@ -20,7 +20,7 @@ import psutil
 import pytest
 from npe2.manifest import _bases as manifests
 from PIL import Image
-from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtCore import QEvent, QEventLoop, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 _SIDE = 192
 _STEPS_IN_A_DRAG = 8
+_LOOK_MS = 10
+_PATIENCE_MS = 300_000
 _passed_over: set[str] = set()
 
 
@@ -239,6 +241,40 @@ class Hand:
         QApplication.sendEvent(self.native, event)
 
 
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Go on with events until something is so.
+
+    It is looked at as often as by `qtbot.waitUntil`, which makes a loop and timers anew each time:
+    that takes eight times as long, where most of a test's time is waiting.
+    """
+    loop, looks, patience = QEventLoop(), QTimer(), QTimer()
+    raised: list[BaseException] = []
+
+    def look() -> None:
+        try:
+            if is_so():
+                loop.quit()
+        except BaseException as error:
+            raised.append(error)
+            loop.quit()
+
+    def give_up() -> None:
+        raised.append(TimeoutError("What was waited for did not come."))
+        loop.quit()
+
+    if is_so():
+        return
+    looks.timeout.connect(look)
+    patience.timeout.connect(give_up)
+    looks.start(_LOOK_MS)
+    patience.start(_PATIENCE_MS)
+    loop.exec()
+    looks.stop()
+    patience.stop()
+    if raised:
+        raise raised[0]
+
+
 @dataclass
 class Desk:
     """The dock in a real viewer, with somebody sitting at it."""
@@ -375,13 +411,10 @@ def _said(widget: QWidget) -> list[str]:
 
 
 @pytest.fixture
-def make_desk(make_napari_viewer: Any, qtbot: Any) -> Iterator[Callable[..., Desk]]:
+def make_desk(make_napari_viewer: Any) -> Iterator[Callable[..., Desk]]:
     from napari.settings import get_plugin_settings
 
     desks: list[Desk] = []
-
-    def wait(until: Callable[[], bool]) -> None:
-        qtbot.waitUntil(until, timeout=300_000)
 
     def make(**options: Any) -> Desk:
         viewer = make_napari_viewer(show=True)
@@ -395,7 +428,7 @@ def make_desk(make_napari_viewer: Any, qtbot: Any) -> Iterator[Callable[..., Des
         controller = Controller(viewer, panel, **{"runner": "inline", **options})
         panel.controller = controller
         viewer.window.add_dock_widget(panel, name="Label and learn", area="right")
-        desks.append(Desk(viewer, panel, controller, Hand(viewer), wait))
+        desks.append(Desk(viewer, panel, controller, Hand(viewer), wait_until))
         return desks[-1]
 
     yield make

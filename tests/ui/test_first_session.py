@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from conftest import Desk, Hand
+from conftest import Desk, Hand, wait_until
 from napari.settings import get_plugin_settings, get_settings
 from PIL import Image
 from pycocotools.coco import COCO
@@ -142,7 +142,7 @@ def _when_open(
 
 @pytest.fixture
 def sit_down(
-    make_napari_viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    make_napari_viewer: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Callable[[str, int], Person]]:
     """Open the viewer in a look, and the plugin from its menu."""
     appearance = get_settings().appearance
@@ -164,11 +164,8 @@ def sit_down(
         for moving in panel.findChildren(QProgressBar):
             moving.setUpdatesEnabled(False)  # each step of a busy one draws the whole window
 
-        def wait(until: Callable[[], bool]) -> None:
-            qtbot.waitUntil(until, timeout=300_000)
-
         hand, look, names = Hand(viewer), f"{theme} {points}", (str(tmp_path), "part ")
-        people.append(Person(viewer, panel, panel.controller, hand, wait, look, names))
+        people.append(Person(viewer, panel, panel.controller, hand, wait_until, look, names))
         return people[-1]
 
     yield sit
