@@ -3,20 +3,12 @@
     python accepting.py PROJECT FIRST LAST
 
 Prints "<number> <annotation id>" a line. Every fifth mask is followed by a promotion.
-
-    python accepting.py
-
-Waits for lines "PROJECT<tab>FIRST<tab>LAST<tab>FIFO", forks a process for each, which does the same
-but says it into the FIFO, and prints that process's id: it is there at once, for what is slow about
-starting is what is imported.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -42,9 +34,9 @@ def open_project(path: Path) -> Project:
     return project
 
 
-def main(path: Path, first: int, last: int) -> None:
-    project = open_project(path)
-    for number in range(first, last):
+def main(path: str | Path, first: str | int, last: str | int) -> None:
+    project = open_project(Path(path))
+    for number in range(int(first), int(last)):
         kept = project.add(NewAnnotation("a.png", mask_number(number), str(number)))
         if number % 5 == 0:
             project.promote("base", report={"number": number})
@@ -52,25 +44,7 @@ def main(path: Path, first: int, last: int) -> None:
         sys.stdout.flush()
 
 
-def fork_for_every_line() -> None:
-    """Be the parent of processes that somebody else kills."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets them by itself
-    for line in sys.stdin:
-        path, first, last, fifo = line.rstrip("\n").split("\t")
-        child = os.fork()
-        if not child:
-            with Path(fifo).open("w", encoding="utf-8") as said, redirect_stdout(said):
-                main(Path(path), int(first), int(last))
-            os._exit(0)
-        sys.stdout.write(f"{child}\n")
-        sys.stdout.flush()
-
-
 if __name__ == "__main__":
     # what a process wrote outlives it, flushed or not; waiting for the disk takes most of the time
     os.fsync = lambda _: None
-
-if __name__ == "__main__" and len(sys.argv) == 1:
-    fork_for_every_line()
-elif __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(*sys.argv[1:])

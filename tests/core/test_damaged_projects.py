@@ -7,8 +7,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import zarr
+from forking import forker
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -529,29 +528,6 @@ def test_of_two_models_chosen_at_once_the_first_is_it(tmp_path: Path) -> None:
     assert Project.open(tmp_path / "p").base == BaseRef("a", "a" * 64)
 
 
-EDITING = """
-import random, sys
-from pathlib import Path
-import numpy as np
-from napari_sam_tune.core.project.project import NewAnnotation, Project
-project = Project.open(sys.argv[1])
-dice = random.Random(int(sys.argv[2]))
-def blob():
-    mask = np.zeros((40, 60), bool)
-    row, column = dice.randrange(30), dice.randrange(50)
-    mask[row : row + 4, column : column + 4] = True
-    return mask
-while True:
-    sys.stdout.write("corrected\\n"); sys.stdout.flush()
-    living = project.annotations("0.png")
-    target = dice.choice(living)
-    if target.supersedes is not None and dice.random() < 0.5:
-        project.exchange(delete=target.id, restore=target.supersedes)
-    else:
-        project.add(NewAnnotation("0.png", blob(), target.label, supersedes=target.id))
-"""
-
-
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_objects_are_neither_lost_nor_doubled_by_kills_while_two_people_correct_them(
     tmp_path: Path,
@@ -562,25 +538,19 @@ def test_objects_are_neither_lost_nor_doubled_by_kills_while_two_people_correct_
         project.add(NewAnnotation("0.png", blob(2 + 9 * number), f"object {number}"))
     labels = [f"object {number}" for number in range(4)]
     kills = max(4, int(os.environ.get("SAM_TUNE_KILLS", "20")) // 5)
-    for kill in range(kills):
-        processes = [
-            subprocess.Popen(
-                [sys.executable, "-c", EDITING, str(project.path), str(2 * kill + number)],
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            for number in range(2)
-        ]
-        for process in processes:
-            assert process.stdout is not None
-            for _ in range(3):
-                assert process.stdout.readline() == "corrected\n"
-        moment = time.perf_counter() + 0.003 * (kill % 7)
-        while time.perf_counter() < moment:
-            pass
-        for process in processes:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-        for seen in (project, Project.open(project.path)):
-            assert sorted(a.label for a in seen.annotations("0.png")) == labels
+    with forker("correcting", tmp_path) as start:
+        for kill in range(kills):
+            both = [start(project.path, 2 * kill + number) for number in range(2)]
+            for _, said in both:
+                for _ in range(3):
+                    assert said.readline() == "corrected\n"
+            moment = time.perf_counter() + 0.003 * (kill % 7)
+            while time.perf_counter() < moment:
+                pass
+            for process, said in both:
+                os.kill(process, signal.SIGKILL)
+                with said:
+                    said.read()  # to its end: nobody writes any more
+            for seen in (project, Project.open(project.path)):
+                assert sorted(a.label for a in seen.annotations("0.png")) == labels
     assert any(a.supersedes is not None for a in project.annotations())

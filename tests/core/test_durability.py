@@ -18,6 +18,7 @@ import accepting
 import numpy as np
 import pytest
 from accepting import SHAPE, mask_number, open_project
+from forking import forker
 
 from napari_sam_tune.core.errors import ProjectError, StorageError
 from napari_sam_tune.core.project.project import NewAnnotation, Project
@@ -32,52 +33,37 @@ KILLS = int(os.environ.get("SAM_TUNE_KILLS", "20"))
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and file descriptors")
 
 
-@pytest.fixture
-def forker() -> Iterator[subprocess.Popen[str]]:
-    """Has imported everything; see `accepting`."""
-    command = [sys.executable, accepting.__file__]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        yield process
-        process.stdin.close()
-
-
 @posix
-def test_every_mask_accepted_survives_kills_at_random_moments(
-    tmp_path: Path, forker: subprocess.Popen[str]
-) -> None:
-    path, fifo = tmp_path / "p", tmp_path / "fifo"
-    os.mkfifo(fifo)
+def test_every_mask_accepted_survives_kills_at_random_moments(tmp_path: Path) -> None:
+    path = tmp_path / "p"
     dice = random.Random(0)
     promised: dict[str, int] = {}
-    for kill in range(KILLS):
-        forker.stdin.write(f"{path}\t{kill * 10_000}\t{(kill + 1) * 10_000}\t{fifo}\n")
-        forker.stdin.flush()
-        killed = int(forker.stdout.readline())
-        with fifo.open(encoding="utf-8") as said:
-            # The first kill strikes while the project is being made, the others while masks are
-            # added.
-            while kill == 0 and not path.exists():
-                pass
-            lines = [said.readline() for _ in range(dice.randint(1, 9) if kill else 0)]
-            moment = time.perf_counter() + dice.random() * 0.006
-            while time.perf_counter() < moment:
-                pass
-            os.kill(killed, signal.SIGKILL)
-            lines += said.read().splitlines(keepends=True)  # to its end: nobody writes any more
-        for line in lines:
-            if line.endswith("\n"):
-                number, annotation_id = line.split()
-                promised[annotation_id] = int(number)
+    with forker("accepting", tmp_path) as start:
+        for kill in range(KILLS):
+            killed, said = start(path, kill * 10_000, (kill + 1) * 10_000)
+            with said:
+                # The first kill strikes while the project is being made, the others while masks
+                # are added.
+                while kill == 0 and not path.exists():
+                    pass
+                lines = [said.readline() for _ in range(dice.randint(1, 9) if kill else 0)]
+                moment = time.perf_counter() + dice.random() * 0.006
+                while time.perf_counter() < moment:
+                    pass
+                os.kill(killed, signal.SIGKILL)
+                lines += said.read().splitlines(keepends=True)  # to its end: nobody writes any more
+            for line in lines:
+                if line.endswith("\n"):
+                    number, annotation_id = line.split()
+                    promised[annotation_id] = int(number)
 
-        project = Project.open(path)
-        stored = {a.id: a for a in project.annotations()}
-        assert promised.keys() <= stored.keys()
-        for annotation in stored.values():
-            assert np.array_equal(annotation.mask, mask_number(int(annotation.label)))
-        told = {p.report["number"] for p in project.promotions()}
-        assert {number for number in promised.values() if number % 5 == 0} <= told
+            project = Project.open(path)
+            stored = {a.id: a for a in project.annotations()}
+            assert promised.keys() <= stored.keys()
+            for annotation in stored.values():
+                assert np.array_equal(annotation.mask, mask_number(int(annotation.label)))
+            told = {p.report["number"] for p in project.promotions()}
+            assert {number for number in promised.values() if number % 5 == 0} <= told
     assert len(promised) > KILLS
 
 
