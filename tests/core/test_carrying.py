@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from smaller import starters_at
 
 from napari_sam_tune import Predictor, Project, Session
@@ -91,6 +92,17 @@ def test_a_mask_goes_with_its_object_both_ways_and_is_accepted_as_a_run(
     assert session.waiting(start) == {}
     with pytest.raises(MaskError, match="carry"):
         session.accept_run(start)
+
+
+def test_a_mask_smaller_than_the_model_draws_it_stays_so(
+    tmp_path: Path, predictor: Predictor
+) -> None:
+    session = open_session(tmp_path / "p", predictor)
+    inner = ndimage.binary_erosion(truth(4), iterations=3)
+    steps = session.carry_on(accept_by_hand(session, 4, inner))
+    areas = {int(s.image_id[3:-1]): s.suggestion.full_mask.sum() for s in steps}
+    shares = [area / truth(plane).sum() for plane, area in areas.items()]
+    assert abs(np.mean(shares) - inner.sum() / truth(4).sum()) < 0.1
 
 
 def test_it_stops_where_the_object_vanishes(tmp_path: Path, predictor: Predictor) -> None:

@@ -9,6 +9,7 @@ Planes between two such are filled from both sides. To be used by whoever owns t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -254,12 +255,7 @@ class Run:
         if self._follower is None:
             self._follower = self._begin()
         pixels, record = self._read(image_id)
-
-        def ask(expected: Recalled) -> Said:
-            proposal = self._answerer.carry(pixels, record, expected)
-            return _said(proposal, self._answerer.predictor.encoder, expected.window, record.shape)
-
-        found = self._follower.step(grey_of(pixels), ask)
+        found = self._follower.step(grey_of(pixels), partial(self._ask, pixels, record))
         if found is None or (self._stops and found.sureness < GONE):
             self.ended = "vanished"
             return None
@@ -278,8 +274,19 @@ class Run:
 
     def _begin(self) -> Follower:
         start = self._start
-        pixels, _ = self._read(start.image_id)
-        return Follower(grey_of(pixels), start.cropped_mask, start.bbox, start.id, start.label)
+        pixels, record = self._read(start.image_id)
+        return Follower(
+            grey_of(pixels),
+            start.cropped_mask,
+            start.bbox,
+            start.id,
+            start.label,
+            partial(self._ask, pixels, record),
+        )
+
+    def _ask(self, pixels: Pixels, record: ImageRecord, expected: Recalled) -> Said:
+        proposal = self._answerer.carry(pixels, record, expected)
+        return _said(proposal, self._answerer.predictor.encoder, expected.window, record.shape)
 
     def _suggestion(self, found: Found, shape: tuple[int, int], replaces: str | None) -> Suggestion:
         return Suggestion(

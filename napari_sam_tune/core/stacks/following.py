@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
     Numbers = NDArray[np.float64]
+    Ask = Callable[[Recalled], "Answer"]
 
 _ROOM: Final = 14
 """Px around an object in which it may have moved farther than it seems to have, and grown."""
@@ -99,10 +100,13 @@ class Follower:
         box: (y0, x0, y1, x1) in px.
         name: of the accepted mask it starts from.
         label: its class.
+        ask: returns what a model makes of that plane.
 
     """
 
-    def __init__(self, grey: Floats, mask: Mask, box: Window, name: str, label: str) -> None:
+    def __init__(
+        self, grey: Floats, mask: Mask, box: Window, name: str, label: str, ask: Ask
+    ) -> None:
         self._grey, self._mask, self._box = grey, mask, box
         self._name, self._label = name, label
         self._shape = Shape(mask, box)
@@ -117,6 +121,11 @@ class Follower:
         # of a pit that is lit from one side only the dark one looks like it
         start = [UNMOVED]
         self._bias = self._shape.fit(alike - self._offset, window, start, UNMOVED, _DOUBT)
+        # and what the model draws too wide or too narrow here, as a rim that is none of the pit,
+        # it does in other planes
+        expected = self._expected(UNMOVED, window)
+        said = ask(Recalled((name,), window, expected, 1.0, label)).logits
+        self._model_offset = np.float32(self._shape.along(_clear(said), UNMOVED, window))
 
     def _remember(self, grey: Floats) -> None:
         look = Look.of(grey, self._mask, self._box)
@@ -124,12 +133,12 @@ class Follower:
             first, rest = self._looks[:1], self._looks[1:]
             self._looks = [*first, *rest[-(_REMEMBERED - 2) :], look]
 
-    def step(self, grey: Floats, ask: Callable[[Recalled], Answer]) -> Found | None:
+    def step(self, grey: Floats, ask: Ask) -> Found | None:
         """Find the object in the next plane, and go on from there.
 
         Args:
             grey: (H, W) float32, that plane.
-            ask: returns what the model makes of what is expected.
+            ask: returns what a model makes of what is expected there.
 
         Returns:
             Where it is; None where it left the image, or nothing is left of it.
@@ -144,9 +153,9 @@ class Follower:
         if not (expected > 0).any():
             return None
         answer = ask(Recalled((self._name,), window, expected, there.score, self._label))
-        said = np.clip(answer.logits, -_MOST, _MOST).astype(np.float64)
-        pose = self._shape.fit(said, window, [pose], pose, _DOUBT)
-        bent = np.clip(answer.logits, -_BENT, _BENT)
+        logits = answer.logits - self._model_offset
+        pose = self._shape.fit(_clear(logits), window, [pose], pose, _DOUBT)
+        bent = np.clip(logits, -_BENT, _BENT)
         drawn = self._expected(pose, window) + np.float32(_WEIGHT_OF_MODEL) * bent > 0
         if not drawn.any():
             return None
@@ -191,6 +200,11 @@ class Follower:
         alike = likeness(self._looks, grey, window)
         beside = float(alike[rim].mean()) if rim.any() else -MOST_ALIKE
         return (float(alike[inside].mean()) - beside) / (2 * MOST_ALIKE)
+
+
+def _clear(logits: Floats) -> Numbers:
+    """Return logits as evidence: what is sure counts no more than that."""
+    return np.clip(logits, -_MOST, _MOST).astype(np.float64)
 
 
 def _iou(one: Mask, other: Mask) -> float:
