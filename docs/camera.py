@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import napari
     from qtpy.QtWidgets import QWidget
 
-    from napari_sam_tune.ui.plugin import LabelAndLearn
+    from napari_sam_tune.ui.views.panel import Panel
     from napari_sam_tune.ui.work.work import Work
 
     XY = tuple[float, float]
@@ -63,7 +63,7 @@ class Hand:
     """
 
     viewer: napari.Viewer
-    panel: LabelAndLearn
+    panel: Panel
     truths: Path
     pointer: QPoint | None = None
     pressed: str = ""

@@ -79,7 +79,7 @@ def start(look: str, part: str) -> None:
 def take(look: str, part: str) -> None:
     """Take the pictures of a part of a look, in this process."""
     import napari
-    from camera import Camera, Hand
+    from camera import Camera, Hand, spin
     from large_pictures import large
     from napari.settings import get_settings
     from stack_pictures import stacks
@@ -95,7 +95,9 @@ def take(look: str, part: str) -> None:
     viewer = napari.Viewer(show=True)
     PreferencesSource().save_tour_offered()
     viewer.window._qt_window.resize(*SIZE)
-    _, panel = viewer.window.add_plugin_dock_widget("napari-sam-tune", "Label and learn")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-sam-tune", "Label and learn")
+    spin(lambda: dock.panel is not None)
+    panel = dock.panel
     panel.controller._config = TrainConfig()
     folder = DOCS / "images" if language == "en" else DOCS / language / "images"
     folder.mkdir(parents=True, exist_ok=True)

@@ -121,7 +121,13 @@ def check_free(known: Format, out: Path, *, overwrite: bool) -> None:
         )
         raise StorageError(tr(is_not, format=known.name, out=out))
     if not overwrite:
-        raise StorageError(f"{out} exists already; add --overwrite, or choose another name.")
+        raise StorageError(
+            tr(
+                "{out} exists already. Choose another name, or have it replaced (on the command "
+                "line with --overwrite).",
+                out=out,
+            )
+        )
     if not known.suffix and not (out / MARKER).is_file():
         raise StorageError(
             tr(

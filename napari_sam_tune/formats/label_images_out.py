@@ -207,8 +207,11 @@ def _write_semantic(
 ) -> Counter[str]:
     if len(classes) > np.iinfo(np.uint8).max:
         raise SamTuneError(
-            f"There are {len(classes)} classes, and class images, of 8 bits, hold 255. Export "
-            "label images, or as COCO."
+            tr(
+                "There are {count} classes, and class images, of 8 bits, hold 255. Export label "
+                "images, or as COCO.",
+                count=len(classes),
+            )
         )
     losses: Counter[str] = Counter()
     numbers = {name: number for number, name in enumerate(classes, start=1)}

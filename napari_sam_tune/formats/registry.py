@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 from zipfile import is_zipfile
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.labelled_images import SMALLEST_OBJECT, manifest_rows
 from napari_sam_tune.core.exchange.left_out import IMAGE
 from napari_sam_tune.core.images.names import paired, stem_of
-from napari_sam_tune.core.texts.wording import mark
+from napari_sam_tune.core.texts.wording import mark, tr
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.exchange.incoming import Dataset, Location, SourceImage
@@ -69,7 +69,7 @@ class Format:
         if self.reader is None:
             raise SamTuneError(f"Masks go out as {self.name}, but do not come in from it.")
         self._check(location)
-        dataset = _plainly_named(self._loaded(self.reader, "Reading")(location))
+        dataset = _plainly_named(self._loaded(self.reader)(location))
         if not dataset.images:
             raise SamTuneError(f"There is no image in {location.path}.")
         return dataset if "masks" in self.needs else _grouped(dataset, location)
@@ -84,10 +84,10 @@ class Format:
         if self.writer is None:
             names = ", ".join(known.name for known in FORMATS.values() if known.writer)
             raise SamTuneError(f"Masks come in from {self.name}, but go out as {names}.")
-        loaded: Writer = self._loaded(self.writer, "Writing")
+        loaded: Writer = self._loaded(self.writer)
         return loaded
 
-    def _loaded(self, function: str, doing: Literal["Reading", "Writing"]) -> Any:
+    def _loaded(self, function: str) -> Any:
         module, name = function.split(":")
         try:
             return getattr(import_module(module), name)
@@ -95,8 +95,13 @@ class Format:
             if self.extra is None:
                 raise
             raise SamTuneError(
-                f"{doing} {self.name} needs {error.name}, which is not installed: "
-                f'pip install "napari-sam-tune[{self.extra}]"'
+                tr(
+                    "The format {format} needs {package}, which is not installed: "
+                    'pip install "napari-sam-tune[{extra}]"',
+                    format=self.name,
+                    package=error.name,
+                    extra=self.extra,
+                )
             ) from error
 
     def _check(self, location: Location) -> None:

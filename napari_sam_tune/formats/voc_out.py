@@ -12,6 +12,7 @@ from PIL import Image
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.evaluation.pictures import rgb
 from napari_sam_tune.core.exchange.remarks import REVIEW, packed
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.formats.exported_folder_out import ExportedFolder
 from napari_sam_tune.formats.label_images_out import paint
 from napari_sam_tune.formats.palettes import VOC
@@ -46,7 +47,14 @@ def write_voc(
     """
     losses: Counter[str] = Counter()
     numbers = {name: number for number, name in enumerate(classes, start=1)}
-    _check_count("The project", len(classes), "classes")
+    if len(classes) > MOST:
+        raise SamTuneError(
+            tr(
+                "The project has {n:,} classes, and an index PNG holds {most}. Export it as COCO.",
+                n=len(classes),
+                most=MOST,
+            )
+        )
     lists: dict[str, list[str]] = {}
     with ExportedFolder(path) as folder:
         colours = _palette(classes)
@@ -54,7 +62,7 @@ def write_voc(
         for image in images:
             stem = folder.add(image)
             lists.setdefault(FOLDERS[image.split or "train"], []).append(stem)
-            _check_count(image.name, len(image.objects), "objects")
+            _check_count(image)
             filename = image.name
             if options.copy_images:
                 copied = folder.copy_image(image, f"JPEGImages/{stem}")
@@ -71,10 +79,15 @@ def write_voc(
     return +losses
 
 
-def _check_count(whose: str, count: int, what: str) -> None:
-    if count > MOST:
+def _check_count(image: ImageOut) -> None:
+    if len(image.objects) > MOST:
         raise SamTuneError(
-            f"{whose} has {count} {what}, and an index PNG holds {MOST}. Export it as COCO."
+            tr(
+                "{image} has {n:,} objects, and an index PNG holds {most}. Export it as COCO.",
+                image=image.name,
+                n=len(image.objects),
+                most=MOST,
+            )
         )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,7 +35,13 @@ class ExportOptions:
 
     def __post_init__(self) -> None:
         if not 0 < self.pixel_size < float("inf"):
-            raise SamTuneError(f"A pixel's side is longer than {self.pixel_size:g} {self.unit}.")
+            raise SamTuneError(
+                tr(
+                    "A pixel's side is longer than {size:g} {unit}.",
+                    size=self.pixel_size,
+                    unit=self.unit,
+                )
+            )
 
 
 class Writer(Protocol):

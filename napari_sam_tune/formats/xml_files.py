@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.texts.plain_text import visible
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,8 +53,12 @@ def write_xml(root: ElementTree.Element, file: Path) -> None:
         for text in (element.text, *element.attrib.values()):
             if text is not None and (found := _NO_XML.search(text)) is not None:
                 raise SamTuneError(
-                    f"XML cannot hold the character {visible(found[0])} in “{visible(text):.80}”. "
-                    "Rename what is called so, or export as COCO."
+                    tr(
+                        "XML cannot hold the character {character} in “{said:.80}”. Rename what "
+                        "is called so, or export as COCO.",
+                        character=visible(found[0]),
+                        said=visible(text),
+                    )
                 )
     tree = ElementTree.ElementTree(root)
     ElementTree.indent(tree)

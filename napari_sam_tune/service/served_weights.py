@@ -21,6 +21,7 @@ from napari_sam_tune.core.models.weights_file import (
     read_weights,
 )
 from napari_sam_tune.core.storage.durable import saving
+from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.service.faults import Fault
 
 if TYPE_CHECKING:
@@ -190,10 +191,18 @@ def read_served(content: bytes, base: BaseRef) -> ServedWeights:
         except CheckpointError as error:
             raise CheckpointError(str(error).replace(str(path), "What was sent")) from error
     if is_head(tensors):
-        raise CheckpointError("What was sent is a promptless head; only weights that answer are.")
+        raise CheckpointError(
+            tr("What was sent is a promptless head, and a server takes weights that answer clicks.")
+        )
     if ref.sha256 != base.sha256:
         raise CheckpointError(
-            f"These weights were trained from the model {ref.name} ({ref.sha256[:12]}), and this "
-            f"server has {base.name} ({base.sha256[:12]})."
+            tr(
+                "These weights were trained from the model {model} ({trained}), and this server "
+                "has {base} ({served}).",
+                model=ref.name,
+                trained=ref.sha256[:12],
+                base=base.name,
+                served=base.sha256[:12],
+            )
         )
     return ServedWeights(content_version(tensors), tensors, surfaces, info)

@@ -21,6 +21,7 @@ from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS
 from napari_sam_tune.ui.canvas.layers import LabellingLayers
 from napari_sam_tune.ui.canvas.own_context import OwnContext
 from napari_sam_tune.ui.faults import explain
+from napari_sam_tune.ui.garbage import pass_over_imports
 from napari_sam_tune.ui.going_on import GoingOn
 from napari_sam_tune.ui.guiding import Guiding
 from napari_sam_tune.ui.inference import Inference, Kind
@@ -94,7 +95,9 @@ class Controller(QObject):
         self._going_on = GoingOn(panel.start, self)
         self._connect_panel()
         self.guiding = Guiding(self.panel, self._preferences, self._open_samples_anew, self)
-        self._inference.submit(Kind.LOAD, import_model_code, _done, self._on_load_failed)
+        self._inference.submit(
+            Kind.LOAD, import_model_code, partial(pass_over_imports, viewer), self._on_load_failed
+        )
 
     # -------------------------------------------------------------- choosing
 
@@ -347,8 +350,7 @@ class Controller(QObject):
         panel.image.leave.connect(self.leave)
         panel.dropped.connect(self.open_dropped)
         panel.export_asked.connect(self._on_export_asked)
-        folded = load_folded()
-        if folded is not None:
+        if (folded := load_folded()) is not None:
             panel.show_folded(folded)
         panel.folded.connect(save_folded)
         panel.left.connect(self._on_panel_left)
@@ -394,7 +396,3 @@ def _documents() -> Path:
 
 def _samples_home() -> Path:
     return _documents() / "samples.project"
-
-
-def _done(_: object) -> None:
-    """Nothing to be shown."""

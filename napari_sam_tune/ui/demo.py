@@ -15,6 +15,8 @@ from napari_sam_tune.ui.views.start import Choices
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from napari_sam_tune.ui.controller import Controller
+
 
 def run_demo(out: Path, model: str) -> None:
     """Open the samples in napari and wait until it is closed.
@@ -30,8 +32,12 @@ def run_demo(out: Path, model: str) -> None:
     if not images.exists():
         shutil.copytree(SAMPLE_IMAGES, images)
     viewer = napari.Viewer(title="napari-sam-tune demo")
-    panel = LabelAndLearn(viewer)
-    viewer.window.add_dock_widget(panel, name=tr("Label and learn"), area="right")
-    panel.start.show_choices(Choices(project=out / "project", model=model))
-    panel.controller.open_folder(images)
+    dock = LabelAndLearn(viewer)
+    viewer.window.add_dock_widget(dock, name=tr("Label and learn"), area="right")
+
+    def begin(controller: Controller) -> None:
+        controller.panel.start.show_choices(Choices(project=out / "project", model=model))
+        controller.open_folder(images)
+
+    dock.opened.connect(begin)
     napari.run()

@@ -8,6 +8,7 @@ import sys
 from vispy.visuals.line.dash_atlas import DashAtlas
 
 from napari_sam_tune.ui.canvas.looks import MAKERS
+from napari_sam_tune.ui.garbage import collected_later
 
 
 def import_model_code() -> None:
@@ -20,24 +21,29 @@ def import_model_code() -> None:
     hide = "triton" not in sys.modules
     if hide:
         sys.modules["triton"] = None  # type: ignore[assignment]
-    try:
-        import segment_anything  # noqa: F401 - this imports torchvision
-        import torch
+    with collected_later():
+        try:
+            _import()
+        finally:
+            if hide:
+                del sys.modules["triton"]
 
-        # what a session needs in the viewer's thread, where importing it would be felt
-        import napari_sam_tune.core.answers.answerer
-        import napari_sam_tune.core.answers.predictor
-        import napari_sam_tune.core.session.session
-        import napari_sam_tune.core.stacks.carrying
-        import napari_sam_tune.core.suggestions.review  # noqa: F401
 
-        # napari imports what a kind of layer needs when the first one is made
-        for make in MAKERS.values():
-            make()
-        DashAtlas()  # vispy works out how lines are dashed when the first Labels layer is shown
+def _import() -> None:
+    import segment_anything  # noqa: F401 - this imports torchvision
+    import torch
 
-        # One core stays for the viewer: torch's threads wait by spinning, which starves it.
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
-    finally:
-        if hide:
-            del sys.modules["triton"]
+    # what a session needs in the viewer's thread, where importing it would be felt
+    import napari_sam_tune.core.answers.answerer
+    import napari_sam_tune.core.answers.predictor
+    import napari_sam_tune.core.session.session
+    import napari_sam_tune.core.stacks.carrying
+    import napari_sam_tune.core.suggestions.review  # noqa: F401
+
+    # napari imports what a kind of layer needs when the first one is made
+    for make in MAKERS.values():
+        make()
+    DashAtlas()  # vispy works out how lines are dashed when the first Labels layer is shown
+
+    # One core stays for the viewer: torch's threads wait by spinning, which starves it.
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))

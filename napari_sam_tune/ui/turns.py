@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_PAUSE_MS = 20
+"""Between steps. With none Qt would give a step two turns where something else waits for one."""
+
+
 class Turns(QObject):
     """Goes on with one thing, step by step; between the steps the viewer hears the person."""
 
@@ -17,7 +21,7 @@ class Turns(QObject):
         super().__init__(parent)
         self._steps: Iterator[None] = iter(())
         self._timer = QTimer(self)
-        self._timer.setInterval(0)
+        self._timer.setInterval(_PAUSE_MS)
         self._timer.timeout.connect(self._go_on)
 
     def begin(self, steps: Iterator[None]) -> None:

@@ -2531,6 +2531,10 @@
         <translation>個別番号が失われたオブジェクト（クラス画像は個体を区別しません）</translation>
     </message>
     <message>
+        <source>There are {count} classes, and class images, of 8 bits, hold 255. Export label images, or as COCO.</source>
+        <translation>クラスが{count}個ありますが、8ビットのクラス画像に入るのは255個までです。ラベル画像かCOCOで書き出してください。</translation>
+    </message>
+    <message>
         <source>image whose pixels were not found: no brightness</source>
         <translation>画素が見つからず、明るさのない画像</translation>
     </message>
@@ -2541,6 +2545,10 @@
     <message>
         <source>mask: a table holds measures alone</source>
         <translation>マスク（表は測定値のみ）</translation>
+    </message>
+    <message>
+        <source>The format {format} needs {package}, which is not installed: pip install &quot;napari-sam-tune[{extra}]&quot;</source>
+        <translation>形式「{format}」には{package}が必要ですが、インストールされていません: pip install &quot;napari-sam-tune[{extra}]&quot;</translation>
     </message>
     <message>
         <source>folders of images and masks</source>
@@ -4037,6 +4045,10 @@
         <translation>{format}はフォルダですが、{out}はフォルダではありません。別の名前を選んでください。</translation>
     </message>
     <message>
+        <source>{out} exists already. Choose another name, or have it replaced (on the command line with --overwrite).</source>
+        <translation>{out}はすでにあります。別の名前を選ぶか、置き換えを指定してください（コマンドラインでは--overwrite）。</translation>
+    </message>
+    <message>
         <source>{out} was not made by an export, so it is not overwritten. Choose a new folder.</source>
         <translation>{out}は書き出しで作られたものではないため、上書きしません。新しいフォルダを選んでください。</translation>
     </message>
@@ -4059,6 +4071,14 @@
     <message>
         <source>This project has no trained finder (promptless head) yet. Choose “Trained finder” in the dock and press “Train it”, or train one by “napari-sam-tune train” with --set parts=promptless --enter.</source>
         <translation>このプロジェクトには学習済みの検出器（プロンプト不要のヘッド）がまだありません。ドックで「学習済み検出器」を選んで「検出器を学習」を押すか、「napari-sam-tune train」に--set parts=promptless --enterを付けて学習してください。</translation>
+    </message>
+    <message>
+        <source>{project} has no base model yet, so there are no weights in it.</source>
+        <translation>{project}にはまだベースモデルがないため、重みが入っていません。</translation>
+    </message>
+    <message>
+        <source>These weights were made on the model {name}, the project builds on {base}. Name the project they belong to.</source>
+        <translation>この重みはモデル{name}で作られましたが、プロジェクトは{base}を使っています。重みが属するプロジェクトを指定してください。</translation>
     </message>
     <message>
         <source>ONNX is not installed: pip install &quot;napari-sam-tune[onnx]&quot;.</source>
@@ -4177,12 +4197,80 @@
         <translation>ランク{rank}のLoRAは、幅{width}の{layer}自体より多くの数値を持ちます。lora.rankを8などの小さな値にしてください。</translation>
     </message>
     <message>
+        <source>The model has no part “{part}”; its parts are {known}.</source>
+        <translation>モデルに「{part}」という部分はありません。あるのは{known}です。</translation>
+    </message>
+    <message>
         <source>The weights in use hold LoRA adapters of another shape ({name} is {shape}). Train with the same lora.rank and lora.targets, or start from the base model.</source>
         <translation>使用中の重みのLoRAアダプタは形が異なります（{name}は{shape}）。同じlora.rankとlora.targetsで学習するか、ベースモデルから始めてください。</translation>
     </message>
     <message>
         <source>Learnt from {masks:,} masks. Whether that helps is said when your first clicks have been judged.</source>
         <translation>マスク{masks:,}個から学習しました。効果があるかどうかは、最初のクリックの評価が済むと表示されます。</translation>
+    </message>
+    <message>
+        <source>Opening…</source>
+        <translation>開いています…</translation>
+    </message>
+    <message>
+        <source>{file} was trained from the model {model} ({trained}), not from {other} ({loaded}). Choose that model, or none (--model on the command line).</source>
+        <translation>{file}はモデル{model}（{trained}）から学習したもので、{other}（{loaded}）からではありません。そのモデルを選ぶか、何も選ばないでください（コマンドラインでは--model）。</translation>
+    </message>
+    <message>
+        <source>{model} is a {kind}, and cannot be set beside {base}, a {other}. Name a base model of its kind.</source>
+        <translation>{model}は{kind}なので、{other}である{base}とは比べられません。同じ種類のベースモデルを指定してください。</translation>
+    </message>
+    <message>
+        <source>These weights are a promptless head, which `evaluate`, `predict --auto`, the dock&apos;s proposals and `export weights --format promptless` take; nothing else does.</source>
+        <translation>この重みはプロンプト不要のヘッドです。使えるのは`evaluate`、`predict --auto`、ドックの提案、`export weights --format promptless`だけです。</translation>
+    </message>
+    <message>
+        <source>There is no project in {folder}. Check the path.</source>
+        <translation>{folder}にプロジェクトはありません。パスを確認してください。</translation>
+    </message>
+    <message>
+        <source>The project has no annotation “{annotation}”.</source>
+        <translation>プロジェクトにマスク「{annotation}」はありません。</translation>
+    </message>
+    <message>
+        <source>The class “{label}” has no attribute “{name}”. Add it to the class first.</source>
+        <translation>クラス「{label}」に属性「{name}」はありません。先にクラスに追加してください。</translation>
+    </message>
+    <message>
+        <source>“{said}” is no text in Unicode.</source>
+        <translation>「{said}」はUnicodeの文字列ではありません。</translation>
+    </message>
+    <message>
+        <source>This is no whole promptless head: {name} is missing.</source>
+        <translation>プロンプト不要のヘッドとして不完全です。{name}がありません。</translation>
+    </message>
+    <message>
+        <source>What trains was closed with its project; open that again.</source>
+        <translation>学習はプロジェクトとともに終了しました。プロジェクトを開き直してください。</translation>
+    </message>
+    <message>
+        <source>The project has {n:,} classes, and an index PNG holds {most}. Export it as COCO.</source>
+        <translation>プロジェクトにはクラスが{n:,}個ありますが、インデックスPNGに入るのは{most}個までです。COCOで書き出してください。</translation>
+    </message>
+    <message>
+        <source>{image} has {n:,} objects, and an index PNG holds {most}. Export it as COCO.</source>
+        <translation>{image}にはオブジェクトが{n:,}個ありますが、インデックスPNGに入るのは{most}個までです。COCOで書き出してください。</translation>
+    </message>
+    <message>
+        <source>A pixel&apos;s side is longer than {size:g} {unit}.</source>
+        <translation>1画素の辺の長さは{size:g} {unit}より大きくしてください。</translation>
+    </message>
+    <message>
+        <source>XML cannot hold the character {character} in “{said:.80}”. Rename what is called so, or export as COCO.</source>
+        <translation>「{said:.80}」の文字{character}はXMLに書けません。その名前を変えるか、COCOで書き出してください。</translation>
+    </message>
+    <message>
+        <source>What was sent is a promptless head, and a server takes weights that answer clicks.</source>
+        <translation>送られたのはプロンプト不要のヘッドです。サーバーが受け取るのはクリックに答える重みです。</translation>
+    </message>
+    <message>
+        <source>These weights were trained from the model {model} ({trained}), and this server has {base} ({served}).</source>
+        <translation>この重みはモデル{model}（{trained}）から学習したものですが、このサーバーのモデルは{base}（{served}）です。</translation>
     </message>
 </context>
 </TS>

@@ -111,7 +111,7 @@ def test_nothing_is_overwritten_unasked_and_a_cancelled_export_leaves_nothing(
     for form, name in (("coco", "a.json"), ("labels", "masks")):
         out = tmp_path / name
         written(project, form, out)
-        with pytest.raises(StorageError, match="exists already; add --overwrite"):
+        with pytest.raises(StorageError, match=r"exists already.*--overwrite"):
             written(project, form, out)
         before = sorted(tmp_path.rglob("*"))
         asked = iter((False, True))

@@ -405,7 +405,7 @@ def test_only_the_parts_asked_for_learn(project, model):
     candidate, _ = run(job_for(project, SHORT.model_copy(update={"parts": (head,)})), model)
     tensors, _ = read_weights(project.weights_path(candidate.version))
     assert all(name.startswith(head) for name in tensors)
-    with pytest.raises(TrainingError, match="no part 'decodr'"):
+    with pytest.raises(TrainingError, match="no part “decodr”"):
         run(job_for(project, SHORT.model_copy(update={"parts": ("decodr",)})), model)
 
 

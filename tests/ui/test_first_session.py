@@ -160,7 +160,9 @@ def sit_down(
         QTest.mouseClick(bar, LEFT, NO_KEY, bar.actionGeometry(menu.menuAction()).center())
         entry = next(a for a in menu.actions() if a.text().startswith("Label and learn"))
         QTest.mouseClick(menu, LEFT, NO_KEY, menu.actionGeometry(entry).center())
-        panel = viewer.window.dock_widgets["Label and learn (SAM Tune)"]
+        dock = viewer.window.dock_widgets["Label and learn (SAM Tune)"]
+        qtbot.waitUntil(lambda: dock.panel is not None, timeout=300_000)
+        panel = dock.panel
         for moving in panel.findChildren(QProgressBar):
             moving.setUpdatesEnabled(False)  # each step of a busy one draws the whole window
 

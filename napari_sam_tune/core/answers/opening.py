@@ -9,6 +9,7 @@ from napari_sam_tune.core.answers.encoding import Encoder, OpenImage, is_large
 from napari_sam_tune.core.answers.weights_in_use import WeightsInUse
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.rgb_source import RgbSource, glance, rgb_source, shape_of_image
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +87,7 @@ class Opening:
     @property
     def _open(self) -> OpenImage:
         if self._opened is None or not self.has_image:
-            raise SamTuneError("No image is open: call set_image first.")
+            raise SamTuneError(tr("No image is open: open one first."))
         return self._opened
 
     def encode(self, image: ArrayLike | RgbSource, window: Window | None = None) -> View:

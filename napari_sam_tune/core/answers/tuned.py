@@ -17,6 +17,7 @@ from napari_sam_tune.core.models.weights_file import (
     is_weights_file,
     read_weights,
 )
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,8 +115,15 @@ def _named_base(
     loaded = load_base(ref, device) if model is None else load_model(model, device)
     if loaded.ref.sha256 != ref.sha256:
         raise CheckpointError(
-            f"{path.name} was trained from the model {ref.name} ({ref.sha256[:12]}), not from "
-            f"{loaded.ref.name} ({loaded.ref.sha256[:12]}). Leave --model out, or give that one."
+            tr(
+                "{file} was trained from the model {model} ({trained}), not from {other} "
+                "({loaded}). Choose that model, or none (--model on the command line).",
+                file=path.name,
+                model=ref.name,
+                trained=ref.sha256[:12],
+                other=loaded.ref.name,
+                loaded=loaded.ref.sha256[:12],
+            )
         )
     return loaded
 
@@ -124,8 +132,14 @@ def _beyond(base: LoadedModel, whole: LoadedModel) -> TunedWeights:
     """Return what of a whole model differs from another one."""
     if whole.architecture != base.architecture:
         raise CheckpointError(
-            f"{whole.ref.name} is a {whole.architecture}, and cannot be set beside "
-            f"{base.ref.name}, a {base.architecture}. Name a base model of its kind."
+            tr(
+                "{model} is a {kind}, and cannot be set beside {base}, a {other}. Name a base "
+                "model of its kind.",
+                model=whole.ref.name,
+                kind=whole.architecture,
+                base=base.ref.name,
+                other=base.architecture,
+            )
         )
     own = base.sam.state_dict()
     tensors = {
@@ -149,7 +163,9 @@ def use(predictor: Predictor, tuned: TunedWeights | None) -> None:
         return
     if is_head(tuned.tensors):
         raise CheckpointError(
-            "These weights are a promptless head, which `evaluate`, `predict --auto`, the dock's "
-            "proposals and `export weights --format promptless` take; nothing else does."
+            tr(
+                "These weights are a promptless head, which `evaluate`, `predict --auto`, the "
+                "dock's proposals and `export weights --format promptless` take; nothing else does."
+            )
         )
     predictor.weights.load(tuned.tensors, tuned.version)

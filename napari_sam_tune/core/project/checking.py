@@ -26,6 +26,7 @@ from napari_sam_tune.core.storage.durable import saving
 from napari_sam_tune.core.storage.holding import machine
 from napari_sam_tune.core.storage.log_lines import salvage
 from napari_sam_tune.core.storage.own_files import read_own, refuse_link
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +66,9 @@ class ProjectCheck:
     def __init__(self, path: str | Path) -> None:
         self._folder = ProjectFolder(path)
         if not self._folder.marker.is_file() and not self._folder.annotations.exists():
-            raise ProjectError(f"There is no project in {self._folder.path}. Check the path.")
+            raise ProjectError(
+                tr("There is no project in {folder}. Check the path.", folder=self._folder.path)
+            )
         if self._folder.marker.is_file():
             self._folder.check_format()
         self._folder.refuse_links()

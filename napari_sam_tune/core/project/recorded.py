@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.errors import ProjectError
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     import threading
@@ -69,7 +70,9 @@ class RecordsOfProject:
             self.refresh()
             known = self._table.get(annotation_id)
         if known is None:
-            raise ProjectError(f"The project has no annotation “{annotation_id}”.")
+            raise ProjectError(
+                tr("The project has no annotation “{annotation}”.", annotation=annotation_id)
+            )
         return known
 
     def annotations(self, image_id: str | None = None) -> list[Annotation]:

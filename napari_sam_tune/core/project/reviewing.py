@@ -15,6 +15,7 @@ from napari_sam_tune.core.project.review import (
     person,
 )
 from napari_sam_tune.core.texts.plain_text import is_text, visible
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -264,8 +265,11 @@ class ReviewingOfProject(ImagesOfProject, ClassesOfProject):
                 known[name] = attributes[name].checked(value)
             else:
                 raise ProjectError(
-                    f"The class “{visible(label)}” has no attribute “{visible(name)}”. Add it to "
-                    "the class first."
+                    tr(
+                        "The class “{label}” has no attribute “{name}”. Add it to the class first.",
+                        label=visible(label),
+                        name=visible(name),
+                    )
                 )
         return known
 
@@ -282,7 +286,7 @@ def _checked(
         said["tags"] = list(dict.fromkeys(tags))
     for text in (note or "", *(tags or ())):
         if not is_text(text):
-            raise ProjectError(f"“{visible(text)}” is no text in Unicode.")
+            raise ProjectError(tr("“{said}” is no text in Unicode.", said=visible(text)))
     return said
 
 

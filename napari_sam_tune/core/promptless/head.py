@@ -28,6 +28,7 @@ from napari_sam_tune.core.images.files import content_hash, to_rgb8
 from napari_sam_tune.core.models.trunk import NECK
 from napari_sam_tune.core.models.weights_file import HEAD, check_weights
 from napari_sam_tune.core.storage.embeddings import Embedding
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -295,7 +296,10 @@ def load_head(
         missing = [name for name in module.state_dict() if name not in own]
         if missing:
             raise CheckpointError(
-                f"This is no whole promptless head: {prefix}{missing[0]} is missing."
+                tr(
+                    "This is no whole promptless head: {name} is missing.",
+                    name=prefix + missing[0],
+                )
             )
         check_weights(module, own)
         module.load_state_dict(own)

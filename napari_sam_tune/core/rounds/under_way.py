@@ -43,6 +43,6 @@ def require_idle(under_way: object, *, is_closed: bool = False) -> None:
 
     """
     if is_closed:
-        raise TrainingError("The runner is closed.")
+        raise TrainingError(tr("What trains was closed with its project; open that again."))
     if under_way:
         raise TrainingError(tr("A round is already under way; wait for it or cancel it."))

@@ -66,7 +66,9 @@ def names_of_parts(sam: Sam, parts: Sequence[str]) -> list[str]:
         found = _names_of_part(sam, names, part)
         if not found and part != LORA:
             known = ", ".join((*_PREFIXES, NORMS, *dict.fromkeys(n.split(".")[0] for n in names)))
-            raise TrainingError(f"The model has no part {part!r}; its parts are {known}.")
+            raise TrainingError(
+                tr("The model has no part “{part}”; its parts are {known}.", part=part, known=known)
+            )
         chosen |= found
     return [name for name in names if name in chosen]
 

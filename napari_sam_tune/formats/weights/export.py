@@ -86,7 +86,13 @@ def export_weights(
     path = path.absolute()  # "." has a name then
     for file in WEIGHTS_FORMATS[form].files(path):
         if file.exists() and not overwrite:
-            raise StorageError(f"{file} exists already; add --overwrite, or choose another name.")
+            raise StorageError(
+                tr(
+                    "{out} exists already. Choose another name, or have it replaced (on the "
+                    "command line with --overwrite).",
+                    out=file,
+                )
+            )
     with saving("The export", path.parent), building(path) as folder:
         built = folder / path.name
         WEIGHTS_FORMATS[form].write(base, tuned, built)
@@ -96,7 +102,12 @@ def export_weights(
 
 def _base_of(project: Project) -> BaseRef:
     if project.base is None:
-        raise ProjectError(f"{project.path} has no base model yet, so there are no weights in it.")
+        raise ProjectError(
+            tr(
+                "{project} has no base model yet, so there are no weights in it.",
+                project=project.path,
+            )
+        )
     return project.base
 
 
@@ -104,8 +115,12 @@ def _check_base(base: BaseRef, tuned: TunedWeights) -> None:
     made_on = tuned.info.get("base", {})
     if made_on.get("sha256", base.sha256) != base.sha256:
         raise CheckpointError(
-            f"These weights were made on the model {made_on.get('name')}, the project builds on "
-            f"{base.name}. Name the project they belong to."
+            tr(
+                "These weights were made on the model {name}, the project builds on {base}. Name "
+                "the project they belong to.",
+                name=made_on.get("name"),
+                base=base.name,
+            )
         )
 
 

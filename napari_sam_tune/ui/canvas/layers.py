@@ -176,7 +176,8 @@ class LabellingLayers(MasksOnCanvas):
         layer.name = tr(_NAMES[role])
         layer.metadata[OWN] = role
         self._put(role, layer)
-        self.viewer.layers.append(layer)
+        with not_selected(self.viewer):
+            self.viewer.layers.append(layer)
         self._own[role] = layer
 
     # ------------------------------------------------------------ coordinates
@@ -292,6 +293,17 @@ class LabellingLayers(MasksOnCanvas):
         layer, width = self._own[role], _LINES[role] * self.screen_pixel()
         if layer.edge_width != width:
             layer.edge_width = width
+
+
+@contextmanager
+def not_selected(viewer: ViewerModel) -> Iterator[None]:
+    """Let layers come of which another is made the active one next.
+
+    For each that becomes the active one napari lays out its controls, which takes as long as all
+    else of the layer.
+    """
+    with viewer.layers.selection.events.active.blocker():
+        yield
 
 
 @contextmanager

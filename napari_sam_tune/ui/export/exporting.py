@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari import current_viewer
 from qtpy.QtCore import QCoreApplication, QObject, Qt, QUrl, Signal
@@ -44,7 +44,7 @@ def _open(tab: int) -> Exporting | None:
     use_language()
     viewer = current_viewer()
     window = None if viewer is None else viewer.window._qt_window
-    project = None if viewer is None else _project_in_dock(viewer)
+    project = None if window is None else _project_in_dock(window)
     if project is None:
         folder = QFileDialog.getExistingDirectory(window, tr("Project to export from"))
         if not folder:
@@ -53,10 +53,10 @@ def _open(tab: int) -> Exporting | None:
     return Exporting(project, tab, window)
 
 
-def _project_in_dock(viewer: Any) -> Project | None:
-    for widget in viewer.window.dock_widgets.values():
-        if isinstance(widget, Panel) and widget.controller.work is not None:
-            return widget.controller.work.place.session.project
+def _project_in_dock(window: QWidget) -> Project | None:
+    for panel in window.findChildren(Panel):
+        if panel.controller.work is not None:
+            return panel.controller.work.place.session.project
     return None
 
 

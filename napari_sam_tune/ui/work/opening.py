@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_sam_tune.core.errors import SamTuneError, StorageError
 from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.texts.wording import tr
+from napari_sam_tune.ui.canvas.layers import not_selected
 from napari_sam_tune.ui.canvas.looks import OWN, displayable, large_layer
 from napari_sam_tune.ui.canvas.view import covering, fit
 from napari_sam_tune.ui.inference import Kind
@@ -334,7 +335,8 @@ class Opening(QObject):
         """Let a layer take the place of the one before."""
         shown, layers = self._shown, self._place.viewer.layers
         is_there = shown is not None and shown in layers
-        layers.insert(layers.index(shown) if is_there else 0, new)
+        with not_selected(self._place.viewer):
+            layers.insert(layers.index(shown) if is_there else 0, new)
         self._shown = new
         if is_there:
             self._place.layers.image = new  # the old one goes on purpose
