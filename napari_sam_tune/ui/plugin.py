@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QSize, Qt, Signal
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from napari_sam_tune.ui.views.panel import Panel
 
 _LEAST_WIDTH, _GOOD_SIZE = 300, QSize(372, 600)
-_AT_ONCE = 40
-"""Widgets whose look is worked out in one turn of the event loop."""
+_TURN_S = 0.015
+"""For how long the looks of widgets are worked out in one turn of the event loop."""
 
 
 class LabelAndLearn(QWidget):
@@ -93,10 +94,12 @@ class LabelAndLearn(QWidget):
         yield
         panel.hide()
         panel.setParent(self)  # from here on the viewer's style is the panel's, too
-        for number, widget in enumerate(panel.findChildren(QWidget)):
+        began = perf_counter()
+        for widget in panel.findChildren(QWidget):
             widget.ensurePolished()
-            if number % _AT_ONCE == 0:
+            if perf_counter() - began > _TURN_S:
                 yield
+                began = perf_counter()
         self._column.addWidget(panel)
         self._opening.hide()
         panel.show()
