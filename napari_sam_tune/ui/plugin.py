@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QSize, Qt, Signal
-from qtpy.QtWidgets import QLabel, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.background import Background
@@ -53,7 +53,9 @@ class LabelAndLearn(QWidget):
         self.controller: Controller | None = None
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
-        self._opening = _opening()
+        # no bar that moves: each of its steps draws the whole window, and the import waits
+        self._opening = QLabel(tr("Opening…"))
+        self._opening.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._column.addWidget(self._opening)
         self.setMinimumWidth(_LEAST_WIDTH)
         # else napari adds a stretch below, and the panel gets half the height
@@ -114,21 +116,6 @@ def _import_code() -> None:
         from napari_sam_tune.ui.preferences import PreferencesSource
 
         PreferencesSource()
-
-
-def _opening() -> QWidget:
-    """Return what is shown meanwhile."""
-    widget = QWidget()
-    text, bar = QLabel(tr("Opening…")), QProgressBar()
-    text.setAlignment(Qt.AlignmentFlag.AlignCenter)
-    bar.setRange(0, 0)
-    bar.setTextVisible(False)
-    column = QVBoxLayout(widget)
-    column.addStretch()
-    column.addWidget(text)
-    column.addWidget(bar)
-    column.addStretch()
-    return widget
 
 
 def sample_images() -> list[tuple[Any, dict[str, Any], str]]:

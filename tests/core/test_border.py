@@ -125,6 +125,8 @@ def test_the_fifth_click_beside_the_border_moves_it_where_clicks_are_heeded(tmp_
         assert moved.moved_from == shown.placed
         assert moved.placed.covers(48, beyond)
         assert (moved.mask & shown.mask).sum() > 0.98 * shown.placed.area
+        rows, columns = np.nonzero(moved.mask != shown.mask)
+        assert np.hypot(columns - beyond, rows - 48).max() < 20  # the far side is as it was
         session.undo()
         session.chain.heeds = False
         assert session.propose(prompt).own_logits is not None  # the model drew it anew

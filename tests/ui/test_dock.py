@@ -12,6 +12,7 @@ from PIL import Image
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QLabel
+from scipy import ndimage
 
 from napari_sam_tune.core.images.files import list_images, read_image
 from napari_sam_tune.core.project.project import NewAnnotation, Project
@@ -100,6 +101,26 @@ def test_click_box_paint_accept_and_undo(desk, blobs, monkeypatch):
     left = desk.answer()
     assert left.prompt == said
     assert left.mask[180, 110]
+
+
+def test_late_clicks_beside_the_border_move_it_there_alone(desk, blobs):
+    desk.open(blobs.folder)
+    x, y, radius = blobs.discs[1]
+    for dx, dy in ((0, 0), (-8, 0), (8, 0), (0, 8)):
+        shown = desk.propose((x + dx, y + dy)).mask
+    for button, beyond in ((Qt.MouseButton.LeftButton, 3), (Qt.MouseButton.RightButton, -2)):
+        edge = int(np.flatnonzero(shown[y])[-1])
+        late = desk.propose((edge + beyond, y), button=button)
+        assert late.proposal.moved_from is not None  # no model was asked
+        assert late.mask[y, edge + beyond] == (beyond > 0)
+        rows, columns = np.nonzero(late.mask != shown)
+        assert np.hypot(columns - edge, rows - y).max() < 1.5 * radius  # the far side stays
+        assert ndimage.label(late.mask)[1] == 1
+        desk.hand.press(Qt.Key.Key_U)
+        assert (desk.answer().mask == shown).all()
+        desk.hand.press(Qt.Key.Key_U, SHIFT)
+        shown = desk.answer().mask
+        assert (shown == late.mask).all()
 
 
 def test_a_stroke_along_a_crack_and_a_loop(desk, tmp_path):

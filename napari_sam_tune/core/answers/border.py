@@ -91,13 +91,18 @@ def is_line(mask: PlacedMask) -> bool:
     return inscribed_radius(mask.crop(mask.bbox)) < _NARROW * _radius(mask)
 
 
-def move_border(mask: PlacedMask, prompt: Prompt, since: int = 0) -> PlacedMask:
+def move_border(
+    mask: PlacedMask, prompt: Prompt, since: int = 0, *, near_alone: bool = False
+) -> PlacedMask:
     """Return a mask with its border moved by the clicks of a prompt.
 
     Args:
         mask: as it was before them, not empty.
         prompt: its clicks, in the order they were made.
         since: how many of them had been made when it was like that; they hold it where they are.
+        near_alone: only what is near a click is off, not the whole mask beside its place or drawn
+            at another size: a person who has corrected it by several clicks sees to one place after
+            the other, and the far side is as they left it.
 
     """
     if mask.bbox is None:
@@ -114,7 +119,7 @@ def move_border(mask: PlacedMask, prompt: Prompt, since: int = 0) -> PlacedMask:
         return mask
     rows, columns = (np.array([click[axis] for click in clicks]) for axis in (0, 1))
     signs = np.array([sign for *_, sign, _ in clicks])
-    off = _Off.of(inside, reach)
+    off = _Off.of(inside, reach, near_alone=near_alone)
     between = off.between(rows, columns)
     shown = inside[rows, columns]
     weights: Numbers = np.zeros(0)
@@ -138,17 +143,21 @@ class _Off:
 
     Attributes:
         reach: standard deviation of "near", in px.
+        near: share of the variance that is "near".
         ways: (3, h, w), the direction in which distances grow, down and right, and how far they
             grow when the mask does; each with the root of its share of the variance.
 
     """
 
     reach: float
+    near: float
     ways: Numbers
 
     @classmethod
-    def of(cls, inside: Numbers, reach: float) -> _Off:
+    def of(cls, inside: Numbers, reach: float, *, near_alone: bool) -> _Off:
         """Look at a mask by the (h, w) distances from its border."""
+        if near_alone:
+            return cls(reach, 1.0, np.zeros((0, *inside.shape)))
         down, right = np.gradient(ndimage.gaussian_filter(inside, _SMOOTH))
         length = np.hypot(down, right) + 1e-6
         down, right = down / length, right / length
@@ -157,13 +166,13 @@ class _Off:
         radius = np.sqrt(np.count_nonzero(inside > 0) / np.pi)
         outwards = ((below - middle[0]) * down + (beside - middle[1]) * right) / radius
         ways = [np.sqrt(_SHIFTED) * down, np.sqrt(_SHIFTED) * right, np.sqrt(_SCALED) * outwards]
-        return cls(reach, np.stack(ways))
+        return cls(reach, _NEAR, np.stack(ways))
 
     def between(self, rows: Places, columns: Places) -> Numbers:
         """Return the covariance (T, T) of T places."""
         ways = self.ways[:, rows, columns]
         near = self._near(rows, rows[:, None]) * self._near(columns, columns[:, None])
-        return _NEAR * near + ways.T @ ways
+        return self.near * near + ways.T @ ways
 
     def field(self, rows: Places, columns: Places, weights: Numbers) -> Numbers:
         """Return (h, w), the covariances with T places, times their weights."""
@@ -172,7 +181,7 @@ class _Off:
         across = self._near(np.arange(width), columns[:, None])
         near: Numbers = (down * weights[:, None]).T @ across
         far = np.tensordot(self.ways[:, rows, columns] @ weights, self.ways, axes=1)
-        return _NEAR * near + far
+        return self.near * near + far
 
     def _near(self, here: Places, there: Places) -> Numbers:
         return np.asarray(np.exp(-0.5 * ((here - there) / self.reach) ** 2))

@@ -197,7 +197,7 @@ class AnswerChain:
         start, since = shown, first
         if previous is not None and previous.moved_from is not None:
             start, since = previous.moved_from, previous.moved_since
-        mask = move_border(start, prompt, since)
+        mask = move_border(start, prompt, since, near_alone=not is_nearly_right)
         if previous is None:
             side = self._predictor.input_side
             window = first_window(replace(prompt, mask=mask), shape, side, seen=seen)
