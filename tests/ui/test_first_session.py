@@ -176,7 +176,9 @@ def sit_down(
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize(("theme", "points"), [("dark", 9), ("light", 14)])
+# the whole one ends with a round that is better, for which the model must see well: at 256 px it
+# is so in some runs only
+@pytest.mark.parametrize(("theme", "points", "px"), [("dark", 9, 512), ("light", 14, 256)])
 def test_the_first_session(
     sit_down: Callable[[str, int], Person],
     blobs: Blobs,
