@@ -161,7 +161,7 @@ def sit_down(
         entry = next(a for a in menu.actions() if a.text().startswith("Label and learn"))
         QTest.mouseClick(menu, LEFT, NO_KEY, menu.actionGeometry(entry).center())
         dock = viewer.window.dock_widgets["Label and learn (SAM Tune)"]
-        qtbot.waitUntil(lambda: dock.panel is not None, timeout=300_000)
+        wait_until(lambda: dock.panel is not None)
         panel = dock.panel
         for moving in panel.findChildren(QProgressBar):
             moving.setUpdatesEnabled(False)  # each step of a busy one draws the whole window
