@@ -7,7 +7,6 @@ import os
 import re
 import sys
 import threading
-from copy import deepcopy
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +17,8 @@ from xml.etree import ElementTree
 import numpy as np
 import psutil
 import pytest
-from npe2.manifest import _bases as manifests
+from napari._qt.qt_main_window import _QtMainWindow
+from npe2 import PluginManifest
 from PIL import Image
 from qtpy.QtCore import QEvent, QEventLoop, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QMouseEvent
@@ -71,20 +71,28 @@ def smaller_starters(px: int) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def manifests_read_once() -> Iterator[None]:
-    """Let npe2 parse each plugin's manifest once: every new viewer looks for all of them twice."""
-    read = manifests._load_yaml_no_duplicates
-    known: dict[tuple[Any, int], Any] = {}
+def plugins_looked_for_once() -> Iterator[None]:
+    """Let npe2 look through all that is installed once: every new viewer does it twice."""
+    look = PluginManifest.discover
+    known: dict[tuple[str, ...], list[Any]] = {}
 
-    def read_once(stream: Any) -> Any:
-        key = stream.name, Path(stream.name).stat().st_mtime_ns
-        if key not in known:
-            known[key] = read(stream)
-        return deepcopy(known[key])
+    def look_once(paths: Sequence[str] = ()) -> Iterator[Any]:
+        if tuple(paths) not in known:
+            known[tuple(paths)] = list(look(paths))
+        return iter(known[tuple(paths)])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(manifests, "_load_yaml_no_duplicates", read_once)
+        patch.setattr(PluginManifest, "discover", look_once)
         yield
+
+
+@pytest.fixture(autouse=True)
+def events_unfiltered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no event of the application go through Python for a menu bar that could hide.
+
+    There are 25,000 until a viewer is open. `_QtMainWindow` watches them all.
+    """
+    monkeypatch.delattr(_QtMainWindow, "eventFilter")
 
 
 @pytest.fixture(autouse=True)
