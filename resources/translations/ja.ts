@@ -4272,5 +4272,9 @@
         <source>These weights were trained from the model {model} ({trained}), and this server has {base} ({served}).</source>
         <translation>この重みはモデル{model}（{trained}）から学習したものですが、このサーバーのモデルは{base}（{served}）です。</translation>
     </message>
+    <message>
+        <source>How far from a stroke its line may be is more than 0 px, not {reach:g}.</source>
+        <translation>ストロークから線までの距離は0 pxより大きくしてください。{reach:g}は使えません。</translation>
+    </message>
 </context>
 </TS>

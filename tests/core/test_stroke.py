@@ -54,6 +54,8 @@ def test_what_is_no_line_is_said() -> None:
     for path in ([(5, 5)], [(5, 5), (5, 5)], [(-50, -9), (-60, -9)], [(np.nan, 2), (3, 4)]):
         with pytest.raises(PromptError, match="drawn along a crack"):
             snap(image, path)
+    with pytest.raises(PromptError, match="more than 0 px"):
+        snap(image, [(2, 2), (30, 30)], reach=0)
     assert snap(image, [(2, 2), (90, 38)]).any()  # even ground: a thin line, as it was drawn
 
 

@@ -63,9 +63,16 @@ def snap(
         reach: how far from it the line may be, in px.
 
     Raises:
-        PromptError: the path is no line within the image.
+        PromptError: the path is no line within the image, or the reach is not more than 0.
 
     """
+    if not reach > 0:
+        raise PromptError(
+            tr(
+                "How far from a stroke its line may be is more than 0 px, not {reach:g}.",
+                reach=reach,
+            )
+        )
     height, width = image.shape[:2]
     drawn = _pixels(path, (height, width))
     if len(drawn) < 2:

@@ -63,7 +63,7 @@ class Proposing:
                 proposal = self.answerer.answer(request)
                 closer = self.answerer.look_closer(proposal)
         except Exception:
-            self.objects.take_back()  # what could not be answered was not said
+            self.objects.withdraw(request)  # what could not be answered was not said
             raise
         self.objects.receive(request, proposal)
         if closer is not None:
