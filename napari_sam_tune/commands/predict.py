@@ -195,9 +195,9 @@ def _drawn(
     from napari_sam_tune.core.models.checkpoints import file_sha256, placed
     from napari_sam_tune.core.storage.durable import make_folder
 
-    make_folder(out, "The masks")  # said before the work, not after
     if cluster is None:
         opened = _open(asked)
+        make_folder(out, "The masks")  # what is said of it is said before the work
         for piece in pieces:
             yield piece.draw(*opened)
         return
@@ -207,6 +207,7 @@ def _drawn(
     else:
         weights, content = absolute(asked.weights), file_sha256(asked.weights)
         asked = replace(asked, model=model, weights=weights, content=content)
+    make_folder(out, "The masks")
     with open_cluster(cluster) as joined:
         sent = [
             replace(

@@ -54,10 +54,10 @@ def write_xml(root: ElementTree.Element, file: Path) -> None:
             if text is not None and (found := _NO_XML.search(text)) is not None:
                 raise SamTuneError(
                     tr(
-                        "XML cannot hold the character {character} in “{said:.80}”. Rename what "
-                        "is called so, or export as COCO.",
+                        "XML cannot hold the character {character} in “{said}”. Rename what is "
+                        "called so, or export as COCO.",
                         character=visible(found[0]),
-                        said=visible(text),
+                        said=visible(text)[:80],
                     )
                 )
     tree = ElementTree.ElementTree(root)

@@ -4261,8 +4261,8 @@
         <translation>1画素の辺の長さは{size:g} {unit}より大きくしてください。</translation>
     </message>
     <message>
-        <source>XML cannot hold the character {character} in “{said:.80}”. Rename what is called so, or export as COCO.</source>
-        <translation>「{said:.80}」の文字{character}はXMLに書けません。その名前を変えるか、COCOで書き出してください。</translation>
+        <source>XML cannot hold the character {character} in “{said}”. Rename what is called so, or export as COCO.</source>
+        <translation>「{said}」の文字{character}はXMLに書けません。その名前を変えるか、COCOで書き出してください。</translation>
     </message>
     <message>
         <source>What was sent is a promptless head, and a server takes weights that answer clicks.</source>

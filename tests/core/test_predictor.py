@@ -198,7 +198,7 @@ def test_bad_prompts_and_embeddings_say_what_is_wrong(starter):
 
 def test_without_an_image_it_says_so():
     fresh = Predictor.from_checkpoint("starter", device="cpu")
-    with pytest.raises(SamTuneError, match="set_image"):
+    with pytest.raises(SamTuneError, match="No image is open"):
         fresh.propose(Prompt([(0, 0)], [1]))
 
 
@@ -267,7 +267,7 @@ def test_a_tuned_encoder_has_its_own_key_and_closes_the_image():
     key = predictor.weights.encoder_key
     predictor.weights.load(tuned(predictor, "image_encoder.neck", 1), "aaaaaaaaaaaa")
     assert predictor.weights.encoder_key != key
-    with pytest.raises(SamTuneError, match="set_image"):
+    with pytest.raises(SamTuneError, match="No image is open"):
         predictor.propose(Prompt([(0, 0)], [1]))
     predictor.weights.load_base()
     assert predictor.weights.encoder_key == key

@@ -406,14 +406,18 @@ def _review_and_count(me: Person) -> None:
     me.click_on(note)
     QTest.keyClicks(note, "seen by two")
     QTest.keyClick(note, Qt.Key.Key_Return)
-    said = session.project.review(page.view.rows[0].id)
-    assert (said.state, said.note) == ("approved", "seen by two")
+
+    def said() -> tuple[str, str]:
+        review = session.project.review(page.view.rows[0].id)
+        return review.state, review.note
+
+    me.wait(lambda: said() == ("approved", "seen by two"))
     me.wait(lambda: page.view.rows[0].mark == "Approved")
     me.looks("mask approved")
     me.turn_to(images)
     me.wait(lambda: images.view.selection != ())
     me.press("Approved", images)
-    assert session.project.image_review(session.state.image_id).state == "approved"
+    me.wait(lambda: session.project.image_review(session.state.image_id).state == "approved")
     me.looks("image approved")
     me.press("The project in numbers…", images)
     numbers = me.work.counting.view
