@@ -205,20 +205,25 @@ def test_a_suggestion_can_be_corrected_by_a_click_and_never_pushes_work_aside(
     assert session.open_object.is_empty
 
 
-def test_suggestions_follow_a_class_that_is_renamed(session: Session) -> None:
-    session.suggest("head")
-    old = session.open_object.suggestion.label
-    session.rename_class(old, "renamed")  # one is shown, and others wait
-    assert session.state.label == "renamed"
-    assert session.accept().label == "renamed"
-    session.stop_suggesting()
-    session.undo()
-    session.undo()
-    session.rename_class(old, "renamed again")
-    session.suggest("head")
-    labels = {one.label for one in session.review.queue(session.state.image_id).waiting}
-    assert old not in labels
-    assert "renamed again" in labels
+def test_suggestions_follow_a_class_that_is_renamed(
+    with_head: Path, predictor: Predictor, tmp_path: Path
+) -> None:
+    own = Project.open(shutil.copytree(with_head, tmp_path / "p"))  # others know the class as it was
+    with Session(own, predictor, zoom=False) as session:
+        session.open_image(draw(next(_SEEDS))[0], "image")
+        session.suggest("head")
+        old = session.open_object.suggestion.label
+        session.rename_class(old, "renamed")  # one is shown, and others wait
+        assert session.state.label == "renamed"
+        assert session.accept().label == "renamed"
+        session.stop_suggesting()
+        session.undo()
+        session.undo()
+        session.rename_class(old, "renamed again")
+        session.suggest("head")
+        labels = {one.label for one in session.review.queue(session.state.image_id).waiting}
+        assert old not in labels
+        assert "renamed again" in labels
 
 
 def test_an_image_without_defect_gets_no_suggestion(session: Session) -> None:
