@@ -208,7 +208,7 @@ def test_a_suggestion_can_be_corrected_by_a_click_and_never_pushes_work_aside(
 def test_suggestions_follow_a_class_that_is_renamed(
     with_head: Path, predictor: Predictor, tmp_path: Path
 ) -> None:
-    own = Project.open(shutil.copytree(with_head, tmp_path / "p"))  # others know the class as it was
+    own = Project.open(shutil.copytree(with_head, tmp_path / "p"))  # others know the old class
     with Session(own, predictor, zoom=False) as session:
         session.open_image(draw(next(_SEEDS))[0], "image")
         session.suggest("head")
