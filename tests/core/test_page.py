@@ -280,7 +280,7 @@ def test_a_server_started_anew_costs_one_upload_and_no_prompt(
     expect(said).to_contain_text("No connection")
     with running(small_app(tmp_path, predictor=predictor), port) as client:
         visitor.page.click("#again")
-        expect(said).to_contain_text("sent again")
+        expect(said).to_contain_text("sent again", timeout=60_000)
         question = visitor.questions[-1]
         assert [point["label"] for point in question["points"]] == [1, 0]
         assert visitor.mask() == one_shot(client, question)[0]
