@@ -13,8 +13,6 @@ less than half in common (.5, as in its annotator).
 from __future__ import annotations
 
 import argparse
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,16 +21,13 @@ from micro_sam.multi_dimensional_segmentation import segment_mask_in_volume
 from rich.console import Console
 from rich.table import Table
 from segment_anything import SamPredictor
-from stacks import PLANES, SMALLEST, Row, make_stack, measure, open_stack
+from stacks import PLANES, Sample, measure, objects_in
 
-from napari_sam_tune import Predictor
 from napari_sam_tune.core.scoring import iou
 from napari_sam_tune.starter.weights import load_starter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from napari_sam_tune import Session
 
 PROJECTIONS = ("mask", "box", "points", "points_and_mask")
 THRESHOLDS = (0.0, 0.5)
@@ -73,14 +68,6 @@ def project(
     return found
 
 
-def accepted(session: Session, things: NDArray[np.bool_]) -> tuple[Row, NDArray[np.bool_]]:
-    """Return what `stacks.py` measures of an object, and the mask all of it began with."""
-    row = measure(session, things, clicks=False)
-    [annotation] = session.project.annotations()
-    session.project.delete(annotation.id)
-    return row, annotation.mask
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3])
@@ -89,27 +76,21 @@ def main() -> None:
     torch.set_num_threads(1)
     console, rows = Console(), []
     theirs = SamPredictor(load_starter())
-    for seed in options.seeds:
-        sample = make_stack(seed, options.objects)
-        embeddings = encode(theirs, sample.planes)
-        ours = Predictor.from_checkpoint("starter", device="cpu")
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            open_stack(Path(folder) / "p", sample, ours) as session,
-        ):
-            for number, things in enumerate(sample.things):
-                if things[PLANES // 2].sum() < SMALLEST:
-                    continue
-                row, start = accepted(session, things)
-                rows.append(
-                    {
-                        "carried": row.carried,
-                        "carried, nothing after a stop": row.kept,
-                        "last mask as the next prompt": row.plain,
-                    }
-                    | project(theirs, embeddings, start, things)
-                )
-                console.print(f"{seed}.{number}", rows[-1], highlight=False)
+    encoded: tuple[Sample, dict[str, object]] | None = None
+    for name, sample, session, things in objects_in(options.seeds, options.objects):
+        if encoded is None or encoded[0] is not sample:
+            encoded = sample, encode(theirs, sample.planes)
+        ours = measure(session, things, clicks=False)
+        [start] = session.project.annotations()  # the mask that all of them begin with
+        rows.append(
+            {
+                "carried": ours.carried,
+                "carried, nothing after a stop": ours.kept,
+                "last mask as the next prompt": ours.plain,
+            }
+            | project(theirs, encoded[1], start.mask, things)
+        )
+        console.print(name, rows[-1], highlight=False)
     table = Table("way", f"mean IoU a plane, {len(rows)} objects")
     for way in rows[0]:
         table.add_row(way, f"{np.mean([row[way] for row in rows]):.3f}")

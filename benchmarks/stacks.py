@@ -38,7 +38,7 @@ from napari_sam_tune.starter.shapes import crack, outline, pit, rasterise, ring,
 from napari_sam_tune.starter.surfaces import power_noise, texture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -179,6 +179,24 @@ def open_stack(folder: Path, sample: Sample, predictor: Predictor) -> Session:
     return Session(project, predictor, source="robot")
 
 
+def objects_in(seeds: Sequence[int], objects: int) -> Iterator[tuple[str, Sample, Session, Masks]]:
+    """Open the stacks one after the other; yields each object that is measured, by name.
+
+    What was accepted of one is deleted before the next.
+    """
+    for seed in seeds:
+        sample = make_stack(seed, objects)
+        predictor = Predictor.from_checkpoint("starter", device="cpu")
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            open_stack(Path(folder) / "p", sample, predictor) as session,
+        ):
+            for number, things in enumerate(sample.things):
+                if things[PLANES // 2].sum() >= SMALLEST:
+                    yield f"{seed}.{number}", sample, session, things
+                    session.project.delete([a.id for a in session.project.annotations()])
+
+
 def _name(z: int) -> str:
     return f"stack [z {z}]"
 
@@ -300,19 +318,9 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     console, rows = Console(), []
-    for seed in options.seeds:
-        sample = make_stack(seed, options.objects)
-        predictor = Predictor.from_checkpoint("starter", device="cpu")
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            open_stack(Path(folder) / "p", sample, predictor) as session,
-        ):
-            for number, things in enumerate(sample.things):
-                if things[PLANES // 2].sum() < SMALLEST:
-                    continue
-                rows.append(measure(session, things, not options.no_clicks))
-                session.project.delete([a.id for a in session.project.annotations()])
-                console.print(f"{seed}.{number}", rows[-1], highlight=False)
+    for name, _, session, things in objects_in(options.seeds, options.objects):
+        rows.append(measure(session, things, not options.no_clicks))
+        console.print(name, rows[-1], highlight=False)
     table = Table("measure", "mean", "asked")
     mean = {name: float(np.mean([getattr(row, name) for row in rows])) for name in vars(rows[0])}
     table.add_row("IoU a plane, carried", f"{mean['carried']:.3f}", "")

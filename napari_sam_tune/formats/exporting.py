@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from napari_sam_tune.core.errors import ExportCancelled, StorageError
 from napari_sam_tune.core.storage.durable import publish_file, saving
 from napari_sam_tune.core.texts.wording import mark, tr
-from napari_sam_tune.formats.publishing import building, publish_over
+from napari_sam_tune.formats.publishing import building, exists_already, publish_over
 from napari_sam_tune.formats.writer import ExportOptions
 
 if TYPE_CHECKING:
@@ -121,13 +121,7 @@ def check_free(known: Format, out: Path, *, overwrite: bool) -> None:
         )
         raise StorageError(tr(is_not, format=known.name, out=out))
     if not overwrite:
-        raise StorageError(
-            tr(
-                "{out} exists already. Choose another name, or have it replaced (on the command "
-                "line with --overwrite).",
-                out=out,
-            )
-        )
+        raise exists_already(out)
     if not known.suffix and not (out / MARKER).is_file():
         raise StorageError(
             tr(

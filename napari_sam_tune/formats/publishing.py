@@ -30,6 +30,17 @@ _AT_FDCWD: Final = -100
 _TRIES: Final = 100
 
 
+def exists_already(out: Path) -> StorageError:
+    """Return why nothing is written over what is there."""
+    return StorageError(
+        tr(
+            "{out} exists already. Choose another name, or have it replaced (on the command line "
+            "with --overwrite).",
+            out=out,
+        )
+    )
+
+
 @contextmanager
 def building(out: Path) -> Iterator[Path]:
     """Give an empty hidden folder on the disk of `out`, and remove it in the end.

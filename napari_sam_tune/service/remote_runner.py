@@ -82,8 +82,8 @@ class RemoteRunner:
 
     def cancel(self) -> None:
         """Stop within a step of the server, or at once where it cannot be reached."""
+        self._cancelled.set()  # first, for a round that begins here meanwhile looks at it
         self._local.cancel()
-        self._cancelled.set()
         with self._lock:
             begun, self._begun = self._begun, None
         if begun is not None:

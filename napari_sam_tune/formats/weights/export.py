@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.answers.tuned import TunedWeights, read_tuned
-from napari_sam_tune.core.errors import CheckpointError, ProjectError, StorageError
+from napari_sam_tune.core.errors import CheckpointError, ProjectError
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.models.checkpoints import load_base
 from napari_sam_tune.core.promptless.store import newest_head
 from napari_sam_tune.core.storage.durable import publish_file, saving
 from napari_sam_tune.core.texts.wording import tr
-from napari_sam_tune.formats.publishing import building
+from napari_sam_tune.formats.publishing import building, exists_already
 from napari_sam_tune.formats.weights.catalogue import WEIGHTS_FORMATS
 from napari_sam_tune.formats.weights.model_card import model_card
 
@@ -86,13 +86,7 @@ def export_weights(
     path = path.absolute()  # "." has a name then
     for file in WEIGHTS_FORMATS[form].files(path):
         if file.exists() and not overwrite:
-            raise StorageError(
-                tr(
-                    "{out} exists already. Choose another name, or have it replaced (on the "
-                    "command line with --overwrite).",
-                    out=file,
-                )
-            )
+            raise exists_already(file)
     with saving("The export", path.parent), building(path) as folder:
         built = folder / path.name
         WEIGHTS_FORMATS[form].write(base, tuned, built)
