@@ -60,9 +60,9 @@ def serve(
     if project is not None and weights is not None:
         raise SamTuneError("Give --project or --weights, not both: one of them answers.")
     is_private = is_loopback(host)
-    token = _token(token_file, is_private)
+    token, place = _token(token_file, is_private), _folder_of_mirrors(folder)
     predictor, shelf = _open(project, weights, model, device)
-    app = create_app(_server(predictor, shelf, folder), token)
+    app = create_app(_server(predictor, shelf, place), token)
     logging.getLogger("napari_sam_tune").setLevel(logging.WARNING)
     with _listening(app, host, port) as (server, listening):
         name = f"[{host}]" if ":" in host else host
@@ -93,16 +93,25 @@ def _require_extra() -> None:
         ) from error
 
 
-def _server(predictor: Predictor, shelf: WeightsShelf, folder: Path | None) -> Server:
-    """Put together what answers, with rounds in a process of their own."""
+def _folder_of_mirrors(folder: Path | None) -> Path:
+    """Return where what rounds learn from is kept; what is wrong with a chosen one is said now."""
     from platformdirs import user_cache_path
 
+    from napari_sam_tune.service.mirrors import make_mirrors_folder
+
+    if folder is None:
+        return user_cache_path("napari-sam-tune") / "served"
+    make_mirrors_folder(folder)
+    return folder
+
+
+def _server(predictor: Predictor, shelf: WeightsShelf, folder: Path) -> Server:
+    """Put together what answers, with rounds in a process of their own."""
     from napari_sam_tune.core.rounds.runners import ProcessRunner
     from napari_sam_tune.service.limits import Limits
     from napari_sam_tune.service.server import Server
 
-    place = folder or user_cache_path("napari-sam-tune") / "served"
-    return Server(predictor, shelf, Limits(), folder=place, runner=ProcessRunner())
+    return Server(predictor, shelf, Limits(), folder=folder, runner=ProcessRunner())
 
 
 @contextmanager

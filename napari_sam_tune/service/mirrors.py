@@ -8,7 +8,7 @@ import shutil
 import threading
 from typing import TYPE_CHECKING
 
-from napari_sam_tune.core.storage.durable import saving
+from napari_sam_tune.core.storage.durable import make_folder
 from napari_sam_tune.service.faults import too_large
 from napari_sam_tune.service.mirror import Mirror
 
@@ -54,8 +54,7 @@ class Mirrors:
         measured = _size_of(place) if not coming or name not in self._sizes else None
         with self._lock:
             if name not in self._open:
-                with saving("What clients send", self._folder):
-                    self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                make_mirrors_folder(self._folder)
                 self._open[name] = Mirror(place, self._base)
             self._sizes[name] = self._sizes[name] + coming if measured is None else measured
             place.touch()
@@ -82,6 +81,16 @@ class Mirrors:
             raise too_large(
                 "This project's rounds need more bytes", f"{self._limits.mirrors_bytes:,}"
             )
+
+
+def make_mirrors_folder(folder: Path) -> None:
+    """Make the folder of all mirrors, if it is not there; nobody else may look into it.
+
+    Raises:
+        StorageError: something else is there, or the disk refused.
+
+    """
+    make_folder(folder, "What clients send", mode=0o700)
 
 
 def _size_of(folder: Path) -> int:

@@ -3379,6 +3379,10 @@
         <translation>{path}の{line}行目が破損しています：{why}。画像・クラス・削除の記録なので、これなしではプロジェクトを開けません。バックアップから復元するか、救える内容を確認してください：{command}</translation>
     </message>
     <message>
+        <source>{path} was replaced while the project was open, as by a repair. Close the project and open it again.</source>
+        <translation>{path}は、プロジェクトを開いている間に、修復などで置き換えられました。プロジェクトを閉じて開き直してください。</translation>
+    </message>
+    <message>
         <source>The change</source>
         <translation>変更</translation>
     </message>

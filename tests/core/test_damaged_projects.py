@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import re
 import shutil
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -195,6 +198,33 @@ def test_what_another_program_writes_meanwhile_is_no_damage(
     found = looks(project.path)
     assert not found or isinstance(found, Project)
     assert "meanwhile" in Project.open(project.path).classes()
+
+
+def test_what_another_program_says_while_a_log_is_repaired_is_kept_or_refused(
+    project: Project,
+) -> None:
+    lines_swapped(project.path / "log.jsonl")  # which the other program has read before
+    said: queue.Queue[str] = queue.Queue()
+
+    def go_on() -> None:
+        with suppress(ProjectError):
+            for number in count():
+                project.set_class(f"meanwhile {number}", "#123456")
+                said.put(f"meanwhile {number}")
+
+    with ThreadPoolExecutor(1) as other:
+        going_on = other.submit(go_on)
+        kept = [said.get() for _ in range(3)]
+        checking = ProjectCheck(project.path)
+        assert any(finding.remedy for finding in checking.run())
+        kept += [said.get() for _ in range(3)]
+        checking.repair()
+        going_on.result(timeout=60)
+    kept += [said.get() for _ in range(said.qsize())]
+    with pytest.raises(ProjectError, match=r"replaced while|become shorter"):
+        project.classes()
+    assert set(kept) <= Project.open(project.path).classes().keys()
+    assert not list(ProjectCheck(project.path).run())
 
 
 def test_a_log_whose_checksums_were_taken_out_is_not_written_to(project: Project) -> None:

@@ -42,6 +42,7 @@ from napari_sam_tune.core.exchange.outgoing import images_out, selection
 from napari_sam_tune.core.images.files import content_hash, list_images, read_image
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.pictures import open_picture
+from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.weights_file import read_weights
 from napari_sam_tune.core.project.project import NewAnnotation, Project
 from napari_sam_tune.core.storage.chained_log import ChainedLog
@@ -507,6 +508,8 @@ def test_pipes_links_that_go_round_and_files_in_a_folders_place_are_said(tmp_pat
         "import {} --images images --masks images",
         "predict images --auto --out {}",
         "simulate --images images --masks images --out {}/report.json",
+        "train p --out {}",
+        "serve --folder {} --model no-such-model",
     ],
 )
 @pytest.mark.parametrize("place", ["a.png", "a.png/out"])
@@ -514,7 +517,7 @@ def test_a_file_where_a_folder_is_wanted_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, place: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    make_project(tmp_path)
+    make_project(tmp_path).set_base(BaseRef("starter", "0" * 64))
     before = Path("images/a.png").read_bytes()
     run = CliRunner().invoke(app, verb.format(f"images/{place}").split())
     assert isinstance(run.exception, SamTuneError), run.output

@@ -185,6 +185,23 @@ def test_what_was_packed_is_shown_as_if_it_had_not_been(monkeypatch):
     assert walk(0, monkeypatch) == walk(2**30, monkeypatch)
 
 
+def test_small_answers_do_not_go_on_filling_the_budget(monkeypatch):
+    """At 128 px they did for three thousand accepts: memory grew by a quarter."""
+    monkeypatch.setattr(Shelf, "MOST", 8)
+    objects, mask, logits = Objects(SessionState()), PlacedMask.of(np.ones(SHAPE, bool)), []
+    for number in range(60):
+        objects.open(f"{number // 10 % 3}.png", SHAPE)
+        request = objects.request(Prompt([(3, 4)], [1]))
+        array = np.ones((1, 4, 4), np.float32)
+        logits.append(weakref.ref(array))
+        proposal = Proposal(mask, 0.5, ((mask, 0.5),), request.prompt, array, "base")
+        objects.receive(request, proposal)
+        objects.advance(OpenObject(), added=f"{number}")
+    del array, proposal, request
+    gc.collect()
+    assert [number for number, ref in enumerate(logits) if ref() is not None] == [*range(52, 60)]
+
+
 def test_an_object_begun_again_after_it_was_packed_is_not_lost(monkeypatch):
     monkeypatch.setattr(Shelf, "BYTES", 0)
     mask, objects = np.random.default_rng(0).random(SHAPE) < 0.5, Objects(SessionState())

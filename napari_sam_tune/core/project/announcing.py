@@ -61,6 +61,16 @@ def announced(folder: ProjectFolder, journal: Journal, path: Path, what: str) ->
             raise
 
 
+def announced_files(folder: ProjectFolder) -> set[Path]:
+    """Return what writers, living or dead, are about to put in place, or have just put there."""
+    found = set()
+    with suppress(OSError):  # there are none, or they cannot be looked at
+        for note in folder.pending.iterdir():
+            with suppress(OSError, ValueError, ProjectError):  # it announces nothing
+                found.add(folder.path / read_own(note / _NOTE).decode())
+    return found
+
+
 def clear_leftovers(folder: ProjectFolder, ledger: Ledger) -> None:
     """Remove what writers that died left in a project."""
     for dead in dead_folders(folder.pending):

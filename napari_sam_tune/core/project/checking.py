@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam_tune.core.errors import CheckpointError, DamagedLogError, ProjectError
 from napari_sam_tune.core.project.annotations import Annotation
+from napari_sam_tune.core.project.announcing import announced_files
 from napari_sam_tune.core.project.folder import AT_FIRST, FORMAT_VERSION, ProjectFolder
 from napari_sam_tune.core.project.image_files import is_there
 from napari_sam_tune.core.project.journal import FIRST, LOGS, Journal, is_time
@@ -56,7 +58,8 @@ class ProjectCheck:
     """Looks through a project without changing it, and repairs what can be.
 
     Args:
-        path: the project's folder; no program should have it open while it is repaired.
+        path: the project's folder. No program should have it open while it is repaired: what one
+            of this machine says meanwhile is kept, but it has to open the project again.
 
     Raises:
         ProjectError: it is not a project, or was made by a newer release.
@@ -95,6 +98,7 @@ class ProjectCheck:
     # ----------------------------------------------------------------- looking
 
     def _check_logs(self) -> Iterator[Finding]:
+        self._damaged_logs = {}
         names = {FIRST, *(path.name for path in self._folder.path.glob(LOGS))}
         for name in sorted(names):
             log = ChainedLog(self._folder.path / name)
@@ -255,13 +259,10 @@ class ProjectCheck:
             if not self._folder.marker.is_file():
                 # no newer than need be: a release that can still read the project shall
                 self._folder.write_marker(created=time.time(), version=self._needed_format)
-            stamp = time.strftime("%Y%m%dT%H%M%S")
-            for name, entries in self._damaged_logs.items():
-                log = ChainedLog(self._folder.path / name)
-                log.rewrite(entries, saving_as=damaged / f"{stamp}-{name}")
+            self._remake_logs(damaged)
             for name in self._damaged_records:
                 shutil.move(self._folder.annotations.root / name, damaged / name)
-            for path in self._unlisted:
+            for path in self._still_unlisted():
                 shutil.move(path, damaged / path.name)
             for path in self._stale:
                 shutil.rmtree(path, ignore_errors=True)
@@ -270,7 +271,31 @@ class ProjectCheck:
             sizes = {n: (self._folder.path / n).stat().st_size for n in self._damaged_logs}
             journal.append("log", name=journal.own_name, machine=machine(), old=sizes)
         for image_id, facts in self._lost_images.items():
-            journal.append("image", id=image_id, **facts)
+            journal.append("image", unless=partial(_knows, image_id), id=image_id, **facts)
+
+    def _remake_logs(self, damaged: Path) -> None:
+        """Write damaged logs anew, with what was said since `run`; nobody says more meanwhile."""
+        with ExitStack() as held:
+            logs = {name: ChainedLog(self._folder.path / name) for name in self._damaged_logs}
+            for log in logs.values():
+                if log.path.exists():
+                    held.enter_context(log.locked())
+            for _ in self._check_logs():
+                pass
+            found, stamp = self._damaged_logs, time.strftime("%Y%m%dT%H%M%S")
+            self._damaged_logs = {name: found[name] for name in logs if name in found}
+            for name, entries in self._damaged_logs.items():
+                logs[name].rewrite(entries, saving_as=damaged / f"{stamp}-{name}")
+
+    def _still_unlisted(self) -> list[Path]:
+        """Return the files in `weights/` that no log names, nor is about to."""
+        coming = announced_files(self._folder)  # before the logs: what comes is named, then no more
+        known = self._what_is_left().weights
+        return [
+            path
+            for path in self._unlisted
+            if path not in coming and path.name.removesuffix(".safetensors") not in known
+        ]
 
 
 _REWRITTEN: Final = f"What can be read of it is written anew; the damaged file goes to {_DAMAGED}/."
@@ -291,6 +316,10 @@ def _fold(entries: list[dict[str, Any]], copy: str = "") -> tuple[Ledger, list[d
         except ProjectError:
             dropped.append(entry)
     return ledger, dropped
+
+
+def _knows(image_id: str, ledger: Ledger) -> bool:
+    return image_id in ledger.images
 
 
 def _some(names: list[str]) -> str:

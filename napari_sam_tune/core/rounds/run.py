@@ -17,7 +17,7 @@ from napari_sam_tune.core.promptless.fit import fit_head
 from napari_sam_tune.core.promptless.store import keep_head
 from napari_sam_tune.core.rounds.gate import Verdict, decide
 from napari_sam_tune.core.rounds.report import report_of
-from napari_sam_tune.core.storage.durable import replacing_file
+from napari_sam_tune.core.storage.durable import make_folder, replacing_file
 from napari_sam_tune.core.training.fit import fit
 from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob, mean_scores
 from napari_sam_tune.core.training.run_folder import CONFIG, WEIGHTS, RunFolder
@@ -150,6 +150,7 @@ def _train_head(
 
 def _prepare(out: Path, config: TrainConfig, *, resume: bool) -> None:
     """Make a run's folder, with its config in it."""
+    make_folder(out, "The run")
     if not resume and any((out / name).exists() for name in (WEIGHTS, CONFIG)):
         raise TrainingError(
             f"{out} holds a run already. Go on with it by --resume, or choose another folder."

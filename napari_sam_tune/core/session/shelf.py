@@ -83,9 +83,11 @@ class Shelf:
     """
 
     BYTES: Final = 256 * 2**20
-    """For what is not packed. With SAM's logits that is the last two hundred answers on small
-    images, sixty of 1024 × 1024 px and seven of 12 megapixels: more than anybody steps back and
-    then asks on from. A packed answer takes some kilobytes."""
+    """For what is not packed: sixty answers on images of 1024 × 1024 px, seven on 12 megapixels."""
+    MOST: Final = 100
+    """Answers, and masks begun with, that are not packed: more than anybody steps back and then
+    asks on from. Without it small answers would go on filling the budget for thousands of accepts.
+    A packed one takes some hundred bytes to some kilobytes."""
 
     def __init__(self) -> None:
         self._whole: WeakValueDictionary[int, _Part] = WeakValueDictionary()  # longest unused first
@@ -107,17 +109,19 @@ class Shelf:
         kept = Kept(current, parts)
         for part in parts.values():
             self._whole.pop(id(part), None)
-        self._make_room(sum(part.nbytes for part in parts.values()))
+        self._make_room(len(parts), sum(part.nbytes for part in parts.values()))
         self._whole.update({id(part): part for part in parts.values()})
         return kept
 
-    def _make_room(self, nbytes: int) -> None:
-        """Pack what was used longest ago until as many bytes more are within the budget."""
+    def _make_room(self, more: int, nbytes: int) -> None:
+        """Pack what was used longest ago until so many more, of so many bytes, have room."""
         older = list(self._whole.values())
+        too_many = len(older) + more - self.MOST
         excess = sum(part.nbytes for part in older) + nbytes - self.BYTES
         for part in older:
-            if excess <= 0:
+            if excess <= 0 and too_many <= 0:
                 break
             part.pack()
             del self._whole[id(part)]
             excess -= part.nbytes
+            too_many -= 1

@@ -18,13 +18,13 @@ import json
 import os
 import shutil
 import sys
-import time
 import zlib
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from napari_sam_tune.core.errors import DamagedLogError, ProjectError, StorageError
+from napari_sam_tune.core.errors import DamagedLogError, ProjectError
 from napari_sam_tune.core.storage.durable import Unconfirmed, flush_file, flush_folder, saving
+from napari_sam_tune.core.storage.file_lock import lock_file
 from napari_sam_tune.core.storage.log_lines import LINE, begins_with_checksums, chained
 from napari_sam_tune.core.storage.own_files import open_own, read_own
 from napari_sam_tune.core.storage.plain_json import parse_object, plain
@@ -34,9 +34,6 @@ from napari_sam_tune.core.texts.wording import mark, tr
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
-
-_PATIENCE: Final = 20.0
-"""Seconds to wait for another program that is writing; one line takes it milliseconds."""
 
 
 class LogEnd(NamedTuple):
@@ -61,6 +58,7 @@ class ChainedLog:
         self.has_checksums = True
         self._lines = 0
         self._descriptor: int | None = None
+        self._inode: int | None = None  # of the file that was read
 
     # ---------------------------------------------------------------- reading
 
@@ -96,7 +94,10 @@ class ChainedLog:
             ProjectError: the file is gone, or not a file.
 
         """
-        size = self._size()
+        size, inode = self._size_and_inode()
+        if inode != self._inode:
+            self._require_same_lines()
+            self._inode = inode
         if size == self._end.size:
             return []
         if size < self._end.size:
@@ -170,15 +171,34 @@ class ChainedLog:
             )
         )
 
-    def _size(self) -> int:
+    def _require_same_lines(self) -> None:
+        """Refuse a file that took this one's place and begins otherwise, as a repaired one does."""
+        size, checksum = self._end
+        if size == 0 or not self.has_checksums:
+            return
         try:
-            return self.path.lstat().st_size
+            lines = read_own(self.path, size)
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+        if len(lines) == size and chained(lines, 0) != checksum:
+            raise DamagedLogError(
+                tr(
+                    "{path} was replaced while the project was open, as by a repair. Close the "
+                    "project and open it again.",
+                    path=self.path,
+                )
+            )
+
+    def _size_and_inode(self) -> tuple[int, int | None]:
+        try:
+            about = self.path.lstat()
         except FileNotFoundError as error:
             if self._end.size == 0:
-                return 0
+                return 0, None
             raise _unreadable(self.path, error) from error
         except OSError as error:
             raise _unreadable(self.path, error) from error
+        return about.st_size, about.st_ino
 
     @property
     def end(self) -> LogEnd:
@@ -196,16 +216,33 @@ class ChainedLog:
 
         """
         with saving(mark("The change"), self.path):
+            self._descriptor = self._open_locked()
+            try:
+                yield
+            finally:
+                self._let_go()
+
+    def _open_locked(self) -> int:
+        """Open the file and lock it; if it was replaced before that, the one in its place."""
+        while True:
             is_new = not self.path.exists()
-            self._descriptor = open_own(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+            descriptor = open_own(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
             try:
                 if is_new:
                     flush_folder(self.path.parent)
-                _lock(self._descriptor, self.path)
-                yield
-            finally:
-                os.close(self._descriptor)  # also releases the lock
-                self._descriptor = None
+                lock_file(descriptor, self.path)
+                with suppress(FileNotFoundError):
+                    if os.path.samestat(os.fstat(descriptor), self.path.lstat()):
+                        return descriptor
+            except BaseException:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
+
+    def _let_go(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)  # also releases the lock
+            self._descriptor = None
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Add a line; on return it survives a power cut. Inside `locked`, after `read_new`.
@@ -319,6 +356,8 @@ class ChainedLog:
     def rewrite(self, entries: list[dict[str, Any]], saving_as: Path) -> None:
         """Make the log anew from these entries; what it was is kept under another name.
 
+        Inside `locked` if it exists, or what another program says meanwhile is lost.
+
         Raises:
             StorageError: the disk refused.
 
@@ -333,47 +372,13 @@ class ChainedLog:
             if self.path.exists():
                 shutil.copyfile(self.path, saving_as, follow_symlinks=False)
                 flush_file(saving_as)
+            if sys.platform == "win32":
+                self._let_go()  # a file that is open cannot be replaced there
             fresh.path.replace(self.path)
             self._mark.unlink(missing_ok=True)
             if entries:
                 fresh._mark.replace(self._mark)
             flush_folder(self.path.parent)
-
-
-def _lock(descriptor: int, path: Path) -> None:
-    """Wait until no other program of this machine holds the file."""
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            _try_lock(descriptor)
-        except OSError as error:
-            if error.errno not in {errno.EAGAIN, errno.EACCES, errno.EDEADLK}:
-                raise
-            if time.monotonic() > deadline:
-                raise StorageError(
-                    tr(
-                        "The change was not saved: another program has held {path} for "
-                        "{seconds:.0f} seconds. Close it, or wait, and try again.",
-                        path=path,
-                        seconds=_PATIENCE,
-                    )
-                ) from error
-            time.sleep(0.002)
-        else:
-            return
-
-
-def _try_lock(descriptor: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        # beyond the text, so that readers are not kept out
-        os.lseek(descriptor, 1 << 30, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _check(path: Path) -> str:

@@ -91,19 +91,20 @@ def _reason(error: OSError) -> str:
     )
 
 
-def make_folder(path: Path, what: str) -> None:
+def make_folder(path: Path, what: str, *, mode: int = 0o777) -> None:
     """Make a folder that somebody chose for results, if it is not there yet.
 
     Args:
         path: the folder.
         what: what goes there, for the error message ("The report").
+        mode: who may do what in it, if it is made.
 
     Raises:
         StorageError: something else is there, or it cannot be written to.
 
     """
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode, parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise StorageError(
             tr(
@@ -275,8 +276,8 @@ def replacing_file(path: Path) -> Iterator[IO[bytes]]:
 
     """
     temporary, held = None, None
+    make_folder(path.parent, path.name)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         prefix = f".{path.name[:_NAMED]}.{machine()}-"
         _clear_dead_files(path.parent, prefix)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=prefix, delete=False) as file:
