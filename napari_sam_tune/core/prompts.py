@@ -83,8 +83,11 @@ def place_mask(mask: ArrayLike | PlacedMask, shape: tuple[int, int]) -> PlacedMa
 def _require_shape(found: tuple[int, ...], shape: tuple[int, int]) -> None:
     if found != tuple(shape):
         raise MaskError(
-            f"The mask is {found[0]} × {found[1]} pixels but the image is "
-            f"{shape[0]} × {shape[1]}; resize the mask to the image."
+            tr(
+                "The mask is {mask} pixels but the image is {image}; resize the mask to the image.",
+                mask=" × ".join(map(str, found)),
+                image=" × ".join(map(str, shape)),
+            )
         )
 
 
@@ -121,7 +124,7 @@ class Prompt:
             object.__setattr__(self, "mask", as_mask(self.mask))
         object.__setattr__(self, "strokes", _checked_strokes(self.strokes))
         if not self.asks and not self.strokes:
-            raise PromptError("The prompt is empty: click a point, draw a box or give a mask.")
+            raise PromptError(tr("The prompt is empty: click a point, draw a box or give a mask."))
 
     @property
     def asks(self) -> bool:
@@ -145,8 +148,14 @@ class Prompt:
         for x, y in self.points:
             if not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
                 raise PromptError(
-                    f"The point x={x:g}, y={y:g} lies outside the image, which is {width} wide and "
-                    f"{height} high. Points are (x, y), not (row, column)."
+                    tr(
+                        "The point x={x:g}, y={y:g} lies outside the image, which is {width} wide "
+                        "and {height} high. Points are (x, y), not (row, column).",
+                        x=x,
+                        y=y,
+                        width=width,
+                        height=height,
+                    )
                 )
         if self.mask is not None:
             _require_shape(self.mask.shape, shape)
@@ -157,8 +166,13 @@ class Prompt:
         y0, y1 = max(y0, -0.5), min(y1, height - 0.5)
         if x0 >= x1 or y0 >= y1:
             raise PromptError(
-                f"The box {_format(self.box)} lies outside the image, which is {width} wide and "
-                f"{height} high. A box is (x0, y0, x1, y1)."
+                tr(
+                    "The box {box} lies outside the image, which is {width} wide and {height} "
+                    "high. A box is (x0, y0, x1, y1).",
+                    box=_format(self.box),
+                    width=width,
+                    height=height,
+                )
             )
         return replace(self, box=(x0, y0, x1, y1))
 
@@ -260,7 +274,10 @@ def _checked_box(box: Sequence[float] | None) -> Box | None:
     x0, x1, y0, y1 = min(xa, xb), max(xa, xb), min(ya, yb), max(ya, yb)
     if x0 == x1 or y0 == y1:
         raise PromptError(
-            f"The box {_format((xa, ya, xb, yb))} has no area: draw it larger, or click a point."
+            tr(
+                "The box {box} has no area: draw it larger, or click a point.",
+                box=_format((xa, ya, xb, yb)),
+            )
         )
     return x0, y0, x1, y1
 

@@ -71,7 +71,7 @@ class Format:
         self._check(location)
         dataset = _plainly_named(self._loaded(self.reader)(location))
         if not dataset.images:
-            raise SamTuneError(f"There is no image in {location.path}.")
+            raise SamTuneError(tr("There is no image in {path}.", path=location.path))
         return dataset if "masks" in self.needs else _grouped(dataset, location)
 
     def load_writer(self) -> Writer:

@@ -90,12 +90,12 @@ class LabelAndLearn(QWidget):
         from napari_sam_tune.ui.views.panel import Panel
 
         yield
-        panel = Panel()
+        panel = Panel(self, in_turns=True)
+        panel.hide()
+        yield from panel.filling
         yield
         panel.controller = Controller(self._viewer, panel)
         yield
-        panel.hide()
-        panel.setParent(self)  # from here on the viewer's style is the panel's, too
         began = perf_counter()
         for widget in panel.findChildren(QWidget):
             widget.ensurePolished()

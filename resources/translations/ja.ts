@@ -520,6 +520,10 @@
         <translation>属性を追加</translation>
     </message>
     <message>
+        <source>Save</source>
+        <translation>保存</translation>
+    </message>
+    <message>
         <source>What is noted of every mask of “{label}”, such as how severe it is or where it comes from. It is filled in on the page of the masks, and exported with them.</source>
         <translation>「{label}」のマスクごとに記録する項目（程度や原因など）です。「マスク」タブで入力し、マスクと一緒にエクスポートされます。</translation>
     </message>
@@ -586,6 +590,10 @@
     <message>
         <source>Name of the class</source>
         <translation>クラス名</translation>
+    </message>
+    <message>
+        <source>OK</source>
+        <translation>OK</translation>
     </message>
     <message>
         <source>Rename a class</source>
@@ -1004,6 +1012,10 @@
     <message>
         <source>Nothing was taken back.</source>
         <translation>取り消した操作がありません。</translation>
+    </message>
+    <message>
+        <source>A score says how well the mask of a click covers what you accepted: 1 is all of it and nothing else.</source>
+        <translation>スコアは、クリックで得たマスクが確定したマスクとどれだけ一致するかを表します。完全に一致すると1です。</translation>
     </message>
     <message>
         <source>Learning</source>
@@ -1542,6 +1554,10 @@
     <message>
         <source>Only “{label}”</source>
         <translation>「{label}」のみ</translation>
+    </message>
+    <message>
+        <source>Accept masks on {images} images first, or in as many places of a large one: what looks like them can be found then.</source>
+        <translation>先に{images}枚の画像で、または大きな画像の{images}か所でマスクを確定してください。似たものを探せるようになります。</translation>
     </message>
     <message>
         <source>Accept some masks first: what looks like them can be found then.</source>
@@ -2545,6 +2561,10 @@
     <message>
         <source>mask: a table holds measures alone</source>
         <translation>マスク（表は測定値のみ）</translation>
+    </message>
+    <message>
+        <source>There is no image in {path}.</source>
+        <translation>{path}に画像がありません。</translation>
     </message>
     <message>
         <source>The format {format} needs {package}, which is not installed: pip install &quot;napari-sam-tune[{extra}]&quot;</source>
@@ -4279,6 +4299,26 @@
     <message>
         <source>How far from a stroke its line may be is more than 0 px, not {reach:g}.</source>
         <translation>ストロークから線までの距離は0 pxより大きくしてください。{reach:g}は使えません。</translation>
+    </message>
+    <message>
+        <source>The mask is {mask} pixels but the image is {image}; resize the mask to the image.</source>
+        <translation>マスクは{mask}画素ですが、画像は{image}画素です。マスクを画像の大きさに合わせてください。</translation>
+    </message>
+    <message>
+        <source>The prompt is empty: click a point, draw a box or give a mask.</source>
+        <translation>指示が空です。点をクリックするか、枠を描くか、マスクを渡してください。</translation>
+    </message>
+    <message>
+        <source>The point x={x:g}, y={y:g} lies outside the image, which is {width} wide and {height} high. Points are (x, y), not (row, column).</source>
+        <translation>点 x={x:g}、y={y:g} は幅{width}、高さ{height}の画像の外にあります。点は（行、列）ではなく (x, y) で指定します。</translation>
+    </message>
+    <message>
+        <source>The box {box} lies outside the image, which is {width} wide and {height} high. A box is (x0, y0, x1, y1).</source>
+        <translation>枠{box}は幅{width}、高さ{height}の画像の外にあります。枠は (x0, y0, x1, y1) で指定します。</translation>
+    </message>
+    <message>
+        <source>The box {box} has no area: draw it larger, or click a point.</source>
+        <translation>枠{box}には面積がありません。もっと大きく描くか、点をクリックしてください。</translation>
     </message>
 </context>
 </TS>

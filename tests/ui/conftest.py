@@ -176,6 +176,21 @@ def blobs(tmp_path: Path) -> Blobs:
     return Blobs(folder, discs)
 
 
+def when_open(
+    kind: type[QWidget], find: Callable[[], QWidget | None], act: Callable[[Any], None]
+) -> None:
+    """Do something with a window of this kind as soon as there is one; it blocks the test."""
+
+    def look() -> None:
+        found = find()
+        if isinstance(found, kind):
+            act(found)
+        else:
+            QTimer.singleShot(10, look)
+
+    QTimer.singleShot(0, look)
+
+
 class Hand:
     """A person's hand: real mouse and key events on the canvas; positions are (x, y) pixels."""
 

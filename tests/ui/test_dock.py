@@ -8,10 +8,11 @@ from html import escape
 
 import numpy as np
 import pytest
+from conftest import when_open
 from PIL import Image
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QFileDialog, QLabel
+from qtpy.QtWidgets import QAbstractButton, QApplication, QFileDialog, QInputDialog, QLabel
 from scipy import ndimage
 
 from napari_sam_tune.core.images.files import list_images, read_image
@@ -695,6 +696,17 @@ def test_in_another_language_nothing_that_is_shown_stays_english(untranslated, m
     look("a mask is proposed")
     desk.hand.press(Qt.Key.Key_Q)
     desk.wait(lambda: desk.session.open_object.is_empty)
+    desk.hand.drag((-30, 10), (-10, 40))
+    desk.wait(lambda: "画像の外" in desk.said)
+    look("a box beside the image")
+
+    def close(box):
+        assert "キャンセル" in {button.text() for button in box.findChildren(QAbstractButton)}
+        found.update(dict.fromkeys(untranslated(box), "a class is named"))
+        QTest.keyClick(box, Qt.Key.Key_Escape)
+
+    when_open(QInputDialog, QApplication.activeModalWidget, close)
+    desk.panel.classes._add.click()
     for key in (Qt.Key.Key_W, Qt.Key.Key_E, Qt.Key.Key_Z):
         desk.hand.press(key)
         look(f"after {key}")

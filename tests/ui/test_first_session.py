@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from conftest import Desk, Hand, wait_until
+from conftest import Desk, Hand, wait_until, when_open
 from napari.settings import get_plugin_settings, get_settings
 from PIL import Image
 from pycocotools.coco import COCO
 from pyqtgraph import PlotDataItem, PlotWidget
-from qtpy.QtCore import QPoint, Qt, QTimer
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
     QAbstractButton,
@@ -85,7 +85,7 @@ class Person(Desk):
             QTest.keyClicks(box.findChild(QLineEdit), text)
             QTest.keyClick(box, Qt.Key.Key_Return)
 
-        _when_open(QInputDialog, QApplication.activeModalWidget, answer)
+        when_open(QInputDialog, QApplication.activeModalWidget, answer)
 
     def choose(self, button: str, entry: str) -> None:
         """Open the menu of a button and click on an entry."""
@@ -94,7 +94,7 @@ class Person(Desk):
             action = next(a for a in menu.actions() if a.text() == entry)
             QTest.mouseClick(menu, LEFT, NO_KEY, menu.actionGeometry(action).center())
 
-        _when_open(QMenu, QApplication.activePopupWidget, choose)
+        when_open(QMenu, QApplication.activePopupWidget, choose)
         self.press(button)
 
     def turn_to(self, page: QWidget | None) -> None:
@@ -123,21 +123,6 @@ def _settle() -> None:
     """Let everything find its place: a change of height goes up from one to the next in turns."""
     for _ in range(8):
         QApplication.processEvents()
-
-
-def _when_open(
-    kind: type[QWidget], find: Callable[[], QWidget | None], act: Callable[[Any], None]
-) -> None:
-    """Do something with a window of this kind as soon as there is one; it blocks the test."""
-
-    def look() -> None:
-        found = find()
-        if isinstance(found, kind):
-            act(found)
-        else:
-            QTimer.singleShot(10, look)
-
-    QTimer.singleShot(0, look)
 
 
 @pytest.fixture
@@ -232,9 +217,11 @@ def _begin(me: Person, blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _label(me: Person, blobs: Blobs) -> None:
     """Click, correct, accept, draw a box, paint, take back, go on to the next images."""
-    session, accepted = me.session, me.session.project.annotations
+    session, accepted, panel = me.session, me.session.project.annotations, me.panel.object
     (x, y, _), (x2, y2, radius) = blobs.discs[:2]
+    _look_below(me)
     me.propose((x, y))
+    assert all(part.visibleRegion().contains(part.rect().center()) for part in panel.decision)
     me.looks("proposal")
     assert me.propose((x + 40, y), button=RIGHT).prompt.labels == (1, 0)
     me.press("Accept")
@@ -271,6 +258,14 @@ def _label(me: Person, blobs: Blobs) -> None:
     me.wait_ready()
     me.press("No defect here")
     assert session.project.is_empty("part of another line.png")
+
+
+def _look_below(me: Person) -> None:
+    """Scroll to the end of the page, as who looks at the learning does."""
+    bar = me.panel._tabs.widget(0).verticalScrollBar()
+    bar.setValue(bar.maximum())
+    _settle()
+    assert me.panel.object.decision[1].visibleRegion().isEmpty()
 
 
 def _accept_two_discs(me: Person, blobs: Blobs) -> None:

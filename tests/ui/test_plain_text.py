@@ -56,3 +56,19 @@ def test_what_the_dock_says_itself_has_no_markup_in_it(qtbot):
     labels = [label for label in panel.findChildren(QLabel) if label.text()]
     assert len(labels) > 10
     assert not [label.text() for label in labels if Qt.mightBeRichText(label.text())]
+
+
+def test_a_path_is_broken_anywhere_and_japanese_where_it_may_be(qtbot):
+    view = Text()
+    qtbot.addWidget(view)
+    view.resize(60, 400)
+    view.show()
+    path, japanese = (
+        "/mnt/measurements/line_4_camera_2",
+        "先に三枚の画像でマスクを確定してください。",
+    )
+    view.setText(f"{path} {japanese}")
+    shown = QLabel.text(view)
+    assert shown.count("\u200b") == len(path) - 1  # between all letters of the path
+    assert shown.endswith(japanese)  # no line begins with its full stop
+    assert view.text() == f"{path} {japanese}"

@@ -233,12 +233,14 @@ def test_all_like_what_was_accepted_is_proposed_at_the_press_of_a_button(desk, b
     for number in range(3):
         desk.wait(lambda n=number: desk.session.state.image_id == f"part {n + 1}.png")
         desk.wait_ready()
+        assert not desk.panel.suggestions.find_button.isEnabled()
+        assert "3 images" in desk.panel.suggestions.find_button.toolTip() or number == 0
         labelled = blobs.discs if number < 2 else blobs.discs[:2]  # two are left to be found
         _accept_discs(desk, labelled)
         if number < 2:
             desk.hand.press(Qt.Key.Key_Period)
-    desk.panel.suggestions.choose_kind("similar")
-    desk.panel.suggestions.button.click()
+    desk.wait(desk.panel.suggestions.find_button.isEnabled)
+    desk.panel.suggestions.find_button.click()
     desk.wait(lambda: desk.session.open_object.suggestion is not None)
     assert _sentence(desk) == "This looks like “defect” that you accepted."
     desk.shot("all like these")

@@ -63,9 +63,9 @@ class AttributeEditor(QDialog):
         add = Button(tr("Add an attribute"))
         add.clicked.connect(lambda: self._add(AttributeRow()))
         self._problem = Text()
-        buttons = QDialogButtonBox(
-            QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel
-        )
+        buttons = QDialogButtonBox()
+        buttons.addButton(tr("Save"), QDialogButtonBox.ButtonRole.AcceptRole)
+        buttons.addButton(tr("Cancel"), QDialogButtonBox.ButtonRole.RejectRole)
         buttons.accepted.connect(self._on_save_pressed)
         buttons.rejected.connect(self.reject)
         column = QVBoxLayout(self)

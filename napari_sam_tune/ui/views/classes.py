@@ -142,14 +142,14 @@ class ClassView(QWidget):
             self.edited.emit(name, "")
 
     def _rename(self, name: str) -> None:
-        new, accepted = QInputDialog.getText(
+        new = _ask_text(
             self,
             tr("Rename a class"),
             tr("New name. That of another class merges the two."),
-            text=name,
+            name,
         )
-        if accepted and new.strip() and new.strip() != name:
-            self.renamed.emit(name, new.strip())
+        if new not in ("", name):
+            self.renamed.emit(name, new)
 
     def _recolour(self, name: str) -> None:
         colours = {known: colour for known, colour, _ in self._shown.classes}
@@ -161,8 +161,20 @@ class ClassView(QWidget):
 
 def ask_class(parent: QWidget) -> str:
     """Ask for the name of a new class; "" where there is to be none."""
-    name, accepted = QInputDialog.getText(parent, tr("New class"), tr("Name of the class"))
-    return name.strip() if accepted else ""
+    return _ask_text(parent, tr("New class"), tr("Name of the class"))
+
+
+def _ask_text(parent: QWidget, title: str, question: str, text: str = "") -> str:
+    """Ask for a text; "" where there is to be none. Qt's own buttons speak napari's language."""
+    box = QInputDialog(parent)
+    box.setWindowTitle(title)
+    box.setLabelText(question)
+    box.setTextValue(text)
+    box.setOkButtonText(tr("OK"))
+    box.setCancelButtonText(tr("Cancel"))
+    accepted = box.exec()
+    box.deleteLater()
+    return str(box.textValue()).strip() if accepted else ""
 
 
 def chip(colour: str) -> QIcon:

@@ -13,6 +13,7 @@ from napari_sam_tune.ui.views.style import Text
 
 # Means over fewer masks than this say more about the masks than about the weights.
 _FEWEST_MASKS = 5
+_STROKES = 3  # its column: many draw none
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class HelpingView(QWidget):
             for r in rows
         ]
         fill(self._table, texts, [tr("mean per accepted mask")] * len(rows))
+        self._table.setColumnHidden(_STROKES, not any(row.strokes for row in rows))
 
 
 def verdict(rows: tuple[HelpingRow, ...]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -20,6 +20,8 @@ from napari_sam_tune.ui.views.style import Button, Text, tip
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_MOST_ROWS, _ROW_PADDING = 6, 10
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,26 @@ class HistoryView(QWidget):
         )
 
 
-def table(*columns: str) -> QTableWidget:
-    """Return an empty, read-only table that is as high as its rows, up to six."""
-    widget = QTableWidget(0, len(columns))
+class Table(QTableWidget):
+    """A read-only table that is as high as its rows, up to six."""
+
+    def fit(self) -> None:
+        """Take as much height as the rows need, in the font in use."""
+        rows, header = self.verticalHeader(), self.horizontalHeader()
+        rows.setDefaultSectionSize(self.fontMetrics().height() + _ROW_PADDING)
+        shown = min(max(self.rowCount(), 1), _MOST_ROWS)
+        self.setFixedHeight(header.sizeHint().height() + shown * rows.defaultSectionSize() + 6)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Fit anew where the font is another."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self.fit()
+
+
+def table(*columns: str) -> Table:
+    """Return an empty table."""
+    widget = Table(0, len(columns))
     widget.setHorizontalHeaderLabels(list(columns))
     widget.verticalHeader().hide()
     widget.setShowGrid(False)
@@ -115,7 +134,7 @@ def table(*columns: str) -> QTableWidget:
     return widget
 
 
-def fill(widget: QTableWidget, rows: Sequence[tuple[str, ...]], tips: Sequence[str]) -> None:
+def fill(widget: Table, rows: Sequence[tuple[str, ...]], tips: Sequence[str]) -> None:
     """Write `rows` into a table made by `table`."""
     widget.setRowCount(len(rows))
     for index, (texts, said) in enumerate(zip(rows, tips, strict=True)):
@@ -123,6 +142,4 @@ def fill(widget: QTableWidget, rows: Sequence[tuple[str, ...]], tips: Sequence[s
             item = QTableWidgetItem(text)
             item.setToolTip(tip("\n".join(filter(None, (text, said)))))
             widget.setItem(index, column, item)
-    shown = min(max(len(rows), 1), 6)
-    height = widget.horizontalHeader().sizeHint().height()
-    widget.setFixedHeight(height + shown * widget.verticalHeader().defaultSectionSize() + 6)
+    widget.fit()

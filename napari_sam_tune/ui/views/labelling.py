@@ -253,9 +253,9 @@ class ObjectView(_ActionView):
             self._headline,  # what to do next comes first: with large letters there is little room
             self.buttons["accept"],
             self._tools(),
+            self._hint,  # what the tool does, and in view: who has many classes sees no further
             Row(*decisions, columns=2),
             self.buttons["earlier"],
-            self._hint,
             self.connected,
             self._adopt,
         ):
@@ -306,6 +306,11 @@ class ObjectView(_ActionView):
             parts = tr("{name}, each connected part by itself", name=said)
             self._adopt_menu.addAction(parts, partial(self.adopt_parts.emit, name))
         self._adopt.setVisible(bool(names))
+
+    @property
+    def decision(self) -> tuple[QWidget, QWidget]:
+        """What says how the object is, and the button that accepts it."""
+        return self._headline, self.buttons["accept"]
 
     def show_object(self, shown: ObjectSnapshot) -> None:
         """Show the object in progress."""

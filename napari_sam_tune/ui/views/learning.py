@@ -71,6 +71,12 @@ class LearningSnapshot:
     every: int = MASKS_BETWEEN_ROUNDS
 
 
+_SCORE = mark(
+    "A score says how well the mask of a click covers what you accepted: 1 is all of it and "
+    "nothing else."
+)
+
+
 @dataclass(frozen=True)
 class CurveSnapshot:
     """What a round has shown so far.
@@ -186,6 +192,7 @@ class LearningView(QWidget):
         self.learnt_line.setVisible(bool(shown.learnt))
         self._learnt_chart.show_points(shown.learnt_points)
         self.gain.setText(shown.gain)
+        self.gain.setToolTip(tr(_SCORE))
         self.gain.setVisible(bool(shown.gain))
         self._awaited.setText(shown.missing or shown.awaited)
         self._awaited.setVisible(not shown.training)

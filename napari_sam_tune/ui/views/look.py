@@ -99,6 +99,8 @@ def stylesheet(look: Look) -> str:
 #panel QPushButton:focus, #panel QComboBox:focus, #panel QAbstractSpinBox:focus {{
     border: 1px solid {readable(accent, look.background, 3.0)};
 }}
+#panel QAbstractItemView, #panel LearntChart {{ font-size: {look.points}pt; }}
+#panel QHeaderView {{ font-size: {max(look.points - 2, 8)}pt; }}
 #panel QLineEdit {{ font-size: {look.points}pt; }}
 #panel QComboBox {{ border: 1px solid transparent; padding: 2px 4px 2px 7px; }}
 #panel QComboBox::drop-down {{ width: 18px; }}

@@ -35,17 +35,23 @@ from napari_sam_tune.ui.views.suggestion_view import SuggestionView
 from napari_sam_tune.ui.views.tour_card import TourCard
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
 _LEAST_WIDTH, _GOOD_WIDTH = 300, 372
+_AROUND = 6  # px seen above and below what is brought into view
 
 
 class Panel(QWidget):
     """The dock's widget.
 
+    Args:
+        parent: what it is put into; its style is the panel's, too.
+        in_turns: the views are not made before `filling` is gone through, step by step.
+
     Attributes:
+        filling: what is left to be done until all views are there.
         keys: what stands on the buttons, by action.
         notice: messages, above the line that is always in view.
         start: choosing images; shown while none are open.
@@ -71,42 +77,107 @@ class Panel(QWidget):
     keys_asked = Signal()
     dropped = Signal(object)
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, parent: QWidget | None = None, *, in_turns: bool = False) -> None:
+        super().__init__(parent)
         self.setObjectName("panel")
         self.setAcceptDrops(True)
         self.show_look(Look.of())
         self.keys: dict[str, str] = {}
+        self.setMinimumWidth(_LEAST_WIDTH)
+        # else napari adds a stretch below, and the panel gets half the height
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self.filling = self._fill()
+        if not in_turns:
+            for _ in self.filling:
+                pass
+
+    def _fill(self) -> Iterator[None]:
+        """Make the views, and yield after each that takes long.
+
+        What they are put into is there before them: Qt works out the looks of all that is in a
+        widget when that comes under a style sheet.
+        """
+        self._pages, self._tabs = QStackedWidget(self), QTabWidget()
+        self._pages.hide()
         self.notice = NoticeBar()
         self.tour = TourCard()
         self.notice.changed.connect(self._on_notice_changed)
-        self.start = StartView()
-        self.masks, self.images = ObjectPage(), ImagePage()
-        self.image = ImageView()
-        self.classes = ClassView()
-        self.object = ObjectView()
-        self.suggestions = SuggestionView()
-        self.stack = StackView()
-        self.learning = LearningView()
-        self.history = HistoryView()
-        self.helping = HelpingView()
-        self._pages = QStackedWidget()
-        self._pages.addWidget(_scrolling(self.start))
-        self._pages.addWidget(self._work_pages())
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 6, 6, 6)
         column.addWidget(self.tour)
         column.addWidget(self._pages, 1)
         column.addWidget(self.notice)  # not above: what comes and goes must not move the buttons
+        yield
+        self.start = StartView()
+        self._pages.addWidget(_scrolling(self.start))
+        self._pages.addWidget(self._tabs)
+        yield
+        yield from self._fill_pages()
         column.addWidget(self._status())
         self.show_start()
-        self.setMinimumWidth(_LEAST_WIDTH)
-        # else napari adds a stretch below, and the panel gets half the height
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self._pages.show()
+
+    def _fill_pages(self) -> Iterator[None]:
+        """Make the pages for work, and yield after each view."""
+        self._tabs.setDocumentMode(True)
+        self._tabs.tabBar().setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._tabs.tabBar().setExpanding(True)
+        self._page = QWidget()
+        self._add_page(self._page, tr("Label"), tr("Click, accept, learn"))
+        yield from self._fill_work(self._page)
+        self.masks = ObjectPage()
+        says = tr("All masks: go there, change the class, correct, review")
+        self._add_page(self.masks, tr("Masks"), says)
+        yield
+        self.images = ImagePage()
+        says = tr("All images: what is done, what is on them, go there")
+        self._add_page(self.images, tr("Images"), says)
+        self._tabs.currentChanged.connect(lambda _: self.page_shown.emit())
+        yield
+
+    def _add_page(self, page: QWidget, title: str, says: str) -> None:
+        self._tabs.addTab(_scrolling(page), title)
+        self._tabs.setTabToolTip(self._tabs.count() - 1, says)
+
+    def _fill_work(self, page: QWidget) -> Iterator[None]:
+        """Make what is shown while labelling, and yield after each section."""
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        self.image = ImageView()
+        column.addWidget(self.image)
+        self.stack = StackView()
+        column.addWidget(self.stack)
+        self.classes = ClassView()
+        column.addWidget(self.classes)
+        yield
+        self.object = ObjectView()
+        column.addWidget(self.object)
+        yield
+        self.suggestions = SuggestionView()
+        column.addWidget(self.suggestions)
+        yield
+        self.learning = LearningView()
+        column.addWidget(self.learning)
+        yield
+        self.history, self.helping = HistoryView(), HelpingView()
+        self._helping_section = Section(mark("Is it helping?"), is_open=False)
+        self._helping_section.body.addWidget(self.helping)
+        self._helping_section.toggled.connect(self._on_helping_toggled)
+        history = Section(mark("History of versions"), is_open=False)
+        history.body.addWidget(self.history)
+        column.addWidget(self._helping_section)
+        column.addWidget(history)
+        column.addStretch()
+        for section in page.findChildren(Section):
+            section.toggled.connect(self._on_section_toggled)
+        yield
 
     def show_look(self, look: Look) -> None:
         """Follow napari's theme."""
-        self.setStyleSheet(stylesheet(look))
+        rules = stylesheet(look)
+        if rules != self.styleSheet():  # else Qt works out the looks of all widgets again
+            self.setStyleSheet(rules)
 
     def show_start(self) -> None:
         """Show the empty state; what was said of a project that is closed is true no more."""
@@ -130,6 +201,15 @@ class Panel(QWidget):
         """Fold these sections and open all others."""
         for section in self._sections():
             section.open(section.title not in titles)
+
+    def show_decision(self) -> None:
+        """Bring what is said of the object in progress, and “Accept”, into view.
+
+        With large letters, or many classes, they may lie below what is in view.
+        """
+        area = self._tabs.widget(0)
+        for widget in self.object.decision:
+            area.ensureWidgetVisible(widget, 0, _AROUND)
 
     def show_exportable(self, possible: bool) -> None:
         """Let masks and weights be exported, once there are any."""
@@ -200,48 +280,6 @@ class Panel(QWidget):
         """Bring a page into view."""
         places = range(self._tabs.count())
         self._tabs.setCurrentIndex(next(n for n in places if self._tabs.widget(n).widget() is page))
-
-    def _work_pages(self) -> QTabWidget:
-        self._tabs = QTabWidget()
-        self._tabs.setDocumentMode(True)
-        self._tabs.tabBar().setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._tabs.tabBar().setExpanding(True)
-        for page, title, says in (
-            (self._work(), tr("Label"), tr("Click, accept, learn")),
-            (self.masks, tr("Masks"), tr("All masks: go there, change the class, correct, review")),
-            (self.images, tr("Images"), tr("All images: what is done, what is on them, go there")),
-        ):
-            self._tabs.addTab(_scrolling(page), title)
-            self._tabs.setTabToolTip(self._tabs.count() - 1, says)
-        self._tabs.currentChanged.connect(lambda _: self.page_shown.emit())
-        return self._tabs
-
-    def _work(self) -> QWidget:
-        page = QWidget()
-        column = QVBoxLayout(page)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
-        self._helping_section = Section(mark("Is it helping?"), is_open=False)
-        self._helping_section.body.addWidget(self.helping)
-        self._helping_section.toggled.connect(self._on_helping_toggled)
-        history = Section(mark("History of versions"), is_open=False)
-        history.body.addWidget(self.history)
-        for widget in (
-            self.image,
-            self.stack,
-            self.classes,
-            self.object,
-            self.suggestions,
-            self.learning,
-            self._helping_section,
-            history,
-        ):
-            column.addWidget(widget)
-        column.addStretch()
-        for section in page.findChildren(Section):
-            section.toggled.connect(self._on_section_toggled)
-        self._page = page
-        return page
 
     def _sections(self) -> list[Section]:
         return list(self._page.findChildren(Section))

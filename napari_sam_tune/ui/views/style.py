@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _BREAK: Final = "\u200b"
 """Takes no room, and a line may end there."""
+_LONG: Final = re.compile(r"[^\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]{8,}")
+"""What may be too long for a line, but for Japanese and Chinese: Qt breaks that where it may be."""
 
 
 def tip(text: str) -> str:
@@ -90,7 +92,7 @@ class Text(QLabel):
             is_long = metrics.horizontalAdvance(word[0]) > width
             return _BREAK.join(word[0]) if is_long else word[0]
 
-        return re.sub(r"\S{8,}", fit, self._text)
+        return _LONG.sub(fit, self._text)
 
 
 class OneLine(QElidingLabel):

@@ -40,6 +40,7 @@ class SuggestionSnapshot:
         reviewing: suggestions are being made or shown.
         has_image: there is an image to look at.
         has_masks: some were accepted, like which others can be found.
+        least_images: on so many images there must be some before that; 0 where there are.
 
     """
 
@@ -48,6 +49,7 @@ class SuggestionSnapshot:
     reviewing: bool = False
     has_image: bool = True
     has_masks: bool = True
+    least_images: int = 0
 
 
 @dataclass(frozen=True)
@@ -246,8 +248,17 @@ class SuggestionView(QWidget):
         self._counter.setText(shown.counter)
         self._counter.setVisible(bool(shown.counter))
         self.button.allow(shown.has_image, tr("First an image must be open."))
-        why_not = tr("Accept some masks first: what looks like them can be found then.")
-        self.find_button.allow(shown.has_image and shown.has_masks, why_not)
+        why_not = (
+            tr(
+                "Accept masks on {images} images first, or in as many places of a large one: what "
+                "looks like them can be found then.",
+                images=shown.least_images,
+            )
+            if shown.least_images
+            else tr("Accept some masks first: what looks like them can be found then.")
+        )
+        can_find = shown.has_image and shown.has_masks and not shown.least_images
+        self.find_button.allow(shown.reviewing or can_find, why_not)
         self.button.setChecked(shown.reviewing)
         self.find_button.setChecked(shown.reviewing and self.kind == "similar")
         self.button.setText(tr("Stop proposing") if shown.reviewing else tr("Propose"))

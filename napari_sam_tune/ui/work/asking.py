@@ -79,6 +79,7 @@ class Asking(QObject):
         """Put the whole prompt to the model; what is said meanwhile follows in one go."""
         self.compared = None
         self._place.inference.forget(Kind.CLOSER)
+        self._place.panel.show_decision()
         if self._question is not None:
             self._question.following = prompt
             self._place.layers.show_prompt(prompt)
@@ -89,6 +90,7 @@ class Asking(QObject):
         """Add the mask of a stroke, found on the model's thread; clicks meanwhile follow it."""
         self.compared = None
         self._place.inference.forget(Kind.CLOSER)
+        self._place.panel.show_decision()
         if self._question is not None:
             self._question.then.append(partial(self.draw, stroke, find))
             return

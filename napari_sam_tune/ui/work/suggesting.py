@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.pixel_classifier.learnt import LEAST_IMAGES
 from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.canvas.view import bring_into_view
 from napari_sam_tune.ui.inference import Interrupted, Kind
@@ -34,6 +35,7 @@ class Suggesting(QObject):
     """
 
     _weights_changed = Signal()
+    _learnt_changed = Signal()
 
     def __init__(self, place: Workplace, opening: Opening, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -60,7 +62,9 @@ class Suggesting(QObject):
         self._session.annotations_changed.connect(self._offer_labels)
         self._session.classes_changed.connect(self._offer_labels)
         self._session.state.events.weights_version.connect(self._tell_weights)
+        self._session.state.events.learnt.connect(self._tell_learnt)
         self._weights_changed.connect(self._look, Qt.ConnectionType.QueuedConnection)
+        self._learnt_changed.connect(self._on_learnt, Qt.ConnectionType.QueuedConnection)
         self._offer_labels()
         self.refresh()
 
@@ -72,10 +76,19 @@ class Suggesting(QObject):
         self._session.annotations_changed.disconnect(self._offer_labels)
         self._session.classes_changed.disconnect(self._offer_labels)
         self._session.state.events.weights_version.disconnect(self._tell_weights)
+        self._session.state.events.learnt.disconnect(self._tell_learnt)
 
     def _tell_weights(self, _: object) -> None:
         """New weights may come into use on a round's thread."""
         self._weights_changed.emit()
+
+    def _tell_learnt(self, _: object) -> None:
+        """What is learnt at an accept is learnt on the model's thread."""
+        self._learnt_changed.emit()
+
+    def _on_learnt(self) -> None:
+        if not (self._is_closed or self._is_wanted):
+            self.refresh()  # all like what was accepted can be found from some masks on
 
     def _on_view_action(self, action: str) -> None:
         self.actions[action]()
@@ -209,6 +222,12 @@ class Suggesting(QObject):
             bring_into_view(self._place.viewer, layers.image, self._in_front.bbox)
         self.refresh()
 
+    @property
+    def _has_enough(self) -> bool:
+        """Whether so much was learnt that what looks like it can be found, as far as is known."""
+        learnt = self._session.state.learnt
+        return learnt is None or learnt.images >= LEAST_IMAGES
+
     def refresh(self, *_: object) -> None:
         """Show where the review is."""
         if self._is_wanted:
@@ -219,6 +238,7 @@ class Suggesting(QObject):
                 tr(_KNOWN_PART if brings_back else _INVITATION),
                 has_image=self._opening.is_ready,
                 has_masks=self._has_masks,
+                least_images=0 if self._has_enough else LEAST_IMAGES,
             )
         self._view.show_suggestions(shown)
         self._surveying.refresh()
