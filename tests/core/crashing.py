@@ -4,9 +4,10 @@ Or lose power then: of what they wrote, only what was flushed is there afterward
 
     python crashing.py
 
-Waits for lines "CASE<tab>FOLDER<tab>POINTS", and answers each with a line of JSON: how many points
-were injected (as many as asked for, drawn by chance), and what was wrong after which. Whatever
-touches the disk runs in a fork of its own, so that each sees it as a program just started.
+Waits for lines "points<tab>CASE<tab>FOLDER<tab>POINTS", and answers each with a line of JSON: how
+many points were injected (as many as asked for, drawn by chance), and what was wrong after which.
+On "moments" in place of "points" forks are killed from outside, so many times, at any moment.
+Whatever touches the disk runs in a fork of its own, so that each sees it as a program just started.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ import os
 import pkgutil
 import random
 import shutil
+import signal
 import stat
 import sys
 import threading
+import time
 import traceback
 from collections import Counter
 from contextlib import suppress
@@ -253,8 +256,16 @@ class Case:
 # ---- one case, all its points ----
 
 
-def forked(call: Callable[[Callable[[object], None]], None]) -> tuple[int, list[Any]]:
-    """Run something in a fork; returns how it ended, and what it told by then."""
+def forked(
+    call: Callable[[Callable[[object], None]], None], killed_after: float | None = None
+) -> tuple[int, list[Any]]:
+    """Run something in a fork; returns how it ended, and what it told by then.
+
+    Args:
+        call: what is run; told how to tell.
+        killed_after: so many seconds; None lets it end by itself.
+
+    """
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -267,13 +278,17 @@ def forked(call: Callable[[Callable[[object], None]], None]) -> tuple[int, list[
             code = 1
         os._exit(code)
     os.close(write)
+    if killed_after is not None:
+        time.sleep(killed_after)
+        os.kill(child, signal.SIGKILL)
     with os.fdopen(read, "rb") as file:
         told = [json.loads(line) for line in file]
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), told
 
 
-def run_case(case: Case, folder: Path, most: int) -> tuple[int, list[str]]:
-    template = folder / "template"
+def prepared(case: Case, folder: Path) -> tuple[Path, list[list[str]]]:
+    """Make what was there before; returns its folder, and the states that steps lead to."""
+    template, whole = folder / "template", folder / "whole"
     template.mkdir(parents=True)
 
     def make(tell: Callable[[object], None]) -> None:
@@ -284,6 +299,14 @@ def run_case(case: Case, folder: Path, most: int) -> tuple[int, list[str]]:
         for _ in case.act(whole):
             tell(case.state(whole))
 
+    _done(forked(make))
+    shutil.copytree(template, whole)
+    return template, _done(forked(reference))
+
+
+def run_points(case: Case, folder: Path, most: int) -> tuple[int, list[str]]:
+    template, states = prepared(case, folder)
+
     def count(tell: Callable[[object], None]) -> None:
         crash = Crash(counted)
         crash.install()
@@ -291,11 +314,8 @@ def run_case(case: Case, folder: Path, most: int) -> tuple[int, list[str]]:
             pass
         tell(crash.count)
 
-    whole, counted = folder / "whole", folder / "counted"
-    _done(forked(make))
-    for copy in (whole, counted):
-        shutil.copytree(template, copy)
-    states = _done(forked(reference))
+    counted = folder / "counted"
+    shutil.copytree(template, counted)
     points = _done(forked(count))[-1]
     drawn = random.Random(points).sample(range(1, points + 1), min(points, most))
     faults = []
@@ -310,6 +330,34 @@ def run_case(case: Case, folder: Path, most: int) -> tuple[int, list[str]]:
     return len(drawn), faults
 
 
+def run_moments(case: Case, folder: Path, most: int) -> tuple[int, list[str]]:
+    template, states = prepared(case, folder)
+    dice, faults, kills, longest = random.Random(0), [], 0, None
+    for _ in range(6 * most + 10):
+        broken = folder / "broken"
+        shutil.copytree(template, broken)
+        began, moment = time.monotonic(), longest and dice.random() * longest
+        code, told = forked(partial(_act, case, broken), killed_after=moment)
+        if longest is None:  # it was not killed, to see how long it takes
+            longest = time.monotonic() - began
+        else:  # which changes with what else runs on the computer
+            longest *= 0.8 if code == 0 else 1.05
+        if code not in {0, -signal.SIGKILL}:
+            faults.append(f"ended with {code}: {told}")
+        elif fault := _look_at(case, broken, states, len(told)):
+            faults.append(f"killed in step {len(told)}: {fault}")
+        shutil.rmtree(broken)
+        kills += code == -signal.SIGKILL
+        if kills == most:
+            break
+    return kills, faults
+
+
+def _act(case: Case, folder: Path, tell: Callable[[object], None]) -> None:
+    for _ in case.act(folder):
+        tell("acknowledged")
+
+
 def _done(ended: tuple[int, list[Any]]) -> list[Any]:
     code, told = ended
     if code:
@@ -322,8 +370,17 @@ def _crash_at(
 ) -> str | None:
     def act(tell: Callable[[object], None]) -> None:
         Crash(broken, number, how).install()
-        for _ in case.act(broken):
-            tell("acknowledged")
+        _act(case, broken, tell)
+
+    code, told = forked(act)
+    if code not in {DIED, 0}:  # 0: its threads took another order, and it met fewer points
+        return f"did not die but ended with {code}: {told}"
+    return _look_at(case, broken, states, len(told))
+
+
+def _look_at(case: Case, broken: Path, states: list[list[str]], steps: int) -> str | None:
+    """Return what is wrong with what a program left that died after so many steps."""
+    before, then = states[steps], states[min(steps + 1, len(states) - 1)]
 
     def look(tell: Callable[[object], None]) -> None:
         found = case.state(broken)
@@ -340,11 +397,6 @@ def _crash_at(
             assert sorted(found) in (sorted(before), sorted(then)), f"half-done: {found}"
         case.afterwards(broken)
 
-    code, told = forked(act)
-    if code not in {DIED, 0}:  # 0: its threads took another order, and it met fewer points
-        return f"did not die but ended with {code}: {told}"
-    before = states[len(told)]
-    then = states[min(len(told) + 1, len(states) - 1)]
     code, told = forked(look)
     return None if code == 0 else str(told)
 
@@ -743,10 +795,11 @@ def prepare(name: str) -> None:
 
 if __name__ == "__main__":
     for line in sys.stdin:
-        name, where, most = line.rstrip("\n").split("\t")
+        how, name, where, most = line.rstrip("\n").split("\t")
         try:
             prepare(name)
-            answer = run_case(CASES[name], Path(where), int(most))
+            run = run_moments if how == "moments" else run_points
+            answer = run(CASES[name], Path(where), int(most))
         except Exception:
             answer = 0, [traceback.format_exc()]
         sys.stdout.write(json.dumps(answer) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,9 +17,11 @@ from napari_sam_tune.core.images.files import content_hash
 from napari_sam_tune.core.models.starter import set_image_size
 from napari_sam_tune.core.project.annotations import NewAnnotation
 from napari_sam_tune.core.project.effort import RECALLED
+from napari_sam_tune.core.recall import recall
 from napari_sam_tune.core.recall.grey import HeldGrey
 from napari_sam_tune.core.recall.recall import Recall
 from napari_sam_tune.core.recall.registration import Signature, shift_between
+from napari_sam_tune.core.recall.surroundings import Surroundings
 from napari_sam_tune.core.scoring import iou
 
 if TYPE_CHECKING:
@@ -97,6 +100,21 @@ def test_a_mask_comes_back_on_the_next_photograph_of_its_part(session: Session) 
         boxed = again.propose(Prompt(box=box))
         assert set(boxed.recalled) == {first.id, second.id}
         assert iou(boxed.mask, blade((-4, 3))) > 0.85
+
+
+def test_what_surrounds_masks_has_one_budget_and_is_read_again_beyond_it(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recall, "_SURROUNDINGS_BYTES", 1)
+    (first,) = session.project.annotations()
+    for part in (2, 3, 4):
+        session.open_image(photograph(part), f"part {part}.png")
+        session.adopt(blade(), "blade")
+    session.open_image(photograph(1, (3, 3), noise=5), "second.png")
+    assert session.propose(click(*CENTRE)).recalled == (first.id,)
+    gc.collect()
+    kept = [thing for thing in gc.get_objects() if type(thing) is Surroundings]
+    assert len(kept) == 1
 
 
 def test_everything_of_a_part_is_proposed_at_once(session: Session) -> None:

@@ -52,8 +52,8 @@ _NEWEST: Final = 1000
 _SAME_SURFACE: Final = 0.3
 """Correlation of two whole photographs. In a sample of pairs of magnetic tiles none of different
 tiles reached .2, and a quarter of those of one tile, which has several spots, .67."""
-_MOST_SURROUNDINGS: Final = 2000
-"""Those kept in memory, 80 KB each at most; of others the image is read again."""
+_SURROUNDINGS_BYTES: Final = 16 << 20
+"""For those kept in memory, two hundred of the largest; of others the image is read again."""
 _SLACK: Final = 3
 """Px of a signature by which an object may lie elsewhere than its surface says."""
 _MOST_TWINS: Final = 5
@@ -141,6 +141,7 @@ class Recall:
         self._project = project
         self._signatures = Signatures(project)
         self._around: OrderedDict[str, Surroundings] = OrderedDict()  # by annotation
+        self._around_bytes = 0
         self._open: ImageRecord | None = None
         self._grey: Grey | None = None  # the open image
         self._unread: LargeImage | None = None  # the open image, until it is looked for
@@ -267,8 +268,9 @@ class Recall:
             except (ProjectError, ImageError) as error:
                 _log.warning("A mask is not recalled: %s", error)
                 return None
-            while len(self._around) > _MOST_SURROUNDINGS:
-                self._around.popitem(last=False)
+            self._around_bytes += self._around[annotation.id].nbytes
+            while self._around_bytes > _SURROUNDINGS_BYTES and len(self._around) > 1:
+                self._around_bytes -= self._around.popitem(last=False)[1].nbytes
         return self._around[annotation.id]
 
     def _surroundings(

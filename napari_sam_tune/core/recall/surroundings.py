@@ -131,6 +131,12 @@ class Surroundings:
         seen = ndimage.binary_dilation(scaled(drawn, scale) > 0, iterations=_RIM)
         return cls(box, Patch.of(grey, window, scale), detail, seen)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that its arrays take."""
+        patches = (self.patch, self.detail)
+        return self.seen.nbytes + sum(p.contrast.nbytes for p in patches if p is not None)
+
     def found_on(
         self, grey: Grey, rough: Shift, slack: int, objects: Iterable[Window]
     ) -> tuple[float, Shift] | None:
