@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from scipy import ndimage
 
-from napari_sam_tune.core.evaluation.charts import save_figure
 from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.texts.plain_text import visible
 
@@ -101,6 +100,9 @@ def draw_before_after(
 
     """
     from matplotlib.figure import Figure
+
+    # imports torch, which writers of masks, who want colours of this module, do without
+    from napari_sam_tune.core.evaluation.charts import save_figure
 
     answered = [mask for row in rows for mask in (row.base, row.tuned)]
     y0, x0, y1, x1 = _window(np.any([truth, *answered], axis=0))

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy import ndimage
-from skimage.feature import match_template, peak_local_max
 
 from napari_sam_tune.core.geometry.windows import whole
 from napari_sam_tune.core.recall.grey import resized, scaled
@@ -119,7 +118,7 @@ def best_place(template: Floats, field: Floats) -> tuple[float, tuple[int, int],
     """
     missing = [max(0, t - f) for t, f in zip(template.shape, field.shape, strict=True)]
     padded = np.pad(field, [((m + 1) // 2, (m + 1) // 2) for m in missing])
-    scores = match_template(padded, template)  # type: ignore[no-untyped-call]
+    scores = _correlations(padded, template)
     row, column = (int(i) for i in np.unravel_index(int(scores.argmax()), scores.shape))
     corner = row - (missing[0] + 1) // 2, column - (missing[1] + 1) // 2
     found = padded[row : row + template.shape[0], column : column + template.shape[1]]
@@ -140,7 +139,9 @@ def next_best_places(
     """
     if any(t > f for t, f in zip(template.shape, field.shape, strict=True)):
         return
-    scores = match_template(field, template)  # type: ignore[no-untyped-call]
+    from skimage.feature import peak_local_max
+
+    scores = _correlations(field, template)
     for y0, x0, y1, x1 in but:
         scores[max(y0, 0) : max(y1 + 1, 0), max(x0, 0) : max(x1 + 1, 0)] = -1
     peaks = peak_local_max(  # type: ignore[no-untyped-call]
@@ -148,6 +149,14 @@ def next_best_places(
     )
     for row, column in peaks:
         yield field[row : row + template.shape[0], column : column + template.shape[1]]
+
+
+def _correlations(field: Floats, template: Floats) -> Floats:
+    # Half a second of imports, which no image needs that nothing was seen like before.
+    from skimage.feature import match_template
+
+    found: Floats = match_template(field, template)  # type: ignore[no-untyped-call]
+    return found
 
 
 def correlation(one: Floats, other: Floats) -> float:
