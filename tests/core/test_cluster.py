@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import sys
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 distributed = pytest.importorskip("distributed")
 
+SLOW_TO_IMPORT = ["distributed", "torch", "segment_anything", "zarr"]
+"""Of others: workers are forked from a process that has it. What is ours each imports anew."""
+
 pytestmark = pytest.mark.usefixtures("at_128_px")
 
 
@@ -62,6 +66,10 @@ def address(at_128_px: None) -> Iterator[str]:
     for role in ("client", "scheduler", "worker"):
         settings[f"distributed.comm.tls.{role}.cert"] = keys.tls_client_cert
         settings[f"distributed.comm.tls.{role}.key"] = keys.tls_client_key
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        settings["distributed.worker.multiprocessing-method"] = "forkserver"
+        with dask.config.set(settings):
+            distributed.utils.get_mp_context().set_forkserver_preload(SLOW_TO_IMPORT)
     with (
         dask.config.set(settings),
         distributed.LocalCluster(

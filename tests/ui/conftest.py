@@ -7,17 +7,26 @@ import os
 import re
 import sys
 import threading
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 from xml.etree import ElementTree
 
+import napari
 import numpy as np
 import psutil
 import pytest
+from app_model import Application
+from napari._app_model._app import NapariApplication, _napari_names
+from napari._qt._qapp_model.qactions import init_qactions
 from napari._qt.qt_main_window import _QtMainWindow
+from napari._qt.qt_viewer import QtViewer
+from napari.plugins import _initialize_plugins
+from napari.settings import get_settings
 from npe2 import PluginManifest
 from PIL import Image
 from qtpy.QtCore import QEvent, QEventLoop, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
@@ -45,8 +54,6 @@ from napari_sam_tune.ui.views.start import Choices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    import napari
 
 _SIDE = 192
 _STEPS_IN_A_DRAG = 8
@@ -86,13 +93,15 @@ def plugins_looked_for_once() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
-def events_unfiltered(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def events_unfiltered() -> Iterator[None]:
     """Let no event of the application go through Python for a menu bar that could hide.
 
     There are 25,000 until a viewer is open. `_QtMainWindow` watches them all.
     """
-    monkeypatch.delattr(_QtMainWindow, "eventFilter")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(_QtMainWindow, "eventFilter")
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -433,15 +442,115 @@ def _said(widget: QWidget) -> list[str]:
     return [text.removeprefix("▾ ").removeprefix("▸ ").strip() for text in said]
 
 
+class KeptViewer:
+    """One viewer for the docks of many tests, as for somebody who closes it and opens it again.
+
+    A new viewer takes as long as much of what is tested. What a dock leaves behind in it fails the
+    test; so does, when it is closed at last, that something keeps it.
+    """
+
+    def __init__(self) -> None:
+        self._viewer: napari.Viewer | None = None
+        self._before: list[Any] = []
+        self._life = ExitStack()
+
+    def open(self) -> napari.Viewer:
+        """Return the viewer, empty and as large as ever; make it where there is none."""
+        get_settings().reset()
+        if self._viewer is None:
+            self._life.enter_context(_application_of_its_own())
+            self._viewer = napari.Viewer(show_welcome_screen=False)
+            assert QTest.qWaitForWindowExposed(self._viewer.window._qt_window)
+            self._before = self._called(self._viewer)
+        self._viewer.window._qt_window.resize(1280, 900)
+        return self._viewer
+
+    def clear(self, panel: Panel) -> None:
+        """Take a dock out that was closed, and all layers; look whether anything is left of it."""
+        viewer = self._viewer
+        if viewer is None or not hasattr(viewer.window, "_qt_window"):
+            self._viewer = None  # the test has closed it
+            self._life.close()
+            return
+        viewer.window.remove_dock_widget(panel)
+        viewer.layers.clear()
+        viewer.dims.ndisplay = 2
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        left = [call for call in self._called(viewer) if call not in self._before]
+        assert not left, f"the viewer still calls what was in the dock: {left}"
+        assert not viewer.window.dock_widgets
+
+    @staticmethod
+    def _called(viewer: napari.Viewer) -> list[Any]:
+        """What the viewer calls, that a dock may have joined."""
+        events = viewer.layers.events
+        return [
+            *(*viewer.mouse_drag_callbacks, *viewer.mouse_move_callbacks),
+            *viewer.mouse_double_click_callbacks,
+            *(*events.inserted.callbacks, *events.removed.callbacks, *events.removing.callbacks),
+            *(*viewer.events.theme.callbacks, *viewer.dims.events.current_step.callbacks),
+            *viewer.dims.events.ndisplay.callbacks,
+        ]
+
+    def close(self) -> None:
+        """Close it, before a test opens one of its own or when all are through."""
+        if self._viewer is not None:
+            with patch.object(self._viewer.window._qt_window, "_save_current_window_settings"):
+                self._viewer.close()
+            self._viewer, self._before = None, []
+            self._life.close()
+            gc.collect()
+
+
+@contextmanager
+def _application_of_its_own() -> Iterator[None]:
+    """Register napari's actions for one viewer, as its `mock_app_model` does for one test."""
+    app = NapariApplication("kept")
+    app.injection_store.namespace = _napari_names
+    caches = _initialize_plugins, init_qactions
+    for cache in caches:
+        cache.cache_clear()
+    with patch.object(NapariApplication, "get_app_model", return_value=app):
+        yield
+    Application.destroy("kept")
+    for cache in caches:
+        cache.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def kept_viewer(qapp: QApplication) -> Iterator[KeptViewer]:
+    kept = KeptViewer()
+    with pytest.MonkeyPatch.context() as patched:
+        # as napari's own `make_napari_viewer` has it
+        patched.setattr("napari._qt.threads.status_checker.StatusChecker.start", lambda *_: None)
+        yield kept
+        kept.close()
+        assert not QtViewer._instances, "something keeps the viewer"
+
+
 @pytest.fixture
-def make_desk(make_napari_viewer: Any) -> Iterator[Callable[..., Desk]]:
+def no_kept_viewer(kept_viewer: KeptViewer) -> None:
+    """Close the viewer that others share, for a test that opens its own."""
+    kept_viewer.close()
+
+
+@pytest.fixture
+def make_napari_viewer(no_kept_viewer: None, make_napari_viewer: Any) -> Any:
+    """Napari's own, for a test that opens or closes the viewer itself."""
+    return make_napari_viewer
+
+
+@pytest.fixture
+def make_desk(
+    kept_viewer: KeptViewer, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Desk]]:
     from napari.settings import get_plugin_settings
 
     desks: list[Desk] = []
 
     def make(**options: Any) -> Desk:
-        viewer = make_napari_viewer(show=True)
-        viewer.window._qt_window.resize(1280, 900)
+        assert not desks, "one dock in a viewer"
+        viewer = kept_viewer.open()
         # a test that wants a round starts it, or says after how many masks it is to start
         get_plugin_settings("napari-sam-tune").labelling.automatic_rounds = False
         panel = Panel()
@@ -457,6 +566,11 @@ def make_desk(make_napari_viewer: Any) -> Iterator[Callable[..., Desk]]:
     yield make
     for desk in desks:
         desk.controller.close()
+        call = getattr(request.node, "rep_call", None)
+        if call is None or call.failed:
+            kept_viewer.close()
+        else:
+            kept_viewer.clear(desk.panel)
 
 
 @pytest.fixture

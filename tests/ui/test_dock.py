@@ -544,8 +544,10 @@ def test_preview_follows_the_mouse(desk, blobs):
     clock = QTimer()
     clock.timeout.connect(lambda: next(turns))
     clock.start(0)
-    desk.viewer.layers.events.inserted.connect(lambda _: made.append(next(turns)))
+    inserted = desk.viewer.layers.events.inserted
+    note = inserted.connect(lambda _: made.append(next(turns)))
     desk.open(blobs.folder)
+    inserted.disconnect(note)
     clock.stop()
     assert len(made) == len(desk.viewer.layers)
     assert all(later - earlier > 1 for earlier, later in itertools.pairwise(made))
