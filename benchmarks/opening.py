@@ -1,7 +1,8 @@
 """How long the viewer's event loop is kept waiting while the dock and its first images open.
 
 In a process of its own in which nothing of the plugin was imported before, unlike `blocking.py`.
-Beside it, napari alone adding one image, in this very viewer before the dock.
+Beside it, napari alone: adding one image, in this very viewer before the dock, and in another one
+after it the kinds of layers that the dock adds.
 
     xvfb-run -a -s "-screen 0 1366x768x24" python benchmarks/opening.py
 """
@@ -31,8 +32,24 @@ def make_images(folder: Path) -> None:
         Image.fromarray(pixels).save(folder / f"{number}.png", compress_level=1)
 
 
+def add_layers(deeds: Deeds) -> None:
+    """Measure napari adding the kinds of layers that the dock lays over its first image."""
+    viewer = napari.Viewer(show=True)
+    viewer.window._qt_window.resize(1366, 768)
+    rest(1.0)
+    pixels = np.zeros((SIDE, SIDE, 3), np.uint8)
+    for name, add in (
+        ("image", partial(viewer.add_image, pixels)),
+        ("labels", partial(viewer.add_labels, pixels[..., 0])),
+        ("vectors", partial(viewer.add_vectors, np.zeros((0, 2, 2)))),
+        ("points", partial(viewer.add_points, np.zeros((0, 2)))),
+    ):
+        deeds.do(f"napari in another window: {name}", add, times=1)
+    viewer.close()
+
+
 def main() -> None:
-    """Measure napari's image, the dock, the first image and those after it."""
+    """Measure napari's image, the dock, the first image and those after it, napari's layers."""
     with tempfile.TemporaryDirectory() as scratch:
         os.environ.setdefault("XDG_STATE_HOME", scratch)
         folder, deeds = Path(scratch), Deeds()
@@ -63,9 +80,10 @@ def main() -> None:
         deeds.do("the first image opens", choose, is_ready, times=1)
         onward = lambda: controller.work.annotating.act("next_image")  # noqa: E731
         deeds.do("next image", onward, is_ready, times=3)
-        deeds.show("opening")
         controller.close()
         viewer.close()
+        add_layers(deeds)
+        deeds.show("opening")
 
 
 if __name__ == "__main__":

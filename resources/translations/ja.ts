@@ -1782,6 +1782,10 @@
         <translation>候補です。確定・却下・修正してください。</translation>
     </message>
     <message>
+        <source>A suggestion, “{name}”: accept, reject or correct it.</source>
+        <translation>候補「{name}」です。確定・却下・修正してください。</translation>
+    </message>
+    <message>
         <source>Painted pixels stay as you set them, whatever you click.</source>
         <translation>塗った画素は、クリックしても変わりません。</translation>
     </message>
@@ -2093,6 +2097,10 @@
         <translation>見え方や位置が異なるため、この部品のマスクは当てはまりません。欠陥をクリックしてください。</translation>
     </message>
     <message>
+        <source>Nothing like the accepted masks was found here. Go to the next image.</source>
+        <translation>確定済みマスクに似たものは、ここにはありません。次の画像へ進んでください。</translation>
+    </message>
+    <message>
         <source>Nothing was found here. Click on a defect, or try another choice.</source>
         <translation>何も見つかりませんでした。欠陥をクリックするか、別の方法を選んでください。</translation>
     </message>
@@ -2111,6 +2119,10 @@
     <message>
         <source>No other image has finds.</source>
         <translation>ほかに検出のある画像はありません。</translation>
+    </message>
+    <message>
+        <source>Looking through the other images…</source>
+        <translation>ほかの画像を調べています…</translation>
     </message>
     <message>
         <source>{expected} on {finds} of {images}</source>

@@ -81,6 +81,9 @@ def test_click_box_paint_accept_and_undo(desk, blobs, monkeypatch):
     assert desk.layers.accepted.data[10, 110] == 1
     assert desk.session.open_object.is_empty
     assert not desk.layers.proposal.data.any()
+    # in napari's list of layers masks are drawn when the person pauses
+    accepted, proposal = desk.layers.accepted, desk.layers.proposal
+    desk.wait(lambda: accepted.thumbnail[..., :3].any() and not proposal.thumbnail[..., :3].any())
 
     desk.hand.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert desk.session.project.annotations() == []

@@ -243,6 +243,8 @@ def test_all_like_what_was_accepted_is_proposed_at_the_press_of_a_button(desk, b
     desk.panel.suggestions.find_button.click()
     desk.wait(lambda: desk.session.open_object.suggestion is not None)
     assert _sentence(desk) == "This looks like “defect” that you accepted."
+    assert desk.reads("A suggestion, “defect”: accept, reject or correct it.")
+    assert not desk.panel.suggestions.state.visibleRegion().isEmpty()
     desk.shot("all like these")
     found = [s.full_mask for s in desk.session.review.queue("part 3.png").waiting]
     for x, y, _ in blobs.discs[2:]:

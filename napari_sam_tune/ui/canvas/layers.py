@@ -175,6 +175,9 @@ class LabellingLayers(MasksOnCanvas):
     def _add(self, role: str, layer: Layer) -> None:
         layer.name = tr(_NAMES[role])
         layer.metadata[OWN] = role
+        if role in _LINES:
+            # nobody is shown it (`_untold`), and for outlines napari works at it for 20 ms a time
+            layer._update_thumbnail = _nothing
         self._put(role, layer)
         with not_selected(self.viewer):
             self.viewer.layers.append(layer)
@@ -293,6 +296,10 @@ class LabellingLayers(MasksOnCanvas):
         layer, width = self._own[role], _LINES[role] * self.screen_pixel()
         if layer.edge_width != width:
             layer.edge_width = width
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from psygnal import Signal
 
 from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.geometry.windows import clipped, moved
@@ -39,11 +40,15 @@ class MasksOnCanvas:
         image: the open image's layer, or None.
         shape: (H, W) of the open image.
         pane: the part of it that the layers of masks hold.
+        thumbnails_are_old: emitted when masks were drawn, and their thumbnails were not.
 
     """
 
+    thumbnails_are_old = Signal()
+
     def __init__(self, viewer: ViewerModel) -> None:
         self.viewer = viewer
+        self._old_thumbnails: set[str] = set()
         self.image: Any = None
         self.shape = (0, 0)
         self.pane = Pane((0, 0, 0, 0))
@@ -167,7 +172,22 @@ class MasksOnCanvas:
         wanted = np.zeros_like(data[rows]) if mask is None else mask[rows]
         if not np.array_equal(data[rows], wanted):
             np.copyto(data[rows], wanted)
-            self.proposal.refresh(extent=False)
+            self._draw("proposal")
+
+    def _draw(self, role: str) -> None:
+        """Draw a layer of masks; its thumbnail follows when `draw_thumbnails` is called."""
+        self._own[role].refresh(extent=False, thumbnail=False, highlight=False)
+        self._old_thumbnails.add(role)
+        self.thumbnails_are_old.emit()
+
+    def draw_thumbnails(self) -> None:
+        """Draw the thumbnails of masks that are others than before.
+
+        For one of them napari draws its list of layers whole, which takes as long as the canvas.
+        """
+        for role in self._old_thumbnails & self._own.keys():
+            self._own[role].refresh(extent=False, data_displayed=False, highlight=False)
+        self._old_thumbnails.clear()
 
     def proposed_mask(self) -> PlacedMask:
         """Return the mask of the object in progress, as brush and eraser left it."""
@@ -205,7 +225,7 @@ class MasksOnCanvas:
             self._colours = [*colours, *colours[-1:] * _COLOURS_AHEAD]
             self.accepted.colormap = class_colours(self._colours)
         if is_other:
-            self.accepted.refresh(extent=False)
+            self._draw("accepted")
 
     def _in_pane(self, objects: Sequence[AcceptedObject]) -> list[AcceptedObject]:
         """Return objects as they lie in the pane; those that were there before as they were."""

@@ -207,9 +207,15 @@ class Panel(QWidget):
 
         With large letters, or many classes, they may lie below what is in view.
         """
-        area = self._tabs.widget(0)
-        for widget in self.object.decision:
-            area.ensureWidgetVisible(widget, 0, _AROUND)
+        self._bring(*self.object.decision)
+
+    def show_review(self) -> None:
+        """Bring what is said of the suggestions into view, for who asked for some."""
+        self._bring(self.suggestions.state)
+
+    def _bring(self, *widgets: QWidget) -> None:
+        for widget in widgets:
+            self._tabs.widget(0).ensureWidgetVisible(widget, 0, _AROUND)
 
     def show_exportable(self, possible: bool) -> None:
         """Let masks and weights be exported, once there are any."""

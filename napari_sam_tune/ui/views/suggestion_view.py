@@ -197,6 +197,11 @@ class SuggestionView(QWidget):
         self.show_suggestions(SuggestionSnapshot(""))
 
     @property
+    def state(self) -> QWidget:
+        """What says where the review is."""
+        return self._sentence
+
+    @property
     def kind(self) -> str:
         """What is to propose: "similar", "head", "everything" or "recalled"."""
         return str(self._kinds.currentData())

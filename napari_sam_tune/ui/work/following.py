@@ -1,4 +1,4 @@
-"""Large images while they are looked at: masks follow the view, and what is seen becomes whole."""
+"""What is drawn after a moment: masks of large images as the view moves, and thumbnails."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from napari_sam_tune.ui.work.workplace import Workplace
 
 _REST_MS = 80
+_PAUSE_MS = 250
+"""After the last mask, until its thumbnail is drawn."""
 _FILL_SECONDS = 0.5
 """So long is read before the view is drawn anew."""
 
 
 class Following(QObject):
-    """Follows the camera over a large image, and reads on what is seen from afar."""
+    """Follows the camera over a large image, reads on what is seen from afar, draws thumbnails."""
 
     def __init__(self, place: Workplace, opening: Opening, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -32,6 +34,11 @@ class Following(QObject):
         self._rest.setSingleShot(True)
         self._rest.setInterval(_REST_MS)
         self._rest.timeout.connect(self._follow)
+        self._thumbnails = QTimer(self)
+        self._thumbnails.setSingleShot(True)
+        self._thumbnails.setInterval(_PAUSE_MS)
+        self._thumbnails.timeout.connect(place.layers.draw_thumbnails)
+        place.layers.thumbnails_are_old.connect(self._on_thumbnails_old)
         opening.leaving.connect(self._on_leaving)
         opening.opened.connect(self._on_opened)
         place.viewer.scene.camera.events.connect(self._on_view_moved)
@@ -39,8 +46,13 @@ class Following(QObject):
     def close(self) -> None:
         """Follow nothing any more."""
         self._rest.stop()
+        self._thumbnails.stop()
+        self._place.layers.thumbnails_are_old.disconnect(self._on_thumbnails_old)
         self._place.viewer.scene.camera.events.disconnect(self._on_view_moved)
         self._background.close()
+
+    def _on_thumbnails_old(self) -> None:
+        self._thumbnails.start()  # again, while one mask follows another
 
     def _on_view_moved(self, _: object) -> None:
         # a timer that is started again while it runs would wait for the end of the movement

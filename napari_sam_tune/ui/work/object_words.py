@@ -46,7 +46,10 @@ def headline(
             return tr(_BEGIN[tool])
         return tr(_GO_ON[tool], key=done_key)
     if current.is_suggestion:
-        return tr("A suggestion: accept, reject or correct it.")
+        label = None if current.suggestion is None else current.suggestion.label
+        if label is None:
+            return tr("A suggestion: accept, reject or correct it.")
+        return tr("A suggestion, “{name}”: accept, reject or correct it.", name=label)
     if current.correction is not None:
         return tr("Painted pixels stay as you set them, whatever you click.")
     if current.proposal is None:

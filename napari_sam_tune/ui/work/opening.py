@@ -225,6 +225,7 @@ class Opening(QObject):
             self._was_fitted = True
             fit(self._place.viewer, layer, read.record.shape)
         self._place.layers.follow_view()
+        yield  # the image is drawn in one turn, what is on it in another
         self._place.session.show(read.record.id)
         self._place.settle()
         self._correct_layer(read)
@@ -282,9 +283,9 @@ class Opening(QObject):
         viewer, queued = self._place.viewer, read.queued
         for other in self._place.queue.images:
             if other.layer is not None:
-                other.layer.visible = other.layer is queued.layer
+                _show_or_hide(other.layer, visible=other.layer is queued.layer)
         if self._shown is not None:
-            self._shown.visible = queued.layer is None
+            _show_or_hide(self._shown, visible=queued.layer is None)
         if queued.layer is not None:
             self._go_to_step(queued.plane)
             return queued.layer, False
@@ -376,3 +377,9 @@ def _encode_ahead(session: Session, queued: QueuedImage) -> None:
 
 def _ignore(_: object) -> None:
     """Encoding ahead ends without a word, well or badly."""
+
+
+def _show_or_hide(layer: Image, *, visible: bool) -> None:
+    """Set whether a layer is visible; napari draws it anew where it was so already."""
+    if layer.visible != visible:
+        layer.visible = visible

@@ -114,6 +114,7 @@ class Suggesting(QObject):
         self._place.touch()
         self._place.settle()
         self._is_wanted = not self._is_wanted
+        self._place.panel.show_review()
         if self._is_wanted:
             self._look()
         else:
@@ -291,6 +292,8 @@ class Suggesting(QObject):
             return tr(
                 "No mask of this part fits here: it looks or lies otherwise. Click on a defect."
             )
+        if self._view.kind == "similar":
+            return tr("Nothing like the accepted masks was found here. Go to the next image.")
         return tr("Nothing was found here. Click on a defect, or try another choice.")
 
 

@@ -144,7 +144,9 @@ class Surveying(QObject):
         lines = sorted(finds.items(), key=lambda find: -find[1])[:_LINES]
         self._view.show_survey(
             SurveySnapshot(
-                sentence=tr(
+                sentence=tr("Looking through the other images…")
+                if self._run is not None and not seen
+                else tr(
                     "{expected} on {finds} of {images}",
                     expected=tr("{n:,} finds expected", "1 find expected", n=total),
                     finds=len(finds),
