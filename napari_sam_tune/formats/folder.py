@@ -15,9 +15,9 @@ from napari_sam_tune.core.exchange.labelled_images import (
     require_shape,
 )
 from napari_sam_tune.core.exchange.left_out import FILE, IMAGE, OBJECT, LeftOut
-from napari_sam_tune.core.images.files import list_images
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.names import own_name, stems
+from napari_sam_tune.core.images.opening import list_all_images
 from napari_sam_tune.core.images.planes import stack_as_said
 from napari_sam_tune.formats.stack_folder import stacked_images
 
@@ -107,7 +107,7 @@ def read_folder(location: Location) -> Dataset:
         group_column=location.group_column,
         left_out=left_out,
     )
-    alone = len(stems(list_images(images), images)) - len(pairs) - left_out.total
+    alone = len(stems(list_all_images(images), images)) - len(pairs) - left_out.total
 
     def sources(pair: LabelledImage) -> list[SourceImage]:
         group = pair.group if location.group_column else None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.exchange.incoming import Location
+    from napari_sam_tune.core.images.large_image import LargeImage
 
 _COLOURS: Final = 3
 _MOST_SMALLER: Final = 65
@@ -80,8 +81,8 @@ class LabelledZarr(SourceImage):
         """Return how the image file's tag says that it is to be turned."""
         return super().orientation() if self.has_file else UPRIGHT
 
-    def read(self) -> NDArray[Any]:
-        """Return the image's pixels, (H, W) or (H, W, C)."""
+    def read(self) -> NDArray[Any] | LargeImage:
+        """Return the image's pixels, (H, W) or (H, W, C), or what they are read by."""
         if self.has_file:
             return super().read()
         level, array = self._image, opened(self._image.path)

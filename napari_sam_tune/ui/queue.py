@@ -14,7 +14,8 @@ from napari.layers import Image
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.images.large_zarr import is_zarr
 from napari_sam_tune.core.images.names import absolute
-from napari_sam_tune.core.project.image_files import is_there, list_all_images
+from napari_sam_tune.core.images.opening import list_all_images
+from napari_sam_tune.core.project.image_files import is_there
 from napari_sam_tune.core.project.stack_files import known_stack
 from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.ui.canvas.looks import OWN

@@ -69,6 +69,19 @@ def test_clicks_made_before_hold_the_border_where_it_is():
     assert (move_border(mask, alone).draw() & ~mask.draw())[57:].any()
 
 
+def test_clicks_that_lead_on_from_one_another_are_all_in_the_mask():
+    start = shown = PlacedMask.of(disc(48, 20, 10))
+    prompt = Prompt(((20, 48),), (1,))
+    for _ in range(15):
+        away = shown.bbox[3] + 1  # two px beyond what it reaches now
+        prompt = prompt.add_point(away, 48, 1)
+        assert first_at_border(shown, prompt, 0.12) == len(prompt.points) - 1
+        shown = move_border(start, prompt, 1, near_alone=True)
+        for column, row in prompt.points:
+            assert shown.covers(round(row), round(column))
+    assert not shown.covers(48 + 25, 20)
+
+
 def test_a_mask_at_the_edge_of_its_image_and_one_that_fills_it_stay_in_it():
     whole = PlacedMask.of(np.ones((20, 20), bool))
     prompt = Prompt(((10, 1),), (0,))

@@ -19,6 +19,7 @@ import rasterio
 import rasterio.warp
 import shapely
 import tifffile
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
@@ -228,6 +229,26 @@ def test_a_mask_file_may_be_of_any_kind(tmp_path: Path, kind: str) -> None:
     truths = sorted((numbers == n for n in (1, 2)), key=lambda m: m.sum())
     for truth, mask in zip(truths, sorted((m for _, m in found), key=np.sum), strict=True):
         np.testing.assert_array_equal(mask, truth)
+
+
+def test_a_zarr_beside_a_mask_is_an_image(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 200, SHAPE, np.uint8)
+    (tmp_path / "images").mkdir()
+    made = zarr.create_array(
+        tmp_path / "images/a.zarr", shape=SHAPE, chunks=(16, 16), dtype=np.uint8, zarr_format=2
+    )
+    made[...] = pixels
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[5:15, 6:20] = 255
+    save(tmp_path / "masks/a.png", mask)
+    places = {name: str(tmp_path / name) for name in ("p", "images", "masks")}
+    arguments = [places["p"], "--images", places["images"], "--masks", places["masks"]]
+    done = CliRunner().invoke(app, ["import", *arguments])
+    assert done.exit_code == 0, done.output
+    project = Project.open(tmp_path / "p")
+    [annotation] = project.annotations("a.zarr")
+    assert (annotation.mask == (mask > 0)).all()
+    assert (project.read_image("a.zarr") == pixels).all()
 
 
 def test_a_csv_list_keeps_overlap_class_group_and_split(tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.exchange.left_out import named
 from napari_sam_tune.core.images.large_image import name_of_image
 from napari_sam_tune.core.images.names import absolute
+from napari_sam_tune.core.images.opening import list_all_images
 from napari_sam_tune.core.images.planes import ImageInFile, Reading
 from napari_sam_tune.core.models.checkpoints import load_base, resolve_device
 from napari_sam_tune.core.pixel_classifier.features import FeatureExtractor
-from napari_sam_tune.core.project.image_files import list_all_images
 from napari_sam_tune.core.project.project import Project
 from napari_sam_tune.core.project.stack_files import images_known
 

@@ -14,12 +14,11 @@ from napari_sam_tune.core.answers.tuned import use
 from napari_sam_tune.core.errors import ImageError, PromptError
 from napari_sam_tune.core.exchange.left_out import IMAGE
 from napari_sam_tune.core.images.files import spatial_shape
-from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.images.large_zarr import is_zarr
 from napari_sam_tune.core.images.names import composed
+from napari_sam_tune.core.images.opening import height_and_width, list_all_images
 from napari_sam_tune.core.images.planes import Reading, images_of
 from napari_sam_tune.core.images.rgb_source import rgb_source, shape_of_image
-from napari_sam_tune.core.project.image_files import list_all_images
 from napari_sam_tune.core.promptless.head import PromptlessModel
 from napari_sam_tune.core.prompts import Prompt
 from napari_sam_tune.core.suggestions.in_tiles import everything_in_tiles, head_in_tiles
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.exchange.left_out import LeftOut
     from napari_sam_tune.core.geometry.placed_mask import PlacedMask
     from napari_sam_tune.core.geometry.windows import Window
+    from napari_sam_tune.core.images.large_image import LargeImage
     from napari_sam_tune.core.images.planes import ImageInFile
     from napari_sam_tune.core.prompts import Mask, Proposal
     from napari_sam_tune.core.suggestions.suggestion import Suggestion
@@ -170,9 +170,9 @@ def answerable(
 
     def checked(image: ImageInFile) -> ImageInFile:
         pixels = image.open()
-        shape = pixels.shape[:2] if isinstance(pixels, LargeImage) else spatial_shape(pixels)
+        shape = height_and_width(pixels)
         for prompt in prompts:
-            prompt.clipped((shape[0], shape[1]))
+            prompt.clipped(shape)
         return image
 
     return left_out.take(IMAGE, images, checked, lambda image: image.name)

@@ -21,7 +21,7 @@ from napari_sam_tune.core.exchange.labelled_images import (
     LabelledObject,
     true_objects,
 )
-from napari_sam_tune.core.images.files import read_image, spatial_shape
+from napari_sam_tune.core.images.opening import height_and_width, open_image
 from napari_sam_tune.core.scoring import iou, is_thin, score
 
 if TYPE_CHECKING:
@@ -200,13 +200,13 @@ def _label_image(
     rng: np.random.Generator,
     result: SequenceResult,
 ) -> Iterator[ObjectResult]:
-    image, seconds = read_image(pair.image), result.seconds
+    image, seconds = open_image(pair.image), result.seconds
     began = perf_counter()
     session.open_image(
         image, pair.image.name, path=pair.image, group=pair.group, stratum=pair.label
     )
     seconds["encoding"] += perf_counter() - began
-    targets, done = true_objects(pair, spatial_shape(image)), set[int]()
+    targets, done = true_objects(pair, height_and_width(image)), set[int]()
     if robot.finds_similar:
         for target, found in _accept_similar(session, targets, robot, result):
             done.add(target.number)

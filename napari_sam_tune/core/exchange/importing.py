@@ -20,8 +20,8 @@ from napari_sam_tune.core.exchange.left_out import IMAGE, named
 from napari_sam_tune.core.exchange.recognising import NEW, Recognition
 from napari_sam_tune.core.exchange.which_way import check_drawn_on, decided, fitted
 from napari_sam_tune.core.geometry.windows import bounding_box
-from napari_sam_tune.core.images.files import spatial_shape
 from napari_sam_tune.core.images.names import composed
+from napari_sam_tune.core.images.opening import height_and_width
 from napari_sam_tune.core.project.annotations import NewAnnotation
 from napari_sam_tune.core.project.class_colours import free_colour
 from napari_sam_tune.core.project.image_places import check_texts
@@ -253,7 +253,7 @@ class _Import:
     def run(self, split: Split, stratum: str | None) -> ImportedImage:
         try:
             pixels = self.image.read()
-            shape = spatial_shape(pixels)
+            shape = height_and_width(pixels)
             # An image with a mask that cannot be read is left out before it is registered.
             objects = [Folded.of(source) for source in self.image.upright_objects(shape)]
         except SamTuneError as error:

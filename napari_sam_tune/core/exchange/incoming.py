@@ -12,8 +12,8 @@ import numpy as np
 from napari_sam_tune.core.exchange.left_out import LeftOut
 from napari_sam_tune.core.geometry.turning import UPRIGHT, turned, turned_shape
 from napari_sam_tune.core.geometry.windows import bounding_box
-from napari_sam_tune.core.images.files import read_image, spatial_shape
 from napari_sam_tune.core.images.header import image_shape
+from napari_sam_tune.core.images.opening import height_and_width, open_image
 from napari_sam_tune.core.images.pictures import open_picture
 from napari_sam_tune.core.images.planes import Reading
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.geometry.windows import BoundingBox
+    from napari_sam_tune.core.images.large_image import LargeImage
     from napari_sam_tune.core.images.planes import PlaneOfFile
     from napari_sam_tune.core.project.review import Review
     from napari_sam_tune.core.project.split import Split
@@ -148,18 +149,22 @@ class SourceImage(ABC):
         return self.content is None
 
     def shape(self) -> tuple[int, int]:
-        """Return (H, W) from the image's header; raises as `image_shape` does."""
-        return image_shape(self.path) if self.content is None else spatial_shape(self.read())
+        """Return (H, W), from the header of an image file; raises as `image_shape` does."""
+        if self.content is None and not self.path.is_dir():
+            return image_shape(self.path)
+        return height_and_width(self.read())
 
-    def read(self) -> NDArray[Any]:
-        """Return the image's pixels; raises as `read_image` does."""
+    def read(self) -> NDArray[Any] | LargeImage:
+        """Return the image's pixels, or what they are read by; raises as `open_image` does."""
         if self.content is None:
-            return read_image(self.path)
+            return open_image(self.path)
         with open_picture(self.content, str(self.path)) as picture:
             return picture.read()
 
     def orientation(self) -> int:
         """Return how the image's tag says that it is to be turned, see `geometry.turning`."""
+        if self.path.is_dir():
+            return UPRIGHT  # a `.zarr` has no such tag
         source = self.path if self.content is None else self.content
         with open_picture(source, str(self.path)) as picture:
             return picture.orientation

@@ -14,6 +14,7 @@ from napari_sam_tune.core.exchange.left_out import IMAGE
 from napari_sam_tune.core.geometry.turning import UPRIGHT, turned, turned_shape
 from napari_sam_tune.core.images.files import list_images, read_image
 from napari_sam_tune.core.images.names import only, paired, stem_of, stems
+from napari_sam_tune.core.images.opening import list_all_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +72,7 @@ def read_pairs(
     """Pair images with masks by stem.
 
     Args:
-        images: folder of images.
+        images: folder of images, files and `.zarr`.
         masks: folder of masks; a mask without an image is ignored, an image without one is not.
         manifest: CSV with a `stem` (or first) column and the two columns named below.
         class_column: column that holds the class; without it every object is a "defect".
@@ -83,7 +84,7 @@ def read_pairs(
         SamTuneError: no pairs, or the manifest lacks a column.
 
     """
-    of_images = stems(list_images(images), images)
+    of_images = stems(list_all_images(images), images)
     of_masks = paired(of_images, stems(list_images(masks), masks))
     rows = {} if manifest is None else manifest_rows(manifest, class_column, group_column)
     of_rows = paired(of_images, rows)

@@ -23,7 +23,8 @@ from scipy import ndimage
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.left_out import IMAGE, LeftOut
 from napari_sam_tune.core.geometry.turning import UPRIGHT, turned
-from napari_sam_tune.core.images.files import spatial_shape, to_rgb8
+from napari_sam_tune.core.images.files import to_rgb8
+from napari_sam_tune.core.images.opening import height_and_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -164,7 +165,7 @@ def _told_by_outlines(unsure: Sequence[Fitted]) -> bool | None:
         image = found.ways[0].image
         try:
             pixels = image.read()
-            shape = spatial_shape(pixels)
+            shape = height_and_width(pixels)
             numbers = np.zeros(shape, np.int32)
             for number, source in enumerate(image.objects(shape), start=1):
                 numbers[source.mask] = number

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.geometry.windows import whole
 from napari_sam_tune.core.images import large_image
+from napari_sam_tune.core.images.files import list_images, spatial_shape
 from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.images.large_source import HeldSource
 from napari_sam_tune.core.images.large_tiff import tiff_source
-from napari_sam_tune.core.images.large_zarr import ZarrSource, is_zarr
+from napari_sam_tune.core.images.large_zarr import ZarrSource, is_zarr, list_zarr_images
 from napari_sam_tune.core.images.pictures import errors_told, open_picture
 from napari_sam_tune.core.images.tiff_picture import TiffPicture
 from napari_sam_tune.core.texts.wording import tr
@@ -54,6 +55,25 @@ def open_image(path: str | Path) -> Pixels | LargeImage:
             picture.check_held()
             source = HeldSource(picture.read())
     return LargeImage(source, str(path))
+
+
+def list_all_images(folder: str | Path, *, recursive: bool = False) -> list[Path]:
+    """List the images of a folder, files and `.zarr`; see `list_images`.
+
+    Raises:
+        ImageError: the folder cannot be read.
+
+    """
+    files = list_images(folder, recursive=recursive)
+    return files + list_zarr_images(Path(folder), recursive=recursive)
+
+
+def height_and_width(image: Pixels | LargeImage) -> tuple[int, int]:
+    """Return (H, W) of what `open_image` gave; raises as `spatial_shape` does."""
+    if not isinstance(image, LargeImage):
+        return spatial_shape(image)
+    height, width = image.shape[:2]
+    return height, width
 
 
 def _open_zarr(path: Path) -> Pixels | LargeImage:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.geometry.turning import turned_shape
 from napari_sam_tune.core.images.files import content_hash as hash_of
-from napari_sam_tune.core.images.files import list_images, spatial_shape
+from napari_sam_tune.core.images.files import spatial_shape
 from napari_sam_tune.core.images.large_image import LargeImage, name_of_image
-from napari_sam_tune.core.images.large_zarr import is_zarr, list_zarr_images
+from napari_sam_tune.core.images.large_zarr import is_zarr
 from napari_sam_tune.core.images.opening import open_image
 from napari_sam_tune.core.images.pictures import open_picture
 from napari_sam_tune.core.images.planes import open_plane
@@ -70,17 +70,6 @@ def files_by_content(files: list[Path], lost: list[ImageRecord]) -> dict[str, li
         for content in hashes_of_file(file, found) & found.keys():
             found[content].append(file)
     return found
-
-
-def list_all_images(folder: str | Path, *, recursive: bool = False) -> list[Path]:
-    """List the images of a folder, files and `.zarr`; see `list_images`.
-
-    Raises:
-        ImageError: the folder cannot be read.
-
-    """
-    files = list_images(folder, recursive=recursive)
-    return files + list_zarr_images(Path(folder), recursive=recursive)
 
 
 def is_there(file: Path) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.images.names import absolute
+from napari_sam_tune.core.images.opening import list_all_images
 from napari_sam_tune.core.project import image_faults
 from napari_sam_tune.core.project.image_files import (
     files_by_content,
@@ -14,7 +15,6 @@ from napari_sam_tune.core.project.image_files import (
     hash_of_file,
     hashes_of_file,
     is_there,
-    list_all_images,
     look_at,
     name_of,
 )

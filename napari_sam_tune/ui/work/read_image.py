@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_tune.core.images.files import spatial_shape
 from napari_sam_tune.core.images.large_image import LargeImage, name_of_image
 from napari_sam_tune.core.images.names import absolute
+from napari_sam_tune.core.images.opening import height_and_width
 from napari_sam_tune.core.project.image_files import keep_overview
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def read_queued(session: Session, queued: QueuedImage) -> ReadImage:
 
     """
     pixels, project = queued.read(), session.project
-    shape = pixels.shape[:2] if isinstance(pixels, LargeImage) else spatial_shape(pixels)
+    shape = height_and_width(pixels)
     alike = [r for r in project.images() if r.shape == shape or r.shape == shape[::-1]]
     content = name_of_image(pixels, {n for r in alike for n in (r.content_hash, r.earlier)})
     known = _known(project, queued, content)
