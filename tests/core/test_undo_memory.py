@@ -202,6 +202,21 @@ def test_small_answers_do_not_go_on_filling_the_budget(monkeypatch):
     assert [number for number, ref in enumerate(logits) if ref() is not None] == [*range(52, 60)]
 
 
+def test_steps_of_all_images_have_one_budget_and_the_oldest_go(monkeypatch):
+    monkeypatch.setattr(Objects, "MOST_STEPS", 12)
+    objects, names = Objects(SessionState()), ("a.png", "b.png", "c.png")
+    for number in range(30):
+        objects.open(names[number // 5 % 3], SHAPE)  # a b c a b c, five steps each time
+        objects.advance(OpenObject(), added=f"{number}")
+    left = []
+    for name in names:
+        objects.open(name, SHAPE)
+        while objects.last_step is not None:
+            left.append(int(objects.last_step.added))
+            objects.take_back()
+    assert sorted(left) == [*range(18, 30)]
+
+
 def test_an_object_begun_again_after_it_was_packed_is_not_lost(monkeypatch):
     monkeypatch.setattr(Shelf, "BYTES", 0)
     mask, objects = np.random.default_rng(0).random(SHAPE) < 0.5, Objects(SessionState())

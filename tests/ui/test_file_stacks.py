@@ -86,7 +86,9 @@ def test_planes_of_a_file_are_labelled_and_their_channels_mixed(desk, folder):
     choose(desk, RED + 1, "")
     desk.wait(lambda: not desk.is_busy(Kind.READ))
     desk.wait_ready()
-    assert project.stack_of(names[0]).mix.channels == (1,)
+    # what was being read when it was chosen says its own mix once more before
+    desk.wait(lambda: project.stack_of(names[0]).mix.channels == (1,))
+    desk.wait_ready()
     assert desk.layers.image.data.shape == (PLANES, SIDE, SIDE)
     go_to(desk, 2, names[2])
     record = project.image(names[2])

@@ -122,7 +122,8 @@ def read_surfaces(path: Path) -> FamiliarSurfaces | None:
     if said is None:
         return None
     try:
-        read = {n: np.array(d, np.float32) for n, d in parse_object(said.encode()).items()}
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
+            read = {n: np.array(d, np.float32) for n, d in parse_object(said.encode()).items()}
     except (ValueError, TypeError, OverflowError) as error:
         raise _damaged(path, error) from error
     if not all(d.shape == (DESCRIPTION_LENGTH,) and np.isfinite(d).all() for d in read.values()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -17,7 +18,7 @@ _UNDO_BYTES: Final = 2**30
 _FEWEST_STEPS: Final = 10
 _MOST_STEPS: Final = 500
 """Steps kept for undo on one image: as many as floats of its size make a gigabyte, at least ten, at
-most five hundred. What they take in memory is up to the shelf."""
+most five hundred; on all together see `Objects.MOST_STEPS`. Their pixels are up to the shelf."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +86,15 @@ class History:
         """Whether the object in progress is a suggestion as it was made."""
         return self._kept.is_suggestion
 
+    def __len__(self) -> int:
+        """Return how many steps can be taken back."""
+        return len(self._done)
+
+    @property
+    def first_number(self) -> int:
+        """The number of its oldest step, or one beyond all others where there is none."""
+        return self._done[0].number if self._done else sys.maxsize
+
     @property
     def last(self) -> Step | None:
         """The step that can be taken back, or None."""
@@ -107,6 +117,10 @@ class History:
         self._undone.clear()
         before = self._kept
         self._done.append(Step(before, self._keep(after), added, removed, next(self._numbers)))
+
+    def forget_first(self) -> None:
+        """Forget the oldest step, which cannot be taken back any more."""
+        self._done.popleft()
 
     def forget_undone(self) -> None:
         """What was undone can no longer be repeated."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from psygnal import Signal
 
@@ -51,6 +51,8 @@ class Objects:
 
     """
 
+    MOST_STEPS: Final = 2000
+    """Kept for undo on all images together, a thousand accepts: they take about 3 KB each."""
     changed = Signal(OpenObject)
 
     def __init__(self, state: SessionState) -> None:
@@ -219,6 +221,8 @@ class Objects:
             self._generation += 1
         self.deeds.forget_undone()
         self._history.advance(after, added=added, removed=removed)
+        if sum(map(len, self._histories.values())) > self.MOST_STEPS:
+            min(self._histories.values(), key=lambda one: one.first_number).forget_first()
         self._publish()
 
     def done(self, deed: Deed) -> None:
