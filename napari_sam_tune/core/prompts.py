@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_tune.core.errors import MaskError, PromptError
+from napari_sam_tune.core.errors import PromptError
+from napari_sam_tune.core.geometry.given_masks import as_mask, require_same_shape
 from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
     from napari_sam_tune.core.geometry.windows import Window
 
@@ -41,54 +42,6 @@ def rowcol_from_xy(xy: Sequence[float]) -> Point:
     """Turn SAM's (x, y) into napari's (row, column)."""
     x, y = xy
     return float(y), float(x)
-
-
-def as_mask(mask: ArrayLike, shape: tuple[int, int] | None = None) -> Mask:
-    """Check a mask and return it as a boolean array.
-
-    Args:
-        mask: (H, W) boolean or integer array; nonzero is inside.
-        shape: the image's (H, W); None accepts any.
-
-    Raises:
-        MaskError: not two-dimensional, or not of the image's shape, or no numbers.
-    """
-    try:
-        array = np.asarray(mask)
-    except (ValueError, TypeError) as error:
-        raise MaskError(
-            f"A mask is an array of height × width pixels; this is none ({error})."
-        ) from error
-    if array.dtype.kind not in "biuf":
-        raise MaskError(f"A mask holds booleans or numbers, not {array.dtype}.")
-    if array.ndim != 2:
-        raise MaskError(f"A mask has two dimensions (height, width); this one has {array.ndim}.")
-    if shape is not None:
-        _require_shape(array.shape, shape)
-    return array if array.dtype == bool else array != 0
-
-
-def place_mask(mask: ArrayLike | PlacedMask, shape: tuple[int, int]) -> PlacedMask:
-    """Check a mask of an (H, W) image, as `as_mask` does, and return it in its box.
-
-    Raises:
-        MaskError: as `as_mask`.
-    """
-    if not isinstance(mask, PlacedMask):
-        return PlacedMask.of(as_mask(mask, shape))
-    _require_shape(mask.shape, shape)
-    return mask
-
-
-def _require_shape(found: tuple[int, ...], shape: tuple[int, int]) -> None:
-    if found != tuple(shape):
-        raise MaskError(
-            tr(
-                "The mask is {mask} pixels but the image is {image}; resize the mask to the image.",
-                mask=" × ".join(map(str, found)),
-                image=" × ".join(map(str, shape)),
-            )
-        )
 
 
 @dataclass(frozen=True)
@@ -158,7 +111,7 @@ class Prompt:
                     )
                 )
         if self.mask is not None:
-            _require_shape(self.mask.shape, shape)
+            require_same_shape(self.mask.shape, shape)
         if self.box is None:
             return self
         x0, y0, x1, y1 = self.box

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam_tune.core.errors import MaskError
-from napari_sam_tune.core.prompts import as_mask
+from napari_sam_tune.core.geometry.given_masks import as_mask
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -21,6 +21,7 @@ from mangling import VALUES, as_bytes, bounded, mangled, mangled_bytes, mangled_
 from napari_sam_tune import Project, Prompt
 from napari_sam_tune.core.config import TrainConfig
 from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.geometry.given_masks import as_mask
 from napari_sam_tune.core.images.surfaces import DESCRIPTION_LENGTH, FamiliarSurfaces
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import load_model
@@ -36,7 +37,7 @@ from napari_sam_tune.core.pixel_classifier.history import LearntHistory
 from napari_sam_tune.core.pixel_classifier.learnt import Learnt
 from napari_sam_tune.core.project.checking import ProjectCheck
 from napari_sam_tune.core.project.project import NewAnnotation
-from napari_sam_tune.core.prompts import Effort, as_mask
+from napari_sam_tune.core.prompts import Effort
 from napari_sam_tune.core.storage.embeddings import Embedding, EmbeddingCache
 from napari_sam_tune.core.training.settings import read_config, with_settings
 

@@ -21,13 +21,12 @@ from scipy import ndimage
 
 from napari_sam_tune.core.geometry.distance import signed_distance
 from napari_sam_tune.core.geometry.placed_mask import PlacedMask
-from napari_sam_tune.core.geometry.windows import area, grown
+from napari_sam_tune.core.geometry.windows import area, grown, hull
 from napari_sam_tune.core.scoring import inscribed_radius
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.geometry.windows import Window
     from napari_sam_tune.core.prompts import Prompt
 
     Numbers = NDArray[np.float64]
@@ -111,7 +110,8 @@ def move_border(
     reach = _REACH[0] + _REACH[1] * _radius(mask)
     new = [(round(y), round(x)) for x, y in prompt.points[since:]]
     # one after the other, they lead as far from the mask as it grows by them
-    window = grown(_hull(mask.bbox, new), int(np.ceil(2 * reach)) + 2)
+    held = hull([mask.bbox, *((row, column, row + 1, column + 1) for row, column in new)])
+    window = grown(held, int(np.ceil(2 * reach)) + 2)
     inside = signed_distance(mask.crop(window))
     clicks = [
         (round(y) - window[0], round(x) - window[1], 1.0 if label else -1.0, number < since)
@@ -188,14 +188,6 @@ class _Off:
 
     def _near(self, here: Places, there: Places) -> Numbers:
         return np.asarray(np.exp(-0.5 * ((here - there) / self.reach) ** 2))
-
-
-def _hull(box: Window, places: list[tuple[int, int]]) -> Window:
-    """Return a box that holds places (row, column) as well."""
-    y0, x0, y1, x1 = box
-    for row, column in places:
-        y0, x0, y1, x1 = min(y0, row), min(x0, column), max(y1, row + 1), max(x1, column + 1)
-    return y0, x0, y1, x1
 
 
 def _radius(mask: PlacedMask) -> float:

@@ -28,8 +28,9 @@ from napari_sam_tune.core.answers.nearby import (
     window_near,
 )
 from napari_sam_tune.core.answers.zoom import first_window, window_around
+from napari_sam_tune.core.geometry.given_masks import place_mask
 from napari_sam_tune.core.geometry.windows import grown, whole
-from napari_sam_tune.core.prompts import Prompt, Proposal, place_mask
+from napari_sam_tune.core.prompts import Prompt, Proposal
 from napari_sam_tune.core.recall.recalled import Carried
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from napari_sam_tune.core.geometry.frame import LARGE
+from napari_sam_tune.core.geometry.given_masks import place_mask
 from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.geometry.windows import moved, shape_of, whole
-from napari_sam_tune.core.prompts import place_mask
 
 if TYPE_CHECKING:
     from napari_sam_tune.core.geometry.windows import Shape, Window

@@ -50,6 +50,12 @@ def grown(window: Window, by: int) -> Window:
     return window[0] - by, window[1] - by, window[2] + by, window[3] + by
 
 
+def hull(windows: Sequence[Window]) -> Window:
+    """Return the smallest window that holds all of at least one."""
+    y0, x0, y1, x1 = zip(*windows, strict=True)
+    return min(y0), min(x0), max(y1), max(x1)
+
+
 def clipped(window: Window, shape: Sequence[int]) -> Window:
     """Return what of a window lies in an image of a shape (H, W)."""
     (y0, y1), (x0, x1) = (

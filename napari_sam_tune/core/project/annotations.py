@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam_tune.core.errors import MaskError, ProjectError
+from napari_sam_tune.core.geometry.given_masks import place_mask
 from napari_sam_tune.core.geometry.placed_mask import PlacedMask, require_one_mask
 from napari_sam_tune.core.geometry.turning import UPRIGHT, turned, turned_box, turned_shape
 from napari_sam_tune.core.geometry.windows import shape_of
 from napari_sam_tune.core.project.naming import checked_label
 from napari_sam_tune.core.project.stored_annotation import Source, read_stored, turned_prompt
-from napari_sam_tune.core.prompts import Effort, Prompt, place_mask
+from napari_sam_tune.core.prompts import Effort, Prompt
 from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam_tune.core.errors import ImageError, ProjectError
-from napari_sam_tune.core.geometry.windows import grown, iou, moved, shape_of
+from napari_sam_tune.core.geometry.windows import grown, hull, iou, moved, shape_of
 from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.images.rgb_source import rgb_source
 from napari_sam_tune.core.recall.grey import HeldGrey, grey_source, scaled
@@ -358,9 +358,7 @@ def _average(twins: Sequence[_Twin]) -> Recalled:
     weights = np.array([twin.score for twin in twins]) / sum(twin.score for twin in twins)
     pixels = float(sum(w * t.annotation.area for w, t in zip(weights, twins, strict=True)))
     softness = _BORDER[0] + _BORDER[1] * pixels**0.5
-    boxes = np.array([twin.box for twin in twins])
-    hull = (*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist())
-    window = grown(hull, int(np.ceil(CAP * softness)) + 1)
+    window = grown(hull([twin.box for twin in twins]), int(np.ceil(CAP * softness)) + 1)
     scale = min(1.0, _FINEST / max(shape_of(window)))
     distance: NDArray[np.float64] | float = 0.0
     for weight, twin in zip(weights, twins, strict=True):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_sam_tune.core.errors import MaskError, ProjectError
+from napari_sam_tune.core.geometry.given_masks import place_mask
 from napari_sam_tune.core.project.annotations import NewAnnotation
-from napari_sam_tune.core.prompts import Effort, place_mask
+from napari_sam_tune.core.prompts import Effort
 from napari_sam_tune.core.session.correction import Correction
 from napari_sam_tune.core.session.open_object import OpenObject
 from napari_sam_tune.core.texts.wording import tr

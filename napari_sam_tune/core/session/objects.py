@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from psygnal import Signal
 
 from napari_sam_tune.core.errors import ProjectError
-from napari_sam_tune.core.prompts import ProposalRequest, place_mask
+from napari_sam_tune.core.geometry.given_masks import place_mask
+from napari_sam_tune.core.prompts import ProposalRequest
 from napari_sam_tune.core.session.class_in_use import ClassInUse
 from napari_sam_tune.core.session.deeds import Deeds
 from napari_sam_tune.core.session.effort_meter import EffortMeter

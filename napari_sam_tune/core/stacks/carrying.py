@@ -20,6 +20,7 @@ from napari_sam_tune.core.geometry.windows import (
     bounding_box,
     clipped,
     grown,
+    hull,
     moved,
     shape_of,
     whole,
@@ -333,9 +334,8 @@ def _runs_into(found: Found, other: Annotation) -> bool:
 
 def _blended(comes: list[Carried], weights: list[float]) -> Carried:
     """Return what lies between masks of one plane: their signed distances are averaged."""
-    boxes = np.array([one.suggestion.bbox for one in comes])
-    hull = (*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist())
-    window: Window = clipped(grown(hull, 2), comes[0].suggestion.shape)
+    held = hull([one.suggestion.bbox for one in comes])
+    window = clipped(grown(held, 2), comes[0].suggestion.shape)
     drawn = [drawn_in(one.suggestion.mask, one.suggestion.bbox, window) for one in comes]
     distance = sum(w * signed_distance(m) for w, m in zip(weights, drawn, strict=True))
     nearest = comes[int(np.argmax(weights))]
