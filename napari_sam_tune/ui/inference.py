@@ -29,22 +29,23 @@ class Kind(IntEnum):
 
     LOAD = 0
     SWAP = 1
-    READ = 2
-    ENCODE = 3
-    PROPOSE = 4
-    CLOSER = 5
-    CONTRAST = 6
-    LEARN = 7
-    PREVIEW = 8
-    SUGGEST = 9
-    CARRY = 10
-    SETTLE = 11
-    AHEAD = 12
-    SURVEY = 13
-    DOUBT = 14
+    MIX = 2
+    READ = 3
+    ENCODE = 4
+    PROPOSE = 5
+    CLOSER = 6
+    CONTRAST = 7
+    LEARN = 8
+    PREVIEW = 9
+    SUGGEST = 10
+    CARRY = 11
+    SETTLE = 12
+    AHEAD = 13
+    SURVEY = 14
+    DOUBT = 15
 
 
-_URGENT = (Kind.READ, Kind.ENCODE, Kind.PROPOSE, Kind.CLOSER)
+_URGENT = (Kind.MIX, Kind.READ, Kind.ENCODE, Kind.PROPOSE, Kind.CLOSER)
 
 
 class Interrupted(Exception):

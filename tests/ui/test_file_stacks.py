@@ -82,13 +82,13 @@ def test_planes_of_a_file_are_labelled_and_their_channels_mixed(desk, folder):
     desk.shot("file stack, opened")
 
     choose(desk, RED, "1")
-    desk.wait(lambda: not desk.is_busy(Kind.READ))
+    desk.wait(lambda: not desk.is_busy(Kind.MIX, Kind.READ))
     choose(desk, RED + 1, "")
-    desk.wait(lambda: not desk.is_busy(Kind.READ))
-    desk.wait_ready()
-    # what was being read when it was chosen says its own mix once more before
+    desk.work.opening.open_current()  # as a slider has it that moves: the choice is not lost
     desk.wait(lambda: project.stack_of(names[0]).mix.channels == (1,))
+    desk.wait(lambda: not desk.is_busy(Kind.MIX, Kind.READ))
     desk.wait_ready()
+    assert project.stack_of(names[0]).mix.channels == (1,)
     assert desk.layers.image.data.shape == (PLANES, SIDE, SIDE)
     go_to(desk, 2, names[2])
     record = project.image(names[2])
@@ -110,7 +110,7 @@ def test_planes_of_a_file_are_labelled_and_their_channels_mixed(desk, folder):
     view.in_3d.click()
 
     choose(desk, RED, "0")  # masks belong to planes, whatever the channel
-    desk.wait(lambda: not desk.is_busy(Kind.READ))
+    desk.wait(lambda: not desk.is_busy(Kind.MIX, Kind.READ))
     desk.wait_ready()
     assert project.image(names[2]).content_hash != record.content_hash
     assert len(project.annotations()) == PLANES

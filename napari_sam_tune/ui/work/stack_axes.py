@@ -190,7 +190,7 @@ class StackAxes(QObject):
             return mixed
 
         self._place.inference.submit(
-            Kind.READ, mix, partial(self._on_mixed, queued), self._on_not_mixed
+            Kind.MIX, mix, partial(self._on_mixed, queued), self._on_not_mixed
         )
 
     def _on_mixed(self, queued: StackInQueue, mixed: StackFile) -> None:
