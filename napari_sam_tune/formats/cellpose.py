@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 
 from napari_sam_tune.core.errors import MaskError, SamTuneError
-from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
+from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.labelled_images import read_mask, require_shape
 from napari_sam_tune.core.exchange.left_out import FILE, LeftOut
+from napari_sam_tune.core.exchange.tiled_labels import HeldPlane
 from napari_sam_tune.core.images.files import list_files, list_images
 from napari_sam_tune.core.images.names import composed, own_name
 from napari_sam_tune.formats.cellpose_out import SEGMENTATION
 from napari_sam_tune.formats.exported_folder import Notes, image_of, read_notes
-from napari_sam_tune.formats.label_images import numbered, placed
+from napari_sam_tune.formats.label_images import numbered, with_note
 from napari_sam_tune.formats.plain_pickle import read_pickled
 
 if TYPE_CHECKING:
@@ -54,15 +55,8 @@ class CellposeImage(SourceImage):
         """Give one object for each number."""
         values = self._masks()
         require_shape(self.file, values.shape, shape)
-        for number, cropped, window in numbered(values, str(self.file)):
-            key = f"{self.stem}#{number}"
-            note, mask = self.notes.records.get(key), placed(cropped, window, shape)
-            if note is None:
-                yield SourceObject(key, mask, DEFAULT_LABEL)
-            else:
-                yield SourceObject(
-                    key, mask, note.label, note.score, note.record, review=note.review
-                )
+        for number, placed in numbered(HeldPlane(values), str(self.file)):
+            yield with_note(f"{self.stem}#{number}", placed, self.notes)
 
     def _masks(self) -> NDArray[Any]:
         if not self.file.name.endswith(SEGMENTATION):

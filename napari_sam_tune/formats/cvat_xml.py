@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
 from napari_sam_tune.core.errors import ImageError, MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.left_out import IMAGE, OBJECT, LeftOut
 from napari_sam_tune.core.exchange.remarks import REVIEW, unpacked
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask, require_one_mask
+from napari_sam_tune.core.geometry.windows import clipped
 from napari_sam_tune.core.images.names import NamedFiles, own_name
-from napari_sam_tune.formats.coco_masks import check_segmentation
+from napari_sam_tune.formats.coco_masks import check_segmentation, decode_segmentation
 from napari_sam_tune.formats.exported_folder import read_notes
 from napari_sam_tune.formats.text_files import split_named
 from napari_sam_tune.formats.xml_files import read_xml
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.exchange.incoming import Location
     from napari_sam_tune.core.project.review import Review
-    from napari_sam_tune.core.prompts import Mask
 
 ANNOTATIONS: Final = "annotations.xml"
 RECORD: Final = "napari-sam-tune-record"
@@ -88,7 +90,7 @@ class CvatImage(SourceImage):
     def objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
         """Draw one object after the other."""
         for key, shapes in self.grouped.items():
-            mask = np.any([_mask(found, shape, key) for found in shapes], axis=0)
+            mask = reduce(or_, (_mask(found, shape, key) for found in shapes))
             said = _attributes(shapes[0])
             label = shapes[0].get("label", "")
             score = said.get(SCORE)
@@ -152,7 +154,7 @@ def _grouped(image: Element) -> dict[str, list[Element]]:
     return grouped
 
 
-def _mask(found: Element, shape: tuple[int, int], entry: str) -> Mask:
+def _mask(found: Element, shape: tuple[int, int], entry: str) -> PlacedMask:
     match found.tag:
         case "mask":
             return _unpacked(found, shape, entry)
@@ -167,11 +169,10 @@ def _mask(found: Element, shape: tuple[int, int], entry: str) -> Mask:
             raise MaskError(f"{entry} is no mask; masks come from mask, polygon, box and ellipse.")
     polygon = [corners.ravel().tolist()]
     check_segmentation(polygon, shape, entry)
-    runs = coco_mask.merge(coco_mask.frPyObjects(polygon, *shape))
-    return np.asarray(coco_mask.decode(runs), dtype=bool)
+    return decode_segmentation(polygon, shape)
 
 
-def _unpacked(found: Element, shape: tuple[int, int], entry: str) -> Mask:
+def _unpacked(found: Element, shape: tuple[int, int], entry: str) -> PlacedMask:
     """Read run lengths along the rows of a box: pixels outside, inside, outside, …."""
     x0, y0, width, height = (
         round(n) for n in _numbers(found, ("left", "top", "width", "height"), entry)
@@ -183,10 +184,10 @@ def _unpacked(found: Element, shape: tuple[int, int], entry: str) -> Mask:
         raise MaskError(f"{entry} has a box that is not inside its image.")
     if sum(runs) != width * height:
         raise MaskError(f"{entry} has run lengths that do not add up to {height} × {width}.")
+    require_one_mask((0, 0, height, width))
     flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    mask = np.zeros(shape, dtype=bool)
-    mask[y0 : y0 + height, x0 : x0 + width] = flat.reshape(height, width)
-    return mask
+    box = y0, x0, y0 + height, x0 + width
+    return PlacedMask.in_window(flat.reshape(height, width), box, shape)
 
 
 def _run_lengths(text: str, entry: str) -> list[int]:
@@ -199,7 +200,7 @@ def _run_lengths(text: str, entry: str) -> list[int]:
     return runs
 
 
-def _ellipse(found: Element, shape: tuple[int, int], entry: str) -> Mask:
+def _ellipse(found: Element, shape: tuple[int, int], entry: str) -> PlacedMask:
     """Return the pixels whose centres are inside."""
     x, y, rx, ry = _numbers(found, ("cx", "cy", "rx", "ry"), entry)
     box = np.array([(x - rx, y - ry), (x + rx, y - ry), (x + rx, y + ry), (x - rx, y + ry)])
@@ -207,10 +208,16 @@ def _ellipse(found: Element, shape: tuple[int, int], entry: str) -> Mask:
         raise MaskError(f"{entry} is an ellipse without an area.")
     check_segmentation([_turned(box, found, entry).ravel().tolist()], shape, entry)
     turn = _angle(found, entry)
-    across, down = np.arange(shape[1]) + 0.5 - x, (np.arange(shape[0]) + 0.5 - y)[:, None]
+    reach = math.hypot(rx, ry) + 1
+    low, high = (np.floor((y - reach, x - reach)), np.ceil((y + reach, x + reach)))
+    window = clipped((int(low[0]), int(low[1]), int(high[0]), int(high[1])), shape)
+    require_one_mask(window)
+    across = np.arange(window[1], window[3]) + 0.5 - x
+    down = (np.arange(window[0], window[2]) + 0.5 - y)[:, None]
     along = across * math.cos(turn) + down * math.sin(turn)
     beside = down * math.cos(turn) - across * math.sin(turn)
-    return np.asarray((along / rx) ** 2 + (beside / ry) ** 2 <= 1)
+    inside = np.asarray((along / rx) ** 2 + (beside / ry) ** 2 <= 1)
+    return PlacedMask.in_window(inside, window, shape)
 
 
 def _turned(corners: NDArray[np.float64], found: Element, entry: str) -> NDArray[np.float64]:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask, require_one_mask
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.prompts import Mask
 
-
-def drawn(corners: NDArray[np.float64], shape: tuple[int, int]) -> Mask:
+def drawn(corners: NDArray[np.float64], shape: tuple[int, int]) -> PlacedMask:
     """Draw one polygon.
 
     Args:
@@ -24,7 +24,10 @@ def drawn(corners: NDArray[np.float64], shape: tuple[int, int]) -> Mask:
         shape: the image's (H, W).
 
     Returns:
-        (H, W) bool.
+        The mask in its box.
+
+    Raises:
+        MaskError: it is too large for one mask.
 
     """
 
@@ -35,7 +38,7 @@ def drawn(corners: NDArray[np.float64], shape: tuple[int, int]) -> Mask:
     return _in_box(corners.min(axis=0), corners.max(axis=0), shape, draw)
 
 
-def drawn_circle(centre: NDArray[np.float64], radius: float, shape: tuple[int, int]) -> Mask:
+def drawn_circle(centre: NDArray[np.float64], radius: float, shape: tuple[int, int]) -> PlacedMask:
     """Draw a circle as labelme does; see `drawn`."""
 
     def draw(picture: ImageDraw.ImageDraw, low: NDArray[np.intp]) -> None:
@@ -50,14 +53,15 @@ def _in_box(
     last: NDArray[np.float64],
     shape: tuple[int, int],
     draw: Callable[[ImageDraw.ImageDraw, NDArray[np.intp]], None],
-) -> Mask:
+) -> PlacedMask:
     """Draw into the part of an image that a shape from `first` to `last` (x, y) can reach."""
     low = np.floor(np.clip(first, 0, None)).astype(np.intp)
     high = np.minimum(np.ceil(last).astype(np.intp) + 1, shape[::-1])
-    mask = np.zeros(shape, dtype=bool)
-    if (low < high).all():
-        width, height = (int(side) for side in high - low)
-        picture = Image.new("L", (width, height))
-        draw(ImageDraw.Draw(picture), low)
-        mask[low[1] : high[1], low[0] : high[0]] = np.asarray(picture, dtype=bool)
-    return mask
+    if not (low < high).all():
+        return PlacedMask.empty(shape)
+    (left, top), (right, bottom) = low.tolist(), high.tolist()
+    box = top, left, bottom, right
+    require_one_mask(box)
+    picture = Image.new("L", (right - left, bottom - top))
+    draw(ImageDraw.Draw(picture), low)
+    return PlacedMask.in_window(np.asarray(picture, dtype=bool), box, shape)

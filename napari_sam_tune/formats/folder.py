@@ -15,6 +15,7 @@ from napari_sam_tune.core.exchange.labelled_images import (
     require_shape,
 )
 from napari_sam_tune.core.exchange.left_out import FILE, IMAGE, OBJECT, LeftOut
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.names import own_name, stems
 from napari_sam_tune.core.images.opening import list_all_images
@@ -80,10 +81,11 @@ class MaskedImage(SourceImage):
                 inside = read_mask(mask.path) > 0
                 require_shape(mask.path, inside.shape, shape)
                 said = mask.score, mask.record
-                yield SourceObject(mask.name, inside, mask.label, *said, review=mask.review)
+                placed = PlacedMask.of(inside)
+                yield SourceObject(mask.name, placed, mask.label, *said, review=mask.review)
                 continue
             for found in mask_objects(mask.path, shape):
-                yield SourceObject(f"{mask.name}/{found.number}", found.mask, mask.label)
+                yield SourceObject(f"{mask.name}/{found.number}", found.placed, mask.label)
 
 
 def read_folder(location: Location) -> Dataset:

@@ -31,6 +31,8 @@ from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.left_out import FILE, OBJECT, LeftOut
 from napari_sam_tune.core.exchange.remarks import REVIEW, from_flat, unpacked
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask, require_one_mask
+from napari_sam_tune.core.geometry.windows import shape_of
 from napari_sam_tune.core.images.files import list_files
 from napari_sam_tune.core.images.names import composed, only, own_name
 from napari_sam_tune.formats.exported_folder import by_stem, read_notes
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.exchange.incoming import Location
     from napari_sam_tune.core.project.review import Review
-    from napari_sam_tune.core.prompts import Mask
 
 _LONGITUDE_LATITUDE: Final = "OGC:CRS84"
 _SUFFIXES: Final = frozenset({".geojson", ".json"})
@@ -154,19 +155,20 @@ def _reprojected(geometry: BaseGeometry, source: CRS | None, target: CRS | None)
     return moved
 
 
-def _rasterized(polygons: BaseGeometry, image_shape: tuple[int, int]) -> Mask:
-    """Return the (H, W) bool mask of polygons in pixels; only their bounding box is looked at."""
-    height, width = image_shape
+def _rasterized(polygons: BaseGeometry, shape: tuple[int, int]) -> PlacedMask:
+    """Return the mask of polygons in pixels, of an image of `shape` (H, W)."""
+    height, width = shape
     x0, y0, x1, y1 = polygons.bounds
     left, top = max(floor(x0), 0), max(floor(y0), 0)
     right, bottom = min(ceil(x1), width), min(ceil(y1), height)
-    mask = np.zeros(image_shape, dtype=bool)
-    if left < right and top < bottom:
-        moved = affine_transform(polygons, (1, 0, 0, 1, -left, -top))
-        size = bottom - top, right - left
-        window = rasterio.features.rasterize([(moved, 1)], out_shape=size, dtype=np.uint8)
-        mask[top:bottom, left:right] = window != 0
-    return mask
+    if left >= right or top >= bottom:
+        return PlacedMask.empty(shape)
+    window = top, left, bottom, right
+    require_one_mask(window)
+    moved = affine_transform(polygons, (1, 0, 0, 1, -left, -top))
+    size = shape_of(window)
+    drawn = rasterio.features.rasterize([(moved, 1)], out_shape=size, dtype=np.uint8)
+    return PlacedMask.in_window(drawn != 0, window, shape)
 
 
 def read_geojson(location: Location) -> Dataset:

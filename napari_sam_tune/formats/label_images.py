@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from scipy import ndimage
 
 from napari_sam_tune.core.documents import read_csv
 from napari_sam_tune.core.errors import MaskError, SamTuneError
+from napari_sam_tune.core.exchange import tiled_labels
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.labelled_images import (
     read_mask,
@@ -18,6 +18,7 @@ from napari_sam_tune.core.exchange.labelled_images import (
     without_unlabelled,
 )
 from napari_sam_tune.core.exchange.left_out import FILE, LeftOut
+from napari_sam_tune.core.exchange.tiled_labels import Changed, HeldPlane, connected
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.names import composed, only, own_name
 from napari_sam_tune.formats.exported_folder import Notes, by_stem, image_of, read_notes
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.exchange.incoming import Location
+    from napari_sam_tune.core.exchange.tiled_labels import Plane
+    from napari_sam_tune.core.geometry.placed_mask import PlacedMask
     from napari_sam_tune.formats.palettes import Colour
 
 
@@ -70,64 +73,64 @@ class LabelPicture(SourceImage):
             give += "." if self.classes is None else ", or give a column “colour” (#rrggbb)."
             values = numbers_of(self.file, self.colours, give)
         require_shape(self.file, values.shape, shape)
-        for number, cropped, window in numbered(values, str(self.file)):
-            yield from self._of_number(number, cropped, window, shape)
-
-    def _of_number(
-        self,
-        number: int,
-        cropped: NDArray[np.bool_],
-        window: tuple[slice, ...],
-        shape: tuple[int, int],
-    ) -> Iterator[SourceObject]:
-        key = f"{self.stem}#{number}"
-        if self.classes is None:
-            note = self.notes.records.get(composed(key))
-            mask = placed(cropped, window, shape)
-            if note is None:
-                yield SourceObject(key, mask, DEFAULT_LABEL)
-            else:
-                yield SourceObject(
-                    key, mask, note.label, note.score, note.record, review=note.review
-                )
+        plane = HeldPlane(values)
+        if self.classes is not None:
+            yield from self._of_classes(plane, self.classes)
             return
-        if number not in self.classes:
-            raise MaskError(f"{self.file} has the value {number}, which {CLASSES} does not list.")
-        parts, count = ndimage.label(cropped, structure=np.ones((3, 3), dtype=int))
-        for part in range(1, count + 1):
-            mask = placed(parts == part, window, shape)
-            yield SourceObject(f"{key}.{part}", mask, self.classes[number])
+        for number, placed in numbered(plane, str(self.file)):
+            yield with_note(f"{self.stem}#{number}", placed, self.notes)
+
+    def _of_classes(self, plane: Plane, classes: Mapping[int, str]) -> Iterator[SourceObject]:
+        """Give the connected parts of each class."""
+        counts = Counter[int]()
+        for value, placed in connected(whole_numbers(plane, str(self.file))):
+            number = int(value)
+            if number not in classes:
+                raise MaskError(
+                    f"{self.file} has the value {number}, which {CLASSES} does not list."
+                )
+            counts[number] += 1
+            key = f"{self.stem}#{number}.{counts[number]}"
+            yield SourceObject(key, placed, classes[number])
 
 
-def numbered(
-    values: NDArray[Any], entry: str
-) -> Iterator[tuple[int, NDArray[np.bool_], tuple[slice, ...]]]:
-    """Give each number of a label image but 0, its pixels, and the window they are cut to.
+def numbered(plane: Plane, entry: str) -> Iterator[tuple[int, PlacedMask]]:
+    """Give each number of a label image but 0, from the least, with the mask of its pixels.
 
     Raises:
         MaskError: the values are no whole numbers.
 
     """
-    values = without_unlabelled(values)
-    if values.dtype.kind not in "buif" or bool((values != np.rint(values)).any()):
-        raise MaskError(
-            f"{entry} holds fractions ({values.dtype}); label images hold whole numbers. Save the "
-            "labels, not the probabilities."
-        )
-    numbers, dense = np.unique(values, return_inverse=True)
-    dense = dense.reshape(values.shape) + 1
-    for index, window in enumerate(ndimage.find_objects(dense)):
-        if numbers[index] != 0:
-            yield int(numbers[index]), dense[window] == index + 1, window
+    for number, placed in tiled_labels.numbered(whole_numbers(plane, entry)):
+        yield int(number), placed
 
 
-def placed(
-    cropped: NDArray[np.bool_], window: tuple[slice, ...], shape: tuple[int, int]
-) -> NDArray[np.bool_]:
-    """Return a cut-out as a mask of `shape` (H, W)."""
-    full = np.zeros(shape, dtype=bool)
-    full[window] = cropped
-    return full
+def whole_numbers(plane: Plane, entry: str) -> Plane:
+    """Return a label image of which what says "not labelled" is 0, as `without_unlabelled` has it.
+
+    Raises:
+        MaskError: as it is read: its values are no whole numbers.
+
+    """
+
+    def checked(values: NDArray[Any]) -> NDArray[Any]:
+        values = without_unlabelled(values)
+        if values.dtype.kind not in "buif" or bool((values != np.rint(values)).any()):
+            raise MaskError(
+                f"{entry} holds fractions ({values.dtype}); label images hold whole numbers. Save "
+                "the labels, not the probabilities."
+            )
+        return values
+
+    return Changed(plane, checked)
+
+
+def with_note(key: str, placed: PlacedMask, notes: Notes) -> SourceObject:
+    """Return an object of a label image, as what our own export noted of it."""
+    note = notes.records.get(composed(key))
+    if note is None:
+        return SourceObject(key, placed, DEFAULT_LABEL)
+    return SourceObject(key, placed, note.label, note.score, note.record, review=note.review)
 
 
 def read_labels(location: Location) -> Dataset:

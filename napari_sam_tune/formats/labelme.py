@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,6 +18,7 @@ from napari_sam_tune.core.errors import ImageError, MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.left_out import FILE, OBJECT, LeftOut
 from napari_sam_tune.core.exchange.remarks import REVIEW, unpacked
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.images.files import list_files
 from napari_sam_tune.core.images.names import NamedFile, NamedFiles, own_name, parts_of
 from napari_sam_tune.core.images.pictures import open_picture
@@ -90,7 +93,7 @@ class LabelmeImage(SourceImage):
         """Draw one object after the other."""
         for key, shapes in self.grouped.items():
             entry = f"{self.file}, shape {key},"
-            mask = np.any([_mask(found, shape, entry) for found in shapes], axis=0)
+            mask = reduce(or_, (_mask(found, shape, entry) for found in shapes))
             score, record = shapes[0].get("score"), shapes[0].get("record")
             yield SourceObject(
                 f"{self.file.name}/{key}",
@@ -212,7 +215,7 @@ def _check_near(points: NDArray[np.float64], shape: tuple[int, int], entry: str)
         raise MaskError(f"{entry} lies far outside its image, which is {height} × {width} pixels.")
 
 
-def _mask(found: Shape, shape: tuple[int, int], entry: str) -> Mask:
+def _mask(found: Shape, shape: tuple[int, int], entry: str) -> PlacedMask:
     points = np.array(found["points"], dtype=np.float64).reshape(-1, 2)
     kind = found.get("shape_type")
     if kind == "circle":
@@ -223,9 +226,8 @@ def _mask(found: Shape, shape: tuple[int, int], entry: str) -> Mask:
     if kind != "mask":
         return drawn(points, shape)
     (x0, y0), (x1, y1) = points.astype(int).tolist()
-    mask = np.zeros(shape, dtype=bool)
-    mask[y0 : y1 + 1, x0 : x1 + 1] = _decoded(found.get("mask"), (y1 + 1 - y0, x1 + 1 - x0), entry)
-    return mask
+    inside = _decoded(found.get("mask"), (y1 + 1 - y0, x1 + 1 - x0), entry)
+    return PlacedMask.in_window(inside, (y0, x0, y1 + 1, x1 + 1), shape)
 
 
 def _decoded(text: object, shape: tuple[int, int], entry: str) -> Mask:

@@ -11,12 +11,13 @@ from napari_sam_tune.core.errors import ImageError, MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.left_out import FILE, LeftOut
 from napari_sam_tune.core.exchange.remarks import REVIEW, unpacked
+from napari_sam_tune.core.exchange.tiled_labels import HeldPlane
 from napari_sam_tune.core.geometry.turning import UPRIGHT
 from napari_sam_tune.core.images.files import list_files
 from napari_sam_tune.core.images.names import composed, inside, only, own_name, stems
 from napari_sam_tune.core.images.zarr_levels import Level, described, level_of
 from napari_sam_tune.formats.exported_folder import by_stem, image_of, read_notes
-from napari_sam_tune.formats.label_images import numbered, placed
+from napari_sam_tune.formats.label_images import numbered
 from napari_sam_tune.formats.zarr_arrays import opened, values_of
 
 if TYPE_CHECKING:
@@ -156,13 +157,13 @@ class LabelledZarr(SourceImage):
                 )
                 values = values[np.ix_(rows, columns)]
             where = layer.path.relative_to(self.file.parent).as_posix()
-            for number, cropped, window in numbered(values, str(layer.path)):
+            for number, placed in numbered(HeldPlane(values), str(layer.path)):
                 said = layer.properties.get(number, {})
                 score, record = said.get("score"), said.get("record")
                 entry = f"{where}#{number}"
                 yield SourceObject(
                     entry,
-                    placed(cropped, window, shape),
+                    placed,
                     str(said.get("class") or DEFAULT_LABEL),
                     score if isinstance(score, float) else None,
                     record if isinstance(record, str) else None,

@@ -14,6 +14,7 @@ from napari_sam_tune.core.exchange.labelled_images import (
     require_shape,
     without_unlabelled,
 )
+from napari_sam_tune.core.exchange.tiled_labels import HeldPlane, numbered
 from napari_sam_tune.core.geometry.turning import UPRIGHT
 from napari_sam_tune.core.images.axes_of_file import axes_of_file
 from napari_sam_tune.core.images.planes import StackFile
@@ -120,15 +121,15 @@ class StackedImage(SourceImage):
         name = self.volume.path.name
         require_shape(self.volume.path, labels.shape, shape)
         if not self.volume.are_numbers():
-            for found in objects_of(labels, shape):
+            for found in objects_of(labels):
                 yield SourceObject(
-                    f"{name} [{self.image.said}]/{found.number}", found.mask, self.label
+                    f"{name} [{self.image.said}]/{found.number}", found.placed, self.label
                 )
             return
-        for number in np.unique(labels[labels > 0]).tolist():
+        for number, placed in numbered(HeldPlane(without_unlabelled(labels))):
             thing = f"{name}/{number}"
             named = f"{name} [{self.image.said}]/{number}"
-            yield SourceObject(named, labels == number, self.label, lasting=True, thing=thing)
+            yield SourceObject(named, placed, self.label, lasting=True, thing=thing)
 
 
 def stacked_images(

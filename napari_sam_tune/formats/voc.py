@@ -15,6 +15,8 @@ from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceO
 from napari_sam_tune.core.exchange.labelled_images import require_shape
 from napari_sam_tune.core.exchange.left_out import FILE, LeftOut
 from napari_sam_tune.core.exchange.remarks import REVIEW, unpacked
+from napari_sam_tune.core.exchange.tiled_labels import HeldPlane, numbered
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.images.files import list_files, list_images
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.names import (
@@ -97,10 +99,11 @@ class VocImage(SourceImage):
                 f"{self.file} has the number {int(beyond[0])}, but {self.key}.xml lists "
                 f"{len(self.listed)} objects."
             )
+        masks = {int(number): placed for number, placed in numbered(HeldPlane(painted))}
         for number, found in enumerate(self.listed, start=1):
-            key = f"{self.key}/{number}"
+            key, placed = f"{self.key}/{number}", masks.get(number, PlacedMask.empty(shape))
             said = found.score, found.record
-            yield SourceObject(key, painted == number, found.label, *said, review=found.review)
+            yield SourceObject(key, placed, found.label, *said, review=found.review)
 
 
 def read_voc(location: Location) -> Dataset:

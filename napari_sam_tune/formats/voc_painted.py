@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from scipy import ndimage
 
 from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import SourceImage, SourceObject
 from napari_sam_tune.core.exchange.labelled_images import require_shape
 from napari_sam_tune.core.exchange.left_out import FILE
+from napari_sam_tune.core.exchange.tiled_labels import Changed, HeldPlane, connected, numbered
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.names import only, paired
 from napari_sam_tune.formats.exported_folder import by_stem, image_of
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.exchange.left_out import LeftOut
+    from napari_sam_tune.core.geometry.placed_mask import PlacedMask
     from napari_sam_tune.formats.palettes import Colour
 
 VOID = 255
@@ -75,18 +76,20 @@ class PaintedImage(SourceImage):
             give = "Objects are numbered, or painted in VOC's colours; save it as an indexed PNG."
             numbers = numbers_of(self.of_objects, VOC, give)
             require_shape(self.of_objects, numbers.shape, shape)
+            found = numbered(Changed(HeldPlane(numbers), _without_void))
         elif classes is not None:
-            numbers = _parts(classes)
-        for number in np.unique(numbers).tolist():
-            if number not in (0, VOID) or (self.of_objects is None and number):
-                mask = numbers == number
-                yield SourceObject(f"{self.key}/{number}", mask, self._class_of(mask, classes))
+            parts = connected(Changed(HeldPlane(classes), _without_void))
+            found = ((number, placed) for number, (_, placed) in enumerate(parts, start=1))
+        for number, placed in found:
+            yield SourceObject(f"{self.key}/{number}", placed, self._class_of(placed, classes))
 
-    def _class_of(self, mask: NDArray[np.bool_], classes: NDArray[Any] | None) -> str:
+    def _class_of(self, placed: PlacedMask, classes: NDArray[Any] | None) -> str:
         """Return the class that most of an object is painted with."""
-        if classes is None:
+        if classes is None or placed.bbox is None:
             return next(iter(self.classes.values()))
-        values, counts = np.unique(classes[mask], return_counts=True)
+        y0, x0, y1, x1 = placed.bbox
+        painted = classes[y0:y1, x0:x1][placed.cropped]
+        values, counts = np.unique(painted, return_counts=True)
         number = int(values[counts.argmax()])
         if number not in self.classes:
             raise MaskError(
@@ -96,15 +99,9 @@ class PaintedImage(SourceImage):
         return self.classes[number]
 
 
-def _parts(classes: NDArray[Any]) -> NDArray[np.int64]:
-    """Number the connected parts of each class."""
-    numbers, count = np.zeros(classes.shape, np.int64), 0
-    for value in np.unique(classes).tolist():
-        if value not in (0, VOID):
-            parts, found = ndimage.label(classes == value, structure=np.ones((3, 3), int))
-            numbers[parts > 0] = parts[parts > 0] + count
-            count += found
-    return numbers
+def _without_void(numbers: NDArray[Any]) -> NDArray[Any]:
+    """Return numbers with 0 where they say that nothing is known."""
+    return np.where(numbers == VOID, 0, numbers)
 
 
 def painted_images(folder: Path, images: Path, left_out: LeftOut) -> list[PaintedImage]:

@@ -19,7 +19,6 @@ from napari_sam_tune.core.exchange.incoming import OWN_ORIGIN, Folded
 from napari_sam_tune.core.exchange.left_out import IMAGE, named
 from napari_sam_tune.core.exchange.recognising import NEW, Recognition
 from napari_sam_tune.core.exchange.which_way import check_drawn_on, decided, fitted
-from napari_sam_tune.core.geometry.windows import bounding_box
 from napari_sam_tune.core.images.names import composed
 from napari_sam_tune.core.images.opening import height_and_width
 from napari_sam_tune.core.project.annotations import NewAnnotation
@@ -339,7 +338,7 @@ class _Import:
         return self.project.add(
             NewAnnotation(
                 image_id=record.id,
-                mask=source.mask,
+                mask=source.placed,
                 label=source.label,
                 predicted_iou=source.score,
                 source="import",
@@ -364,7 +363,7 @@ class _Import:
             self.project.set_attributes(label, [*known, *fresh])
 
     def _too_small_or_large(self, source: SourceObject) -> str | None:
-        area = np.count_nonzero(source.mask)
+        area = source.placed.area
         if area == 0:
             return "object without a pixel in the image"
         if area < self.options.smallest:
@@ -374,9 +373,9 @@ class _Import:
         return None
 
     def _split(self, record: ImageRecord, source: SourceObject) -> Split:
-        if not self.by_place:
+        if not self.by_place or source.placed.bbox is None:
             return "train"
-        cell = place(record.shape, bounding_box(source.mask))
+        cell = place(record.shape, source.placed.bbox)
         split = split_place(cell, record.content_hash, test=self.options.test > 0)
         return "train" if split == "held_out" and self.options.val == 0 else split
 

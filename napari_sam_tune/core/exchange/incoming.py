@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 import numpy as np
 
 from napari_sam_tune.core.exchange.left_out import LeftOut
-from napari_sam_tune.core.geometry.turning import UPRIGHT, turned, turned_shape
-from napari_sam_tune.core.geometry.windows import bounding_box
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
+from napari_sam_tune.core.geometry.turning import UPRIGHT, turned_mask, turned_shape
+from napari_sam_tune.core.geometry.windows import shape_of
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.opening import height_and_width, open_image
 from napari_sam_tune.core.images.pictures import open_picture
@@ -44,7 +45,7 @@ class SourceObject:
 
     Attributes:
         id: names it within its data set.
-        mask: (H, W) bool; all False where the source describes no pixel of the image.
+        placed: its mask, in its box; empty where the source describes no pixel of the image.
         label: its class.
         score: a model's own estimate of the mask's IoU, or None.
         record: its id, where it is a record that was exported from a project; else None.
@@ -56,7 +57,7 @@ class SourceObject:
     """
 
     id: str
-    mask: Mask
+    placed: PlacedMask
     label: str
     score: float | None = None
     record: str | None = None
@@ -64,42 +65,42 @@ class SourceObject:
     review: Review | None = None
     thing: str | None = None
 
+    @property
+    def mask(self) -> Mask:
+        """The mask, (H, W) bool: as large as the image."""
+        return self.placed.draw()
+
 
 @dataclass(frozen=True, eq=False)
 class Folded:
-    """An object with its mask as the bits of its box, so that all of an image fit into memory.
+    """An object with its mask as bits, so that all of an image fit into memory.
 
     Attributes:
         source: the object; its mask is empty.
-        shape: the mask's (H, W).
         box: (y0, x0, y1, x1) of the mask, ends excluded; None where no pixel is in it.
         bits: the mask inside the box, eight pixels a byte.
 
     """
 
     source: SourceObject
-    shape: tuple[int, int]
     box: BoundingBox | None
     bits: NDArray[np.uint8]
 
     @classmethod
     def of(cls, source: SourceObject) -> Self:
         """Fold an object."""
-        mask = source.mask
-        box = bounding_box(mask) if mask.any() else None
-        y0, x0, y1, x1 = box or (0, 0, 0, 0)
-        bits = np.packbits(mask[y0:y1, x0:x1])
-        height, width = mask.shape
-        return cls(replace(source, mask=mask[:0, :0].copy()), (height, width), box, bits)
+        placed = source.placed
+        bare = replace(source, placed=PlacedMask.empty(placed.shape))
+        return cls(bare, placed.bbox, np.packbits(placed.cropped))
 
     def unfolded(self) -> SourceObject:
         """Return the object as it was."""
-        mask = np.zeros(self.shape, dtype=bool)
-        if self.box is not None:
-            y0, x0, y1, x1 = self.box
-            flat = np.unpackbits(self.bits, count=(y1 - y0) * (x1 - x0))
-            mask[y0:y1, x0:x1] = flat.reshape(y1 - y0, x1 - x0)
-        return replace(self.source, mask=mask)
+        if self.box is None:
+            return self.source
+        height, width = shape_of(self.box)
+        inside = np.unpackbits(self.bits, count=height * width).reshape(height, width) > 0
+        shape = self.source.placed.shape
+        return replace(self.source, placed=PlacedMask.in_window(inside, self.box, shape))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +177,7 @@ class SourceImage(ABC):
     def upright_objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
         """Read the objects, with masks of the image's upright `shape` (H, W); see `objects`."""
         for source in self.objects(self.labelled_shape(shape)):
-            yield replace(source, mask=turned(source.mask, self.turn))
+            yield replace(source, placed=turned_mask(source.placed, self.turn))
 
     @abstractmethod
     def check(self, shape: tuple[int, int]) -> None:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import ndimage
 
 from napari_sam_tune.core.documents import read_csv
 from napari_sam_tune.core.errors import ImageError, SamTuneError
 from napari_sam_tune.core.exchange.left_out import IMAGE
-from napari_sam_tune.core.geometry.turning import UPRIGHT, turned, turned_shape
+from napari_sam_tune.core.exchange.tiled_labels import Changed, HeldPlane, connected, numbered
+from napari_sam_tune.core.geometry.turning import UPRIGHT, turned_mask, turned_shape
 from napari_sam_tune.core.images.files import list_images, read_image
 from napari_sam_tune.core.images.names import only, paired, stem_of, stems
 from napari_sam_tune.core.images.opening import list_all_images
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.exchange.left_out import LeftOut
+    from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 
 # Components smaller than this are specks of the mask's own making, not objects.
 SMALLEST_OBJECT = 10
@@ -54,10 +55,15 @@ class LabelledImage:
 
 @dataclass(frozen=True)
 class LabelledObject:
-    """One true object: its number in the mask and its (H, W) bool mask."""
+    """One true object: its number in the mask, and its mask in its box."""
 
     number: int
-    mask: NDArray[np.bool_]
+    placed: PlacedMask
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """The mask, (H, W) bool: as large as the image."""
+        return self.placed.draw()
 
 
 def read_pairs(
@@ -137,9 +143,9 @@ def true_objects(pair: LabelledImage, shape: tuple[int, int]) -> list[LabelledOb
 
     """
     return [
-        LabelledObject(found.number, turned(found.mask, pair.turn))
+        LabelledObject(found.number, turned_mask(found.placed, pair.turn))
         for found in mask_objects(pair.mask, turned_shape(shape, pair.turn))
-        if np.count_nonzero(found.mask) >= SMALLEST_OBJECT
+        if found.placed.area >= SMALLEST_OBJECT
     ]
 
 
@@ -152,17 +158,21 @@ def mask_objects(path: Path, shape: tuple[int, int]) -> Iterator[LabelledObject]
     """
     mask = read_mask(path)
     require_shape(path, mask.shape, shape)
-    yield from objects_of(mask, shape)
+    yield from objects_of(mask)
 
 
-def objects_of(mask: NDArray[Any], shape: tuple[int, int]) -> Iterator[LabelledObject]:
+def objects_of(mask: NDArray[Any]) -> Iterator[LabelledObject]:
     """Give the objects of a mask (H, W) that was read; see `true_objects`."""
-    labels = _object_labels(mask)
-    for number, window in enumerate(ndimage.find_objects(labels), start=1):
-        if window is not None:
-            full = np.zeros(shape, dtype=bool)
-            full[window] = labels[window] == number
-            yield LabelledObject(number, full)
+    mask = without_unlabelled(mask)
+    if _is_picture(mask):
+        threshold = mask.max() / 2 if mask.dtype != bool else 0
+        parts = connected(Changed(HeldPlane(mask), lambda values: values > threshold))
+        for number, (_, placed) in enumerate(parts, start=1):
+            yield LabelledObject(number, placed)
+        return
+    are_ranked = mask.max() > _LARGEST_NUMBER
+    for rank, (value, placed) in enumerate(numbered(HeldPlane(mask)), start=1):
+        yield LabelledObject(rank if are_ranked else int(value), placed)
 
 
 def require_shape(mask: Path, mask_shape: tuple[int, ...], shape: tuple[int, int]) -> None:
@@ -202,19 +212,10 @@ def without_unlabelled(mask: NDArray[Any]) -> NDArray[Any]:
     return np.where(mask > 0, mask, 0) if mask.dtype.kind in "if" else mask
 
 
-def _object_labels(mask: NDArray[Any]) -> NDArray[np.int32]:
-    mask = without_unlabelled(mask)
-    if mask.dtype != bool and not _is_picture(mask):
-        if mask.max() > _LARGEST_NUMBER:  # a table as long as the largest number would be too long
-            mask = np.unique(mask, return_inverse=True)[1].reshape(mask.shape) + int(mask.min() > 0)
-        return mask.astype(np.int32)
-    threshold = mask.max() / 2 if mask.dtype != bool else 0
-    labelled, _ = ndimage.label(mask > threshold, structure=np.ones((3, 3), dtype=int))
-    return np.asarray(labelled, dtype=np.int32)
-
-
 def _is_picture(mask: NDArray[Any]) -> bool:
     """Whether values mean brightness, not object numbers: one, fractions, or mostly white."""
+    if mask.dtype == bool:
+        return True
     inside = mask[mask != 0]
     if inside.size == 0 or inside.min() == inside.max():
         return True

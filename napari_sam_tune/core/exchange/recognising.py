@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from napari_sam_tune.core.exchange.incoming import OWN_ORIGIN
-from napari_sam_tune.core.geometry.windows import bounding_box
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -127,16 +126,15 @@ class Recognition:
 
     def _same(self, source: SourceObject) -> Known:
         """Find the object with the very same class and pixels; each is found once."""
-        if not source.mask.any():
+        placed = source.placed
+        if placed.bbox is None:
             return NEW
-        y0, x0, y1, x1 = bbox = bounding_box(source.mask)
-        alike = self._by_look.get((source.label, bbox, int(np.count_nonzero(source.mask))), [])
+        alike = self._by_look.get((source.label, placed.bbox, placed.area), [])
         # of several, the one with its id comes first, and one that lives
         for found, form in sorted(
             alike, key=lambda pair: (not pair[0].has_id(source, self._dataset), not pair[0].living)
         ):
-            cropped = source.mask[y0:y1, x0:x1]
-            if found not in self._found and np.array_equal(form.cropped_mask, cropped):
+            if found not in self._found and np.array_equal(form.cropped_mask, placed.cropped):
                 self._found.add(found)
                 return Known("there") if found.living is not None else Known("deleted", form)
         return NEW
@@ -147,7 +145,7 @@ class Recognition:
         """Pair new objects with those the source does not have any more, the surest first."""
         pairs = []
         for index, source in enumerate(sources):
-            if known[index] is NEW and source.mask.any():
+            if known[index] is NEW and source.placed.any():
                 scores = ((self._alike(source, found), found) for found in alive)
                 pairs += [(score, index, found) for score, found in scores if score > REDRAWN_IOU]
         paired: dict[int, _Object] = {}
@@ -193,9 +191,8 @@ def _objects(project: Project, image_id: str) -> list[_Object]:
 
 
 def _iou(known: Annotation, source: SourceObject) -> float:
-    y0, x0, y1, x1 = known.bbox
-    there = source.mask[y0:y1, x0:x1]
+    there = source.placed.crop(known.bbox)
     if not there.any():
         return 0.0
     both = np.count_nonzero(known.cropped_mask & there)
-    return float(both / (known.area + np.count_nonzero(source.mask) - both))
+    return float(both / (known.area + source.placed.area - both))

@@ -34,7 +34,7 @@ class _PairedImage(SourceImage):
     def objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
         """Give the objects of the mask."""
         for found in mask_objects(self.pair.mask, shape):
-            yield SourceObject(str(found.number), found.mask, self.pair.label)
+            yield SourceObject(str(found.number), found.placed, self.pair.label)
 
 
 def upright_pairs(

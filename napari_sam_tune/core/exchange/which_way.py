@@ -168,7 +168,9 @@ def _told_by_outlines(unsure: Sequence[Fitted]) -> bool | None:
             shape = height_and_width(pixels)
             numbers = np.zeros(shape, np.int32)
             for number, source in enumerate(image.objects(shape), start=1):
-                numbers[source.mask] = number
+                if source.placed.bbox is not None:
+                    y0, x0, y1, x1 = source.placed.bbox
+                    numbers[y0:y1, x0:x1][source.placed.cropped] = number
         except SamTuneError:
             continue  # said when it is imported
         has_objects |= bool(numbers.any())

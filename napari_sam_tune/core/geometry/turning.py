@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -62,6 +64,15 @@ def turned_box(box: BoundingBox, shape: tuple[int, int], orientation: int) -> Bo
     if columns:
         x0, x1 = width - x1, width - x0
     return y0, x0, y1, x1
+
+
+def turned_mask(mask: PlacedMask, orientation: int) -> PlacedMask:
+    """Turn a mask in its box, as `turned` does the whole."""
+    if mask.bbox is None:
+        return PlacedMask.empty(turned_shape(mask.shape, orientation))
+    box = turned_box(mask.bbox, mask.shape, orientation)
+    inside = turned(mask.cropped, orientation)
+    return PlacedMask.in_window(inside, box, turned_shape(mask.shape, orientation))
 
 
 def turned_point(
