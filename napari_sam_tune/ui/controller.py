@@ -370,6 +370,8 @@ class Controller(QObject):
         self.close(wait=False)
 
     def _on_napari_closing(self, _: object = None) -> None:
+        if self.work is not None:
+            self.work.place.layers.is_viewer_closing = True
         self.close()
 
     def _look_events(self) -> tuple[Any, Any]:

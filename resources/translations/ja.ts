@@ -420,6 +420,10 @@
         </translation>
     </message>
     <message>
+        <source>not taken over, {version}</source>
+        <translation>不採用 {version}</translation>
+    </message>
+    <message>
         <source>base model</source>
         <translation>ベースモデル</translation>
     </message>
@@ -1050,10 +1054,6 @@
         <translation>前回の学習：{outcome}</translation>
     </message>
     <message>
-        <source>Learnt: first clicks score {learnt}, were {alone}.</source>
-        <translation>学習効果：初回クリック {alone}→{learnt}。</translation>
-    </message>
-    <message>
         <source>By itself, every</source>
         <translation>自動：</translation>
     </message>
@@ -1086,8 +1086,8 @@
         <translation>最初のクリックのスコア（当該画像を除いて学習）</translation>
     </message>
     <message>
-        <source>Mean over the accepted objects, of 1; each answered without what its own image taught</source>
-        <translation>確定済みオブジェクトの平均（最大1）。各オブジェクトは、その画像からの学習を除いて評価</translation>
+        <source>Mean over the accepted objects, of 1; each answered without what its own image taught. Both lines fall where masks get harder: what learning is worth is how far they are apart</source>
+        <translation>確定済みオブジェクトの平均（最大1）。各オブジェクトは、その画像からの学習を除いて評価。難しいマスクが増えると両方の線が下がります。線の間隔が学習の効果です</translation>
     </message>
     <message>
         <source>model alone {alone}</source>
@@ -1802,6 +1802,10 @@
         <translation>クリックで修正しました。続けるか、確定してください。</translation>
     </message>
     <message>
+        <source>Long and thin? Press {key} and draw along it.</source>
+        <translation>細長いものは、{key}を押してなぞってください。</translation>
+    </message>
+    <message>
         <source>Proposed, {sure:.0%} sure</source>
         <translation>提案（確信度{sure:.0%}）</translation>
     </message>
@@ -1898,12 +1902,16 @@
         <translation>マスク{masks:,}個から学習しました。まだ効果がないため、モデルのみで応答します（最初のクリックのスコア{without}）。</translation>
     </message>
     <message>
-        <source>Learnt from {masks:,} masks: a first click on {judged} of them, each left out, would score {with_it} instead of {without}.</source>
-        <translation>マスク{masks:,}個から学習しました。うち{judged}個をそれぞれ除いて評価すると、最初のクリックのスコアは{without}から{with_it}になります。</translation>
+        <source>Learnt from {masks:,} masks. Tried on {judged} of them as if it had not seen them, a first click scores {with_it}; without learning {without}.</source>
+        <translation>マスク{masks:,}個から学習しました。うち{judged}個を未学習のものとして試すと、最初のクリックのスコアは{with_it}です（学習なしでは{without}）。</translation>
     </message>
     <message>
-        <source>Learnt: no gain just now; first clicks score {alone}.</source>
-        <translation>学習効果：現在なし。初回クリック {alone}。</translation>
+        <source>A first click scores {learnt}; without learning {alone}.</source>
+        <translation>最初のクリックのスコア：{learnt}（学習なし {alone}）。</translation>
+    </message>
+    <message>
+        <source>Learning gains nothing just now: a first click scores {alone}.</source>
+        <translation>学習効果：現在なし。最初のクリック {alone}。</translation>
     </message>
     <message>
         <source>Masks kept aside score {after} by {name}, were {before}.</source>
@@ -1912,6 +1920,10 @@
     <message>
         <source>Learning rests: this project is in use with another model.</source>
         <translation>学習は休止中です。このプロジェクトは別のモデルで使用されています。</translation>
+    </message>
+    <message>
+        <source>Nothing new was accepted since learning began last.</source>
+        <translation>前回の学習の開始以降、新しく確定したマスクはありません。</translation>
     </message>
     <message numerus="yes">
         <source>{n:,} new masks: “Learn now” learns from what was accepted.</source>
@@ -1949,16 +1961,12 @@
         <translation>全体では改善しましたが（{figures}）、{classes}で悪化したため使用しません。</translation>
     </message>
     <message>
-        <source>Your masks help already: first clicks score {learnt}, were {alone}. New weights would not clearly add to that yet ({figures} on the masks kept aside); it goes on learning.</source>
-        <translation>確定したマスクはすでに役立っています（初回クリックのスコア{learnt}、以前は{alone}）。新しい重みには、まだ明確な上乗せがありません（検証用マスクで{figures}）。学習を続けます。</translation>
+        <source>New weights are not clearly better yet on the masks kept aside ({figures}), so they are not used; it goes on learning.</source>
+        <translation>検証用マスクではまだ明確な改善がないため（{figures}）、新しい重みは使いません。学習を続けます。</translation>
     </message>
     <message>
-        <source>Not clearly better yet on the masks kept aside ({figures}); it goes on learning.</source>
-        <translation>検証用マスクではまだ明確な改善がありません（{figures}）。学習を続けます。</translation>
-    </message>
-    <message>
-        <source>Not better yet on the masks kept aside ({figures}); it goes on learning.</source>
-        <translation>検証用マスクではまだ改善がありません（{figures}）。学習を続けます。</translation>
+        <source>New weights are not better yet on the masks kept aside ({figures}), so they are not used; it goes on learning.</source>
+        <translation>検証用マスクではまだ改善がないため（{figures}）、新しい重みは使いません。学習を続けます。</translation>
     </message>
     <message>
         <source>Learnt from {masks} masks in {steps} steps.</source>
@@ -2687,8 +2695,8 @@
         <translation>LoRAアダプターのみ</translation>
     </message>
     <message>
-        <source>Promptless head kept last</source>
-        <translation>最新の検出器</translation>
+        <source>Finder kept last, alone</source>
+        <translation>最新の検出器のみ</translation>
     </message>
     <message>
         <source>ONNX graphs, encoder and decoder</source>

@@ -26,7 +26,7 @@ from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.project.effort import effort_by_version
 from napari_sam_tune.core.project.project import NewAnnotation
 from napari_sam_tune.core.project.review import Attribute
-from napari_sam_tune.core.rounds.plan import AutoRounds, plan_round, unlearnt_by
+from napari_sam_tune.core.rounds.plan import AutoRounds, plan_round, unlearnt_by, what_is_missing
 from napari_sam_tune.core.scoring import iou
 
 if TYPE_CHECKING:
@@ -411,6 +411,21 @@ def test_a_class_without_held_out_objects_is_judged_by_its_newest(session: Sessi
     assert lent == [a.id for a in rare[-3:]]
     assert not set(lent) & set(plan.train_ids)
     assert not set(plan_round(everything, set()).judge_ids) & {a.id for a in rare}
+
+
+def test_one_mask_less_is_missing_with_every_mask(session: Session) -> None:
+    label_all(session)
+    one = session.project.annotations()[0]
+    for kept_aside in ((), (2,), (1, 6), (1, 2, 3)):
+        splits = ["held_out" if n in kept_aside else "train" for n in range(9)]
+        masks = [replace(one, id=str(n), split=split) for n, split in enumerate(splits)]
+        told = [
+            what_is_missing(plan_round(masks[:n], {mask.id for mask in masks}), 4)
+            for n in range(1, 10)
+        ]
+        assert [0 if missing is None else missing.masks for missing in told] == [
+            *(7, 6, 5, 4, 3, 2, 1, 0, 0)
+        ]
 
 
 def test_rounds_start_by_themselves(tmp_path: Path, predictor: Predictor) -> None:

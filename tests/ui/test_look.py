@@ -111,7 +111,10 @@ def _learning(panel: Panel) -> None:
     panel.suggestions.head.show_head(HeadSnapshot(doing, training=True, fraction=0.4))
     panel.notice.show_notice(Notice("New weights answer from now on.", "info", busy=True))
     points = tuple(LearntPoint(masks, 0.4, 0.7) for masks in (3, 4))
-    learnt = "Learnt from 12 masks: a first click on 12 of them would score .71 instead of .48."
+    learnt = (
+        "Learnt from 12 masks. Tried on 12 of them as if it had not seen them, a first click "
+        "scores .71; without learning .48."
+    )
     panel.learning.show_learning(
         LearningSnapshot(
             "0123456789ab",
@@ -119,8 +122,8 @@ def _learning(panel: Panel) -> None:
             is_surface_new=True,
             learnt=learnt,
             learnt_points=points,
-            gain="Learnt: no gain just now; first clicks score .71. Masks kept aside score .86 by "
-            "version 12, were .80.",
+            gain="Learning gains nothing just now: a first click scores .71. Masks kept aside "
+            "score .86 by version 12, were .80.",
             training=True,
             doing=tr("Learning: testing on your masks"),
             fraction=0.4,
@@ -136,7 +139,10 @@ def _learning(panel: Panel) -> None:
 def _judged(panel: Panel) -> None:
     _clicking(panel)
     panel.notice.show_notice(Notice(LONG, "warning", remedy="Learn again"))
-    outcome = "Not better yet on the masks kept aside (.77, was .76); it goes on learning."
+    outcome = (
+        "New weights are not clearly better yet on the masks kept aside (.77, was .76), so they "
+        "are not used; it goes on learning."
+    )
     panel.learning.show_learning(
         LearningSnapshot(outcome=outcome, details=f"{LONG}\n{PATH}", is_fresh=True, awaited=LONG)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -276,9 +277,9 @@ def test_a_gain_that_was_shown_stays_or_is_said_to_be_gone():
     say = partial(round_words.in_view, version="version 1")
     assert say(None, report=None, gained=False) == ""
     assert say(learnt(4, 0.8, 0.8), report=None, gained=False) == ""
-    assert "score .85, were .80" in say(learnt(4, 0.8, 0.85), report=None, gained=True)
+    assert "scores .85; without learning .80" in say(learnt(4, 0.8, 0.85), report=None, gained=True)
     gone = say(learnt(5, 0.81, 0.81), report=report(0.7, 0.76), gained=True)
-    assert "no gain just now; first clicks score .81" in gone
+    assert "gains nothing just now: a first click scores .81" in gone
     assert "score .76 by version 1, were .70" in gone  # judged once, so it stays
     too_few = Learnt(4, 1)
     assert "clicks on 3 images will tell" in round_words.worth(too_few)
@@ -288,7 +289,7 @@ def test_a_gain_that_was_shown_stays_or_is_said_to_be_gone():
 
     refused = Round(False, "base", "0" * 12, report(0.70, 0.71), 1.0)
     gate = GateConfig(fewest_objects=1)
-    helps = round_words.outcome(refused, "version 1", gate, learnt(6, 0.8, 0.85))
-    assert helps.startswith("Your masks help already: first clicks score .85, were .80.")
-    alone = round_words.outcome(refused, "version 1", gate, learnt(6, 0.8, 0.8))
-    assert alone.startswith("Not clearly better yet")
+    said = round_words.outcome(refused, "version 1", gate)
+    assert said.startswith("New weights are not clearly better yet")
+    worse = replace(refused, report=report(0.70, 0.66))
+    assert "not better yet" in round_words.outcome(worse, "version 1", gate)

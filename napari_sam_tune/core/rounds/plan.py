@@ -47,10 +47,18 @@ class AutoRounds:
 
 @dataclass(frozen=True)
 class RoundPlan:
-    """Which annotations a round learns from and which judge it; they never overlap."""
+    """Which annotations a round learns from and which judge it; they never overlap.
+
+    Attributes:
+        train_ids: learnt from.
+        judge_ids: judge it.
+        lent: so many of those that judge would be learnt from otherwise.
+
+    """
 
     train_ids: tuple[str, ...]
     judge_ids: tuple[str, ...]
+    lent: int = 0
 
 
 def plan_round(annotations: Sequence[Annotation], unlearnt: Collection[str]) -> RoundPlan:
@@ -83,7 +91,8 @@ def plan_round(annotations: Sequence[Annotation], unlearnt: Collection[str]) -> 
             break
         lent.add(annotation.id)
     held_out = [a.id for a in annotations if a.split == "held_out"]
-    return RoundPlan(tuple(a.id for a in train if a.id not in lent), (*held_out, *sorted(lent)))
+    train_ids = tuple(a.id for a in train if a.id not in lent)
+    return RoundPlan(train_ids, (*held_out, *sorted(lent)), len(lent))
 
 
 def _newest(train: Sequence[Annotation], unlearnt: Collection[str]) -> Iterator[Annotation]:
@@ -112,7 +121,7 @@ class Missing:
     """What a round lacks before it could lead to better weights.
 
     Attributes:
-        masks: about so many more.
+        masks: so many more.
         elsewhere: one of them at least on another image: all so far are kept aside for judging.
 
     """
@@ -136,9 +145,15 @@ class Missing:
 
 
 def what_is_missing(plan: RoundPlan, fewest_judges: int) -> Missing | None:
-    """Return what keeps a round as planned from leading to a promotion, or None if nothing does."""
+    """Return what keeps a round as planned from leading to a promotion, or None if nothing does.
+
+    As long as masks have to be lent, twice as many as have to judge are waited for: then there are
+    enough judges wherever the next masks fall, and with every mask one less is missing. Fewer can
+    do where some are kept aside already, and a person who was told a number would see it jump.
+    """
     missing = fewest_judges - len(plan.judge_ids)
+    if plan.lent or missing > 0:
+        missing = max(missing, 2 * fewest_judges - len(plan.train_ids) - len(plan.judge_ids))
     if plan.train_ids and missing <= 0:
         return None
-    more = max(1, 2 * missing - max(0, len(plan.train_ids) - len(plan.judge_ids)))
-    return Missing(more, elsewhere=bool(plan.judge_ids) and not plan.train_ids)
+    return Missing(max(1, missing), elsewhere=bool(plan.judge_ids) and not plan.train_ids)

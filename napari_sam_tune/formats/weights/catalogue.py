@@ -99,7 +99,7 @@ WEIGHTS_FORMATS: Final = {
         ),
         WeightsFormat(
             "promptless",
-            mark("Promptless head kept last"),
+            mark("Finder kept last, alone"),
             f"{_WRITERS}:write_head",
             use_head,
             suffix=".safetensors",

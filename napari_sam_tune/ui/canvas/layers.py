@@ -62,11 +62,13 @@ class LabellingLayers(MasksOnCanvas):
         image: the open image's layer, or None.
         shape: (H, W) of the open image.
         pane: the part of it that the layers of masks hold.
+        is_viewer_closing: what the layers are drawn on is gone already; set by who hears of it.
 
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__(viewer)
+        self.is_viewer_closing = False
         self._prompt: Prompt | None = None  # what clicks and box show
         self._outlined = False
         viewer.scene.camera.events.zoom.connect(self._follow_zoom)
@@ -137,10 +139,10 @@ class LabellingLayers(MasksOnCanvas):
                 self.viewer.layers.remove(layer)
 
     def close(self) -> None:
-        """Take the plugin's layers off the viewer; the images stay."""
+        """Take the plugin's layers off the viewer, unless that is closing; the images stay."""
         self.viewer.scene.camera.events.zoom.disconnect(self._follow_zoom)
         own, self._own, self.image, self._objects = list(self._own.values()), {}, None, []
-        for layer in own:
+        for layer in () if self.is_viewer_closing else own:
             if layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
 

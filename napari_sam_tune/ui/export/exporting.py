@@ -202,11 +202,22 @@ def _is_there(request: ExportRequest) -> bool:
     return request.out.exists() or (request.tab == WEIGHTS and card.exists())
 
 
+def _names_of_versions(project: Project) -> dict[str, str]:
+    """Call versions as the dock does, newest first; those that were not better by their digits."""
+    used = list(dict.fromkeys(p.version for p in project.promotions() if p.version != BASE_VERSION))
+    names = {
+        info.version: tr("version {number}", number=used.index(info.version) + 1)
+        if info.version in used
+        else tr("not taken over, {version}", version=info.version)
+        for info in reversed(project.versions())
+    }
+    return names | {BASE_VERSION: tr("base model")}
+
+
 def _content(project: Project) -> ExportContent:
     chosen = selection(project)
     in_use = project.current_version
-    names = {info.version: info.version for info in reversed(project.versions())}
-    names[BASE_VERSION] = tr("base model")
+    names = _names_of_versions(project)
     versions = {in_use: tr("{version}, in use", version=names.get(in_use, in_use))} | {
         version: name for version, name in names.items() if version != in_use
     }

@@ -52,7 +52,8 @@ class LearntChart(QWidget):
         self.setToolTip(
             tr(
                 "Mean over the accepted objects, of 1; each answered without what its own image "
-                "taught"
+                "taught. Both lines fall where masks get harder: what learning is worth is how far "
+                "they are apart"
             )
         )
         self.hide()

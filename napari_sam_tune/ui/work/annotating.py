@@ -396,5 +396,5 @@ class Annotating(QObject):
             return tr("Click on the accepted mask to delete.")
         if not (opening := self._opening).is_ready:
             return not_ready(is_shown=opening.is_shown)
-        session, key = self._session, self._place.panel.keys["done"]
-        return headline(current, session.project, session.state.image_id, tool, key)
+        session, keys = self._session, self._place.panel.keys
+        return headline(current, session.project, session.state.image_id, tool, keys)

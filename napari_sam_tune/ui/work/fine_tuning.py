@@ -196,10 +196,10 @@ class FineTuning(QObject):
             return
         self._lost = finished.error
         gate = self._session.learner.config.gate
-        made, learnt = finished.candidate, self._session.state.learnt
+        made = finished.candidate
         self._shown = replace(
             self._shown,
-            outcome=round_words.outcome(finished, self._name(finished.version), gate, learnt),
+            outcome=round_words.outcome(finished, self._name(finished.version), gate),
             details="" if made is None else round_words.details(made, finished.report, gate),
             is_fresh=True,
             doing="",
@@ -228,9 +228,13 @@ class FineTuning(QObject):
 
     def _on_clock_ticked(self) -> None:
         self._session.learner.start_if_due(self._place.idle_seconds())
-        if self._shown.seconds_left is not None and monotonic() > self._due + _OVERDUE_SECONDS:
-            self._shown = replace(self._shown, seconds_left=None)  # not "1 s left" for a minute
-            self.refresh()
+        if self._shown.seconds_left is None:
+            return
+        left = self._due - monotonic()
+        # not "1 s left" for a minute, nor "46 s left" until the round says more
+        left_now = None if left < -_OVERDUE_SECONDS else max(1.0, left)
+        self._shown = replace(self._shown, seconds_left=left_now)
+        self._place.panel.learning.show_learning(self._shown)
 
     # --------------------------------------------------------------- showing
 

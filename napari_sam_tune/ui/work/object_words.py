@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from napari_sam_tune.core.texts.wording import mark, tr
+from napari_sam_tune.core.texts.wording import join_sentences, mark, tr
 from napari_sam_tune.ui.work.stages import READING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_sam_tune.core.project.project import Project
     from napari_sam_tune.core.prompts import Proposal
     from napari_sam_tune.core.session.open_object import OpenObject
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from napari_sam_tune.ui.views.labelling import Tool
 
 
+_MANY_CLICKS: Final = 3
+"""On one object: it may be a crack, for which there is a better tool."""
 _BEGIN = {
     "click": mark("Click on a defect, or draw a box around it."),
     "stroke": mark("Draw along a crack, or around a defect."),
@@ -29,7 +33,7 @@ _GO_ON = _BEGIN | {
 
 
 def headline(
-    current: OpenObject, project: Project, image_id: str | None, tool: Tool, done_key: str
+    current: OpenObject, project: Project, image_id: str | None, tool: Tool, keys: Mapping[str, str]
 ) -> str:
     """Say where an object is, and what to do next.
 
@@ -38,13 +42,13 @@ def headline(
         project: that it belongs to.
         image_id: of the open image.
         tool: what the mouse does.
-        done_key: the key that marks the image as done.
+        keys: what stands on the buttons, by action.
 
     """
     if current.is_empty:
         if image_id is None or project.is_done(image_id) or not project.annotations(image_id):
             return tr(_BEGIN[tool])
-        return tr(_GO_ON[tool], key=done_key)
+        return tr(_GO_ON[tool], key=keys["done"])
     if current.is_suggestion:
         label = None if current.suggestion is None else current.suggestion.label
         if label is None:
@@ -57,7 +61,11 @@ def headline(
             return tr("Correct it by clicks or paint, then accept.")
         return tr("Asking the model…")
     if current.proposal.moved_from is not None:
-        return tr("Corrected by your clicks: go on, or accept it.")
+        said = tr("Corrected by your clicks: go on, or accept it.")
+        if current.strokes or current.prompt is None or len(current.prompt.points) < _MANY_CLICKS:
+            return said
+        stroke = tr("Long and thin? Press {key} and draw along it.", key=keys["stroke"])
+        return join_sentences(said, stroke)
     if current.proposal.is_recalled:
         return _recalled(current.proposal, project)
     said = tr("Proposed, {sure:.0%} sure", sure=min(max(current.proposal.iou, 0.0), 1.0))

@@ -76,8 +76,8 @@ def worth(learnt: Learnt | None, *, gained: bool = False, in_places: bool = Fals
             without=score_text(learnt.without),
         )
     return tr(
-        "Learnt from {masks:,} masks: a first click on {judged} of them, each left out, would "
-        "score {with_it} instead of {without}.",
+        "Learnt from {masks:,} masks. Tried on {judged} of them as if it had not seen them, a "
+        "first click scores {with_it}; without learning {without}.",
         masks=learnt.masks,
         judged=learnt.judged,
         with_it=score_text(learnt.with_it),
@@ -109,14 +109,16 @@ def in_view(
     if learnt is not None and gains(learnt):
         said.append(
             tr(
-                "Learnt: first clicks score {learnt}, were {alone}.",
+                "A first click scores {learnt}; without learning {alone}.",
                 learnt=score_text(learnt.with_it),
                 alone=score_text(learnt.without),
             )
         )
     elif learnt is not None and learnt.judged and gained:
         alone = score_text(learnt.without)
-        said.append(tr("Learnt: no gain just now; first clicks score {alone}.", alone=alone))
+        said.append(
+            tr("Learning gains nothing just now: a first click scores {alone}.", alone=alone)
+        )
     if report is not None and report.verdict is not None and by_class(report):
         before, after = map(score_text, _means(report.verdict))
         if after > before:
@@ -146,6 +148,8 @@ def awaited(learner: Learner, new: int) -> tuple[str, str]:
         return "", tr("Learning rests: this project is in use with another model.")
     missing = learner.missing()
     if missing is None and learner.auto is None:
+        if not new:
+            return tr("Nothing new was accepted since learning began last."), ""
         said = tr(
             "{n:,} new masks: “Learn now” learns from what was accepted.",
             "1 new mask: “Learn now” learns from what was accepted.",
@@ -160,14 +164,13 @@ def awaited(learner: Learner, new: int) -> tuple[str, str]:
     return "" if learner.auto is None else by_itself, needed
 
 
-def outcome(finished: Round, name: str, gate: GateConfig, learnt: Learnt | None = None) -> str:
+def outcome(finished: Round, name: str, gate: GateConfig) -> str:
     """Say in one sentence what came of a round.
 
     Args:
         finished: the round.
         name: of the version in use now.
         gate: what was asked of the candidate.
-        learnt: what learning at every accept is worth.
 
     """
     report, verdict = finished.report, finished.report.verdict
@@ -196,18 +199,16 @@ def outcome(finished: Round, name: str, gate: GateConfig, learnt: Learnt | None 
             figures=figures,
             classes=join_names(worse),
         )
-    if learnt is not None and gains(learnt):
-        return tr(
-            "Your masks help already: first clicks score {learnt}, were {alone}. New weights would "
-            "not clearly add to that yet ({figures} on the masks kept aside); it goes on learning.",
-            learnt=score_text(learnt.with_it),
-            alone=score_text(learnt.without),
-            figures=figures,
-        )
     told = (
-        mark("Not clearly better yet on the masks kept aside ({figures}); it goes on learning.")
+        mark(
+            "New weights are not clearly better yet on the masks kept aside ({figures}), so they "
+            "are not used; it goes on learning."
+        )
         if score_text(after) > score_text(before)
-        else mark("Not better yet on the masks kept aside ({figures}); it goes on learning.")
+        else mark(
+            "New weights are not better yet on the masks kept aside ({figures}), so they are not "
+            "used; it goes on learning."
+        )
     )
     return tr(told, figures=figures)
 
