@@ -88,7 +88,7 @@ def _tiles(side: int) -> Iterator[NDArray[np.uint16]]:
 
 
 def _label_tiff(path: Path, side: int) -> None:
-    form = {"shape": (side, side), "dtype": "uint16", "tile": (TILE, TILE)}
+    form = {"shape": (side, side), "dtype": "uint16", "tile": (TILE, TILE), "compression": "zlib"}
     tifffile.imwrite(path, _tiles(side), **form, photometric="minisblack", bigtiff=True)
 
 
@@ -96,28 +96,14 @@ def labels(folder: Path, side: int) -> list[str]:
     """Write a tiled label TIFF beside the image, one number an object."""
     (folder / "labels").mkdir()
     _label_tiff(folder / "labels" / "scan.tif", side)
-    return [
-        "--format",
-        "labels",
-        "--from",
-        str(folder / "labels"),
-        "--images",
-        str(folder / "images"),
-    ]
+    return ["labels", "--from", str(folder / "labels")]
 
 
 def masks(folder: Path, side: int) -> list[str]:
     """Write the same as a folder of masks."""
     (folder / "masks").mkdir()
     _label_tiff(folder / "masks" / "scan.tif", side)
-    return [
-        "--format",
-        "folder",
-        "--images",
-        str(folder / "images"),
-        "--masks",
-        str(folder / "masks"),
-    ]
+    return ["folder", "--masks", str(folder / "masks")]
 
 
 def ome_zarr(folder: Path, side: int) -> list[str]:
@@ -136,14 +122,7 @@ def ome_zarr(folder: Path, side: int) -> list[str]:
     above = zarr.open_group(folder / "zarr" / "scan.zarr" / "labels", mode="a", zarr_format=3)
     above.attrs["ome"] = {"version": "0.5", "labels": ["found"]}
     zarr.open_group(folder / "zarr" / "scan.zarr", mode="a", zarr_format=3)
-    return [
-        "--format",
-        "ome-zarr",
-        "--from",
-        str(folder / "zarr"),
-        "--images",
-        str(folder / "images"),
-    ]
+    return ["ome-zarr", "--from", str(folder / "zarr")]
 
 
 KINDS = {"coco": coco, "labels": labels, "zarr": ome_zarr, "masks": masks}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
 from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.labelled_images import read_mask, require_shape
+from napari_sam_tune.core.exchange.large_labels import open_labels
 from napari_sam_tune.core.exchange.left_out import FILE, LeftOut
 from napari_sam_tune.core.exchange.tiled_labels import HeldPlane
 from napari_sam_tune.core.images.files import list_files, list_images
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from napari_sam_tune.core.exchange.incoming import Location
+    from napari_sam_tune.core.exchange.tiled_labels import Plane
 
 _MASKS: Final = "_cp_masks"
 
@@ -53,14 +53,14 @@ class CellposeImage(SourceImage):
 
     def objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
         """Give one object for each number."""
-        values = self._masks()
-        require_shape(self.file, values.shape, shape)
-        for number, placed in numbered(HeldPlane(values), str(self.file)):
+        plane = self._masks()
+        require_shape(self.file, plane.shape, shape)
+        for number, placed in numbered(plane, str(self.file)):
             yield with_note(f"{self.stem}#{number}", placed, self.notes)
 
-    def _masks(self) -> NDArray[Any]:
+    def _masks(self) -> Plane:
         if not self.file.name.endswith(SEGMENTATION):
-            return read_mask(self.file)
+            return open_labels(self.file, read_mask)
         document = read_pickled(self.file)
         masks = document.get("masks") if isinstance(document, dict) else None
         if not isinstance(masks, np.ndarray):
@@ -73,7 +73,7 @@ class CellposeImage(SourceImage):
                 "those of one image are whole numbers (height, width)."
             )
         # files of before count from -1 for what is no object, as Cellpose itself reads them
-        return masks + 1 if masks.size and masks.min() == -1 else masks
+        return HeldPlane(masks + 1 if masks.size and masks.min() == -1 else masks)
 
 
 def read_cellpose(location: Location) -> Dataset:

@@ -14,9 +14,10 @@ from napari_sam_tune.core.exchange.labelled_images import (
     read_pairs,
     require_shape,
 )
+from napari_sam_tune.core.exchange.large_labels import labels_shape, open_labels
 from napari_sam_tune.core.exchange.left_out import FILE, IMAGE, OBJECT, LeftOut
+from napari_sam_tune.core.exchange.tiled_labels import Changed, numbered
 from napari_sam_tune.core.geometry.placed_mask import PlacedMask
-from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.names import own_name, stems
 from napari_sam_tune.core.images.opening import list_all_images
 from napari_sam_tune.core.images.planes import stack_as_said
@@ -67,7 +68,7 @@ class MaskedImage(SourceImage):
         """Keep the mask files whose headers say the image's size."""
 
         def checked(mask: MaskFile) -> MaskFile:
-            require_shape(mask.path, image_shape(mask.path), shape)
+            require_shape(mask.path, labels_shape(mask.path), shape)
             return mask
 
         kind = OBJECT if all(mask.whole for mask in self.masks) else FILE
@@ -78,14 +79,15 @@ class MaskedImage(SourceImage):
         """Read one mask file after the other."""
         for mask in self.masks:
             if mask.whole:
-                inside = read_mask(mask.path) > 0
-                require_shape(mask.path, inside.shape, shape)
+                plane = open_labels(mask.path, read_mask)
+                require_shape(mask.path, plane.shape, shape)
                 said = mask.score, mask.record
-                placed = PlacedMask.of(inside)
+                found = numbered(Changed(plane, lambda values: values > 0))
+                placed = next((placed for _, placed in found), PlacedMask.empty(shape))
                 yield SourceObject(mask.name, placed, mask.label, *said, review=mask.review)
                 continue
-            for found in mask_objects(mask.path, shape):
-                yield SourceObject(f"{mask.name}/{found.number}", found.placed, mask.label)
+            for one in mask_objects(mask.path, shape):
+                yield SourceObject(f"{mask.name}/{one.number}", one.placed, mask.label)
 
 
 def read_folder(location: Location) -> Dataset:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -17,9 +18,9 @@ from napari_sam_tune.core.exchange.labelled_images import (
     require_shape,
     without_unlabelled,
 )
+from napari_sam_tune.core.exchange.large_labels import labels_shape, open_labels
 from napari_sam_tune.core.exchange.left_out import FILE, LeftOut
-from napari_sam_tune.core.exchange.tiled_labels import Changed, HeldPlane, connected
-from napari_sam_tune.core.images.header import image_shape
+from napari_sam_tune.core.exchange.tiled_labels import Changed, connected
 from napari_sam_tune.core.images.names import composed, only, own_name
 from napari_sam_tune.formats.exported_folder import Notes, by_stem, image_of, read_notes
 from napari_sam_tune.formats.exported_folder_out import RECORDS
@@ -61,19 +62,19 @@ class LabelPicture(SourceImage):
 
     def check(self, shape: tuple[int, int]) -> None:
         """Compare the sizes in the files' headers."""
-        require_shape(self.file, image_shape(self.file), shape)
+        require_shape(self.file, labels_shape(self.file), shape)
 
     def objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
         """Give one object for each number, or for each connected part of a class."""
         if self.classes is None and not self.notes.records:
-            values = read_mask(self.file)  # whatever the numbers, each is an object
+            read = read_mask  # whatever the numbers, each is an object
         else:
             table = RECORDS if self.classes is None else CLASSES
             give = f"{table} lists numbers: save an indexed PNG"
             give += "." if self.classes is None else ", or give a column “colour” (#rrggbb)."
-            values = numbers_of(self.file, self.colours, give)
-        require_shape(self.file, values.shape, shape)
-        plane = HeldPlane(values)
+            read = partial(numbers_of, colours=self.colours, give=give)
+        plane = open_labels(self.file, read)
+        require_shape(self.file, plane.shape, shape)
         if self.classes is not None:
             yield from self._of_classes(plane, self.classes)
             return

@@ -11,14 +11,14 @@ from napari_sam_tune.core.errors import ImageError, MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.left_out import FILE, LeftOut
 from napari_sam_tune.core.exchange.remarks import REVIEW, unpacked
-from napari_sam_tune.core.exchange.tiled_labels import HeldPlane
 from napari_sam_tune.core.geometry.turning import UPRIGHT
+from napari_sam_tune.core.images import large_image
 from napari_sam_tune.core.images.files import list_files
 from napari_sam_tune.core.images.names import composed, inside, only, own_name, stems
 from napari_sam_tune.core.images.zarr_levels import Level, described, level_of
 from napari_sam_tune.formats.exported_folder import by_stem, image_of, read_notes
 from napari_sam_tune.formats.label_images import numbered
-from napari_sam_tune.formats.zarr_arrays import opened, values_of
+from napari_sam_tune.formats.zarr_arrays import Enlarged, LabelPlane, opened, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,8 +68,15 @@ class LabelledZarr(SourceImage):
 
     @property
     def has_file(self) -> bool:
-        """Whether the image is a file beside the `.zarr`."""
-        return self.path != self.file
+        """Whether the image is a file beside the `.zarr`, or too large in it to be copied."""
+        return self.path != self.file or self._is_large
+
+    @property
+    def _is_large(self) -> bool:
+        if self.level is None:
+            return False
+        height, width = opened(self.level.path, in_parts=True).shape[-2:]
+        return height * width > large_image.LARGE_PIXELS
 
     def shape(self) -> tuple[int, int]:
         """Return (H, W) from the header or the metadata."""
@@ -114,7 +121,8 @@ class LabelledZarr(SourceImage):
         """Keep the label images that lie over the image."""
 
         def sound(layer: Layer) -> tuple[Layer, int]:
-            return layer, self._factor(layer, opened(layer.path).shape, shape)
+            array = opened(layer.path, in_parts=True)
+            return layer, self._factor(layer, array.shape, shape)
 
         found = left_out.take(FILE, self.layers, sound)
         remark = _ENLARGED if any(factor > 1 for _, factor in found) else None
@@ -147,17 +155,11 @@ class LabelledZarr(SourceImage):
     def objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
         """Give one object for each number of each label image."""
         for layer in self.layers:
-            array = opened(layer.path)
+            array = opened(layer.path, in_parts=True)
             factor = self._factor(layer, array.shape, shape)
-            values = values_of(layer.path, array).reshape(array.shape[-2:])
-            if factor > 1:
-                rows, columns = (
-                    np.minimum(np.arange(side) // factor, stored - 1)
-                    for side, stored in zip(shape, values.shape, strict=True)
-                )
-                values = values[np.ix_(rows, columns)]
+            plane = Enlarged(LabelPlane(layer.path, array), factor, shape)
             where = layer.path.relative_to(self.file.parent).as_posix()
-            for number, placed in numbered(HeldPlane(values), str(layer.path)):
+            for number, placed in numbered(plane, str(layer.path)):
                 said = layer.properties.get(number, {})
                 score, record = said.get("score"), said.get("record")
                 entry = f"{where}#{number}"

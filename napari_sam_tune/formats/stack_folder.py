@@ -14,9 +14,10 @@ from napari_sam_tune.core.exchange.labelled_images import (
     require_shape,
     without_unlabelled,
 )
-from napari_sam_tune.core.exchange.tiled_labels import HeldPlane, numbered
+from napari_sam_tune.core.exchange.tiled_labels import Changed, HeldPlane, numbered, tiles_of
 from napari_sam_tune.core.geometry.turning import UPRIGHT
 from napari_sam_tune.core.images.axes_of_file import axes_of_file
+from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.images.planes import StackFile
 from napari_sam_tune.core.project.stack_files import stack_of
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_sam_tune.core.exchange.tiled_labels import Plane
     from napari_sam_tune.core.images.axes import Axes
     from napari_sam_tune.core.images.planes import ImageInFile
     from napari_sam_tune.core.project.stacks import Stack
@@ -58,17 +60,20 @@ class Labels:
             )
         self._are_numbers: bool | None = None
 
-    def read(self, plane: tuple[int, ...]) -> NDArray[Any]:
+    def open(self, plane: tuple[int, ...]) -> Plane:
         """Return the labels of a plane, (H, W)."""
-        return self._file.image(plane).read()
+        found = self._file.image(plane).open()
+        return found if isinstance(found, LargeImage) else HeldPlane(found)
 
     def are_numbers(self) -> bool:
         """Whether numbers name objects: there is more than one in the volume, and no fraction."""
         if self._are_numbers is None:
             seen: set[int | float] = set()
             for plane in self._file.axes.planes:
-                values = without_unlabelled(self.read(plane))
-                seen |= set(np.unique(values).tolist()) - {0}
+                for _, values in tiles_of(Changed(self.open(plane), without_unlabelled)):
+                    seen |= set(np.unique(values).tolist()) - {0}
+                    if len(seen) > 1:
+                        break
                 if len(seen) > 1:
                     break
             self._are_numbers = len(seen) > 1 and all(float(one).is_integer() for one in seen)
@@ -104,9 +109,9 @@ class StackedImage(SourceImage):
         """Return (H, W)."""
         return self.size
 
-    def read(self) -> NDArray[Any]:
-        """Return the plane's pixels."""
-        return self.image.read()
+    def read(self) -> NDArray[Any] | LargeImage:
+        """Return the plane's pixels, or what they are read by."""
+        return self.image.open()
 
     def orientation(self) -> int:
         """Planes are never turned."""
@@ -117,7 +122,7 @@ class StackedImage(SourceImage):
 
     def objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
         """Give the objects of the plane; one number is one thing in all planes."""
-        labels = self.volume.read(self.at)
+        labels = self.volume.open(self.at)
         name = self.volume.path.name
         require_shape(self.volume.path, labels.shape, shape)
         if not self.volume.are_numbers():
@@ -126,7 +131,7 @@ class StackedImage(SourceImage):
                     f"{name} [{self.image.said}]/{found.number}", found.placed, self.label
                 )
             return
-        for number, placed in numbered(HeldPlane(without_unlabelled(labels))):
+        for number, placed in numbered(Changed(labels, without_unlabelled)):
             thing = f"{name}/{number}"
             named = f"{name} [{self.image.said}]/{number}"
             yield SourceObject(named, placed, self.label, lasting=True, thing=thing)

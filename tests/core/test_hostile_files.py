@@ -41,6 +41,7 @@ from napari_sam_tune.core.exchange.incoming import Location
 from napari_sam_tune.core.exchange.outgoing import images_out, selection
 from napari_sam_tune.core.images.files import content_hash, list_images, read_image
 from napari_sam_tune.core.images.header import image_shape
+from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.images.pictures import open_picture
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.weights_file import read_weights
@@ -449,16 +450,20 @@ def test_a_zarr_array_may_not_unpack_to_more_than_is_read(tmp_path: Path) -> Non
         checked_images(format_named("ome-zarr").read(location), ImportOptions())
 
 
-def test_an_image_of_zarr_may_not_claim_more_than_it_holds(tmp_path: Path) -> None:
-    """Chunks that are not there are all one value, of any size."""
+@pytest.mark.parametrize("chunk", [500, 20_000])
+def test_an_image_of_zarr_may_not_claim_more_than_it_holds(tmp_path: Path, chunk: int) -> None:
+    """Chunks that are not there are all one value, of any size: what cannot be read in parts."""
     group = zarr.open_group(tmp_path / "a.zarr", mode="w")
-    group.create_array("0", shape=(40_000, 40_000), chunks=(500, 500), dtype="u1")
+    group.create_array("0", shape=(40_000, 40_000), chunks=(chunk, chunk), dtype="u1")
     group.attrs["ome"] = {"multiscales": [{"datasets": [{"path": "0"}]}]}
     group.create_group("labels").attrs["ome"] = {"labels": []}
-    with pytest.raises(SamTuneError, match=r"claims 1\.6 GB of pixels"):
-        checked_images(
-            format_named("ome-zarr").read(Location(path=tmp_path / "a.zarr")), ImportOptions()
-        )
+    dataset = format_named("ome-zarr").read(Location(path=tmp_path / "a.zarr"))
+    if chunk > 500:
+        with pytest.raises(SamTuneError, match=r"claims 1\.6 GB of pixels"):
+            checked_images(dataset, ImportOptions())
+        return
+    (image,) = checked_images(dataset, ImportOptions())
+    assert isinstance(image.read(), LargeImage)
 
 
 def test_a_chunk_that_sends_blosc_out_of_its_memory_is_refused(tmp_path: Path) -> None:

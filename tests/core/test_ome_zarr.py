@@ -15,6 +15,7 @@ from napari_sam_tune.cli import app
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.importing import ImportOptions, checked_images
 from napari_sam_tune.core.exchange.incoming import Location
+from napari_sam_tune.core.images import large_image
 from napari_sam_tune.core.images.opening import open_image
 from napari_sam_tune.core.project.annotations import NewAnnotation
 from napari_sam_tune.formats.registry import format_named
@@ -65,6 +66,19 @@ def test_the_image_inside_a_zarr_is_kept_by_the_project(
     np.testing.assert_array_equal(project.read_image(record.id), expected)
     np.testing.assert_array_equal(found.mask, labels > 0)
     assert record.id == "a.ome.zarr"
+
+
+def test_a_large_image_inside_a_zarr_stays_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(large_image, "LARGE_PIXELS", 100)
+    pixels = np.random.default_rng(0).integers(0, 9000, (9, 12), np.uint16)
+    file = write_zarr(tmp_path / "a.zarr", pixels, np.eye(9, 12, dtype=np.int32))
+    run("import", tmp_path / "p", "--format", "ome-zarr", "--from", file)
+    project = Project.open(tmp_path / "p")
+    (record,), (found,) = project.images(), project.annotations()
+    assert (project.path / record.path).resolve() == file.resolve()
+    np.testing.assert_array_equal(found.mask, np.eye(9, 12) > 0)
 
 
 def test_the_oldest_ome_zarr_has_channels_before_slices(tmp_path: Path) -> None:

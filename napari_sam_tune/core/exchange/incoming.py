@@ -167,7 +167,7 @@ class SourceImage(ABC):
         if self.path.is_dir():
             return UPRIGHT  # a `.zarr` has no such tag
         source = self.path if self.content is None else self.content
-        with open_picture(source, str(self.path)) as picture:
+        with open_picture(source, str(self.path), lazily=True) as picture:
             return picture.orientation
 
     def labelled_shape(self, shape: tuple[int, int]) -> tuple[int, int]:

@@ -9,10 +9,11 @@ import numpy as np
 
 from napari_sam_tune.core.documents import read_csv
 from napari_sam_tune.core.errors import ImageError, SamTuneError
+from napari_sam_tune.core.exchange.large_labels import open_labels
 from napari_sam_tune.core.exchange.left_out import IMAGE
-from napari_sam_tune.core.exchange.tiled_labels import Changed, HeldPlane, connected, numbered
+from napari_sam_tune.core.exchange.tiled_labels import Changed, connected, numbered, tiles_of
 from napari_sam_tune.core.geometry.turning import UPRIGHT, turned_mask, turned_shape
-from napari_sam_tune.core.images.files import list_images, read_image
+from napari_sam_tune.core.images.files import read_image
 from napari_sam_tune.core.images.names import only, paired, stem_of, stems
 from napari_sam_tune.core.images.opening import list_all_images
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.exchange.left_out import LeftOut
+    from napari_sam_tune.core.exchange.tiled_labels import Plane
     from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 
 # Components smaller than this are specks of the mask's own making, not objects.
@@ -79,7 +81,8 @@ def read_pairs(
 
     Args:
         images: folder of images, files and `.zarr`.
-        masks: folder of masks; a mask without an image is ignored, an image without one is not.
+        masks: folder of masks, files and `.zarr`; a mask without an image is ignored, an image
+            without one is not.
         manifest: CSV with a `stem` (or first) column and the two columns named below.
         class_column: column that holds the class; without it every object is a "defect".
         group_column: column that holds the group; without it each image is its own.
@@ -91,7 +94,7 @@ def read_pairs(
 
     """
     of_images = stems(list_all_images(images), images)
-    of_masks = paired(of_images, stems(list_images(masks), masks))
+    of_masks = paired(of_images, stems(list_all_images(masks), masks))
     rows = {} if manifest is None else manifest_rows(manifest, class_column, group_column)
     of_rows = paired(of_images, rows)
 
@@ -156,23 +159,22 @@ def mask_objects(path: Path, shape: tuple[int, int]) -> Iterator[LabelledObject]
         ImageError: the mask is not of the image's `shape` (H, W).
 
     """
-    mask = read_mask(path)
-    require_shape(path, mask.shape, shape)
-    yield from objects_of(mask)
+    plane = open_labels(path, read_mask)
+    require_shape(path, plane.shape, shape)
+    yield from objects_of(plane)
 
 
-def objects_of(mask: NDArray[Any]) -> Iterator[LabelledObject]:
-    """Give the objects of a mask (H, W) that was read; see `true_objects`."""
-    mask = without_unlabelled(mask)
-    if _is_picture(mask):
-        threshold = mask.max() / 2 if mask.dtype != bool else 0
-        parts = connected(Changed(HeldPlane(mask), lambda values: values > threshold))
+def objects_of(plane: Plane) -> Iterator[LabelledObject]:
+    """Give the objects of a mask; see `true_objects`."""
+    plane = Changed(plane, without_unlabelled)
+    seen = _Seen.of(plane)
+    if seen.is_picture:
+        parts = connected(Changed(plane, lambda values: values > seen.threshold))
         for number, (_, placed) in enumerate(parts, start=1):
             yield LabelledObject(number, placed)
         return
-    are_ranked = mask.max() > _LARGEST_NUMBER
-    for rank, (value, placed) in enumerate(numbered(HeldPlane(mask)), start=1):
-        yield LabelledObject(rank if are_ranked else int(value), placed)
+    for rank, (value, placed) in enumerate(numbered(plane), start=1):
+        yield LabelledObject(rank if seen.most > _LARGEST_NUMBER else int(value), placed)
 
 
 def require_shape(mask: Path, mask_shape: tuple[int, ...], shape: tuple[int, int]) -> None:
@@ -212,13 +214,52 @@ def without_unlabelled(mask: NDArray[Any]) -> NDArray[Any]:
     return np.where(mask > 0, mask, 0) if mask.dtype.kind in "if" else mask
 
 
-def _is_picture(mask: NDArray[Any]) -> bool:
-    """Whether values mean brightness, not object numbers: one, fractions, or mostly white."""
-    if mask.dtype == bool:
-        return True
-    inside = mask[mask != 0]
-    if inside.size == 0 or inside.min() == inside.max():
-        return True
-    if mask.dtype.kind == "f" and bool((inside != np.rint(inside)).any()):
-        return True
-    return mask.dtype == np.uint8 and bool(np.mean(inside >= 250) > 0.5)
+@dataclass
+class _Seen:
+    """What is said of a mask by all its numbers but 0.
+
+    Attributes:
+        least, most: of them; infinite where there are none.
+        is_bool, is_byte: the type of all.
+        has_fractions: some are no whole numbers.
+        count, white: how many there are, and how many are nearly white as a byte.
+
+    """
+
+    least: float = np.inf
+    most: float = -np.inf
+    is_bool: bool = False
+    is_byte: bool = False
+    has_fractions: bool = False
+    count: int = 0
+    white: int = 0
+
+    @classmethod
+    def of(cls, plane: Plane) -> _Seen:
+        """Look through a mask."""
+        seen = cls()
+        for _, values in tiles_of(plane):
+            seen.is_bool, seen.is_byte = values.dtype == bool, values.dtype == np.uint8
+            inside = values[values != 0]
+            if not inside.size:
+                continue
+            seen.least = min(seen.least, inside.min().item())
+            seen.most = max(seen.most, inside.max().item())
+            seen.count += inside.size
+            if values.dtype.kind == "f":
+                seen.has_fractions |= bool((inside != np.rint(inside)).any())
+            if seen.is_byte:
+                seen.white += int(np.count_nonzero(inside >= 250))
+        return seen
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether values mean brightness, not object numbers: one, fractions, or mostly white."""
+        if self.is_bool or self.least >= self.most or self.has_fractions:
+            return True
+        return self.is_byte and self.white > 0.5 * self.count
+
+    @property
+    def threshold(self) -> float:
+        """The brightness above which a pixel is inside."""
+        return 0 if self.is_bool else max(0.0, self.most / 2)

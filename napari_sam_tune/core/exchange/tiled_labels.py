@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
     Values = NDArray[Any]
 
-_Edge = tuple["NDArray[np.int64]", "Values"]
+_Edge = tuple["NDArray[np.int32]", "Values"]
 """Of a row or a column of pixels their parts, and their numbers."""
 Key = TypeVar("Key", bound="Hashable")
 
-TILE: Final = 2048
+TILE: Final = 1024
 """Px a side of what is looked at at once."""
 _LISTED: Final = 1 << 16
 """Numbers up to this are looked up in a list as long."""
@@ -44,12 +44,18 @@ class Plane(Protocol):
     def shape(self) -> tuple[int, ...]:
         """(H, W)."""
 
+    @property
+    def unit(self) -> Shape:
+        """(h, w) of what is unpacked at once."""
+
     def read(self, window: Window) -> Values:
         """Return the (h, w) numbers of a window, which lies inside."""
 
 
 class HeldPlane:
     """A picture of numbers that is in memory, (H, W)."""
+
+    unit: Shape = (1, 1)
 
     def __init__(self, values: Values) -> None:
         self._values = values
@@ -76,18 +82,33 @@ class Changed:
         """(H, W)."""
         return self._plane.shape
 
+    @property
+    def unit(self) -> Shape:
+        """See `Plane`."""
+        return self._plane.unit
+
     def read(self, window: Window) -> Values:
         """Return a window, changed."""
         return self._change(self._plane.read(window))
 
 
 def tiles_of(plane: Plane, side: int = TILE) -> Iterator[tuple[Window, Values]]:
-    """Give each tile with its numbers, row by row; no two overlap."""
+    """Give each tile with its numbers, row by row; no two overlap.
+
+    Tiles are of about `side` × `side` px, and of whole units, so that each is unpacked once.
+    """
     height, width = plane.shape
-    for y in range(0, height, side):
-        for x in range(0, width, side):
-            window = clipped((y, x, y + side, x + side), (height, width))
+    across = _multiple(plane.unit[1], side)
+    down = _multiple(plane.unit[0], max(1, side * side // across))
+    for y in range(0, height, down):
+        for x in range(0, width, across):
+            window = clipped((y, x, y + down, x + across), (height, width))
             yield window, plane.read(window)
+
+
+def _multiple(of: int, about: int) -> int:
+    """Return the multiple of a length that is the least not below another."""
+    return -(-about // of) * of
 
 
 def numbered(plane: Plane, side: int = TILE) -> Iterator[tuple[float, PlacedMask]]:
@@ -115,7 +136,7 @@ def connected(plane: Plane, side: int = TILE) -> Iterator[tuple[float, PlacedMas
     pieces, seams = _Pieces[int](plane.shape), _Seams()
     number_of: list[float] = []
     for window, values in tiles_of(plane, side):
-        ids = np.full(values.shape, -1, np.int64)
+        ids = np.full(values.shape, -1, np.int32)
         for number, inside, cut in _numbers_of(values):
             y0, x0, y1, x1 = cut
             parts, count = ndimage.label(inside, structure=_EIGHT_NEIGHBOURS)
@@ -203,7 +224,7 @@ class _Seams:
             part = self._same_as[part]
         return part
 
-    def join(self, ids: NDArray[np.int64], values: Values, window: Window) -> None:
+    def join(self, ids: NDArray[np.int32], values: Values, window: Window) -> None:
         """Join a tile to those before it, row by row.
 
         Args:
@@ -220,8 +241,8 @@ class _Seams:
             self._touch((ids[0], values[0]), (above[0], above[1]), window[1])
         if self._left is not None:
             self._touch((ids[:, 0], values[:, 0]), self._left, 0)
-        self._beside.append((ids[-1], values[-1]))
-        self._left = ids[:, -1], values[:, -1]
+        self._beside.append((ids[-1].copy(), values[-1].copy()))
+        self._left = ids[:, -1].copy(), values[:, -1].copy()
 
     def _touch(self, edge: _Edge, other: _Edge, at: int) -> None:
         """Join an edge to one that runs along it, and begins `at` px before it."""

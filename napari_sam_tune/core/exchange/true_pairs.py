@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.labelled_images import mask_objects, require_shape
+from napari_sam_tune.core.exchange.large_labels import labels_shape
 from napari_sam_tune.core.exchange.left_out import IMAGE
 from napari_sam_tune.core.exchange.which_way import check_drawn_on, decided, fitted
-from napari_sam_tune.core.images.header import image_shape
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -29,7 +29,7 @@ class _PairedImage(SourceImage):
 
     def check(self, shape: tuple[int, int]) -> None:
         """Compare the sizes in the files' headers."""
-        require_shape(self.pair.mask, image_shape(self.pair.mask), shape)
+        require_shape(self.pair.mask, labels_shape(self.pair.mask), shape)
 
     def objects(self, shape: tuple[int, int]) -> Iterator[SourceObject]:
         """Give the objects of the mask."""

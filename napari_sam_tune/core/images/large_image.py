@@ -37,7 +37,8 @@ _log = logging.getLogger(__name__)
 LARGE_PIXELS: Final = 64_000_000
 """An image of more is read in parts."""
 
-_MOST_SIDE: Final = 300_000
+MOST_SIDE: Final = 300_000
+"""Px of the longest side of an image."""
 _OVERVIEW_BYTES: Final = 64 << 20
 _OVERVIEW_SIDE: Final = 2048
 """Copies are made smaller until the longest side is no longer than this."""
@@ -67,7 +68,7 @@ class LargeImage:
     def __init__(self, source: Source, called: str) -> None:
         self._source, self._called = source, called
         height, width = source.shapes[0]
-        if max(height, width) > _MOST_SIDE or 0 in (height, width, *source.channels):
+        if max(height, width) > MOST_SIDE or 0 in (height, width, *source.channels):
             raise ImageError(
                 tr(
                     "{called} claims {width:,} × {height:,} pixels, and {most:,} a side are the "
@@ -75,7 +76,7 @@ class LargeImage:
                     called=called,
                     width=width,
                     height=height,
-                    most=_MOST_SIDE,
+                    most=MOST_SIDE,
                 )
             )
         self.shape: tuple[int, ...] = (height, width, *source.channels)
@@ -91,6 +92,11 @@ class LargeImage:
     def size(self) -> int:
         """How many numbers it has."""
         return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def unit(self) -> tuple[int, int]:
+        """(h, w) of what is unpacked at once."""
+        return self._source.units[0]
 
     @property
     def held(self) -> Pixels | None:

@@ -89,7 +89,7 @@ class ZarrSource:
         for n, at in self._at.items():
             bounds[n] = (at, at + 1)
         try:
-            check_blosc(path, array, _chunk_files(path, array, bounds))
+            check_blosc(path, array, chunk_files(path, array, bounds))
             found = np.asarray(array[tuple(slice(*bound) for bound in bounds)])
         except ImageError:
             raise
@@ -212,7 +212,7 @@ def _axes(path: Path, array: zarr.Array[Any], axes: str) -> str:
     return axes
 
 
-def _chunk_files(path: Path, array: zarr.Array[Any], bounds: list[tuple[int, int]]) -> list[Path]:
+def chunk_files(path: Path, array: zarr.Array[Any], bounds: list[tuple[int, int]]) -> list[Path]:
     """Return the files of the chunks that part of an array touches."""
     places = [
         range(low // chunk, -(-high // chunk))
