@@ -4054,6 +4054,14 @@
         <translation>{entry}のランレングスの合計が{height} × {width}になりません。</translation>
     </message>
     <message>
+        <source>Polygons of COCO are drawn in images of up to {most:,} pixels; this one is {height:,} × {width:,}. Cut it into tiles, or give run lengths.</source>
+        <translation>COCOのポリゴンは{most:,}ピクセルまでの画像に描かれますが、この画像は{height:,} × {width:,}です。タイルに分けるか、ランレングスで渡してください。</translation>
+    </message>
+    <message>
+        <source>Run lengths of COCO cannot be understood.</source>
+        <translation>COCOのランレングスを解釈できません。</translation>
+    </message>
+    <message>
         <source>Choose it under “Stack”.</source>
         <translation>「スタック」で選んでください。</translation>
     </message>
