@@ -13,6 +13,7 @@ from napari_sam_tune.core.images.blosc_chunks import check_blosc
 from napari_sam_tune.core.images.large_image import MOST_SIDE
 from napari_sam_tune.core.images.large_zarr import chunk_files
 from napari_sam_tune.core.images.picture import MOST_BYTES, check_claim
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,10 +40,18 @@ def opened(path: Path, *, in_parts: bool = False) -> zarr.Array[Any]:
     try:
         found = zarr.open_array(path, mode="r")
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-        raise MaskError(f"{path} is no zarr array, or damaged: {error}.") from error
+        raise MaskError(
+            tr("{path} is no zarr array, or damaged: {error}.", path=path, error=error)
+        ) from error
     held = math.prod(found.shards or found.chunks) * found.dtype.itemsize
     if held > MOST_BYTES:  # a chunk is unpacked whole, however small the array
-        raise MaskError(f"{path} has chunks of {held / 1e9:.1f} GB: write it in smaller ones.")
+        raise MaskError(
+            tr(
+                "{path} has chunks of {size:.1f} GB: write it in smaller ones.",
+                path=path,
+                size=held / 1e9,
+            )
+        )
     if in_parts and held <= _MOST_AT_ONCE and max(found.shape, default=0) <= MOST_SIDE:
         return found
     # absent chunks are all one value, and take no place
@@ -139,4 +148,4 @@ def _read(path: Path, array: zarr.Array[Any], files: list[Path] | None, key: Any
     except ImageError as error:
         raise MaskError(str(error)) from error
     except (RuntimeError, ValueError, TypeError, OSError) as error:  # of decompressors
-        raise MaskError(f"{path} cannot be read: {error}.") from error
+        raise MaskError(tr("{path} cannot be read: {error}.", path=path, error=error)) from error

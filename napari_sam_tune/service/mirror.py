@@ -83,7 +83,9 @@ class Mirror:
                 )
             pixels = image_of(picture.read(), name)
         if pixels is None:
-            raise ImageError(f"The image sent is not {name}: something was lost. Send it again.")
+            raise ImageError(
+                tr("The image sent is not {name}: something was lost. Send it again.", name=name)
+            )
         self.project.add_image(
             name, shape=spatial_shape(pixels), content_hash=name, array=pixels, split="train"
         )
@@ -100,11 +102,19 @@ class Mirror:
         here = {record.id for record in self.project.images()}
         for record in records:
             if record.image not in here:
-                raise ProjectError(f"The image {record.image} of {record.id} was not sent.")
+                raise ProjectError(
+                    tr(
+                        "The image {image} of {name} was not sent.",
+                        image=record.image,
+                        name=record.id,
+                    )
+                )
             with open_picture(record.bits) as picture:
                 pixels = picture.read()
             if pixels.dtype != np.uint8 or pixels.ndim != 2:
-                raise ProjectError(f"The mask of {record.id} is no grey picture of 8 bits.")
+                raise ProjectError(
+                    tr("The mask of {name} is no grey picture of 8 bits.", name=record.id)
+                )
             bits: NDArray[np.uint8] = pixels.astype(np.uint8)
             # told from an object's first mask, but not of what: forms are not weighed up here
             before = f"before {record.id}" if record.is_correction else None
@@ -121,7 +131,13 @@ class Mirror:
         """
         sent = read_served(content, self._base)
         if sent.version != version:
-            raise CheckpointError(f"The weights sent are {sent.version}, not {version}.")
+            raise CheckpointError(
+                tr(
+                    "The weights sent are {sent}, not {version}.",
+                    sent=sent.version,
+                    version=version,
+                )
+            )
         self.project.save_weights(sent.tensors or {}, sent.info, sent.surfaces)
 
     def job(self, asked: RoundBody, device: str) -> TrainingJob:

@@ -134,8 +134,12 @@ class WeightsShelf:
         weights = read_served(content, self._base)
         if weights.version != version:
             raise CheckpointError(
-                f"The weights sent are version {weights.version}, not {version}: something was "
-                "lost or changed on the way. Send them again."
+                tr(
+                    "The weights sent are version {sent}, not {version}: something was lost or "
+                    "changed on the way. Send them again.",
+                    sent=weights.version,
+                    version=version,
+                )
             )
         return weights
 

@@ -2360,12 +2360,35 @@
         <translation>検出器を学習中です。終わるのを待つか、キャンセルしてください。</translation>
     </message>
     <message>
+        <source>The round could not be run: {error}</source>
+        <translation>ラウンドを実行できませんでした：{error}</translation>
+    </message>
+    <message>
+        <source>Your masks are kept as before.</source>
+        <translation>マスクはこれまでどおり保存されています。</translation>
+    </message>
+    <message>
+        <source>This project is being worked in with another model now, “{now}” instead of “{base}”, so rounds of fine-tuning rest here. Close it and open it again with that model to go on with them.</source>
+        <translation>このプロジェクトでは今、「{base}」ではなく別のモデル「{now}」で作業が行われているため、ここでは学習のラウンドを休止します。続けるには、いったん閉じて、そのモデルで開き直してください。</translation>
+    </message>
+    <message>
+        <source>Cancelled; the weights in use stay.</source>
+        <translation>中止しました。使用中の重みはそのままです。</translation>
+    </message>
+    <message>
         <source>The new weights could not be put in use: {error}</source>
         <translation>新しい重みを使い始められませんでした：{error}</translation>
     </message>
     <message>
         <source>Not taken over: {version} came into use meanwhile, and these weights were not judged against it. Learn again.</source>
         <translation>使いませんでした。その間に{version}が使われるようになり、この重みはそれと比べられていません。もう一度学習してください。</translation>
+    </message>
+    <message numerus="yes">
+        <source>Not started: {n:,} accepted masks are too few to learn from and to judge by. Accept {missing}, then learn again.</source>
+        <comment>Not started: 1 accepted mask is too few to learn from and to judge by. Accept {missing}, then learn again.</comment>
+        <translation>
+            <numerusform>開始しませんでした。確定済みマスクが{n:,}個では、学習と検証に足りません（{missing}）。マスクを確定してから、もう一度学習してください。</numerusform>
+        </translation>
     </message>
     <message>
         <source>There is nothing to accept yet: click on an object first.</source>
@@ -3093,6 +3116,10 @@
         <translation>手動の場合：{url}（{size}）をダウンロードし、{path}に置いてください（SHA-256：{sha256}）。</translation>
     </message>
     <message>
+        <source>There is no official model named “{name}”; there are {names}.</source>
+        <translation>「{name}」という公式モデルはありません。あるのは{names}です。</translation>
+    </message>
+    <message>
         <source>{device!r} is not a device; use auto, cpu, cuda, cuda:N or mps.</source>
         <translation>{device!r}というデバイスはありません。auto、cpu、cuda、cuda:N、mpsのいずれかを使ってください。</translation>
     </message>
@@ -3433,6 +3460,10 @@
     <message>
         <source>The log</source>
         <translation>ログ</translation>
+    </message>
+    <message>
+        <source>The mask {name} is of an image of {shape} px, not of one of {other} px.</source>
+        <translation>マスク{name}は{shape} pxの画像のもので、{other} pxの画像のものではありません。</translation>
     </message>
     <message>
         <source>{path} does not go on from byte {start} as it does elsewhere: two copies of the project have written to it, or one was repaired.</source>
@@ -3894,6 +3925,22 @@
         <translation>{shape}ピクセルの画像は、このサーバーが受け付ける大きさを超えています。</translation>
     </message>
     <message>
+        <source>The image sent is not {name}: something was lost. Send it again.</source>
+        <translation>送られた画像は{name}ではありません。途中で何かが失われました。もう一度送ってください。</translation>
+    </message>
+    <message>
+        <source>The image {image} of {name} was not sent.</source>
+        <translation>{name}の画像{image}が送られていません。</translation>
+    </message>
+    <message>
+        <source>The mask of {name} is no grey picture of 8 bits.</source>
+        <translation>{name}のマスクが8ビットのグレースケール画像ではありません。</translation>
+    </message>
+    <message>
+        <source>The weights sent are {sent}, not {version}.</source>
+        <translation>送られた重みは{sent}で、{version}ではありません。</translation>
+    </message>
+    <message>
         <source>The server met a fault of its own; its log says where.</source>
         <translation>サーバー自身に不具合が起きました。場所はサーバーのログにあります。</translation>
     </message>
@@ -4249,6 +4296,14 @@
         <translation>ランク{rank}のLoRAは、幅{width}の{layer}自体より多くの数値を持ちます。lora.rankを8などの小さな値にしてください。</translation>
     </message>
     <message>
+        <source>These weights do not fit: {name} has nothing to belong to.</source>
+        <translation>この重みは合いません。{name}の対応先がありません。</translation>
+    </message>
+    <message>
+        <source>These weights do not fit: {name} makes a delta of {shape}, {target} wants {wanted}.</source>
+        <translation>この重みは合いません。{name}の差分は{shape}ですが、{target}には{wanted}が必要です。</translation>
+    </message>
+    <message>
         <source>The model has no part “{part}”; its parts are {known}.</source>
         <translation>モデルに「{part}」という部分はありません。あるのは{known}です。</translation>
     </message>
@@ -4317,6 +4372,10 @@
         <translation>「{said}」の文字{character}はXMLに書けません。その名前を変えるか、COCOで書き出してください。</translation>
     </message>
     <message>
+        <source>The weights sent are version {sent}, not {version}: something was lost or changed on the way. Send them again.</source>
+        <translation>送られた重みはバージョン{sent}で、{version}ではありません。途中で失われたか変わりました。もう一度送ってください。</translation>
+    </message>
+    <message>
         <source>What was sent is a promptless head, and a server takes weights that answer clicks.</source>
         <translation>送られたのはプロンプト不要のヘッドです。サーバーが受け取るのはクリックに答える重みです。</translation>
     </message>
@@ -4327,6 +4386,18 @@
     <message>
         <source>How far from a stroke its line may be is more than 0 px, not {reach:g}.</source>
         <translation>ストロークから線までの距離は0 pxより大きくしてください。{reach:g}は使えません。</translation>
+    </message>
+    <message>
+        <source>A mask is an array of height × width pixels; this is none ({error}).</source>
+        <translation>マスクは高さ×幅ピクセルの配列ですが、これは違います（{error}）。</translation>
+    </message>
+    <message>
+        <source>A mask holds booleans or numbers, not {kind}.</source>
+        <translation>マスクの値は真偽値か数値です（{kind}は使えません）。</translation>
+    </message>
+    <message>
+        <source>A mask has two dimensions (height, width); this one has {count}.</source>
+        <translation>マスクは2次元（高さ、幅）ですが、これは{count}次元です。</translation>
     </message>
     <message>
         <source>The mask is {mask} pixels but the image is {image}; resize the mask to the image.</source>
@@ -4347,6 +4418,26 @@
     <message>
         <source>The box {box} has no area: draw it larger, or click a point.</source>
         <translation>枠{box}には面積がありません。もっと大きく描くか、点をクリックしてください。</translation>
+    </message>
+    <message>
+        <source>And {count} more.</source>
+        <translation>ほかに{count}件。</translation>
+    </message>
+    <message>
+        <source>Nothing of {count} can be taken.</source>
+        <translation>{count}件のどれも取り込めません。</translation>
+    </message>
+    <message>
+        <source>{name} is turned or mirrored by its tag (EXIF), and its masks fit both what is shown and the pixels as they are stored. Say what they were drawn on: --drawn-on shown, or --drawn-on stored.</source>
+        <translation>{name}はタグ（EXIF）で回転または反転されていて、マスクは表示どおりの画像にも、保存されたままの画素にも合います。どちらに描いたかを--drawn-on shownか--drawn-on storedで指定してください。</translation>
+    </message>
+    <message>
+        <source>The project’s log holds an entry that cannot be understood ({error!r}): {entry}. Was it edited by hand?</source>
+        <translation>プロジェクトのログに解釈できない項目があります（{error!r}）：{entry}。手作業で編集しましたか？</translation>
+    </message>
+    <message>
+        <source>{path} has chunks of {size:.1f} GB: write it in smaller ones.</source>
+        <translation>{path}のチャンクは{size:.1f} GBです。より小さいチャンクで書き出してください。</translation>
     </message>
 </context>
 </TS>

@@ -447,7 +447,7 @@ def test_too_few_masks_is_said_with_how_many_are_missing(session: Session) -> No
     session.accept()
     finished = session.fine_tune()
     assert not finished.promoted
-    assert "Accept about" in str(finished.report)
+    assert "Accept 7 more masks" in str(finished.report)
     # what is said to be missing is enough, and not before
     for _ in range(said := session.learner.missing().masks):
         assert session.learner.missing() is not None

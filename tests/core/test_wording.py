@@ -33,6 +33,24 @@ SAME_EVERYWHERE = re.compile(
     r"|LoRA|decoder and neck|whole model|napari-sam-tune demo",
     re.DOTALL,
 )
+ENGLISH = {
+    # what only the command line says: readers of formats but COCO's, which napari opens with us
+    *("commands", "starter", "demo.py", "core/batch", "core/cluster", "core/documents.py"),
+    *("core/evaluation", "core/exchange", "core/promptless/fit.py", "core/rounds/run.py"),
+    *("core/training", "formats/binary.py", "formats/cellpose.py", "formats/csv_list.py"),
+    *("formats/cvat_xml.py", "formats/exported_folder.py", "formats/folder.py"),
+    *("formats/geojson.py", "formats/label_images.py", "formats/labelme.py"),
+    *("formats/ome_zarr.py", "formats/palettes.py", "formats/plain_pickle.py"),
+    *("formats/registry.py", "formats/stack_folder.py", "formats/text_files.py"),
+    *("formats/voc.py", "formats/voc_painted.py", "formats/xml_files.py", "formats/yolo.py"),
+    # what is said to programs and their authors: calls from Python, and of the endpoint
+    *("core/answers/encoding.py", "core/answers/predictor.py", "core/geometry/placed_mask.py"),
+    *("core/models/network.py", "core/models/weights_file.py", "core/project/images.py"),
+    *("core/project/reviewing.py", "core/project/stacking.py", "core/prompts.py"),
+    *("core/rounds/runners.py", "core/scoring.py", "core/sharing/intake.py"),
+    *("core/storage/embeddings.py", "formats/weights/export.py", "service"),
+}
+"""Rooms and modules whose errors nobody meets in the dock; CONTRIBUTING.md says so."""
 NOT_SHOWN = {"setStyleSheet", "ThreadPoolExecutor", "Thread", "cast", "AttributeError"}
 """Calls whose texts nobody reads in the dock."""
 
@@ -86,6 +104,23 @@ def test_no_text_of_the_dock_goes_past_the_translation():
         if LOOKS_WRITTEN.match(literal.value) and not SAME_EVERYWHERE.fullmatch(literal.value)
     }
     assert not found, "write them as tr(…), see core/texts/wording.py"
+
+
+def test_errors_that_the_dock_can_show_are_translated():
+    names = {
+        n.name for n in _tree(PACKAGE / "core" / "errors.py").body if isinstance(n, ast.ClassDef)
+    }
+    found, excused = [], set()
+    for file in MODULES:
+        place = file.relative_to(PACKAGE)
+        rooms = {place.as_posix(), *(parent.as_posix() for parent in place.parents)} & ENGLISH
+        for node in ast.walk(_tree(file)):
+            is_ours = _callee(node).split(".")[-1] in names
+            if is_ours and node.args and isinstance(node.args[0], ast.Constant | ast.JoinedStr):
+                excused |= rooms
+                found += [] if rooms else [f"{place}:{node.lineno}"]
+    assert not found, "write them as tr(…), or say above why nobody meets them in the dock"
+    assert excused == ENGLISH, "what has no English error any more needs no excuse"
 
 
 @pytest.mark.parametrize("file", LANGUAGES, ids=lambda file: file.stem)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from napari_sam_tune.core.errors import SamTuneError
+from napari_sam_tune.core.texts.wording import join_sentences, tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -112,5 +113,6 @@ def _nothing(faults: list[tuple[SamTuneError, str]]) -> SamTuneError:
         return first if reason == str(first) else type(first)(reason)
     listed = " ".join(reason for _, reason in faults[:MOST_LISTED])
     beyond = len(faults) - MOST_LISTED
-    more = f" And {beyond} more." if beyond > 0 else ""
-    return SamTuneError(f"Nothing of {len(faults)} can be taken. {listed}{more}")
+    more = tr("And {count} more.", count=beyond) if beyond > 0 else ""
+    said = tr("Nothing of {count} can be taken.", count=len(faults))
+    return SamTuneError(join_sentences(said, listed, more))

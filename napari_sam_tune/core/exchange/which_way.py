@@ -25,6 +25,7 @@ from napari_sam_tune.core.exchange.left_out import IMAGE, LeftOut
 from napari_sam_tune.core.geometry.turning import UPRIGHT, turned
 from napari_sam_tune.core.images.files import to_rgb8
 from napari_sam_tune.core.images.opening import height_and_width
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -122,9 +123,12 @@ def decided(dataset: Dataset, every: Sequence[Fitted]) -> list[Way]:
             return found.ways[0]
         if on_stored is None:
             raise SamTuneError(
-                f"{found.name} is turned or mirrored by its tag (EXIF), and its masks fit both "
-                "what is shown and the pixels as they are stored. Say what they were drawn on: "
-                "--drawn-on shown, or --drawn-on stored."
+                tr(
+                    "{name} is turned or mirrored by its tag (EXIF), and its masks fit both what "
+                    "is shown and the pixels as they are stored. Say what they were drawn on: "
+                    "--drawn-on shown, or --drawn-on stored.",
+                    name=found.name,
+                )
             )
         return found.ways[on_stored]
 

@@ -30,12 +30,14 @@ def as_mask(mask: ArrayLike, shape: tuple[int, int] | None = None) -> Mask:
         array = np.asarray(mask)
     except (ValueError, TypeError) as error:
         raise MaskError(
-            f"A mask is an array of height × width pixels; this is none ({error})."
+            tr("A mask is an array of height × width pixels; this is none ({error}).", error=error)
         ) from error
     if array.dtype.kind not in "biuf":
-        raise MaskError(f"A mask holds booleans or numbers, not {array.dtype}.")
+        raise MaskError(tr("A mask holds booleans or numbers, not {kind}.", kind=array.dtype))
     if array.ndim != 2:
-        raise MaskError(f"A mask has two dimensions (height, width); this one has {array.ndim}.")
+        raise MaskError(
+            tr("A mask has two dimensions (height, width); this one has {count}.", count=array.ndim)
+        )
     if shape is not None:
         require_same_shape(array.shape, shape)
     return array if array.dtype == bool else array != 0

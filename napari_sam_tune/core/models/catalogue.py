@@ -199,6 +199,10 @@ def official(name: str) -> OfficialCheckpoint:
     """
     if name not in OFFICIAL:
         raise CheckpointError(
-            f"There is no official model named {name!r}; there are {', '.join(OFFICIAL)}."
+            tr(
+                "There is no official model named “{name}”; there are {names}.",
+                name=name,
+                names=", ".join(OFFICIAL),
+            )
         )
     return OFFICIAL[name]

@@ -231,7 +231,9 @@ def merged(tensors: Mapping[str, Tensor], base: Mapping[str, Tensor]) -> dict[st
         layer, part = found["layer"], found["name"]
         target, up = f"{layer}.weight", tensors.get(f"{layer}.lora_B.{part}")
         if up is None or target not in base:
-            raise CheckpointError(f"These weights do not fit: {name} has nothing to belong to.")
+            raise CheckpointError(
+                tr("These weights do not fit: {name} has nothing to belong to.", name=name)
+            )
         weight = plain.get(target, base[target]).detach().float().clone()
         rows = weight.shape[0] // 3
         start = _FUSED.index(part) * rows if part in _FUSED else 0
@@ -239,8 +241,14 @@ def merged(tensors: Mapping[str, Tensor], base: Mapping[str, Tensor]) -> dict[st
         delta = up.to(weight) @ down.to(weight)
         if delta.shape != weight[start:stop].shape:
             raise CheckpointError(
-                f"These weights do not fit: {name} makes a delta of {tuple(delta.shape)}, "
-                f"{target} wants {tuple(weight[start:stop].shape)}."
+                tr(
+                    "These weights do not fit: {name} makes a delta of {shape}, {target} wants "
+                    "{wanted}.",
+                    name=name,
+                    shape=tuple(delta.shape),
+                    target=target,
+                    wanted=tuple(weight[start:stop].shape),
+                )
             )
         weight[start:stop] += delta
         plain[target] = weight

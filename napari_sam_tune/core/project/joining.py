@@ -15,7 +15,7 @@ from napari_sam_tune.core.project.ledger import facts_of, turn_of
 from napari_sam_tune.core.storage.chained_log import ChainedLog
 from napari_sam_tune.core.storage.durable import flush_folder, pending_folder, publish_file, saving
 from napari_sam_tune.core.storage.own_files import open_own, read_own
-from napari_sam_tune.core.texts.wording import mark
+from napari_sam_tune.core.texts.wording import mark, tr
 
 if TYPE_CHECKING:
     import threading
@@ -145,8 +145,12 @@ class JoiningOfProject:
         record = Annotation.from_record(record_id, said, store)
         if record.shape != tuple(image.shape):
             raise ProjectError(
-                f"The annotation {record_id} is of an image of {record.shape} px, not of one of "
-                f"{tuple(image.shape)} px."
+                tr(
+                    "The mask {name} is of an image of {shape} px, not of one of {other} px.",
+                    name=record_id,
+                    shape=record.shape,
+                    other=tuple(image.shape),
+                )
             )
         record.check_bits(bits)
         if not store.write(record_id, bits, said, what="The mask"):

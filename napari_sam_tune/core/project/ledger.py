@@ -22,6 +22,7 @@ from napari_sam_tune.core.project.log_values import (
 from napari_sam_tune.core.project.naming import Naming
 from napari_sam_tune.core.project.review import Attribute, Reviews
 from napari_sam_tune.core.project.stacks import Stacks
+from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -196,8 +197,12 @@ class Ledger:
                 folded._apply(entry)
             except (KeyError, TypeError, ValueError) as error:
                 raise ProjectError(
-                    f"The project’s log holds an entry that cannot be understood ({error!r}): "
-                    f"{str(entry)[:300]}. Was it edited by hand?"
+                    tr(
+                        "The project’s log holds an entry that cannot be understood ({error!r}): "
+                        "{entry}. Was it edited by hand?",
+                        error=error,
+                        entry=str(entry)[:300],
+                    )
                 ) from error
         return folded
 

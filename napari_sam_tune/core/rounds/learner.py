@@ -25,7 +25,7 @@ from napari_sam_tune.core.rounds.plan import (
     what_is_missing,
 )
 from napari_sam_tune.core.rounds.report import Round, RoundReport, report_of
-from napari_sam_tune.core.texts.wording import heard, tr
+from napari_sam_tune.core.texts.wording import heard, join_sentences, tr
 from napari_sam_tune.core.training.job import Candidate, Progress, TrainingJob
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Learner:
         except Exception as error:
             # Whatever failed, a listener's bug included: the round is over and says so.
             if not self._idle.is_set():
-                self._end(self._failure(f"The round could not be run: {error}"))
+                self._end(self._failure(tr("The round could not be run: {error}", error=error)))
             if not isinstance(error, SamTuneError):
                 raise
         if not wait:
@@ -195,16 +195,19 @@ class Learner:
         self._project.refresh()
         now = self._project.base
         if now is not None and now.sha256 != self._base.sha256 and not self._is_other_base:
-            self.failed.emit(f"{self._say_other_base(now)} Your masks are kept as before.")
+            kept = tr("Your masks are kept as before.")
+            self.failed.emit(join_sentences(self._say_other_base(now), kept))
         self._is_other_base = now is not None and now.sha256 != self._base.sha256
         if self._idle.is_set():
             self._state.weights_version = self._project.current_version
 
     def _say_other_base(self, now: BaseRef) -> str:
-        return (
-            f"This project is being worked in with another model now, “{now.name}” instead of "
-            f"“{self._base.name}”, so rounds of fine-tuning rest here. Close it and open it again "
-            "with that model to go on with them."
+        return tr(
+            "This project is being worked in with another model now, “{now}” instead of “{base}”, "
+            "so rounds of fine-tuning rest here. Close it and open it again with that model to go "
+            "on with them.",
+            now=now.name,
+            base=self._base.name,
         )
 
     def rollback(self, version: str) -> None:
@@ -257,7 +260,7 @@ class Learner:
         elif isinstance(message, Candidate):
             self._end(self._judged(message))
         elif isinstance(message, RoundCancelled):
-            kept = self._kept(RoundReport("Cancelled; the weights in use stay."))
+            kept = self._kept(RoundReport(tr("Cancelled; the weights in use stay.")))
             self._end(replace(kept, cancelled=True))
         elif isinstance(message, RoundFailed):
             self._end(self._failure(heard(message.message), message.detail))
@@ -314,7 +317,11 @@ class Learner:
 
 def _not_started(plan: RoundPlan, missing: Missing) -> str:
     have = len(plan.train_ids) + len(plan.judge_ids)
-    return (
-        f"Not started: with {have} accepted mask{'' if have == 1 else 's'} there are too few to "
-        f"learn from and to judge by. Accept about {missing}, then fine-tune again."
+    return tr(
+        "Not started: {n:,} accepted masks are too few to learn from and to judge by. Accept "
+        "{missing}, then learn again.",
+        "Not started: 1 accepted mask is too few to learn from and to judge by. Accept {missing}, "
+        "then learn again.",
+        n=have,
+        missing=missing,
     )
