@@ -210,7 +210,7 @@ def _click(
     clicker = Clicker(
         truth_there, Robot(max_clicks=MOST_CLICKS), np.random.default_rng(0), {"proposing": 0.0}
     )
-    shown = session.open_object.mask
+    shown = session.open_object.placed
     if shown is not None:
         clicker.mask = shown
     clicker.run(session.propose, target)

@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_tune.core.evaluation.robot import Clicker, Robot
+from napari_sam_tune.core.evaluation.robot import Clicker, Robot, score_placed, side_by_side
 from napari_sam_tune.core.exchange.labelled_images import (
     LabelledImage,
     LabelledObject,
     true_objects,
 )
 from napari_sam_tune.core.images.opening import height_and_width, open_image
-from napari_sam_tune.core.scoring import iou, is_thin, score
+from napari_sam_tune.core.scoring import iou, is_thin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from napari_sam_tune.core.prompts import Mask
+    from napari_sam_tune.core.geometry.placed_mask import PlacedMask
     from napari_sam_tune.core.rounds.report import Round
     from napari_sam_tune.core.session.session import Session
 
@@ -218,7 +218,7 @@ def _label_image(
 
 def _accept_similar(
     session: Session, targets: Sequence[LabelledObject], robot: Robot, result: SequenceResult
-) -> Iterator[tuple[LabelledObject, Mask]]:
+) -> Iterator[tuple[LabelledObject, PlacedMask]]:
     """Ask for all like what was accepted; accept what is good enough, reject the rest."""
     learnt = session.state.learnt
     if learnt is None or not learnt.judged:
@@ -230,8 +230,8 @@ def _accept_similar(
     result.seconds["proposing"] += perf_counter() - began
     left = {target.number: target for target in targets}
     while (suggestion := session.open_object.suggestion) is not None:
-        mask = suggestion.full_mask
-        scored = [(score(mask, target.mask), number) for number, target in left.items()]
+        mask = suggestion.placed
+        scored = [(score_placed(mask, target.placed), number) for number, target in left.items()]
         best, number = max(scored, default=(0.0, 0))
         if best >= robot.target:
             session.accept()
@@ -242,20 +242,21 @@ def _accept_similar(
 
 
 def _found(
-    session: Session, pair: LabelledImage, target: LabelledObject, robot: Robot, mask: Mask
+    session: Session, pair: LabelledImage, target: LabelledObject, robot: Robot, mask: PlacedMask
 ) -> ObjectResult:
     """What an object took that was found by itself: one action, to say yes."""
+    shown, truth, _ = side_by_side(mask, target.placed)
     return replace(
         _blank_result(pair, target, mask, session.weights_version),
         actions=1,
         reached=True,
-        iou_at=(iou(mask, target.mask),) * robot.max_clicks,
-        score_at=(score(mask, target.mask),) * robot.max_clicks,
+        iou_at=(iou(shown, truth),) * robot.max_clicks,
+        score_at=(score_placed(mask, target.placed),) * robot.max_clicks,
     )
 
 
 def _blank_result(
-    pair: LabelledImage, target: LabelledObject, mask: Mask, version: str
+    pair: LabelledImage, target: LabelledObject, mask: PlacedMask, version: str
 ) -> ObjectResult:
     """What is known of an object before anything is counted.
 
@@ -271,15 +272,15 @@ def _blank_result(
         object=target.number,
         label=pair.label,
         group=pair.group,
-        area=int(np.count_nonzero(target.mask)),
-        thin=is_thin(target.mask),
+        area=target.placed.area,
+        thin=is_thin(target.placed.cropped),
         clicks=0,
         actions=0,
         reached=False,
         iou_at=(),
         score_at=(),
         weights_version=version,
-        painted_pixels=int(np.count_nonzero(mask != target.mask)),
+        painted_pixels=(mask ^ target.placed).area,
     )
 
 
@@ -292,14 +293,14 @@ def _label_object(
     seconds: dict[str, float],
 ) -> ObjectResult:
     """Click until content, accept the true mask (the person paints the rest), then measure on."""
-    clicker, version = Clicker(target.mask, robot, rng, seconds), session.weights_version
-    strokes = int(robot.strokes and clicker.draw(session.draw))
+    clicker, version = Clicker(target.placed, robot, rng, seconds), session.weights_version
+    strokes = int(robot.strokes and clicker.draw(session.draw_in_box))
     clicker.run(session.propose, robot.target)
     actions, reached = len(clicker.scores), clicker.scores[-1] >= robot.target
     last, current = clicker.mask, session.open_object
     if current.proposal is not None:
         version = current.proposal.weights_version
-    session.accept(mask=target.mask, label=pair.label)
+    session.accept(mask=target.placed, label=pair.label)
     clicker.run_on(session, current, max(LEVELS))
     return replace(
         _blank_result(pair, target, last, version),

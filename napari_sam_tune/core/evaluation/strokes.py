@@ -39,7 +39,8 @@ def centre_line(mask: Mask) -> Line:
 
     """
     y0, x0, y1, x1 = bounding_box(mask)
-    middle = skeletonize(mask[y0:y1, x0:x1])  # type: ignore[no-untyped-call]
+    cut = mask[y0:y1, x0:x1].copy()  # scikit-image takes nothing that may not be written
+    middle = skeletonize(cut)  # type: ignore[no-untyped-call]
     parts, _ = ndimage.label(middle, np.ones((3, 3)))
     largest = np.bincount(parts.ravel())[1:].argmax() + 1
     thin = parts == largest

@@ -88,6 +88,10 @@ class Proposing:
             ProjectError: no image is open.
 
         """
+        return self.draw_in_box(path, reach).draw()
+
+    def draw_in_box(self, path: Sequence[Point], reach: float = REACH) -> PlacedMask:
+        """Draw as `draw` does; returns the mask in its box."""
         (stroke,) = Prompt(strokes=(tuple(path),)).strokes
         image_id = self.objects.image_id
         self.answerer.apply_swap()
@@ -95,7 +99,8 @@ class Proposing:
         with self.learner.runner.stepping_aside():
             found = self.answerer.draw(image_id, stroke, reach)
         self.objects.draw(found, stroke)
-        return (self.open_object.placed or found).draw()
+        placed = self.open_object.placed
+        return found if placed is None else placed
 
     def paint(self, mask: ArrayLike | PlacedMask) -> None:
         """Take the mask as brush and eraser left it; the changes are locked.
