@@ -93,6 +93,16 @@ def test_a_click_speaks_for_what_is_like_its_place():
     )
 
 
+@pytest.mark.parametrize(("guide", "variance"), [(None, 1.0), (torch.zeros(1, 1, SIZE, SIZE), 1.5)])
+def test_a_click_is_followed_as_far_as_it_is_believed(guide, variance):
+    """Simple kriging with one observation: what it asks, by its share of all variance."""
+    logits = torch.zeros(1, 1, SIZE, SIZE)
+    coords = torch.tensor([[[200.5, 300.5]]])  # the middle of a cell
+    heeded = heed_clicks(logits, coords, torch.tensor([[1]]), SIDE, guide)
+    doubt = 0.5  # of a first click
+    assert float(heeded[0, 0, 150, 100]) == pytest.approx(SURE * variance / (variance + doubt))
+
+
 def test_clicks_on_one_spot_that_contradict_each_other_make_no_extremes():
     logits = torch.zeros(1, 1, SIZE, SIZE)
     coords = torch.tensor([[[256.0, 256.0], [258.0, 256.0]]])

@@ -127,11 +127,11 @@ def _kriged(
     covariance = doubt[:, None, None] * torch.eye(cells.shape[1]).to(apart)
     for variance, reach in structures:
         covariance = covariance + variance * _gaussian(apart, reach * size) * both
+    like_variance, like_reach = _LIKE_IT
     if guide is not None:
-        variance, reach = _LIKE_IT
         at = functional.grid_sample(guide.float(), places, align_corners=True)[:, :, 0]  # (N, C, T)
         alike = _gaussian(((at[..., :, None] - at[..., None, :]) ** 2).sum(1), 1.0)
-        covariance = covariance + variance * _gaussian(apart, reach * size) * alike * both
+        covariance = covariance + like_variance * _gaussian(apart, like_reach * size) * alike * both
     weights = torch.linalg.solve(covariance, lacking.float().transpose(1, 2))  # (N, T, K)
     field = torch.zeros_like(logits, dtype=torch.float32)
     for variance, reach in structures:
@@ -139,12 +139,11 @@ def _kriged(
         down = _gaussian((line - cells[..., 1:]) ** 2, reach * size)  # (N, T, h)
         field = field + variance * torch.einsum("ntk,nty,ntx->nkyx", weights, down, across)
     if guide is not None:
-        across = _gaussian((line - cells[..., :1]) ** 2, reach * size) * clicked[..., None]
-        down = _gaussian((line - cells[..., 1:]) ** 2, reach * size)
+        across = _gaussian((line - cells[..., :1]) ** 2, like_reach * size) * clicked[..., None]
+        down = _gaussian((line - cells[..., 1:]) ** 2, like_reach * size)
         unlike = (at[..., None, None] - guide.float()[:, :, None]) ** 2  # (N, C, T, h, h)
-        alike = _gaussian(unlike.sum(1), 1.0)
-        near = down[..., :, None] * across[..., None, :]
-        field = field + variance * torch.einsum("ntk,ntyx->nkyx", weights, near * alike)
+        like = down[..., :, None] * across[..., None, :] * _gaussian(unlike.sum(1), 1.0)
+        field = field + like_variance * torch.einsum("ntk,ntyx->nkyx", weights, like)
     return logits + field.to(logits.dtype)
 
 
