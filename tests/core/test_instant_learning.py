@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from contextlib import suppress
 
 import numpy as np
@@ -32,12 +33,14 @@ from napari_sam_tune.core.pixel_classifier.statistics import (
     BACKGROUND,
     SIZE,
     UNKNOWN,
+    MaskInCells,
     contribution_of,
     known_cells,
 )
 from napari_sam_tune.core.pixel_classifier.survey import Unread
 from napari_sam_tune.core.project.annotations import NewAnnotation
 from napari_sam_tune.core.scoring import iou, next_click
+from napari_sam_tune.core.storage.records import RecordStore
 from napari_sam_tune.core.suggestions.queue import SuggestionQueue
 from napari_sam_tune.core.suggestions.suggestion import Suggestion
 from napari_sam_tune.starter.materials import FAMILIES, make_sample
@@ -173,9 +176,10 @@ def test_only_what_was_looked_at_is_background(tmp_path, extractor):
         project, "a.png", image, mask, prompts=(Prompt([(230, 120), (500, 10)], [1, 0]),)
     )
     features = extractor.extract(np.repeat(image[..., None], 3, axis=2))
+    masks = [("pit", MaskInCells.of(annotation, features))]
     no = np.ones((10, 80), bool), (200, 400, 210, 480)
-    open_ended = known_cells(features, [annotation], is_done=False, rejected=[no]).labels
-    done = known_cells(features, [annotation], is_done=True).labels
+    open_ended = known_cells(features, masks, is_done=False, rejected=[no]).labels
+    done = known_cells(features, masks, is_done=True).labels
     assert open_ended.shape == (64, 128)
     assert open_ended[30, 57] == done[30, 57] == 1
     assert open_ended[22, 57] == BACKGROUND  # beside the mask
@@ -192,7 +196,8 @@ def test_an_object_smaller_than_a_cell_is_known(tmp_path, extractor):
     dot[301, 402] = True
     annotation = accept(project, "a.png", image, dot)
     features = extractor.extract(np.repeat(image[..., None], 3, axis=2))
-    labels = known_cells(features, [annotation], is_done=True).labels
+    masks = [("pit", MaskInCells.of(annotation, features))]
+    labels = known_cells(features, masks, is_done=True).labels
     assert labels[75, 100] == 1
     assert (labels == 1).sum() == 1
 
@@ -603,6 +608,34 @@ def test_nothing_is_found_before_enough_is_known(tmp_path, model):
         label_part(session, 0)
         with pytest.raises(SamTuneError, match="accept masks on 3 images first"):
             session.suggest("similar")
+
+
+def test_one_more_mask_does_not_read_those_before_again(tmp_path, model, monkeypatch):
+    read = Counter()
+    real = RecordStore.read
+    monkeypatch.setattr(RecordStore, "read", lambda s, i: (read.update([i]), real(s, i))[1])
+    with Session(Project.open(tmp_path / "p"), model, zoom=False) as session:
+        for number in range(3):
+            image, _ = part(number)
+            session.open_image(image, f"{number}.png")
+            for x in range(10, 250, 20):
+                mask = np.zeros(image.shape[:2], bool)
+                mask[40:52, x : x + 10] = True
+                session.propose(Prompt([(x + 5, 46)], [1]))
+                session.accept(mask, "pit")
+        session.undo()
+        session.propose(Prompt([(20, 20)], [1]))
+        masks = session.project.annotations()
+        assert max(read[mask.id] for mask in masks) <= 4
+        instant = session.answerer.instant
+        anew = InstantLearning(
+            session.project, open_cache(session.project), torch.device("cpu"), model.input_side
+        )
+        while not anew.is_up_to_date:
+            anew.follow()
+        assert anew.learnt.masks == instant.learnt.masks == 35
+        one, other = instant.snapshot(), anew.snapshot()
+        np.testing.assert_allclose(one.weights, other.weights, rtol=1e-4, atol=1e-7)
 
 
 def test_a_damaged_mask_keeps_no_other_from_counting(tmp_path, model):

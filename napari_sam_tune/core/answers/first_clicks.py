@@ -183,11 +183,13 @@ class FirstClicks:
             on_open_image: those of them on the open image.
 
         """
-        for gone in self._answered.keys() - set(living):
+        for gone in [name for name in self._answered if name not in living]:
             del self._answered[gone]
         for name in on_open_image:
+            if name in self._answered or not self._asked:
+                continue
             annotation = self._project.annotation(name)
-            if name not in self._answered and annotation.prompts:
+            if annotation.prompts:
                 answer = self._asked.get(annotation.prompts[0])
                 if answer is not None:
                     self._answered[name] = FirstClick.on(annotation, *answer, self._side)

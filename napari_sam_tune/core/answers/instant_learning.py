@@ -10,18 +10,17 @@ import logging
 from collections import OrderedDict
 from dataclasses import replace
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from napari_sam_tune.core.answers.encoding import is_large
 from napari_sam_tune.core.answers.first_clicks import MOST_CLICKS, FirstClicks
 from napari_sam_tune.core.answers.judging import Judging
-from napari_sam_tune.core.answers.known_images import Known, known_images
+from napari_sam_tune.core.answers.known_images import MasksInCells
+from napari_sam_tune.core.answers.learnt_scenes import LearntScenes
 from napari_sam_tune.core.answers.scenes import (
     Scene,
     SceneFeatures,
     ScenePrior,
-    in_scenes,
     level_of,
     scene_window,
     window_learnt_in,
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.encoding import OpenImage
     from napari_sam_tune.core.answers.first_clicks import FirstClick
-    from napari_sam_tune.core.answers.known_images import Refused
+    from napari_sam_tune.core.answers.known_images import Known, Refused
     from napari_sam_tune.core.answers.links import Prior, Refiner
     from napari_sam_tune.core.geometry.placed_mask import PlacedMask
     from napari_sam_tune.core.geometry.windows import Window
@@ -100,9 +99,9 @@ class InstantLearning:
         self.clicks = FirstClicks(project, side)
         self._classifier = PixelClassifier()
         self._side = side
-        self._known: dict[Scene, Known] = {}
+        self._known = LearntScenes(project, side)
+        self._in_cells = MasksInCells()  # of the open image
         self._moves_seen = set(project.class_moves())
-        self._unreadable: set[Scene] = set()
         self._contributions: OrderedDict[Scene, Contribution] = OrderedDict()
         self._features = SceneFeatures(project, cache, self.extractor)
         self._snapshot: Snapshot | None = None
@@ -132,6 +131,7 @@ class InstantLearning:
         """Have no image open."""
         self._features.forget()
         self._maps.clear()
+        self._in_cells.forget()
         self.clicks.forget_asked()
 
     # ------------------------------------------------------------- learning
@@ -144,22 +144,21 @@ class InstantLearning:
 
         """
         self._follow_classes()
-        changed, now = self._changed()
+        changed, now = self._known.changed(self._rejected())
         changed.sort(key=lambda scene: scene.image_id != self._features.open_id)
         for scene in changed[:_AT_ONCE]:
             if scene.image_id != self._features.open_id:  # what was just accepted is learnt at once
                 checkpoint()
             try:
-                self._replace(scene, self._known.get(scene), now.get(scene))
+                self._replace(scene, self._known[scene], now.get(scene))
             except SamTuneError as error:  # one damaged mask must not keep the others from counting
                 _log.warning("Nothing more is learnt from %s: %s", scene.name, error)
-                self._unreadable.add(scene)
+                self._known.give_up(scene)
             self._snapshot, self._is_settled = None, False
             self._maps.clear()
         if changed:
-            known = self._known.items()
-            here = [k.annotations for s, k in known if s.image_id == self._features.open_id]
-            self.clicks.follow(self._learnt_masks(), chain.from_iterable(here))
+            here = self._known.masks_on(self._features.open_id)
+            self.clicks.follow(self._known.masks, here)
 
     def _follow_classes(self) -> None:
         """Call classes in the sums as they are called now; nothing need be learnt anew for that."""
@@ -168,48 +167,37 @@ class InstantLearning:
             if key in self._moves_seen or old == new:
                 continue
             self._classifier.rename_class(old, new)
-            for scene, known in self._known.items():
-                self._known[scene] = known.renamed(old, new)
+            self._known.rename(old, new)
             for scene, contribution in self._contributions.items():
                 self._contributions[scene] = contribution.renamed(old, new)
             self._snapshot = None
             self._maps.clear()
         self._moves_seen = set(moves)
 
-    def _changed(self) -> tuple[list[Scene], dict[Scene, Known]]:
-        """Scenes of which something else is known than was learnt, and what is known of all."""
-        known = known_images(self._project, self._rejected())
-        now = in_scenes(known, self._project, self._side)
-        changed = [
-            scene
-            for scene in {**self._known, **now}
-            if self._known.get(scene) != now.get(scene) and scene not in self._unreadable
-        ]
-        return changed, now
-
     def _replace(self, scene: Scene, before: Known | None, now: Known | None) -> None:
         """Take out of the sums what was known of a scene, and put in what is known now."""
         record = self._project.image(scene.image_id)
         features = self._features.of(scene)
         if features is None:
-            self._unreadable.add(scene)
+            self._known.give_up(scene)
             return
         old, contribution = self._contributions.get(scene), None
+        kept = self._in_cells if scene.image_id == self._features.open_id else None
         if before is not None and old is None:
-            old = before.contribution(self._project, record, features, scene.window)
+            old = before.contribution(self._project, record, features, scene.window, kept)
         if now is not None:
-            contribution = now.contribution(self._project, record, features, scene.window)
+            contribution = now.contribution(self._project, record, features, scene.window, kept)
         # from here on nothing can fail
         if old is not None:
             self._classifier.subtract(scene.name, old)
             self._contributions.pop(scene, None)
-            del self._known[scene]
+            self._known.take(scene, None)
         if now is not None and contribution is not None:
             self._classifier.add(scene.name, contribution)
             self._contributions[scene] = contribution
             while len(self._contributions) > _KEPT:
                 self._contributions.popitem(last=False)
-            self._known[scene] = now
+            self._known.take(scene, now)
 
     # ------------------------------------------------------------ first clicks
 
@@ -218,7 +206,7 @@ class InstantLearning:
 
         See `FirstClicks.unanswered`.
         """
-        return self.clicks.unanswered(self._learnt_masks(), weights)
+        return self.clicks.unanswered(self._known.masks, weights)
 
     def note_answered(self, annotation: Annotation, proposal: Proposal, weights: str) -> None:
         """Take the model's own answer to the first click on an accepted object.
@@ -232,16 +220,15 @@ class InstantLearning:
         self.clicks.add(annotation, proposal, weights)
         self._is_settled = False
 
-    def _learnt_masks(self) -> list[str]:
-        names = (name for known in self._known.values() for name in known.annotations)
-        return list(dict.fromkeys(names))
-
     # -------------------------------------------------------------- settling
 
     @property
     def is_up_to_date(self) -> bool:
         """Whether all that was accepted so far has been learnt."""
-        return self._moves_seen == set(self._project.class_moves()) and not self._changed()[0]
+        return (
+            self._moves_seen == set(self._project.class_moves())
+            and not self._known.changed(self._rejected())[0]
+        )
 
     @property
     def is_settled(self) -> bool:
@@ -269,7 +256,7 @@ class InstantLearning:
             if not self._has_enough_clicks():
                 return
             self._fewest_clicks = 0
-            masks = len(self._learnt_masks())
+            masks = len(self._known.masks)
             scenes = {click: self._scene_of(click) for click in self.clicks}
             self._judging = Judging(
                 masks, self._classifier, self._features, scenes, self._mixture, refiners
@@ -286,7 +273,7 @@ class InstantLearning:
         wanted = self._fewest_clicks
         if len(self.clicks) < wanted and self.is_up_to_date:
             # nobody waits for those on objects that were deleted since
-            wanted = min(wanted, self.clicks.there_are(self._learnt_masks()) // 2)
+            wanted = min(wanted, self.clicks.there_are(self._known.masks) // 2)
         return len(self.clicks) >= wanted
 
     def _scene_of(self, click: FirstClick) -> Scene:
@@ -307,7 +294,7 @@ class InstantLearning:
     @property
     def learnt(self) -> Learnt:
         """The same, with the masks and images that are learnt from now."""
-        masks, images = len(self._learnt_masks()), self._classifier.images
+        masks, images = len(self._known.masks), self._classifier.images
         return replace(self._judged, masks=masks, images=images)
 
     def prior(self, prompt: Prompt) -> Prior | None:
@@ -362,7 +349,7 @@ class InstantLearning:
         if self._snapshot is None:
             classes = tuple(self._classifier.classes)
             solution = self._classifier.solve(classes)
-            images = frozenset(scene.image_id for scene in self._known)
+            images = self._known.images
             self._snapshot = Snapshot(solution, classes, self._classifier.calibration, images)
         return self._snapshot
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from napari_sam_tune.core.answers.zoom import lies_in
 from napari_sam_tune.core.geometry.placed_mask import PlacedMask
-from napari_sam_tune.core.pixel_classifier.statistics import contribution_of, known_cells
+from napari_sam_tune.core.pixel_classifier.statistics import (
+    MaskInCells,
+    contribution_of,
+    known_cells,
+)
 from napari_sam_tune.core.prompts import Prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from napari_sam_tune.core.geometry.windows import BoundingBox, Shape, Window
     from napari_sam_tune.core.pixel_classifier.features import PixelFeatures
@@ -19,6 +24,9 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import ImageRecord, Project
     from napari_sam_tune.core.prompts import Mask
+
+_MOST_IN_CELLS: Final = 2000
+"""Masks of the open image, some 600 bytes each; of more the oldest are read again."""
 
 
 class Refused(Protocol):
@@ -68,6 +76,7 @@ class Known:
         record: ImageRecord,
         features: PixelFeatures,
         window: Window | None = None,
+        kept: MasksInCells | None = None,
     ) -> Contribution:
         """Return what it says of the image's pixels, by the classes of then.
 
@@ -76,33 +85,69 @@ class Known:
             record: of the image.
             features: of it, or of the window.
             window: what of a large image is meant; None: all of it.
+            kept: masks of this image that need not be read again.
 
         Raises:
             ProjectError: a mask is damaged.
 
         """
-        annotations = [replace(project.annotation(i), label=label) for i, label in self.masks]
-        aside = [project.annotation(name) for name in self.set_aside]
+        kept = kept or MasksInCells()
+        known = [(label, kept.of(i, project, features, window)) for i, label in self.masks]
+        aside = [kept.of(i, project, features, window) for i in self.set_aside]
         rejected = [(one.mask, one.bbox) for one in self.rejected]
-        unknown = [(one.cropped_mask, one.bbox) for one in aside]
-        known: Sequence[Annotation | _Part] = annotations
         name = record.content_hash
         if window is not None:
-            known = [p for p in (_Part.of(a, window) for a in annotations) if p is not None]
             rejected = list(_within(rejected, record.shape, window))
-            unknown = list(_within(unknown, record.shape, window))
             name = f"{name} {window}"
         cells = known_cells(
-            features, known, is_done=self.is_done, rejected=rejected, unknown=unknown
+            features,
+            [(label, mask) for label, mask in known if mask is not None],
+            is_done=self.is_done,
+            rejected=rejected,
+            unknown=[mask for mask in aside if mask is not None],
         )
         return contribution_of(features, cells, name)
+
+
+class MasksInCells:
+    """Accepted masks of an image on its coarse grid, each read and drawn once.
+
+    An image's masks are learnt anew at every accept on it, so that one more must not cost as much
+    as all before.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, Window | None], MaskInCells | None] = OrderedDict()
+
+    def of(
+        self, annotation_id: str, project: Project, features: PixelFeatures, window: Window | None
+    ) -> MaskInCells | None:
+        """Return a mask; None where nothing of it is in the window.
+
+        Raises:
+            ProjectError: it is damaged.
+
+        """
+        name = annotation_id, window
+        if name not in self._kept:
+            annotation = project.annotation(annotation_id)
+            part = annotation if window is None else _Part.of(annotation, window)
+            self._kept[name] = None if part is None else MaskInCells.of(part, features)
+        self._kept.move_to_end(name)
+        mask = self._kept[name]
+        while len(self._kept) > _MOST_IN_CELLS:
+            self._kept.popitem(last=False)
+        return mask
+
+    def forget(self) -> None:
+        """Keep none: another image comes."""
+        self._kept.clear()
 
 
 @dataclass(frozen=True, eq=False)
 class _Part:
     """What of an accepted mask lies in a window, as if that were the image."""
 
-    label: str
     bbox: BoundingBox
     cropped_mask: Mask
     prompts: tuple[Prompt, ...]
@@ -122,7 +167,7 @@ class _Part:
             if lies_in(window, (x, y))
         ]
         prompts = (Prompt([p for p, _ in clicks], [s for _, s in clicks]),) if clicks else ()
-        return cls(annotation.label, mask.bbox, mask.cropped, prompts)
+        return cls(mask.bbox, mask.cropped, prompts)
 
 
 def _within(

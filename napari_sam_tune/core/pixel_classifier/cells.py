@@ -18,7 +18,20 @@ def coverage(
     cell_size: tuple[float, float],
     cells: tuple[int, int],
 ) -> NDArray[np.float32]:
-    """Return the share of each cell, (rows, columns), that a mask covers; exact.
+    """Return the share of each cell, (rows, columns), that a mask covers; see below."""
+    out = np.zeros(cells, np.float32)
+    part, share = coverage_in_part(mask, box, cell_size, cells)
+    out[part] = share
+    return out
+
+
+def coverage_in_part(
+    mask: Mask,
+    box: tuple[int, int, int, int],
+    cell_size: tuple[float, float],
+    cells: tuple[int, int],
+) -> tuple[tuple[slice, slice], NDArray[np.float32]]:
+    """Return the rows and columns of cells that a mask touches, and the share it covers; exact.
 
     Args:
         mask: (h, w) bool, cut to its box.
@@ -27,7 +40,6 @@ def coverage(
         cells: rows and columns of the grid.
 
     """
-    out = np.zeros(cells, np.float32)
     sums = np.asarray(mask, np.float64)
     window = []
     for axis in (0, 1):
@@ -43,5 +55,5 @@ def coverage(
         part = np.expand_dims(np.clip(edges - below, 0, 1), 1 - axis)
         at = up_to.take(below, axis) * (1 - part) + up_to.take(above, axis) * part
         sums = np.diff(at, axis=axis)
-    out[window[0], window[1]] = sums / (cell_size[0] * cell_size[1])
-    return out
+    share = (sums / (cell_size[0] * cell_size[1])).astype(np.float32)
+    return (window[0], window[1]), share

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from napari_sam_tune.core.pixel_classifier.cells import coverage
+from napari_sam_tune.core.pixel_classifier.cells import coverage_in_part
 from napari_sam_tune.core.pixel_classifier.features import CHANNELS
 
 if TYPE_CHECKING:
@@ -44,13 +44,8 @@ _SAMPLE: Final = 150
 """Cells of objects, and as many of the background, that are kept of an image to calibrate by."""
 
 
-class LabelledMask(Protocol):
+class PromptedMask(Protocol):
     """An accepted mask, as far as it is learnt from."""
-
-    @property
-    def label(self) -> str:
-        """Its class."""
-        ...
 
     @property
     def bbox(self) -> BoundingBox:
@@ -69,6 +64,41 @@ class LabelledMask(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
+class MaskInCells:
+    """What an accepted mask says of the cells of an image; small, whatever the mask's size in px.
+
+    Attributes:
+        covered: the part of the grid that it touches.
+        share: float32, of that part, what of each cell it covers.
+        refused: (row, column) of the cells that were clicked as not its own.
+
+    """
+
+    covered: tuple[slice, slice]
+    share: NDArray[np.float32]
+    refused: tuple[tuple[int, int], ...] = ()
+
+    @classmethod
+    def of(cls, annotation: PromptedMask, features: PixelFeatures) -> MaskInCells:
+        """Return what a mask says.
+
+        Args:
+            annotation: the mask.
+            features: of its image; says where the cells are.
+
+        """
+        height, width = features.cell_size
+        prompt = annotation.prompts[-1] if annotation.prompts else None
+        clicks = () if prompt is None else zip(prompt.points, prompt.labels, strict=True)
+        cells = [
+            (int((y + 0.5) / height), int((x + 0.5) / width)) for (x, y), sign in clicks if not sign
+        ]
+        rows, columns = features.cells
+        refused = tuple((r, c) for r, c in cells if r < rows and c < columns)
+        return cls(*covered_part(annotation.cropped_mask, annotation.bbox, features), refused)
+
+
+@dataclass(frozen=True, eq=False)
 class KnownCells:
     """Which cells of an image are known to be what.
 
@@ -84,76 +114,78 @@ class KnownCells:
 
 def known_cells(
     features: PixelFeatures,
-    annotations: Sequence[LabelledMask],
+    masks: Sequence[tuple[str, MaskInCells]],
     *,
     is_done: bool,
     rejected: Iterable[tuple[Mask, BoundingBox]] = (),
-    unknown: Iterable[tuple[Mask, BoundingBox]] = (),
+    unknown: Iterable[MaskInCells] = (),
 ) -> KnownCells:
     """Tell what is known of an image's cells.
 
     Args:
         features: of the image; says where its cells are.
-        annotations: its accepted masks.
+        masks: its accepted masks, each with its class.
         is_done: nothing else on it is an object; else only what lies around the masks, was clicked
             as not theirs, or was proposed and rejected is known not to be one.
         rejected: masks, each cut to its box.
-        unknown: likewise; nothing is known of what they cover and no accepted mask does.
+        unknown: nothing is known of what they cover and no accepted mask does.
 
     """
-    labels, classes = _cells_of_masks(features, annotations, is_done=is_done, rejected=rejected)
-    for mask, box in unknown:
-        covered = coverage(mask, box, features.cell_size, features.cells) > 0
-        labels[covered & (labels == BACKGROUND)] = UNKNOWN
+    labels, classes = _cells_of_masks(features, masks, is_done=is_done, rejected=rejected)
+    for mask in unknown:
+        under = labels[mask.covered]
+        under[(mask.share > 0) & (under == BACKGROUND)] = UNKNOWN
     return KnownCells(labels, classes)
 
 
 def _cells_of_masks(
     features: PixelFeatures,
-    annotations: Sequence[LabelledMask],
+    masks: Sequence[tuple[str, MaskInCells]],
     *,
     is_done: bool,
     rejected: Iterable[tuple[Mask, BoundingBox]],
 ) -> tuple[NDArray[np.int16], tuple[str, ...]]:
     """Return what accepted and rejected masks say; see `known_cells`."""
-    classes = tuple(sorted({annotation.label for annotation in annotations}))
-    shape = features.cells
-    grid = features.cell_size, shape
-    most = np.zeros(shape, np.float32)
-    labels = np.full(shape, UNKNOWN, np.int16)
-    for annotation in annotations:
-        own = _covered(annotation.cropped_mask, annotation.bbox, *grid)
-        more = own > most
-        most = np.where(more, own, most)
-        labels[more & (own >= _COVERED)] = 1 + classes.index(annotation.label)
+    classes = tuple(sorted({label for label, _ in masks}))
+    most = np.zeros(features.cells, np.float32)
+    labels = np.full(features.cells, UNKNOWN, np.int16)
+    for label, mask in masks:
+        more = mask.share > most[mask.covered]
+        most[mask.covered][more] = mask.share[more]
+        labels[mask.covered][more & (mask.share >= _COVERED)] = 1 + classes.index(label)
     outside = most == 0
     if is_done:
         labels[outside] = BACKGROUND
         return labels, classes
-    if len(annotations):
+    if masks:
         distance = ndimage.distance_transform_edt(outside)
         labels[outside & (distance >= _RING[0]) & (distance <= _RING[1])] = BACKGROUND
-    for mask, box in rejected:
-        labels[outside & (_covered(mask, box, *grid) >= _COVERED)] = BACKGROUND
-    for annotation in annotations:
-        prompt = annotation.prompts[-1] if annotation.prompts else None
-        for (x, y), sign in (
-            () if prompt is None else zip(prompt.points, prompt.labels, strict=True)
-        ):
-            height, width = features.cell_size
-            row, column = int((y + 0.5) / height), int((x + 0.5) / width)
-            inside = row < shape[0] and column < shape[1]
-            if sign == 0 and inside and outside[row, column]:
-                labels[row, column] = BACKGROUND
+    for crop, box in rejected:
+        covered, share = covered_part(crop, box, features)
+        labels[covered][outside[covered] & (share >= _COVERED)] = BACKGROUND
+    for _, mask in masks:
+        for cell in mask.refused:
+            if outside[cell]:
+                labels[cell] = BACKGROUND
     return labels, classes
 
 
-def _covered(
-    mask: Mask, box: BoundingBox, cell_size: tuple[float, float], cells: tuple[int, int]
-) -> NDArray[np.float32]:
-    """Share of each cell that a mask covers; one smaller than a cell covers one whole."""
-    own = coverage(mask, box, cell_size, cells)
-    return own / own.max() if 0 < own.max() < _COVERED else own
+def covered_part(
+    mask: Mask, box: BoundingBox, features: PixelFeatures
+) -> tuple[tuple[slice, slice], NDArray[np.float32]]:
+    """Return the cells that a mask touches and what of each it covers.
+
+    One that is smaller than a cell covers one whole.
+
+    Args:
+        mask: (h, w) bool, cut to its box.
+        box: (y0, x0, y1, x1) in px of the image.
+        features: of the image.
+
+    """
+    part, own = coverage_in_part(mask, box, features.cell_size, features.cells)
+    most = own.max(initial=0.0)
+    return part, own / most if 0 < most < _COVERED else own
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,6 +26,7 @@ from napari_sam_tune.core.errors import ImageError, ProjectError
 from napari_sam_tune.core.geometry.windows import grown, hull, iou, moved, shape_of
 from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.images.rgb_source import rgb_source
+from napari_sam_tune.core.recall.contrast import SPARE, ContrastOf
 from napari_sam_tune.core.recall.grey import HeldGrey, grey_source, scaled
 from napari_sam_tune.core.recall.recalled import CAP, Recalled
 from napari_sam_tune.core.recall.registration import shift_between
@@ -144,6 +145,7 @@ class Recall:
         self._around_bytes = 0
         self._open: ImageRecord | None = None
         self._grey: Grey | None = None  # the open image
+        self._contrast: ContrastOf | None = None  # of it
         self._unread: LargeImage | None = None  # the open image, until it is looked for
         self._known: list[_Known] = []
         self._twins: dict[str, _Twin | None] = {}  # by annotation, once looked for
@@ -166,6 +168,7 @@ class Recall:
         self.forget()
         source = rgb_source(image)
         self._open, self._grey = record, grey_source(source)
+        self._contrast = ContrastOf(self._grey, SPARE)
         if isinstance(source, LargeImage):
             self._unread = source
         else:
@@ -203,7 +206,7 @@ class Recall:
 
     def forget(self) -> None:
         """Have no image open: nothing is recalled until the next `look`."""
-        self._open = self._grey = self._unread = None
+        self._open = self._grey = self._contrast = self._unread = None
         self._known, self._twins, self._averages = [], {}, {}
 
     @property
@@ -264,7 +267,7 @@ class Recall:
     def _around_mask(self, annotation: Annotation, grey: Grey) -> Surroundings | None:
         if annotation.id not in self._around:
             try:
-                self._around[annotation.id] = Surroundings.of(annotation, grey)
+                self._around[annotation.id] = Surroundings.of(annotation, ContrastOf(grey))
             except (ProjectError, ImageError) as error:
                 _log.warning("A mask is not recalled: %s", error)
                 return None
@@ -328,9 +331,9 @@ class Recall:
 
     def _found_again(self, known: _Known) -> _Twin | None:
         """Look for an object near where it should be."""
-        if self._grey is None:
+        if self._contrast is None:
             return None
-        found = known.surroundings.found_on(self._grey, known.shift, known.slack, known.objects)
+        found = known.surroundings.found_on(self._contrast, known.shift, known.slack, known.objects)
         if found is None:
             return None
         try:

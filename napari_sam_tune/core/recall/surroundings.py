@@ -11,10 +11,8 @@ from scipy import ndimage
 from napari_sam_tune.core.geometry.windows import area, clipped, grown, moved, shape_of
 from napari_sam_tune.core.recall.grey import scaled
 from napari_sam_tune.core.recall.registration import (
-    MARGIN,
     best_place,
     correlation,
-    local_contrast,
     next_best_places,
 )
 
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.geometry.windows import Window
     from napari_sam_tune.core.project.annotations import Annotation
-    from napari_sam_tune.core.recall.grey import Grey
+    from napari_sam_tune.core.recall.contrast import ContrastOf
 
     Floats = NDArray[np.float32]
     Shift = tuple[int, int]
@@ -61,15 +59,15 @@ class Patch:
     scale: float
 
     @classmethod
-    def of(cls, grey: Grey, window: Window, scale: float) -> Patch:
+    def of(cls, image: ContrastOf, window: Window, scale: float) -> Patch:
         """Cut a window out of an image."""
-        return cls(_contrast_in(grey, window, scale).astype(np.float16), window, scale)
+        return cls(image.part(window, scale).astype(np.float16), window, scale)
 
-    def place_on(self, grey: Grey, rough: Shift, slack: int) -> tuple[float, Shift, Floats]:
+    def place_on(self, image: ContrastOf, rough: Shift, slack: int) -> tuple[float, Shift, Floats]:
         """Find it on another image.
 
         Args:
-            grey: the image.
+            image: the image.
             rough: (rows, columns) px from its own image to that one, about.
             slack: px by which that may be wrong.
 
@@ -79,10 +77,10 @@ class Patch:
 
         """
         wanted = moved(self.window, rough)
-        if area(clipped(wanted, grey.shape)) < area(wanted) / 2:
+        if area(clipped(wanted, image.shape)) < area(wanted) / 2:
             return -1.0, rough, np.zeros(self.contrast.shape, np.float32)
-        window = clipped(grown(wanted, slack), grey.shape)
-        field = _contrast_in(grey, window, self.scale)
+        window = clipped(grown(wanted, slack), image.shape)
+        field = image.part(window, self.scale)
         score, (row, column), there = best_place(self.contrast.astype(np.float32), field)
         down = window[0] + round(row / self.scale) - self.window[0]
         right = window[1] + round(column / self.scale) - self.window[1]
@@ -107,7 +105,7 @@ class Surroundings:
     seen: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, annotation: Annotation, grey: Grey) -> Surroundings:
+    def of(cls, annotation: Annotation, image: ContrastOf) -> Surroundings:
         """Cut out what surrounds a mask in its image.
 
         Raises:
@@ -116,20 +114,20 @@ class Surroundings:
         """
         box, mask = annotation.bbox, annotation.cropped_mask
         room = max(_AROUND[0], round(_AROUND[1] * max(shape_of(box))))
-        window = clipped(grown(box, room), grey.shape)
+        window = clipped(grown(box, room), image.shape)
         scale = min(1.0, _PATCH / max(shape_of(window)))
         detail = None
         if scale < 1:
             places = np.argwhere(mask)
             middle = places[np.abs(places - places.mean(axis=0)).sum(axis=1).argmin()]
             y, x = (int(i) for i in middle + box[:2])
-            near = clipped(grown((y, x, y, x), _PATCH // 2), grey.shape)
-            detail = Patch.of(grey, near, 1.0)
+            near = clipped(grown((y, x, y, x), _PATCH // 2), image.shape)
+            detail = Patch.of(image, near, 1.0)
         y0, x0, y1, x1 = moved(box, (-window[0], -window[1]))
         drawn = np.zeros(shape_of(window), np.float32)
         drawn[y0:y1, x0:x1] = mask
         seen = ndimage.binary_dilation(scaled(drawn, scale) > 0, iterations=_RIM)
-        return cls(box, Patch.of(grey, window, scale), detail, seen)
+        return cls(box, Patch.of(image, window, scale), detail, seen)
 
     @property
     def nbytes(self) -> int:
@@ -138,12 +136,12 @@ class Surroundings:
         return self.seen.nbytes + sum(p.contrast.nbytes for p in patches if p is not None)
 
     def found_on(
-        self, grey: Grey, rough: Shift, slack: int, objects: Iterable[Window]
+        self, image: ContrastOf, rough: Shift, slack: int, objects: Iterable[Window]
     ) -> tuple[float, Shift] | None:
         """Find the object on another image.
 
         Args:
-            grey: the image.
+            image: the image.
             rough: (rows, columns) px from its own image to that one, about.
             slack: px by which that may be wrong.
             objects: boxes around objects on that image, about; others may well look the same.
@@ -152,49 +150,37 @@ class Surroundings:
             How well it fits, up to 1, and the shift; None where it is not there.
 
         """
-        around, shift, there = self.patch.place_on(grey, rough, slack)
+        around, shift, there = self.patch.place_on(image, rough, slack)
         if around < _SAME_PLACE:
             return None
         if self.detail is not None:
-            exact, fine, _ = self.detail.place_on(grey, shift, round(1 / self.patch.scale) + 1)
+            exact, fine, _ = self.detail.place_on(image, shift, round(1 / self.patch.scale) + 1)
             shift = fine if exact >= _SAME_PLACE else shift
         # regular parts are alike everywhere: the object itself must be there too, and not its like
         score = self._likeness(there)
         if score < _SAME_PLACE:
             return None
-        return (score, shift) if self._is_distinct(score, grey, shift, objects) else None
+        return (score, shift) if self._is_distinct(score, image, shift, objects) else None
 
     def _likeness(self, there: Floats) -> float:
         """Return the correlation of the object with what lies there, (h, w)."""
         return correlation(self.patch.contrast[self.seen].astype(np.float32), there[self.seen])
 
     def _is_distinct(
-        self, score: float, grey: Grey, shift: Shift, objects: Iterable[Window]
+        self, score: float, image: ContrastOf, shift: Shift, objects: Iterable[Window]
     ) -> bool:
         """Whether the object fits much better here than where no object is."""
         scale, here = self.patch.scale, moved(self.patch.window, shift)
-        top, left, *_ = window = clipped(grown(here, round(_PATCH / scale)), grey.shape)
+        top, left, *_ = window = clipped(grown(here, round(_PATCH / scale)), image.shape)
         y0, x0, y1, x1 = moved(self.box, (-self.patch.window[0], -self.patch.window[1]))
         # where the patch's corner would be, were the object to touch a box
         taken = np.array([moved(self.box, shift), *objects]) - (top, left, top, left)
         corners = (taken - (y1, x1, y0, x0)) * scale
         elsewhere = next_best_places(
             self.patch.contrast.astype(np.float32),
-            _contrast_in(grey, window, scale),
+            image.part(window, scale),
             but=corners.round().astype(int).tolist(),
             count=_ELSEWHERE,
         )
         best = max((self._likeness(there) for there in elsewhere), default=-1.0)
         return 1 - score <= _DISTINCT * (1 - best)
-
-
-def _contrast_in(grey: Grey, window: Window, scale: float) -> Floats:
-    """Return the local contrast in a window of an image at a scale, as if all of it were seen."""
-    margin = int(np.ceil(MARGIN / scale))
-    seen = clipped(grown(window, margin), grey.shape)
-    contrast = local_contrast(grey.part(seen, scale))
-    top, left = round((window[0] - seen[0]) * scale), round((window[1] - seen[1]) * scale)
-    height, width = (max(1, round(side * scale)) for side in shape_of(window))
-    cut = contrast[top : top + height, left : left + width]
-    # the seen part and the window were rounded each by itself
-    return np.pad(cut, ((0, height - cut.shape[0]), (0, width - cut.shape[1])), mode="edge")
