@@ -43,6 +43,19 @@ def test_a_round_starts_by_itself_after_as_many_masks_as_were_asked_for(make_des
     assert len(rounds) == 1
 
 
+def test_a_click_does_not_draw_the_list_of_layers_anew(desk, blobs):
+    desk.open(blobs.folder)
+    told = []
+    model = desk.viewer.window._qt_viewer.layers.model().sourceModel()
+    model.dataChanged.connect(lambda _, __, roles: told.append(roles))
+    x, y, _ = blobs.discs[0]
+    desk.propose((x, y))
+    desk.hand.press(Qt.Key.Key_Q)
+    assert all(told), "napari draws all rows for a change without a role; thumbnails have theirs"
+    desk.layers.proposal.visible = False
+    assert told
+
+
 def test_what_was_learnt_is_drawn_over_masks_and_comes_back(make_desk, blobs):
     desk = make_desk()
     desk.viewer.window._qt_window.resize(1366, 768)

@@ -50,6 +50,12 @@ _NAMES = {
     "selected": mark("selected"),
 }
 """Of the layers, by role."""
+_OFTEN = {
+    *("_extent_augmented", "colormap", "edge_width", "face_color", "features", "highlight"),
+    *("selected_label", "set_data", "size", "symbol"),
+}
+"""What changes at every click and is told to nobody who listens to a layer as a whole. That is
+napari's list of layers, which shows nothing of it, and draws all its rows anew for each."""
 
 
 class LabellingLayers(MasksOnCanvas):
@@ -183,6 +189,8 @@ class LabellingLayers(MasksOnCanvas):
         self._put(role, layer)
         with not_selected(self.viewer):
             self.viewer.layers.append(layer)
+        for name in _OFTEN & layer.events.emitters.keys():
+            layer.events[name].disconnect(layer.events)
         self._own[role] = layer
 
     # ------------------------------------------------------------ coordinates
