@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam_tune.ui.views.learnt_chart import LearntChart
 from napari_sam_tune.ui.views.look import READABLE, contrast
 from napari_sam_tune.ui.views.style import OneLine, Text
 
@@ -75,6 +76,8 @@ def _faults(root: QWidget, widget: QWidget, names: Collection[str], is_narrow: b
             found.append(f"{said} is too low")
     elif isinstance(widget, QCheckBox) and widget.width() < widget.sizeHint().width():
         found.append(f"{said} is cut")
+    if isinstance(widget, LearntChart) and widget.height() < widget.heightForWidth(widget.width()):
+        found.append(f"{said} is too low for what it draws")
     cut = (t for t in _cut_texts(widget) if not any(name[:20] in t for name in names))
     found += [f"{text!r} is cut" for text in cut]
     return found

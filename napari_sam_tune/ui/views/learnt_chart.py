@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from qtpy.QtCore import QPointF, QRectF, QSize, Qt
+from qtpy.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _ON_DARK: Final = "#56b4e9", "#e69f00"
 _ON_LIGHT: Final = "#0072b2", "#d55e00"
 """With learning, model alone. By Okabe and Ito (2008), told apart by all kinds of colour vision."""
-_HEIGHT: Final = 104
+_PLOT: Final = 58
+"""Height of what is drawn, at least."""
 _INDENT: Final = 5
 """Of the dock's texts."""
 _CAPTION: Final = mark("score of a first click, its image left out")
@@ -48,7 +49,9 @@ class LearntChart(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.points: tuple[LearntPoint, ...] = ()
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
         self.setToolTip(
             tr(
                 "Mean over the accepted objects, of 1; each answered without what its own image "
@@ -60,7 +63,27 @@ class LearntChart(QWidget):
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return a height that the dock can spare."""
-        return QSize(200, _HEIGHT)
+        return QSize(200, self.heightForWidth(200))
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
+        """Return a height in which nothing is cut: the caption may take two lines."""
+        metrics = QFontMetrics(self._font())
+        plot = max(_PLOT, 2 * metrics.height() + 8)  # three ticks apart from each other
+        return round(self._above(width, metrics) + plot + metrics.height() + 4)
+
+    def _font(self) -> QFont:
+        font = QFont(self.font())
+        font.setPointSizeF(max(font.pointSizeF() - 1, 7.0))
+        return font
+
+    def _above(self, width: int, metrics: QFontMetrics) -> float:
+        """Return the height of the caption and of what keeps it from the plot."""
+        return self._caption(width, metrics).height() + 0.75 * metrics.height()
+
+    @staticmethod
+    def _caption(width: int, metrics: QFontMetrics) -> QRect:
+        room = QRect(_INDENT, 0, max(1, width - 2 * _INDENT), 1000)
+        return metrics.boundingRect(room, int(Qt.TextFlag.TextWordWrap), tr(_CAPTION))
 
     def show_points(self, points: tuple[LearntPoint, ...]) -> None:
         """Draw these, fewest masks first."""
@@ -74,8 +97,7 @@ class LearntChart(QWidget):
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        font = QFont(self.font())
-        font.setPointSizeF(max(font.pointSizeF() - 1, 7.0))
+        font = self._font()
         painter.setFont(font)
         metrics = QFontMetrics(font)
         last = self.points[-1]
@@ -84,12 +106,9 @@ class LearntChart(QWidget):
         names = _names(last, of_learnt, of_alone)
         right = max(metrics.horizontalAdvance(name) for name, _, _ in names) + 12
         left = _INDENT + metrics.horizontalAdvance(".5") + 5
-        plot = QRectF(
-            left,
-            1.75 * metrics.height(),
-            self.width() - left - right,
-            self.height() - 2.75 * metrics.height() - 4,
-        )
+        above = self._above(self.width(), metrics)
+        height = self.height() - above - metrics.height() - 4
+        plot = QRectF(left, above, self.width() - left - right, height)
         self._draw_axes(painter, plot, metrics, ink)
         first, span = self.points[0].masks, last.masks - self.points[0].masks
 
@@ -110,7 +129,8 @@ class LearntChart(QWidget):
         faint.setAlpha(45)
         quiet.setAlpha(170)
         painter.setPen(quiet)
-        painter.drawText(QPointF(_INDENT, metrics.ascent()), tr(_CAPTION))
+        caption = self._caption(self.width(), metrics)
+        painter.drawText(caption, int(Qt.TextFlag.TextWordWrap), tr(_CAPTION))
         half = metrics.height() / 2
         for tick in _TICKS:
             y = plot.bottom() - plot.height() * tick
