@@ -4017,6 +4017,10 @@
         <translation>{entry}の指すファイル{name}は{folder}の中にありません。名前はそのフォルダーからの相対パスで、“..”を含まないようにしてください。</translation>
     </message>
     <message>
+        <source>{entry} names a file whose name, of {count} characters, is longer than the disk can hold: {name}…</source>
+        <translation>{entry}の指すファイルの名前は{count}文字で、ディスクに保存できる長さを超えています：{name}…</translation>
+    </message>
+    <message>
         <source>{entry} names the file {name}, which is not there, and {folder} has {count} of that name: {listed}. Give the folder of one of them.</source>
         <translation>{entry}の指すファイル{name}がありません。{folder}には同じ名前のファイルが{count}個あります：{listed}。そのうち1つのフォルダーを指定してください。</translation>
     </message>

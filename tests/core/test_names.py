@@ -405,3 +405,22 @@ def test_segmentation_masks_of_cvat_have_the_classes_of_their_labelmap(
     (tmp_path / "SegmentationClass" / "a.png").unlink()
     with pytest.raises(MaskError, match="of which of the 2 classes"):
         checked(format_named("voc").read(Location(path=tmp_path)))
+
+
+@pytest.mark.parametrize("field", ["image", "mask"])
+def test_a_name_too_long_for_the_disk_is_said_and_one_of_windows_found(
+    tmp_path: Path, field: str
+) -> None:
+    deep = [f"{letter * 90}" for letter in "abcd"]
+    save(tmp_path / "images" / "short.png")
+    save(tmp_path.joinpath("images", *deep, "x.png"))
+    save(tmp_path / "mask.png", np.tile(np.uint8([0, 255]), (SHAPE[0], SHAPE[1]))[:, : SHAPE[1]])
+    row = {"image": "short.png", "mask": "mask.png", "class": "pore"}
+    long = row | {field: "a" * 5000}
+    windows = row | {"image": "\\".join([*deep, "x.png"])}
+    lines = [",".join(row), *(",".join(one.values()) for one in (long, windows))]
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    dataset = format_named("csv").read(Location(tmp_path / "list.csv", tmp_path / "images"))
+    images = [*checked_images(dataset, ImportOptions())]
+    assert [image.path.name for image in images] == ["x.png"]
+    assert "longer than the disk can hold" in str(dataset.left_out.reasons)

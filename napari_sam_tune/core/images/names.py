@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from errno import ENAMETOOLONG
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -82,7 +83,7 @@ def place_of(folder: Path, parts: Iterable[str]) -> Path:
     place = folder
     for part in parts:
         there = place / part
-        if not there.exists() and place.is_dir():
+        if not _is_there(there) and place.is_dir():
             alike = (entry for entry in place.iterdir() if composed(entry.name) == composed(part))
             there = next(alike, there)
         place = there
@@ -98,7 +99,8 @@ def inside(folder: Path, name: object, entry: str) -> Path:
         entry: what names it, for the error.
 
     Raises:
-        SamTuneError: not a name, an absolute one, or one that climbs out of the folder.
+        SamTuneError: not a name, an absolute one, one that climbs out of the folder, or one that is
+            too long.
 
     """
     if not isinstance(name, str) or not name.strip() or "\0" in name:
@@ -117,7 +119,35 @@ def inside(folder: Path, name: object, entry: str) -> Path:
             )
         )
     literal = folder / name
-    return literal if literal.exists() else place_of(folder, either.parts)
+    if _is_there(literal):
+        return literal
+    _refuse_too_long(folder / either, name, entry)
+    return place_of(folder, either.parts)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether something is there, whatever the name; `Path.exists` raises where it is too long."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def _refuse_too_long(path: Path, name: str, entry: str) -> None:
+    """Refuse a name that the disk cannot hold, before somebody asks for a file of it."""
+    try:
+        path.lstat()
+    except ValueError:
+        return  # such as half a character, which no file has either
+    except OSError as error:
+        if error.errno != ENAMETOOLONG:
+            return
+        raise SamTuneError(
+            tr(
+                "{entry} names a file whose name, of {count} characters, is longer than the disk "
+                "can hold: {name}…",
+                entry=entry,
+                count=len(name),
+                name=repr(name[:40]),
+            )
+        ) from error
 
 
 def paired(names: Iterable[str], files: Mapping[str, Found]) -> dict[str, Found]:
@@ -184,8 +214,8 @@ class NamedFiles:
             The file; a path without a file where the name is inside the folder and there is none.
 
         Raises:
-            SamTuneError: not a name; or it leads out of the folder, and no file there has it, or
-                several have.
+            SamTuneError: not a name, or one that is too long; or it leads out of the folder, and no
+                file there has it, or several have.
 
         """
         parts = parts_of(name) if isinstance(name, str) and "\0" not in name else ()
@@ -195,7 +225,7 @@ class NamedFiles:
             )
         start = self.folder if beside is None else beside
         literal = self._inside(start, (name,))
-        if literal is not None and (self.folder / literal).is_file():
+        if literal is not None and os.path.isfile(self.folder / literal):  # noqa: PTH113  as above
             return NamedFile(self.folder / literal)
         there = self._inside(start, parts)
         if there is not None and (path := self._files.get(composed(there))) is not None:
@@ -226,6 +256,7 @@ class NamedFiles:
                     folder=self.folder,
                 )
             )
+        _refuse_too_long(self.folder / there, name, entry)
         return NamedFile(self.folder / there)
 
     def _inside(self, start: Path, parts: tuple[str, ...]) -> str | None:
