@@ -23,6 +23,7 @@ from napari_sam_tune.core.images.names import (
     only,
     own_name,
     place_of,
+    refuse_too_long,
     stems,
 )
 from napari_sam_tune.formats.drawn import drawn
@@ -222,6 +223,7 @@ def _part(base: Path, name: object, where: str) -> Path:
     """Return the place of a part; Roboflow writes `../train/images` for `train/images`."""
     if isinstance(name, str) and _climbs(name):
         if (there := _led_back(base, name)) is not None:
+            refuse_too_long(there, name, where)
             return there
         below = name.replace("\\", "/").removeprefix("../")
         name = name if _climbs(below) else below

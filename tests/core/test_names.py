@@ -424,3 +424,21 @@ def test_a_name_too_long_for_the_disk_is_said_and_one_of_windows_found(
     images = [*checked_images(dataset, ImportOptions())]
     assert [image.path.name for image in images] == ["x.png"]
     assert "longer than the disk can hold" in str(dataset.left_out.reasons)
+
+
+@pytest.mark.parametrize("said", ["path: {}\ntrain: x", "train: {}", "train: ../{}.txt"])
+def test_a_part_of_yolo_too_long_for_the_disk_is_said(tmp_path: Path, said: str) -> None:
+    (tmp_path / "data.yaml").write_text(said.format("a" * 5000) + "\nnames: [a]")
+    with pytest.raises(SamTuneError, match="longer than the disk can hold"):
+        format_named("yolo").read(Location(tmp_path / "data.yaml"))
+
+
+def test_an_image_on_record_where_no_disk_can_hold_it_is_not_there(tmp_path: Path) -> None:
+    project = Project.open(tmp_path / "p")
+    file = tmp_path / ("a" * 5000)
+    project.add_image("a.png", shape=SHAPE, content_hash="0" * 64, path=file)
+    with pytest.raises(SamTuneError):
+        project.read_image("a.png")
+    real = save(tmp_path / "a.png")
+    project.add_image("a.png", shape=SHAPE, content_hash="0" * 64, path=real)
+    assert project.image("a.png").path == "../a.png"

@@ -121,7 +121,7 @@ def inside(folder: Path, name: object, entry: str) -> Path:
     literal = folder / name
     if _is_there(literal):
         return literal
-    _refuse_too_long(folder / either, name, entry)
+    refuse_too_long(folder / either, name, entry)
     return place_of(folder, either.parts)
 
 
@@ -130,8 +130,18 @@ def _is_there(path: Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110
 
 
-def _refuse_too_long(path: Path, name: str, entry: str) -> None:
-    """Refuse a name that the disk cannot hold, before somebody asks for a file of it."""
+def refuse_too_long(path: Path, name: str, entry: str) -> None:
+    """Refuse a name that the disk cannot hold, before somebody asks for a file of it.
+
+    Args:
+        path: where the file should be.
+        name: as it was read.
+        entry: what names it, for the error.
+
+    Raises:
+        SamTuneError: no file can be there.
+
+    """
     try:
         path.lstat()
     except ValueError:
@@ -256,7 +266,7 @@ class NamedFiles:
                     folder=self.folder,
                 )
             )
-        _refuse_too_long(self.folder / there, name, entry)
+        refuse_too_long(self.folder / there, name, entry)
         return NamedFile(self.folder / there)
 
     def _inside(self, start: Path, parts: tuple[str, ...]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from errno import ENAMETOOLONG
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -75,12 +76,16 @@ def files_by_content(files: list[Path], lost: list[ImageRecord]) -> dict[str, li
 def is_there(file: Path) -> bool:
     """Tell whether there is an image's file, or its `.zarr`.
 
-    What lies in a folder that may not be read is not there.
+    What lies in a folder that may not be read is not there, nor what no disk can hold.
     """
     try:
         return file.is_file() or is_zarr(file)
     except PermissionError:
         return False
+    except OSError as error:
+        if error.errno == ENAMETOOLONG:
+            return False
+        raise
 
 
 def name_of(record: ImageRecord) -> str:
