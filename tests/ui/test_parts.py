@@ -20,9 +20,10 @@ from napari_sam_tune.core.config import GateConfig
 from napari_sam_tune.core.errors import ImageError, StorageError
 from napari_sam_tune.core.geometry.placed_mask import PlacedMask
 from napari_sam_tune.core.pixel_classifier.learnt import Learnt
-from napari_sam_tune.core.prompts import Prompt
+from napari_sam_tune.core.prompts import Prompt, Proposal
 from napari_sam_tune.core.rounds.gate import Change, Verdict
 from napari_sam_tune.core.rounds.report import Round, RoundReport
+from napari_sam_tune.core.session.open_object import OpenObject
 from napari_sam_tune.ui.canvas.keys import DEFAULT_KEYS, HELD, KEY_TITLES, KeyMap
 from napari_sam_tune.ui.canvas.layers import LabellingLayers
 from napari_sam_tune.ui.canvas.painted import AcceptedObject
@@ -33,6 +34,7 @@ from napari_sam_tune.ui.queue import folder_queue, image_layers, viewer_queue
 from napari_sam_tune.ui.views.helping import HelpingRow, verdict
 from napari_sam_tune.ui.views.learning import duration
 from napari_sam_tune.ui.work import round_words
+from napari_sam_tune.ui.work.object_words import headline
 
 
 @pytest.fixture
@@ -293,3 +295,21 @@ def test_a_gain_that_was_shown_stays_or_is_said_to_be_gone():
     assert said.startswith("New weights are not clearly better yet")
     worse = replace(refused, report=report(0.70, 0.66))
     assert "not better yet" in round_words.outcome(worse, "version 1", gate)
+
+
+def test_who_clicks_and_clicks_is_told_of_the_stroke():
+    mask = PlacedMask.of(np.eye(8, dtype=bool))
+
+    def say(clicks, sure, moved_from=None):
+        prompt = Prompt(points=[(n, n) for n in range(clicks)], labels=[1] * clicks)
+        logits = np.zeros((1, 4, 4), np.float32)
+        proposal = Proposal(
+            mask, sure, ((mask, sure),), prompt, logits, "base", moved_from=moved_from
+        )
+        keys = {"stroke": "⇧W", "done": "K"}
+        return headline(OpenObject(prompt, proposal), None, "a.png", "click", keys)
+
+    hint = "Press ⇧W and draw along it."
+    assert [hint in say(clicks, 0.2) for clicks in (1, 2, 3)] == [False, False, True]
+    assert hint not in say(3, 0.9)
+    assert [hint in say(clicks, 0.9, moved_from=mask) for clicks in (2, 3)] == [False, True]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _MANY_CLICKS: Final = 3
 """On one object: it may be a crack, for which there is a better tool."""
+_UNSURE: Final = 0.5
+"""Of a mask after so many clicks, below which it is named as well."""
 _BEGIN = {
     "click": mark("Click on a defect, or draw a box around it."),
     "stroke": mark("Draw along a crack, or around a defect."),
@@ -62,16 +64,14 @@ def headline(
         return tr("Asking the model…")
     if current.proposal.moved_from is not None:
         said = tr("Corrected by your clicks: go on, or accept it.")
-        if current.strokes or current.prompt is None or len(current.prompt.points) < _MANY_CLICKS:
-            return said
-        stroke = tr("Long and thin? Press {key} and draw along it.", key=keys["stroke"])
-        return join_sentences(said, stroke)
+        return join_sentences(said, _other_tool(current, keys))
     if current.proposal.is_recalled:
         return _recalled(current.proposal, project)
     said = tr("Proposed, {sure:.0%} sure", sure=min(max(current.proposal.iou, 0.0), 1.0))
     guess, count = current.proposal.chosen + 1, len(current.proposal.candidates)
     if count < 2:
-        return said
+        other = _other_tool(current, keys) if current.proposal.iou < _UNSURE else ""
+        return f"{said} · {other}" if other else said
     which = tr("guess {guess} of {count}", guess=guess, count=count)
     return f"{said} · {which}"
 
@@ -81,6 +81,13 @@ def not_ready(*, is_shown: bool) -> str:
     if not is_shown:
         return tr(READING)
     return tr("Preparing the image; you can click already.")
+
+
+def _other_tool(current: OpenObject, keys: Mapping[str, str]) -> str:
+    """Name the tool for cracks where clicks have not done it so far; else ""."""
+    if current.strokes or current.prompt is None or len(current.prompt.points) < _MANY_CLICKS:
+        return ""
+    return tr("Long and thin? Press {key} and draw along it.", key=keys["stroke"])
 
 
 def _recalled(proposal: Proposal, project: Project) -> str:
