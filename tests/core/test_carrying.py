@@ -6,19 +6,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import tifffile
 from scipy import ndimage
 from smaller import starters_at
 
 from napari_sam_tune import Predictor, Project, Session
 from napari_sam_tune.core.errors import MaskError, ProjectError
+from napari_sam_tune.core.geometry.placed_mask import PlacedMask
+from napari_sam_tune.core.images import large_image
 from napari_sam_tune.core.images.axes import axes_of_labels
+from napari_sam_tune.core.images.large_image import LargeImage
+from napari_sam_tune.core.images.planes import stack_of_file
 from napari_sam_tune.core.project.annotations import NewAnnotation
+from napari_sam_tune.core.project.stack_files import stack_of
 from napari_sam_tune.core.project.stacks import IN_A_RUN, Stack
 from napari_sam_tune.core.scoring import iou
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from napari_sam_tune.core.geometry.windows import Window
 
 SHAPE, PLANES = (96, 128), 9
 GONE_FROM = 7
@@ -174,3 +182,49 @@ def test_an_image_by_itself_is_carried_nowhere(tmp_path: Path, predictor: Predic
     assert session.to_redo(alone.id) == ()
     with pytest.raises(ProjectError, match="no plane of a stack"):
         session.carry_on(alone.id)
+
+
+def test_of_large_planes_nothing_is_read_but_windows(
+    tmp_path: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = open_session(tmp_path / "held", predictor)
+    wanted = {s.image_id: s.suggestion.placed for s in held.carry_on(accept_by_hand(held, 4))}
+    planes = np.full((PLANES, 1500, 2000), 120, np.uint8)
+    for plane in range(PLANES):
+        planes[plane, 700 : 700 + SHAPE[0], 900 : 900 + SHAPE[1]] = held.project.read_image(
+            name(plane)
+        )
+    file = tmp_path / "s.tif"
+    tifffile.imwrite(file, planes, tile=(256, 256), metadata={"axes": "ZYX"})
+    monkeypatch.setattr(large_image, "LARGE_PIXELS", 1_000_000)
+    stack = stack_of_file(file)
+    assert stack is not None
+    project = Project.open(tmp_path / "large")
+    images = stack.images()
+    for image in images:
+        project.register(image.open(), image.name, path=image.path, plane=image.plane, group="s")
+    project.set_stack(stack_of(stack, "s"))
+    shape, start = planes.shape[1:], images[4].name
+    away = (700, 900, 700 + SHAPE[0], 900 + SHAPE[1])
+    mask = PlacedMask.in_window(truth(4), away, shape)
+    session = Session(project, predictor, source="robot")
+    accepted = project.add(NewAnnotation(start, mask, "pore"))
+    read: list[int] = []
+    read_window = LargeImage.rgb
+
+    def counted(self: LargeImage, window: Window, side: int | None = None) -> np.ndarray:
+        pixels = read_window(self, window, side)
+        read.append(pixels.size // 3)
+        return pixels
+
+    monkeypatch.setattr(LargeImage, "rgb", counted)
+    monkeypatch.setattr(LargeImage, "whole", lambda _: pytest.fail("a plane is read whole"))
+    steps = session.carry_on(accepted.id)
+    assert len(steps) == PLANES - 1
+    by_name = {image.name: plane for plane, image in enumerate(images)}
+    for step in steps:
+        here = step.suggestion.placed.within(away)
+        plane = by_name[step.image_id]
+        assert iou(here.draw(), wanted[name(plane)].draw()) > 0.85
+        assert iou(here.draw(), truth(plane)) > 0.7
+    assert max(read) < planes[0].size / 2

@@ -21,7 +21,7 @@ from napari_sam_tune.core.answers.likely_class import LikelyClasses
 from napari_sam_tune.core.answers.look_again import LookAgain
 from napari_sam_tune.core.answers.stroke import encloses, inside, snap
 from napari_sam_tune.core.errors import ImageError, PromptError, SamTuneError, StorageError
-from napari_sam_tune.core.images.files import content_hash, spatial_shape, to_rgb8
+from napari_sam_tune.core.images.files import content_hash, spatial_shape
 from napari_sam_tune.core.images.rgb_source import RgbSource, glance, rgb_source
 from napari_sam_tune.core.models.base import BASE_VERSION
 from napari_sam_tune.core.pixel_classifier.history import LearntHistory
@@ -259,13 +259,15 @@ class Answerer:
             raise PromptError(tr("The model found nothing within the loop: click on the object."))
         return mask
 
-    def carry(self, image: NDArray[Any], record: ImageRecord, expected: Recalled) -> Proposal:
+    def carry(
+        self, image: NDArray[Any] | RgbSource, record: ImageRecord, expected: Recalled
+    ) -> Proposal:
         """Ask about an object of one plane in another; the open image stays open.
 
         The plane's embedding comes from the cache, or goes there as far as there is room.
 
         Args:
-            image: the other plane's pixels.
+            image: the other plane's pixels, or what their windows are read by.
             record: of it.
             expected: where the object should be there, and how it should look.
 
@@ -273,10 +275,11 @@ class Answerer:
             ImageError: not an image.
 
         """
-        rgb = to_rgb8(image)
+        source = rgb_source(image)
+        rgb = glance(source)  # all of what is held
         key = self.predictor.weights.encoder_key_for(rgb)
         embedding = self.embeddings.get(key, record.content_hash)
-        with self.predictor.aside(rgb, embedding):
+        with self.predictor.aside(source, embedding):
             proposal = self.chain.carry(expected, self.instant.prior_on(rgb, record))
             is_known = embedding is not None or self.predictor.opened.is_large
             made = None if is_known else self.predictor.view.embedding

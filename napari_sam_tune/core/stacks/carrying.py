@@ -25,8 +25,9 @@ from napari_sam_tune.core.geometry.windows import (
     shape_of,
     whole,
 )
+from napari_sam_tune.core.images.rgb_source import rgb_source
 from napari_sam_tune.core.project.stacks import is_by_hand
-from napari_sam_tune.core.recall.grey import grey_of
+from napari_sam_tune.core.recall.grey import grey_source
 from napari_sam_tune.core.stacks.following import Follower
 from napari_sam_tune.core.stacks.looks import drawn_in
 from napari_sam_tune.core.stacks.sureness import GONE, has_become_unsure
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.answers.answerer import Answerer
     from napari_sam_tune.core.answers.encoding import Encoder
     from napari_sam_tune.core.geometry.windows import Window
+    from napari_sam_tune.core.images.large_image import LargeImage
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import ImageRecord, Project
     from napari_sam_tune.core.prompts import Proposal
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.stacks.following import Found
 
     Floats = NDArray[np.float32]
-    Pixels = NDArray[np.generic]
+    Pixels = NDArray[np.generic] | LargeImage
     ReadPlane = Callable[[str], tuple[Pixels, ImageRecord]]
 
 Direction = Literal[1, -1]
@@ -95,8 +97,8 @@ class Carrying:
     Args:
         project: whose masks.
         answerer: the model.
-        read: returns a plane's pixels and record, registering it where it is new; None: planes
-            must be registered.
+        read: returns a plane's pixels, or what they are read by where they are many, and its
+            record, registering it where it is new; None: planes must be registered.
 
     Attributes:
         read: the same.
@@ -108,7 +110,7 @@ class Carrying:
         self.read = read or self._read_registered
 
     def _read_registered(self, image_id: str) -> tuple[Pixels, ImageRecord]:
-        return self._project.read_image(image_id), self._project.image(image_id)
+        return self._project.open_image(image_id), self._project.image(image_id)
 
     # ---------------------------------------------------------------- carrying
 
@@ -256,7 +258,8 @@ class Run:
         if self._follower is None:
             self._follower = self._begin()
         pixels, record = self._read(image_id)
-        found = self._follower.step(grey_of(pixels), partial(self._ask, pixels, record))
+        grey = grey_source(rgb_source(pixels))
+        found = self._follower.step(grey, partial(self._ask, pixels, record))
         if found is None or (self._stops and found.sureness < GONE):
             self.ended = "vanished"
             return None
@@ -277,7 +280,7 @@ class Run:
         start = self._start
         pixels, record = self._read(start.image_id)
         return Follower(
-            grey_of(pixels),
+            grey_source(rgb_source(pixels)),
             start.cropped_mask,
             start.bbox,
             start.id,

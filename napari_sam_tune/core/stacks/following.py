@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.geometry.windows import Window
     from napari_sam_tune.core.prompts import Mask
+    from napari_sam_tune.core.recall.grey import Grey
     from napari_sam_tune.core.stacks.motion import Moved
 
     Floats = NDArray[np.float32]
@@ -95,7 +96,7 @@ class Follower:
     """Follows an object in one direction.
 
     Args:
-        grey: (H, W) float32 from 0 to 255, the plane where it is known.
+        grey: the plane where it is known.
         mask: (h, w) bool, inside `box`.
         box: (y0, x0, y1, x1) in px.
         name: of the accepted mask it starts from.
@@ -105,7 +106,7 @@ class Follower:
     """
 
     def __init__(
-        self, grey: Floats, mask: Mask, box: Window, name: str, label: str, ask: Ask
+        self, grey: Grey, mask: Mask, box: Window, name: str, label: str, ask: Ask
     ) -> None:
         self._grey, self._mask, self._box = grey, mask, box
         self._name, self._label = name, label
@@ -127,17 +128,17 @@ class Follower:
         said = ask(Recalled((name,), window, expected, 1.0, label)).logits
         self._model_offset = np.float32(self._shape.along(_clear(said), UNMOVED, window))
 
-    def _remember(self, grey: Floats) -> None:
+    def _remember(self, grey: Grey) -> None:
         look = Look.of(grey, self._mask, self._box)
         if look is not None:
             first, rest = self._looks[:1], self._looks[1:]
             self._looks = [*first, *rest[-(_REMEMBERED - 2) :], look]
 
-    def step(self, grey: Floats, ask: Ask) -> Found | None:
+    def step(self, grey: Grey, ask: Ask) -> Found | None:
         """Find the object in the next plane, and go on from there.
 
         Args:
-            grey: (H, W) float32, that plane.
+            grey: that plane.
             ask: returns what a model makes of what is expected there.
 
         Returns:
@@ -168,7 +169,7 @@ class Follower:
         self._remember(grey)
         return Found(mask, box, sure, _parts(mask))
 
-    def _pose_by_looks(self, there: Moved, grey: Floats, window: Window) -> Numbers:
+    def _pose_by_looks(self, there: Moved, grey: Grey, window: Window) -> Numbers:
         """Return the pose by where the surroundings moved, how it changed before, and its looks."""
         goes_on = self._pose + _GOES_ON * self._change
         likely = goes_on.copy()
@@ -176,7 +177,7 @@ class Follower:
         evidence = self._alike(grey, window) - self._offset
         return self._shape.fit(evidence, window, [likely, goes_on], likely, _DOUBT) - self._bias
 
-    def _alike(self, grey: Floats, window: Window) -> Numbers:
+    def _alike(self, grey: Grey, window: Window) -> Numbers:
         """Return how much each px of a window looks like the object: (h, w) logits."""
         if not self._looks:
             return np.zeros((window[2] - window[0], window[3] - window[1]))
@@ -189,7 +190,7 @@ class Follower:
         logits: Floats = np.clip(distance / softness, -_MOST, _MOST).astype(np.float32)
         return logits
 
-    def _seen(self, mask: Mask, box: Window, grey: Floats) -> float:
+    def _seen(self, mask: Mask, box: Window, grey: Grey) -> float:
         """Return how far a mask looks like the object and what surrounds it does not, 0 to 1."""
         if not self._looks:
             return 1.0

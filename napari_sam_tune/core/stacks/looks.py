@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.geometry.windows import Window
     from napari_sam_tune.core.prompts import Mask
+    from napari_sam_tune.core.recall.grey import Grey
 
     Floats = NDArray[np.float32]
 
@@ -48,11 +49,11 @@ class Look:
     spread: NDArray[np.float64]
 
     @classmethod
-    def of(cls, grey: Floats, mask: Mask, box: Window) -> Look | None:
+    def of(cls, grey: Grey, mask: Mask, box: Window) -> Look | None:
         """Learn how an object looks; None where nothing surrounds it.
 
         Args:
-            grey: (H, W), the plane.
+            grey: the plane.
             mask: (h, w) bool, inside `box`.
             box: (y0, x0, y1, x1) in px.
 
@@ -72,12 +73,12 @@ class Look:
         return cls(*means, (centred * weights[:, None]).T @ centred)
 
 
-def likeness(looks: list[Look], grey: Floats, window: Window) -> Floats:
+def likeness(looks: list[Look], grey: Grey, window: Window) -> Floats:
     """Return how much each pixel of a window looks like the object: (h, w) float32 logits.
 
     Args:
         looks: of the planes where the object is known; they count alike.
-        grey: (H, W), the plane asked about.
+        grey: the plane asked about.
         window: which part of it.
 
     """
@@ -92,11 +93,11 @@ def likeness(looks: list[Look], grey: Floats, window: Window) -> Floats:
     return logits
 
 
-def _features(grey: Floats, window: Window) -> NDArray[np.float64]:
+def _features(grey: Grey, window: Window) -> NDArray[np.float64]:
     """Return (h, w, F) filters, in spreads of the window's values."""
     margin = grown(window, 8)
-    y0, x0, y1, x1 = seen = clipped(margin, grey.shape)
-    part = grey[y0:y1, x0:x1].astype(np.float64)
+    seen = clipped(margin, grey.shape)
+    part = grey.part(seen).astype(np.float64)
     middle = np.median(part)
     spread = float(np.median(np.abs(part - middle))) * 1.4826 + 1.0
     part = (part - middle) / spread

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.geometry.windows import Window
     from napari_sam_tune.core.prompts import Mask
+    from napari_sam_tune.core.recall.grey import Grey
 
     Floats = NDArray[np.float32]
 
@@ -58,8 +59,8 @@ class Moved:
 def follow(
     mask: Mask,
     box: Window,
-    before: Floats,
-    after: Floats,
+    before: Grey,
+    after: Grey,
     speed: tuple[float, float] = (0.0, 0.0),
 ) -> Moved | None:
     """Find an object of one plane in the next.
@@ -67,7 +68,7 @@ def follow(
     Args:
         mask: (h, w) bool, inside `box`.
         box: (y0, x0, y1, x1) in px.
-        before: (H, W) grey, the plane it is in.
+        before: the plane it is in.
         after: the same of the other.
         speed: (rows, columns) px by which it moved from the plane before.
 
@@ -77,11 +78,11 @@ def follow(
     """
     window = clipped(grown(box, _RIM), before.shape)
     scale = min(1.0, _LONGEST / max(shape_of(window)))
-    template = local_contrast(scaled(_cut(before, window), scale))
+    template = local_contrast(scaled(before.part(window), scale))
     best = (-2.0, 1.0, (0.0, 0.0))
     reach = REACH + int(np.ceil(max(abs(speed[0]), abs(speed[1]))))
     field_window = clipped(grown(window, reach), after.shape)
-    field = local_contrast(scaled(_cut(after, field_window), scale))
+    field = local_contrast(scaled(after.part(field_window), scale))
     for factor in _SCALES:
         patch = template if factor == 1 else scaled(template, factor)
         score, (row, column), _ = best_place(patch, field)
@@ -92,11 +93,6 @@ def follow(
         if score > best[0]:
             best = score, factor, shift
     return _placed(mask, box, best[2], best[1], best[0], after.shape)
-
-
-def _cut(pixels: Floats, window: Window) -> Floats:
-    y0, x0, y1, x1 = window
-    return pixels[y0:y1, x0:x1]
 
 
 def _placed(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject
 
 from napari_sam_tune.core.errors import SamTuneError
-from napari_sam_tune.core.images.large_image import LargeImage
 from napari_sam_tune.core.stacks.sureness import LEAST_SURE
 from napari_sam_tune.core.texts.wording import join_sentences, mark, tr
 from napari_sam_tune.ui.inference import Kind
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_sam_tune.core.images.large_image import LargeImage
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.ledger import ImageRecord
     from napari_sam_tune.core.project.stacks import Stack
@@ -98,15 +98,14 @@ class CarryingOn(QObject):
 
     # ---------------------------------------------------------------- carrying
 
-    def _read_plane(self, image_id: str) -> tuple[NDArray[np.generic], ImageRecord]:
+    def _read_plane(self, image_id: str) -> tuple[NDArray[np.generic] | LargeImage, ImageRecord]:
         """Read a plane on the model's thread; one that was never opened is registered."""
         project = self._session.project
         queued = self._place.queue.find(image_id)
         if queued is None or any(record.id == image_id for record in project.images()):
-            return project.read_image(image_id), project.image(image_id)
+            return project.open_image(image_id), project.image(image_id)
         read = read_queued(self._session, queued)
-        pixels = read.pixels
-        return (pixels.whole() if isinstance(pixels, LargeImage) else pixels), read.record
+        return read.pixels, read.record
 
     def _toggle(self) -> None:
         if self._place.inference.busy(Kind.CARRY):
