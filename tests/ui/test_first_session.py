@@ -446,6 +446,8 @@ def _export(me: Person, blobs: Blobs, *, is_whole: bool) -> None:
         assert COCO(str(out)).dataset["annotations"]
         me.click_on(dialog._tabs.tabBar(), dialog._tabs.tabBar().tabRect(1).center())
         assert dialog.place.text().endswith(".pth")
+        named = [dialog._versions.itemText(item) for item in range(dialog._versions.count())]
+        assert {"base model, in use", "version 1"} <= set(named)
         me.looks("export of weights", dialog)
         weights = out.with_name("sam.pth")
         _write_to(dialog, weights)
