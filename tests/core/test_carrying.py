@@ -189,7 +189,7 @@ def test_of_large_planes_nothing_is_read_but_windows(
 ) -> None:
     held = open_session(tmp_path / "held", predictor)
     wanted = {s.image_id: s.suggestion.placed for s in held.carry_on(accept_by_hand(held, 4))}
-    planes = np.full((PLANES, 1500, 2000), 120, np.uint8)
+    planes = np.full((PLANES, 2100, 4100), 120, np.uint8)
     for plane in range(PLANES):
         planes[plane, 700 : 700 + SHAPE[0], 900 : 900 + SHAPE[1]] = held.project.read_image(
             name(plane)
@@ -227,4 +227,4 @@ def test_of_large_planes_nothing_is_read_but_windows(
         plane = by_name[step.image_id]
         assert iou(here.draw(), wanted[name(plane)].draw()) > 0.85
         assert iou(here.draw(), truth(plane)) > 0.7
-    assert max(read) < planes[0].size / 2
+    assert max(read) < planes[0].size / 2  # what an image is judged by is a window, too
