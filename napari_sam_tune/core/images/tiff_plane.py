@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.images.axes import Parts
     from napari_sam_tune.core.images.picture import Pixels
 
+_MAPPED_SIDE: Final = 256
+"""Px a side of what is read at once of what lies in a file as it is."""
 _IN_A_PLANE: Final = ("rows", "columns", "channels", "colours")
 
 
@@ -95,6 +97,24 @@ def _shown(pixels: Pixels, parts: Parts, page: Any) -> Pixels:
     return np.stack(each, axis=2) if len(each) > 1 else np.ascontiguousarray(each[0])
 
 
+class _Mapped:
+    """Planes that lie in a file one after the other, packed by nothing: mapped while one is read.
+
+    As a zarr of tifffile's a plane is a single chunk, which is read whole for every window.
+    """
+
+    def __init__(self, path: Path, series: Any) -> None:
+        self._path, self._offset = path, int(series.dataoffset)
+        self._dtype = np.dtype(series.keyframe.parent.byteorder + series.dtype.char)
+        self.shape: tuple[int, ...] = tuple(map(int, series.shape))
+        self.ndim = len(self.shape)
+        self.chunks = tuple(min(side, _MAPPED_SIDE) for side in self.shape)
+
+    def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
+        found = np.memmap(self._path, self._dtype, "r", self._offset, self.shape)
+        return np.array(found[key], self._dtype.newbyteorder("="))
+
+
 class TiffPlaneSource:
     """The pixels of a large plane of a TIFF, from the disk whenever they are asked for.
 
@@ -123,8 +143,12 @@ class TiffPlaneSource:
             self._picture = TiffPicture(file, str(path), path.stat().st_size)
             series = self._picture.series
             stores = [level.aszarr() for level in series.levels] if len(series.levels) > 1 else []
-            stores = stores or [series.aszarr(level=0)]
-            self._arrays = [zarr.open_array(store, mode="r") for store in stores]
+            self._arrays: list[Any]
+            if not stores and series.dataoffset is not None:
+                self._arrays = [_Mapped(path, series)]
+            else:
+                stores = stores or [series.aszarr(level=0)]
+                self._arrays = [zarr.open_array(store, mode="r") for store in stores]
         self._y, self._x = parts.index("rows"), parts.index("columns")
         first = self._arrays[0]
         self._arrays = [a for a in self._arrays if self._is_like(a, first)]
