@@ -25,6 +25,7 @@ from napari_sam_tune.core.exchange.left_out import LeftOut
 from napari_sam_tune.core.exchange.merging import Merge
 from napari_sam_tune.core.exchange.outgoing import images_out, selection
 from napari_sam_tune.core.exchange.true_pairs import upright_pairs
+from napari_sam_tune.core.images import large_image
 from napari_sam_tune.core.images.files import content_hash, read_image
 from napari_sam_tune.core.images.header import image_shape
 from napari_sam_tune.core.images.pictures import open_picture
@@ -185,6 +186,18 @@ def test_masks_as_pictures_lie_on_what_they_were_drawn_on(
     mask = bright() if drawn_on == "shown" else as_stored(bright(), orientation)
     project = Project.open(tmp_path / "project")
     take_in(project, form, **painted(tmp_path, form, "a", mask))
+    assert boxes(project) == {"a.png": BOX}
+
+
+def test_masks_of_a_large_photograph_lie_where_its_edges_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of so many pixels one looks into the photograph instead of having them."""
+    monkeypatch.setattr(large_image, "LARGE_PIXELS", 1000)
+    (tmp_path / "images").mkdir()
+    save(tmp_path / "images" / "a.png", as_stored(scene(), 3), 3)
+    project = Project.open(tmp_path / "project")
+    take_in(project, "folder", **painted(tmp_path, "folder", "a", as_stored(bright(), 3)))
     assert boxes(project) == {"a.png": BOX}
 
 

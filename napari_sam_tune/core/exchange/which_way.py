@@ -23,8 +23,7 @@ from scipy import ndimage
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.left_out import IMAGE, LeftOut
 from napari_sam_tune.core.geometry.turning import UPRIGHT, turned
-from napari_sam_tune.core.images.files import to_rgb8
-from napari_sam_tune.core.images.opening import height_and_width
+from napari_sam_tune.core.images.rgb_source import rgb_source, shape_of_image, whole_image
 from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
@@ -168,17 +167,18 @@ def _told_by_outlines(unsure: Sequence[Fitted]) -> bool | None:
     for found in islice(unsure, _MOST_LOOKED_AT):
         image = found.ways[0].image
         try:
-            pixels = image.read()
-            shape = height_and_width(pixels)
+            pixels = rgb_source(image.read())
+            shape = shape_of_image(pixels)
             numbers = np.zeros(shape, np.int32)
             for number, source in enumerate(image.objects(shape), start=1):
                 if source.placed.bbox is not None:
                     y0, x0, y1, x1 = source.placed.bbox
                     numbers[y0:y1, x0:x1][source.placed.cropped] = number
+            rgb = pixels.rgb(whole_image(pixels))  # all of it: what is turned is in memory
         except SamTuneError:
             continue  # said when it is imported
         has_objects |= bool(numbers.any())
-        grey = ndimage.gaussian_filter(to_rgb8(pixels).mean(axis=-1, dtype=np.float32), _BLUR)
+        grey = ndimage.gaussian_filter(rgb.mean(axis=-1, dtype=np.float32), _BLUR)
         shown += _steepness(grey, numbers)
         stored += _steepness(grey, turned(numbers, found.orientation))
     if not has_objects:
