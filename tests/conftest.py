@@ -7,10 +7,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # What is imported while tests are collected is a million objects that stay; looking through them
 # again and again would take a fifth of that time.
 gc.disable()
+
+# Where others want the processors, one example takes as long as it takes.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 # Two torch thread pools on a busy two-core machine slow each other ten-fold.
 os.environ["OMP_NUM_THREADS"] = "1"

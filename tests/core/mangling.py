@@ -28,7 +28,6 @@ MOST_MEMORY = 1 << 30
 
 mangled = settings(
     max_examples=INPUTS,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

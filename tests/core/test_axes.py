@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 
 SIZES = {"T": 2, "Z": 5, "C": 3, "Y": 16, "X": 20}
 ROLES = {"T": "time", "Z": "slices", "C": "channels", "Y": "rows", "X": "columns"}
-QUICK = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+QUICK = settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def numbered(order: str) -> np.ndarray:

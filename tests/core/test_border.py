@@ -22,7 +22,7 @@ def disc(row: float, column: float, radius: float, long: float = 1.0) -> np.ndar
     return np.hypot(rows - row, (columns - column) / long) <= radius
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     radius=st.floats(10, 20),
     long=st.floats(1, 1.6),

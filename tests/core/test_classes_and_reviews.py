@@ -376,7 +376,7 @@ class Classes(RuleBasedStateMachine):
 
 def test_any_order_of_changes_by_two_programs_is_as_the_model_says(tmp_path: Path) -> None:
     machine = type("Machine", (Classes,), {"folder": tmp_path})
-    machine.TestCase.settings = settings(max_examples=15, stateful_step_count=12, deadline=None)
+    machine.TestCase.settings = settings(max_examples=15, stateful_step_count=12)
     machine.TestCase().runTest()
 
 

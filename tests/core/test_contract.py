@@ -58,7 +58,6 @@ def test_no_request_breaks_the_server_fuzz(tmp_path: Path, generation: Generatio
 
             @settings(
                 max_examples=MANY,
-                deadline=None,
                 derandomize=True,
                 database=None,
                 phases=[Phase.generate],

@@ -472,9 +472,7 @@ def places(document: object, before: tuple[str | int, ...] = ()) -> list[tuple[s
     return found
 
 
-@settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), value=NONSENSE, of_log=st.booleans())
 def test_nonsense_in_a_project_is_a_sentence(
     project: Project, tmp_path: Path, data: st.DataObject, value: object, of_log: bool

@@ -188,7 +188,7 @@ def imported(form: str, folder: Path) -> Project:
     return Project.open(folder / "q")
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32 - 1))
 @pytest.mark.parametrize("form", [*EXACT, *FLAT, *WITHOUT_HOLES, "yolo"])
 def test_what_went_out_comes_back(

@@ -135,7 +135,7 @@ SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(hnp.arrays(NUMERIC, SHAPES))
 def test_any_image_becomes_8_bit_rgb_of_its_size(image: np.ndarray) -> None:
     before = image.copy()
@@ -146,7 +146,7 @@ def test_any_image_becomes_8_bit_rgb_of_its_size(image: np.ndarray) -> None:
     assert np.array_equal(before, image, equal_nan=image.dtype.kind == "f")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(hnp.arrays(NUMERIC, st.tuples(st.integers(1, 9), st.integers(5, 9), st.integers(3, 3))))
 def test_layouts_of_one_image_look_the_same(image: np.ndarray) -> None:
     rgb = to_rgb8(image)

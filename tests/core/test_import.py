@@ -236,7 +236,7 @@ def edited(draw: st.DrawFn) -> dict[str, Any]:
     return {"before": before, "fate": fate, "new": new, "after": order}
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, suppress_health_check=list(HealthCheck))
 @given(case=edited())
 @pytest.mark.parametrize("form", ["labelme", "coco"])
 def test_a_data_set_edited_elsewhere_is_told_object_by_object(

@@ -103,7 +103,7 @@ def uncompressed(mask: np.ndarray) -> list[int]:
     return np.diff(runs, prepend=0).tolist()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(masks=mask_stacks(), crs=st.sampled_from([None, "EPSG:32632"]))
 def test_masks_come_back_pixel_by_pixel(
     tmp_path_factory: pytest.TempPathFactory, masks: list[np.ndarray], crs: str | None

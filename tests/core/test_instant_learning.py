@@ -90,7 +90,7 @@ def contributions(extractor):
 
 
 @given(st.lists(st.integers(0, 5), max_size=25))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_taking_back_is_exact(contributions, steps):
     """Whatever went in and out, the solution is that of what is in, from scratch."""
     classifier, inside = PixelClassifier(), set()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
@@ -32,7 +32,6 @@ def at(logits, x, y):
 click = st.tuples(st.integers(0, SIDE - 1), st.integers(0, SIDE - 1), st.integers(0, 1))
 
 
-@settings(deadline=None)
 @given(st.integers(0, 99), st.lists(click, min_size=1, max_size=12), st.booleans())
 def test_clicks_apart_from_each_other_lie_on_their_own_side(seed, clicks, guided):
     apart = []

@@ -108,9 +108,7 @@ def _opened(path: Path) -> LargeImage:
     return found
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kind=st.sampled_from((*_TIFFS, *_OTHERS)),
     dtype=st.sampled_from(("uint8", "uint16", "float32", "bool")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_sam_tune import Predictor, Prompt
@@ -61,7 +61,6 @@ def predictor():
 lengths = st.integers(1, 60_000)
 
 
-@settings(deadline=None)
 @given(lengths, lengths, st.data())
 def test_a_window_lies_in_the_image_and_holds_what_was_said(height, width, data):
     x, y = (data.draw(st.integers(0, length - 1)) for length in (width, height))
@@ -83,7 +82,6 @@ def test_a_window_lies_in_the_image_and_holds_what_was_said(height, width, data)
         assert wider == whole((height, width)) or area(wider) > area(window)
 
 
-@settings(deadline=None)
 @given(lengths, lengths, st.data())
 def test_a_click_on_the_very_edge_of_an_image_lies_in_its_windows(height, width, data):
     ends = ((-0.5, length - 0.5) for length in (width, height))

@@ -46,7 +46,7 @@ def learnt(predict, decoder, given):
     return [masks, ious, *gradients]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     shape=st.sampled_from([(8, 1, 1), (16, 2, 2), (32, 8, 1)]),
     prompts=st.integers(1, 3),

@@ -69,7 +69,7 @@ WRITERS = {"coco": write_coco, "labelme": write_labelme, "csv": write_csv}
 WORD = st.text("aeouöéßxñ裂한 0.", min_size=1, max_size=6).map(lambda word: f"n{word}z")
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, suppress_health_check=list(HealthCheck))
 @given(
     folder=WORD,
     word=WORD,
@@ -106,7 +106,7 @@ def checked(dataset: Dataset) -> list[SourceImage]:
     return checked_images(dataset, ImportOptions())
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, suppress_health_check=list(HealthCheck))
 @given(
     words=st.lists(WORD, min_size=1, max_size=3, unique_by=lambda w: normalize("NFC", w).casefold())
 )

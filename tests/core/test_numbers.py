@@ -79,7 +79,7 @@ def test_what_a_project_holds_is_counted(project: Project) -> None:
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 199)] * 4), max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_each_mask_counts_once_in_the_heat_map(corners: list[tuple[int, ...]]) -> None:
     boxes = [
         ((min(a, b), min(c, d), max(a, b) + 1, max(c, d) + 1), (200, 200)) for a, b, c, d in corners

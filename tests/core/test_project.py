@@ -60,9 +60,7 @@ def reopened(project: Project) -> Project:
 # ---- masks ----
 
 
-@settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     masks=st.lists(hnp.arrays(bool, SHAPE, elements=st.booleans()), min_size=3, max_size=3),
     extras=st.booleans(),

@@ -273,7 +273,7 @@ def test_a_damaged_mask_is_not_recalled(session: Session) -> None:
     assert session.propose(click(*CENTRE)).recalled == ()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.tuples(st.integers(-15, 15), st.integers(-15, 15)),
     st.floats(0.5, 1.5),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
@@ -22,7 +22,6 @@ SEAM = (1024, 2048)
 """Where four tiles meet."""
 
 
-@settings(deadline=None)
 @given(st.integers(2049, 60_000), st.integers(1, 60_000), st.data())
 def test_scenes_tile_the_image_and_show_their_object_well(height, width, data):
     y0, x0 = (data.draw(st.integers(0, length - 1)) for length in (height, width))

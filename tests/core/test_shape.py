@@ -29,7 +29,7 @@ def shape_of_blob() -> Shape:
     return Shape(mask[y0:y1, x0:x1], (y0, x0, y1, x1))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.floats(-5, 5), st.floats(-5, 5), st.floats(-0.15, 0.15), st.floats(-0.25, 0.25),
     st.integers(0, 1000),

@@ -686,7 +686,7 @@ sums = st.from_regex(r"[0-9a-f]{64}", fullmatch=True)
     start=st.integers(0, 2**40),
     checksum=sums,
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_bundles_come_back_as_they_were(
     records: dict[str, dict[str, bytes]], lines: bytes, start: int, checksum: str
 ) -> None:
@@ -707,7 +707,7 @@ def test_bundles_come_back_as_they_were(
 
 
 @given(content=st.binary(max_size=200), cut=st.integers(0, 400))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_anything_else_is_no_bundle(content: bytes, cut: int) -> None:
     whole = Bundle(4, records={"20260101T000000000000-00000000": {"zarr.json": b"{}"}}).packed()
     for strange in (content, whole[:cut] if cut < len(whole) else b"", content + whole[cut:]):

@@ -26,7 +26,7 @@ def crack(side: int, half_width: int, seed: int) -> tuple[np.ndarray, np.ndarray
     return ndimage.binary_dilation(mask, iterations=half_width), np.stack([x, y], axis=1)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     half_width=st.integers(1, 5),
     seed=st.integers(0, 99),
@@ -72,7 +72,7 @@ def test_a_stroke_whose_ends_meet_is_a_loop() -> None:
     assert not within.covers(15, 30)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     before=st.integers(0, 99),
     now=st.integers(0, 99),

@@ -68,9 +68,7 @@ def test_corrected_forms_stay_of_their_thing_and_may_be_given_to_another(project
     assert parts(reopened(project)) == {one: {first}}
 
 
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(said=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=8))
 def test_the_last_line_counts_and_undoing_all_leads_back(
     tmp_path_factory: pytest.TempPathFactory, said: list[tuple[int, int]]

@@ -397,7 +397,7 @@ def assert_same(
             np.testing.assert_array_equal(mask, truth)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(drawn=scenes())
 @pytest.mark.parametrize("manner", MANNERS)
 def test_what_a_tool_wrote_comes_in_goes_out_and_comes_in_the_same(

@@ -392,9 +392,7 @@ def old_project(
     return project
 
 
-@settings(
-    max_examples=16, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=16, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(orientation=st.integers(2, 8), seed=st.integers(0, 99))
 def test_masks_of_old_projects_turn_with_their_image(
     tmp_path_factory: pytest.TempPathFactory, orientation: int, seed: int

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_sam_tune import Predictor, Prompt
@@ -33,7 +33,6 @@ def objects(draw):
     return shape, (y0, x0, y1, x1)
 
 
-@settings(deadline=None)
 @given(objects())
 def test_a_window_holds_its_object_lies_in_the_image_and_shows_it_larger(drawn):
     shape, (y0, x0, y1, x1) = drawn
@@ -57,7 +56,6 @@ def disc(frame, y, x, radius):
     return torch.from_numpy((radius - distance).clip(-8, 8)).float()[None]
 
 
-@settings(deadline=None)
 @given(
     st.tuples(st.integers(200, 900), st.integers(200, 900)),
     st.floats(0.2, 0.8),

@@ -243,7 +243,7 @@ def test_is_it_helping_is_said_in_one_sentence():
     assert [duration(s) for s in (0.2, 44, 130, 4800)] == ["1 s", "44 s", "2 min", "1 h 20 min"]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     seed=st.integers(0, 2**32 - 1),
     corner=st.tuples(st.integers(0, 60), st.integers(0, 80)),
