@@ -18,7 +18,7 @@ def coverage(
     cell_size: tuple[float, float],
     cells: tuple[int, int],
 ) -> NDArray[np.float32]:
-    """Return the share of each cell, (rows, columns), that a mask covers; see `coverage_in_part`."""
+    """Return the (rows, columns) of shares that `coverage_in_part` returns a part of."""
     out = np.zeros(cells, np.float32)
     part, share = coverage_in_part(mask, box, cell_size, cells)
     out[part] = share
