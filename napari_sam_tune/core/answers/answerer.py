@@ -259,27 +259,21 @@ class Answerer:
             raise PromptError(tr("The model found nothing within the loop: click on the object."))
         return mask
 
-    def carry(
-        self, image: NDArray[Any] | RgbSource, record: ImageRecord, expected: Recalled
-    ) -> Proposal:
+    def carry(self, plane: RgbSource, record: ImageRecord, expected: Recalled) -> Proposal:
         """Ask about an object of one plane in another; the open image stays open.
 
         The plane's embedding comes from the cache, or goes there as far as there is room.
 
         Args:
-            image: the other plane's pixels, or what their windows are read by.
+            plane: the other plane.
             record: of it.
             expected: where the object should be there, and how it should look.
 
-        Raises:
-            ImageError: not an image.
-
         """
-        source = rgb_source(image)
-        rgb = glance(source)  # all of what is held
+        rgb = glance(plane)  # all of what is held
         key = self.predictor.weights.encoder_key_for(rgb)
         embedding = self.embeddings.get(key, record.content_hash)
-        with self.predictor.aside(source, embedding):
+        with self.predictor.aside(plane, embedding):
             proposal = self.chain.carry(expected, self.instant.prior_on(rgb, record))
             is_known = embedding is not None or self.predictor.opened.is_large
             made = None if is_known else self.predictor.view.embedding

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.answers.encoding import Encoder
     from napari_sam_tune.core.geometry.windows import Window
     from napari_sam_tune.core.images.large_image import LargeImage
+    from napari_sam_tune.core.images.rgb_source import RgbSource
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.project import ImageRecord, Project
     from napari_sam_tune.core.prompts import Proposal
@@ -258,8 +259,8 @@ class Run:
         if self._follower is None:
             self._follower = self._begin()
         pixels, record = self._read(image_id)
-        grey = grey_source(rgb_source(pixels))
-        found = self._follower.step(grey, partial(self._ask, pixels, record))
+        plane = rgb_source(pixels)
+        found = self._follower.step(grey_source(plane), partial(self._ask, plane, record))
         if found is None or (self._stops and found.sureness < GONE):
             self.ended = "vanished"
             return None
@@ -279,17 +280,18 @@ class Run:
     def _begin(self) -> Follower:
         start = self._start
         pixels, record = self._read(start.image_id)
+        plane = rgb_source(pixels)
         return Follower(
-            grey_source(rgb_source(pixels)),
+            grey_source(plane),
             start.cropped_mask,
             start.bbox,
             start.id,
             start.label,
-            partial(self._ask, pixels, record),
+            partial(self._ask, plane, record),
         )
 
-    def _ask(self, pixels: Pixels, record: ImageRecord, expected: Recalled) -> Said:
-        proposal = self._answerer.carry(pixels, record, expected)
+    def _ask(self, plane: RgbSource, record: ImageRecord, expected: Recalled) -> Said:
+        proposal = self._answerer.carry(plane, record, expected)
         return _said(proposal, self._answerer.predictor.encoder, expected.window, record.shape)
 
     def _suggestion(self, found: Found, shape: tuple[int, int], replaces: str | None) -> Suggestion:
