@@ -67,12 +67,16 @@ class Notes:
     records: Mapping[str, RecordNote] = field(default_factory=dict)
 
     def named(self, image: AnyImage, stem: str) -> AnyImage:
-        """Return the image as it was in the project it came from: name, group, split, review."""
+        """Return the image as it was in the project it came from: name, group, split, review.
+
+        Its labels lie upright, as all that an export writes.
+        """
         note = self.images.get(composed(stem))
         if note is None:
             return image
         said = note.review or image.review
-        return replace(image, name=note.name, group=note.group, split=note.split, review=said)
+        known = replace(image, name=note.name, group=note.group, split=note.split, review=said)
+        return replace(known, turns_itself=True)
 
     def paired(self, names: Iterable[str], files: Mapping[str, Found]) -> dict[str, Found]:
         """Return the image of each name without suffix, see `names.paired`.

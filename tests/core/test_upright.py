@@ -33,6 +33,7 @@ from napari_sam_tune.core.project import image_files
 from napari_sam_tune.core.project.annotations import NewAnnotation
 from napari_sam_tune.formats.exporting import export
 from napari_sam_tune.formats.registry import format_named
+from napari_sam_tune.formats.writer import ExportOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -356,6 +357,27 @@ def test_what_is_written_anew_comes_back_as_the_same_image(tmp_path: Path, form:
     take_in(project, form, path=write(project, form, tmp_path / "out"))
     assert len(project.images()) == len(before) == 7
     assert [record.id for record in project.annotations()] == before
+
+
+@pytest.mark.parametrize("form", ["labels", "semantic", "binary", "cellpose", "voc", "ome-zarr"])
+def test_our_own_masks_are_upright_whatever_the_picture_looks_like(
+    tmp_path: Path, form: str
+) -> None:
+    """A mask of plain ground, beside an edge that it would lie on if it were turned."""
+    (tmp_path / "images").mkdir()
+    file = tmp_path / "images" / "a.png"
+    save(file, as_stored(scene(), 3), 3)
+    project = Project.open(tmp_path / "p")
+    project.register(read_image(file), file.name, path=file)
+    plain = as_stored(bright(), 3)
+    project.add(NewAnnotation(file.name, plain, "dent"))
+    options = ExportOptions(copy_images=False)
+    classes = selection(project).classes
+    export(format_named(form), images_out(project), classes, tmp_path / "out", options=options)
+    again = Project.open(tmp_path / "again")
+    take_in(again, form, path=tmp_path / "out", images=tmp_path / "images")
+    (found,) = again.annotations()
+    assert np.array_equal(found.mask, plain)
 
 
 def test_an_upright_photograph_is_copied_as_it_is(tmp_path: Path) -> None:
