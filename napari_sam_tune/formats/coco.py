@@ -20,8 +20,9 @@ from napari_sam_tune.core.images.names import NamedFiles, absolute, own_name
 from napari_sam_tune.core.project.review import Review
 from napari_sam_tune.core.texts.wording import tr
 from napari_sam_tune.formats.coco_masks import check_segmentation, decode_segmentation
+from napari_sam_tune.formats.coco_out import DESCRIPTION
 from napari_sam_tune.formats.exported_folder import Notes, read_notes
-from napari_sam_tune.formats.text_files import split_named
+from napari_sam_tune.formats.text_files import SPLIT_NAMES, split_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,6 +191,8 @@ def _read_file(
     ids = Counter(_key(row.get("id")) for row in rows)
     of_image = _of_image(_rows(document, "annotations", path), ids, path.name, left_out)
     files, beside = (NamedFiles(images), None) if images else _images_of(path)
+    info = document.get("info")
+    is_ours = isinstance(info, dict) and info.get("description") == DESCRIPTION
 
     def read(row: Row) -> CocoImage:
         key = _key(row.get("id"))
@@ -218,9 +221,20 @@ def _read_file(
             categories=categories,
             review=unpacked(row.get(REVIEW), entry, Review.of_image),
         )
+        image = _as_it_was(image, row) if is_ours else image
         return notes.named(image, name.with_suffix("").as_posix())
 
     return Dataset(called, left_out.take(IMAGE, rows, read), left_out)
+
+
+def _as_it_was(image: CocoImage, row: Row) -> CocoImage:
+    """Return an image of our own export with the group and split that it had in its project."""
+    group, split = row.get("group"), row.get("split")
+    return replace(
+        image,
+        group=group if isinstance(group, str) and group else None,
+        split=SPLIT_NAMES.get(split, image.split) if isinstance(split, str) else image.split,
+    )
 
 
 def _of_image(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from itertools import count
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 from pycocotools import mask as coco_mask
@@ -13,6 +13,7 @@ from pycocotools import mask as coco_mask
 from napari_sam_tune.core.exchange.remarks import NOT_KEPT, REVIEW, flat, packed
 from napari_sam_tune.core.texts.wording import mark
 from napari_sam_tune.formats.outlines import rings
+from napari_sam_tune.formats.yolo_out import FOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from napari_sam_tune.formats.writer import ExportOptions
 
     Row = dict[str, Any]
+
+DESCRIPTION: Final = "napari-sam-tune"
+"""In `info`: by it our own file is known, in which an image's group and split are a project's."""
 
 
 def write_coco(
@@ -75,7 +79,7 @@ class CocoFile:
 
     def __enter__(self) -> Self:
         listed = [{"id": n, "name": k, "supercategory": ""} for k, n in self._categories.items()]
-        self._file.write('{"info": {"description": "napari-sam-tune"}, "licenses": [],\n')
+        self._file.write(f'{{"info": {{"description": "{DESCRIPTION}"}}, "licenses": [],\n')
         self._file.write(f'"categories": {json.dumps(listed, ensure_ascii=False)},\n')
         self._file.write('"annotations": [')
         return self
@@ -103,9 +107,10 @@ class CocoFile:
 
 def _image(number: int, image: ImageOut) -> Row:
     height, width = image.shape
-    review = packed(image.review)
-    said = {REVIEW: review} if review else {}
-    return {"id": number, "file_name": image.name, "height": height, "width": width, **said}
+    split = FOLDERS[image.split] if image.split else None
+    said = {"group": image.group, "split": split, REVIEW: packed(image.review)}
+    row = {"id": number, "file_name": image.name, "height": height, "width": width}
+    return row | {name: value for name, value in said.items() if value}
 
 
 def _common(found: ObjectOut) -> Row:

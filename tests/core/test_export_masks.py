@@ -200,10 +200,9 @@ def test_what_went_out_comes_back(
     again = imported(form, folder)
     assert {r.id for r in again.images()} == set(NAMES)
     assert again.is_empty("none.png")
-    if form not in ("coco", "cvat", "coco-polygons"):  # which have no place for it
-        for record in project.images()[:3]:
-            image = again.image(record.id)
-            assert (image.split, image.group) == (record.split, record.group)
+    for record in project.images()[:3]:
+        image = again.image(record.id)
+        assert (image.split, image.group) == (record.split, record.group)
     for name in NAMES:
         before, after = project.annotations(name), again.annotations(name)
         truths = [a.mask for a in before]
@@ -228,6 +227,27 @@ def test_what_went_out_comes_back(
     if form in ("yolo", *WITHOUT_HOLES):
         holes = sum(bool((filled(a.mask) != a.mask).any()) for a in project.annotations())
         assert losses["object whose holes are filled"] == holes
+
+
+@pytest.mark.parametrize("form", ["coco", "yolo", "labels", "voc"])
+def test_what_was_held_out_of_a_single_image_stays_so(tmp_path: Path, form: str) -> None:
+    """A project of one image sets places in it apart, and so does the one it goes into."""
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    numbers = np.zeros((200, 200), np.uint16)
+    for number in range(100):
+        y, x = divmod(number, 10)
+        numbers[20 * y + 2 : 20 * y + 9, 20 * x + 2 : 20 * x + 9] = number + 1
+    Image.fromarray(numbers.astype(np.uint8)).save(tmp_path / "images" / "a.png")
+    Image.fromarray(numbers).save(tmp_path / "masks" / "a.png")
+    run("import", tmp_path / "p", "--images", tmp_path / "images", "--masks", tmp_path / "masks")
+    written(Project.open(tmp_path / "p"), form, tmp_path / "out")
+    run("import", tmp_path / "q", *where(form, tmp_path))
+    before, after = (
+        {a.bbox: a.split for a in Project.open(tmp_path / name).annotations()} for name in "pq"
+    )
+    assert set(before.values()) == {"train", "held_out", "test"}
+    assert after == before
 
 
 def check_yolo(found: np.ndarray, truth: np.ndarray) -> None:
