@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
@@ -123,8 +124,11 @@ def _has_masks(file: Path) -> bool:
 
 
 def _stem(file: Path, folder: Path) -> str:
-    stem = composed(file.relative_to(folder).with_suffix("").as_posix())
-    return stem.removesuffix("_seg").removesuffix(_MASKS)
+    """Return the name without suffix of an image, or of that which a file of masks belongs to."""
+    name = composed(file.relative_to(folder).as_posix())
+    if name.endswith(SEGMENTATION):
+        return name.removesuffix(SEGMENTATION)
+    return str(PurePosixPath(name).with_suffix("")).removesuffix(_MASKS)
 
 
 def _is_output(file: Path) -> bool:

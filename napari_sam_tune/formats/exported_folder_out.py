@@ -64,6 +64,8 @@ _SUFFIXES: Final = {
 # Windows allows none of these in a name, and none of the others for one.
 _FORBIDDEN = re.compile(r'[<>:"|?*\\\x00-\x1f]')
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
+_HIDDEN = "."
+"""Begins names that programs pass over, and so do we."""
 
 
 class ExportedFolder:
@@ -228,7 +230,7 @@ def without_suffix(name: str) -> str:
 
 def _allowed(name: str) -> str:
     name = name.lstrip(" ").rstrip(" .") or "_"
-    return f"_{name}" if _DEVICE.match(name) else name
+    return f"_{name}" if name.startswith(_HIDDEN) or _DEVICE.match(name) else name
 
 
 def _suffix(file: Path, name: str) -> str:

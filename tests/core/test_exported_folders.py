@@ -237,10 +237,10 @@ def test_names_stay_inside_the_folder_and_do_not_clash(tmp_path: Path) -> None:
     with pytest.raises(SamTuneError, match=r"a\.png and A\.tif would both become A"):
         write("labels", [labels_out(name, one) for name in ("a.png", "A.tif")], tmp_path / "two")
     assert not (tmp_path / "two").exists()
-    images = [labels_out(name, one) for name in ("con.png", "sub. /nul.a", "a .png", "contact")]
-    write("labels", images, tmp_path / "three")
+    names = ("con.png", "sub. /nul.a", "a .png", "contact", ".hidden.png")
+    write("labels", [labels_out(name, one) for name in names], tmp_path / "three")
     found = {p.relative_to(tmp_path).as_posix() for p in (tmp_path / "three").rglob("*.png")}
-    assert found == {f"three/{n}.png" for n in ("_con", "sub/_nul.a", "a", "contact")}
+    assert found == {f"three/{n}.png" for n in ("_con", "sub/_nul.a", "a", "contact", "_.hidden")}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="such files are not there")

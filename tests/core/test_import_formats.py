@@ -523,8 +523,8 @@ def test_cellposes_files_are_read_and_never_run(
     tmp_path: Path, protocol: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    image(tmp_path, "a.png")
-    image(tmp_path, "b.png")
+    for name in ("a.png", "b.png", "b_seg.png"):
+        image(tmp_path, name)
     truth = np.zeros(SHAPE, np.uint16)
     truth[2:9, 3:9], truth[12:14, 20:30] = 1, 3
 
@@ -540,7 +540,9 @@ def test_cellposes_files_are_read_and_never_run(
     assert np.load(tmp_path / "a_seg.npy", allow_pickle=True).item()["diameter"] == 3.0
     save(tmp_path / "a_cp_masks.png", np.zeros(SHAPE, np.uint16))  # the corrected file counts
     save(tmp_path / "b_cp_masks.png", truth)
-    assert [name for name, _ in read("cellpose", path=tmp_path)] == ["a.png", "b.png"]
+    save_seg("b_seg_seg.npy", truth)
+    names = ["a.png", "b.png", "b_seg.png"]
+    assert sorted(name for name, _ in read("cellpose", path=tmp_path)) == names
     for _, found in read("cellpose", path=tmp_path):
         for (_, mask), number in zip(found, (1, 3), strict=True):
             np.testing.assert_array_equal(mask, truth == number)
@@ -548,7 +550,7 @@ def test_cellposes_files_are_read_and_never_run(
     with pytest.raises(SamTuneError, match="There is no file …_seg"):
         read("cellpose", path=tmp_path / "a.png")
     save_seg("a_seg.npy", truth.astype(np.int32) - 1)  # as Cellpose of before counted
-    ((_, found), _) = read("cellpose", path=tmp_path)
+    found = dict(read("cellpose", path=tmp_path))["a.png"]
     assert [mask.sum() for _, mask in found] == [42, 20]
     for bad, message in ((Runs(), "posix.system, which is not run"), ([1], "has no “masks”")):
         save_seg("a_seg.npy", bad)

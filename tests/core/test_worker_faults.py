@@ -247,6 +247,8 @@ def test_an_idle_worker_that_dies_is_replaced_by_one_that_imports_nothing_from_t
 ):
     (tmp_path / "random.py").write_text("raise SystemExit('not the standard library')")
     monkeypatch.chdir(tmp_path)
+    # as shells leave it that add to a variable that was empty
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([os.environ["PYTHONPATH"], "", "."]))
     shared.warm()
     pid = shared.worker_pid
     os.kill(pid, signal.SIGKILL)

@@ -234,5 +234,7 @@ class WorkerProcess:
 def _environment() -> dict[str, str]:
     """The child imports this very package, wherever it is, and nothing from the working folder."""
     here = str(Path(str(files("napari_sam_tune"))).parent)
-    earlier = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([here, earlier] if earlier else [here])}
+    earlier = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    # ".", or nothing between two colons, is the working folder
+    path = [here, *(entry for entry in earlier if Path(entry).is_absolute())]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
