@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 import numpy as np
 import numpy.typing as npt
 
+from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.starter.images import make_image
 from napari_sam_tune.starter.photographs import (
     make_on_surface,
@@ -229,12 +230,17 @@ def _worker(spec: BatchSpec, first: int, step: int) -> subprocess.Popen[bytes]:
 
 
 def _next_batch(worker: subprocess.Popen[bytes]) -> Batch:
+    """Read what a child makes; TrainingError where it ended, in the middle of a batch too."""
     if worker.stdout is None:
         raise RuntimeError("a batch process was started without a pipe")
     try:
         return read_batch(cast("BinaryIO", worker.stdout))
     except EOFError as error:
-        raise RuntimeError(f"a batch process ended with status {worker.wait()}") from error
+        raise TrainingError(
+            f"A process that makes pictures ended before its time (status {worker.wait()}); what "
+            "it said stands above. If it was stopped, by somebody or for want of memory, run the "
+            "same command again: it goes on from the run's last checkpoint."
+        ) from error
 
 
 def _main(order: str) -> None:

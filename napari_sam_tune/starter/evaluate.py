@@ -19,9 +19,9 @@ from segment_anything import SamPredictor
 from napari_sam_tune.core import scoring
 from napari_sam_tune.core.errors import MaskError
 from napari_sam_tune.core.exchange.labelled_images import SMALLEST_OBJECT, read_pairs, true_objects
-from napari_sam_tune.core.images.files import read_image, to_rgb8
 from napari_sam_tune.core.models.starter import IMAGE_SIZE
 from napari_sam_tune.starter.classical import clicks_without_a_model
+from napari_sam_tune.starter.photographs import read_rgb
 from napari_sam_tune.starter.weights import load_starter
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def evaluate(
         found = [found[i] for i in order[:limit]]
     results = []
     for pair in found:
-        image = to_rgb8(read_image(pair.image))
+        image = read_rgb(pair.image)
         predictor.set_image(image)
         for truth in true_objects(pair, (image.shape[0], image.shape[1])):
             result = click_through(predictor, truth.mask, clicks, stem=pair.stem, kind=pair.label)

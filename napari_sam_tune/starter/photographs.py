@@ -21,7 +21,8 @@ from scipy import ndimage
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.labelled_images import LabelledImage, read_pairs, true_objects
-from napari_sam_tune.core.images.files import list_images, read_image, to_rgb8
+from napari_sam_tune.core.images.opening import list_all_images, open_image
+from napari_sam_tune.core.images.rgb_source import rgb_source, whole_image
 from napari_sam_tune.starter.defects import MIN_PIXELS, Defect, Mask, draw_shape, render, truth
 from napari_sam_tune.starter.surfaces import Field, Rng
 
@@ -88,10 +89,16 @@ def read_set(folder: Path) -> PhotographSet:
     return PhotographSet(folder, tuple(parts[0]), tuple(parts[1]))
 
 
+def read_rgb(path: Path) -> Picture:
+    """Read a whole photograph, a file or a `.zarr`, as (H, W, 3); raises as `open_image` does."""
+    source = rgb_source(open_image(path))
+    return source.rgb(whole_image(source))
+
+
 @functools.lru_cache(maxsize=2048)
 def _read(pair: LabelledImage) -> tuple[Picture, Labels]:
     """A photograph, grey (H, W) where it has no colour, and its objects' numbers."""
-    rgb = to_rgb8(read_image(pair.image))
+    rgb = read_rgb(pair.image)
     shape = (rgb.shape[0], rgb.shape[1])
     labels = np.zeros(shape, np.int32)
     for number, found in enumerate(true_objects(pair, shape), start=1):
@@ -260,7 +267,7 @@ def make_on_surface(
 
 @functools.lru_cache(maxsize=1024)
 def _read_surface(path: Path) -> Picture:
-    rgb = to_rgb8(read_image(path))
+    rgb = read_rgb(path)
     grey = bool((rgb == rgb[..., :1]).all())
     return rgb[..., 0].copy() if grey else rgb
 
@@ -273,7 +280,7 @@ def read_surfaces(folder: Path) -> tuple[Path, ...]:
         SamTuneError: there are none.
 
     """
-    found = tuple(list_images(folder))
+    found = tuple(list_all_images(folder))
     if not found:
         raise SamTuneError(f"{folder} holds no image of a surface.")
     return found

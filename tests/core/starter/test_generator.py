@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from scipy import ndimage
 from typer.testing import CliRunner
 
 from napari_sam_tune.cli import app
+from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.models.checkpoints import starter_path
 from napari_sam_tune.starter.batches import BatchSpec, batches, make_batch
 from napari_sam_tune.starter.defects import KINDS
@@ -80,6 +83,25 @@ def test_batches_do_not_depend_on_who_makes_them():
         np.testing.assert_array_equal(batch.images, expected.images)
         np.testing.assert_array_equal(batch.targets, expected.targets)
         assert batch.targets.any(axis=(2, 3)).all()
+
+
+def test_a_killed_process_is_a_sentence(monkeypatch):
+    """Killed in the middle of a batch, of which the pipe has the beginning."""
+    made = []
+    begin = subprocess.Popen
+
+    def popen(*how, **more):
+        made.append(begin(*how, **more))
+        return made[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    with batches(BatchSpec(images=4, sizes=(256,)), first=0) as source:
+        next(source)
+        (process,) = made
+        process.kill()
+        process.wait()
+        with pytest.raises(TrainingError, match=r"ended before its time \(status .*run the same"):
+            list(islice(source, 3))  # one was read ahead
 
 
 def test_the_shipped_samples_are_one_line_and_what_the_command_makes(tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
+import zarr
 from PIL import Image
 from safetensors import safe_open
 
@@ -164,7 +165,11 @@ def test_defects_are_drawn_on_photographed_surfaces(photographs, tmp_path):
         assert all(defect.mask.any() and defect.mask.shape == (64, 96) for defect in found)
         coloured += picture.ndim == 3
     assert coloured > 10
-    alone = BatchSpec(4, 1, (64,), surfaces=(str(folder),), surface_share=1.0)
+    grey = zarr.create_array(
+        tmp_path / "grey" / "a.zarr", shape=(70, 50), chunks=(16, 16), dtype=np.uint8
+    )
+    grey[...] = brick[..., 0]
+    alone = BatchSpec(4, 1, (64,), surfaces=(str(tmp_path / "grey"),), surface_share=1.0)
     assert make_batch(alone, 1000).targets.any((2, 3)).all()
     with pytest.raises(SamTuneError, match="no image of a surface"):
         read_surfaces(photographs / "masks" / "..")

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
+import zarr
 from PIL import Image
 
 from napari_sam_tune.starter import rounds, training
@@ -78,7 +79,10 @@ def test_evaluate_reports_the_figures_of_the_card(tmp_path):
     mask[10:30, 10:40] = 255
     mask[40:55, 60:80] = 255
     picture = (100 + mask * 0.3 + rng.normal(0, 5, mask.shape)).astype(np.uint8)
-    Image.fromarray(picture).save(tmp_path / "images" / "one.png")
+    made = zarr.create_array(
+        tmp_path / "images" / "one.zarr", shape=picture.shape, chunks=(16, 16), dtype=np.uint8
+    )
+    made[...] = picture
     Image.fromarray(mask).save(tmp_path / "masks" / "one.png")
     figures = evaluate(
         tmp_path / "images",
