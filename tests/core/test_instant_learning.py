@@ -17,7 +17,7 @@ from napari_sam_tune import Predictor, Project, Prompt, Session
 from napari_sam_tune.core.answers.caching import open_cache
 from napari_sam_tune.core.answers.chain import REFINERS
 from napari_sam_tune.core.answers.connected import KeepConnected, StayNear
-from napari_sam_tune.core.answers.first_clicks import FirstClick, choose_mixture
+from napari_sam_tune.core.answers.first_clicks import FirstClick, FirstClicks, choose_mixture
 from napari_sam_tune.core.answers.instant_learning import InstantLearning
 from napari_sam_tune.core.answers.links import Asked
 from napari_sam_tune.core.errors import ImageError, SamTuneError
@@ -636,6 +636,57 @@ def test_one_more_mask_does_not_read_those_before_again(tmp_path, model, monkeyp
         assert anew.learnt.masks == instant.learnt.masks == 17
         one, other = instant.snapshot(), anew.snapshot()
         np.testing.assert_allclose(one.weights, other.weights, rtol=1e-4, atol=1e-7)
+
+
+def test_a_click_asks_for_no_masks_but_those_of_its_image(tmp_path, model, monkeypatch):
+    """What a proposal, and whoever looks how much was learnt, costs does not grow with masks."""
+    asked, read = Counter(), Counter()
+    apart, attributes = Project.told_apart_on, RecordStore.attributes
+
+    def told_apart_on(project, image_ids):
+        found = apart(project, image_ids)
+        asked.update(found.keys())
+        return found
+
+    with Session(Project.open(tmp_path / "p"), model, zoom=False, recall=False) as session:
+        rng = np.random.default_rng(0)
+        for number in range(6):
+            image = rng.integers(0, 256, (96, 128), np.uint8)
+            session.open_image(image, f"{number}.png")
+            for x in range(4, 120, 12):
+                mask = np.zeros(image.shape, bool)
+                mask[40:52, x : x + 8] = True
+                said = Prompt([(x + 3, 46)], [1])
+                session.project.add(NewAnnotation(f"{number}.png", mask, "pit", prompts=(said,)))
+        while not session.answerer.instant.is_up_to_date:
+            session.answerer.instant.follow()
+        for x in (10, 60):
+            with monkeypatch.context() as patch:
+                patch.setattr(Project, "told_apart_on", told_apart_on)
+                patch.setattr(Project, "told_apart", lambda *_: pytest.fail("all are gone through"))
+                patch.setattr(Project, "annotations", lambda *_: pytest.fail("all gone through"))
+                session.propose(Prompt([(x, 20)], [1]))
+            mask = np.zeros(image.shape, bool)
+            mask[15:25, x : x + 10] = True
+            session.accept(mask, "pit")
+        assert asked.keys() <= {"5.png"}
+        assert asked.total() <= 4
+    again = Project.open(tmp_path / "p")
+    anew = InstantLearning(again, open_cache(again), torch.device("cpu"), model.input_side)
+    while not anew.is_up_to_date:
+        anew.follow()
+    assert anew.learnt.masks == 62
+    monkeypatch.setattr(
+        RecordStore, "attributes", lambda s, i: (read.update([i]), attributes(s, i))[1]
+    )
+    fresh = Project.open(tmp_path / "p")
+    clicks = FirstClicks(fresh, model.input_side)
+    living = [mask.id for mask in fresh.annotations()]
+    read.clear()
+    found = clicks.unanswered(living, "base")
+    assert [mask.id for mask in found] == sorted(living, reverse=True)[:40]
+    assert clicks.there_are(living, 10) == 10
+    assert read.total() <= 40
 
 
 def test_a_damaged_mask_keeps_no_other_from_counting(tmp_path, model):

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from napari_sam_tune.core.answers.known_images import known_images
 from napari_sam_tune.core.errors import ImageError, MaskError, ProjectError
 from napari_sam_tune.core.images.files import content_hash, read_image
 from napari_sam_tune.core.models.base import BaseRef
@@ -25,6 +26,7 @@ from napari_sam_tune.core.prompts import Effort, Prompt
 from napari_sam_tune.core.storage.chained_log import ChainedLog
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 SHAPE = (40, 60)
@@ -150,33 +152,59 @@ def test_edit_delete_and_restore(project: Project) -> None:
 def test_what_lives_is_known_after_every_change_as_to_whoever_opens_the_project(
     project: Project, tmp_path: Path
 ) -> None:
-    """It is kept in memory: that of two programs which change the project in turn, too."""
+    """It is kept in memory: that of two programs which change the project in turn, too.
+
+    Whoever looks again only at the images that are said to have changed knows all that is.
+    """
     other, rng = Project.open(project.path), np.random.default_rng(3)
     register(project, "b.png")
     every: list[str] = []
-    for step in range(40):
+    followed: dict[Project, tuple[int, dict[str, object]]] = {p: (0, {}) for p in (project, other)}
+
+    def known(of: Project, images: Iterable[str]) -> dict[str, object]:
+        found = known_images(of, images, {})
+        return {image_id: found.get(image_id) for image_id in images}
+
+    for step in range(80):
         mine = (project, other)[step % 2]
         chosen = rng.choice(every) if every else None
-        kinds = ("add", "edit", "delete", "restore", "rename", "restore_all")
+        kinds = ("add", "edit", "delete", "restore", "rename", "restore_all", "relabel", "state")
+        kinds += ("image state", "done")
         kind = rng.choice(kinds) if every else "add"
         if kind in ("add", "edit"):
             image = "ab"[rng.integers(2)] + ".png" if kind == "add" else None
-            known = None if kind == "add" else mine.annotation(chosen)
+            before = None if kind == "add" else mine.annotation(chosen)
             new = NewAnnotation(
-                image or known.image_id, blob(), "pore", supersedes=known and known.id
+                image or before.image_id, blob(), "pore", supersedes=before and before.id
             )
             every.append(mine.add(new).id)
         elif kind == "rename":
             mine.rename_class("pore", "hole")
             mine.rename_class("hole", "pore")
+        elif kind == "relabel":
+            mine.relabel(chosen, rng.choice(["pore", "crack"]))
+        elif kind == "state":
+            mine.set_review(chosen, state=rng.choice(["excluded", "approved"]))
+        elif kind == "image state":
+            state = rng.choice(["second_look", "to_do", "approved"])
+            mine.set_image_review(mine.annotation(chosen).image_id, state=state)
+        elif kind == "done":
+            mine.mark_done("b.png", bool(rng.integers(2)))
         else:
             several = [chosen, rng.choice(every)] if rng.random() < 0.5 else chosen
             getattr(mine, kind)(chosen if kind == "restore" else several)
         fresh = reopened(project).annotations()
+        all_known = known(reopened(project), ["a.png", "b.png"])
         for known_to in (project, other):
             assert [(a.id, a.label) for a in known_to.annotations()] == [
                 (a.id, a.label) for a in fresh
             ]
+            moment, kept = followed[known_to]
+            moment, changed = known_to.changed_since(moment)
+            kept |= known(known_to, changed)
+            followed[known_to] = moment, kept
+            assert {image_id: kept.get(image_id) for image_id in all_known} == all_known
+            assert known_to.changed_since(moment) == (moment, set())
 
 
 def test_annotations_are_ordinary_zarr(project: Project) -> None:

@@ -221,6 +221,37 @@ def test_objects_that_look_alike_are_all_found_again(tmp_path: Path) -> None:
     assert len(recall.all()) == len(holes)
 
 
+def test_on_a_surface_that_is_alike_from_afar_alone_the_search_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many masks there are on photographs of a regular part, a click costs the same."""
+    tried: list[Surroundings] = []
+    real = Surroundings.found_on
+    monkeypatch.setattr(
+        Surroundings, "found_on", lambda s, *given: (tried.append(s), real(s, *given))[1]
+    )
+    rows, columns = np.ogrid[: SHAPE[0], : SHAPE[1]]
+    holes = [
+        (rows - y) ** 2 + (columns - x) ** 2 < 40
+        for y in range(12, SHAPE[0], 18)
+        for x in range(12, SHAPE[1], 18)
+    ]
+    project = Project.open(tmp_path / "p")
+    recall = Recall(project)
+    for number in range(4):
+        plate = np.random.default_rng(number).normal(150, 8, SHAPE) - 60 * np.any(holes, axis=0)
+        image = plate.clip(0, 255).astype(np.uint8)
+        record = project.register(image, f"{number}.png")
+        recall.look(image, record)
+        assert recall.knows_part == (number > 0)
+        tried.clear()
+        for hole in holes[:20]:
+            y, x = ndimage.center_of_mass(hole)
+            assert recall.ask(click(x, y)) is None
+            project.add(NewAnnotation(record.id, hole, "hole"))
+        assert len(tried) <= 8
+
+
 def test_a_long_thin_crack_is_recalled_whole(tmp_path: Path) -> None:
     """It is compared, and drawn, at a scale where it is thinner than a pixel."""
     shape = (900, 1800)

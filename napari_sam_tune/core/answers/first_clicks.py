@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -141,8 +142,10 @@ class FirstClicks:
     def __init__(self, project: Project, side: int) -> None:
         self._project, self._side = project, side
         self._asked: OrderedDict[Prompt, tuple[Proposal, str]] = OrderedDict()  # the open image's
+        self._unasked: set[str] = set()  # annotations on the open image that none of them is of
         self._answered: dict[str, FirstClick] = {}  # by annotation
         self._unanswerable: set[str] = set()  # annotations
+        self._began_with_click: dict[str, bool] = {}  # by annotation, as far as it was looked at
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -174,6 +177,7 @@ class FirstClicks:
     def forget_asked(self) -> None:
         """Remember no answer that waits for its object: another image comes."""
         self._asked.clear()
+        self._unasked.clear()
 
     def follow(self, living: Collection[str], on_open_image: Iterable[str]) -> None:
         """Keep those answers whose objects were accepted, and none whose objects are gone.
@@ -186,13 +190,14 @@ class FirstClicks:
         for gone in [name for name in self._answered if name not in living]:
             del self._answered[gone]
         for name in on_open_image:
-            if name in self._answered or not self._asked:
+            if name in self._answered or name in self._unasked or not self._asked:
                 continue
             annotation = self._project.annotation(name)
-            if annotation.prompts:
-                answer = self._asked.get(annotation.prompts[0])
-                if answer is not None:
-                    self._answered[name] = FirstClick.on(annotation, *answer, self._side)
+            answer = self._asked.get(annotation.prompts[0]) if annotation.prompts else None
+            if answer is None:
+                self._unasked.add(name)
+            else:
+                self._answered[name] = FirstClick.on(annotation, *answer, self._side)
         self._keep_newest()
 
     def unanswered(self, living: Iterable[str], weights: str) -> list[Annotation]:
@@ -206,22 +211,33 @@ class FirstClicks:
             weights: the version loaded.
 
         """
-        clicked = [one for one in self._clicked(living) if one.id not in self._unanswerable]
+        clicked = (one for one in self._clicked(living) if one.id not in self._unanswerable)
         return [
             annotation
-            for annotation in clicked[:MOST_CLICKS]
+            for annotation in islice(clicked, MOST_CLICKS)
             if annotation.id not in self._answered
             or self._answered[annotation.id].weights != weights
         ]
 
-    def there_are(self, living: Iterable[str]) -> int:
-        """Return how many first clicks there are on accepted objects, answered or not."""
-        return len(self._clicked(living))
+    def there_are(self, living: Iterable[str], most: int) -> int:
+        """Return how many first clicks there are on accepted objects, answered or not.
 
-    def _clicked(self, living: Iterable[str]) -> list[Annotation]:
-        """Return the objects that a click began, the newest first."""
-        known = map(self._project.annotation, sorted(living, reverse=True))
-        return [one for one in known if one.prompts and is_click(one.prompts[0])]
+        Args:
+            living: ids of the annotations there are.
+            most: so many are counted.
+
+        """
+        return sum(1 for _ in islice(self._clicked(living), most))
+
+    def _clicked(self, living: Iterable[str]) -> Iterator[Annotation]:
+        """Yield the objects that a click began, the newest first; no other is read twice."""
+        for name in sorted(living, reverse=True):
+            if self._began_with_click.get(name, True):
+                annotation = self._project.annotation(name)
+                prompts = annotation.prompts
+                self._began_with_click[name] = bool(prompts) and is_click(prompts[0])
+                if self._began_with_click[name]:
+                    yield annotation
 
     def add(self, annotation: Annotation, proposal: Proposal, weights: str) -> None:
         """Take the model's own answer to the first click on an accepted object.

@@ -273,7 +273,7 @@ class InstantLearning:
         wanted = self._fewest_clicks
         if len(self.clicks) < wanted and self.is_up_to_date:
             # nobody waits for those on objects that were deleted since
-            wanted = min(wanted, self.clicks.there_are(self._known.masks) // 2)
+            wanted = self.clicks.there_are(self._known.masks, 2 * wanted) // 2
         return len(self.clicks) >= wanted
 
     def _scene_of(self, click: FirstClick) -> Scene:

@@ -180,27 +180,26 @@ def _within(
             yield part.cropped, part.bbox
 
 
-def known_images(project: Project, rejected: Mapping[str, tuple[Refused, ...]]) -> dict[str, Known]:
-    """Return what is known of every image that can be learnt from, by its id.
+def known_images(
+    project: Project, image_ids: Iterable[str], rejected: Mapping[str, tuple[Refused, ...]]
+) -> dict[str, Known]:
+    """Return what is known of images that can be learnt from, by their ids, without others.
 
     Args:
         project: whose images.
+        image_ids: which.
         rejected: what a person said no to, by image id.
 
     """
-    done, passed_over = project.done_images(), project.images_set_aside()
-    counting, not_counting = project.told_apart()
-    masks: dict[str, list[tuple[str, str]]] = {i: [] for i in project.empty_images()}
-    masks |= {i: [] for i in rejected}
-    aside: dict[str, list[str]] = {}
-    for annotation in counting:
-        masks.setdefault(annotation.image_id, []).append((annotation.id, annotation.label))
-    for annotation in not_counting:
-        aside.setdefault(annotation.image_id, []).append(annotation.id)
+    done, empty = project.done_images(), project.empty_images()
+    passed_over = project.images_set_aside()
     return {
         i: Known(
-            tuple(sorted(found)), tuple(sorted(aside.get(i, ()))), i in done, rejected.get(i, ())
+            tuple((one.id, one.label) for one in counting),
+            tuple(one.id for one in aside),
+            i in done,
+            rejected.get(i, ()),
         )
-        for i, found in masks.items()
-        if i not in passed_over
+        for i, (counting, aside) in project.told_apart_on(image_ids).items()
+        if (counting or i in empty or i in rejected) and i not in passed_over
     }

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class LearntScenes:
     """What was known of each scene when it was learnt.
 
-    Asked at every accept, so that only what is new is gone into: images of which nothing else is
-    known than before are not cut into scenes again.
+    Asked at every accept, so that only what is new is gone into: images of which nothing was said
+    since are not looked at, and those of which nothing else is known are not cut into scenes again.
 
     Args:
         project: whose images.
@@ -30,14 +30,17 @@ class LearntScenes:
 
     def __init__(self, project: Project, side: int) -> None:
         self._project, self._side = project, side
-        self._known: dict[Scene, Known] = {}
+        self._known: dict[str, dict[Scene, Known]] = {}  # by image
         self._masks = Counter[str]()  # in how many scenes each was learnt
         self._whole: dict[str, Known] = {}  # of images whose scenes are all learnt
         self._given_up: set[Scene] = set()
+        self._moment = 0
+        self._rejected: dict[str, tuple[Refused, ...]] = {}
+        self._waiting: set[str] = set()  # images that are not learnt as they are known
 
     def __getitem__(self, scene: Scene) -> Known | None:
         """Return what was known of a scene when it was learnt; None if it was not."""
-        return self._known.get(scene)
+        return self._known.get(scene.image_id, {}).get(scene)
 
     @property
     def masks(self) -> Collection[str]:
@@ -47,11 +50,11 @@ class LearntScenes:
     @property
     def images(self) -> frozenset[str]:
         """The ids of all images that were learnt from."""
-        return frozenset(scene.image_id for scene in self._known)
+        return frozenset(self._known)
 
     def masks_on(self, image_id: str | None) -> list[str]:
         """Return the ids of the masks that were learnt on an image."""
-        scenes = (known for scene, known in self._known.items() if scene.image_id == image_id)
+        scenes = self._known.get(image_id, {}).values() if image_id is not None else ()
         return list(dict.fromkeys(name for known in scenes for name in known.annotations))
 
     def changed(
@@ -63,32 +66,42 @@ class LearntScenes:
             rejected: what a person said no to, by image id.
 
         """
-        known = known_images(self._project, rejected)
-        said = {i: found for i, found in known.items() if self._whole.get(i) != found}
-        gone = (self.images | self._whole.keys()) - known.keys()
+        self._moment, fresh = self._project.changed_since(self._moment)
+        before, self._rejected = self._rejected, dict(rejected)
+        said_no = {i for i in before | self._rejected if before.get(i) != rejected.get(i)}
+        looked_at = self._waiting | fresh | said_no
+        known = known_images(self._project, looked_at, rejected)
+        # by the oldest of their masks, so that nothing learnt depends on the order of sets
+        order = sorted(known, key=lambda i: (known[i].annotations[:1], i))
+        said = {i: known[i] for i in order if self._whole.get(i) != known[i]}
+        gone = sorted(looked_at - known.keys())
         now = in_scenes(said, self._project, self._side)
-        before = (s for s in self._known if s.image_id in said or s.image_id in gone)
+        learnt = (scene for i in (*said, *gone) for scene in self._known.get(i, ()))
         changed = [
             scene
-            for scene in dict.fromkeys((*before, *now))
-            if self._known.get(scene) != now.get(scene) and scene not in self._given_up
+            for scene in dict.fromkeys((*learnt, *now))
+            if self[scene] != now.get(scene) and scene not in self._given_up
         ]
-        waiting = {scene.image_id for scene in changed}
-        self._whole |= {i: found for i, found in said.items() if i not in waiting}
-        for image_id in gone - waiting:
-            self._whole.pop(image_id, None)
+        self._waiting = {scene.image_id for scene in changed}
+        self._whole |= {i: found for i, found in said.items() if i not in self._waiting}
+        for image_id in gone:
+            if image_id not in self._waiting:
+                self._whole.pop(image_id, None)
         return changed, now
 
     def take(self, scene: Scene, known: Known | None) -> None:
         """Note what a scene was learnt with; None: no longer at all."""
-        before = self._known.pop(scene, None)
+        scenes = self._known.setdefault(scene.image_id, {})
+        before = scenes.pop(scene, None)
         for name in () if before is None else before.annotations:
             self._masks[name] -= 1
             if not self._masks[name]:
                 del self._masks[name]
         if known is not None:
-            self._known[scene] = known
+            scenes[scene] = known
             self._masks.update(known.annotations)
+        if not scenes:
+            del self._known[scene.image_id]
 
     def give_up(self, scene: Scene) -> None:
         """Learn a scene no more: it cannot be read."""
@@ -96,5 +109,8 @@ class LearntScenes:
 
     def rename(self, old: str, new: str) -> None:
         """Call a class as it is called now; nothing need be learnt anew for that."""
-        self._known = {scene: known.renamed(old, new) for scene, known in self._known.items()}
+        self._known = {
+            image_id: {scene: known.renamed(old, new) for scene, known in scenes.items()}
+            for image_id, scenes in self._known.items()
+        }
         self._whole = {i: known.renamed(old, new) for i, known in self._whole.items()}

@@ -155,7 +155,7 @@ class ProjectCheck:
     def _check_records(self, ledger: Ledger) -> Iterator[Finding]:
         store = self._folder.annotations
         masks_of: dict[str, int] = {}
-        for name in sorted(store.names_if_changed() or ()):
+        for name in sorted(store.names()):
             try:
                 stored = store.attributes(name)
                 annotation = Annotation.from_record(name, stored, store)

@@ -46,6 +46,22 @@ class RecordsOfProject:
             said = hash(frozenset(ledger.words.items()))
             return len(self._table), said, ledger.naming.said
 
+    def changed_since(self, moment: int) -> tuple[int, set[str]]:
+        """Return this moment, and the images of whose masks something else is known since another.
+
+        Masks came, went, got other classes or were set aside; or the image was marked or set aside.
+        So whoever keeps what is known of all images looks again at what is new alone.
+
+        Args:
+            moment: as this returned it before; 0 for all that is known.
+
+        Raises:
+            ProjectError: the project's files were removed or replaced meanwhile.
+
+        """
+        with self._table_up_to_date():
+            return self._table.changed_since(moment)
+
     @contextmanager
     def _table_up_to_date(self) -> Iterator[Ledger]:
         """Hold the table as it is once all that is said by now was taken in.
@@ -82,8 +98,8 @@ class RecordsOfProject:
             image_id: only those of this image; None for all.
 
         """
-        with self._table_up_to_date() as ledger:
-            return self._table.living(ledger.words, image_id)
+        with self._table_up_to_date():
+            return self._table.living(image_id)
 
     def overruled(self, image_id: str | None = None) -> list[Annotation]:
         """Return forms of objects that two people corrected at once and that do not count.
@@ -95,8 +111,8 @@ class RecordsOfProject:
             image_id: only those of this image; None for all.
 
         """
-        with self._table_up_to_date() as ledger:
-            return self._table.overruled(ledger.words, image_id)
+        with self._table_up_to_date():
+            return self._table.overruled(image_id)
 
     def imported(self, image_id: str) -> dict[str, Annotation]:
         """Return what was ever imported into an image, by its origin.

@@ -107,17 +107,21 @@ class ReviewingOfProject(ImagesOfProject, ClassesOfProject):
 
     def told_apart(self, image_id: str | None = None) -> tuple[list[Annotation], list[Annotation]]:
         """Return the accepted masks that count, as `counting` does, and those that do not."""
-        annotations = self.annotations(image_id)
-        images, objects = self._journal.read().reviews.set_aside()
-        if not images and not objects:
-            return annotations, []  # of many masks most often; it is asked at every accept
-        aside = [one for one in annotations if one.image_id in images or one.id in objects]
-        left_out = set(aside)
-        return [one for one in annotations if one not in left_out], aside
+        with self._table_up_to_date():
+            return _told_apart(self._table.living(image_id), *self._table.set_aside)
+
+    def told_apart_on(
+        self, image_ids: Iterable[str]
+    ) -> dict[str, tuple[list[Annotation], list[Annotation]]]:
+        """Return the same of some images, in one look."""
+        with self._table_up_to_date():
+            aside = self._table.set_aside
+            return {i: _told_apart(self._table.living(i), *aside) for i in image_ids}
 
     def images_set_aside(self) -> set[str]:
         """Return the ids of images that are excluded or wait for a second look."""
-        return self._journal.read().reviews.set_aside()[0]
+        with self._table_up_to_date():
+            return set(self._table.set_aside[0])
 
     # ------------------------------------------------------------------ saying
 
@@ -272,6 +276,17 @@ class ReviewingOfProject(ImagesOfProject, ClassesOfProject):
                     )
                 )
         return known
+
+
+def _told_apart(
+    annotations: list[Annotation], images: set[str], objects: set[str]
+) -> tuple[list[Annotation], list[Annotation]]:
+    """Part masks that count from those that, or whose images, are set aside."""
+    if not images and not objects:
+        return annotations, []  # of many masks most often; it is asked at every accept
+    aside = [one for one in annotations if one.image_id in images or one.id in objects]
+    left_out = set(aside)
+    return [one for one in annotations if one not in left_out], aside
 
 
 def _checked(

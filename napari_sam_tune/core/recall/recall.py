@@ -70,6 +70,10 @@ _BORDER: Final = (0.5, 0.015)
 of one object differ by about so much."""
 _MISSED: Final = 2
 """Px beside a mask at which a click still means it."""
+_IN_VAIN: Final = 8
+"""Masks looked for on an image, and none of them found, after which no more are where somebody
+clicks: it is alike from afar alone. Of 216 objects on magnetic tiles no image had more than three
+before the first that was found."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +152,7 @@ class Recall:
         self._contrast: ContrastOf | None = None  # of it
         self._unread: LargeImage | None = None  # the open image, until it is looked for
         self._known: list[_Known] = []
+        self._near = _boxes([])  # around where each of them should be
         self._twins: dict[str, _Twin | None] = {}  # by annotation, once looked for
         self._averages: dict[tuple[str, ...], Recalled] = {}
 
@@ -203,11 +208,13 @@ class Recall:
             score, shift = shift_between(signature, new)
             if score >= _SAME_SURFACE:
                 self._known += self._surroundings(other, masks[other.id], shift, 1 / new.scale)
+        self._near = _boxes([grown(one.expected, one.slack + _MISSED) for one in self._known])
 
     def forget(self) -> None:
         """Have no image open: nothing is recalled until the next `look`."""
         self._open = self._grey = self._contrast = self._unread = None
         self._known, self._twins, self._averages = [], {}, {}
+        self._near = _boxes([])
 
     @property
     def knows_part(self) -> bool:
@@ -228,7 +235,7 @@ class Recall:
 
     def all(self) -> list[Recalled]:
         """Return every object that is found again on the open image, the best match first."""
-        twins = (self._twin(known) for known in self._counting())
+        twins = (self._twin(known) for known in self._counting(self._known))
         return [self._averaged(same) for same in _objects(t for t in twins if t is not None)]
 
     def _averaged(self, best: Sequence[_Twin]) -> Recalled:
@@ -298,30 +305,39 @@ class Recall:
             if around is not None:
                 yield _Known(annotation, around, rough, slack, objects)
 
-    def _counting(self) -> list[_Known]:
+    def _counting(self, known: Sequence[_Known]) -> list[_Known]:
         """Return those masks that still count; some may have been deleted since the image came."""
-        if not self._known:
-            return []
-        counting = {annotation.id for annotation in self._project.counting()}
-        return [known for known in self._known if known.annotation.id in counting]
+        images = dict.fromkeys(one.annotation.image_id for one in known)
+        told_apart = self._project.told_apart_on(images)
+        counting = {mask for masks, _ in told_apart.values() for mask in masks}
+        return [one for one in known if one.annotation in counting]
 
     def _meant(self, prompt: Prompt) -> Iterator[_Twin]:
         """Return the masks found again where a prompt points."""
         clicks = [p for p, label in zip(prompt.points, prompt.labels, strict=True) if label]
-        for known in self._counting():
-            near = grown(known.expected, known.slack + _MISSED)
-            if prompt.box is not None:
-                x0, y0, x1, y1 = prompt.box
-                box = round(y0), round(x0), round(y1) + 1, round(x1) + 1
-                twin = self._twin(known) if iou(near, box) > 0 else None
-                if twin is not None and iou(twin.box, box) >= _ALIKE:
-                    yield twin
-            elif clicks:
-                x, y = clicks[0]
-                is_near = near[0] <= y < near[2] and near[1] <= x < near[3]
-                twin = self._twin(known) if is_near else None
-                if twin is not None and twin.covers(x, y):
-                    yield twin
+        box = None
+        if prompt.box is not None:
+            x0, y0, x1, y1 = prompt.box
+            box = round(y0), round(x0), round(y1) + 1, round(x1) + 1
+            is_near = (self._near[:, :2] < box[2:]) & (self._near[:, 2:] > box[:2])
+        elif clicks:
+            place = clicks[0][::-1]
+            is_near = (self._near[:, :2] <= place) & (self._near[:, 2:] > place)
+        else:
+            return
+        near = [self._known[number] for number in np.flatnonzero(is_near.all(axis=1))]
+        for known in self._counting(near):
+            if known.annotation.id not in self._twins and self._is_another_surface():
+                continue
+            twin = self._twin(known)
+            if twin is None:
+                continue
+            if twin.covers(*clicks[0]) if box is None else iou(twin.box, box) >= _ALIKE:
+                yield twin
+
+    def _is_another_surface(self) -> bool:
+        """Whether so many masks were looked for in vain that no more need be."""
+        return len(self._twins) >= _IN_VAIN and not any(self._twins.values())
 
     def _twin(self, known: _Known) -> _Twin | None:
         name = known.annotation.id
@@ -342,6 +358,11 @@ class Recall:
             _log.warning("A mask is not recalled: %s", error)
             return None
         return _Twin(known.annotation, mask, *found)
+
+
+def _boxes(windows: Sequence[Window]) -> NDArray[np.int64]:
+    """Return boxes as an (n, 4) array."""
+    return np.array(windows, np.int64).reshape(-1, 4)
 
 
 def _objects(twins: Iterable[_Twin]) -> list[list[_Twin]]:

@@ -40,6 +40,9 @@ _UNREADABLE = (OSError, ValueError, RuntimeError, LookupError, TypeError, Arithm
 # that nothing was added: FAT keeps every other second, HFS+ and ext3 whole ones, all others what
 # the system's clock shows, which goes on every 16 ms at least.
 _COARSE_SECONDS, _FINE_SECONDS = 2.0, 0.02
+# Most file systems count the folders in a folder as links to it, and that count has no clock; those
+# that do not, such as btrfs, say that there is one, and an empty folder has two.
+_UNCOUNTED = 2
 
 
 class RecordStore:
@@ -56,6 +59,7 @@ class RecordStore:
         self.root = root
         self.pending = pending
         self._stamp = -1
+        self._links = 0
         self._stamp_seen = self._listed = 0.0
 
     def create(self) -> None:
@@ -84,22 +88,42 @@ class RecordStore:
     def names_if_changed(self) -> set[str] | None:
         """List the records, or return None where none can have been added since the last call.
 
-        What is in a record's place and is none, such as a link, is among them: reading it says so.
+        For one reader, who keeps what it was told; see `names`.
         """
-        try:
-            stamp = self.root.stat().st_mtime_ns
-            now = time.monotonic()
+        with self._readable():
+            seen = self.root.stat()
+            now, stamp = time.monotonic(), seen.st_mtime_ns
             if stamp != self._stamp:
                 self._stamp, self._stamp_seen = stamp, now
-            elif self._listed - self._stamp_seen > _coarseness(stamp):
+            elif (
+                self._listed - self._stamp_seen > _coarseness(stamp)
+                or seen.st_nlink == self._links > _UNCOUNTED
+            ):
                 return None
-            self._listed = now
+            self._listed, self._links = now, seen.st_nlink
+        return self.names()
+
+    def names(self) -> set[str]:
+        """List the records.
+
+        What is in a record's place and is none, such as a link, is among them: reading it says so.
+
+        Raises:
+            ProjectError: the folder cannot be read.
+
+        """
+        with self._readable():
             # records' names have no dots, other than zarr.json and what systems leave
             return {
                 name
                 for name in os.listdir(self.root)  # noqa: PTH208 - `Path.iterdir` makes paths of all
                 if "." not in name or not _is_plain_file(self.root / name)
             }
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise ProjectError(
                 tr(
