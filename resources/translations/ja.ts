@@ -102,6 +102,30 @@
         <translation>3番目のクラス</translation>
     </message>
     <message>
+        <source>Fourth class</source>
+        <translation>4番目のクラス</translation>
+    </message>
+    <message>
+        <source>Fifth class</source>
+        <translation>5番目のクラス</translation>
+    </message>
+    <message>
+        <source>Sixth class</source>
+        <translation>6番目のクラス</translation>
+    </message>
+    <message>
+        <source>Seventh class</source>
+        <translation>7番目のクラス</translation>
+    </message>
+    <message>
+        <source>Eighth class</source>
+        <translation>8番目のクラス</translation>
+    </message>
+    <message>
+        <source>Ninth class</source>
+        <translation>9番目のクラス</translation>
+    </message>
+    <message>
         <source>Propose objects</source>
         <translation>候補を出す</translation>
     </message>
@@ -332,6 +356,10 @@
     <message>
         <source>Version</source>
         <translation>バージョン</translation>
+    </message>
+    <message>
+        <source>Choose…</source>
+        <translation>選択…</translation>
     </message>
     <message>
         <source>Choose where to</source>
@@ -586,6 +614,10 @@
     <message>
         <source>The next mask is “{name}”</source>
         <translation>次のマスクは「{name}」</translation>
+    </message>
+    <message>
+        <source>{key} goes from class to class.</source>
+        <translation>{key}キーでクラスを順に切り替えます。</translation>
     </message>
     <message>
         <source>New class</source>
@@ -1440,12 +1472,16 @@
         <translation>サンプル画像のマスクの保存先：</translation>
     </message>
     <message>
-        <source>As usual</source>
+        <source>In the usual place</source>
         <translation>既定の場所</translation>
     </message>
     <message>
-        <source>Keep the project beside the images, or in the documents folder</source>
-        <translation>プロジェクトを画像と同じ場所、またはドキュメントフォルダーに保存</translation>
+        <source>Keep masks beside the images, or in the documents folder</source>
+        <translation>マスクを画像と同じ場所、またはドキュメントフォルダーに保存</translation>
+    </message>
+    <message>
+        <source>Keep masks elsewhere…</source>
+        <translation>マスクの保存先を変更…</translation>
     </message>
     <message>
         <source>Choose a folder for the project. One that is a project is opened.</source>
@@ -1963,6 +1999,10 @@
     <message>
         <source>New weights are not clearly better yet on the masks kept aside ({figures}), so they are not used; it goes on learning.</source>
         <translation>検証用マスクではまだ明確な改善がないため（{figures}）、新しい重みは使いません。学習を続けます。</translation>
+    </message>
+    <message>
+        <source>New weights are worse on the masks kept aside ({figures}), so they are not used; it goes on learning.</source>
+        <translation>検証用マスクでは悪化したため（{figures}）、新しい重みは使いません。学習を続けます。</translation>
     </message>
     <message>
         <source>New weights are not better yet on the masks kept aside ({figures}), so they are not used; it goes on learning.</source>

@@ -9,6 +9,7 @@ from html import escape
 import numpy as np
 import pytest
 from conftest import when_open
+from napari.settings import get_settings
 from PIL import Image
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
@@ -277,6 +278,15 @@ def test_classes_done_and_navigation_and_what_others_accept(desk, blobs, monkeyp
     desk.hand.press(Qt.Key.Key_N)
     assert desk.session.state.label == "scratch"
     assert len(set(desk.session.project.classes().values())) == 2
+    for number in range(3, 11):
+        desk.panel.classes.edited.emit(f"class {number}", "")
+    buttons = [desk.button(desk.panel.classes, f"class {number}") for number in (4, 9, 10)]
+    assert [button.key for button in buttons] == ["Ctrl+4", "Ctrl+9", ""]
+    assert "N goes from class to class" in buttons[-1].toolTip()
+    for number in (4, 9):
+        desk.hand.press(getattr(Qt.Key, f"Key_{number}"), Qt.KeyboardModifier.ControlModifier)
+        assert desk.session.state.label == f"class {number}"
+    assert str(desk.layers.proposal.mode) == "pan_zoom"  # a digit alone is napari's
 
     desk.hand.press(Qt.Key.Key_Period)
     desk.wait(lambda: desk.session.state.image_id == "part 2.png")
@@ -371,7 +381,7 @@ def test_a_project_is_opened_with_its_images_where_they_are(desk, blobs, tmp_pat
 
     (blobs.folder / "part 1.png").rename(tmp_path / "moved.png")
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(home))
-    desk.button(start, "Change…").click()
+    desk.button(start, "Keep masks elsewhere…").click()
     assert not desk.panel.tour.isVisible()  # a new page is coming
     desk.wait_ready()
     assert [image.id for image in desk.work.place.queue.images] == ["only here", "part 3"]
@@ -634,6 +644,7 @@ def test_a_small_object_is_looked_at_closely_as_part_of_the_click(desk, tmp_path
 @pytest.mark.parametrize("px", [512])  # the first sample is no easy one
 def test_the_tour_leads_through_the_first_sample(desk):
     desk.viewer.window._qt_window.resize(1366, 768)
+    get_settings().appearance.font_size = 14  # there is little room beside the card
     card = desk.panel.tour
     assert card.isVisible()
     desk.shot("tour_offered")
@@ -649,6 +660,8 @@ def test_the_tour_leads_through_the_first_sample(desk):
     assert score(desk.propose((x, y)).mask, labels == labels[tuple(first_rows[0])]) >= 0.8
     assert desk.reads("step 2 of 5")
     assert desk.reads("press Q")
+    accept = desk.panel.object.buttons["accept"]
+    desk.wait(lambda: accept.visibleRegion().boundingRect().height() == accept.height())
     desk.shot("tour_first_mask")
     desk.hand.press(Qt.Key.Key_Q)
     assert desk.reads("step 3 of 5")

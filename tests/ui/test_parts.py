@@ -294,7 +294,7 @@ def test_a_gain_that_was_shown_stays_or_is_said_to_be_gone():
     said = round_words.outcome(refused, "version 1", gate)
     assert said.startswith("New weights are not clearly better yet")
     worse = replace(refused, report=report(0.70, 0.66))
-    assert "not better yet" in round_words.outcome(worse, "version 1", gate)
+    assert "are worse" in round_words.outcome(worse, "version 1", gate)
 
 
 def test_who_clicks_and_clicks_is_told_of_the_stroke():

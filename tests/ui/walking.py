@@ -72,8 +72,8 @@ def _faults(root: QWidget, widget: QWidget, names: Collection[str], is_narrow: b
         is_name = any(name[:20] in widget.text() for name in names)
         if widget.shown_text() != widget.text() and not is_name:
             found.append(f"{said} is cut to {widget.shown_text()!r}")
-        if widget.height() < widget.fontMetrics().height():
-            found.append(f"{said} is too low")
+        if min(widget.height(), widget.minimumHeight()) < widget.sizeHint().height():
+            found.append(f"{said} is too low, or is where there is less room")
     elif isinstance(widget, QCheckBox) and widget.width() < widget.sizeHint().width():
         found.append(f"{said} is cut")
     if isinstance(widget, LearntChart) and widget.height() < widget.heightForWidth(widget.width()):

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.utils.key_bindings import KeymapProvider
 
-# The one place that names every action; the manifest's Preferences page uses the same names.
+# The one place that names every action; the manifest's Preferences page uses the same names. Of the
+# digits 1 to 7 are napari's: the tools of a layer.
 DEFAULT_KEYS: dict[str, str] = {
     "accept": "Q",
     "sign": "W",
@@ -42,6 +43,12 @@ DEFAULT_KEYS: dict[str, str] = {
     "class_1": "8",
     "class_2": "9",
     "class_3": "0",
+    "class_4": "Ctrl-4",
+    "class_5": "Ctrl-5",
+    "class_6": "Ctrl-6",
+    "class_7": "Ctrl-7",
+    "class_8": "Ctrl-8",
+    "class_9": "Ctrl-9",
     "propose": "Shift-S",
     "find_similar": "Shift-F",
     "next_finds": "Shift-G",
@@ -80,6 +87,12 @@ KEY_TITLES: dict[str, str] = {
     "class_1": mark("First class"),
     "class_2": mark("Second class"),
     "class_3": mark("Third class"),
+    "class_4": mark("Fourth class"),
+    "class_5": mark("Fifth class"),
+    "class_6": mark("Sixth class"),
+    "class_7": mark("Seventh class"),
+    "class_8": mark("Eighth class"),
+    "class_9": mark("Ninth class"),
     "propose": mark("Propose objects"),
     "find_similar": mark("Find all like these"),
     "next_finds": mark("Next image with finds"),

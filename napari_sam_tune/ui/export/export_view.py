@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QProgressBar,
     QTabWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -223,8 +222,8 @@ class ExportDialog(QDialog):
     def _place(self) -> QHBoxLayout:
         self.place = QLineEdit()
         self.place.textEdited.connect(self._on_place_edited)
-        self._browse = QToolButton()
-        self._browse.setText("…")
+        self._browse = Button(tr("Choose…"), "wide")
+        self._browse.setAutoDefault(False)
         self._browse.setToolTip(tr("Choose where to"))
         self._browse.clicked.connect(self._on_browse_clicked)
         line = QHBoxLayout()

@@ -26,11 +26,13 @@ class ClassSnapshot:
     """The classes: (name, "#rrggbb", key or "") each, and the current one's name.
 
     `is_guess` says that nobody chose the current one: it is suggested by what was accepted.
+    `next_key` goes from one class to the next.
     """
 
     classes: tuple[tuple[str, str, str], ...]
     current: str
     is_guess: bool = False
+    next_key: str = ""
 
 
 class ClassView(QWidget):
@@ -112,9 +114,11 @@ class ClassView(QWidget):
             button.deleteLater()
         shown: list[QWidget] = []
         for name, colour, key in snapshot.classes:
-            button = KeyButton(
-                name, on_a_button(name), tip(tr("The next mask is “{name}”", name=name))
-            )
+            says = tr("The next mask is “{name}”", name=name)
+            if not key and snapshot.next_key:
+                hint = tr("{key} goes from class to class.", key=snapshot.next_key)
+                says = f"{says}\n{hint}"
+            button = KeyButton(name, on_a_button(name), tip(says))
             button.setIcon(chip(colour))
             button.setCheckable(True)
             button.show_key(key)

@@ -7,7 +7,11 @@ from typing import Final
 
 from napari.settings import get_settings
 from napari.utils.theme import get_theme
-from qtpy.QtGui import QColor
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QFontMetrics
+from qtpy.QtWidgets import QApplication
+
+from napari_sam_tune.core.texts.wording import tr
 
 READABLE: Final = 4.5
 """Contrast that texts have at least (WCAG 2.2, 1.4.3)."""
@@ -53,6 +57,11 @@ def stylesheet(look: Look) -> str:
     off = mixed(look.button, look.background, 0.5)
     faint = readable(mixed(look.text, off, 0.5), off, READABLE + 0.1)
     checked = mixed(look.button, accent, 0.45)
+    # Qt takes a least height that a style gives for all that is needed, whatever the letters need
+    font = QApplication.font()
+    font.setPointSize(look.points)
+    said = tr("Accept")  # letters of the reader's language may come from a font of their own
+    line = max(18, QFontMetrics(font).size(Qt.TextFlag.TextSingleLine.value, said).height())
     notices = "".join(
         f"""
 #panel QFrame[role="notice"][level="{level}"] {{
@@ -64,6 +73,7 @@ def stylesheet(look: Look) -> str:
     return f"""
 #panel QLabel, #panel QCheckBox {{ background: transparent; }}
 #panel QPushButton, #panel QCheckBox, #panel QComboBox {{ font-size: {look.points}pt; }}
+#panel QCheckBox {{ min-height: {line}px; }}
 #panel *:disabled {{ color: {faint}; }}
 #panel QLabel[role="title"] {{ font-weight: 600; }}
 #panel QLabel[role="heading"] {{ font-size: {round(1.5 * look.points)}pt; font-weight: 600; }}
@@ -74,7 +84,7 @@ def stylesheet(look: Look) -> str:
 #panel QFrame[role="card"] {{ background: {card}; border: none; border-radius: 6px; }}
 #panel QFrame[role="card"] QWidget[role="body"] {{ background: transparent; }}
 #panel QPushButton {{
-    padding: 3px 6px; min-height: 18px; text-align: left; border: 1px solid transparent;
+    padding: 3px 6px; min-height: {line}px; text-align: left; border: 1px solid transparent;
 }}
 #panel QPushButton:disabled {{ background: {off}; color: {faint}; border-color: {off}; }}
 #panel QPushButton[role="wide"] {{ text-align: center; }}
@@ -101,8 +111,10 @@ def stylesheet(look: Look) -> str:
 }}
 #panel QAbstractItemView, #panel LearntChart {{ font-size: {look.points}pt; }}
 #panel QHeaderView {{ font-size: {max(look.points - 2, 8)}pt; }}
-#panel QLineEdit {{ font-size: {look.points}pt; }}
-#panel QComboBox {{ border: 1px solid transparent; padding: 2px 4px 2px 7px; }}
+#panel QLineEdit {{ font-size: {look.points}pt; min-height: {line}px; }}
+#panel QComboBox {{
+    border: 1px solid transparent; padding: 2px 4px 2px 7px; min-height: {line}px;
+}}
 #panel QComboBox::drop-down {{ width: 18px; }}
 #panel QComboBox::down-arrow {{ width: 10px; height: 10px; }}
 #panel QAbstractSpinBox {{ border: 1px solid transparent; }}

@@ -83,6 +83,7 @@ class Panel(QWidget):
         self.setAcceptDrops(True)
         self.show_look(Look.of())
         self.keys: dict[str, str] = {}
+        self._brought: list[QWidget] = []
         self.setMinimumWidth(_LEAST_WIDTH)
         # else napari adds a stretch below, and the panel gets half the height
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -124,6 +125,9 @@ class Panel(QWidget):
         self._tabs.tabBar().setExpanding(True)
         self._page = QWidget()
         self._add_page(self._page, tr("Label"), tr("Click, accept, learn"))
+        bar = self._tabs.widget(0).verticalScrollBar()
+        bar.rangeChanged.connect(lambda *_: self._bring(*self._brought))
+        bar.actionTriggered.connect(lambda _: self._brought.clear())
         yield from self._fill_work(self._page)
         self.masks = ObjectPage()
         says = tr("All masks: go there, change the class, correct, review")
@@ -214,6 +218,8 @@ class Panel(QWidget):
         self._bring(self.suggestions.state)
 
     def _bring(self, *widgets: QWidget) -> None:
+        """Bring these into view; there they stay, until somebody scrolls, where room is taken."""
+        self._brought[:] = widgets
         for widget in widgets:
             self._tabs.widget(0).ensureWidgetVisible(widget, 0, _AROUND)
 

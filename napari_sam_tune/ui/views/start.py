@@ -230,10 +230,10 @@ class StartView(QWidget):
         self._shown_place, self._samples_place = OneLine(), OneLine()
         for place in (self._shown_place, self._samples_place):
             place.setElideMode(Qt.TextElideMode.ElideMiddle)
-        self._usual = Button(tr("As usual"), "wide")
-        self._usual.setToolTip(tr("Keep the project beside the images, or in the documents folder"))
+        self._usual = Button(tr("In the usual place"), "wide")
+        self._usual.setToolTip(tr("Keep masks beside the images, or in the documents folder"))
         self._usual.clicked.connect(self._on_usual_clicked)
-        change = Button(tr("Change…"), "wide")
+        change = Button(tr("Keep masks elsewhere…"), "wide")
         change.setToolTip(tr("Choose a folder for the project. One that is a project is opened."))
         change.clicked.connect(self._on_project_clicked)
         for widget in (

@@ -35,6 +35,10 @@ _BREAK: Final = "\u200b"
 """Takes no room, and a line may end there."""
 _LONG: Final = re.compile(r"[^\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]{8,}")
 """What may be too long for a line, but for Japanese and Chinese: Qt breaks that where it may be."""
+_PARTS: Final = " · "
+"""Between parts that are not broken themselves where they are short."""
+_SMALL_SIGNS: Final = {",", "."}
+"""Keys that nobody could tell apart in the size of the others."""
 
 
 def tip(text: str) -> str:
@@ -76,23 +80,32 @@ class Text(QLabel):
         super().setToolTip(tip(text))
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """Break words anew that are longer than a line."""
+        """Break the lines anew: words that are longer than one, and short parts nowhere."""
         super().resizeEvent(event)
         broken = self._broken()
         if broken != super().text():
             super().setText(broken)
 
     def _broken(self) -> str:
-        """Return the text with words broken that are longer than a line, as paths may be."""
+        """Return the text with words broken that are longer than a line, as paths may be.
+
+        What stands between two dots is not broken where it is shorter than half a line.
+        """
         metrics, width = self.fontMetrics(), self.contentsRect().width()
         if not self.wordWrap() or metrics.horizontalAdvance(self._text) <= width:
             return self._text
+        text = self._text
+        if _PARTS in text:
+            text = _PARTS.join(
+                part.replace(" ", "\u00a0") if metrics.horizontalAdvance(part) < width / 2 else part
+                for part in text.split(_PARTS)
+            )
 
         def fit(word: re.Match[str]) -> str:
             is_long = metrics.horizontalAdvance(word[0]) > width
             return _BREAK.join(word[0]) if is_long else word[0]
 
-        return _LONG.sub(fit, self._text)
+        return _LONG.sub(fit, text)
 
 
 class OneLine(QElidingLabel):
@@ -257,6 +270,12 @@ class KeyButton(Button):
         painter.setPen(edge)
         painter.drawRoundedRect(cap, 3, 3)
         painter.setPen(ink)
+        if self.key in _SMALL_SIGNS:
+            font = QFont(self.font())
+            font.setPointSizeF(1.3 * font.pointSizeF())
+            font.setBold(True)
+            painter.setFont(font)
+            cap.translate(0, -0.2 * height)
         painter.drawText(cap, Qt.AlignmentFlag.AlignCenter, self.key)
 
     def _beside(self) -> int:

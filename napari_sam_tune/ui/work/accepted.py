@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.ui.work.selecting import Selecting
     from napari_sam_tune.ui.work.workplace import Workplace
 
-_CLASS_KEYS = (1, 2, 3)
+_CLASS_KEYS = range(1, 10)
 
 
 class Accepted(QObject):
@@ -194,7 +194,9 @@ class Accepted(QObject):
             for n, (name, colour) in enumerate(project.classes().items(), start=1)
         )
         is_guess = self._session.suggested_class is not None
-        self._place.panel.classes.show_classes(ClassSnapshot(rows, current, is_guess))
+        self._place.panel.classes.show_classes(
+            ClassSnapshot(rows, current, is_guess, keys["next_class"])
+        )
 
     # -------------------------------------------------------------- adopting
 

@@ -199,17 +199,21 @@ def outcome(finished: Round, name: str, gate: GateConfig) -> str:
             figures=figures,
             classes=join_names(worse),
         )
-    told = (
-        mark(
+    if score_text(after) > score_text(before):
+        told = mark(
             "New weights are not clearly better yet on the masks kept aside ({figures}), so they "
             "are not used; it goes on learning."
         )
-        if score_text(after) > score_text(before)
-        else mark(
+    elif score_text(after) < score_text(before):
+        told = mark(
+            "New weights are worse on the masks kept aside ({figures}), so they are not used; it "
+            "goes on learning."
+        )
+    else:
+        told = mark(
             "New weights are not better yet on the masks kept aside ({figures}), so they are not "
             "used; it goes on learning."
         )
-    )
     return tr(told, figures=figures)
 
 
