@@ -23,10 +23,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from labelling import label_object, middle, next_image, objects, open_folder, open_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from camera import Camera, Hand
     from numpy.typing import NDArray
 
@@ -35,7 +34,7 @@ LOOKS = {"en": ("en", "light"), "en-dark": ("en", "dark"), "ja": ("ja", "light")
 PARTS = "line", "plates", "learning", "stacks", "large", "page"
 IN_DARK = "plates"
 SIZE = 1080, 760
-CLICKS = 4
+NAMES = "ana", "ben", "eva", "ida", "leo", "mia"
 FITS = 0.6
 """A suggestion with this IoU is accepted."""
 
@@ -59,8 +58,7 @@ def main() -> None:
 
 def start(look: str, part: str) -> None:
     """Take a part of a look in a process of its own."""
-    home = Path(tempfile.gettempdir(), "ana")  # paths are in view, so they are always the same
-    home.mkdir()
+    home = make_home()
     environment = {
         **os.environ,
         "HOME": str(home),
@@ -74,6 +72,18 @@ def start(look: str, part: str) -> None:
         subprocess.run([sys.executable, __file__], env=environment, check=True)
     finally:
         shutil.rmtree(home)
+
+
+def make_home() -> Path:
+    """Make the home of somebody with a short name: paths are in view, so they are all alike."""
+    for name in NAMES:
+        home = Path(tempfile.gettempdir(), name)
+        try:
+            home.mkdir()
+        except FileExistsError:
+            continue  # somebody else's, or left by a run that was killed
+        return home
+    sys.exit(f"Remove one of {', '.join(NAMES)} from {tempfile.gettempdir()}: all are there.")
 
 
 def take(look: str, part: str) -> None:
@@ -339,62 +349,6 @@ def hardest(hand: Hand) -> NDArray[np.bool_]:
         scores.append(((mask & truth).sum() / (mask | truth).sum(), truth))
         hand.press("J")
     return min(scores, key=lambda scored: scored[0])[1]
-
-
-def open_folder(hand: Hand, images: Path, name: str) -> None:
-    """Open a copy of a folder of images; no round starts by itself in it."""
-    from camera import spin
-
-    folder = Path(os.environ["HOME"], name)
-    shutil.copytree(images, folder)
-    hand.panel.controller.open_folder(folder)
-    spin(lambda: hand.work is not None and hand.work.opening.is_ready)
-    hand.panel.learning.automatic_changed.emit(False, 5)
-
-
-def open_image(hand: Hand) -> str:
-    """Return the name of the open image."""
-    return str(hand.work.place.queue.current.id)
-
-
-def objects(hand: Hand) -> Iterator[NDArray[np.bool_]]:
-    """Yield the true objects of the open image."""
-    from napari_sam_tune.core.images.files import read_image
-
-    (path,) = hand.truths.glob(f"{Path(open_image(hand)).stem}.*")
-    labels = read_image(path)
-    for value in np.unique(labels[labels > 0]):
-        yield labels == value
-
-
-def middle(mask: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return where somebody would click on an object."""
-    from napari_sam_tune.core.scoring import next_click
-
-    x, y, _ = next_click(None, mask)
-    return float(x), float(y)
-
-
-def label_object(hand: Hand, truth: NDArray[np.bool_]) -> None:
-    """Click where the mask is most wrong, some times, and accept."""
-    from napari_sam_tune.core.scoring import next_click
-
-    for _ in range(CLICKS):
-        mask = hand.work.place.session.open_object.mask
-        x, y, label = next_click(mask, truth)
-        hand.click((float(x), float(y)), inside=bool(label))
-    hand.press("Q")
-
-
-def next_image(hand: Hand, key: str = "K") -> None:
-    """Say that the image is done, or pass it over, and wait for the next."""
-    from camera import spin
-
-    before = hand.work.place.session.state.image_id
-    hand.press(key)
-    spin(lambda: hand.work.place.session.state.image_id != before)
-    spin(lambda: hand.work.opening.is_ready)
-    hand.wait()
 
 
 if __name__ == "__main__":
