@@ -109,8 +109,15 @@ def test_prompt_and_proposal_are_shown_and_taken_away(viewer, layers):
     layers.show_prompt(Prompt(points=((5, 6), (9, 3)), labels=(1, 0), box=(1, 2, 30, 35)))
     layers.show_proposal(PlacedMask.of(mask))
     clicks, box = viewer.layers["clicks"], viewer.layers["box"]
-    assert clicks.data.tolist() == [[6, 5], [3, 9]]
-    assert clicks.face_color[0].tolist() != clicks.face_color[1].tolist()
+    bright = clicks.edge_color[:, :3].any(axis=1)  # the others are their dark rims
+    middles = (clicks.data[:, 0] + clicks.data[:, 1] / 2)[bright]
+    assert np.allclose(middles, [[6, 5], [3, 9], [6, 5]])  # a + has two bars, a − one
+    of_plus, of_minus, again = clicks.edge_color[bright]
+    assert (of_plus == again).all()
+    assert (of_plus != of_minus).any()
+    long = np.abs(clicks.data[:, 1]).max()
+    viewer.scene.camera.zoom *= 2
+    assert np.isclose(np.abs(clicks.data[:, 1]).max(), long / 2)  # as large on the screen
     assert box.data[:, 0].tolist() == [[2, 1], [2, 30], [35, 30], [35, 1]]
     assert box.data.sum(axis=1)[0].tolist() == [2, 30]
     assert layers.proposed_mask() == PlacedMask.of(mask)

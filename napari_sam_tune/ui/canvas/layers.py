@@ -2,7 +2,7 @@
 
 Over the image lie, from below: `accepted` (a Labels layer, one value per object, in class
 colours), `box` (Vectors), `proposal` (a Labels layer that napari's own brush and eraser edit) and
-`clicks` (Points, + and −). All inherit the image's scale, translation and rotation. Arrays are
+`clicks` (Vectors, + and −). All inherit the image's scale, translation and rotation. Arrays are
 (row, column) here; only `xy_at` hands out SAM's (x, y).
 """
 
@@ -16,12 +16,11 @@ import numpy as np
 from napari_sam_tune.core.prompts import rowcol_from_xy, xy_from_rowcol
 from napari_sam_tune.core.texts.wording import mark, tr
 from napari_sam_tune.ui.canvas.looks import (
-    CLICK_PIXELS,
+    CLICK_WIDTH,
     LINE_PIXELS,
     MAKERS,
-    NEGATIVE,
     OWN,
-    POSITIVE,
+    click_marks,
     inherit_place,
     outline,
     place_window,
@@ -33,14 +32,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from napari.components import ViewerModel
-    from napari.layers import Image, Layer, Points, Vectors
+    from napari.layers import Image, Layer, Vectors
     from numpy.typing import NDArray
 
     from napari_sam_tune.core.geometry.placed_mask import PlacedMask
     from napari_sam_tune.core.prompts import Box, Point, Prompt
 
 _MARKERS = ("box", "clicks", "preview")
-_LINES = {"box": LINE_PIXELS, "preview": LINE_PIXELS, "selected": 1.5 * LINE_PIXELS}
+_LINES = {
+    "box": LINE_PIXELS,
+    "clicks": CLICK_WIDTH,
+    "preview": LINE_PIXELS,
+    "selected": 1.5 * LINE_PIXELS,
+}
 _NAMES = {
     "accepted": mark("accepted"),
     "proposal": mark("proposal"),
@@ -51,8 +55,8 @@ _NAMES = {
 }
 """Of the layers, by role."""
 _OFTEN = {
-    *("_extent_augmented", "colormap", "edge_width", "face_color", "features", "highlight"),
-    *("selected_label", "set_data", "size", "symbol"),
+    *("_extent_augmented", "colormap", "edge_color", "edge_width", "features"),
+    *("selected_label", "set_data"),
 }
 """What changes at every click and is told to nobody who listens to a layer as a whole. That is
 napari's list of layers, which shows nothing of it, and draws all its rows anew for each."""
@@ -76,6 +80,7 @@ class LabellingLayers(MasksOnCanvas):
         super().__init__(viewer)
         self.is_viewer_closing = False
         self._prompt: Prompt | None = None  # what clicks and box show
+        self._clicked: Prompt | None = None  # what clicks show, also while another box is drawn
         self._outlined = False
         viewer.scene.camera.events.zoom.connect(self._follow_zoom)
 
@@ -238,21 +243,22 @@ class LabellingLayers(MasksOnCanvas):
         """Show the clicks and the box of the object in progress."""
         if prompt is not None and prompt == self._prompt:
             return
-        self._prompt = prompt
-        points = [] if prompt is None else [rowcol_from_xy(p) for p in prompt.points]
-        clicks: Points = self._own["clicks"]
-        if not points and not len(clicks.data):
-            self.show_box(None if prompt is None else prompt.box)
-            return
-        with _untold(clicks):
-            clicks.data = np.asarray(points, float).reshape(-1, 2)
-            if points:
-                positive = np.asarray(prompt.labels, bool)  # type: ignore[union-attr]
-                clicks.face_color = np.where(positive, POSITIVE, NEGATIVE).tolist()
-                clicks.symbol = np.where(positive, "cross", "hbar").tolist()
-                clicks.size = CLICK_PIXELS * self.screen_pixel()
-            clicks.selected_data = set()
+        self._prompt = self._clicked = prompt
+        self._show_clicks()
         self.show_box(None if prompt is None else prompt.box)
+
+    def _show_clicks(self) -> None:
+        """Show the clicks, in the size that the zoom asks for."""
+        prompt, layer = self._clicked, self._own["clicks"]
+        if prompt is None or not prompt.points:
+            self.show_lines("clicks", None)
+            return
+        points = np.array([rowcol_from_xy(xy) for xy in prompt.points], float)
+        lines, colours = click_marks(points, np.array(prompt.labels, bool), self.screen_pixel())
+        self.show_lines("clicks", lines)
+        if not np.array_equal(layer.edge_color, colours):
+            with _untold(layer):
+                layer.edge_color = colours
 
     def show_box(self, box: Box | None) -> None:
         """Show a box (x0, y0, x1, y1), also while it is being drawn."""
@@ -290,9 +296,7 @@ class LabellingLayers(MasksOnCanvas):
         if not self.is_open:
             return
         width = LINE_PIXELS * self.screen_pixel() / self.pane.step
-        clicks = self._own["clicks"]
-        if len(clicks.data):
-            clicks.size = CLICK_PIXELS * self.screen_pixel()
+        self._show_clicks()
         for role in _LINES:
             if len(self._own[role].data):
                 self._fit_width(role)

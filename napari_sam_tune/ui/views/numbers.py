@@ -66,10 +66,11 @@ class NumbersView(QDialog):
         self._headline = Text(tr("Counting…"))
         self._classes, self._sizes, self._places = Bars(), Columns(), PlaceMap()
         self._effort, self._seconds, self._noted = Columns(), Columns(), Bars()
-        self._page = QWidget()
-        self._page.setObjectName("panel")
+        self._page, foot = QWidget(), QWidget()
         look = Look.of()
-        self._page.setStyleSheet(stylesheet(look))
+        for styled in (self._page, foot):
+            styled.setObjectName("panel")
+            styled.setStyleSheet(stylesheet(look))
         font = self._page.font()
         font.setPointSize(look.points)
         grid = QGridLayout(self._page)
@@ -99,7 +100,8 @@ class NumbersView(QDialog):
         area.setFrameShape(QFrame.Shape.NoFrame)
         column = QVBoxLayout(self)
         column.addWidget(area, 1)
-        line = QHBoxLayout()
+        line = QHBoxLayout(foot)
+        line.setContentsMargins(0, 0, 0, 0)
         line.addStretch()
         for text, asked in (
             (tr("Save a picture and tables…"), self.save_asked.emit),
@@ -108,7 +110,7 @@ class NumbersView(QDialog):
             button = Button(text)
             button.clicked.connect(lambda _=False, asked=asked: asked())
             line.addWidget(button)
-        column.addLayout(line)
+        column.addWidget(foot)
         self.resize(760, 640)
 
     def show_numbers(self, shown: NumbersSnapshot) -> None:
