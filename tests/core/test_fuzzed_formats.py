@@ -73,7 +73,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Files]:
             continue
         out = folder / known.name / f"out{known.suffix}"
         export(known, images_out(project), selection(project).classes, out)
-        paths = (path for path in out.parent.rglob("*") if path.is_file())
+        paths = sorted(path for path in out.parent.rglob("*") if path.is_file())
         files = {path.relative_to(out.parent).as_posix(): path.read_bytes() for path in paths}
         found[known.name] = files
     masks = {name: found["binary"][name] for name in found["binary"] if name.endswith(".png")}

@@ -21,6 +21,7 @@ from napari_sam_tune.core.images.files import (
     spatial_shape,
     to_rgb8,
 )
+from napari_sam_tune.core.images.header import image_shape
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -191,8 +192,16 @@ def test_stretch_comes_from_the_data() -> None:
     ids=["line", "4d", "empty", "stack", "complex", "text"],
 )
 def test_what_cannot_be_an_image_is_refused(wrong: np.ndarray) -> None:
-    with pytest.raises(ImageError):
-        to_rgb8(wrong)
+    for take in (to_rgb8, spatial_shape):
+        with pytest.raises(ImageError):
+            take(wrong)
+
+
+def test_a_tiff_of_complex_numbers_is_refused_by_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "complex.tif"
+    tifffile.imwrite(path, np.zeros((40, 50), np.complex64))
+    with pytest.raises(ImageError, match="complex64"):
+        image_shape(path)
 
 
 def test_large_images_take_bounded_memory() -> None:

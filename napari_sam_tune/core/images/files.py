@@ -176,13 +176,6 @@ def to_rgb8(image: ArrayLike, limits: tuple[float, float] | None = None) -> NDAr
 
     """
     array = np.asarray(image)
-    if array.dtype.kind not in "buif":
-        raise ImageError(
-            tr(
-                "An image holds real numbers; this array holds {dtype}. Convert it first.",
-                dtype=array.dtype,
-            )
-        )
     colour = _colour_channels(array)
     if colour.dtype == np.uint8:
         grey_or_rgb = colour
@@ -198,7 +191,7 @@ def spatial_shape(image: ArrayLike) -> tuple[int, int]:
     """Return an image's (H, W), by the rules of `to_rgb8`.
 
     Raises:
-        ImageError: no pixels, or not the shape of an image.
+        ImageError: no pixels, not numbers, or not the shape of an image.
 
     """
     height, width = _colour_channels(np.asarray(image)).shape[:2]
@@ -212,7 +205,14 @@ def channels_last(image: Pixels) -> Pixels:
 
 
 def _colour_channels(array: Pixels) -> Pixels:
-    """Return (H, W, 1) or (H, W, 3), without alpha, or refuse the shape."""
+    """Return (H, W, 1) or (H, W, 3), without alpha, or refuse the shape or what it holds."""
+    if array.dtype.kind not in "buif":
+        raise ImageError(
+            tr(
+                "An image holds real numbers; this array holds {dtype}. Convert it first.",
+                dtype=array.dtype,
+            )
+        )
     if array.size == 0:
         raise ImageError(tr("The image is empty: its shape is {shape}.", shape=array.shape))
     if array.ndim == 2:

@@ -25,7 +25,8 @@ def image_shape(path: str | Path) -> tuple[int, int]:
 
     """
     with open_picture(Path(path), lazily=True) as picture:
-        shape = spatial_shape(np.broadcast_to(np.zeros((), np.uint8), picture.shape))
+        dtype = picture.series.dtype if isinstance(picture, TiffPicture) else np.uint8
+        shape = spatial_shape(np.broadcast_to(np.zeros((), dtype), picture.shape))
         is_large = shape[0] * shape[1] > large_image.LARGE_PIXELS
         source = None
         if is_large and isinstance(picture, TiffPicture):
