@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -294,6 +295,14 @@ def test_a_pickle_that_would_run_code_is_called_that(
         load_model("junk.pth")
     assert "weights_only" not in str(told.value)
     assert not Path("evil was here").exists()
+
+
+def test_weights_that_unpack_to_more_than_the_file_are_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(1 << 26))
+    with pytest.raises(CheckpointError, match="unpacks to more than the file holds"):
+        load_model(path)
 
 
 @pytest.mark.filterwarnings("ignore")  # torch on tensors of odd kinds

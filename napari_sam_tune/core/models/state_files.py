@@ -74,6 +74,7 @@ def read_state(path: Path) -> State:
             # copied: what safetensors returns is mapped, and dies with a file that is overwritten
             content: object = {name: tensor.clone() for name, tensor in load_file(path).items()}
         else:
+            _check_claim(path)
             with warnings.catch_warnings():  # of other pickle protocols: read or refused, below
                 warnings.filterwarnings("ignore", "Detected pickle protocol")
                 content = torch.load(path, map_location="cpu", weights_only=True)
@@ -84,6 +85,15 @@ def read_state(path: Path) -> State:
     except UNREADABLE as error:
         raise CheckpointError(_why_unreadable(path, error)) from error
     return _unwrapped(content, path)
+
+
+def _check_claim(path: Path) -> None:
+    """Refuse an archive that unpacks to more than it is: torch packs nothing, and reads all."""
+    if not zipfile.is_zipfile(path):
+        return  # of the first releases of torch, or nothing that can be read
+    with zipfile.ZipFile(path) as archive:
+        if sum(part.file_size for part in archive.infolist()) > path.stat().st_size:
+            raise zipfile.BadZipFile("it unpacks to more than the file holds")
 
 
 def _why_unreadable(path: Path, error: Exception) -> str:
