@@ -30,8 +30,8 @@ def import_model_code() -> None:
 
 
 def _import() -> None:
-    import segment_anything  # noqa: F401 - this imports torchvision
     import torch
+    import torchvision  # noqa: F401 - segment-anything's, for "Segment everything"
 
     # what a session needs in the viewer's thread, where importing it would be felt
     import napari_sam_tune.core.answers.answerer

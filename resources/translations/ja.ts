@@ -3136,8 +3136,8 @@
         <translation>サンプル画像</translation>
     </message>
     <message>
-        <source>torch {torch} and torchvision {torchvision} were not built for each other, so no model can be loaded. Reinstall both together: pip install --force-reinstall torch torchvision (add the --index-url you installed torch from, for CUDA builds). [{error}]</source>
-        <translation>torch {torch}とtorchvision {torchvision}の組み合わせが合わないため、モデルを読み込めません。両方を一緒に再インストールしてください：pip install --force-reinstall torch torchvision（CUDA版は、torchのインストール時と同じ--index-urlを付けます）。[{error}]</translation>
+        <source>torch {torch} and torchvision {torchvision} were not built for each other, so not everything can be segmented. Reinstall both together: pip install --force-reinstall torch torchvision (add the --index-url you installed torch from, for CUDA builds). [{error}]</source>
+        <translation>torch {torch}とtorchvision {torchvision}の組み合わせが合わないため、すべてをセグメントすることはできません。両方を一緒に再インストールしてください：pip install --force-reinstall torch torchvision（CUDA版は、torchのインストール時と同じ--index-urlを付けます）。[{error}]</translation>
     </message>
     <message>
         <source>{name} holds no image encoder, so it is not a whole SAM (first entry: {first}). A weights file made by a round belongs to its project.</source>

@@ -17,7 +17,7 @@ from napari_sam_tune.core.errors import (
     SamTuneError,
     StorageError,
 )
-from napari_sam_tune.core.models import architectures, checkpoints
+from napari_sam_tune.core.models import checkpoints
 from napari_sam_tune.core.models.base import BaseRef
 from napari_sam_tune.core.models.checkpoints import (
     load_base,
@@ -48,7 +48,10 @@ def test_an_export_loads_by_path(starter, tmp_path, suffix):
         save_sam_checkpoint(starter.sam, path)
     else:
         save_file(sam_state_dict(starter.sam), path)
+    before = torch.get_rng_state()
     again = load_model(path)
+    # what is replaced is not drawn first: of ViT-H that would be 2.5 GB
+    assert torch.equal(torch.get_rng_state(), before)
     assert again.architecture == "starter2"
     assert again.ref.name == str(path)
     ours, theirs = starter.sam.state_dict(), again.sam.state_dict()
@@ -193,15 +196,6 @@ def test_devices():
     absent = "mps" if not torch.backends.mps.is_available() else "cuda"
     with pytest.raises(SamTuneError, match=r"no .* device that torch"):
         resolve_device(absent)
-
-
-def test_torch_and_torchvision_that_do_not_fit_are_named(monkeypatch):
-    def unfit(_):
-        raise RuntimeError("operator torchvision::nms does not exist")
-
-    monkeypatch.setattr(architectures, "import_module", unfit)
-    with pytest.raises(SamTuneError, match=r"torch \d.* and torchvision \d.*pip install"):
-        load_model("starter")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")

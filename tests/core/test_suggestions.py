@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from napari_sam_tune.core.answers.predictor import Predictor
 
+AUTOMATIC_MASKS = "napari_sam_tune.core.suggestions.automatic_masks"
 IMAGE, OBJECTS = draw(50)
 _SEEDS = itertools.count(200)  # every test has an image of its own in the project they share
 
@@ -110,6 +113,20 @@ def test_everything_is_found_with_the_open_images_embedding(predictor: Predictor
 
     with pytest.raises(InterruptedError):
         suggest_everything(predictor, checkpoint=stop)
+
+
+def test_torch_and_torchvision_that_do_not_fit_are_named(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unfit(_: str) -> None:
+        raise RuntimeError("operator torchvision::nms does not exist")
+
+    package = ModuleType("segment_anything")
+    package.__getattr__ = unfit  # type: ignore[method-assign]
+    monkeypatch.setitem(sys.modules, "segment_anything", package)
+    monkeypatch.delitem(sys.modules, AUTOMATIC_MASKS, raising=False)
+    with pytest.raises(SamTuneError, match=r"torch \d.* and torchvision \d.*pip install"):
+        suggest_everything(predictor, IMAGE)
 
 
 def test_an_accepted_suggestion_costs_one_action_and_says_where_it_came_from(

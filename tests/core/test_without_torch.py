@@ -1,4 +1,4 @@
-"""Torch takes seconds to load: it is not loaded before a model is."""
+"""What takes seconds to import waits: torch for a model, torchvision for who needs it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from smaller import starters_at
 
 NAMES = "from napari_sam_tune import Project, Prompt, Proposal, SamTuneError, Session, TrainConfig"
 HELP = """
@@ -24,6 +25,21 @@ import sys
 assert not {"torch", "torchvision", "segment_anything", "napari"} & set(sys.modules)
 """
 
+ANSWER = """
+import numpy as np
+import sys
+from napari_sam_tune import Predictor, Prompt
+predictor = Predictor.from_checkpoint("starter")
+predictor.set_image(np.zeros((64, 96), np.uint8))
+predictor.propose(Prompt(((40, 30),), (1,)))
+assert not {"torchvision", "torch._dynamo"} & set(sys.modules)
+
+import segment_anything
+assert segment_anything.SamPredictor(predictor.sam).model is predictor.sam
+from segment_anything import sam_model_registry
+assert "vit_h" in sam_model_registry
+"""
+
 
 @pytest.mark.parametrize(
     "code",
@@ -31,6 +47,15 @@ assert not {"torch", "torchvision", "segment_anything", "napari"} & set(sys.modu
     ids=["names of the package", "command line", "writers of masks"],
 )
 def test_no_torch_is_loaded_before_a_model_is(code: str) -> None:
-    command = [sys.executable, "-c", f"{code}\n{NOT_LOADED}"]
+    _run(f"{code}\n{NOT_LOADED}")
+
+
+def test_a_model_answers_without_torchvision_which_others_in_the_process_still_get() -> None:
+    with starters_at(128):
+        _run(ANSWER)
+
+
+def _run(code: str) -> None:
+    command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

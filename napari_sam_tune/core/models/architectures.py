@@ -5,14 +5,17 @@ The kinds there are stand in `catalogue.py`.
 
 from __future__ import annotations
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
 
-from napari_sam_tune.core.errors import CheckpointError, SamTuneError
+from napari_sam_tune.core.errors import CheckpointError
 from napari_sam_tune.core.models.catalogue import ARCHITECTURES, MODEL_NAMES
 from napari_sam_tune.core.models.finite import NOT_FINITE, is_finite
+from napari_sam_tune.core.models.mask_decoder import QuickMaskDecoder
 from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
@@ -22,41 +25,6 @@ if TYPE_CHECKING:
     from segment_anything.modeling import Sam
 
     from napari_sam_tune.core.models.state_files import State
-
-
-def segment_anything() -> Any:
-    """Import segment-anything and return it.
-
-    Raises:
-        SamTuneError: torch and torchvision were not built for each other; says which versions
-            were found and how to reinstall them.
-
-    """
-    try:
-        return import_module("segment_anything")
-    except (RuntimeError, OSError) as error:
-        if "torchvision" not in str(error) and "torchvision" not in _trail(error):
-            raise
-        raise SamTuneError(
-            tr(
-                "torch {torch} and torchvision {torchvision} were not built for each other, "
-                "so no model can be loaded. Reinstall both together: pip install "
-                "--force-reinstall torch torchvision (add the --index-url you installed torch "
-                "from, for CUDA builds). [{error}]",
-                torch=metadata.version("torch"),
-                torchvision=metadata.version("torchvision"),
-                error=error,
-            )
-        ) from error
-
-
-def _trail(error: BaseException) -> str:
-    """The file names an exception passed through."""
-    names, frame = [], error.__traceback__
-    while frame is not None:
-        names.append(frame.tb_frame.f_code.co_filename)
-        frame = frame.tb_next
-    return "\n".join(names)
 
 
 def detect_architecture(state: Mapping[str, torch.Tensor], path: Path) -> str:
@@ -101,17 +69,11 @@ def build_model(architecture: str, state: State, path: Path) -> Sam:
     Raises:
         CheckpointError: tensors are missing, superfluous, of another shape or type, or hold numbers
             that are not finite.
-        SamTuneError: torch and torchvision do not fit each other.
 
     """
     kind = ARCHITECTURES[architecture]
-    segment_anything()  # every kind is built from it: if it cannot be imported, that is said
-    with torch.device("meta"):
+    with _Unfilled():
         sam: Sam = _function(kind.builder)()
-    from napari_sam_tune.core.models.mask_decoder import (
-        QuickMaskDecoder,  # imports segment-anything
-    )
-
     sam.mask_decoder = QuickMaskDecoder.of(sam.mask_decoder)
     wanted = sam.state_dict()
     if kind.completion is not None:
@@ -124,10 +86,28 @@ def build_model(architecture: str, state: State, path: Path) -> Sam:
     odd = [f"{name} holds {NOT_FINITE}" for name, tensor in plain.items() if not is_finite(tensor)]
     _refuse_for(odd, path, architecture)
     sam.load_state_dict(plain, assign=True)
-    # not part of a state dict, so they are still on the meta device
+    # not part of a state dict
     sam.pixel_mean = torch.tensor(kind.pixel_mean).view(-1, 1, 1)
     sam.pixel_std = torch.tensor(kind.pixel_std).view(-1, 1, 1)
     return sam.eval().requires_grad_(True)
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leaves parameters as they are made, in memory that nobody touches: they are replaced.
+
+    The meta device takes no memory either, but torch's arithmetic there imports its compiler, which
+    takes longer than all else.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Call `func` unless it initialises."""
+        given = kwargs or {}
+        is_drawn = func in (torch.Tensor.normal_, torch.Tensor.uniform_)
+        if is_drawn or getattr(func, "__module__", None) == nn.init.__name__:
+            return given["tensor"] if "tensor" in given else args[0]
+        return (torch.empty if func is torch.randn else func)(*args, **given)
 
 
 def _function(place: str) -> Any:

@@ -57,7 +57,7 @@ class Architecture:
 def _vit(name: str, width: int) -> Architecture:
     return Architecture(
         name,
-        builder=f"segment_anything:build_sam_{name}",
+        builder=f"segment_anything.build_sam:build_sam_{name}",
         mark="image_encoder.patch_embed.proj.weight",
         width=width,
         package="segment_anything",

@@ -19,10 +19,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 import torch
-from segment_anything.modeling import MaskDecoder
 from torch.nn import functional
 
 from napari_sam_tune.core.models.lora import LoraLinear
+from napari_sam_tune.core.models.modeling import MaskDecoder
 
 if TYPE_CHECKING:
     from segment_anything.modeling import TwoWayTransformer

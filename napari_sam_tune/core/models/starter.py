@@ -16,13 +16,18 @@ from __future__ import annotations
 from typing import Final
 
 import torch
-from segment_anything.modeling import PromptEncoder, Sam, TwoWayTransformer
-from segment_anything.modeling.common import LayerNorm2d
-from segment_anything.modeling.image_encoder import Attention, Block
 from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_sam_tune.core.models.mask_decoder import QuickMaskDecoder
+from napari_sam_tune.core.models.modeling import (
+    Attention,
+    Block,
+    LayerNorm2d,
+    PromptEncoder,
+    Sam,
+    TwoWayTransformer,
+)
 from napari_sam_tune.core.models.trunk import Halves, TrunkOutput
 
 ARCHITECTURE: Final = "starter-conv-attention"

@@ -15,11 +15,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import torch
-from segment_anything.modeling.common import LayerNorm2d
 from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_sam_tune.core.models import efficientnet
+from napari_sam_tune.core.models.modeling import LayerNorm2d
 from napari_sam_tune.core.models.starter import (
     ATTENTION_BLOCKS,
     ATTENTION_HEADS,

@@ -11,10 +11,16 @@ from __future__ import annotations
 from typing import Final
 
 import torch
-from segment_anything.modeling import MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
-from segment_anything.modeling.common import LayerNorm2d
 from torch import Tensor, nn
 from torch.nn import functional
+
+from napari_sam_tune.core.models.modeling import (
+    LayerNorm2d,
+    MaskDecoder,
+    PromptEncoder,
+    Sam,
+    TwoWayTransformer,
+)
 
 IMAGE_SIZE: Final = 1024
 STRIDE: Final = 16

@@ -10,8 +10,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from segment_anything.modeling import ImageEncoderViT
 from torch import Tensor
+
+from napari_sam_tune.core.models.modeling import ImageEncoderViT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
-from segment_anything.modeling.common import LayerNorm2d
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -25,6 +24,7 @@ from napari_sam_tune.core.errors import CheckpointError, StorageError
 from napari_sam_tune.core.geometry.frame import Frame
 from napari_sam_tune.core.geometry.windows import whole
 from napari_sam_tune.core.images.files import content_hash, to_rgb8
+from napari_sam_tune.core.models.modeling import LayerNorm2d
 from napari_sam_tune.core.models.trunk import NECK
 from napari_sam_tune.core.models.weights_file import HEAD, check_weights
 from napari_sam_tune.core.storage.embeddings import Embedding

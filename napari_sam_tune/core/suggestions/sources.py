@@ -9,10 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
-import torch
 from PIL import Image
 from scipy import ndimage
-from segment_anything import SamAutomaticMaskGenerator, SamPredictor
 
 from napari_sam_tune.core.answers.zoom import home_window
 from napari_sam_tune.core.exchange.labelled_images import SMALLEST_OBJECT
@@ -29,8 +27,7 @@ from napari_sam_tune.core.suggestions.suggestion import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from numpy.typing import ArrayLike, NDArray
-    from segment_anything.modeling import Sam
+    from numpy.typing import ArrayLike
 
     from napari_sam_tune.core.answers.chain import AnswerChain
     from napari_sam_tune.core.answers.predictor import Predictor
@@ -135,45 +132,22 @@ def suggest_everything(
     on_cpu = predictor.device.type == "cpu"
     if points_per_side is None:
         points_per_side = _POINTS_PER_SIDE_CPU if on_cpu else _POINTS_PER_SIDE
-    generator = _Interruptible(
+    # imports torchvision, which nothing else here needs
+    from napari_sam_tune.core.suggestions.automatic_masks import MaskGenerator
+
+    generator = MaskGenerator(
         predictor.sam,
+        embedding,
+        checkpoint,
         points_per_side=points_per_side,
         points_per_batch=_POINTS_AT_ONCE_CPU if on_cpu else _POINTS_AT_ONCE,
         pred_iou_thresh=_LEAST_IOU,
         stability_score_thresh=_LEAST_STABILITY,
     )
-    generator.checkpoint = checkpoint
-    generator.predictor = _Encoded(predictor.sam, embedding)
     # its pixels are not looked at any more, only its size
     blank = np.broadcast_to(np.uint8(0), (*working, 3))
     found = [_from_everything(drawn, shape, predictor) for drawn in generator.generate(blank)]
     return [suggestion for suggestion in found if suggestion is not None]
-
-
-class _Interruptible(SamAutomaticMaskGenerator):  # type: ignore[misc]
-    """segment-anything's generator that looks up between two calls of the decoder."""
-
-    checkpoint: Callable[[], None]
-
-    def _process_batch(self, *given: Any) -> Any:
-        self.checkpoint()
-        return super()._process_batch(*given)
-
-
-class _Encoded(SamPredictor):  # type: ignore[misc]
-    """segment-anything's predictor on an image that is encoded already."""
-
-    def __init__(self, sam: Sam, embedding: Embedding) -> None:
-        super().__init__(sam)
-        self._embedding = embedding
-
-    def set_image(self, image: NDArray[np.uint8], image_format: str = "RGB") -> None:
-        """Take the embedding in place of the image; `image_format` is segment-anything's."""
-        half = np.ascontiguousarray(self._embedding.features)
-        self.features = torch.from_numpy(half).to(self.device).float()[None]
-        self.original_size = image.shape[:2]
-        self.input_size = self._embedding.input_size
-        self.is_image_set = True
 
 
 def suggest_recalled(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
-from segment_anything.modeling.common import LayerNorm2d
 from torch import nn
 
 from napari_sam_tune.core.errors import TrainingError
 from napari_sam_tune.core.models.lora import Adapters, adapted_weight, scale_adapters, unscaled
+from napari_sam_tune.core.models.modeling import LayerNorm2d
 from napari_sam_tune.core.texts.wording import tr
 
 if TYPE_CHECKING:
