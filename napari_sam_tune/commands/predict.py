@@ -197,7 +197,7 @@ def _drawn(
 
     if cluster is None:
         opened = _open(asked)
-        make_folder(out, "The masks")  # what is said of it is said before the work
+        make_folder(out, "The prediction")  # what is said of it is said before the work
         for piece in pieces:
             yield piece.draw(*opened)
         return
@@ -207,7 +207,7 @@ def _drawn(
     else:
         weights, content = absolute(asked.weights), file_sha256(asked.weights)
         asked = replace(asked, model=model, weights=weights, content=content)
-    make_folder(out, "The masks")
+    make_folder(out, "The prediction")
     with open_cluster(cluster) as joined:
         sent = [
             replace(
@@ -227,7 +227,9 @@ def _refuse_existing(out: Path, stems: Sequence[str]) -> None:
     for stem in stems:
         for file in prediction_files(out, stem):
             if file.exists():
-                raise FileExistsError(f"{file} exists already: choose another --out, --overwrite.")
+                raise FileExistsError(
+                    f"{file} exists already: choose another --out or --overwrite."
+                )
 
 
 def _lines(name: str, which: str, found: Sequence[Prediction]) -> list[str]:

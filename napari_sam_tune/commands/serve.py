@@ -130,10 +130,27 @@ def _listening(
         server_header=False,
         timeout_graceful_shutdown=5,
     )
-    with config.bind_socket() as listening:
+    with _bound(host, port) as listening:
         # asyncio does so for sockets of its own alone; without, each answer waits 40 ms for an ACK
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield uvicorn.Server(config), listening
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Take an address.
+
+    Raises:
+        SamTuneError: another program has it, or it is none of this computer's.
+
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise SamTuneError(
+            f"Nothing can listen at {host}, port {port}: {error.strerror}. Choose another --host "
+            "or --port."
+        ) from error
 
 
 def _token(file: Path | None, is_private: bool) -> str | None:

@@ -15,6 +15,7 @@ from napari_sam_tune.core.exchange import tiled_labels
 from napari_sam_tune.core.exchange.incoming import DEFAULT_LABEL, Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.labelled_images import (
     read_mask,
+    require_apart,
     require_shape,
     without_unlabelled,
 )
@@ -165,6 +166,7 @@ def _read(
     folder, images = location.path, location.images
     if folder is None or images is None:
         raise SamTuneError("Give the folder of pictures and the one of images.")
+    require_apart(images, folder)
     notes, files, left_out = read_notes(folder), by_stem(folder), LeftOut()
     known = notes.paired(files, by_stem(images))
 

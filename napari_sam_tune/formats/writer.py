@@ -37,7 +37,7 @@ class ExportOptions:
         if not 0 < self.pixel_size < float("inf"):
             raise SamTuneError(
                 tr(
-                    "A pixel's side is longer than {size:g} {unit}.",
+                    "A pixel's side must be longer than 0, and {size:g} {unit} is not.",
                     size=self.pixel_size,
                     unit=self.unit,
                 )

@@ -4408,8 +4408,8 @@
         <translation>{image}にはオブジェクトが{n:,}個ありますが、インデックスPNGに入るのは{most}個までです。COCOで書き出してください。</translation>
     </message>
     <message>
-        <source>A pixel&apos;s side is longer than {size:g} {unit}.</source>
-        <translation>1画素の辺の長さは{size:g} {unit}より大きくしてください。</translation>
+        <source>A pixel&apos;s side must be longer than 0, and {size:g} {unit} is not.</source>
+        <translation>1画素の辺の長さは0より大きくしてください。{size:g} {unit}にはできません。</translation>
     </message>
     <message>
         <source>XML cannot hold the character {character} in “{said}”. Rename what is called so, or export as COCO.</source>

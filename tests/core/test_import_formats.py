@@ -622,6 +622,9 @@ def test_malformed_files_and_wrong_options_say_what_to_do(tmp_path: Path) -> Non
         (tmp_path / "l.csv").write_text(text, encoding="utf-8")
         with pytest.raises(SamTuneError, match=message):
             read("csv", path=tmp_path / "l.csv")
+    for name, place in (("folder", "masks"), ("labels", "path")):
+        with pytest.raises(SamTuneError, match="each image would be its own mask"):
+            read(name, images=tmp_path, **{place: tmp_path / "."})
     with pytest.raises(SamTuneError, match="coco needs --from"):
         read("coco", images=tmp_path)
     with pytest.raises(SamTuneError, match="coco takes no --masks"):

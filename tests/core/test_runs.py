@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from napari_sam_tune.cli import app
 from napari_sam_tune.core.answers.predictor import Predictor
 from napari_sam_tune.core.config import LOSSES, TrainConfig
-from napari_sam_tune.core.errors import TrainingError
+from napari_sam_tune.core.errors import SamTuneError, TrainingError
 from napari_sam_tune.core.geometry.frame import Frame
 from napari_sam_tune.core.images.files import content_hash
 from napari_sam_tune.core.models.checkpoints import load_base, load_model
@@ -258,6 +258,13 @@ def test_a_training_that_learns_nothing_says_so(project, tmp_path):
     config = with_settings(config, ["loss=bce"])
     with pytest.raises(TrainingError, match="no gradient"):
         ended(train(project, tmp_path / "none", config, device="cpu"))
+
+
+@pytest.mark.parametrize("wrong", [{"device": "nowhere"}, {"start": "0" * 12}])
+def test_what_cannot_begin_leaves_no_run_behind(project, tmp_path, wrong):
+    with pytest.raises(SamTuneError):
+        ended(train(project, tmp_path / "run", TINY, **{"device": "cpu", **wrong}))
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_command_trains_and_resumes(project, tmp_path):

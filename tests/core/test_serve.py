@@ -20,9 +20,12 @@ from network import network
 from PIL import Image
 from pycocotools import mask as coco_mask
 from serving import running, small_app
+from typer.testing import CliRunner
 
+from napari_sam_tune.cli import app as commands
 from napari_sam_tune.core.answers.chain import REFINERS
 from napari_sam_tune.core.answers.encoding import Encoder
+from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.images.surfaces import FamiliarSurfaces
 from napari_sam_tune.core.prompts import Prompt, Proposal
 from napari_sam_tune.core.session.packing import size_of
@@ -192,6 +195,14 @@ def test_another_host_needs_the_token(tmp_path: Path) -> None:
         assert wrong.json()["error"] == "token_wrong"
         right = client.get("/v1/weights", headers={"Authorization": "Bearer the right token"})
         assert right.json()["in_use"] == "base"
+
+
+def test_a_port_that_is_taken_is_a_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = CliRunner().invoke(commands, ["serve", "--port", str(port)])
+    assert isinstance(done.exception, SamTuneError)
+    assert f"Nothing can listen at 127.0.0.1, port {port}" in str(done.exception)
 
 
 def test_what_is_too_large_is_refused_unread(client: httpx.Client) -> None:

@@ -90,9 +90,10 @@ def read_pairs(
             in the manifest; None where they are an error.
 
     Raises:
-        SamTuneError: no pairs, or the manifest lacks a column.
+        SamTuneError: no pairs, or the manifest lacks a column; or both are the same folder.
 
     """
+    require_apart(images, masks)
     of_images = stems(list_all_images(images), images)
     of_masks = paired(of_images, stems(list_all_images(masks), masks))
     rows = {} if manifest is None else manifest_rows(manifest, class_column, group_column)
@@ -112,6 +113,20 @@ def read_pairs(
             f"No image in {images} has a mask of the same name (without its suffix) in {masks}."
         )
     return [*map(pair, masked)] if left_out is None else left_out.take(IMAGE, masked, pair)
+
+
+def require_apart(images: Path, masks: Path) -> None:
+    """Refuse to look for masks where the images are: each would be its own.
+
+    Raises:
+        SamTuneError: both are the same folder.
+
+    """
+    if images.resolve() == masks.resolve():
+        raise SamTuneError(
+            f"Images and masks are both looked for in {images}, where each image would be its own "
+            "mask. Give two folders."
+        )
 
 
 def manifest_rows(

@@ -88,6 +88,8 @@ def train(
     Raises:
         TrainingError: no base model, nothing to learn from, `out` holds a run already, or what
             `fit` raises.
+        ProjectError: the version to start from is gone.
+        SamTuneError: the device is not there.
         StorageError: the disk refused.
 
     """
@@ -96,6 +98,9 @@ def train(
             "The project has no base model yet. Label something in it, or name a model when it is "
             "made: napari-sam-tune import … --model starter."
         )
+    resolve_device(own_device(device))  # what cannot begin leaves no folder behind
+    if start != BASE_VERSION:
+        project.weights_path(start)
     if is_first():
         _prepare(out, config, resume=resume)
     if PROMPTLESS in config.parts:
