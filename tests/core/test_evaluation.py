@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from typing import TYPE_CHECKING
@@ -25,8 +24,9 @@ from napari_sam_tune.core.evaluation.comparison import bootstrap_interval, summa
 from napari_sam_tune.core.evaluation.evaluation import ObjectComparison, choose_objects, evaluate
 from napari_sam_tune.core.evaluation.measuring import Answer, Measured, measure
 from napari_sam_tune.core.evaluation.report import choose_pictures
-from napari_sam_tune.core.images.files import to_rgb8
+from napari_sam_tune.core.images.files import content_hash, to_rgb8
 from napari_sam_tune.core.models.base import BaseRef
+from napari_sam_tune.core.project.annotations import NewAnnotation
 from napari_sam_tune.core.scoring import boundary_iou, dice
 from napari_sam_tune.starter.evaluate import click_through
 
@@ -198,16 +198,16 @@ def test_weights_that_see_nothing_lose_everything(tmp_path: Path) -> None:
     assert predictor.weights.version == "base"
 
 
-def test_a_test_set_goes_before_held_out_objects(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_test_set_goes_before_held_out_objects(tmp_path: Path) -> None:
     project = project_of_discs(tmp_path)
-    first, *others = project.annotations()
-    held_out = [a for a in others if a.split == "held_out"]
+    held_out = [a for a in project.annotations() if a.split == "held_out"]
     assert choose_objects(project)[:2] == (held_out, "held_out")
-    mixed = [dataclasses.replace(first, split="test"), *others]
-    monkeypatch.setattr(project, "annotations", lambda _=None: mixed)
-    assert choose_objects(project) == ([first], "test", "")
+    pixels = np.zeros((40, 60), np.uint8)
+    project.add_image(
+        "t.png", shape=pixels.shape, content_hash=content_hash(pixels), array=pixels, split="test"
+    )
+    tested = project.add(NewAnnotation("t.png", np.eye(40, 60, dtype=bool), "pit"))
+    assert choose_objects(project) == ([tested], "test", "")
     chosen, split, remark = choose_objects(project, "held_out")
     assert (chosen, split) == (held_out, "held_out")
     assert "flatters" in remark
