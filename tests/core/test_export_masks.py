@@ -230,21 +230,26 @@ def test_what_went_out_comes_back(
 
 
 @pytest.mark.parametrize("form", ["coco", "yolo", "labels", "voc"])
-def test_what_was_held_out_of_a_single_image_stays_so(tmp_path: Path, form: str) -> None:
-    """A project of one image sets places in it apart, and so does the one it goes into."""
+def test_what_was_held_out_of_a_single_group_stays_so(tmp_path: Path, form: str) -> None:
+    """A project of one group sets places in images apart, and so does the one it goes into."""
     (tmp_path / "images").mkdir()
     (tmp_path / "masks").mkdir()
     numbers = np.zeros((200, 200), np.uint16)
     for number in range(100):
         y, x = divmod(number, 10)
         numbers[20 * y + 2 : 20 * y + 9, 20 * x + 2 : 20 * x + 9] = number + 1
-    Image.fromarray(numbers.astype(np.uint8)).save(tmp_path / "images" / "a.png")
-    Image.fromarray(numbers).save(tmp_path / "masks" / "a.png")
-    run("import", tmp_path / "p", "--images", tmp_path / "images", "--masks", tmp_path / "masks")
+    for name, many in (("many", numbers), ("one", numbers * (numbers == 1))):
+        Image.fromarray(many.astype(np.uint8)).save(tmp_path / "images" / f"{name}.png")
+        Image.fromarray(many).save(tmp_path / "masks" / f"{name}.png")
+    (tmp_path / "manifest.csv").write_text("stem,part\nmany,p\none,p\n")
+    group = ("--manifest", tmp_path / "manifest.csv", "--group-column", "part")
+    masks = ("--images", tmp_path / "images", "--masks", tmp_path / "masks")
+    run("import", tmp_path / "p", *masks, *group)
     written(Project.open(tmp_path / "p"), form, tmp_path / "out")
     run("import", tmp_path / "q", *where(form, tmp_path))
     before, after = (
-        {a.bbox: a.split for a in Project.open(tmp_path / name).annotations()} for name in "pq"
+        {(a.image_id, a.bbox): a.split for a in Project.open(tmp_path / name).annotations()}
+        for name in "pq"
     )
     assert set(before.values()) == {"train", "held_out", "test"}
     assert after == before

@@ -114,7 +114,7 @@ class ImageOut:
         objects: in the order of time; masks are read when an object is asked for.
         path: its file; None where there are only pixels.
         group: images of one part, lot or film share a group; None for a group of its own.
-        split: what it is for; None where that was not decided, or of each place in it by itself.
+        split: what it is for; None where that was not decided, or for each place in it.
         no_defect: somebody looked at it and found nothing.
         review: what was said of it; None where that is not known.
         read: returns the pixels, (H, W) or (H, W, C), or what many are read by, as
@@ -178,8 +178,12 @@ def images_out(project: Project, *, only_approved: bool = False) -> Iterator[Ima
 
     """
     reviews = project.image_reviews()
-    for record, kept in _chosen(project, only_approved=only_approved)[0]:
-        yield _image_out(project, record, kept, reviews.get(record.id))
+    chosen = _chosen(project, only_approved=only_approved)[0]
+    # where places were set apart in images, whoever takes these in sets the same ones apart
+    by_place = {r.group for r, kept in chosen if any(a.split != r.split for a, _ in kept)}
+    for record, kept in chosen:
+        split = None if record.group in by_place else record.split
+        yield _image_out(project, record, kept, split, reviews.get(record.id))
 
 
 def _chosen(
@@ -215,18 +219,20 @@ def _chosen(
 
 
 def _image_out(
-    project: Project, record: ImageRecord, kept: Sequence[Reviewed], review: Review | None
+    project: Project,
+    record: ImageRecord,
+    kept: Sequence[Reviewed],
+    split: Split | None,
+    review: Review | None,
 ) -> ImageOut:
     stack = project.stack_of(record.id)
-    # of an image whose places were set apart, whoever takes it in sets the same ones apart
-    is_whole = all(annotation.split == record.split for annotation, _ in kept)
     return ImageOut(
         name=record.id,
         shape=record.shape,
         objects=_Records(kept, None if stack is None else project.thing_of),
         path=_file_of(project, record),
         group=record.group,
-        split=record.split if is_whole else None,
+        split=split,
         no_defect=not kept and project.is_empty(record.id),
         review=review,
         read=lambda: project.open_image(record.id),
