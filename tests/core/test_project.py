@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +27,7 @@ from napari_sam_tune.core.prompts import Effort, Prompt
 from napari_sam_tune.core.storage.chained_log import ChainedLog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 SHAPE = (40, 60)
@@ -378,6 +379,37 @@ def test_what_was_read_of_the_log_stays_as_it_was_while_others_append(project: P
     assert list(known) == []
     assert "b.png" not in before.images
     assert "b.png" in project._journal.read().images
+
+
+def test_a_thread_that_looks_once_a_turn_sees_what_was_there_when_it_began(
+    project: Project,
+) -> None:
+    ends: list[Callable[[], None]] = []
+    project.look_once_a_turn(ends.append)
+    colleague = Project.open(project.path)
+    image = project.images()[0]
+    mask = np.zeros(image.shape, bool)
+    mask[2:5, 3:6] = True
+
+    assert project.annotations() == []
+    theirs = colleague.add(NewAnnotation(image.id, mask, "dent"))
+    colleague.set_class("dent", "#123456")
+    assert project.annotations() == []
+    assert "dent" not in project.classes()
+    # what is said here is seen at once, with all that was said before it
+    project.set_class("pit", "#654321")
+    assert {"dent", "pit"} <= project.classes().keys()
+    ours = project.add(NewAnnotation(image.id, mask, "pit"))
+    assert [a.id for a in project.annotations()] == [ours.id]
+    with ThreadPoolExecutor(1) as other:
+        seen = other.submit(project.annotations).result()
+    assert [a.id for a in seen] == [theirs.id, ours.id]
+
+    assert len(ends) == 1
+    colleague.delete(theirs.id)
+    ends.pop()()
+    assert [a.id for a in project.annotations()] == [ours.id]
+    assert len(ends) == 1
 
 
 @pytest.mark.parametrize(

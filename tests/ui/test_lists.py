@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_sam_tune.core.errors import ImageError
+from napari_sam_tune.core.project.journal import Journal
 from napari_sam_tune.ui import going_on
 from napari_sam_tune.ui.thumbnails import Thumbnails, thumbnail_of_object
 from napari_sam_tune.ui.views.attribute_editor import AttributeEditor, AttributeRow
@@ -40,7 +41,14 @@ def test_masks_are_found_gone_to_given_another_class_and_reviewed(desk, blobs, m
     assert desk.work.selecting.ids == (scratch.id,)
     assert np.allclose(desk.viewer.scene.camera.center[-2:], blobs.discs[1][1::-1], atol=2)
     desk.shot("masks")
+    looks, look = [], Journal._read_new
+    monkeypatch.setattr(
+        Journal, "_read_new", lambda log: (looks.append(threading.get_ident()), look(log))[1]
+    )
     QTest.keyClick(page.view, Qt.Key.Key_8)  # keys are the canvas's also while the list has focus
+    assert (
+        looks.count(threading.get_ident()) <= 4
+    )  # whether somebody else wrote; 43 at every question
     assert session.project.annotation(scratch.id).label == "defect"
     assert desk.session.state.label == "scratch"
     awaited = _awaited(desk)

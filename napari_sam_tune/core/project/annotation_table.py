@@ -60,7 +60,7 @@ class AnnotationTable:
         """Return how many there are, living or not."""
         return len(self._by_id)
 
-    def refresh(self, ledger: Ledger) -> None:
+    def refresh(self, ledger: Ledger, *, look: bool = True) -> None:
         """Take in what was added to the store since; cheap where nothing was.
 
         A record that cannot be read yet is tried again the next time: a synchronised folder may
@@ -69,10 +69,13 @@ class AnnotationTable:
         Args:
             ledger: says which images were turned since they are known, which masks got another
                 class since they were accepted, or were deleted, and what was said of them.
+            look: for what was added; else only what `ledger` says is followed.
 
         """
         if ledger is not self._ledger:
             self._follow(ledger)
+        if not look:
+            return
         names = self._records.names_if_changed()
         fresh = self._unreadable.keys() if names is None else names - self._by_id.keys()
         for name in sorted(filter(_ID.fullmatch, fresh)):

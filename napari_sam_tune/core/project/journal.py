@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from napari_sam_tune.core.errors import DamagedLogError, ProjectError
 from napari_sam_tune.core.project.ledger import SINCE_3, Ledger
+from napari_sam_tune.core.project.looking import Looking
 from napari_sam_tune.core.storage.chained_log import ChainedLog
 from napari_sam_tune.core.storage.holding import machine
 from napari_sam_tune.core.texts.wording import tr
@@ -56,6 +57,7 @@ class Journal:
         about_to_write: called with a format of projects before an entry is written that programs
             of earlier formats would not find, or would not understand.
         copy: which copy of a shared project it is, see `share_link`; it has a log of its own.
+        looking: how often threads look for what other programs said; None: whenever they read.
 
     """
 
@@ -64,8 +66,9 @@ class Journal:
         folder: Path,
         about_to_write: Callable[[int], None] = lambda _: None,
         copy: str = "",
+        looking: Looking | None = None,
     ) -> None:
-        self._folder = folder
+        self._folder, self._looking = folder, looking or Looking()
         self._about_to_write = about_to_write
         self._copy = copy
         self._lock = threading.Lock()
@@ -86,6 +89,8 @@ class Journal:
     def read(self) -> Ledger:
         """Return everything said so far, by this program or another; cheap if nothing is new.
 
+        What another program said in a turn in which this thread has looked comes in the next one.
+
         What is returned never changes: a reader may go through it while another thread appends.
 
         Raises:
@@ -93,6 +98,8 @@ class Journal:
 
         """
         with self._lock:
+            if self._looking.has_looked("log") and self._shown is not None:
+                return self._shown
             return self._read()
 
     def _read(self) -> Ledger:

@@ -40,6 +40,7 @@ from napari_sam_tune.core.project.ledger import (
     facts_of,
     turn_of,
 )
+from napari_sam_tune.core.project.looking import Looking
 from napari_sam_tune.core.project.review import person
 from napari_sam_tune.core.project.reviewing import ReviewingOfProject
 from napari_sam_tune.core.project.split import Split, place, split_place
@@ -48,7 +49,7 @@ from napari_sam_tune.core.project.versions import WeightsOfProject
 from napari_sam_tune.core.texts.wording import mark, tr
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from napari_sam_tune.core.project.review import Review
@@ -69,7 +70,8 @@ class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject, StacksOfPr
 
     Whatever changes the project returns when the change would survive a kill and a power cut, and
     raises `StorageError` where the disk refuses; then nothing is half-written and a retry may work.
-    Whatever reads it sees what other processes have written by then.
+    Whatever reads it sees what other processes have written by then; a thread that looks once a
+    turn (`look_once_a_turn`) what they had written when it first read in that turn.
 
     Attributes:
         path: the project's folder, absolute.
@@ -83,7 +85,10 @@ class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject, StacksOfPr
         self._folder = folder
         link = folder.share_link()
         copy = "" if link is None else link.copy
-        self._journal = Journal(folder.path, about_to_write=folder.raise_format, copy=copy)
+        self._looking = Looking()
+        self._journal = Journal(
+            folder.path, about_to_write=folder.raise_format, copy=copy, looking=self._looking
+        )
         self._table = AnnotationTable(folder.annotations)
         self._table_lock = threading.Lock()
         self._clock = Clock()
@@ -111,6 +116,18 @@ class Project(ReviewingOfProject, WeightsOfProject, JoiningOfProject, StacksOfPr
         project._table.require_complete(ledger.images)
         clear_leftovers(folder, ledger)
         return project
+
+    def look_once_a_turn(self, at_end: Callable[[Callable[[], None]], object]) -> None:
+        """Let this thread look once in a turn of its event loop for what other programs wrote.
+
+        What this program writes is seen as ever, and whatever is written is written upon what is
+        on the disk then. For a viewer's thread, which asks dozens of times in a turn.
+
+        Args:
+            at_end: calls what it is given when the turn is over.
+
+        """
+        self._looking.once_a_turn(at_end)
 
     def why_read_only(self) -> str | None:
         """Say in a sentence why nothing can be saved in it, or return None where that can be."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_sam_tune.core.project.annotations import Annotation
     from napari_sam_tune.core.project.journal import Journal
     from napari_sam_tune.core.project.ledger import Ledger
+    from napari_sam_tune.core.project.looking import Looking
 
 
 class RecordsOfProject:
@@ -24,6 +25,7 @@ class RecordsOfProject:
     _journal: Journal
     _table: AnnotationTable
     _table_lock: threading.Lock
+    _looking: Looking
 
     def refresh(self) -> None:
         """Take in what other processes appended; every reading method does so by itself.
@@ -71,7 +73,7 @@ class RecordsOfProject:
         """
         with self._table_lock:
             ledger = self._journal.read()
-            self._table.refresh(ledger)
+            self._table.refresh(ledger, look=not self._looking.has_looked("masks"))
             yield ledger
 
     def annotation(self, annotation_id: str) -> Annotation:

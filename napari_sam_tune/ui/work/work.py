@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -67,6 +68,7 @@ class Work(QObject):
     ) -> None:
         super().__init__(parent)
         self.place, self._preferences = place, preferences
+        place.session.project.look_once_a_turn(partial(QTimer.singleShot, 0))
         self._is_closed = False
         self.opening = Opening(place, self)
         self.selecting = Selecting(place, self.opening, self)
