@@ -12,6 +12,7 @@ import typer
 from napari_sam_tune.commands.import_data import DrawnOn, say_remarks
 from napari_sam_tune.commands.left_out import say_left_out
 from napari_sam_tune.commands.terminal import Device, Model, progress_bar, say, strong
+from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.models.catalogue import STARTER
 from napari_sam_tune.core.rounds.plan import MASKS_BETWEEN_ROUNDS
 from napari_sam_tune.core.storage.durable import replacing_file
@@ -31,7 +32,7 @@ Learn = Annotated[
     bool, typer.Option("--learn/--frozen", help="Fine-tune between images, or never.")
 ]
 KeptProject = Annotated[
-    Path | None, typer.Option(help="Keep the project here; else it is thrown away.")
+    Path | None, typer.Option(help="Keep the project here, in a new folder; else it goes.")
 ]
 Every = Annotated[int, typer.Option(min=1, help="Accepted masks between rounds.")]
 MaxClicks = Annotated[int, typer.Option(min=1, help="The robot gives up after so many.")]
@@ -70,6 +71,9 @@ Strokes = Annotated[
     bool,
     typer.Option("--stroke", help="Draw once along an elongated object before clicking."),
 ]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace a report that is there already.")
+]
 MostObjects = Annotated[int | None, typer.Option(min=1, help="Stop after so many objects.")]
 
 
@@ -97,6 +101,7 @@ def simulate(
     objects: MostObjects = None,
     drawn_on: DrawnOn = None,
     device: Device = "auto",
+    overwrite: Overwrite = False,
 ) -> None:
     """Find out how many clicks learning would save on images you have labelled already."""
     from napari_sam_tune.core.answers.predictor import Predictor
@@ -106,7 +111,8 @@ def simulate(
     from napari_sam_tune.core.session.session import Session
     from napari_sam_tune.core.storage.durable import make_folder
 
-    make_folder(out.parent, "The report")  # said before the work, not after
+    _check_places(out, project, overwrite=overwrite)
+    make_folder(out.parent, "The report")
     pairs = _read(images, masks, manifest, class_column, group_column, drawn_on)
     groups = order_groups(pairs, seed, limit)
     robot = Robot(max_clicks, target, noise, seed, finds_similar=similar, strokes=stroke)
@@ -126,6 +132,25 @@ def simulate(
             )
         follower.finish()
     _write(result, out)
+
+
+def _check_places(out: Path, project: Path | None, *, overwrite: bool) -> None:
+    """Say before the work what would be said after it, or would be mourned.
+
+    Raises:
+        FileExistsError: the report would replace something.
+        SamTuneError: it cannot be written, or the robot would work in somebody's project.
+
+    """
+    if out.is_dir():
+        raise SamTuneError(f"{out} is a folder, and the report is a file: name one by --out.")
+    if out.exists() and not overwrite:
+        raise FileExistsError(f"{out} exists already: choose another --out or --overwrite.")
+    if project is not None and project.is_dir() and any(project.iterdir()):
+        raise SamTuneError(
+            f"{project} is there already, and what the robot accepts would go into it. Name a new "
+            "folder by --project."
+        )
 
 
 def _read(

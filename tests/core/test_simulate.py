@@ -53,6 +53,7 @@ def simulate(folder: Path, *options: str) -> dict:
     arguments = ["simulate", "--images", folder / "images", "--masks", folder / "masks"]
     arguments += ["--manifest", folder / "manifest.csv", "--class-column", "kind"]
     arguments += ["--group-column", "part", "--device", "cpu", "--out", out, *options]
+    arguments += ["--overwrite"]
     result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return json.loads(out.read_text(encoding="utf-8"))
@@ -108,6 +109,21 @@ def test_learning_scores_a_group_before_it_trains_on_it(folder: Path) -> None:
     assert used[0] == "base"
     assert used[1:] == [r.version for r in result.rounds[:2]]
     assert result.to_json()["summary"]["seconds"]["training"] > 0
+
+
+def test_what_is_there_already_is_neither_replaced_nor_worked_in(folder: Path) -> None:
+    (folder / "report.json").write_text("mine")
+    Project.open(folder / "p").set_class("pit", "#ff8800")
+    places = ["--images", folder / "images", "--masks", folder / "masks", "--frozen"]
+    for wrong, said in (
+        (["--out", folder / "report.json"], "exists already"),
+        (["--out", folder / "images", "--overwrite"], "is a folder"),
+        (["--out", folder / "new.json", "--project", folder / "p"], "Name a new folder"),
+    ):
+        result = CliRunner().invoke(app, [str(a) for a in ("simulate", *places, *wrong)])
+        assert said in str(result.exception)
+    assert (folder / "report.json").read_text() == "mine"
+    assert not Project.open(folder / "p").images()
 
 
 def test_groups_stay_whole_and_the_seed_shuffles_them() -> None:
