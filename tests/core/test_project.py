@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -206,6 +207,29 @@ def test_what_lives_is_known_after_every_change_as_to_whoever_opens_the_project(
             followed[known_to] = moment, kept
             assert {image_id: kept.get(image_id) for image_id in all_known} == all_known
             assert known_to.changed_since(moment) == (moment, set())
+
+
+def test_own_masks_make_no_list_of_all_and_those_of_others_are_seen_at_once(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, listed = Project.open(project.path), []
+    real = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda path: (listed.append(path), real(path))[1])
+    theirs = [add.add(NewAnnotation("a.png", blob(), "pore")).id for add in (other, project)]
+    assert [a.id for a in project.annotations()] == [a.id for a in other.annotations()] == theirs
+    listed.clear()
+    for _ in range(5):
+        theirs.append(project.add(NewAnnotation("a.png", blob(), "pore")).id)
+        assert [a.id for a in project.annotations()] == theirs
+    counts_folders = project.path.stat().st_nlink > 1  # btrfs and overlays do not
+    assert not listed or not counts_folders
+    for both in (False, True, True, False, True):  # in one breath, before either looks
+        theirs += [
+            one.add(NewAnnotation("a.png", blob(), "pore")).id
+            for one in ((project, other) if both else (other,))
+        ]
+        assert [a.id for a in project.annotations()] == [a.id for a in other.annotations()]
+        assert {a.id for a in project.annotations()} == set(theirs)
 
 
 def test_annotations_are_ordinary_zarr(project: Project) -> None:

@@ -47,6 +47,7 @@ class AnnotationTable:
         self._superseded_at: dict[str, float] = {}
         self._kept_places: dict[tuple[str, tuple[int, int]], Split] = {}
         self._unreadable: dict[str, str] = {}
+        self._added = 0  # by this program, since the store was listed
         self._ledger = Ledger()  # as far as it was followed; a ledger never changes
         self._named = 0
         self._aside: tuple[set[str], set[str]] = set(), set()
@@ -76,12 +77,12 @@ class AnnotationTable:
             self._follow(ledger)
         if not look:
             return
-        names = self._records.names_if_changed()
+        names, self._added = self._records.names_if_changed(known=self._added), 0
         fresh = self._unreadable.keys() if names is None else names - self._by_id.keys()
         for name in sorted(filter(_ID.fullmatch, fresh)):
             try:
                 stored = self._records.attributes(name)
-                self.add(Annotation.from_record(name, stored, self._records))
+                self._take(Annotation.from_record(name, stored, self._records))
                 self._unreadable.pop(name, None)
             except ProjectError as error:
                 self._unreadable[name] = str(error)
@@ -125,9 +126,12 @@ class AnnotationTable:
             )
 
     def add(self, annotation: Annotation) -> None:
-        """Index an annotation; one already known is left as it is."""
-        if annotation.id in self._by_id:
-            return
+        """Index an annotation that was just stored; one already known is left as it is."""
+        if annotation.id not in self._by_id:
+            self._take(annotation)
+            self._added += 1
+
+    def _take(self, annotation: Annotation) -> None:
         turn = self._ledger.turns.get(annotation.image_id, UPRIGHT)
         annotation = annotation.in_image_turned(turn).called(self._ledger.naming)
         self._add_to_living(annotation)
@@ -194,7 +198,7 @@ class AnnotationTable:
             self._kept_places = {at: split for at, split in kept if at[0] != image_id}
             for annotation in before:
                 del self._by_id[annotation.id]
-                self.add(annotation)
+                self._take(annotation)
 
     @property
     def named(self) -> int:

@@ -85,22 +85,29 @@ class RecordStore:
         """Tell whether the group is there."""
         return (self.root / _METADATA).is_file()
 
-    def names_if_changed(self) -> set[str] | None:
+    def names_if_changed(self, known: int = 0) -> set[str] | None:
         """List the records, or return None where none can have been added since the last call.
 
         For one reader, who keeps what it was told; see `names`.
+
+        Args:
+            known: how many the reader knows of that were added since; if no more were, no list of
+                them is made, where the file system counts folders.
+
         """
         with self._readable():
             seen = self.root.stat()
-            now, stamp = time.monotonic(), seen.st_mtime_ns
-            if stamp != self._stamp:
-                self._stamp, self._stamp_seen = stamp, now
-            elif (
-                self._listed - self._stamp_seen > _coarseness(stamp)
-                or seen.st_nlink == self._links > _UNCOUNTED
-            ):
+            now, stamp, links = time.monotonic(), seen.st_mtime_ns, self._links
+            is_as_it_was = stamp == self._stamp
+            if is_as_it_was and self._listed - self._stamp_seen > _coarseness(stamp):
                 return None
-            self._listed, self._links = now, seen.st_nlink
+            if not is_as_it_was:
+                self._stamp, self._stamp_seen = stamp, now
+            self._links = seen.st_nlink
+            is_counted = links > _UNCOUNTED and seen.st_nlink == links + known
+            if is_counted and (is_as_it_was or known):
+                return None
+            self._listed = now
         return self.names()
 
     def names(self) -> set[str]:
