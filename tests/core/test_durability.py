@@ -76,7 +76,8 @@ def test_two_processes_accept_and_promote_at_once(
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
         said = other.stdout.readline()  # it has begun
         accepting.main(path, 0, 40)
-        said += capsys.readouterr().out + other.communicate(timeout=120)[0]
+        # not by `communicate`, which passes over what was read ahead with the first line
+        said += capsys.readouterr().out + other.stdout.read()
     assert other.returncode == 0
     promised = {line.split()[1]: int(line.split()[0]) for line in said.splitlines()}
     assert len(promised) == 80
