@@ -10,10 +10,10 @@ import typer
 
 from napari_sam_tune.commands.left_out import Strict, say_left_out
 from napari_sam_tune.commands.stacks import Channels, StackAxes, reading_of
-from napari_sam_tune.commands.terminal import Cluster, Device, Model, progress_bar, say
+from napari_sam_tune.commands.terminal import Cluster, Device, progress_bar, say
 from napari_sam_tune.core.errors import ImageError
 from napari_sam_tune.core.exchange.left_out import IMAGE, LeftOut
-from napari_sam_tune.core.models.catalogue import STARTER
+from napari_sam_tune.core.models.catalogue import MODEL_NAMES, STARTER
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 def embed(
     folder: Annotated[Path, typer.Argument(help="Folder of images.")],
     project: Annotated[Path, typer.Option(help="Project folder; made if it is absent.")],
-    model: Model = STARTER,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Base model: {', '.join(MODEL_NAMES)} or a file; else the project's, or starter."
+        ),
+    ] = None,
     device: Device = "auto",
     cluster: Cluster = None,
     axes: StackAxes = None,
@@ -58,7 +63,7 @@ def embed(
 def _embed(
     project: Project,
     folder: Path,
-    model: str,
+    model: str | None,
     device: str,
     cluster: str | None,
     reading: Reading,
@@ -67,19 +72,30 @@ def _embed(
     from napari_sam_tune.core.answers.predictor import Predictor
     from napari_sam_tune.core.batch.embed import embed_folder, embed_folder_on
     from napari_sam_tune.core.cluster.cluster import open_cluster
-    from napari_sam_tune.core.models.checkpoints import base_ref, placed
+    from napari_sam_tune.core.models.checkpoints import (
+        base_ref,
+        load_base,
+        placed,
+        resolve_device,
+    )
 
     def set_base(ref: BaseRef) -> None:
         changed = project.set_base(ref)  # another model's embeddings would be of no use
         if changed is not None:
             say(changed)
 
+    own = project.base if model is None else None
+    if own is not None and own.name == STARTER:
+        own = None  # its editions follow each other
     if cluster is None:
-        predictor = Predictor.from_checkpoint(model, device=device)
+        if own is None:
+            predictor = Predictor.from_checkpoint(model or STARTER, device=device)
+        else:
+            predictor = Predictor(load_base(own, resolve_device(device)))
         set_base(predictor.ref)
         yield from embed_folder(project, predictor, folder, reading=reading)
         return
-    base = base_ref(placed(model))
+    base = own or base_ref(placed(model or STARTER))
     set_base(base)
     with open_cluster(cluster) as joined:
         yield from embed_folder_on(joined, project, base, folder, device=device, reading=reading)

@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
 
 from napari_sam_tune import Predictor, Project
+from napari_sam_tune.cli import app
 from napari_sam_tune.core.batch.embed import embed_folder
 from napari_sam_tune.core.images.files import content_hash, read_image
+from napari_sam_tune.core.models.checkpoints import load_model, starter_path
 from napari_sam_tune.core.storage.embeddings import EmbeddingCache
 
 
@@ -51,3 +55,16 @@ def test_it_goes_on_where_it_stopped(folder, tmp_path, predictor):
     kept = cache.get(predictor.weights.encoder_key, content_hash(image))
     np.testing.assert_array_equal(kept.features, predictor.encode(image).embedding.features)
     assert kept.original_size == (40, 60)
+
+
+def test_the_command_keeps_the_model_of_the_project(folder, tmp_path, at_128_px):
+    """Without --model it took the starter, and the project was one of the starter from then on."""
+    other = tmp_path / "other.safetensors"
+    save_file(load_file(starter_path()), other, {"title": "another file than the starter's"})
+    project = Project.open(tmp_path / "p")
+    project.set_base(load_model(other).ref)
+    before = project.base
+    assert before.sha256 != load_model("starter").ref.sha256
+    done = CliRunner().invoke(app, ["embed", str(folder), "--project", str(project.path)])
+    assert done.exit_code == 0, done.output
+    assert Project.open(project.path).base == before
