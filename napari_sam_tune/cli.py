@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import logging
 import platform
 import sys
 import tempfile
 import traceback
-from typing import Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -30,6 +32,10 @@ from napari_sam_tune.commands.sweep import sweep
 from napari_sam_tune.commands.terminal import Verbs, say_error
 from napari_sam_tune.commands.train import print_config, train
 from napari_sam_tune.core.errors import SamTuneError, is_out_of_memory
+from napari_sam_tune.core.texts.plain_text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _FAULT: Final = 70
 """EX_SOFTWARE of sysexits.h."""
@@ -70,7 +76,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal may know fewer characters
     try:
-        with stoppable():
+        with stoppable(), _log_as_text():
             app()
     except Stopped as stopped:
         say_error(f"Stopped. {stopped.advice}")
@@ -87,6 +93,28 @@ def main() -> None:
             sys.exit(1)
         say_error(_say_fault(error))
         sys.exit(_FAULT)
+
+
+class _Visible(logging.Formatter):
+    """Shows what is logged as text, whatever names of files are in it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        return visible(super().formatMessage(record))
+
+
+@contextmanager
+def _log_as_text() -> Iterator[None]:
+    """Show our warnings; what tifffile stumbles over on the way to an error of ours is not."""
+    ours, silent = logging.StreamHandler(), logging.NullHandler()
+    ours.setFormatter(_Visible())
+    handlers = {"napari_sam_tune": ours, "tifffile": silent}
+    for name, handler in handlers.items():
+        logging.getLogger(name).addHandler(handler)
+    try:
+        yield
+    finally:
+        for name, handler in handlers.items():
+            logging.getLogger(name).removeHandler(handler)
 
 
 def _say_fault(error: Exception) -> str:

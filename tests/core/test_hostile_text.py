@@ -6,6 +6,7 @@ import contextlib
 import csv
 import ctypes
 import json
+import logging
 import os
 import pickle
 import shutil
@@ -272,6 +273,18 @@ def test_a_config_of_nonsense_is_refused_in_one_line(tmp_path: Path, name: str) 
         key, _, value = text.partition(": ")
         with pytest.raises(TrainingError):
             with_settings(TrainConfig.for_a_run(), [f"{key}={value}"])
+
+
+def test_what_is_logged_is_shown_as_text_and_what_decoders_log_is_not(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def logging_app() -> None:
+        logging.getLogger("napari_sam_tune.core").warning("Nothing of %s", "a\x1b[31m.png")
+        logging.getLogger("tifffile").error("tag")
+
+    monkeypatch.setattr(cli, "app", logging_app)
+    cli.main()
+    assert capfd.readouterr().err == "Nothing of a\\x1b[31m.png\n"
 
 
 class Evil:
