@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -42,7 +42,7 @@ class CellposeImage(SourceImage):
 
     """
 
-    is_painted: ClassVar[bool] = True
+    is_painted: bool = True
 
     file: Path
     stem: str

@@ -69,14 +69,14 @@ class Notes:
     def named(self, image: AnyImage, stem: str) -> AnyImage:
         """Return the image as it was in the project it came from: name, group, split, review.
 
-        Its labels lie upright, as all that an export writes.
+        Its labels lie upright, as all that an export writes, pictures too.
         """
         note = self.images.get(composed(stem))
         if note is None:
             return image
         said = note.review or image.review
         known = replace(image, name=note.name, group=note.group, split=note.split, review=said)
-        return replace(known, turns_itself=True)
+        return replace(known, is_painted=False)
 
     def paired(self, names: Iterable[str], files: Mapping[str, Found]) -> dict[str, Found]:
         """Return the image of each name without suffix, see `names.paired`.

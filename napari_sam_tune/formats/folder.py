@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
@@ -57,7 +57,7 @@ class MaskFile:
 class MaskedImage(SourceImage):
     """An image with mask files of its size; several may overlap. Without any it has no object."""
 
-    is_painted: ClassVar[bool] = True
+    is_painted: bool = True
 
     masks: tuple[MaskFile, ...]
 

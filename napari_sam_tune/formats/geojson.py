@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil, floor
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 import rasterio.features
@@ -82,7 +82,7 @@ class RasterImage(SourceImage):
 
     """
 
-    turns_itself: bool = True
+    turns_itself: ClassVar[bool] = True
 
     file: Path
     crs: str | None

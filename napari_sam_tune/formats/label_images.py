@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -53,7 +53,7 @@ class LabelPicture(SourceImage):
 
     """
 
-    is_painted: ClassVar[bool] = True
+    is_painted: bool = True
 
     file: Path
     stem: str

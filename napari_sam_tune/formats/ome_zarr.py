@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -59,7 +59,7 @@ class LabelledZarr(SourceImage):
 
     """
 
-    is_painted: ClassVar[bool] = True
+    is_painted: bool = True
 
     file: Path
     layers: tuple[Layer, ...]

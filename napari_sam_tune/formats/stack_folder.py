@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -97,7 +97,7 @@ class StackedImage(SourceImage):
 
     """
 
-    turns_itself: bool = True
+    turns_itself: ClassVar[bool] = True
 
     image: ImageInFile
     at: tuple[int, ...]

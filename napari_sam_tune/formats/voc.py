@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.errors import MaskError, SamTuneError
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
@@ -70,7 +70,7 @@ class VocImage(SourceImage):
 
     """
 
-    is_painted: ClassVar[bool] = True
+    is_painted: bool = True
 
     key: str
     file: Path

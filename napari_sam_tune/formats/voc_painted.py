@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class PaintedImage(SourceImage):
 
     """
 
-    is_painted: ClassVar[bool] = True
+    is_painted: bool = True
 
     key: str
     of_objects: Path | None

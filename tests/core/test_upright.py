@@ -380,6 +380,21 @@ def test_our_own_masks_are_upright_whatever_the_picture_looks_like(
     assert np.array_equal(found.mask, plain)
 
 
+def test_masks_that_an_export_of_before_left_as_stored_are_turned(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    file = tmp_path / "images" / "a.png"
+    save(file, as_stored(scene(), 6), 6)
+    project = Project.open(tmp_path / "p")
+    project.register(read_image(file), file.name, path=file)
+    project.add(NewAnnotation(file.name, bright(), "dent"))
+    out = write(project, "labels", tmp_path / "out")
+    Image.fromarray(as_stored(bright(), 6).astype(np.uint16)).save(out / "a.png")
+    again = Project.open(tmp_path / "again")
+    take_in(again, "labels", path=out, images=tmp_path / "images")
+    (found,) = again.annotations()
+    assert np.array_equal(found.mask, bright())
+
+
 def test_an_upright_photograph_is_copied_as_it_is(tmp_path: Path) -> None:
     save(tmp_path / "a.jpg", scene(), 1)
     project = Project.open(tmp_path / "p")

@@ -122,12 +122,12 @@ class SourceImage(ABC):
         stack: of which it is a plane, or None.
         turn: orientation of the pixels its labels lie on, which the import turns upright with
             them; see `which_way`.
+        is_painted: its labels are pictures of programs that may or may not turn images.
         turns_itself: its labels come upright, whatever the file says.
-        is_painted: its labels are pictures, which programs draw that may or may not turn images.
 
     """
 
-    is_painted: ClassVar[bool] = False
+    turns_itself: ClassVar[bool] = False
 
     path: Path
     name: str
@@ -142,7 +142,7 @@ class SourceImage(ABC):
     plane: PlaneOfFile | None = None
     stack: Stack | None = None
     turn: int = UPRIGHT
-    turns_itself: bool = False
+    is_painted: bool = False
 
     @property
     def has_file(self) -> bool:

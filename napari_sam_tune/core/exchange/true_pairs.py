@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from napari_sam_tune.core.exchange.incoming import Dataset, SourceImage, SourceObject
 from napari_sam_tune.core.exchange.labelled_images import mask_objects, require_shape
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class _PairedImage(SourceImage):
     """The image of a pair, as an import would take it."""
 
-    is_painted: ClassVar[bool] = True
+    is_painted: bool = True
 
     pair: LabelledImage
 
