@@ -23,6 +23,16 @@ from napari_sam_tune.ui.views.rows import ListRow
 SHIFT, CTRL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
 
 
+def _yellow_at(desk, xy) -> int:
+    """Return how much more green than blue the canvas shows at a pixel of the image.
+
+    A shade of a class has as much of it as its other shades.
+    """
+    at = desk.hand.at(xy)
+    _, green, blue, _ = map(int, desk.viewer.screenshot(flash=False)[at.y(), at.x()])
+    return green - blue
+
+
 def test_masks_are_found_gone_to_given_another_class_and_reviewed(desk, blobs, monkeypatch):
     desk.viewer.window._qt_window.resize(1366, 768)
     desk.open(blobs.folder)
@@ -41,6 +51,8 @@ def test_masks_are_found_gone_to_given_another_class_and_reviewed(desk, blobs, m
     assert desk.work.selecting.ids == (scratch.id,)
     assert np.allclose(desk.viewer.scene.camera.center[-2:], blobs.discs[1][1::-1], atol=2)
     desk.shot("masks")
+    at_first, at_second = blobs.discs[0][:2], blobs.discs[1][:2]
+    assert abs(_yellow_at(desk, at_second) - _yellow_at(desk, at_first)) > 40
     looks, look = [], Journal._read_new
     monkeypatch.setattr(
         Journal, "_read_new", lambda log: (looks.append(threading.get_ident()), look(log))[1]
@@ -50,6 +62,7 @@ def test_masks_are_found_gone_to_given_another_class_and_reviewed(desk, blobs, m
         looks.count(threading.get_ident()) <= 4
     )  # whether somebody else wrote; 43 at every question
     assert session.project.annotation(scratch.id).label == "defect"
+    assert abs(_yellow_at(desk, at_second) - _yellow_at(desk, at_first)) < 15
     assert desk.session.state.label == "scratch"
     awaited = _awaited(desk)
     desk.hand.press(Qt.Key.Key_R, SHIFT)

@@ -223,7 +223,9 @@ class MasksOnCanvas:
         if colours != self._colours[: len(colours)]:
             # with room for the next ones: napari takes long to take in other colours
             self._colours = [*colours, *colours[-1:] * _COLOURS_AHEAD]
-            self.accepted.colormap = class_colours(self._colours)
+            with self.accepted._block_refresh():  # it is drawn once, and its thumbnail later
+                self.accepted.colormap = class_colours(self._colours)
+            is_other = True
         if is_other:
             self._draw("accepted")
 
