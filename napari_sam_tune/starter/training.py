@@ -25,6 +25,7 @@ from napari_sam_tune.core.models import starter_pyramid
 from napari_sam_tune.core.models.starter import EMBED_DIM
 from napari_sam_tune.core.storage.durable import make_folder
 from napari_sam_tune.starter.batches import Batch, BatchSpec, batches
+from napari_sam_tune.starter.photographs import read_set, read_surfaces
 from napari_sam_tune.starter.rounds import DefectMap, StepRecord, train_step
 from napari_sam_tune.starter.validation import validate
 from napari_sam_tune.starter.weights import (
@@ -270,8 +271,12 @@ def _restore_or_begin(state: Run, folder: Path, start: Path | None) -> bool:
     return False
 
 
-def _paths(folders: Sequence[Path]) -> tuple[str, ...]:
-    return tuple(str(folder.resolve()) for folder in folders)
+def _paths(folders: Sequence[Path], read: Callable[[Path], object]) -> tuple[str, ...]:
+    """Return folders from the root; what is wrong with one is said here, not in a child."""
+    found = [folder.resolve() for folder in folders]
+    for folder in found:
+        read(folder)
+    return tuple(map(str, found))
 
 
 def _steps(state: Run, source: Iterator[Batch], seed: int, extent: _Extent) -> Iterator[StepRecord]:
@@ -319,12 +324,12 @@ def train(
     with the figures of every validation and, in between, of the last `SHORT_REPORT` steps.
     """
     extent = _Extent(hours, steps, anneal)
+    photographs, sound = _paths(real, read_set), _paths(surfaces, read_surfaces)
     torch.set_num_threads(threads)
     make_folder(run, "The run")
     report = progress or (lambda line: None)
     state = new_run(seed, torch.device(device), trunk_rate)
     has_begun_from = _restore_or_begin(state, run, start)
-    photographs, sound = _paths(real), _paths(surfaces)
     spec = BatchSpec(images, objects, tuple(sizes), seed, real=photographs, surfaces=sound)
     examining = _Timer(examine_every, lambda: report(examine(state, run, seed, photographs)))
     saving = _Timer(CHECKPOINT_SECONDS, lambda: save_checkpoint(state, run))

@@ -10,6 +10,7 @@ import torch
 import zarr
 from PIL import Image
 
+from napari_sam_tune.core.errors import SamTuneError
 from napari_sam_tune.starter import rounds, training
 from napari_sam_tune.starter.batches import BatchSpec, make_batch
 from napari_sam_tune.starter.evaluate import evaluate
@@ -97,6 +98,13 @@ def test_evaluate_reports_the_figures_of_the_card(tmp_path):
         assert figures[f"clicks_to_70_{method}"] == 1
     assert set(figures["iou_at"]) == {1, 2, 3}
     assert 0 <= figures["box_iou"] <= 1
+
+
+def test_a_folder_of_photographs_that_is_none_is_said_before_anything_is_made(tmp_path):
+    for where in ("real", "surfaces"):
+        with pytest.raises(SamTuneError, match="nowhere"):
+            training.train(tmp_path / "run", steps=1, **{where: [tmp_path / "nowhere"]})
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_new_run_goes_on_from_a_weights_file(tmp_path):
