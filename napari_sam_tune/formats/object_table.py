@@ -109,7 +109,7 @@ def _row(image: ImageOut, found: ObjectOut, grey: Brightness | None, options: Ex
     row: Row = {name: f"{float(getattr(region, name)):.6g}" for name in names}
     row |= {"image": in_spreadsheet(image.name), "record": found.id or ""}
     row["class"] = in_spreadsheet(found.label)
-    row |= {"split": image.split or "", "area_pixels": int(np.count_nonzero(found.mask))}
+    row |= {"split": found.split or "", "area_pixels": int(np.count_nonzero(found.mask))}
     row |= {"y0": y0, "x0": x0, "y1": y1, "x1": x1}
     row |= {"pixel_size": options.pixel_size, "unit": in_spreadsheet(options.unit)}
     row["score"] = "" if found.score is None else found.score

@@ -253,6 +253,8 @@ def test_what_was_held_out_of_a_single_group_stays_so(tmp_path: Path, form: str)
     )
     assert set(before.values()) == {"train", "held_out", "test"}
     assert before["one.png", (2, 62, 9, 69)] == "train"  # all that is on it trains, by its place
+    written(Project.open(tmp_path / "p"), "table", tmp_path / "t.csv")
+    assert sorted(row["split"] for row in rows_of(tmp_path / "t.csv")) == sorted(before.values())
     assert after == before
 
 

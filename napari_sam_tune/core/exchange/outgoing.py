@@ -78,6 +78,7 @@ class ObjectOut:
         review: what was said of it; None where nothing was.
         number: in the label image it is from, or None.
         thing: what it is a mask of in its plane, see `Project.thing_of`; None where no plane is.
+        split: what it is for; None where that was not decided.
 
     """
 
@@ -90,6 +91,7 @@ class ObjectOut:
     review: Review | None = None
     number: int | None = None
     thing: str | None = None
+    split: Split | None = None
 
     @property
     def window(self) -> tuple[slice, slice]:
@@ -288,6 +290,7 @@ def _object_out(annotation: Annotation, review: Review, thing: str | None) -> Ob
         ),
         review=review if review.says_anything else None,
         thing=thing,
+        split=annotation.split,
     )
 
 
