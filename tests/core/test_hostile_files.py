@@ -510,9 +510,9 @@ def test_pipes_links_that_go_round_and_files_in_a_folders_place_are_said(tmp_pat
         "starter train --steps 1 --run {}",
         "demo --headless --out {}",
         "export masks p --out {}",
-        "import {} --images images --masks images",
+        "import {} --images images --masks masks",
         "predict images --auto --out {}",
-        "simulate --images images --masks images --out {}/report.json",
+        "simulate --images images --masks masks --out {}/report.json",
         "train p --out {}",
         "serve --folder {} --model no-such-model",
     ],
@@ -523,6 +523,7 @@ def test_a_file_where_a_folder_is_wanted_is_said(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     make_project(tmp_path).set_base(BaseRef("starter", "0" * 64))
+    shutil.copytree("images", "masks")
     before = Path("images/a.png").read_bytes()
     run = CliRunner().invoke(app, verb.format(f"images/{place}").split())
     assert isinstance(run.exception, SamTuneError), run.output

@@ -92,9 +92,9 @@ class Text(QLabel):
         What stands between two dots is not broken where it is shorter than half a line.
         """
         metrics, width = self.fontMetrics(), self.contentsRect().width()
-        if not self.wordWrap() or metrics.horizontalAdvance(self._text) <= width:
-            return self._text
         text = self._text
+        if not self.wordWrap():
+            return text
         if _PARTS in text:
             text = _PARTS.join(
                 part.replace(" ", "\u00a0") if metrics.horizontalAdvance(part) < width / 2 else part
