@@ -29,15 +29,18 @@ ANSWER = """
 import numpy as np
 import sys
 from napari_sam_tune import Predictor, Prompt
-predictor = Predictor.from_checkpoint("starter")
-predictor.set_image(np.zeros((64, 96), np.uint8))
-predictor.propose(Prompt(((40, 30),), (1,)))
+ours = Predictor.from_checkpoint("starter")
+ours.set_image(np.zeros((64, 96), np.uint8))
+ours.propose(Prompt(((40, 30),), (1,)))
 assert not {"torchvision", "torch._dynamo"} & set(sys.modules)
 
 import segment_anything
-assert segment_anything.SamPredictor(predictor.sam).model is predictor.sam
-from segment_anything import sam_model_registry
-assert "vit_h" in sam_model_registry
+assert not hasattr(segment_anything, "__warningregistry__")
+assert "torchvision" not in sys.modules
+from segment_anything import *
+assert SamPredictor(ours.sam).model is ours.sam
+assert "vit_h" in segment_anything.sam_model_registry
+assert not hasattr(segment_anything, "sam_2")
 """
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from importlib.util import find_spec, module_from_spec
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -23,17 +24,25 @@ def _package_that_runs_when_asked() -> ModuleType:
     if spec is None or spec.loader is None:
         raise ModuleNotFoundError(f"No module named {_PACKAGE!r}", name=_PACKAGE)
     package, run = module_from_spec(spec), spec.loader.exec_module
+    lock, has_run = RLock(), False
 
-    def run_and_get(name: str) -> Any:
-        del package.__getattr__
-        try:
-            run(package)
-        except BaseException:
-            package.__getattr__ = run_and_get  # type: ignore[method-assign]
-            raise
-        return getattr(package, name)
+    def get(name: str) -> Any:
+        nonlocal has_run
+        # whoever looks through all modules asks for names like these; `import *` for the last one
+        if not name.startswith("__") or name == "__all__":
+            with lock:
+                if not has_run:
+                    has_run = True
+                    try:
+                        run(package)
+                    except BaseException:
+                        has_run = False
+                        raise
+            if name in vars(package):
+                return vars(package)[name]
+        raise AttributeError(f"module {_PACKAGE!r} has no attribute {name!r}", name=name)
 
-    package.__getattr__ = run_and_get  # type: ignore[method-assign]
+    package.__getattr__ = get  # type: ignore[method-assign]
     return package
 
 
