@@ -146,7 +146,7 @@ def load_model(
         CheckpointMissing: there is no such file, and downloading was not asked for or failed.
         CheckpointError: the file is damaged, would run code, or does not hold a SAM; names what
             does not fit.
-        SamTuneError: no such device, or torch and torchvision do not fit each other.
+        SamTuneError: no such device.
 
     """
     target = resolve_device(device)
